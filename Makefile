@@ -1,0 +1,31 @@
+# Needs Python 3.11+ and make; every target sets up .venv first and does nothing twice.
+PYTHON ?= python3
+BIN := .venv/bin
+SETUP := .venv/.installed
+
+.PHONY: app test check setup clean
+
+app: $(SETUP)
+	$(BIN)/sslapp demo
+	$(BIN)/streamlit run app.py
+
+test: $(SETUP)
+	$(BIN)/pytest
+
+check: $(SETUP)
+	$(BIN)/ruff check .
+	$(BIN)/ruff format --check .
+	$(BIN)/mypy
+	$(BIN)/lint-imports
+
+setup: $(SETUP)
+
+$(SETUP): requirements.txt requirements-dev.txt pyproject.toml
+	$(PYTHON) -c 'import sys; sys.exit(sys.version_info < (3, 11) and "sslapp needs Python 3.11 or newer")'
+	test -x $(BIN)/python || $(PYTHON) -m venv .venv
+	$(BIN)/pip install --quiet --requirement requirements.txt --requirement requirements-dev.txt
+	$(BIN)/pip install --quiet --no-deps --editable .
+	touch $@
+
+clean:
+	rm -rf .venv build *.egg-info

@@ -1,0 +1,39 @@
+"""The holdout's share of the picks, and how its images are drawn.
+
+Only images drawn at random and judged without a prediction can say how good a round is. So every
+5th pick goes to the holdout until it has 50 labels, then every 10th.
+
+Groups are never torn apart: an image is drawn uniformly among the candidates of whose group no
+image is trained on, and from then on the group's other images are no training picks
+(`Situation.trainable`). What is measured is therefore the accuracy on new groups. Once all groups
+are trained on, nothing can be drawn and the pick goes to the strategy instead.
+"""
+
+from sslapp.acquisition.state import Pick, Situation
+
+NAME = "holdout"
+ENOUGH = 50
+EVERY_AT_FIRST = 5
+EVERY_LATER = 10
+
+
+def slots(situation: Situation, count: int) -> list[bool]:
+    """Say for each of the next `count` picks whether it belongs to the holdout.
+
+    Picks are numbered from 1 over the whole project; the picks of one call are assumed to be
+    answered, so a holdout pick counts towards the 50 for those after it.
+    """
+    labels, plan = situation.holdout_labels, []
+    for number in range(situation.picks_before + 1, situation.picks_before + count + 1):
+        mine = number % (EVERY_AT_FIRST if labels < ENOUGH else EVERY_LATER) == 0
+        labels += mine
+        plan.append(mine)
+    return plan
+
+
+def draw(situation: Situation, count: int, seed: int) -> list[Pick]:
+    """Draw `count` images for the holdout, or as many as there are, without replacement."""
+    rows = situation.drawable
+    chosen = situation.generator(seed, NAME).choice(rows, min(count, len(rows)), replace=False)
+    reason = "Drawn at random to measure accuracy; it is never trained on."
+    return [Pick(int(position), NAME, reason, holdout=True, score=0.0) for position in chosen]

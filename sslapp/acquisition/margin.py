@@ -1,0 +1,60 @@
+"""Margin sampling, spread over the embedding: the images that the last round is torn about.
+
+Doubt is the margin p1 - p2 between the two likeliest classes (Scheffer, Decomain and Wrobel,
+"Active Hidden Markov Models for Information Extraction", 2001). The most doubtful images are often
+alike, so the shortlist is clustered and each cluster gives one pick, after Citovsky et al., "Batch
+Active Learning at Scale", NeurIPS 2021.
+"""
+
+import numpy as np
+from numpy.typing import NDArray
+
+from sslapp.acquisition.clusters import cluster, compact
+from sslapp.acquisition.state import Pick, Situation
+
+NAME = "margin"
+SHORTLIST = 10
+"""Doubtful images considered for each pick."""
+
+
+def pick(situation: Situation, count: int, seed: int) -> list[Pick]:
+    """Return `count` picks, or as many as there are, most doubtful first.
+
+    Raises:
+        ValueError: when there is no round yet.
+    """
+    if situation.probabilities is None:
+        raise ValueError(
+            'The strategy "margin" needs the predictions of a round. '
+            'Run a round first, or choose "typiclust" or "auto".'
+        )
+    rows = situation.trainable
+    count = min(count, len(rows))
+    if count == 0:
+        return []
+    best = _two_best(situation.probabilities[rows])
+    margins = best[:, 0] - best[:, 1]
+    order = np.lexsort((rows, margins))
+    shortlist = order[: SHORTLIST * count]
+    points = compact(situation.features[rows[shortlist]], seed)
+    chosen = shortlist[_one_each(cluster(points, count, seed), count)]
+    return [
+        Pick(int(rows[i]), NAME, _reason(best[i]), holdout=False, score=float(-margins[i]))
+        for i in chosen
+    ]
+
+
+def _two_best(probabilities: NDArray[np.float32]) -> NDArray[np.float32]:
+    """Return (n, 2): the largest and the second largest probability of each row."""
+    return -np.partition(-probabilities, 1, axis=1)[:, :2]
+
+
+def _one_each(assigned: NDArray[np.int64], count: int) -> NDArray[np.int64]:
+    """Return `count` places: the first of every cluster, then the first of the rest."""
+    first = np.unique(assigned, return_index=True)[1]
+    rest = np.setdiff1d(np.arange(len(assigned)), first)
+    return np.sort(np.concatenate([first, rest])[:count])
+
+
+def _reason(best: NDArray[np.float32]) -> str:
+    return f"The last round is torn between two classes: {best[0]:.0%} against {best[1]:.0%}."

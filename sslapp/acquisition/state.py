@@ -1,0 +1,110 @@
+"""What a strategy may know, and what it answers."""
+
+import zlib
+from dataclasses import dataclass, field
+
+import numpy as np
+from numpy.typing import NDArray
+
+Positions = NDArray[np.int64]
+
+
+def _nothing() -> Positions:
+    return np.zeros(0, dtype=np.int64)
+
+
+@dataclass(frozen=True, kw_only=True)
+class Situation:
+    """A project at one moment, as acquisition sees it. N images, D features, C classes.
+
+    Attributes:
+        features: (N, D) float32 embedding.
+        labels: (N,) int64 labels that are trained on, -1 = none; holdout images have -1.
+        candidates: (n,) int64 positions that may be picked: the pool.
+        num_classes: C.
+        probabilities: (N, C) calibrated probabilities of the last round, or None before the
+            first. Rows of images that the round did not cover hold 1/C.
+        groups: (N,) int64 (patients, scenes), negative = a group of its own; or None.
+        holdout: positions drawn into the holdout so far, labelled or not.
+        holdout_labels: how many of them are labelled.
+        picks_before: picks made so far in the project, of every kind.
+
+    Raises:
+        ValueError: naming the field, when shapes do not fit together.
+    """
+
+    features: NDArray[np.float32]
+    labels: NDArray[np.int64]
+    candidates: Positions
+    num_classes: int
+    probabilities: NDArray[np.float32] | None = None
+    groups: NDArray[np.int64] | None = None
+    holdout: Positions = field(default_factory=_nothing)
+    holdout_labels: int = 0
+    picks_before: int = 0
+
+    def __post_init__(self) -> None:
+        """Check shapes and ranges."""
+        count = len(self.labels)
+        shapes: dict[str, tuple[int, ...]] = {"features": (count, self.features.shape[-1])}
+        if self.probabilities is not None:
+            shapes["probabilities"] = (count, self.num_classes)
+        if self.groups is not None:
+            shapes["groups"] = (count,)
+        for name, shape in shapes.items():
+            got = getattr(self, name).shape
+            if got != shape:
+                raise ValueError(f"{name}: expected shape {shape}, got {got}.")
+        for name in ("candidates", "holdout"):
+            rows = getattr(self, name)
+            if len(rows) and (rows.min() < 0 or rows.max() >= count):
+                raise ValueError(f"{name}: a position outside 0..{count - 1}.")
+        if (self.labels[self.candidates] >= 0).any():
+            raise ValueError("candidates: an image that is already labelled; give the pool alone.")
+        if (self.labels[self.holdout] >= 0).any():
+            raise ValueError("labels: a holdout image carries a label; set it to -1.")
+
+    @property
+    def labelled(self) -> Positions:
+        """(n,) positions with a label that is trained on, ascending."""
+        return np.flatnonzero(self.labels >= 0).astype(np.int64)
+
+    @property
+    def trainable(self) -> Positions:
+        """Candidates that may get a label to train on, ascending: no group of the holdout."""
+        return self._apart_from(self.holdout)
+
+    @property
+    def drawable(self) -> Positions:
+        """Candidates that may enter the holdout, ascending: no group that is trained on."""
+        return np.setdiff1d(self._apart_from(self.labelled), self.holdout)
+
+    def generator(self, seed: int, purpose: str) -> np.random.Generator:
+        """A generator keyed (seed, purpose, picks_before), so no state is kept between calls."""
+        return np.random.default_rng([seed, zlib.crc32(purpose.encode()), self.picks_before])
+
+    def _apart_from(self, taken: Positions) -> Positions:
+        rows = np.setdiff1d(self.candidates, taken)
+        if self.groups is None or len(taken) == 0:
+            return rows
+        groups = self.groups[rows]
+        return rows[(groups < 0) | ~np.isin(groups, self.groups[taken])]
+
+
+@dataclass(frozen=True)
+class Pick:
+    """One image to label next.
+
+    Attributes:
+        position: the image.
+        strategy: the strategy that chose it.
+        reason: one sentence for the reader.
+        holdout: the image enters the holdout; its reader sees no prediction.
+        score: what the strategy ranked by; higher is more wanted, within one strategy.
+    """
+
+    position: int
+    strategy: str
+    reason: str
+    holdout: bool
+    score: float

@@ -1,0 +1,116 @@
+"""The Typer application and what every command shares: workspace, reader, output, errors."""
+
+import json
+import sys
+from collections.abc import Callable, Mapping, Sequence
+from datetime import datetime
+from enum import Enum
+from functools import wraps
+from pathlib import Path
+from typing import Annotated, Any, ParamSpec
+
+import numpy as np
+import structlog
+import typer
+
+from sslapp.usecases.access import Access, NotAllowed, enter
+from sslapp.workspace import Workspace
+
+app = typer.Typer(
+    name="sslapp",
+    help="Label a few images, train semi-supervised, review the pseudo-labels, repeat.",
+    no_args_is_help=True,
+    add_completion=False,
+    pretty_exceptions_enable=False,
+)
+
+Project = Annotated[
+    str | None,
+    typer.Option("--project", "-p", help="The project; not needed while there is only one."),
+]
+Json = Annotated[bool, typer.Option("--json", help="Print the result as JSON.")]
+Row = Mapping[str, Any]
+P = ParamSpec("P")
+
+
+class _Invocation:
+    """What the options before the command said."""
+
+    workspace = Workspace()
+    reader: str | None = None
+
+
+@app.callback()
+def options(
+    workspace: Annotated[
+        Path | None, typer.Option(help="Folder of the workspace; default: $SSLAPP_WORKSPACE.")
+    ] = None,
+    reader: Annotated[str | None, typer.Option(help="Who decides; default: your account.")] = None,
+) -> None:
+    """Set where the commands work and who gives them."""
+    # results go to standard output alone, so that they can be piped
+    structlog.configure(logger_factory=structlog.PrintLoggerFactory(sys.stderr))
+    _Invocation.workspace = Workspace() if workspace is None else Workspace(workspace=workspace)
+    _Invocation.reader = reader
+
+
+def workspace() -> Workspace:
+    """The workspace of this invocation."""
+    return _Invocation.workspace
+
+
+def access() -> Access:
+    """Open the workspace as the reader of this invocation."""
+    return enter(_Invocation.workspace, _Invocation.reader)
+
+
+def command(group: typer.Typer, name: str) -> Callable[[Callable[P, None]], Callable[P, None]]:
+    """Register a command whose expected errors end as one line and exit status 1."""
+
+    def register(function: Callable[P, None]) -> Callable[P, None]:
+        @wraps(function)
+        def guarded(*args: P.args, **kwargs: P.kwargs) -> None:
+            try:
+                function(*args, **kwargs)
+            except (ValueError, NotAllowed, OSError) as error:
+                typer.echo(f"sslapp: {error}", err=True)
+                sys.exit(1)
+
+        group.command(name)(guarded)
+        return guarded
+
+    return register
+
+
+def show(result: Any, as_json: bool, text: str | Callable[[], str]) -> None:
+    """Print a result: as one JSON value, or as words."""
+    if as_json:
+        typer.echo(json.dumps(result, default=_plain, ensure_ascii=False))
+    else:
+        typer.echo(text() if callable(text) else text)
+
+
+def table(rows: Sequence[Row], columns: Sequence[str]) -> str:
+    """Rows as aligned columns under their names."""
+    lines = [list(columns), *([_cell(row.get(name)) for name in columns] for row in rows)]
+    widths = [max(len(line[i]) for line in lines) for i in range(len(columns))]
+    return "\n".join(
+        "  ".join(cell.rjust(width) for cell, width in zip(line, widths, strict=True)).rstrip()
+        for line in lines
+    )
+
+
+def _cell(value: Any) -> str:
+    if value is None:
+        return "-"
+    return f"{value:.4f}".rstrip("0").rstrip(".") if isinstance(value, float) else str(value)
+
+
+def _plain(value: Any) -> Any:
+    if isinstance(value, np.generic | np.ndarray):
+        return value.tolist()
+    if isinstance(value, datetime):
+        return value.isoformat()
+    if isinstance(value, Enum):
+        return value.value
+    return str(value)

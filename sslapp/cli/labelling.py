@@ -1,0 +1,71 @@
+"""Commands that label: next, label, unsure, skip, flag, undo."""
+
+from pathlib import Path
+from typing import Annotated
+
+import typer
+
+from sslapp.cli.application import Json, Project, access, app, command, show, table
+from sslapp.usecases import decisions, labels, picks
+from sslapp.vocabulary import EventKind
+
+Position = Annotated[int, typer.Argument(help="The image's position in the project.")]
+
+
+@command(app, "next")
+def next_command(
+    count: Annotated[int, typer.Option("--count", "-n", help="How many images.")] = 10,
+    strategy: Annotated[str, typer.Option(help="auto, typiclust, margin or random.")] = "auto",
+    seed: int = 0,
+    project: Project = None,
+    as_json: Json = False,
+) -> None:
+    """Say which images to label next, and why."""
+    found = picks.next_images(access(), project, count, strategy=strategy, seed=seed)
+    rows = [vars(each) for each in found]
+    show(rows, as_json, lambda: table(rows, ["position", "holdout", "strategy", "reason"]))
+
+
+@command(app, "label")
+def label(
+    what: Annotated[str, typer.Argument(help="A position, or a CSV file of image,class rows.")],
+    class_name: Annotated[str | None, typer.Argument(help="The class of that image.")] = None,
+    adjudicate: Annotated[bool, typer.Option(help="Settle a disagreement of readers.")] = False,
+    project: Project = None,
+    as_json: Json = False,
+) -> None:
+    """Give one image a class, or many from a CSV file (all of them or none)."""
+    if class_name is None:
+        count = labels.label_from_csv(access(), project, Path(what))
+        show({"labels": count}, as_json, f"Saved {count} labels.")
+        return
+    if not what.isdecimal():
+        raise ValueError(f'"{what}" is not a position. Give `POSITION CLASS` or one CSV file.')
+    event = decisions.label(access(), project, int(what), class_name, adjudicate=adjudicate)
+    show({"event": event.number}, as_json, f"Saved as event {event.number}.")
+
+
+def _note(kind: EventKind, about: str) -> None:
+    @command(app, kind.value)
+    def note(
+        position: Position,
+        comment: Annotated[str, typer.Option(help="A word about it.")] = "",
+        project: Project = None,
+        as_json: Json = False,
+    ) -> None:
+        payload = {"comment": comment} if comment else None
+        event = decisions.note(access(), project, kind, position, payload=payload)
+        show({"event": event.number}, as_json, f"Saved as event {event.number}.")
+
+    note.__doc__ = about
+
+
+@command(app, "undo")
+def undo(
+    number: Annotated[int, typer.Argument(help="The event to take back.")],
+    project: Project = None,
+    as_json: Json = False,
+) -> None:
+    """Take back one of your own decisions."""
+    event = decisions.undo(access(), project, number)
+    show({"event": event.number}, as_json, f"Event {number} is undone (event {event.number}).")

@@ -1,0 +1,180 @@
+"""Commands about a project as a whole: create, import, embed, status, verify, export, backup."""
+
+from pathlib import Path
+from typing import Annotated, Any
+
+import typer
+
+from sslapp.cli.application import Json, Project, access, app, command, show, table, workspace
+from sslapp.cli.jobs import wait_for
+from sslapp.store.projects import ProjectSettings
+from sslapp.usecases import backups, exports, projects
+from sslapp.usecases.demo import ensure_demo
+from sslapp.usecases.embeddings import DEFAULT_ENCODER, embed
+from sslapp.usecases.imports import import_images
+from sslapp.usecases.verification import verify_project
+from sslapp.vocabulary import Source
+
+Wait = Annotated[bool, typer.Option("--wait/--no-wait", help="Wait for the job to end.")]
+
+
+@command(app, "init")
+def init(
+    name: Annotated[str, typer.Argument(help="The new project's name.")],
+    classes: Annotated[
+        str, typer.Option(help="Class names, comma-separated; some sources bring their own.")
+    ] = "",
+    flip: Annotated[
+        bool, typer.Option(help="Mirrored images mean the same (not so for digits or organs).")
+    ] = False,
+    image_size: Annotated[
+        int | None, typer.Option(help="Side in pixels for training; default: native if small.")
+    ] = None,
+    as_json: Json = False,
+) -> None:
+    """Create a project."""
+    listed = [each.strip() for each in classes.split(",") if each.strip()]
+    settings = ProjectSettings(flip=flip, image_size=image_size)
+    project_id = projects.create_project(access(), name, listed, settings)
+    show({"project_id": project_id, "name": name}, as_json, f'Project "{name}" is ready.')
+
+
+@command(app, "demo")
+def demo(as_json: Json = False) -> None:
+    """Create the digits demo project unless it is there; a worker fills it."""
+    made = ensure_demo(access())
+    text = "The digits demo is on its way." if made else "The digits demo is there."
+    show({"created": made}, as_json, text)
+
+
+@command(app, "import")
+def import_command(
+    source: Annotated[
+        str,
+        typer.Argument(help="digits, mnist, fashion-mnist, cifar10, an .npz file or a folder."),
+    ],
+    project: Project = None,
+    root: Annotated[Path | None, typer.Option(help="Where the named sets lie.")] = None,
+    download: Annotated[bool, typer.Option(help="Fetch a named set that is not there.")] = False,
+    group_pattern: Annotated[
+        str | None, typer.Option(help="Regular expression whose first group is the patient.")
+    ] = None,
+    wait: Wait = True,
+    as_json: Json = False,
+) -> None:
+    """Import images, as a job."""
+    who = access()
+    job_id = import_images(
+        who, project, _source(source), root=root, download=download, group_pattern=group_pattern
+    )
+    result = wait_for(who, job_id, wait)
+
+    def words() -> str:
+        if not wait:
+            return f"Job {job_id} is queued."
+        refused = [f"  refused {each['name']}: {each['reason']}" for each in result["refused"]]
+        return "\n".join([f"Imported {result['images']} images.", *refused])
+
+    show(result, as_json, words)
+
+
+def _source(source: str) -> str:
+    path = Path(source).expanduser()
+    return str(path.resolve()) if path.exists() else source
+
+
+@command(app, "embed")
+def embed_command(
+    project: Project = None,
+    encoder: Annotated[
+        str, typer.Option(help="pixels (fast) or efficientnet-lite0 (ImageNet features).")
+    ] = DEFAULT_ENCODER,
+    seed: int = 0,
+    wait: Wait = True,
+    as_json: Json = False,
+) -> None:
+    """Embed all images, as a job."""
+    who = access()
+    job_id = embed(who, project, encoder, seed)
+    result = wait_for(who, job_id, wait)
+    show(result, as_json, f"Job {job_id}: {result}")
+
+
+@command(app, "status")
+def status(project: Project = None, as_json: Json = False) -> None:
+    """Say how a project stands."""
+    found = projects.status(access(), project)
+    per_class = [
+        {
+            "class": each.name,
+            "key": each.key,
+            **{source.name.lower(): int(found.per_class[i, source]) for source in list(Source)[1:]},
+        }
+        for i, each in enumerate(found.classes)
+    ]
+    result: dict[str, Any] = {
+        "project": found.name,
+        "counts": found.counts,
+        "classes": per_class,
+        "rounds": found.rounds,
+        "jobs": found.jobs,
+        "head": {"event": found.head[0], "hash": found.head[1]},
+    }
+
+    def words() -> str:
+        counts = "\n".join(f"{name:>18}  {value}" for name, value in found.counts.items())
+        rounds = table(found.rounds, ["number", "method", "gear", "state", "step", "total"])
+        classes = table(per_class, ["class", "key", "expert", "adjudicated", "accepted"])
+        return f"{found.name}\n{counts}\n\n{classes}\n\n{rounds}"
+
+    show(result, as_json, words)
+
+
+@command(app, "verify")
+def verify(project: Project = None, as_json: Json = False) -> None:
+    """Walk the event chain, replay it and compare; exit status 1 if anything differs."""
+    found = verify_project(access(), project)
+    text = f"{found.events} events, chain and derived tables agree, head {found.head}"
+    show(
+        {"ok": found.ok, "events": found.events, "head": found.head, "problem": found.problem},
+        as_json,
+        text if found.ok else f"Damaged: {found.problem}",
+    )
+    if not found.ok:
+        raise typer.Exit(1)
+
+
+@command(app, "export")
+def export(
+    target: Annotated[Path, typer.Argument(help="File or folder to write; must not exist.")],
+    project: Project = None,
+    format_: Annotated[
+        exports.Format | None, typer.Option("--format", help="Default: by the target's ending.")
+    ] = None,
+    wait: Wait = True,
+    as_json: Json = False,
+) -> None:
+    """Export the current labels with their sources, as a job."""
+    who = access()
+    job_id = exports.export(who, project, target, format_)
+    result = wait_for(who, job_id, wait)
+    show(result, as_json, f"Wrote {result.get('rows')} labels to {target}." if wait else "Queued.")
+
+
+@command(app, "backup")
+def backup(
+    target: Annotated[Path, typer.Argument(help="The .tar file to write.")], as_json: Json = False
+) -> None:
+    """Write the whole workspace to one file."""
+    size = backups.backup(access(), target)
+    show({"file": str(target), "bytes": size}, as_json, f"Wrote {size:,} bytes to {target}.")
+
+
+@command(app, "restore")
+def restore(
+    source: Annotated[Path, typer.Argument(help="A file that `backup` wrote.")],
+    as_json: Json = False,
+) -> None:
+    """Unpack a backup into the (empty) workspace and verify it."""
+    names = backups.restore(source, workspace())
+    show({"projects": names}, as_json, f"Restored and verified: {', '.join(names) or 'nothing'}.")

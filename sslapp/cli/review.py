@@ -1,0 +1,150 @@
+"""Commands that review a round's candidates: candidates, accept, reject, relabel, withhold."""
+
+from typing import Annotated, Any
+
+import numpy as np
+import typer
+
+from sslapp.cli.application import Json, Project, access, app, command, show, table
+from sslapp.usecases import decisions, predictions, projects
+
+Round = Annotated[int | None, typer.Option("--round", help="Default: the newest finished one.")]
+Positions = Annotated[list[int] | None, typer.Argument(help="Images; or select by threshold.")]
+Threshold = Annotated[float | None, typer.Option(help="Select candidates at this confidence.")]
+ClassName = Annotated[str | None, typer.Option("--class", help="Only candidates of this class.")]
+Opened = Annotated[int, typer.Option(help="How many of them you looked at one by one.")]
+
+
+def _selected(
+    project: str | None, threshold: float, round_number: int | None, class_name: str | None
+) -> list[dict[str, Any]]:
+    who = access()
+    found = predictions.propose(who, project, threshold=threshold, round_number=round_number)
+    names = {each.id: each.name for each in projects.status(who, project).classes}
+    rows = [
+        {
+            "position": int(position),
+            "class": names.get(int(found.predictions.class_ids[column])),
+            "confidence": round(float(confidence), 6),
+        }
+        for position, column, confidence in zip(
+            found.candidates.positions,
+            found.candidates.columns,
+            found.candidates.confidence,
+            strict=True,
+        )
+    ]
+    return [row for row in rows if class_name is None or row["class"] == class_name]
+
+
+@command(app, "candidates")
+def candidates(
+    threshold: Annotated[
+        float, typer.Option(help="Least calibrated confidence.")
+    ] = predictions.DEFAULT_THRESHOLD,
+    class_name: ClassName = None,
+    round_number: Round = None,
+    limit: Annotated[int, typer.Option(help="Rows to show; 0 shows all.")] = 20,
+    project: Project = None,
+    as_json: Json = False,
+) -> None:
+    """List a round's candidates, most doubtful first."""
+    rows = _selected(project, threshold, round_number, class_name)
+    shown = rows[:limit] if limit else rows
+
+    def words() -> str:
+        listed = table(shown, ["position", "class", "confidence"])
+        return f"{len(rows)} candidates at {threshold:g}\n{listed}"
+
+    show({"count": len(rows), "candidates": shown}, as_json, words)
+
+
+def _wanted(
+    positions: list[int] | None,
+    threshold: float | None,
+    project: str | None,
+    round_number: int | None,
+    class_name: str | None,
+) -> list[int]:
+    if bool(positions) == (threshold is not None):
+        raise ValueError("Name either positions or --threshold.")
+    if positions:
+        return positions
+    assert threshold is not None
+    chosen = [row["position"] for row in _selected(project, threshold, round_number, class_name)]
+    if not chosen:
+        raise ValueError(f"There is no candidate at {threshold:g}.")
+    return chosen
+
+
+@command(app, "accept")
+def accept(
+    positions: Positions = None,
+    threshold: Threshold = None,
+    class_name: ClassName = None,
+    opened: Opened = 0,
+    round_number: Round = None,
+    project: Project = None,
+    as_json: Json = False,
+) -> None:
+    """Accept single images (one event each), or all candidates at a threshold (one event)."""
+    wanted = _wanted(positions, threshold, project, round_number, class_name)
+    if positions:
+        made = decisions.accept(access(), project, wanted, round_number=round_number)
+    else:
+        why = {"threshold": threshold, "class": class_name}
+        event = decisions.bulk_accept(
+            access(),
+            project,
+            np.array(wanted, dtype=np.int64),
+            round_number=round_number,
+            opened=opened,
+            payload=why,
+        )
+        made = [event]
+    numbers = [each.number for each in made]
+    show({"accepted": len(wanted), "events": numbers}, as_json, f"Accepted {len(wanted)} labels.")
+
+
+@command(app, "reject")
+def reject(
+    position: int,
+    class_name: Annotated[
+        str | None, typer.Option("--class", help="Default: the proposed class.")
+    ] = None,
+    round_number: Round = None,
+    project: Project = None,
+    as_json: Json = False,
+) -> None:
+    """Say that an image you looked at is not of the proposed class."""
+    event = decisions.reject(access(), project, position, class_name, round_number=round_number)
+    show({"event": event.number}, as_json, f"Saved as event {event.number}.")
+
+
+@command(app, "relabel")
+def relabel(
+    position: int,
+    class_name: str,
+    round_number: Round = None,
+    project: Project = None,
+    as_json: Json = False,
+) -> None:
+    """Give an image the right class instead of the proposed one."""
+    event = decisions.relabel(access(), project, position, class_name, round_number=round_number)
+    show({"event": event.number}, as_json, f"Saved as event {event.number}.")
+
+
+@command(app, "withhold")
+def withhold(
+    positions: Positions = None,
+    threshold: Threshold = None,
+    class_name: ClassName = None,
+    opened: Opened = 0,
+    round_number: Round = None,
+    project: Project = None,
+    as_json: Json = False,
+) -> None:
+    """Take candidates off the list until the next round; nothing is learnt from it."""
+    wanted = _wanted(positions, threshold, project, round_number, class_name)
+    event = decisions.withhold(access(), project, wanted, round_number=round_number, opened=opened)
+    show({"withheld": len(wanted), "event": event.number}, as_json, f"Withheld {len(wanted)}.")

@@ -1,0 +1,135 @@
+"""Commands about rounds, and the worker that runs them."""
+
+from datetime import timedelta
+from typing import Annotated, Any
+
+import typer
+
+from sslapp.cli.application import Json, Project, access, app, command, show, table, workspace
+from sslapp.cli.jobs import wait_for
+from sslapp.usecases import rounds
+from sslapp.usecases.jobs import eta
+from sslapp.vocabulary import Gear
+
+round_app = typer.Typer(help="Start and follow rounds.", no_args_is_help=True)
+app.add_typer(round_app, name="round")
+
+Number = Annotated[int | None, typer.Argument(help="The round; default: the newest.")]
+Option = Annotated[
+    list[str] | None,
+    typer.Option("--set", "-s", help="An option of the method, NAME=VALUE; may be repeated."),
+]
+Method = Annotated[str, typer.Option(help="fixmatch, supervised or label-propagation.")]
+
+
+def parse_options(pairs: list[str] | None) -> dict[str, Any]:
+    """NAME=VALUE pairs as a mapping; the method's Config reads the values."""
+    options = {}
+    for pair in pairs or []:
+        name, equals, value = pair.partition("=")
+        if not equals:
+            raise ValueError(f'"{pair}" is not NAME=VALUE.')
+        options[name.strip().replace("-", "_")] = value.strip()
+    return options
+
+
+@command(round_app, "start")
+def start(
+    method: Method = rounds.DEFAULT_METHOD,
+    gear: Annotated[Gear | None, typer.Option(help="Default: the method's own.")] = None,
+    options: Option = None,
+    encoder: Annotated[str | None, typer.Option(help="Default: the newest embedding's.")] = None,
+    seed: int = 0,
+    wait: Annotated[bool, typer.Option("--wait/--no-wait", help="Wait for its end.")] = False,
+    project: Project = None,
+    as_json: Json = False,
+) -> None:
+    """Freeze a snapshot and queue a round on it."""
+    who = access()
+    number = rounds.start_round(
+        who,
+        project,
+        method=method,
+        gear=gear,
+        config=parse_options(options),
+        encoder=encoder,
+        seed=seed,
+    )
+    result: dict[str, Any] = {"round": number}
+    if wait:
+        result |= wait_for(who, rounds.round_status(who, project, number)["job_id"])
+    show(result, as_json, f"Round {number} {'is done' if wait else 'is queued'}.")
+
+
+@command(round_app, "status")
+def status(number: Number = None, project: Project = None, as_json: Json = False) -> None:
+    """Say how a round stands."""
+    row = rounds.round_status(access(), project, number)
+    left = eta(row["state"], row["step"], row["total"], row["started_at"])
+    result = {**row, "eta": left}
+    columns = ["number", "method", "state", "step", "total", "eta", "error"]
+    show(result, as_json, lambda: table([result], columns))
+
+
+@command(round_app, "wait")
+def wait(number: Number = None, project: Project = None, as_json: Json = False) -> None:
+    """Wait until a round ended; exit status 1 if it failed or was cancelled."""
+    who = access()
+    row = rounds.round_status(who, project, number)
+    result = {"round": row["number"], **wait_for(who, row["job_id"])}
+    accuracy = result["holdout_accuracy"]
+    measured = "no holdout yet" if accuracy is None else f"holdout accuracy {accuracy:.3f}"
+    show(result, as_json, f"Round {row['number']} is done: {measured}.")
+
+
+@command(round_app, "cancel")
+def cancel(number: Number = None, project: Project = None, as_json: Json = False) -> None:
+    """Cancel a round: at once while it is queued, at its next step while it runs."""
+    state = rounds.cancel_round(access(), project, number)
+    show(
+        {"state": state},
+        as_json,
+        f"The round is {state}; it stops at its next step."
+        if state == "running"
+        else f"The round is {state}.",
+    )
+
+
+@command(round_app, "resume")
+def resume(
+    number: Number = None,
+    inexact: Annotated[
+        bool, typer.Option("--inexact", help="Accept another thread count or version.")
+    ] = False,
+    project: Project = None,
+    as_json: Json = False,
+) -> None:
+    """Go on with a failed or cancelled round from its last checkpoint."""
+    rounds.resume_round(access(), project, number, inexact=inexact)
+    show({"resumed": True}, as_json, "The round is queued again.")
+
+
+@command(app, "worker")
+def worker(
+    threads: Annotated[
+        int | None, typer.Option(min=1, help="Default: as planned; all cores but one if not.")
+    ] = None,
+    until_idle: Annotated[bool, typer.Option("--until-idle", help="End with the queue.")] = False,
+    hung_after: Annotated[
+        float, typer.Option(help="Seconds without a sign of life after which a job is taken over.")
+    ] = 600.0,
+) -> None:
+    """Run jobs, one at a time, until stopped."""
+    from sslapp.jobs.worker import work
+    from sslapp.usecases.handlers import HANDLERS
+
+    who = access()
+    done = work(
+        workspace(),
+        who.engine,
+        HANDLERS,
+        threads=threads,
+        until_idle=until_idle,
+        hung_after=timedelta(seconds=hung_after),
+    )
+    typer.echo(f"Ran {done} jobs.", err=True)

@@ -1,0 +1,108 @@
+"""The command that plays the whole loop with a simulated reader."""
+
+import tempfile
+from pathlib import Path
+from typing import Annotated
+
+import numpy as np
+import typer
+
+from sslapp.cli.application import Json, app, command, show, table
+from sslapp.cli.application import workspace as chosen_workspace
+from sslapp.cli.rounds import Method, Option, parse_options
+from sslapp.simulation.reader import ReaderModel
+from sslapp.usecases.access import enter
+from sslapp.usecases.rounds import DEFAULT_METHOD
+from sslapp.usecases.simulate import Simulation, simulate
+from sslapp.vocabulary import Gear
+from sslapp.workspace import Workspace
+
+COLUMNS = [
+    "round",
+    "reader_actions",
+    "labels",
+    "candidates",
+    "accepted",
+    "accepted_precision",
+    "label_accuracy",
+    "test_accuracy",
+    "seconds",
+]
+
+
+@command(app, "simulate")
+def simulate_command(
+    data: Annotated[
+        str, typer.Option(help="digits, mnist, fashion-mnist, cifar10, an .npz file or a folder.")
+    ] = "digits",
+    root: Annotated[Path | None, typer.Option(help="Where the named sets lie.")] = None,
+    method: Method = DEFAULT_METHOD,
+    gear: Annotated[Gear | None, typer.Option(help="Default: the method's own.")] = None,
+    options: Option = None,
+    encoder: Annotated[str, typer.Option(help="pixels or efficientnet-lite0.")] = "pixels",
+    acquisition: Annotated[
+        str,
+        typer.Option(help="auto, typiclust, margin, random; balanced: equally many of each class."),
+    ] = "auto",
+    rounds: Annotated[int, typer.Option(min=1, help="How many rounds.")] = 2,
+    labels: Annotated[int, typer.Option(min=1, help="Images labelled before each round.")] = 40,
+    reviews: Annotated[
+        int, typer.Option(min=0, help="Doubtful candidates judged singly after the last round.")
+    ] = 39,
+    accept_above: Annotated[
+        float, typer.Option(help="Bulk acceptance before the last round; above 1: none.")
+    ] = 1.01,
+    accept_at_last: Annotated[
+        float, typer.Option(help="Bulk acceptance after the last round; 0 labels everything.")
+    ] = 0.0,
+    accuracy: Annotated[
+        float, typer.Option(min=0.0, max=1.0, help="Chance that the reader is right.")
+    ] = 1.0,
+    confusion: Annotated[
+        Path | None, typer.Option(help="CSV of C x C chances of the reader's wrong answers.")
+    ] = None,
+    seconds_label: Annotated[float, typer.Option(help="Seconds to name a class.")] = 3.0,
+    seconds_review: Annotated[float, typer.Option(help="Seconds to judge a proposal.")] = 1.5,
+    seed: int = 0,
+    threads: Annotated[int | None, typer.Option(min=1, help="Default: all cores but one.")] = None,
+    keep: Annotated[
+        bool, typer.Option("--keep", help="Play in the workspace instead of a temporary one.")
+    ] = False,
+    as_json: Json = False,
+) -> None:
+    """Play the loop with a simulated reader and print a table per round."""
+    reader = ReaderModel(
+        accuracy=accuracy,
+        confusion=None if confusion is None else np.loadtxt(confusion, delimiter=",", ndmin=2),
+        seconds_label=seconds_label,
+        seconds_review=seconds_review,
+    )
+    what = Simulation(
+        data=str(Path(data).resolve()) if Path(data).exists() else data,
+        root=root,
+        method=method,
+        gear=gear,
+        config=parse_options(options),
+        encoder=encoder,
+        acquisition=acquisition,
+        rounds=rounds,
+        labels=labels,
+        reviews=reviews,
+        accept_above=accept_above,
+        accept_at_last=accept_at_last,
+        reader=reader,
+        seed=seed,
+        threads=threads,
+    )
+    with tempfile.TemporaryDirectory(prefix="sslapp-") as folder:
+        workspace = chosen_workspace() if keep else Workspace(workspace=Path(folder))
+        report = simulate(enter(workspace), what)
+
+    def words() -> str:
+        final = report["final"]
+        head = f"{report['data']}: {report['images']} images, {report['classes']} classes, "
+        head += f"{report['method']} in the {report['gear']} gear, seed {report['seed']}"
+        reader_time = f"{final['reader_actions']} reader actions, {final['reader_seconds']:.0f} s"
+        return f"{head}\n{table(report['rounds'], COLUMNS)}\n{reader_time} of the reader's time"
+
+    show(report, as_json, words)

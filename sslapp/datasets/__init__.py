@@ -1,0 +1,1 @@
+"""Reading image sets in (named sets, array files, folders, label lists) and exporting them out."""

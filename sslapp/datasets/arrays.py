@@ -1,0 +1,164 @@
+"""Image sets that are arrays: the common source, and the .npz layout of MedMNIST.
+
+The layout (Yang et al., "MedMNIST v2", Scientific Data 10, 2023): `train_images`, `val_images` and
+`test_images` of (n, H, W) or (n, H, W, 3) uint8, with `..._labels` of (n,) or (n, 1) integers.
+"""
+
+from collections.abc import Callable, Iterator, Sequence
+from dataclasses import dataclass
+from functools import partial
+from pathlib import Path
+
+import numpy as np
+from numpy.typing import NDArray
+
+from sslapp.datasets.npz import BadArrays, NpzFile
+from sslapp.datasets.source import Item, Refusal
+from sslapp.vocabulary import Split
+
+_SPLITS = {"train": Split.POOL, "val": Split.POOL, "test": Split.TEST}
+_MOST_CLASSES = 10_000
+Blocks = Callable[[int], Iterator[NDArray[np.uint8]]]
+
+
+@dataclass(frozen=True, kw_only=True)
+class Part:
+    """One split of an array set.
+
+    Attributes:
+        name: first half of its rows' names, as in "train/00017".
+        split: pool or test.
+        count: n.
+        labels: (n,) int64, -1 for none; or None.
+        blocks: maps a start row to an iterator over (b, H, W) or (b, H, W, 3) uint8 blocks.
+    """
+
+    name: str
+    split: Split
+    count: int
+    labels: NDArray[np.int64] | None
+    blocks: Blocks
+
+
+class ArraySource:
+    """An image source over parts, in their order."""
+
+    def __init__(self, name: str, class_names: list[str] | None, parts: Sequence[Part]) -> None:
+        self.name = name
+        self.class_names = class_names
+        self.refused: list[Refusal] = []
+        self._parts = list(parts)
+
+    def __len__(self) -> int:
+        return sum(part.count for part in self._parts)
+
+    def items(self, start: int = 0) -> Iterator[Item | Refusal]:
+        """Yield the rows from index `start` on."""
+        for part in self._parts:
+            if start < part.count:
+                yield from _rows(part, start)
+            start = max(0, start - part.count)
+
+
+def in_memory(images: NDArray[np.uint8]) -> Blocks:
+    """The blocks of an array that is in memory: (n, H, W) or (n, H, W, 3) uint8."""
+    return lambda start: iter([images[start:]])
+
+
+def npz_source(path: Path, name: str | None = None) -> ArraySource:
+    """Open a MedMNIST-layout .npz file as a stream; nothing but its labels is kept in memory.
+
+    `val` goes to the pool. The optional key `class_names`, (C,) text, names the classes; without it
+    they are called "0", "1", ... A label of -1 is an unknown one.
+
+    Args:
+        path: the file.
+        name: how the source is called; the file's name by default.
+
+    Raises:
+        BadArrays: (a ValueError) naming the file, the key and the mend.
+    """
+    file = NpzFile(path)
+    splits = [split for split in _SPLITS if f"{split}_images" in file.keys]
+    if not splits:
+        raise BadArrays(
+            f"{path}: it holds {', '.join(sorted(file.keys)) or 'nothing'}, but none of "
+            "train_images, val_images, test_images. Rename its arrays to the MedMNIST layout."
+        )
+    parts = [_npz_part(file, split) for split in splits]
+    return ArraySource(name or path.stem, _class_names(file, parts), parts)
+
+
+def _rows(part: Part, start: int) -> Iterator[Item]:
+    row = start
+    for block in part.blocks(start):
+        for array in block:
+            label = -1 if part.labels is None else int(part.labels[row])
+            yield Item(
+                name=f"{part.name}/{row:05d}",
+                split=part.split,
+                true_class=label if label >= 0 else None,
+                array=array,
+            )
+            row += 1
+
+
+def _npz_part(file: NpzFile, split: str) -> Part:
+    key = f"{split}_images"
+    shape, dtype = file.shape(key)
+    picture = len(shape) == 3 or (len(shape) == 4 and shape[3] in (1, 3))
+    if dtype != np.uint8 or not picture or 0 in shape[1:]:
+        raise BadArrays(
+            f"{file.path}: {key} is {shape} {dtype}; images must be (n, H, W) or (n, H, W, 3) "
+            "uint8."
+        )
+    return Part(
+        name=split,
+        split=_SPLITS[split],
+        count=shape[0],
+        labels=_npz_labels(file, split, shape[0]),
+        blocks=partial(file.stream, key),
+    )
+
+
+def _npz_labels(file: NpzFile, split: str, count: int) -> NDArray[np.int64] | None:
+    key = f"{split}_labels"
+    if key not in file.keys:
+        return None
+    shape, dtype = file.shape(key)
+    if shape not in ((count,), (count, 1)):
+        raise BadArrays(
+            f"{file.path}: {key} is {shape}, but there are {count} images. It must be ({count},) "
+            f"or ({count}, 1), one class an image; several labels an image are not supported."
+        )
+    if dtype.kind not in "iu":
+        raise BadArrays(f"{file.path}: {key} is {dtype}; class numbers must be integers.")
+    labels = file.load(key, count * 8).reshape(count).astype(np.int64)
+    if count and (labels.min() < -1 or labels.max() >= _MOST_CLASSES):
+        raise BadArrays(
+            f"{file.path}: {key} has values {labels.min()}..{labels.max()}; class numbers are "
+            f"0..{_MOST_CLASSES - 1}, -1 for unknown."
+        )
+    return labels
+
+
+def _class_names(file: NpzFile, parts: Sequence[Part]) -> list[str] | None:
+    highest = max(
+        (int(p.labels.max()) for p in parts if p.labels is not None and p.count), default=-1
+    )
+    if "class_names" not in file.keys:
+        return [str(number) for number in range(highest + 1)] or None
+    shape, dtype = file.shape("class_names")
+    if dtype.kind != "U" or len(shape) != 1:
+        raise BadArrays(
+            f"{file.path}: class_names is {shape} {dtype}; it must be one row of text, as made by "
+            'numpy.array(["cat", "dog"]).'
+        )
+    names = [str(name) for name in file.load("class_names", 4 * 200 * _MOST_CLASSES)]
+    if len(set(names)) != len(names) or "" in names:
+        raise BadArrays(f"{file.path}: class_names has an empty name or one twice: {names}.")
+    if highest >= len(names):
+        raise BadArrays(
+            f"{file.path}: a label is {highest}, but class_names has only {len(names)} names."
+        )
+    return names

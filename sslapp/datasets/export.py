@@ -1,0 +1,232 @@
+"""Writes a labelled set out: CSV, Parquet or a folder of images, each with a manifest.
+
+An export is there completely or not at all. The same labels give the same bytes, and the manifest
+names the snapshot they came from and the sha256 of every file, so a copy can be checked later.
+"""
+
+import hashlib
+import json
+import os
+import shutil
+from collections.abc import Callable
+from dataclasses import dataclass
+from pathlib import Path
+from typing import Any, BinaryIO
+
+import pandas as pd
+import pyarrow as pa
+import pyarrow.parquet as pq
+
+from sslapp import __version__, durable
+from sslapp.datasets.cells import escape_cell, safe_stem
+from sslapp.imaging.decode import suffix
+
+REQUIRED = ("position", "name", "class", "source")
+"""The columns that every export has; others (confidence, round, reader, ...) are kept."""
+
+
+@dataclass(frozen=True, kw_only=True)
+class Provenance:
+    """Where the exported labels come from.
+
+    Attributes:
+        project: the project's name.
+        snapshot: hash of the snapshot.
+        class_names: all classes in column order, also those without an image.
+    """
+
+    project: str
+    snapshot: str
+    class_names: list[str]
+
+
+def write_csv(rows: pd.DataFrame, path: Path, provenance: Provenance) -> Path:
+    """Write rows as UTF-8 CSV with a `snapshot` column; return its manifest's path.
+
+    Text cells and headings that a spreadsheet would run as formulas are escaped with an
+    apostrophe; numbers stay numbers.
+
+    Args:
+        rows: columns REQUIRED and any others, one row an image.
+        path: the .csv file; the manifest lies beside it as <name>.manifest.json.
+        provenance: goes into the manifest.
+
+    Raises:
+        ValueError: when a column is missing, a position occurs twice or a class is unknown.
+    """
+    rows = _checked(rows, provenance)
+    durable.write_bytes(path, _csv(rows))
+    return _manifest_beside(path, rows, provenance)
+
+
+def write_parquet(rows: pd.DataFrame, path: Path, provenance: Provenance) -> Path:
+    """Write rows as Parquet (values unescaped, typed); return its manifest's path.
+
+    Args and errors as for `write_csv`.
+    """
+    rows = _checked(rows, provenance)
+    table = pa.Table.from_pandas(rows, preserve_index=False)
+    table = table.replace_schema_metadata(
+        {**(table.schema.metadata or {}), b"sslapp.snapshot": provenance.snapshot.encode()}
+    )
+
+    def fill(file: BinaryIO) -> None:
+        pq.write_table(table, file)
+
+    durable.write(path, fill)
+    return _manifest_beside(path, rows, provenance)
+
+
+def write_image_folder(
+    rows: pd.DataFrame,
+    folder: Path,
+    provenance: Provenance,
+    content: Callable[[int], bytes],
+    *,
+    progress: Callable[[int, int], None] = lambda done, total: None,
+) -> Path:
+    """Write images/<class>/<position>_<name>.<type>, labels.csv and manifest.json; return the
+    manifest's path.
+
+    Names of classes and images are made safe; the position in front keeps them apart, and the type
+    is that of the file's content, whatever its name said. labels.csv has a column `file`.
+
+    Args:
+        rows: as for `write_csv`.
+        folder: is created; it must not exist.
+        provenance: goes into the manifest.
+        content: maps a position to the bytes of its picture file.
+        progress: called as progress(done, total) after each image.
+
+    Raises:
+        FileExistsError: when `folder` exists.
+        ValueError: as for `write_csv`, or when a content is no picture.
+    """
+    rows = _checked(rows, provenance)
+    if folder.exists():
+        raise FileExistsError(f"{folder} exists already; choose another name or remove it.")
+    building = folder.with_name(f".{folder.name}.{os.getpid()}.tmp")
+    shutil.rmtree(building, ignore_errors=True)
+    building.mkdir(parents=True)
+    try:
+        files = _write_images(rows, building, provenance, content, progress)
+        table = _csv(rows.assign(file=list(files)))
+        _write(building / "labels.csv", table)
+        listed = {"labels.csv": _facts(table), **files}
+        _write(building / "manifest.json", _manifest(rows, provenance, listed))
+        for inside in [*building.rglob("*"), building]:
+            if inside.is_dir():
+                durable.sync_folder(inside)
+        building.rename(folder)
+    except BaseException:
+        shutil.rmtree(building, ignore_errors=True)
+        raise
+    durable.sync_folder(folder.parent)
+    return folder / "manifest.json"
+
+
+def _checked(rows: pd.DataFrame, provenance: Provenance) -> pd.DataFrame:
+    missing = [column for column in REQUIRED if column not in rows.columns]
+    if missing:
+        raise ValueError(f"The export lacks the column(s) {', '.join(missing)}.")
+    twice = rows.loc[rows["position"].duplicated(), "position"]
+    if len(twice):
+        raise ValueError(f"The export names position {twice.iloc[0]} twice.")
+    unknown = set(rows["class"]) - set(provenance.class_names)
+    if unknown:
+        raise ValueError(
+            f'The export has the class "{min(map(str, unknown))}", which is not one of '
+            f"{', '.join(provenance.class_names)}."
+        )
+    return rows.sort_values("position", ignore_index=True).assign(snapshot=provenance.snapshot)
+
+
+def _csv(rows: pd.DataFrame) -> bytes:
+    safe = pd.DataFrame(
+        {
+            escape_cell(str(column)): [
+                escape_cell(cell) if isinstance(cell, str) else cell for cell in rows[column]
+            ]
+            if rows[column].dtype.kind not in "iufb"
+            else rows[column]
+            for column in rows.columns
+        }
+    )
+    # CR LF as in RFC 4180; with LF alone the writer would leave a CR inside a cell unquoted
+    return safe.to_csv(index=False, lineterminator="\r\n").encode("utf-8")
+
+
+def _write_images(
+    rows: pd.DataFrame,
+    building: Path,
+    provenance: Provenance,
+    content: Callable[[int], bytes],
+    progress: Callable[[int, int], None],
+) -> dict[str, dict[str, Any]]:
+    folders = _class_folders(provenance.class_names)
+    for name in folders.values():
+        (building / "images" / name).mkdir(parents=True)
+    digits = len(str(rows["position"].max())) if len(rows) else 1
+    files = {}
+    columns = zip(rows["position"], rows["name"], rows["class"], strict=True)
+    for done, (position, name, class_name) in enumerate(columns, start=1):
+        picture = content(int(position))
+        stem = f"{position:0{digits}d}_{safe_stem(str(name))}"
+        file = f"images/{folders[class_name]}/{stem}{suffix(picture)}"
+        _write(building / file, picture)
+        files[file] = _facts(picture)
+        progress(done, len(rows))
+    return files
+
+
+def _class_folders(class_names: list[str]) -> dict[str, str]:
+    """Map each class to a folder name of its own, also where case does not count."""
+    folders: dict[str, str] = {}
+    taken: set[str] = set()
+    for class_name in class_names:
+        folder = stem = safe_stem(class_name)
+        number = 2
+        while folder.casefold() in taken:
+            folder = f"{stem}_{number}"
+            number += 1
+        taken.add(folder.casefold())
+        folders[class_name] = folder
+    return folders
+
+
+def _write(path: Path, content: bytes) -> None:
+    with open(path, "xb") as file:
+        file.write(content)
+        file.flush()
+        os.fsync(file.fileno())
+
+
+def _facts(content: bytes) -> dict[str, Any]:
+    return {"sha256": hashlib.sha256(content).hexdigest(), "bytes": len(content)}
+
+
+def _manifest_beside(path: Path, rows: pd.DataFrame, provenance: Provenance) -> Path:
+    manifest = path.with_name(path.name + ".manifest.json")
+    files = {path.name: _facts(path.read_bytes())}
+    durable.write_bytes(manifest, _manifest(rows, provenance, files))
+    return manifest
+
+
+def _manifest(
+    rows: pd.DataFrame, provenance: Provenance, files: dict[str, dict[str, Any]]
+) -> bytes:
+    by_class = rows["class"].value_counts()
+    by_source = rows["source"].value_counts()
+    facts = {
+        "tool": "sslapp",
+        "version": __version__,
+        "project": provenance.project,
+        "snapshot": provenance.snapshot,
+        "images": len(rows),
+        "classes": [
+            {"name": name, "images": int(by_class.get(name, 0))} for name in provenance.class_names
+        ],
+        "sources": {str(name): int(by_source[name]) for name in sorted(by_source.index)},
+        "files": files,
+    }
+    return json.dumps(facts, ensure_ascii=False, indent=1).encode("utf-8")

@@ -1,0 +1,256 @@
+"""Turns an image source into what a project keeps: pixels, originals and one row an image.
+
+Files are decoded on a few threads in small batches, so memory holds a handful of batches whatever
+the size of the set, and the result does not depend on the number of threads.
+"""
+
+import os
+from collections import deque
+from collections.abc import Callable, Iterator
+from concurrent.futures import Future, ThreadPoolExecutor
+from dataclasses import dataclass
+from pathlib import Path
+
+import numpy as np
+from numpy.typing import NDArray
+
+from sslapp.datasets.source import ImageSource, Item, Refusal
+from sslapp.imaging.decode import Refused, pixel_sha256
+from sslapp.imaging.fit import Aspect, fit
+from sslapp.imaging.originals import OriginalsWriter
+from sslapp.imaging.pixels import PixelWriter
+from sslapp.vocabulary import Split
+
+LARGEST_NATIVE = 64
+_BATCH_ITEMS = 64
+_BATCH_BYTES = 8 * 2**20
+_UNDER_WAY_BYTES = 64 * 2**20
+
+
+class Stopped(Exception):
+    """The import was asked to stop; nothing of it is visible."""
+
+
+@dataclass(frozen=True, slots=True, kw_only=True)
+class Row:
+    """One imported image.
+
+    Attributes:
+        name: as the source calls it.
+        sha256: of its decoded pixels (imaging.decode.pixel_sha256).
+        original: sha256 of its file in the originals, or None for a row of an array.
+        width, height: in pixels, upright, before fitting.
+        split: pool or test.
+        group: patient, scene, or None.
+        true_class: index into the source's class names, or None.
+    """
+
+    name: str
+    sha256: str
+    original: str | None
+    width: int
+    height: int
+    split: Split
+    group: str | None
+    true_class: int | None
+
+
+@dataclass(frozen=True, kw_only=True)
+class Ingested:
+    """What an import leaves.
+
+    Attributes:
+        rows: n images; row i belongs to row i of `pixels`.
+        refused: what was not taken in, and why.
+        pixels: (n, S, S, C) uint8 .npy file.
+        size: S.
+        channels: C.
+    """
+
+    rows: list[Row]
+    refused: list[Refusal]
+    pixels: Path
+    size: int
+    channels: int
+
+
+def ingest(
+    source: ImageSource,
+    folder: Path,
+    *,
+    size: int | None = None,
+    channels: int | None = None,
+    aspect: Aspect = "pad",
+    originals: Path | None = None,
+    progress: Callable[[int, int], None] = lambda done, total: None,
+    should_stop: Callable[[], bool] = lambda: False,
+    threads: int | None = None,
+) -> Ingested:
+    """Import every image of `source`; what fails becomes a refusal and the rest goes on.
+
+    Args:
+        source: where the images come from.
+        folder: where `pixels.npy` is written; it appears only when the import is complete.
+        size: S; None keeps the images' own size when all are square, equal and at most 64 pixels,
+            else 64.
+        channels: 1 or 3; None is 1 when all images are grey, else 3.
+        aspect: see imaging.fit.
+        originals: folder of content-addressed originals, or None to keep none. Files are added
+            while the import runs; those of an import that stopped are found again by the next.
+        progress: called as progress(done, total) after each batch.
+        should_stop: polled after each batch.
+        threads: for decoding; None is the number of cores, at most 8.
+
+    Raises:
+        Stopped: when `should_stop()` became true.
+        ValueError: when not one image could be taken in.
+    """
+    total = len(source)
+    shape = _Shape(size, channels)
+    keeper = OriginalsWriter(originals) if originals is not None else None
+    rows: list[Row] = []
+    refused = list(source.refused)
+    path = folder / "pixels.npy"
+    done = 0
+
+    def work(batch: list[Item | Refusal]) -> list[_Prepared | Refusal]:
+        return [_prepare(entry, size, channels, aspect, keeper) for entry in batch]
+
+    with PixelWriter(path, total, size or 1, channels or 1) as writer:
+        for results in _in_order(source.items(), work, threads or min(8, os.cpu_count() or 1)):
+            prepared = [each for each in results if isinstance(each, _Prepared)]
+            refused += [each for each in results if isinstance(each, Refusal)]
+            if prepared:
+                shape.admit([each.pixels for each in prepared], writer)
+                writer.append(np.stack([shape.settle(each.pixels) for each in prepared]))
+                rows += [each.row for each in prepared]
+            done += len(results)
+            progress(done, total)
+            if should_stop():
+                raise Stopped
+        if not rows:
+            raise ValueError(_nothing(source.name, refused))
+        if keeper is not None:
+            keeper.finish()
+    return Ingested(
+        rows=rows, refused=refused, pixels=path, size=writer.size, channels=writer.channels
+    )
+
+
+@dataclass(frozen=True, slots=True)
+class _Prepared:
+    row: Row
+    pixels: NDArray[np.uint8]  # (S, S, C), already fitted unless it may stay native
+
+
+def _prepare(
+    entry: Item | Refusal,
+    size: int | None,
+    channels: int | None,
+    aspect: Aspect,
+    keeper: OriginalsWriter | None,
+) -> _Prepared | Refusal:
+    if isinstance(entry, Refusal):
+        return entry
+    try:
+        image = entry.image
+    except Refused as error:
+        return Refusal(entry.name, str(error).removeprefix(f"{entry.name}: "))
+    if image.ndim == 3 and image.shape[2] == 1:
+        image = image[:, :, 0]
+    height, width = image.shape[:2]
+    native = width == height <= LARGEST_NATIVE
+    own = size or (width if native else LARGEST_NATIVE)
+    pixels = fit(image, own, channels or (1 if image.ndim == 2 else 3), aspect)
+    original = None
+    if keeper is not None and entry.content is not None:
+        original = keeper.add(entry.content)
+    row = Row(
+        name=entry.name,
+        sha256=pixel_sha256(image),
+        original=original,
+        width=width,
+        height=height,
+        split=entry.split,
+        group=entry.group,
+        true_class=entry.true_class,
+    )
+    return _Prepared(row, pixels)
+
+
+class _Shape:
+    """The size and channel count so far (0: not known yet); both grow when an image needs more.
+
+    Growing rewrites the rows written so far instead of decoding again. That gives the same pixels:
+    only images kept at their native size are ever resized, and channels are resampled one by one.
+    """
+
+    def __init__(self, size: int | None, channels: int | None) -> None:
+        self._size = size or 0
+        self._channels = channels or 0
+        self._fixed_size = size is not None
+
+    def admit(self, images: list[NDArray[np.uint8]], writer: PixelWriter) -> None:
+        """Take the images of one batch into account and rewrite `writer` if they need it."""
+        sizes = {len(image) for image in images}
+        if not self._fixed_size and sizes != {self._size}:
+            all_equal = not self._size and len(sizes) == 1
+            self._size = sizes.pop() if all_equal else LARGEST_NATIVE
+        self._channels = max(self._channels, *(image.shape[2] for image in images))
+        if (self._size, self._channels) != (writer.size, writer.channels):
+            writer.convert(self._size, self._channels, self.settle)
+
+    def settle(self, image: NDArray[np.uint8]) -> NDArray[np.uint8]:
+        """Bring an (s, s, c) image to the size and channels so far."""
+        if image.shape == (self._size, self._size, self._channels):
+            return image
+        return fit(image, self._size, self._channels)
+
+
+def _in_order(
+    entries: Iterator[Item | Refusal],
+    work: Callable[[list[Item | Refusal]], list[_Prepared | Refusal]],
+    threads: int,
+) -> Iterator[list[_Prepared | Refusal]]:
+    """Yield work(batch) in order, with at most two batches a thread or 64 MiB under way."""
+    waiting: deque[tuple[int, Future[list[_Prepared | Refusal]]]] = deque()
+    under_way = 0
+    with ThreadPoolExecutor(threads) as pool:
+        try:
+            for batch, weight in _batches(entries):
+                waiting.append((weight, pool.submit(work, batch)))
+                under_way += weight
+                while waiting and (len(waiting) > 2 * threads or under_way > _UNDER_WAY_BYTES):
+                    finished, future = waiting.popleft()
+                    under_way -= finished
+                    yield future.result()
+            while waiting:
+                yield waiting.popleft()[1].result()
+        finally:
+            for _, future in waiting:
+                future.cancel()
+
+
+def _batches(entries: Iterator[Item | Refusal]) -> Iterator[tuple[list[Item | Refusal], int]]:
+    """Group entries so that a batch is neither long nor heavy; yield it with its bytes."""
+    batch: list[Item | Refusal] = []
+    weight = 0
+    for entry in entries:
+        batch.append(entry)
+        if isinstance(entry, Item):
+            weight += len(entry.content or b"") + (0 if entry.array is None else entry.array.nbytes)
+        if len(batch) >= _BATCH_ITEMS or weight >= _BATCH_BYTES:
+            yield batch, weight
+            batch, weight = [], 0
+    if batch:
+        yield batch, weight
+
+
+def _nothing(name: str, refused: list[Refusal]) -> str:
+    if not refused:
+        return f"{name}: it holds no images."
+    first = refused[0]
+    return (
+        f"{name}: none of its {len(refused)} files could be taken in. The first: {first.name}: "
+        f"{first.reason}"
+    )

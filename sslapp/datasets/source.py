@@ -1,0 +1,76 @@
+"""What an image source is: an ordered stream of images, and of refusals where there is none."""
+
+from collections.abc import Iterator
+from dataclasses import dataclass, field
+from typing import Protocol
+
+import numpy as np
+from numpy.typing import NDArray
+
+from sslapp.imaging.decode import decode
+from sslapp.vocabulary import Split
+
+
+@dataclass(frozen=True)
+class Refusal:
+    """Something a source names but cannot give.
+
+    Attributes:
+        name: the file or row.
+        reason: one sentence for the reader.
+    """
+
+    name: str
+    reason: str
+
+
+@dataclass(frozen=True, kw_only=True)
+class Item:
+    """One image of a source; it comes as a file (`content`) or as an array (`array`).
+
+    Attributes:
+        name: unique in the source.
+        split: pool or test.
+        true_class: index into the source's class names, or None.
+        group: what must not be torn apart (a patient, a scene), or None.
+        content: the original file, or None for a row of an array.
+        array: (H, W) or (H, W, 3) uint8, or None for a file that is still to be decoded.
+    """
+
+    name: str
+    split: Split
+    true_class: int | None = None
+    group: str | None = None
+    content: bytes | None = None
+    array: NDArray[np.uint8] | None = field(default=None, repr=False, compare=False)
+
+    @property
+    def image(self) -> NDArray[np.uint8]:
+        """The pixels, (H, W) or (H, W, 3) uint8; a file is decoded at each call.
+
+        Raises:
+            imaging.decode.Refused: when the file cannot be decoded.
+        """
+        if self.array is not None:
+            return self.array
+        return decode(self.content or b"", self.name)
+
+
+class ImageSource(Protocol):
+    """An ordered set of images that is read as a stream.
+
+    Attributes:
+        name: how the import is called.
+        class_names: names of the true classes, or None when the source has no true labels.
+        refused: what is known to be unusable before reading; not part of `items`.
+    """
+
+    name: str
+    class_names: list[str] | None
+    refused: list[Refusal]
+
+    def __len__(self) -> int:
+        """How many entries `items()` yields."""
+
+    def items(self, start: int = 0) -> Iterator[Item | Refusal]:
+        """Yield the entries from index `start` on, always in the same order, few at a time."""

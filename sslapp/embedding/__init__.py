@@ -1,0 +1,1 @@
+"""Images as vectors: encoders, exact nearest neighbours, and the two-dimensional map of them."""

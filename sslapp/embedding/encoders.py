@@ -1,0 +1,142 @@
+"""What an encoder is, and the list of those that can be chosen by name.
+
+An encoder turns every image of a project into one vector, once, in a job. Opening one is what
+imports torch; the list itself does not, so that a page can show it.
+"""
+
+from collections.abc import Callable, Iterator, Mapping
+from dataclasses import dataclass
+from pathlib import Path
+from types import MappingProxyType
+from typing import Protocol
+
+import numpy as np
+from numpy.typing import NDArray
+
+Progress = Callable[[int, int], None]
+ShouldStop = Callable[[], bool]
+
+
+class PixelSource(Protocol):
+    """Images of one size, read in pieces; nothing promises that all fit into memory."""
+
+    @property
+    def shape(self) -> tuple[int, int, int, int]:
+        """(N, S, S, C)."""
+
+    def take(self, indices: NDArray[np.int64]) -> NDArray[np.uint8]:
+        """Return (n, S, S, C) uint8 for the rows in `indices`."""
+
+
+class Encoder(Protocol):
+    """A map from images to vectors that is fixed, or fitted without any label."""
+
+    @property
+    def name(self) -> str:
+        """The name under which `open_encoder` opens it."""
+
+    def encode(
+        self,
+        pixels: PixelSource,
+        rows_to_fit: NDArray[np.int64],
+        *,
+        seed: int,
+        progress: Progress,
+        should_stop: ShouldStop,
+    ) -> NDArray[np.float32]:
+        """Return (N, D) float32, one vector for every image of `pixels`.
+
+        Args:
+            pixels: the images.
+            rows_to_fit: (n,) rows that a fitted encoder may learn from (never test images);
+                a pretrained encoder ignores them.
+            seed: of whatever is drawn while fitting.
+            progress: called as progress(images done, images in all).
+            should_stop: polled between batches.
+
+        Raises:
+            EncodingStopped: when `should_stop()` became true.
+            ValueError: when these images cannot be encoded, with the mend.
+        """
+
+
+class EncodingStopped(Exception):
+    """The encoding was asked to stop before it was complete."""
+
+
+@dataclass(frozen=True)
+class EncoderChoice:
+    """One line of the list of encoders.
+
+    Attributes:
+        title: how a page calls it.
+        about: one sentence that helps to choose.
+        open: makes the encoder; its argument is a file of weights or None.
+    """
+
+    title: str
+    about: str
+    open: Callable[[Path | None], Encoder]
+
+
+def open_encoder(name: str, weights: Path | None = None) -> Encoder:
+    """Make the encoder called `name`.
+
+    Args:
+        name: a key of ENCODERS.
+        weights: a file of weights to use in place of the encoder's own; None for its own.
+
+    Raises:
+        ValueError: when there is no such encoder, or the weights do not fit it.
+    """
+    if name not in ENCODERS:
+        raise ValueError(f'There is no encoder "{name}". Choose one of {", ".join(ENCODERS)}.')
+    return ENCODERS[name].open(weights)
+
+
+def batches(
+    count: int, size: int, *, progress: Progress, should_stop: ShouldStop
+) -> Iterator[NDArray[np.int64]]:
+    """Yield 0..count-1 as consecutive index arrays of at most `size`, reporting after each.
+
+    Raises:
+        EncodingStopped: before the next batch, once `should_stop()` is true.
+    """
+    for start in range(0, count, size):
+        if should_stop():
+            raise EncodingStopped
+        end = min(start + size, count)
+        yield np.arange(start, end, dtype=np.int64)
+        progress(end, count)
+
+
+def _open_pixels(weights: Path | None) -> Encoder:
+    from sslapp.embedding.pixels_encoder import PixelsEncoder
+
+    if weights is not None:
+        raise ValueError('The encoder "pixels" has no weights. Leave the weights empty.')
+    return PixelsEncoder()
+
+
+def _open_efficientnet(weights: Path | None) -> Encoder:
+    # here and not above: the list of encoders must not import torch
+    from sslapp.embedding.efficientnet import EfficientNetLite0
+
+    return EfficientNetLite0(weights)
+
+
+ENCODERS: Mapping[str, EncoderChoice] = MappingProxyType(
+    {
+        "pixels": EncoderChoice(
+            "Pixels (PCA)",
+            "Main components of the pixels themselves: seconds, for small aligned images.",
+            _open_pixels,
+        ),
+        "efficientnet-lite0": EncoderChoice(
+            "EfficientNet-Lite0",
+            "ImageNet features, 1280 numbers an image: about 20 images a second on a CPU.",
+            _open_efficientnet,
+        ),
+    }
+)
+"""The encoders by name, in the order in which a page offers them."""

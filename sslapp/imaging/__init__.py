@@ -1,0 +1,1 @@
+"""Pixels: decoding untrusted files, fitting to one size, the two pixel stores, thumbnails."""

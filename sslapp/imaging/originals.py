@@ -1,0 +1,82 @@
+"""The originals: every imported file exactly as it came, named by the sha256 of its content."""
+
+import ctypes
+import hashlib
+import os
+import re
+import threading
+from pathlib import Path
+
+from sslapp import durable
+
+_NAME = re.compile(r"[0-9a-f]{64}")
+
+
+def original_path(folder: Path, sha256: str) -> Path:
+    """Where the original with this hash lies below `folder`.
+
+    Raises:
+        ValueError: when it is not 64 lower-case hexadecimal digits (so it can name no other file).
+    """
+    if not _NAME.fullmatch(sha256):
+        raise ValueError(f"{sha256[:80]!r} is not the sha256 of an original.")
+    return folder / sha256[:2] / sha256
+
+
+class OriginalsWriter:
+    """Adds files to the originals; `add` may be called from several threads.
+
+    A file gets its name when it is complete. What was added survives a power cut from `finish` on,
+    which syncs the file system once: 10,000 single fsyncs took 2 to 19 s, one sync under 1 s.
+    """
+
+    def __init__(self, folder: Path) -> None:
+        self._folder = folder
+        self._added: set[Path] = set()
+
+    def add(self, content: bytes) -> str:
+        """Store `content` unless it is there already and return its sha256."""
+        sha256 = hashlib.sha256(content).hexdigest()
+        path = original_path(self._folder, sha256)
+        if path.parent not in self._added:
+            path.parent.mkdir(parents=True, exist_ok=True)
+            self._added.add(path.parent)
+        self._added.add(path)
+        # compared, because a power cut before `finish` may leave a name without its content
+        if path.exists() and path.read_bytes() == content:
+            return sha256
+        temporary = path.with_name(f".{sha256}.{os.getpid()}.{threading.get_ident()}.tmp")
+        try:
+            temporary.write_bytes(content)
+            temporary.replace(path)
+        except BaseException:
+            temporary.unlink(missing_ok=True)
+            raise
+        return sha256
+
+    def finish(self) -> None:
+        """Make everything added so far survive a power cut.
+
+        Raises:
+            OSError: when the disk did not take it.
+        """
+        if self._added and not _sync_file_system(self._folder):
+            for path in sorted(self._added):
+                durable.sync_folder(path)  # opens and fsyncs, which is right for files as well
+            durable.sync_folder(self._folder)
+        self._added.clear()
+
+
+def _sync_file_system(folder: Path) -> bool:
+    """Linux: write out the file system that holds `folder` and wait; elsewhere return False."""
+    syncfs = getattr(ctypes.CDLL(None, use_errno=True), "syncfs", None)
+    if syncfs is None:
+        return False
+    descriptor = os.open(folder, os.O_RDONLY)
+    try:
+        if syncfs(descriptor) != 0:
+            number = ctypes.get_errno()
+            raise OSError(number, os.strerror(number), str(folder))
+    finally:
+        os.close(descriptor)
+    return True

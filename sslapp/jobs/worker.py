@@ -1,0 +1,98 @@
+"""The worker process: claim a job, run its handler, take the next."""
+
+import os
+import socket
+import time
+import traceback
+from collections.abc import Callable
+from datetime import timedelta
+
+import structlog
+from sqlalchemy import Engine
+
+from sslapp.jobs import queue
+from sslapp.jobs.context import Cancelled, Handlers, JobContext
+from sslapp.jobs.lock import LifeLock
+from sslapp.store.database import writing
+from sslapp.workspace import Workspace
+
+POLL_EVERY = 0.5
+"""Seconds between two looks into an empty queue."""
+
+
+class Refused(Exception):
+    """A handler's way to fail a job with a sentence for the reader instead of a traceback."""
+
+
+def work(
+    workspace: Workspace,
+    engine: Engine,
+    handlers: Handlers,
+    *,
+    threads: int | None = None,
+    until_idle: bool = False,
+    hung_after: timedelta = queue.HUNG_AFTER,
+    should_end: Callable[[], bool] = lambda: False,
+) -> int:
+    """Run jobs until `should_end`, or until the queue is empty, and return how many were run.
+
+    Args:
+        handlers: what to do for each kind of job.
+        threads: for numerical work; None lets a job's plan decide.
+        until_idle: return when nothing is queued.
+    """
+    done = 0
+    with LifeLock(queue.lock_path(workspace, socket.gethostname(), os.getpid())):
+        queue.reclaim(engine, workspace, hung_after=hung_after, pid=os.getpid())
+        while not should_end():
+            held = queue.claim(engine, os.getpid())
+            if held is not None:
+                run_claimed(workspace, engine, handlers, held, threads)
+                done += 1
+            elif not queue.reclaim(engine, workspace, hung_after=hung_after):
+                if until_idle:
+                    break
+                time.sleep(POLL_EVERY)
+    return done
+
+
+def run_claimed(
+    workspace: Workspace,
+    engine: Engine,
+    handlers: Handlers,
+    held: queue.Claim,
+    threads: int | None,
+) -> None:
+    """Run one claimed job to its end and record how it ended."""
+    folder = workspace.attempt(held.job_id, held.attempt)
+    folder.mkdir(parents=True, exist_ok=True)
+    with open(folder / "log.jsonl", "a", buffering=1) as file:
+        log = structlog.wrap_logger(
+            structlog.PrintLogger(file),
+            processors=[
+                structlog.processors.TimeStamper(fmt="iso", utc=True),
+                structlog.processors.JSONRenderer(),
+            ],
+        ).bind(job=held.job_id, attempt=held.attempt, kind=held.kind)
+        context = JobContext(workspace, engine, held, threads=threads, log=log)
+        log.info("started")
+        try:
+            handlers[held.kind](context)
+            log.info("done")
+        except queue.GivenUp as error:
+            log.warning("given up", reason=str(error))
+        except Cancelled:
+            _end(engine, held, lambda conn: queue.mark_cancelled(conn, held))
+            log.info("cancelled")
+        except Exception as caught:  # whatever a handler raises must end in the job's row
+            reason = str(caught) if isinstance(caught, Refused | ValueError) else repr(caught)
+            _end(engine, held, lambda conn: queue.fail(conn, held, reason))
+            log.error("failed", reason=reason, trace=traceback.format_exc())
+
+
+def _end(engine: Engine, held: queue.Claim, write: Callable[..., None]) -> None:
+    try:
+        with writing(engine, held.project_id) as conn:
+            write(conn)
+    except queue.GivenUp:
+        return

@@ -1,0 +1,1 @@
+"""From predictions to decisions: candidates, their evidence, agreement, and exact bounds."""

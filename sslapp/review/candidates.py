@@ -1,0 +1,138 @@
+"""Candidates: the predictions that are confident enough to be proposed as pseudo-labels.
+
+What a reader has said comes first. A forbidden class is masked out and the rest of the row is
+brought back to sum 1 before the likeliest class is taken. An image with fewer than two classes
+left is no candidate: its renormalised confidence would be 1 whatever the model believes.
+"""
+
+from dataclasses import dataclass
+
+import numpy as np
+from numpy.typing import NDArray
+
+Positions = NDArray[np.int64]
+Probabilities = NDArray[np.float32]
+Thresholds = float | NDArray[np.float32]
+
+
+@dataclass(frozen=True)
+class Candidates:
+    """Proposed pseudo-labels, most doubtful first, then by position.
+
+    Attributes:
+        positions: (n,) int64 images.
+        columns: (n,) int64 proposed class columns.
+        confidence: (n,) float32 calibrated probability of that class among those allowed.
+    """
+
+    positions: Positions
+    columns: NDArray[np.int64]
+    confidence: NDArray[np.float32]
+
+    def __len__(self) -> int:
+        return len(self.positions)
+
+
+@dataclass(frozen=True)
+class ThresholdCurve:
+    """What each threshold of a grid would propose. T thresholds, C classes.
+
+    Attributes:
+        thresholds: (T,) float32, as given.
+        counts: (T,) int64 candidates.
+        coverage: (T,) float64 candidates divided by eligible images; 0 when there are none.
+        by_class: (T, C) int64 candidates of each class.
+    """
+
+    thresholds: NDArray[np.float32]
+    counts: NDArray[np.int64]
+    coverage: NDArray[np.float64]
+    by_class: NDArray[np.int64]
+
+
+def candidates(
+    probabilities: Probabilities,
+    eligible: Positions,
+    thresholds: Thresholds,
+    forbidden: NDArray[np.bool_],
+    withheld: Positions,
+) -> Candidates:
+    """Return the images whose best allowed class reaches its threshold.
+
+    Args:
+        probabilities: (N, C) float32, calibrated.
+        eligible: (n,) positions that may be proposed: the pool.
+        thresholds: one number, or (C,) one for each class; compared in float32.
+        forbidden: (N, C) bool, True where a reader said "not this class".
+        withheld: positions taken off the list until the next round.
+
+    Raises:
+        ValueError: when shapes do not fit together, or a position was not in the round.
+    """
+    classes = probabilities.shape[1]
+    limits = np.asarray(thresholds, dtype=np.float32)
+    if limits.shape not in ((), (classes,)):
+        raise ValueError(
+            f"thresholds: expected one number or {classes}, one for each class, "
+            f"got shape {limits.shape}."
+        )
+    proposed = _best_allowed(probabilities, eligible, forbidden, withheld)
+    limits = np.broadcast_to(limits, (classes,))
+    enough = proposed.confidence >= limits[proposed.columns]
+    return Candidates(
+        proposed.positions[enough], proposed.columns[enough], proposed.confidence[enough]
+    )
+
+
+def counts_by_class(found: Candidates, num_classes: int) -> NDArray[np.int64]:
+    """Return (C,) int64: how many candidates each class column has."""
+    return np.bincount(found.columns, minlength=num_classes).astype(np.int64)
+
+
+def threshold_curve(
+    probabilities: Probabilities,
+    eligible: Positions,
+    thresholds: NDArray[np.float32],
+    forbidden: NDArray[np.bool_],
+    withheld: Positions,
+) -> ThresholdCurve:
+    """Count the candidates at every threshold of a grid at once, for a slider's preview.
+
+    Args:
+        thresholds: (T,) grid, in any order; each is applied to all classes.
+        probabilities, eligible, forbidden, withheld: as for `candidates`.
+    """
+    classes = probabilities.shape[1]
+    grid = np.asarray(thresholds, dtype=np.float32)
+    proposed = _best_allowed(probabilities, eligible, forbidden, withheld)
+    by_class = np.zeros((len(grid), classes), dtype=np.int64)
+    for column in range(classes):
+        ascending = proposed.confidence[proposed.columns == column]  # they come sorted
+        by_class[:, column] = len(ascending) - np.searchsorted(ascending, grid, side="left")
+    counts = by_class.sum(axis=1)
+    return ThresholdCurve(grid, counts, counts / max(1, len(eligible)), by_class)
+
+
+def _best_allowed(
+    probabilities: Probabilities,
+    eligible: Positions,
+    forbidden: NDArray[np.bool_],
+    withheld: Positions,
+) -> Candidates:
+    """Every eligible image's best allowed class, confidence ascending, then by position."""
+    if forbidden.shape != probabilities.shape:
+        raise ValueError(f"forbidden: expected shape {probabilities.shape}, got {forbidden.shape}.")
+    rows = np.setdiff1d(eligible, withheld)
+    if len(rows) and (rows[0] < 0 or rows[-1] >= len(probabilities)):
+        raise ValueError(
+            f"eligible: position {rows[-1]} is not among the {len(probabilities)} images of the "
+            "round. Leave out images that were imported after it."
+        )
+    rows = rows[(~forbidden[rows]).sum(axis=1) >= 2]
+    allowed = np.where(forbidden[rows], np.float32(0), probabilities[rows])
+    mass = allowed.sum(axis=1)
+    rows, allowed, mass = rows[mass > 0], allowed[mass > 0], mass[mass > 0]
+    columns = allowed.argmax(axis=1).astype(np.int64)
+    confidence = (allowed[np.arange(len(rows)), columns] / mass).astype(np.float32)
+    order = np.lexsort((rows, confidence))
+    return Candidates(rows[order], columns[order], confidence[order])

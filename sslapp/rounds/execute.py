@@ -1,0 +1,198 @@
+"""The round job: train a method on a snapshot and publish its predictions."""
+
+import time
+from collections.abc import Mapping
+from typing import Any
+
+import numpy as np
+import torch
+from numpy.typing import NDArray
+from sqlalchemy import Connection, RowMapping, delete, insert, select, update
+
+from sslapp import durable
+from sslapp.imaging.pixels import PixelStore
+from sslapp.jobs.context import Cancelled, JobContext
+from sslapp.jobs.worker import Refused
+from sslapp.methods.registry import METHODS
+from sslapp.rounds.data import TaskFeatures, TaskPixels, build_task
+from sslapp.rounds.plan import apply_plan, differences, make_plan
+from sslapp.store import events, images
+from sslapp.store.database import reading
+from sslapp.store.schema import embedding, round_, round_metric
+from sslapp.store.snapshots import find_snapshot, load
+from sslapp.training.calibration import Calibration, calibrate
+from sslapp.training.method import Predictor
+from sslapp.training.run import Run, Stopped
+from sslapp.training.task import Task
+from sslapp.vocabulary import EventKind, Gear
+
+PREDICT_CHUNK = 2048
+"""Rows predicted at once, so that no set has to fit into memory."""
+
+
+def run_round(context: JobContext) -> None:
+    """Handle a job of kind `round`; params: {"round_id": ..., "inexact": bool}.
+
+    Raises:
+        Refused: when the plan cannot be kept on this machine, or the task cannot be trained on.
+        Cancelled: when a reader cancelled it.
+    """
+    started = time.monotonic()
+    row = _round_row(context)
+    plan = _planned(context, row)
+    device, dtype = apply_plan(plan)
+    task = _task(context, row)
+    method_class = METHODS[row["method"]]
+    run = Run(
+        gear=Gear(row["gear"]),
+        device=device,
+        seed=row["seed"],
+        folder=context.folder / "stages",
+        earlier=tuple(folder / "stages" for folder in context.earlier),
+        report=lambda step, total, metrics: _report(context, row["id"], step, total, metrics),
+        should_stop=context.should_stop,
+        dtype=dtype,
+    )
+    try:
+        predictor = method_class(method_class.Config(**row["config"])).fit(task, run)
+        logits = _predict(context, predictor, task, run.gear)
+    except Stopped:
+        raise Cancelled from None
+    _publish(context, row, predictor, task, logits, seconds=time.monotonic() - started)
+
+
+def _round_row(context: JobContext) -> RowMapping:
+    with reading(context.engine) as conn:
+        query = select(round_).where(round_.c.id == context.claim.params["round_id"])
+        return conn.execute(query).mappings().one()
+
+
+def _planned(context: JobContext, row: RowMapping) -> Mapping[str, Any]:
+    """The stored plan; the first attempt makes it, a later one must be able to keep it."""
+    if not row["plan"]:
+        plan = make_plan(context.threads)
+        _store_plan(context, row["id"], plan)
+        return plan
+    changed = differences(row["plan"], context.threads)
+    if not changed:
+        return row["plan"]
+    if not context.claim.params.get("inexact"):
+        raise Refused(
+            f"Round {row['number']} cannot be resumed exactly here: {'; '.join(changed)}. Start "
+            f"the worker as it was planned, or resume with --inexact to accept other rounding."
+        )
+    plan = {**make_plan(context.threads or row["plan"]["threads"]), "inexact": changed}
+    _store_plan(context, row["id"], plan)
+    return plan
+
+
+def _store_plan(context: JobContext, round_id: int, plan: Mapping[str, Any]) -> None:
+    def write(conn: Connection) -> None:
+        conn.execute(update(round_).where(round_.c.id == round_id).values(plan=dict(plan)))
+
+    context.progress(0, 0, "planned", also=write)
+
+
+def _task(context: JobContext, row: RowMapping) -> Task:
+    workspace, project_id = context.workspace, row["project_id"]
+    with reading(context.engine) as conn:
+        snapshot = load(workspace, find_snapshot(conn, row["snapshot_id"]))
+        sets = images.image_sets(conn, project_id)
+        groups = images.groups(conn, project_id)
+        encoded = conn.execute(
+            select(embedding)
+            .where(embedding.c.project_id == project_id, embedding.c.encoder == row["encoder"])
+            .order_by(embedding.c.id.desc())
+        ).mappings()
+        features = encoded.first()
+    store = PixelStore([workspace.path(each.pixels) for each in sets])
+    return build_task(
+        snapshot,
+        pixels=TaskPixels(store),
+        features=None
+        if features is None
+        else TaskFeatures.read(workspace.path(features["features"])),
+        groups=groups,
+    )
+
+
+def _report(
+    context: JobContext, round_id: int, step: int, total: int, metrics: Mapping[str, float]
+) -> None:
+    def write(conn: Connection) -> None:
+        at = (round_metric.c.round_id == round_id) & (round_metric.c.step == step)
+        conn.execute(delete(round_metric).where(at))  # a resumed attempt repeats a few steps
+        rows = [
+            {"round_id": round_id, "step": step, "name": name, "value": float(value)}
+            for name, value in metrics.items()
+        ]
+        conn.execute(insert(round_metric), rows)
+
+    context.progress(step, total, "training", also=write if metrics else None)
+
+
+def _predict(
+    context: JobContext, predictor: Predictor, task: Task, gear: Gear
+) -> NDArray[np.float32]:
+    """Score every row, the test split's included. Returns (N, C) float32 logits."""
+    source = task.pixels if gear == Gear.PIXELS else task.features
+    assert source is not None
+    count = len(task.labels)
+    parts = []
+    for first in range(0, count, PREDICT_CHUNK):
+        context.check()
+        rows = np.arange(first, min(first + PREDICT_CHUNK, count), dtype=np.int64)
+        parts.append(predictor.logits(source, rows).float().cpu().numpy())
+        context.progress(first, count, "predicting")
+    return np.concatenate(parts)
+
+
+def _publish(
+    context: JobContext,
+    row: RowMapping,
+    predictor: Predictor,
+    task: Task,
+    logits: NDArray[np.float32],
+    *,
+    seconds: float,
+) -> None:
+    held_out = task.validation
+    calibration = calibrate(
+        torch.from_numpy(logits[held_out]), torch.from_numpy(task.labels[held_out])
+    )
+    probabilities = torch.softmax(torch.from_numpy(logits), dim=1).numpy()
+    path = context.folder / "probabilities.npy"
+    predictor.save(context.folder / "predictor")
+    durable.write_array(path, probabilities)
+    metrics = {**_holdout_metrics(probabilities, task, calibration), "seconds": seconds}
+    result: dict[str, Any] = {"round_id": row["id"], "round": row["number"], **metrics}
+    with context.finishing(result) as conn:
+        values = {
+            "probabilities": context.workspace.relative(path),
+            "temperature": calibration.temperature,
+            "metrics": metrics,
+        }
+        conn.execute(update(round_).where(round_.c.id == row["id"]).values(values))
+        events.append(
+            conn,
+            row["project_id"],
+            EventKind.ROUND_DONE,
+            key=f"round-{row['id']}-done",
+            round_id=row["id"],
+            payload={"probabilities_sha256": durable.sha256(path)},
+        )
+
+
+def _holdout_metrics(
+    probabilities: NDArray[np.float32], task: Task, calibration: Calibration
+) -> dict[str, Any]:
+    rows = task.validation
+    right = probabilities[rows].argmax(axis=1) == task.labels[rows]
+    return {
+        "holdout": len(rows),
+        "holdout_accuracy": float(right.mean()) if len(rows) else None,
+        "calibrated": calibration.calibrated,
+        "ece_before": calibration.ece_before if len(rows) else None,
+        "ece_after": calibration.ece_after if len(rows) else None,
+        "temperature": calibration.temperature,
+    }

@@ -1,0 +1,119 @@
+"""The loop that a simulated reader plays: label, train, review, accept, again.
+
+In every round the reader labels what acquisition asks for, trains, and accepts in bulk what is
+above a threshold; before the last round that is nothing unless asked for, because an accepted
+mistake would be trained on. After the last one the reader first judges the most doubtful
+candidates one by one.
+
+Thresholds and selections depend on predictions and on past answers alone; the truth reaches the
+loop only through `SimulatedReader`, an image at a time.
+"""
+
+from collections.abc import Iterator
+from dataclasses import dataclass
+from typing import Protocol
+
+import numpy as np
+from numpy.typing import NDArray
+
+from sslapp.simulation.reader import SimulatedReader
+
+
+@dataclass(frozen=True)
+class Proposed:
+    """Candidates of a round, most doubtful first: positions, class columns, confidences."""
+
+    positions: NDArray[np.int64]
+    columns: NDArray[np.int64]
+    confidence: NDArray[np.float32]
+
+
+class Desk(Protocol):
+    """What the loop may do to a project."""
+
+    def next_images(self, count: int) -> list[int]:
+        """Positions that acquisition asks for."""
+
+    def label(self, position: int, column: int) -> None:
+        """Give an image a class."""
+
+    def train(self) -> None:
+        """Run a round and wait for it."""
+
+    def propose(self, threshold: float) -> Proposed:
+        """The newest round's candidates."""
+
+    def accept(self, position: int) -> None:
+        """Accept the proposed class of one image."""
+
+    def relabel(self, position: int, column: int) -> None:
+        """Give an image another class than the proposed one."""
+
+    def accept_in_bulk(self, positions: NDArray[np.int64]) -> None:
+        """Accept the proposed classes of many images as one decision."""
+
+
+@dataclass(frozen=True, kw_only=True)
+class Course:
+    """How the loop is played.
+
+    Attributes:
+        rounds: how many rounds.
+        labels: labels before each round, holdout labels among them.
+        reviews: most doubtful candidates judged one by one after the last round.
+        accept_above: least calibrated confidence of a bulk acceptance before the last round;
+            above 1 nothing is accepted then.
+        accept_at_last: the same after the last round; 0 labels everything.
+    """
+
+    rounds: int
+    labels: int
+    reviews: int
+    accept_above: float
+    accept_at_last: float
+
+
+@dataclass(frozen=True)
+class Played:
+    """What happened in one round.
+
+    Attributes:
+        labels: labels given before it.
+        candidates: how many it proposed.
+        accepted: positions accepted in bulk.
+    """
+
+    round: int
+    labels: int
+    candidates: int
+    accepted: NDArray[np.int64]
+
+
+def play(desk: Desk, reader: SimulatedReader, course: Course) -> Iterator[Played]:
+    """Play the course and yield after each round."""
+    for number in range(1, course.rounds + 1):
+        asked = desk.next_images(course.labels)
+        for position in asked:
+            desk.label(position, reader.name_class(position))
+        desk.train()
+        last = number == course.rounds
+        if last:
+            _review(desk, reader, course.reviews)
+        proposed = desk.propose(course.accept_at_last if last else course.accept_above)
+        if len(proposed.positions):
+            reader.decide_in_bulk()
+            desk.accept_in_bulk(proposed.positions)
+        yield Played(number, len(asked), len(proposed.positions), proposed.positions)
+
+
+def _review(desk: Desk, reader: SimulatedReader, count: int) -> None:
+    """Judge the most doubtful candidates one by one."""
+    proposed = desk.propose(0.0)
+    for position, column in zip(
+        proposed.positions[:count].tolist(), proposed.columns[:count].tolist(), strict=True
+    ):
+        answer = reader.judge(position, column)
+        if answer == column:
+            desk.accept(position)
+        else:
+            desk.relabel(position, answer)

@@ -1,0 +1,73 @@
+"""A reader made of true labels, with human mistakes and a human pace."""
+
+from dataclasses import dataclass
+
+import numpy as np
+from numpy.typing import NDArray
+
+
+@dataclass(frozen=True, kw_only=True)
+class ReaderModel:
+    """How a simulated reader behaves.
+
+    Attributes:
+        accuracy: chance that an answer is the true class, in (0, 1].
+        confusion: (C, C) rows of probabilities of the wrong answers given the true class, zero
+            diagonal; None spreads mistakes evenly.
+        seconds_label: seconds to name a class; seconds_review: to judge a proposed one;
+            seconds_bulk: for a bulk decision.
+    """
+
+    accuracy: float = 1.0
+    confusion: NDArray[np.float64] | None = None
+    seconds_label: float = 3.0
+    seconds_review: float = 1.5
+    seconds_bulk: float = 10.0
+
+
+class SimulatedReader:
+    """Answers about one image at a time; the answer to a question never changes.
+
+    Args:
+        truth: (N,) int64 true class columns. Read one element per answer and in no other way.
+        num_classes: C.
+        model: accuracy, confusion and pace.
+        seed: of the mistakes.
+    """
+
+    def __init__(
+        self, truth: NDArray[np.int64], num_classes: int, model: ReaderModel, seed: int
+    ) -> None:
+        self._truth = truth
+        self._num_classes = num_classes
+        self._model = model
+        self._seed = seed
+        self.seconds = 0.0
+
+    def name_class(self, position: int) -> int:
+        """Look at an image and name its class."""
+        self.seconds += self._model.seconds_label
+        return self._answer(position)
+
+    def judge(self, position: int, proposed: int) -> int:
+        """Look at an image with a proposed class and name the right one; it may be the same."""
+        answer = self._answer(position)
+        agrees = answer == proposed
+        self.seconds += self._model.seconds_review if agrees else self._model.seconds_label
+        return answer
+
+    def decide_in_bulk(self) -> None:
+        """Spend the time that one bulk decision takes."""
+        self.seconds += self._model.seconds_bulk
+
+    def _answer(self, position: int) -> int:
+        true = int(self._truth[position])
+        rng = np.random.default_rng([self._seed, position])
+        if rng.random() < self._model.accuracy:
+            return true
+        if self._model.confusion is not None:
+            chances = self._model.confusion[true].astype(float)
+        else:
+            chances = np.ones(self._num_classes)
+        chances[true] = 0
+        return int(rng.choice(self._num_classes, p=chances / chances.sum()))

@@ -1,0 +1,1 @@
+"""The database: schema, the event log and its replay, snapshots, migrations."""

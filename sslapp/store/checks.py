@@ -1,0 +1,222 @@
+"""What is checked before an event enters the log; each refusal is a sentence with the mend."""
+
+from collections.abc import Mapping, Sequence
+from dataclasses import dataclass
+
+import numpy as np
+from numpy.typing import NDArray
+from sqlalchemy import ColumnElement, Connection, Table, func, select
+
+from sslapp.store.chain import Event
+from sslapp.store.errors import Refused
+from sslapp.store.fold import LABEL_SOURCE, ImageState, Step
+from sslapp.store.schema import event, image, label_class, project, reader, round_
+from sslapp.store.schema import undone as undone_table
+from sslapp.vocabulary import READER_ACTIONS, EventKind, Source
+
+_WITH_CLASS = frozenset(
+    {
+        EventKind.LABEL,
+        EventKind.ADJUDICATE,
+        EventKind.RELABEL,
+        EventKind.ACCEPT,
+        EventKind.REJECT,
+        EventKind.ADD_CLASS,
+        EventKind.RETIRE_CLASS,
+    }
+)
+_WITH_IMAGE = frozenset(
+    {
+        EventKind.LABEL,
+        EventKind.ADJUDICATE,
+        EventKind.RELABEL,
+        EventKind.ACCEPT,
+        EventKind.REJECT,
+        EventKind.UNSURE,
+        EventKind.SKIP,
+        EventKind.FLAG,
+        EventKind.WITHHOLD,
+    }
+)
+_WITH_MEMBERS = frozenset({EventKind.BULK_ACCEPT, EventKind.BULK_WITHHOLD})
+_WITH_ROUND = frozenset({EventKind.WITHHOLD, EventKind.BULK_WITHHOLD})
+
+
+@dataclass(frozen=True)
+class Scope:
+    """What a project's events may name, read once for a batch of events.
+
+    Attributes:
+        images: N; positions are 0..N-1.
+        classes: class id -> (name, retired).
+        readers: ids, of those the batch names, that exist.
+        rounds: ids, of those the batch names, that belong to the project.
+    """
+
+    images: int
+    classes: Mapping[int, tuple[str, bool]]
+    readers: frozenset[int]
+    rounds: frozenset[int]
+
+
+def scope(conn: Connection, project_id: int, batch: Sequence[Event]) -> Scope:
+    """Read what the events of a batch are checked against.
+
+    Raises:
+        Refused: when there is no such project.
+    """
+    if conn.execute(select(project.c.id).where(project.c.id == project_id)).scalar() is None:
+        raise Refused(f"There is no project {project_id}.")
+    last = conn.execute(
+        select(func.max(image.c.position)).where(image.c.project_id == project_id)
+    ).scalar()
+    classes = conn.execute(
+        select(label_class.c.id, label_class.c.name, label_class.c.retired).where(
+            label_class.c.project_id == project_id
+        )
+    )
+    readers = {made.reader_id for made in batch} - {None}
+    rounds = {made.round_id for made in batch} - {None}
+    return Scope(
+        images=0 if last is None else last + 1,
+        classes={row.id: (row.name, row.retired) for row in classes},
+        readers=_existing(conn, reader, readers),
+        rounds=_existing(conn, round_, rounds, round_.c.project_id == project_id),
+    )
+
+
+def check(made: Event, within: Scope) -> None:
+    """Check an event's fields against its project.
+
+    Raises:
+        Refused: naming the field and what is wrong with it.
+    """
+    if not 1 <= len(made.key) <= 64:
+        raise Refused(f"An event key has 1 to 64 characters; this one has {len(made.key)}.")
+    _check_presence(made)
+    _check_images(made, within)
+    _check_classes(made, within)
+    if made.reader_id is not None and made.reader_id not in within.readers:
+        raise Refused(f"There is no reader {made.reader_id}.")
+    if made.round_id is not None and made.round_id not in within.rounds:
+        raise Refused(f"There is no round {made.round_id} in this project.")
+
+
+def check_undo(conn: Connection, undo: Event) -> None:
+    """Check that the target is a standing decision by the same reader.
+
+    Raises:
+        Refused: otherwise.
+    """
+    row = conn.execute(
+        select(event.c.kind, event.c.reader_id, undone_table.c.number.label("gone"))
+        .outerjoin(
+            undone_table,
+            (undone_table.c.project_id == event.c.project_id)
+            & (undone_table.c.number == event.c.number),
+        )
+        .where(event.c.project_id == undo.project_id, event.c.number == undo.target)
+    ).one_or_none()
+    if row is None:
+        raise Refused(f"There is no event {undo.target} to undo in this project.")
+    if EventKind(row.kind) not in READER_ACTIONS:
+        raise Refused(f"Event {undo.target} ({row.kind}) is not a reader's decision: it stays.")
+    if row.reader_id != undo.reader_id:
+        raise Refused(f"Event {undo.target} was another reader's decision: only they can undo it.")
+    if row.gone is not None:
+        raise Refused(f"Event {undo.target} is undone already. To bring it back, undo that undo.")
+
+
+def check_acceptance(position: int, image_state: ImageState, step: Step, within: Scope) -> None:
+    """Check that a pseudo-label may be accepted for this image.
+
+    Raises:
+        Refused: when the class was rejected for it, or when the image is in the holdout, whose
+            labels must come from a reader who saw no prediction.
+    """
+    if LABEL_SOURCE.get(step.kind) is not Source.ACCEPTED:
+        return
+    if image_state.holdout is not None:
+        raise Refused(
+            f"Image {position} is in the holdout: label it without a prediction instead of "
+            "accepting one."
+        )
+    if step.class_id in image_state.forbidden:
+        name = within.classes[step.class_id][0]
+        raise Refused(
+            f"Image {position} was judged not to be {name}, so that pseudo-label cannot be "
+            "accepted. Label the image by hand if the judgement was wrong."
+        )
+
+
+def _check_presence(made: Event) -> None:
+    kind = made.kind
+    drawn_one = kind is EventKind.DRAW_HOLDOUT and made.position is not None
+    drawn_many = kind is EventKind.DRAW_HOLDOUT and not drawn_one
+    needs = {
+        "reader_id": kind in READER_ACTIONS,
+        "position": kind in _WITH_IMAGE or drawn_one,
+        "class_id": kind in _WITH_CLASS,
+        "members": kind in _WITH_MEMBERS or drawn_many,
+        "member_classes": kind is EventKind.BULK_ACCEPT,
+        "target": kind is EventKind.UNDO,
+        "round_id": kind in _WITH_ROUND,
+    }
+    for name, needed in needs.items():
+        given = getattr(made, name) is not None
+        if needed and not given:
+            raise Refused(f"A {kind} event needs {name}.")
+        if given and not needed and name not in ("reader_id", "round_id"):
+            raise Refused(f"A {kind} event takes no {name}.")
+
+
+def _check_images(made: Event, within: Scope) -> None:
+    if made.position is not None and not 0 <= made.position < within.images:
+        raise Refused(_no_image(made.position, within))
+    members = made.members
+    if members is None:
+        return
+    if len(members) == 0:
+        raise Refused(f"A {made.kind} event needs at least one image.")
+    if (np.diff(members) <= 0).any():
+        raise Refused("members: positions must be sorted and each occur once.")
+    for position in (int(members[0]), int(members[-1])):
+        if not 0 <= position < within.images:
+            raise Refused(_no_image(position, within))
+
+
+def _no_image(position: int, within: Scope) -> str:
+    if within.images == 0:
+        return f"There is no image {position}: this project has no images yet."
+    return f"There is no image {position} in this project: it has 0 to {within.images - 1}."
+
+
+def _check_classes(made: Event, within: Scope) -> None:
+    if made.class_id is not None:
+        _check_class(made.class_id, within, retired_too=made.kind is EventKind.RETIRE_CLASS)
+    if made.member_classes is None or made.members is None:
+        return
+    if len(made.member_classes) != len(made.members):
+        raise Refused(
+            f"member_classes: {len(made.member_classes)} classes for {len(made.members)} images."
+        )
+    distinct: NDArray[np.int64] = np.unique(made.member_classes)
+    for class_id in distinct.tolist():
+        _check_class(class_id, within, retired_too=False)
+
+
+def _check_class(class_id: int, within: Scope, *, retired_too: bool) -> None:
+    if class_id not in within.classes:
+        raise Refused(f"There is no class {class_id} in this project.")
+    name, retired = within.classes[class_id]
+    if retired and not retired_too:
+        raise Refused(f"Class {name} is retired: it takes no new decisions.")
+
+
+def _existing(
+    conn: Connection, table: Table, ids: set[int | None], *conditions: ColumnElement[bool]
+) -> frozenset[int]:
+    if not ids:
+        return frozenset()
+    rows = conn.execute(select(table.c.id).where(table.c.id.in_(ids), *conditions))
+    return frozenset(rows.scalars())

@@ -1,0 +1,21 @@
+"""What the store refuses, and why; every message is a sentence a page may show."""
+
+
+class Refused(ValueError):
+    """A command that the project's present state or the rules of the log do not allow."""
+
+
+class KeyReused(Refused):
+    """An idempotency key came back with another content."""
+
+
+class Unknown(LookupError):
+    """A project, snapshot or image set that is not in the database."""
+
+
+class DatabaseTooNew(RuntimeError):
+    """The database was written by a later version of this program."""
+
+
+class Damaged(RuntimeError):
+    """A stored file does not hold what its row promises."""

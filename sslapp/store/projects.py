@@ -1,0 +1,204 @@
+"""Projects, their settings and their classes."""
+
+from dataclasses import dataclass
+from datetime import datetime
+
+from pydantic import BaseModel, ConfigDict, Field
+from sqlalchemy import Connection, select
+
+from sslapp.store.chain import now
+from sslapp.store.errors import Refused, Unknown
+from sslapp.store.events import append
+from sslapp.store.schema import label_class, project
+from sslapp.vocabulary import EventKind
+
+PALETTE = (
+    *("#0072B2", "#E69F00", "#009E73", "#CC79A7", "#56B4E9", "#D55E00", "#F0E442", "#000000"),
+    *("#332288", "#DDCC77", "#117733", "#AA4499", "#88CCEE", "#882255", "#44AA99", "#999933"),
+    *("#CC6677", "#777777"),
+)
+"""Colours that stay apart for colour-blind eyes: the eight of Okabe and Ito ("Color Universal
+Design", 2008), then Paul Tol's muted scheme ("Colour Schemes", SRON/EPS/TN/09-002, 2021)."""
+
+KEYS = "1234567890abcdeghijklmnopqrstvwxyz"
+"""Keys in the order they are given to classes; f (flag) and u (unsure) have other duties."""
+
+
+class ProjectSettings(BaseModel):
+    """What a project decides once about its images.
+
+    Attributes:
+        image_size: S of the pixel store; None keeps the native size, which must then be one.
+        grey: one channel instead of three.
+        flip: a mirrored image keeps its class, so augmentation may flip horizontally.
+    """
+
+    model_config = ConfigDict(frozen=True, extra="forbid")
+
+    image_size: int | None = Field(default=None, ge=8, le=1024)
+    grey: bool = False
+    flip: bool = False
+
+    @property
+    def channels(self) -> int:
+        """Channels of the pixel store."""
+        return 1 if self.grey else 3
+
+
+@dataclass(frozen=True)
+class ProjectRow:
+    """A project."""
+
+    id: int
+    name: str
+    settings: ProjectSettings
+    created_at: datetime
+
+
+@dataclass(frozen=True)
+class ClassRow:
+    """A class of a project; `key` is "" when all keys were taken."""
+
+    id: int
+    number: int
+    name: str
+    colour: str
+    key: str
+    retired: bool
+
+
+def create_project(conn: Connection, name: str, settings: ProjectSettings) -> int:
+    """Add a project and return its id.
+
+    Raises:
+        Refused: when the name is blank, too long or taken.
+    """
+    name = _checked_name("project", name)
+    if conn.execute(select(project.c.id).where(project.c.name == name)).scalar() is not None:
+        raise Refused(f"There is a project {name} already. Choose another name.")
+    row = {"name": name, "settings": settings.model_dump(), "created_at": now()}
+    return conn.execute(project.insert().returning(project.c.id), row).scalar_one()
+
+
+def list_projects(conn: Connection) -> list[ProjectRow]:
+    """Every project, in order of creation."""
+    return [_project(row) for row in conn.execute(select(project).order_by(project.c.id))]
+
+
+def find_project(conn: Connection, name: str | int) -> ProjectRow:
+    """The project with this name or id.
+
+    Raises:
+        Unknown: when there is none; the message lists the names there are.
+    """
+    wanted = project.c.id == name if isinstance(name, int) else project.c.name == name
+    row = conn.execute(select(project).where(wanted)).one_or_none()
+    if row is None:
+        there = ", ".join(found.name for found in list_projects(conn)) or "none yet"
+        raise Unknown(f"There is no project {name}. Projects: {there}.")
+    return _project(row)
+
+
+def add_class(
+    conn: Connection,
+    project_id: int,
+    name: str,
+    reader_id: int | None = None,
+    *,
+    colour: str | None = None,
+    key: str | None = None,
+) -> int:
+    """Add a class, log it, and return its id; its number is the next one, never used before.
+
+    Args:
+        conn: a write transaction.
+        project_id: the project.
+        name: unique in the project, whatever its case, retired classes included.
+        reader_id: who adds it.
+        colour: "#rrggbb"; by default the palette's colour of the number.
+        key: one character; by default the first free one of KEYS.
+
+    Raises:
+        Refused: when the name or the key is taken or not usable.
+    """
+    name = _checked_name("class", name)
+    there = classes(conn, project_id, retired=True)
+    for row in there:
+        if row.name.casefold() == name.casefold():
+            state = ", which is retired" if row.retired else ""
+            raise Refused(f"There is a class {row.name} already{state}. Choose another name.")
+    taken = {row.key: row.name for row in there if not row.retired and row.key}
+    if key is None:
+        key = next((free for free in KEYS if free not in taken), "")
+    elif key in taken:
+        raise Refused(f'The key "{key}" labels {taken[key]} already. Choose another key.')
+    elif key not in KEYS or len(key) != 1:
+        raise Refused(f'"{key}" cannot be a class key. Choose one of {" ".join(KEYS)}.')
+    number = len(there)
+    values = {
+        "project_id": project_id,
+        "number": number,
+        "name": name,
+        "colour": colour or PALETTE[number % len(PALETTE)],
+        "key": key,
+        "retired": False,
+    }
+    class_id = conn.execute(label_class.insert().returning(label_class.c.id), values).scalar_one()
+    append(
+        conn,
+        project_id,
+        EventKind.ADD_CLASS,
+        key=f"add_class:{number}",
+        reader_id=reader_id,
+        class_id=class_id,
+        payload={"number": number, "name": name},
+    )
+    return class_id
+
+
+def retire_class(
+    conn: Connection, project_id: int, class_id: int, reader_id: int | None = None
+) -> None:
+    """Take a class out of use, for good; its past labels stay in the log but count no longer.
+
+    Raises:
+        Refused: when the project has no such class in use.
+    """
+    live = {row.id: row for row in classes(conn, project_id)}
+    if class_id not in live:
+        raise Refused(f"There is no class {class_id} in use in this project.")
+    conn.execute(label_class.update().where(label_class.c.id == class_id).values(retired=True))
+    append(
+        conn,
+        project_id,
+        EventKind.RETIRE_CLASS,
+        key=f"retire_class:{live[class_id].number}",
+        reader_id=reader_id,
+        class_id=class_id,
+    )
+
+
+def classes(conn: Connection, project_id: int, retired: bool = False) -> list[ClassRow]:
+    """The project's classes by number; with `retired`, those taken out of use as well."""
+    query = (
+        select(label_class)
+        .where(label_class.c.project_id == project_id)
+        .order_by(label_class.c.number)
+    )
+    return [
+        ClassRow(row.id, row.number, row.name, row.colour, row.key, row.retired)
+        for row in conn.execute(query)
+        if retired or not row.retired
+    ]
+
+
+def _checked_name(what: str, name: str) -> str:
+    name = name.strip()
+    if not 1 <= len(name) <= 200:
+        raise Refused(f"A {what}'s name has 1 to 200 characters.")
+    return name
+
+
+def _project(row: object) -> ProjectRow:
+    settings = ProjectSettings.model_validate(row.settings)  # type: ignore[attr-defined]
+    return ProjectRow(row.id, row.name, settings, row.created_at)  # type: ignore[attr-defined]

@@ -1,0 +1,52 @@
+"""Readers and what they may do in a project."""
+
+from sqlalchemy import Connection, select
+
+from sslapp.store.chain import now
+from sslapp.store.errors import Refused
+from sslapp.store.schema import membership, reader
+from sslapp.vocabulary import Role
+
+
+def ensure_reader(conn: Connection, name: str) -> int:
+    """The id of the reader with this name, who is added when new.
+
+    Raises:
+        Refused: when the name is blank or longer than 200 characters.
+    """
+    name = name.strip()
+    if not 1 <= len(name) <= 200:
+        raise Refused("A reader's name has 1 to 200 characters.")
+    found = conn.execute(select(reader.c.id).where(reader.c.name == name)).scalar()
+    if found is not None:
+        return found
+    row = {"name": name, "active": True, "created_at": now()}
+    return conn.execute(reader.insert().returning(reader.c.id), row).scalar_one()
+
+
+def reader_names(conn: Connection) -> dict[int, str]:
+    """Reader id -> name, of everybody who ever signed in."""
+    return {row.id: row.name for row in conn.execute(select(reader.c.id, reader.c.name))}
+
+
+def grant(conn: Connection, project_id: int, reader_id: int, role: Role) -> None:
+    """Give a reader a role in a project, in place of the one they had."""
+    theirs = (membership.c.project_id == project_id, membership.c.reader_id == reader_id)
+    changed = conn.execute(membership.update().where(*theirs).values(role=role.value))
+    if changed.rowcount == 0:
+        row = {"project_id": project_id, "reader_id": reader_id, "role": role.value}
+        conn.execute(membership.insert(), row)
+
+
+def role_of(conn: Connection, project_id: int, reader_id: int) -> Role | None:
+    """The reader's role in the project; None for strangers and for readers set inactive."""
+    found = conn.execute(
+        select(membership.c.role)
+        .join(reader, reader.c.id == membership.c.reader_id)
+        .where(
+            membership.c.project_id == project_id,
+            membership.c.reader_id == reader_id,
+            reader.c.active,
+        )
+    ).scalar()
+    return None if found is None else Role(found)

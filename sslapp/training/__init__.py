@@ -1,0 +1,1 @@
+"""What methods share: tasks, runs, augmentation, the step loop, EMA, calibration."""

@@ -1,0 +1,101 @@
+"""What a step is fed: labelled and unlabelled images as augmented views, and what is known of them.
+
+Everything is a function of (seed, purpose, step); see `training.batches` for the rows.
+"""
+
+from collections.abc import Mapping
+from dataclasses import dataclass
+
+import numpy as np
+import torch
+from torch import Tensor
+
+from sslapp.training.augmentation import StrongAugmentation, weak
+from sslapp.training.batches import LabelledBatches, Stream
+from sslapp.training.configuration import ConsistencyConfig, TrainingConfig
+from sslapp.training.objective import LABELLED, View
+from sslapp.training.run import Run
+from sslapp.training.task import Indices, Task, pixels_of
+
+
+@dataclass(frozen=True, kw_only=True)
+class Batch:
+    """One step's images: B labelled, n unlabelled.
+
+    Attributes:
+        views: per view (B or n, C, S, S) uint8.
+        labels: (B,) int64.
+        rows: (n,) int64 numbers in the unlabelled set.
+        forbidden: (n, C) bool.
+    """
+
+    views: Mapping[str, Tensor]
+    labels: Tensor
+    rows: Tensor
+    forbidden: Tensor
+
+
+class Feed:
+    """The batches of one training.
+
+    FixMatch's unlabelled set holds the labelled images too: with a nearly finished pool the few
+    images left would otherwise be all that consistency is trained on.
+
+    Args:
+        task: images, labels and what readers ruled out.
+        run: device and generators.
+        config: batch sizes, sampling and augmentation.
+        views: of every unlabelled image, name -> weak or strong; empty for none.
+    """
+
+    def __init__(
+        self, task: Task, run: Run, config: TrainingConfig, views: Mapping[str, View]
+    ) -> None:
+        self._task, self._run, self._flip = task, run, config.flip
+        self._pixels = pixels_of(task)
+        self._views = views
+        self._labelled = LabelledBatches(
+            task,
+            run,
+            size=config.batch_size,
+            sampling=config.labelled_batches,
+            expert_share=config.expert_share,
+        )
+        self._unlabelled = np.sort(np.concatenate([task.pool, task.labelled]))
+        self._stream = Stream(np.arange(len(self._unlabelled)), run, "batches/unlabelled")
+        # what was ruled out for an image that has a label by now says nothing new
+        in_pool = np.isin(self._unlabelled, task.pool)[:, None]
+        forbidden = task.forbidden[self._unlabelled] & in_pool
+        self._forbidden = torch.from_numpy(forbidden).to(run.device)
+        self._count, self._strong = 0, None
+        if views and isinstance(config, ConsistencyConfig):
+            self._count = config.batch_size * config.unlabelled_ratio
+            self._strong = StrongAugmentation(config.augmentation, flip=config.flip)
+
+    def take(self, step: int) -> Batch:
+        """The batch of step `step`."""
+        chosen = self._labelled.take(step)
+        views = {LABELLED: self.view("weak", LABELLED, self._images(chosen), step)}
+        numbers = self._stream.take(step * self._count, self._count)
+        if self._count:
+            images = self._images(self._unlabelled[numbers])
+            for name, kind in self._views.items():
+                views[name] = self.view(kind, name, images, step)
+        rows = torch.from_numpy(numbers).to(self._run.device)
+        return Batch(
+            views=views,
+            labels=torch.from_numpy(self._task.labels[chosen]).to(self._run.device),
+            rows=rows,
+            forbidden=self._forbidden[rows],
+        )
+
+    def view(self, kind: View, name: str, images: Tensor, step: int) -> Tensor:
+        """Augment (n, C, S, S) uint8 images into the view `name` of step `step`."""
+        # the host draws: the same views on every device, and an accelerator is never waited for
+        generator = self._run.generator(f"view/{name}", step, device="cpu")
+        if kind == "strong" and self._strong is not None:
+            return self._strong(images, generator)
+        return weak(images, generator, flip=self._flip)
+
+    def _images(self, rows: Indices) -> Tensor:
+        return self._pixels.take(rows).to(self._run.device)

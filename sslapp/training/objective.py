@@ -1,0 +1,81 @@
+"""What a gradient-step method declares: the views it wants and the losses it takes on them.
+
+`training.loop` does the rest. An objective holds the state of one fit (thresholds, averages);
+a method holds options only and makes a new objective for every fit.
+"""
+
+from abc import ABC, abstractmethod
+from collections.abc import Mapping
+from dataclasses import dataclass
+from typing import ClassVar, Literal
+
+import torch
+from torch import Tensor, nn
+
+View = Literal["weak", "strong"]
+LABELLED = "labelled"
+
+
+@dataclass(frozen=True, kw_only=True)
+class Step:
+    """Everything a loss may use at one step. B labelled and n unlabelled images, C classes.
+
+    Attributes:
+        number: k, from 0.
+        total: K.
+        labels: (B,) int64 classes of the labelled images.
+        logits: float32, per view: "labelled" (B, C), every declared view (n, C).
+        outputs: whatever else `Objective.forward` returned, by its own names.
+        forbidden: (n, C) bool; the classes that readers ruled out for the unlabelled images.
+        rows: (n,) int64 numbers of the images in the unlabelled set, 0 .. its size - 1.
+    """
+
+    number: int
+    total: int
+    labels: Tensor
+    logits: Mapping[str, Tensor]
+    outputs: Mapping[str, Tensor]
+    forbidden: Tensor
+    rows: Tensor
+
+
+@dataclass(frozen=True)
+class Losses:
+    """The scalar to minimise, and scalars to report (kept on the device until then)."""
+
+    total: Tensor
+    metrics: Mapping[str, Tensor]
+
+
+class Objective(ABC):
+    """Views and losses of one method in one fit.
+
+    Class attributes:
+        views: the views of every unlabelled image, name -> weak or strong; empty for a method
+            without unlabelled images. Labelled images come as one weak view.
+    """
+
+    views: ClassVar[Mapping[str, View]] = {}
+
+    @abstractmethod
+    def losses(self, step: Step) -> Losses:
+        """The loss of one step; gradients flow wherever it does not detach."""
+
+    def forward(self, network: nn.Module, images: Mapping[str, Tensor]) -> dict[str, Tensor]:
+        """Run the network on all views at once and return logits under the views' names.
+
+        One joint batch means one set of batch statistics for labelled, weak and strong images;
+        separate passes would be another method. An objective that needs more (features, a second
+        pass) overrides this and returns it under further names.
+        """
+        logits = network(torch.cat(list(images.values())))  # (B + sum of n, C)
+        parts = logits.split([len(view) for view in images.values()])
+        return dict(zip(images, parts, strict=True))
+
+    def state_dict(self) -> dict[str, Tensor]:
+        """State that a checkpoint must keep, by name."""
+        return {}
+
+    def load_state_dict(self, state: dict[str, Tensor]) -> None:
+        """Take over what `state_dict` returned."""
+        return

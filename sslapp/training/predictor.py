@@ -1,0 +1,166 @@
+"""Fitted methods as files: networks and linear classifiers that score any row."""
+
+import json
+from pathlib import Path
+from typing import Any, Self
+
+import safetensors.torch
+import torch
+from torch import Tensor
+
+from sslapp import durable
+from sslapp.training import networks
+from sslapp.training.method import Predictor
+from sslapp.training.task import Features, Indices, Pixels
+
+WEIGHTS = "predictor.safetensors"
+DESCRIPTION = "predictor.json"
+
+
+class NetworkPredictor(Predictor):
+    """A network of models.NETWORKS with averaged weights and its normalisation.
+
+    Args:
+        name: in models.NETWORKS.
+        shape: (C, S, S) of the images.
+        num_classes: number of logits.
+        state: the network's state dict.
+        mean, std: (C,) float32 of images in 0..1.
+    """
+
+    def __init__(
+        self,
+        *,
+        name: str,
+        shape: tuple[int, int, int],
+        num_classes: int,
+        state: dict[str, Tensor],
+        mean: Tensor,
+        std: Tensor,
+    ) -> None:
+        self.name = name
+        self.shape = shape
+        self.num_classes = num_classes
+        self._state = state
+        self._mean = mean
+        self._std = std
+        self._network = networks.build(
+            name, num_classes=num_classes, channels=shape[0], size=shape[1], seed=0
+        ).to(memory_format=torch.channels_last)
+
+    @property
+    def state(self) -> dict[str, Tensor]:
+        """The averaged weights and running statistics by name."""
+        return dict(self._state)
+
+    def logits(self, source: Pixels | Features, indices: Indices) -> Tensor:
+        """Return (n, C) float32 on the CPU.
+
+        Raises:
+            ValueError: when the source holds no images of the trained shape.
+        """
+        return self._evaluate(source, indices, features=False)
+
+    def embed(self, source: Pixels | Features, indices: Indices) -> Tensor:
+        """Return (n, D) float32 on the CPU: what the classifier sees of each image."""
+        return self._evaluate(source, indices, features=True)
+
+    def _evaluate(self, source: Pixels | Features, indices: Indices, *, features: bool) -> Tensor:
+        if tuple(source.shape[1:]) != self.shape:
+            raise ValueError(
+                f"source: rows of shape {tuple(source.shape[1:])}, but the network was trained on "
+                f"images of shape {self.shape}; give it the pixels of its own project."
+            )
+        pixels: Pixels = source  # type: ignore[assignment]
+        return networks.evaluate(
+            self._network,
+            self._state,
+            pixels,
+            indices,
+            mean=self._mean,
+            std=self._std,
+            features=features,
+        )
+
+    def save(self, folder: Path) -> None:
+        """Write weights and description below `folder`."""
+        description = {
+            "kind": "network",
+            "network": self.name,
+            "shape": list(self.shape),
+            "num_classes": self.num_classes,
+        }
+        tensors = {**self._state, "normalise.mean": self._mean, "normalise.std": self._std}
+        write(folder, description, tensors)
+
+    @classmethod
+    def load(cls, folder: Path) -> Self:
+        """Read what `save` wrote, onto the CPU.
+
+        Raises:
+            ValueError: when the folder describes another kind of predictor or network.
+        """
+        description, tensors = read(folder, "network")
+        channels, height, width = description["shape"]
+        return cls(
+            name=description["network"],
+            shape=(channels, height, width),
+            num_classes=description["num_classes"],
+            mean=tensors.pop("normalise.mean"),
+            std=tensors.pop("normalise.std"),
+            state=tensors,
+        )
+
+
+class LinearPredictor(Predictor):
+    """Logits that are linear in standardised features.
+
+    Args:
+        weight: (C, D) float32.
+        bias: (C,) float32.
+        mean, std: (D,) float32 of the features.
+    """
+
+    def __init__(self, *, weight: Tensor, bias: Tensor, mean: Tensor, std: Tensor) -> None:
+        self._tensors = {"weight": weight, "bias": bias, "mean": mean, "std": std}
+
+    def logits(self, source: Pixels | Features, indices: Indices) -> Tensor:
+        """Return (n, C) float32."""
+        tensors = self._tensors
+        x = (source.take(indices) - tensors["mean"]) / tensors["std"]  # (n, D)
+        return x @ tensors["weight"].T + tensors["bias"]
+
+    def save(self, folder: Path) -> None:
+        """Write the four tensors and a description below `folder`."""
+        write(folder, {"kind": "linear"}, self._tensors)
+
+    @classmethod
+    def load(cls, folder: Path) -> Self:
+        """Read what `save` wrote.
+
+        Raises:
+            ValueError: when the folder describes another kind of predictor.
+        """
+        return cls(**read(folder, "linear")[1])
+
+
+def write(folder: Path, description: dict[str, object], tensors: dict[str, Tensor]) -> None:
+    """Write a predictor: tensors first, so that a description never stands without them."""
+    plain = {key: value.detach().cpu().contiguous().clone() for key, value in tensors.items()}
+    durable.write_bytes(folder / WEIGHTS, safetensors.torch.save(plain))
+    durable.write_bytes(folder / DESCRIPTION, json.dumps(description, indent=2).encode())
+
+
+def read(folder: Path, kind: str) -> tuple[dict[str, Any], dict[str, Tensor]]:
+    """Read a predictor's description and tensors.
+
+    Raises:
+        ValueError: when it is of another kind than `kind`.
+    """
+    description = json.loads((folder / DESCRIPTION).read_text())
+    if description.get("kind") != kind:
+        raise ValueError(
+            f'{folder / DESCRIPTION}: kind is "{description.get("kind")}", expected "{kind}". '
+            "Load the predictor with the method of the round that wrote it."
+        )
+    return description, safetensors.torch.load_file(folder / WEIGHTS)

@@ -1,0 +1,144 @@
+"""One run of a method: its seed, device, progress, and the stages that survive a kill."""
+
+import hashlib
+from collections.abc import Callable, Mapping
+from pathlib import Path
+from typing import Protocol
+
+import safetensors.torch
+import torch
+
+from sslapp import durable
+from sslapp.vocabulary import Gear
+
+Tensors = dict[str, torch.Tensor]
+Report = Callable[[int, int, Mapping[str, float]], None]
+
+
+class Stopped(Exception):
+    """The run was asked to stop, by a cancel or because another attempt took over."""
+
+
+class Checkpoints(Protocol):
+    """What a stage's `compute` may keep while it runs."""
+
+    def load(self) -> tuple[int, Tensors] | None:
+        """The newest complete checkpoint as (step, tensors), or None."""
+
+    def save(self, step: int, tensors: Tensors) -> None:
+        """Replace the checkpoint by the state after `step` steps."""
+
+
+class Run:
+    """What a method is given besides its task.
+
+    Args:
+        gear: pixels or features.
+        device: where to compute.
+        seed: the round's seed.
+        folder: where this attempt writes its stages.
+        earlier: folders of earlier attempts, oldest first; read, never written.
+        report: called as report(step, total, metrics).
+        should_stop: polled at step boundaries.
+        dtype: of convolutions and linear layers under autocast (bfloat16 or float32).
+        checkpoint_seconds: least time between two checkpoints of a stage. It decides what is
+            lost by a kill, never what comes out.
+    """
+
+    def __init__(
+        self,
+        *,
+        gear: Gear,
+        device: torch.device,
+        seed: int,
+        folder: Path,
+        earlier: tuple[Path, ...] = (),
+        report: Report = lambda step, total, metrics: None,
+        should_stop: Callable[[], bool] = lambda: False,
+        dtype: torch.dtype = torch.bfloat16,
+        checkpoint_seconds: float = 20.0,
+    ) -> None:
+        self.gear = gear
+        self.device = device
+        self.seed = seed
+        self.dtype = dtype
+        self.report = report
+        self.should_stop = should_stop
+        self.checkpoint_seconds = checkpoint_seconds
+        self.rank = 0
+        self.world_size = 1
+        self._folder = folder
+        self._folders = (*earlier, folder)
+        self._names: list[str] = []
+
+    def generator(
+        self, purpose: str, step: int = 0, *, device: torch.device | str | None = None
+    ) -> torch.Generator:
+        """A generator keyed (seed, purpose, step), on the run's device or on `device`.
+
+        Because nothing depends on what was drawn before, a checkpoint holds no generator state.
+        """
+        key = hashlib.sha256(f"{self.seed}/{purpose}/{step}".encode()).digest()
+        generator = torch.Generator(device=self.device if device is None else device)
+        generator.manual_seed(int.from_bytes(key[:8], "little") >> 1)
+        return generator
+
+    def mean(self, value: torch.Tensor) -> torch.Tensor:
+        """The mean over all processes of the run; with one process the value itself."""
+        return value
+
+    def check(self) -> None:
+        """Raise Stopped if the run was asked to stop."""
+        if self.should_stop():
+            raise Stopped
+
+    def stage(self, name: str, compute: Callable[[Checkpoints], Tensors]) -> Tensors:
+        """Return the stored result of the stage `name`, or compute and store it.
+
+        Stages may nest: inside `stage("iteration-2", ...)` the name "train" means
+        "iteration-2/train". A name may be used once in a run.
+        """
+        self._names.append(name)
+        try:
+            files = _StageFiles("/".join(self._names), self._folder, self._folders)
+            result = files.result()
+            if result is None:
+                result = compute(files)
+                files.finish(result)
+            return {key: value.to(self.device) for key, value in result.items()}
+        finally:
+            self._names.pop()
+
+
+class _StageFiles:
+    """A stage's result and checkpoint, looked up in all attempts and written to the newest."""
+
+    def __init__(self, name: str, folder: Path, folders: tuple[Path, ...]) -> None:
+        self._own = folder / name
+        self._all = [each / name for each in folders]
+
+    def result(self) -> Tensors | None:
+        for folder in reversed(self._all):
+            if (folder / "result.safetensors").exists():
+                return safetensors.torch.load_file(folder / "result.safetensors")
+        return None
+
+    def finish(self, tensors: Tensors) -> None:
+        self._write("result", tensors)
+        (self._own / "checkpoint.safetensors").unlink(missing_ok=True)
+
+    def load(self) -> tuple[int, Tensors] | None:
+        found = []
+        for folder in self._all:
+            if (folder / "checkpoint.safetensors").exists():
+                tensors = safetensors.torch.load_file(folder / "checkpoint.safetensors")
+                found.append((int(tensors.pop("checkpoint.step")), tensors))
+        return max(found, key=lambda pair: pair[0]) if found else None
+
+    def save(self, step: int, tensors: Tensors) -> None:
+        self._write("checkpoint", {**tensors, "checkpoint.step": torch.tensor(step)})
+
+    def _write(self, what: str, tensors: Tensors) -> None:
+        # clone: safetensors refuses tensors that share memory, and a checkpoint must not move on
+        plain = {key: value.detach().cpu().contiguous().clone() for key, value in tensors.items()}
+        durable.write_bytes(self._own / f"{what}.safetensors", safetensors.torch.save(plain))

@@ -1,0 +1,313 @@
+"""What a reader decides about images: one function a decision, one event each."""
+
+from collections.abc import Iterable, Mapping, Sequence
+from typing import Any
+
+import numpy as np
+from numpy.typing import NDArray
+from sqlalchemy import Connection
+
+from sslapp.store import events, projects
+from sslapp.store.database import writing
+from sslapp.store.events import Draft, Event
+from sslapp.store.state import ProjectState, load_state
+from sslapp.usecases.access import Access, find_project, new_key, require
+from sslapp.usecases.predictions import Predictions, read_predictions
+from sslapp.vocabulary import EventKind, Role, Source
+
+Positions = NDArray[np.int64]
+
+
+def label(
+    access: Access,
+    project: str | int | None,
+    position: int,
+    class_name: str,
+    *,
+    key: str | None = None,
+    adjudicate: bool = False,
+    payload: Mapping[str, Any] | None = None,
+) -> Event:
+    """Record the reader's class for one image.
+
+    Args:
+        key: made by the client; the same key again returns the event it already made.
+        adjudicate: settle a disagreement; needs the adjudicator's role and wins over readers.
+        payload: what the client measured (milliseconds, strategy, window, ...).
+    """
+    kind = EventKind.ADJUDICATE if adjudicate else EventKind.LABEL
+    with writing(access.engine) as conn:
+        project_id = find_project(conn, access, project)
+        if adjudicate:
+            require(conn, access, project_id, Role.ADJUDICATOR)
+        return events.append(
+            conn,
+            project_id,
+            kind,
+            key=key or new_key(),
+            reader_id=access.reader_id,
+            position=position,
+            class_id=class_id(conn, project_id, class_name),
+            payload=payload,
+        )
+
+
+def label_many(
+    access: Access, project: str | int | None, labels: Iterable[tuple[int, str]], origin: str
+) -> int:
+    """Record a class for many images, all or none, and return how many.
+
+    Args:
+        labels: (position, class name) pairs.
+        origin: where they come from; kept with each event.
+    """
+    with writing(access.engine) as conn:
+        project_id = find_project(conn, access, project)
+        ids = {each.name: each.id for each in projects.classes(conn, project_id)}
+        entries = [
+            Draft(
+                kind=EventKind.LABEL,
+                key=new_key(),
+                reader_id=access.reader_id,
+                position=position,
+                class_id=ids[name],
+                payload={"origin": origin},
+            )
+            for position, name in labels
+        ]
+        events.append_many(conn, project_id, entries)
+    return len(entries)
+
+
+def note(
+    access: Access,
+    project: str | int | None,
+    kind: EventKind,
+    position: int,
+    *,
+    key: str | None = None,
+    payload: Mapping[str, Any] | None = None,
+) -> Event:
+    """Record unsure, skip or flag for one image."""
+    if kind not in (EventKind.UNSURE, EventKind.SKIP, EventKind.FLAG):
+        raise ValueError(f"{kind} is not a note; use unsure, skip or flag.")
+    with writing(access.engine) as conn:
+        project_id = find_project(conn, access, project)
+        return events.append(
+            conn,
+            project_id,
+            kind,
+            key=key or new_key(),
+            reader_id=access.reader_id,
+            position=position,
+            payload=payload,
+        )
+
+
+def accept(
+    access: Access,
+    project: str | int | None,
+    positions: Sequence[int],
+    *,
+    round_number: int | None = None,
+) -> list[Event]:
+    """Accept the round's class for single images that were on screen, one event each."""
+    with writing(access.engine) as conn:
+        project_id = find_project(conn, access, project)
+        predictions = read_predictions(conn, access.workspace, project_id, round_number)
+        wanted = np.unique(np.asarray(positions, dtype=np.int64))
+        columns, confidence = predictions.best(wanted, load_state(conn, project_id))
+        _must_be_in_pool(conn, project_id, wanted)
+        return [
+            events.append(
+                conn,
+                project_id,
+                EventKind.ACCEPT,
+                key=new_key(),
+                reader_id=access.reader_id,
+                position=int(position),
+                class_id=predictions.class_ids[column],
+                round_id=predictions.round_id,
+                payload={"confidence": round(float(value), 6)},
+            )
+            for position, column, value in zip(wanted, columns, confidence, strict=True)
+        ]
+
+
+def bulk_accept(
+    access: Access,
+    project: str | int | None,
+    positions: Positions,
+    *,
+    round_number: int | None = None,
+    opened: int = 0,
+    payload: Mapping[str, Any] | None = None,
+) -> Event:
+    """Accept the round's classes for many images as one decision that one undo takes back.
+
+    Args:
+        opened: how many of the images the reader looked at one by one for it.
+        payload: what selected them: threshold, polygon, class.
+    """
+    with writing(access.engine) as conn:
+        project_id = find_project(conn, access, project)
+        predictions = read_predictions(conn, access.workspace, project_id, round_number)
+        wanted = np.unique(np.asarray(positions, dtype=np.int64))
+        columns, _ = predictions.best(wanted, load_state(conn, project_id))
+        _must_be_in_pool(conn, project_id, wanted)
+        return events.append(
+            conn,
+            project_id,
+            EventKind.BULK_ACCEPT,
+            key=new_key(),
+            reader_id=access.reader_id,
+            round_id=predictions.round_id,
+            members=wanted,
+            member_classes=np.asarray(predictions.class_ids, dtype=np.int64)[columns],
+            payload={**(payload or {}), "opened": opened},
+        )
+
+
+def reject(
+    access: Access,
+    project: str | int | None,
+    position: int,
+    class_name: str | None = None,
+    *,
+    round_number: int | None = None,
+) -> Event:
+    """Record that an image which was on screen is *not* of a class; default: the proposed one."""
+    with writing(access.engine) as conn:
+        project_id = find_project(conn, access, project)
+        predictions = _predictions_if_any(conn, access, project_id, round_number, class_name)
+        if class_name is not None:
+            rejected = class_id(conn, project_id, class_name)
+        else:
+            assert predictions is not None
+            state = load_state(conn, project_id)
+            columns, _ = predictions.best(np.array([position], dtype=np.int64), state)
+            rejected = predictions.class_ids[columns[0]]
+        return events.append(
+            conn,
+            project_id,
+            EventKind.REJECT,
+            key=new_key(),
+            reader_id=access.reader_id,
+            position=position,
+            class_id=rejected,
+            round_id=predictions.round_id if predictions else None,
+        )
+
+
+def relabel(
+    access: Access,
+    project: str | int | None,
+    position: int,
+    class_name: str,
+    *,
+    round_number: int | None = None,
+) -> Event:
+    """Record the right class for an image whose proposed class is wrong."""
+    with writing(access.engine) as conn:
+        project_id = find_project(conn, access, project)
+        predictions = read_predictions(conn, access.workspace, project_id, round_number)
+        return events.append(
+            conn,
+            project_id,
+            EventKind.RELABEL,
+            key=new_key(),
+            reader_id=access.reader_id,
+            position=position,
+            class_id=class_id(conn, project_id, class_name),
+            round_id=predictions.round_id,
+        )
+
+
+def withhold(
+    access: Access,
+    project: str | int | None,
+    positions: Sequence[int] | Positions,
+    *,
+    round_number: int | None = None,
+    opened: int = 0,
+) -> Event:
+    """Take candidates off the list until the next round, as one decision."""
+    with writing(access.engine) as conn:
+        project_id = find_project(conn, access, project)
+        predictions = read_predictions(conn, access.workspace, project_id, round_number)
+        return events.append(
+            conn,
+            project_id,
+            EventKind.BULK_WITHHOLD,
+            key=new_key(),
+            reader_id=access.reader_id,
+            round_id=predictions.round_id,
+            members=np.unique(np.asarray(positions, dtype=np.int64)),
+            payload={"opened": opened},
+        )
+
+
+def undo(access: Access, project: str | int | None, number: int) -> Event:
+    """Take back one of the reader's own decisions; undoing an undo restores it."""
+    with writing(access.engine) as conn:
+        project_id = find_project(conn, access, project)
+        return events.append(
+            conn,
+            project_id,
+            EventKind.UNDO,
+            key=new_key(),
+            reader_id=access.reader_id,
+            target=number,
+        )
+
+
+def class_id(conn: Connection, project_id: int, name: str) -> int:
+    """The id of the live class with that name.
+
+    Raises:
+        ValueError: when there is none, listing those there are.
+    """
+    known = {each.name: each.id for each in projects.classes(conn, project_id)}
+    if name not in known:
+        raise ValueError(f'There is no class "{name}"; the classes are: {", ".join(known)}.')
+    return known[name]
+
+
+def _must_be_in_pool(conn: Connection, project_id: int, positions: Positions) -> None:
+    state: ProjectState = load_state(conn, project_id)
+    outside = positions[~np.isin(positions, state.pool)]
+    if len(outside) == 0:
+        return
+    first = int(outside[0])
+    why = "is not in the project"
+    if 0 <= first < len(state.labels):
+        why = _why_not_in_pool(state, first)
+    raise ValueError(
+        f"{len(outside)} of {len(positions)} cannot take a pseudo-label; image {first} {why}."
+    )
+
+
+def _why_not_in_pool(state: ProjectState, position: int) -> str:
+    if state.is_test[position]:
+        return "belongs to the test split"
+    if state.holdout[position]:
+        return "belongs to the holdout"
+    if state.labels[position] >= 0:
+        source = Source(int(state.source[position])).name.lower()
+        return f"already has a label (source: {source}); relabel it or undo that decision"
+    return "has every class rejected"
+
+
+def _predictions_if_any(
+    conn: Connection,
+    access: Access,
+    project_id: int,
+    round_number: int | None,
+    class_name: str | None,
+) -> Predictions | None:
+    try:
+        return read_predictions(conn, access.workspace, project_id, round_number)
+    except ValueError:
+        if class_name is None or round_number is not None:
+            raise
+        return None  # a class named by hand needs no round

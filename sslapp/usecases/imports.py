@@ -1,0 +1,139 @@
+"""Import a set of images, as a job: decode, hash, store, and appear in one transaction."""
+
+from collections.abc import Sequence
+from pathlib import Path
+from typing import Any
+
+from sqlalchemy import Connection
+
+from sslapp.datasets.ingest import Row, ingest
+from sslapp.datasets.registry import open_source
+from sslapp.imaging.pixels import PixelStore
+from sslapp.jobs import queue
+from sslapp.jobs.context import JobContext
+from sslapp.store import images, projects
+from sslapp.store.database import reading, writing
+from sslapp.store.images import NewImage
+from sslapp.usecases.access import Access, find_project, require
+from sslapp.vocabulary import JobKind, Role
+
+
+def import_images(
+    access: Access,
+    project: str | int | None,
+    source: str,
+    *,
+    root: Path | None = None,
+    download: bool = False,
+    group_pattern: str | None = None,
+) -> int:
+    """Queue the import of an image set and return the job's id.
+
+    Args:
+        source: digits, mnist, fashion-mnist, cifar10, an .npz file or a folder.
+        root: where the named sets lie; default: `data/` in the workspace.
+        download: fetch a named set that is not there.
+        group_pattern: a regular expression on file names; its first group is the patient, scene...
+    """
+    with writing(access.engine) as conn:
+        project_id = find_project(conn, access, project)
+        require(conn, access, project_id, Role.ADMIN)
+        params: dict[str, Any] = {
+            "source": source,
+            "root": str(root or access.workspace.root / "data"),
+            "download": download,
+            "group_pattern": group_pattern,
+        }
+        return queue.enqueue(conn, project_id, JobKind.IMPORT, params, access.reader_id)
+
+
+def run_import(context: JobContext) -> None:
+    """Handle a job of kind `import`. A kill leaves the project as it was; a resume starts over."""
+    params, project_id = context.claim.params, context.claim.project_id
+    source = open_source(
+        params["source"],
+        root=Path(params["root"]),
+        download=params["download"],
+        group_pattern=params["group_pattern"],
+    )
+    size, channels = _shape(context)
+    ingested = ingest(
+        source,
+        context.folder,
+        size=size,
+        channels=channels,
+        originals=context.workspace.project(project_id) / "originals",
+        progress=lambda step, total: context.progress(step, total, "importing"),
+        should_stop=context.should_stop,
+    )
+    context.check()
+    result: dict[str, Any] = {
+        "images": len(ingested.rows),
+        "refused": [{"name": each.name, "reason": each.reason} for each in ingested.refused],
+        "size": ingested.size,
+        "channels": ingested.channels,
+    }
+    with context.finishing(result) as conn:
+        result["first"] = images.add_image_set(
+            conn,
+            project_id,
+            source.name,
+            context.workspace.relative(ingested.pixels),
+            _rows(conn, project_id, source.class_names, ingested.rows, context.claim.reader_id),
+            result["refused"],
+            reader_id=context.claim.reader_id,
+        )
+
+
+def _shape(context: JobContext) -> tuple[int | None, int | None]:
+    """Side and channels that the project's images have: those of the first import, if any."""
+    with reading(context.engine) as conn:
+        settings = projects.find_project(conn, context.claim.project_id).settings
+        sets = images.image_sets(conn, context.claim.project_id)
+    if not sets:
+        return settings.image_size, 1 if settings.grey else None
+    _, side, _, channels = PixelStore([context.workspace.path(sets[0].pixels)]).shape
+    return side, channels
+
+
+def _rows(
+    conn: Connection,
+    project_id: int,
+    class_names: Sequence[str] | None,
+    rows: Sequence[Row],
+    reader_id: int | None,
+) -> list[NewImage]:
+    """The rows with true classes as the project's; a project without classes takes the set's.
+
+    Raises:
+        ValueError: when the set has a class that the project has not.
+    """
+    known = {each.name: each.id for each in projects.classes(conn, project_id)}
+    if class_names is not None and not known:
+        known = {
+            name: projects.add_class(conn, project_id, name, reader_id) for name in class_names
+        }
+    used = {row.true_class for row in rows} - {None}
+    ids: dict[int | None, int | None] = {None: None}
+    for number in sorted(each for each in used if each is not None):
+        assert class_names is not None
+        name = class_names[number]
+        if name not in known:
+            raise ValueError(
+                f'The set has the class "{name}", which the project has not '
+                f"({', '.join(known)}). Add it, or import into a new project."
+            )
+        ids[number] = known[name]
+    return [
+        NewImage(
+            name=row.name,
+            sha256=row.sha256,
+            width=row.width,
+            height=row.height,
+            split=row.split,
+            original=row.original,
+            group_key=row.group,
+            true_class=ids[row.true_class],
+        )
+        for row in rows
+    ]

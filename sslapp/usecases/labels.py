@@ -1,0 +1,35 @@
+"""Labels from a file."""
+
+from pathlib import Path
+
+from sqlalchemy import select
+
+from sslapp.datasets.labels_csv import parse_labels
+from sslapp.store import projects
+from sslapp.store.database import reading
+from sslapp.store.schema import image
+from sslapp.usecases.access import Access, find_project
+from sslapp.usecases.decisions import label_many
+
+SHOWN_ERRORS = 20
+
+
+def label_from_csv(access: Access, project: str | int | None, path: Path) -> int:
+    """Record all labels of a CSV file with columns image,class or position,class, or none.
+
+    Raises:
+        ValueError: listing every wrong line and its mend.
+    """
+    with reading(access.engine) as conn:
+        project_id = find_project(conn, access, project)
+        names = conn.execute(
+            select(image.c.name).where(image.c.project_id == project_id).order_by(image.c.position)
+        ).scalars()
+        classes = [each.name for each in projects.classes(conn, project_id)]
+        found = parse_labels(path.read_bytes(), path.name, names=list(names), class_names=classes)
+    if found.errors:
+        more = len(found.errors) - SHOWN_ERRORS
+        tail = [f"... and {more} more."] if more > 0 else []
+        raise ValueError("\n".join(["No label was saved.", *found.errors[:SHOWN_ERRORS], *tail]))
+    pairs = [(row.position, row.class_name) for row in found.rows]
+    return label_many(access, project_id, pairs, origin=path.name)

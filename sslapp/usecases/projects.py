@@ -1,0 +1,122 @@
+"""Create a project, keep its classes, and say how it stands."""
+
+from collections.abc import Sequence
+from dataclasses import dataclass
+from typing import Any
+
+import numpy as np
+from sqlalchemy import select
+
+from sslapp.store import events, images, projects, readers
+from sslapp.store.database import reading, writing
+from sslapp.store.images import ImageSetRow
+from sslapp.store.projects import ClassRow, ProjectSettings
+from sslapp.store.schema import job, round_
+from sslapp.store.state import ProjectState, load_state
+from sslapp.usecases.access import Access, find_project, require
+from sslapp.vocabulary import Role, Source
+
+
+def create_project(
+    access: Access,
+    name: str,
+    classes: Sequence[str] = (),
+    settings: ProjectSettings | None = None,
+) -> int:
+    """Make a project with the caller as its admin, and return its id.
+
+    Raises:
+        ValueError: when the name is taken or empty, or a class occurs twice.
+    """
+    with writing(access.engine) as conn:
+        project_id = projects.create_project(conn, name, settings or ProjectSettings())
+        readers.grant(conn, project_id, access.reader_id, Role.ADMIN)
+        for each in classes:
+            projects.add_class(conn, project_id, each, access.reader_id)
+    return project_id
+
+
+def add_class(access: Access, project: str | int | None, name: str) -> int:
+    """Add a class and return its id."""
+    with writing(access.engine) as conn:
+        project_id = find_project(conn, access, project)
+        require(conn, access, project_id, Role.ADMIN)
+        return projects.add_class(conn, project_id, name, access.reader_id)
+
+
+@dataclass(frozen=True)
+class Status:
+    """How a project stands.
+
+    Attributes:
+        counts: images, pool, holdout (drawn and labelled), test, labels per source, ...
+        classes: live classes in column order.
+        per_class: (C, 4) int64: labels per class and vocabulary.Source code.
+        rounds, jobs: rows, newest first.
+        head: number and hash of the newest event.
+    """
+
+    project_id: int
+    name: str
+    settings: ProjectSettings
+    counts: dict[str, int]
+    classes: list[ClassRow]
+    per_class: np.ndarray
+    rounds: list[dict[str, Any]]
+    jobs: list[dict[str, Any]]
+    sets: list[ImageSetRow]
+    head: tuple[int, str]
+
+
+def status(access: Access, project: str | int | None = None) -> Status:
+    """Read how a project stands, from one consistent view of the database."""
+    with reading(access.engine) as conn:
+        project_id = find_project(conn, access, project)
+        row = projects.find_project(conn, project_id)
+        state = load_state(conn, project_id)
+        rounds = conn.execute(
+            select(round_, job.c.state, job.c.step, job.c.total, job.c.error, job.c.started_at)
+            .join(job, job.c.id == round_.c.job_id)
+            .where(round_.c.project_id == project_id)
+            .order_by(round_.c.number.desc())
+        ).mappings()
+        jobs = conn.execute(
+            select(job).where(job.c.project_id == project_id).order_by(job.c.id.desc())
+        ).mappings()
+        classes = projects.classes(conn, project_id)
+        return Status(
+            project_id=project_id,
+            name=row.name,
+            settings=row.settings,
+            counts=_counts(state),
+            classes=classes,
+            per_class=_per_class(state),
+            rounds=[dict(each) for each in rounds],
+            jobs=[dict(each) for each in jobs],
+            sets=images.image_sets(conn, project_id),
+            head=events.head(conn, project_id),
+        )
+
+
+def _counts(state: ProjectState) -> dict[str, int]:
+    sources = np.bincount(state.source, minlength=len(Source))
+    return {
+        "images": len(state.labels),
+        "pool": len(state.pool),
+        "test": int(state.is_test.sum()),
+        "holdout": int(state.holdout.sum()),
+        "holdout_labelled": len(state.validation),
+        "expert": int(sources[Source.EXPERT]),
+        "adjudicated": int(sources[Source.ADJUDICATED]),
+        "accepted": int(sources[Source.ACCEPTED]),
+        "unsure": int(state.unsure.sum()),
+        "none_of_these": len(state.none_of_these),
+        "reader_actions": state.reader_actions,
+    }
+
+
+def _per_class(state: ProjectState) -> np.ndarray:
+    table = np.zeros((len(state.class_ids), len(Source)), dtype=np.int64)
+    has = state.labels >= 0
+    np.add.at(table, (state.labels[has], state.source[has]), 1)
+    return table

@@ -1,0 +1,193 @@
+"""Start, follow, cancel and resume rounds."""
+
+from collections.abc import Mapping
+from typing import Any
+
+from pydantic import ValidationError
+from sqlalchemy import Connection, RowMapping, func, insert, select
+
+from sslapp.jobs import queue
+from sslapp.store import events, projects, snapshots
+from sslapp.store.database import reading, writing
+from sslapp.store.projects import ProjectSettings
+from sslapp.store.schema import job, round_
+from sslapp.store.snapshots import SnapshotRow
+from sslapp.usecases.access import Access, find_project
+from sslapp.usecases.embeddings import latest_embedding
+from sslapp.vocabulary import EventKind, Gear, JobKind, JobState
+
+DEFAULT_METHOD = "fixmatch"
+
+
+def start_round(
+    access: Access,
+    project: str | int | None,
+    *,
+    method: str = DEFAULT_METHOD,
+    gear: Gear | None = None,
+    config: Mapping[str, Any] | None = None,
+    encoder: str | None = None,
+    seed: int = 0,
+) -> int:
+    """Freeze a snapshot, queue a round on it, and return the round's number.
+
+    Args:
+        method: a name of the registry.
+        gear: default: the first that the method can run in.
+        config: options that differ from the method's defaults.
+        encoder: whose features to use; default: those of the newest embedding.
+        seed: of everything random in the round.
+
+    Raises:
+        ValueError: for an unknown method or option, or when there is nothing to train on.
+    """
+    with writing(access.engine) as conn:
+        project_id = find_project(conn, access, project)
+        settings = projects.find_project(conn, project_id).settings
+        chosen, options = _method(method, gear, config or {}, settings)
+        features = latest_embedding(conn, project_id, encoder)
+        snapshot = snapshots.freeze(conn, access.workspace, project_id)
+        _check_trainable(snapshot, chosen, features)
+        number = (
+            1
+            + conn.execute(
+                select(func.coalesce(func.max(round_.c.number), 0)).where(
+                    round_.c.project_id == project_id
+                )
+            ).scalar_one()
+        )
+        job_id = queue.enqueue(conn, project_id, JobKind.ROUND, {}, access.reader_id)
+        values = {
+            "project_id": project_id,
+            "number": number,
+            "snapshot_id": snapshot.id,
+            "job_id": job_id,
+            "method": method,
+            "gear": chosen,
+            "config": options,
+            "seed": seed,
+            "plan": {},
+            "encoder": features["encoder"] if features else None,
+            "created_at": queue.now(),
+        }
+        inserted = conn.execute(insert(round_).values(values)).inserted_primary_key
+        assert inserted is not None
+        conn.execute(
+            job.update().where(job.c.id == job_id).values(params={"round_id": inserted[0]})
+        )
+        events.append(
+            conn,
+            project_id,
+            EventKind.ROUND_START,
+            key=f"round-{inserted[0]}-start",
+            reader_id=access.reader_id,
+            round_id=inserted[0],
+            payload={
+                "snapshot": snapshot.hash,
+                "method": method,
+                "gear": chosen,
+                "config": options,
+                "seed": seed,
+            },
+        )
+    return int(number)
+
+
+def _method(
+    name: str, gear: Gear | None, config: Mapping[str, Any], settings: ProjectSettings
+) -> tuple[Gear, dict[str, Any]]:
+    """Check method, gear and options. Returns the gear and the complete options."""
+    from sslapp.methods.registry import METHODS  # brings torch, which most commands do not need
+
+    if name not in METHODS:
+        raise ValueError(f'There is no method "{name}"; choose one of {", ".join(METHODS)}.')
+    method = METHODS[name]
+    chosen = gear or method.gears[0]
+    if chosen not in method.gears:
+        raise ValueError(f"{method.title} does not run in the {chosen} gear.")
+    options = dict(config)
+    if "flip" in method.Config.model_fields:
+        options.setdefault("flip", settings.flip)
+    try:
+        return chosen, method.Config(**options).model_dump(mode="json")
+    except ValidationError as error:
+        first = error.errors()[0]
+        where = ".".join(str(part) for part in first["loc"])
+        known = ", ".join(method.Config.model_fields)
+        raise ValueError(
+            f"{method.title}, option {where}: {first['msg']}. It has: {known}."
+        ) from None
+
+
+def _check_trainable(snapshot: SnapshotRow, gear: Gear, features: RowMapping | None) -> None:
+    counts = snapshot.counts
+    if counts["labelled"] == 0:
+        raise ValueError("No image outside the holdout has a label yet. Label a few first.")
+    if len(snapshot.class_ids) < 2:
+        raise ValueError("A round needs at least two classes. Add one.")
+    if gear == Gear.FEATURES and (features is None or features["count"] < counts["images"]):
+        raise ValueError("Not all images are embedded yet. Run `sslapp embed` and wait for it.")
+
+
+def round_row(conn: Connection, project_id: int, number: int | None = None) -> dict[str, Any]:
+    """A round with its job's state; default: the newest.
+
+    Raises:
+        ValueError: when there is no such round.
+    """
+    query = (
+        select(
+            round_,
+            job.c.state,
+            job.c.step,
+            job.c.total,
+            job.c.message,
+            job.c.attempt,
+            job.c.error,
+            job.c.started_at,
+            job.c.finished_at,
+        )
+        .join(job, job.c.id == round_.c.job_id)
+        .where(round_.c.project_id == project_id)
+        .order_by(round_.c.number.desc())
+    )
+    if number is not None:
+        query = query.where(round_.c.number == number)
+    row = conn.execute(query.limit(1)).mappings().first()
+    if row is None:
+        raise ValueError("There is no round yet." if number is None else f"No round {number}.")
+    return dict(row)
+
+
+def round_status(
+    access: Access, project: str | int | None, number: int | None = None
+) -> dict[str, Any]:
+    """A round with its job's state; default: the newest."""
+    with reading(access.engine) as conn:
+        return round_row(conn, find_project(conn, access, project), number)
+
+
+def cancel_round(access: Access, project: str | int | None, number: int | None = None) -> JobState:
+    """Cancel a round: at once while it is queued, at its next step while it runs."""
+    with writing(access.engine) as conn:
+        project_id = find_project(conn, access, project)
+        return queue.cancel(conn, round_row(conn, project_id, number)["job_id"])
+
+
+def resume_round(
+    access: Access,
+    project: str | int | None,
+    number: int | None = None,
+    *,
+    inexact: bool = False,
+) -> None:
+    """Queue a failed or cancelled round again; it goes on from its last checkpoint.
+
+    Args:
+        inexact: accept another thread count, processor or version than the round was planned
+            with; what differed is recorded in its plan.
+    """
+    with writing(access.engine) as conn:
+        project_id = find_project(conn, access, project)
+        job_id = round_row(conn, project_id, number)["job_id"]
+        queue.requeue(conn, job_id, {"inexact": inexact})

@@ -1,0 +1,102 @@
+"""The words that several rooms share, as enumerations.
+
+They stand at the bottom of the house because a label's source or a training gear means the same
+thing to the database, to a method and to a page, and none of those may import another.
+"""
+
+from enum import IntEnum, StrEnum
+
+
+class Source(IntEnum):
+    """Where an image's current label comes from; the codes are stored in arrays."""
+
+    NONE = 0
+    EXPERT = 1
+    ADJUDICATED = 2
+    ACCEPTED = 3
+
+
+class Gear(StrEnum):
+    """What a round trains: the whole network on pixels, or a head on frozen features."""
+
+    PIXELS = "pixels"
+    FEATURES = "features"
+
+
+class Split(StrEnum):
+    """The part of an imported set an image belongs to; test images are in no pool."""
+
+    POOL = "pool"
+    TEST = "test"
+
+
+class Role(StrEnum):
+    """What a reader may do in a project; each role includes the ones before it."""
+
+    READER = "reader"
+    ADJUDICATOR = "adjudicator"
+    ADMIN = "admin"
+
+
+class EventKind(StrEnum):
+    """One immutable decision or fact in a project's event log."""
+
+    LABEL = "label"
+    ADJUDICATE = "adjudicate"
+    UNSURE = "unsure"
+    SKIP = "skip"
+    FLAG = "flag"
+    ACCEPT = "accept"
+    REJECT = "reject"
+    RELABEL = "relabel"
+    WITHHOLD = "withhold"
+    BULK_ACCEPT = "bulk_accept"
+    BULK_WITHHOLD = "bulk_withhold"
+    UNDO = "undo"
+    DRAW_HOLDOUT = "draw_holdout"
+    IMPORT = "import"
+    ADD_CLASS = "add_class"
+    RETIRE_CLASS = "retire_class"
+    SNAPSHOT = "snapshot"
+    ROUND_START = "round_start"
+    ROUND_DONE = "round_done"
+    EXPORT = "export"
+
+
+READER_ACTIONS = frozenset(
+    {
+        EventKind.LABEL,
+        EventKind.ADJUDICATE,
+        EventKind.UNSURE,
+        EventKind.SKIP,
+        EventKind.FLAG,
+        EventKind.ACCEPT,
+        EventKind.REJECT,
+        EventKind.RELABEL,
+        EventKind.WITHHOLD,
+        EventKind.BULK_ACCEPT,
+        EventKind.BULK_WITHHOLD,
+        EventKind.UNDO,
+    }
+)
+"""Kinds that a reader causes by a decision about images; each event counts as one reader action
+(a bulk decision adds one for every image opened for it, kept in its payload as `opened`)."""
+
+
+class JobState(StrEnum):
+    """A job's life: queued, running, then done, failed or cancelled; reclaim queues it again."""
+
+    QUEUED = "queued"
+    RUNNING = "running"
+    DONE = "done"
+    FAILED = "failed"
+    CANCELLED = "cancelled"
+
+
+class JobKind(StrEnum):
+    """The long pieces of work."""
+
+    IMPORT = "import"
+    EMBED = "embed"
+    ROUND = "round"
+    EXPORT = "export"

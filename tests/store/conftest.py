@@ -1,0 +1,45 @@
+"""A database for every test, on SQLite and, when SSLAPP_TEST_POSTGRES names one, on PostgreSQL."""
+
+import os
+import uuid
+from collections.abc import Iterator
+from pathlib import Path
+
+import pytest
+from sqlalchemy import Engine, create_engine, make_url, text
+from store_desk import Desk, lay_desk
+
+from sslapp.store.database import open_database, writing
+
+SERVER = os.environ.get("SSLAPP_TEST_POSTGRES", "")
+
+
+@pytest.fixture(params=["sqlite", "postgresql"] if SERVER else ["sqlite"])
+def url(request: pytest.FixtureRequest, tmp_path: Path) -> Iterator[str]:
+    """The URL of a database that does not exist yet (SQLite) or is empty (PostgreSQL)."""
+    if request.param == "sqlite":
+        yield f"sqlite:///{tmp_path / 'work' / 'sslapp.db'}"
+        return
+    # A schema of its own stands for a fresh database.
+    schema = f"test_{uuid.uuid4().hex}"
+    admin = create_engine(SERVER)
+    with admin.begin() as conn:
+        conn.execute(text(f"CREATE SCHEMA {schema}"))
+    own = make_url(SERVER).update_query_dict({"options": f"-csearch_path={schema}"})
+    yield own.render_as_string(hide_password=False)
+    with admin.begin() as conn:
+        conn.execute(text(f"DROP SCHEMA {schema} CASCADE"))
+    admin.dispose()
+
+
+@pytest.fixture
+def engine(url: str) -> Iterator[Engine]:
+    opened = open_database(url)
+    yield opened
+    opened.dispose()
+
+
+@pytest.fixture
+def desk(engine: Engine) -> Desk:
+    with writing(engine) as conn:
+        return lay_desk(conn)

@@ -1,0 +1,136 @@
+"""Opening, upgrading and refusing databases; transactions of several processes."""
+
+import multiprocessing
+import os
+import time
+from pathlib import Path
+
+import pytest
+import store_workers
+from alembic.autogenerate import compare_metadata
+from alembic.migration import MigrationContext
+from alembic.script import ScriptDirectory
+from sqlalchemy import Engine, create_engine, text
+from store_desk import Desk
+
+from sslapp.store.database import PROJECT_LOCK, REVISION, open_database, reading, writing
+from sslapp.store.errors import DatabaseTooNew
+from sslapp.store.events import read
+from sslapp.store.migrations import runner
+from sslapp.store.projects import find_project
+from sslapp.store.schema import metadata
+from sslapp.store.verify import verify
+
+
+def test_the_migrated_schema_is_the_declared_one(engine: Engine) -> None:
+    with reading(engine) as conn:
+        assert compare_metadata(MigrationContext.configure(conn), metadata) == []
+
+
+def test_the_migrated_sqlite_tables_have_the_declared_checks_too(tmp_path: Path) -> None:
+    def tables(engine: Engine) -> dict[str, list[str]]:
+        query = text("SELECT name, sql FROM sqlite_master WHERE name != 'alembic_version'")
+        with engine.connect() as conn:
+            # The order of columns and constraints in a definition means nothing.
+            return {
+                name: sorted(sql.replace(",", " ").split())
+                for name, sql in conn.execute(query)
+                if sql
+            }
+
+    declared = create_engine(f"sqlite:///{tmp_path / 'declared.db'}")
+    metadata.create_all(declared)
+    migrated = open_database(f"sqlite:///{tmp_path / 'migrated.db'}")
+    found = {name: sql for name, sql in tables(migrated).items() if "TRIGGER" not in sql}
+    assert found == tables(declared)
+
+
+def test_the_newest_migration_is_the_revision_the_code_expects() -> None:
+    script = ScriptDirectory.from_config(runner.config())
+    assert script.get_heads() == [REVISION]
+
+
+def test_a_database_of_a_newer_version_is_refused(engine: Engine, url: str) -> None:
+    with writing(engine) as conn:
+        conn.execute(text("UPDATE alembic_version SET version_num = '9999'"))
+    with pytest.raises(DatabaseTooNew, match=r"revision 9999.*Install the newer version"):
+        open_database(url)
+
+
+def test_opening_an_up_to_date_database_is_quick_and_changes_nothing(
+    engine: Engine, url: str, desk: Desk
+) -> None:
+    seconds = []
+    for _ in range(5):
+        start = time.perf_counter()
+        again = open_database(url)
+        seconds.append(time.perf_counter() - start)
+        with reading(again) as conn:
+            assert verify(conn, desk.project_id).ok
+        again.dispose()
+    # Loading Alembic alone would take ten times as long.
+    assert min(seconds) < 0.1
+
+
+def test_sqlite_commits_are_durable_and_foreign_keys_hold(tmp_path: Path) -> None:
+    engine = open_database(f"sqlite:///{tmp_path / 'new' / 'folder' / 'a.db'}")
+    with reading(engine) as conn:
+        values = [
+            conn.execute(text(f"PRAGMA {name}")).scalar()
+            for name in ("journal_mode", "synchronous", "foreign_keys", "busy_timeout")
+        ]
+    assert values == ["wal", 2, 1, 30_000]
+
+
+@pytest.mark.parametrize("url", ["sqlite://", "sqlite:///:memory:"])
+def test_a_database_in_memory_is_refused(url: str) -> None:
+    with pytest.raises(ValueError, match="must be a file"):
+        open_database(url)
+
+
+@pytest.mark.skipif(
+    not os.environ.get("SSLAPP_TEST_POSTGRES"),
+    reason="set SSLAPP_TEST_POSTGRES to a PostgreSQL URL to run the store's tests on it too",
+)
+def test_postgresql_writers_of_a_project_queue_and_those_of_others_do_not() -> None:
+    engine = create_engine(os.environ["SSLAPP_TEST_POSTGRES"])
+    free = text("SELECT pg_try_advisory_xact_lock(:kind, :project)")
+    with writing(engine, 1), engine.begin() as other:
+        assert not other.execute(free, {"kind": PROJECT_LOCK, "project": 1}).scalar()
+        assert other.execute(free, {"kind": PROJECT_LOCK, "project": 2}).scalar()
+    engine.dispose()
+
+
+def test_eight_processes_create_one_database_and_write_one_unbroken_chain(url: str) -> None:
+    processes = multiprocessing.get_context("forkserver")
+    processes.set_forkserver_preload(["store_workers", "sslapp.store.migrations.runner"])
+    start = processes.Event()
+    workers = [
+        processes.Process(target=store_workers.write, args=(url, start, f"p{i}", 60))
+        for i in range(8)
+    ]
+    for worker in workers:
+        worker.start()
+    start.set()
+    for worker in workers:
+        worker.join()
+    assert [worker.exitcode for worker in workers] == [0] * 8
+    engine = open_database(url)
+    with reading(engine) as conn:
+        assert compare_metadata(MigrationContext.configure(conn), metadata) == []
+        found = verify(conn, find_project(conn, "shared").id)
+    engine.dispose()
+    assert (found.problem, found.events) == (None, 8 * 60)
+
+
+def test_a_transaction_that_was_killed_leaves_nothing(url: str, engine: Engine, desk: Desk) -> None:
+    processes = multiprocessing.get_context("spawn")
+    worker = processes.Process(target=store_workers.die_inside, args=(url, desk.project_id))
+    worker.start()
+    worker.join()
+    assert worker.exitcode == 9
+    with reading(engine) as conn:
+        found = verify(conn, desk.project_id)
+        keys = [each.key for each in read(conn, desk.project_id)]
+    assert found.ok, found.problem
+    assert keys[-1] == "kept"

@@ -1,0 +1,107 @@
+"""Projects, classes, readers and their roles."""
+
+import pytest
+from pydantic import ValidationError
+from sqlalchemy import Engine
+from store_desk import Desk
+
+from sslapp.store import events, projects, readers
+from sslapp.store.database import reading, writing
+from sslapp.store.errors import Refused, Unknown
+from sslapp.store.projects import KEYS, PALETTE, ProjectSettings
+from sslapp.vocabulary import EventKind, Role
+
+
+def test_a_project_is_found_by_name_and_by_id(engine: Engine) -> None:
+    settings = ProjectSettings(image_size=64, grey=True)
+    with writing(engine) as conn:
+        made = projects.create_project(conn, "  Nodules ", settings)
+    with reading(engine) as conn:
+        by_name, by_id = projects.find_project(conn, "Nodules"), projects.find_project(conn, made)
+        with pytest.raises(Unknown, match=r"no project Nodule\. Projects: Nodules\."):
+            projects.find_project(conn, "Nodule")
+    assert by_name == by_id
+    assert (by_name.settings, by_name.settings.channels) == (settings, 1)
+
+
+@pytest.mark.parametrize("name", ["", "   ", "x" * 201])
+def test_names_without_letters_or_without_end_are_refused(engine: Engine, name: str) -> None:
+    with writing(engine) as conn, pytest.raises(Refused, match="1 to 200 characters"):
+        projects.create_project(conn, name, ProjectSettings())
+
+
+def test_a_second_project_of_that_name_is_refused(engine: Engine) -> None:
+    with writing(engine) as conn:
+        projects.create_project(conn, "a", ProjectSettings())
+        with pytest.raises(Refused, match="There is a project a already"):
+            projects.create_project(conn, "a", ProjectSettings())
+
+
+def test_settings_take_no_unknown_name() -> None:
+    with pytest.raises(ValidationError, match="colour"):
+        ProjectSettings.model_validate({"colour": True})
+
+
+def test_classes_get_numbers_keys_and_colours_that_differ(engine: Engine) -> None:
+    with writing(engine) as conn:
+        project_id = projects.create_project(conn, "many", ProjectSettings())
+        for number in range(len(KEYS) + 2):
+            projects.add_class(conn, project_id, f"class {number}")
+        rows = projects.classes(conn, project_id)
+    assert [row.number for row in rows] == list(range(len(KEYS) + 2))
+    assert "".join(row.key for row in rows) == KEYS
+    assert [row.key for row in rows[-2:]] == ["", ""]
+    assert [row.colour for row in rows[: len(PALETTE)]] == list(PALETTE)
+    assert len(set(PALETTE)) == len(PALETTE)
+    assert not set(KEYS) & set("uf ")
+
+
+def test_a_retired_class_keeps_its_number_and_frees_its_key(engine: Engine, desk: Desk) -> None:
+    with writing(engine, desk.project_id) as conn:
+        projects.retire_class(conn, desk.project_id, desk.dog, desk.ann)
+        projects.add_class(conn, desk.project_id, "horse", desk.ann)
+        live = projects.classes(conn, desk.project_id)
+        everything = projects.classes(conn, desk.project_id, retired=True)
+        kinds = [each.kind for each in events.read(conn, desk.project_id)][-2:]
+        with pytest.raises(Refused, match="no class"):
+            projects.retire_class(conn, desk.project_id, desk.dog)
+    found = [(row.number, row.name, row.key) for row in live]
+    assert found == [(0, "cat", "1"), (2, "cow", "3"), (3, "horse", "2")]
+    assert [row.retired for row in everything] == [False, True, False, False]
+    assert kinds == [EventKind.RETIRE_CLASS, EventKind.ADD_CLASS]
+
+
+@pytest.mark.parametrize(
+    ("name", "key", "message"),
+    [
+        ("CAT", None, "There is a class cat already"),
+        ("horse", "1", 'The key "1" labels cat already'),
+        ("horse", "u", '"u" cannot be a class key'),
+        ("horse", "45", '"45" cannot be a class key'),
+        (" ", None, "1 to 200 characters"),
+    ],
+)
+def test_classes_that_would_be_confused_are_refused(
+    engine: Engine, desk: Desk, name: str, key: str | None, message: str
+) -> None:
+    with writing(engine, desk.project_id) as conn, pytest.raises(Refused, match=message):
+        projects.add_class(conn, desk.project_id, name, key=key)
+
+
+def test_a_reader_is_added_once_and_holds_one_role_a_project(engine: Engine, desk: Desk) -> None:
+    with writing(engine) as conn:
+        eve = readers.ensure_reader(conn, "eve")
+        assert readers.ensure_reader(conn, " eve ") == eve
+        assert readers.reader_names(conn)[eve] == "eve"
+        assert readers.role_of(conn, desk.project_id, eve) is None
+        for role in (Role.READER, Role.ADMIN):
+            readers.grant(conn, desk.project_id, eve, role)
+            assert readers.role_of(conn, desk.project_id, eve) is role
+        with pytest.raises(Refused, match="1 to 200 characters"):
+            readers.ensure_reader(conn, " ")
+
+
+def test_an_inactive_reader_has_no_role(engine: Engine, desk: Desk) -> None:
+    with writing(engine) as conn:
+        conn.execute(readers.reader.update().values(active=False))
+        assert readers.role_of(conn, desk.project_id, desk.ann) is None

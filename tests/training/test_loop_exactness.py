@@ -1,0 +1,140 @@
+"""What a training may not depend on: kills, order of rows, rows of others; and what it must do."""
+
+import dataclasses
+
+import numpy as np
+import pytest
+import torch
+
+from sslapp.methods.fixmatch import FixMatch, FixMatchConfig
+from sslapp.training.run import Stopped
+
+CONFIG = FixMatchConfig(steps=20, batch_size=6, unlabelled_ratio=2, tau=0.5)
+
+
+def weights(task, run, config=CONFIG):
+    return FixMatch(config).fit(task, run).state
+
+
+def same(one, other):
+    return one.keys() == other.keys() and all(torch.equal(one[k], other[k]) for k in one)
+
+
+def stop_after(polls):
+    left = iter(range(polls))
+    return lambda: next(left, None) is None
+
+
+@pytest.mark.parametrize("dtype", [torch.bfloat16, torch.float32])
+@pytest.mark.parametrize("polls", [1, 8, 13, 19])
+def test_a_killed_run_ends_like_an_undisturbed_one(stripes, make_run, tmp_path, dtype, polls):
+    task = stripes(forbidden=[(0, 1), (5, 2)])
+    undisturbed = weights(task, make_run("undisturbed", dtype=dtype))
+    killed = make_run("killed", dtype=dtype, checkpoint_seconds=0, should_stop=stop_after(polls))
+    with pytest.raises(Stopped):
+        weights(task, killed)
+    reports = []
+    again = make_run(
+        "again",
+        dtype=dtype,
+        earlier=(tmp_path / "killed",),
+        report=lambda step, total, metrics: reports.append(step),
+    )
+    assert same(weights(task, again), undisturbed)
+    assert reports[0] == polls + 1, "it continued and did not start over"
+    assert reports[-1] == 20
+
+
+def test_a_run_killed_inside_a_checkpoint_still_ends_the_same(stripes, make_run, tmp_path):
+    task = stripes()
+    undisturbed = weights(task, make_run("undisturbed"))
+
+    def fail(step, total, metrics):
+        if step == 12:
+            raise KeyboardInterrupt
+
+    for name, earlier in (("killed", ()), ("killed-again", (tmp_path / "killed",))):
+        with pytest.raises(KeyboardInterrupt):
+            weights(task, make_run(name, report=fail, earlier=earlier, checkpoint_seconds=0))
+    again = make_run("again", earlier=(tmp_path / "killed", tmp_path / "killed-again"))
+    assert same(weights(task, again), undisturbed)
+
+
+def test_a_finished_run_is_not_repeated(stripes, make_run, tmp_path):
+    task = stripes()
+    finished = weights(task, make_run("finished"))
+    again = make_run("again", earlier=(tmp_path / "finished",), should_stop=lambda: True)
+    assert same(weights(task, again), finished)
+
+
+def test_checkpoints_have_no_influence(stripes, make_run):
+    task = stripes()
+    often = weights(task, make_run("often", checkpoint_seconds=0))
+    assert same(often, weights(task, make_run("never", checkpoint_seconds=1e9)))
+
+
+def test_the_seed_has_an_influence(stripes, make_run):
+    task = stripes()
+    assert not same(weights(task, make_run("a")), weights(task, make_run("b", seed=8)))
+
+
+def test_rows_outside_the_task_are_never_read(stripes, make_run):
+    plain = stripes()
+    used = np.concatenate([plain.labelled, plain.pool, plain.validation])
+    unused = np.setdiff1d(np.arange(60), used)
+    assert len(unused)
+
+    def poison(images):
+        images[unused] = 255
+
+    poisoned = stripes(change=poison)
+    poisoned.labels[unused] = 2
+    poisoned.forbidden[unused] = True
+    poisoned.source[unused] = 1
+    assert same(weights(plain, make_run("plain")), weights(poisoned, make_run("poisoned")))
+
+
+def test_the_labels_of_the_pool_and_the_holdout_have_no_influence(stripes, make_run):
+    task = stripes()
+    before = weights(task, make_run("before"))
+    task.labels[task.pool] = 0
+    task.labels[task.validation] = 0
+    assert same(before, weights(task, make_run("after")))
+
+
+def test_the_order_of_rows_has_no_influence(stripes, make_run):
+    task = stripes(accepted=[1, 2])
+    turned = dataclasses.replace(
+        task, labelled=task.labelled[::-1].copy(), pool=task.pool[::-1].copy()
+    )
+    assert same(weights(task, make_run("a")), weights(turned, make_run("b")))
+
+
+def test_a_pool_row_without_a_class_is_refused(stripes, make_run):
+    task = stripes(forbidden=[(3, 0), (3, 1), (3, 2)])
+    with pytest.raises(ValueError, match=f"row {task.pool[3]} of the pool has no class left"):
+        weights(task, make_run())
+
+
+def test_a_task_without_labels_is_refused(stripes, make_run):
+    task = dataclasses.replace(stripes(), labelled=np.zeros(0, dtype=np.int64))
+    with pytest.raises(ValueError, match="no image has a label"):
+        weights(task, make_run())
+
+
+def test_an_empty_pool_trains_on_the_labelled_images(stripes, make_run):
+    task = dataclasses.replace(stripes(), pool=np.zeros(0, dtype=np.int64))
+    assert all(bool(value.isfinite().all()) for value in weights(task, make_run()).values())
+
+
+def test_reports_carry_losses_and_holdout_accuracy(stripes, make_run):
+    reports = {}
+    run = make_run(report=lambda step, total, metrics: reports.update({step: dict(metrics)}))
+    predictor = FixMatch(CONFIG).fit(stripes(), run)
+    assert list(reports) == list(range(1, 21))
+    assert {"loss", "labelled loss", "unlabelled loss", "mask rate"} <= reports[1].keys()
+    task = stripes()
+    right = predictor.logits(task.pixels, task.validation).argmax(1).numpy()
+    accuracy = float((right == task.labels[task.validation]).mean())
+    assert reports[20]["holdout accuracy"] == accuracy
+    assert "holdout accuracy" not in reports[1]
