@@ -13,7 +13,10 @@ from sslapp.usecases.demo import ensure_demo
 from sslapp.usecases.embeddings import DEFAULT_ENCODER, embed
 from sslapp.usecases.imports import import_images
 from sslapp.usecases.verification import verify_project
-from sslapp.vocabulary import Source
+from sslapp.vocabulary import Role, Source
+
+class_app = typer.Typer(help="Add and retire classes.", no_args_is_help=True)
+app.add_typer(class_app, name="class")
 
 Wait = Annotated[bool, typer.Option("--wait/--no-wait", help="Wait for the job to end.")]
 
@@ -37,6 +40,27 @@ def init(
     settings = ProjectSettings(flip=flip, image_size=image_size)
     project_id = projects.create_project(access(), name, listed, settings)
     show({"project_id": project_id, "name": name}, as_json, f'Project "{name}" is ready.')
+
+
+@command(class_app, "add")
+def class_add(name: str, project: Project = None, as_json: Json = False) -> None:
+    """Add a class."""
+    number = projects.add_class(access(), project, name)
+    show({"class_id": number, "name": name}, as_json, f'Class "{name}" is added.')
+
+
+@command(class_app, "retire")
+def class_retire(name: str, project: Project = None, as_json: Json = False) -> None:
+    """Retire a class: its labels no longer count, its number is never used again."""
+    projects.retire_class(access(), project, name)
+    show({"retired": name}, as_json, f'Class "{name}" is retired.')
+
+
+@command(app, "grant")
+def grant(reader: str, role: Role, project: Project = None, as_json: Json = False) -> None:
+    """Give a reader a role: reader, adjudicator or admin."""
+    projects.grant(access(), project, reader, role)
+    show({"reader": reader, "role": role}, as_json, f"{reader} is {role} now.")
 
 
 @command(app, "demo")

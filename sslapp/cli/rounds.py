@@ -39,6 +39,9 @@ def start(
     gear: Annotated[Gear | None, typer.Option(help="Default: the method's own.")] = None,
     options: Option = None,
     encoder: Annotated[str | None, typer.Option(help="Default: the newest embedding's.")] = None,
+    same_as: Annotated[
+        int | None, typer.Option(help="Train on the snapshot of this round, to compare methods.")
+    ] = None,
     seed: int = 0,
     wait: Annotated[bool, typer.Option("--wait/--no-wait", help="Wait for its end.")] = False,
     project: Project = None,
@@ -53,6 +56,7 @@ def start(
         gear=gear,
         config=parse_options(options),
         encoder=encoder,
+        same_as=same_as,
         seed=seed,
     )
     result: dict[str, Any] = {"round": number}

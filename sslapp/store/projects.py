@@ -116,7 +116,8 @@ def add_class(
         name: unique in the project, whatever its case, retired classes included.
         reader_id: who adds it.
         colour: "#rrggbb"; by default the palette's colour of the number.
-        key: one character; by default the first free one of KEYS.
+        key: one character; by default the class's name if that is one, else the first free
+            one of KEYS.
 
     Raises:
         Refused: when the name or the key is taken or not usable.
@@ -129,7 +130,9 @@ def add_class(
             raise Refused(f"There is a class {row.name} already{state}. Choose another name.")
     taken = {row.key: row.name for row in there if not row.retired and row.key}
     if key is None:
-        key = next((free for free in KEYS if free not in taken), "")
+        # a class called 7 is labelled with the key 7
+        wanted = [name.lower(), *KEYS] if name.lower() in list(KEYS) else KEYS
+        key = next((free for free in wanted if free not in taken), "")
     elif key in taken:
         raise Refused(f'The key "{key}" labels {taken[key]} already. Choose another key.')
     elif key not in KEYS or len(key) != 1:

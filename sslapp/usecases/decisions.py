@@ -13,6 +13,7 @@ from sslapp.store.events import Draft, Event
 from sslapp.store.state import ProjectState, load_state
 from sslapp.usecases.access import Access, find_project, new_key, require
 from sslapp.usecases.predictions import Predictions, read_predictions
+from sslapp.usecases.projects import class_id
 from sslapp.vocabulary import EventKind, Role, Source
 
 Positions = NDArray[np.int64]
@@ -259,18 +260,6 @@ def undo(access: Access, project: str | int | None, number: int) -> Event:
             reader_id=access.reader_id,
             target=number,
         )
-
-
-def class_id(conn: Connection, project_id: int, name: str) -> int:
-    """The id of the live class with that name.
-
-    Raises:
-        ValueError: when there is none, listing those there are.
-    """
-    known = {each.name: each.id for each in projects.classes(conn, project_id)}
-    if name not in known:
-        raise ValueError(f'There is no class "{name}"; the classes are: {", ".join(known)}.')
-    return known[name]
 
 
 def _must_be_in_pool(conn: Connection, project_id: int, positions: Positions) -> None:

@@ -5,7 +5,7 @@ from dataclasses import dataclass
 from typing import Any
 
 import numpy as np
-from sqlalchemy import select
+from sqlalchemy import Connection, select
 
 from sslapp.store import events, images, projects, readers
 from sslapp.store.database import reading, writing
@@ -42,6 +42,34 @@ def add_class(access: Access, project: str | int | None, name: str) -> int:
         project_id = find_project(conn, access, project)
         require(conn, access, project_id, Role.ADMIN)
         return projects.add_class(conn, project_id, name, access.reader_id)
+
+
+def retire_class(access: Access, project: str | int | None, name: str) -> None:
+    """Retire a class: its labels no longer count and it takes part in no further round."""
+    with writing(access.engine) as conn:
+        project_id = find_project(conn, access, project)
+        require(conn, access, project_id, Role.ADMIN)
+        projects.retire_class(conn, project_id, class_id(conn, project_id, name), access.reader_id)
+
+
+def grant(access: Access, project: str | int | None, reader: str, role: Role) -> None:
+    """Give a reader a role in the project; an unknown reader is added."""
+    with writing(access.engine) as conn:
+        project_id = find_project(conn, access, project)
+        require(conn, access, project_id, Role.ADMIN)
+        readers.grant(conn, project_id, readers.ensure_reader(conn, reader), role)
+
+
+def class_id(conn: Connection, project_id: int, name: str) -> int:
+    """The id of the live class with that name.
+
+    Raises:
+        ValueError: when there is none, listing those there are.
+    """
+    known = {each.name: each.id for each in projects.classes(conn, project_id)}
+    if name not in known:
+        raise ValueError(f'There is no class "{name}"; the classes are: {", ".join(known)}.')
+    return known[name]
 
 
 @dataclass(frozen=True)

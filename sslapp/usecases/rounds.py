@@ -27,6 +27,7 @@ def start_round(
     gear: Gear | None = None,
     config: Mapping[str, Any] | None = None,
     encoder: str | None = None,
+    same_as: int | None = None,
     seed: int = 0,
 ) -> int:
     """Freeze a snapshot, queue a round on it, and return the round's number.
@@ -36,6 +37,7 @@ def start_round(
         gear: default: the first that the method can run in.
         config: options that differ from the method's defaults.
         encoder: whose features to use; default: those of the newest embedding.
+        same_as: number of a round whose snapshot to train on instead, to compare methods.
         seed: of everything random in the round.
 
     Raises:
@@ -46,7 +48,11 @@ def start_round(
         settings = projects.find_project(conn, project_id).settings
         chosen, options = _method(method, gear, config or {}, settings)
         features = latest_embedding(conn, project_id, encoder)
-        snapshot = snapshots.freeze(conn, access.workspace, project_id)
+        if same_as is None:
+            snapshot = snapshots.freeze(conn, access.workspace, project_id)
+        else:
+            known = round_row(conn, project_id, same_as)
+            snapshot = snapshots.find_snapshot(conn, known["snapshot_id"])
         _check_trainable(snapshot, chosen, features)
         number = (
             1
