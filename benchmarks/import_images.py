@@ -7,7 +7,7 @@ measures in one run, each repeated and the median printed:
 
     baseline   one thread opens every file with Pillow and makes an array of it, nothing else
     import     list, read, decode and hash every file; write the pixel store and the originals,
-               all fsynced; the same for one thread and for all cores
+               made durable; the same for one thread and for all cores
     again      the same import when its originals are there already (a second project, a retry)
     thumbnails one page of 200 as data URIs out of the pixel store
 """
@@ -31,7 +31,7 @@ from sslapp.datasets.source import Refusal
 from sslapp.imaging.pixels import PixelStore
 from sslapp.imaging.thumbnails import data_uri
 
-PUBLISHED = (
+ELSEWHERE = (
     ("Label Studio 1.23, local storage sync, files stay in place", 25.2),
     ("LightlyStudio 1.0, paths only, no pixel kept", 7.2),
     ("FiftyOne, paths only, no pixel read", 1.01),
@@ -136,8 +136,8 @@ def main() -> None:
         print(f"{name:44} {middle:8.2f} {span:>15} {count / middle:9,.0f} {middle / median:10.2f}")
     middle = statistics.median(page)
     print(f"{f'page of {PAGE} thumbnails from the store':44} {middle:8.3f}")
-    print("\nPublished figures of others for 10,000 CIFAR-10 PNG files (other machine):")
-    for name, figure in PUBLISHED:
+    print("\nOthers, 10,000 CIFAR-10 PNG files, measured once on another day, not in this run:")
+    for name, figure in ELSEWHERE:
         print(f"{name:60} {figure:6.1f} s")
 
 

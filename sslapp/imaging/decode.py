@@ -40,7 +40,7 @@ _UPRIGHT = {
     7: Image.Transpose.TRANSVERSE,
     8: Image.Transpose.ROTATE_90,
 }
-# What Pillow's format readers were seen to raise on damaged or hostile input.
+# Pillow's format readers raise any of these on damaged or hostile input; there is no common base.
 _DAMAGE = (
     OSError,
     SyntaxError,

@@ -28,7 +28,7 @@ def png_bytes(array: NDArray[np.uint8], scale_to: int | None = None) -> bytes:
     if scale_to is not None:
         picture = _scaled(picture, scale_to)
     buffer = io.BytesIO()
-    # level 1: half the time of level 6, and thumbnails are a few kilobytes either way
+    # level 1 took 0.56 of the time of level 6 for 10 % more bytes on CIFAR-10 at 96 pixels
     picture.save(buffer, "PNG", compress_level=1)
     return buffer.getvalue()
 

@@ -14,7 +14,7 @@ from store_desk import COUNT, lay_desk, new_images
 from sslapp.store import images, replay
 from sslapp.store.database import open_database, writing
 from sslapp.store.errors import Refused
-from sslapp.store.schema import DERIVED, current_label
+from sslapp.store.schema import DERIVED, current_label, holdout
 from sslapp.store.state import load_state, withheld
 from sslapp.store.verify import verify
 from sslapp.vocabulary import EventKind, Source
@@ -79,6 +79,21 @@ def test_undoing_a_bulk_leaves_later_single_decisions_standing(conn: Connection,
     desk.do(conn, E.UNDO, target=bulk.number)
     assert label_of(conn, desk, 1) == (desk.cat, Source.EXPERT)
     assert label_of(conn, desk, 2) is None
+
+
+def test_undoing_a_later_label_restores_the_images_own_class_of_a_bulk(
+    conn: Connection, desk
+) -> None:
+    desk.do(conn, E.BULK_ACCEPT, members=[1, 2], member_classes=[desk.dog, desk.cow])
+    label = desk.do(conn, E.LABEL, position=2, class_id=desk.cat)
+    desk.do(conn, E.UNDO, target=label.number)
+    assert label_of(conn, desk, 2) == (desk.cow, Source.ACCEPTED)
+
+
+def test_a_second_draw_keeps_the_first_ones_number(conn: Connection, desk) -> None:
+    first = desk.do(conn, E.DRAW_HOLDOUT, members=[2])
+    desk.do(conn, E.DRAW_HOLDOUT, members=[2, 3])
+    assert replay.load(conn, desk.project_id, None)[holdout][2,] == (first.number,)
 
 
 def test_undo_of_an_undo_restores_and_can_be_undone(conn: Connection, desk) -> None:
