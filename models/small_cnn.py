@@ -8,6 +8,8 @@ of the networks that small-image papers train on MNIST and SVHN rather than one 
 import torch
 from torch import Tensor, nn
 
+LARGEST = 64
+
 
 class SmallCNN(nn.Module):
     """Four convolutions, pooled to one vector, and a linear classifier.
@@ -16,7 +18,9 @@ class SmallCNN(nn.Module):
         num_classes: C, the number of logits.
         in_channels: channels of the images.
         image_size: height and width in pixels, at least 4. Every convolution but the last is
-            followed by a halving as long as 4 pixels or more are left.
+            followed by a halving as long as 4 pixels or more are left. Images above 64 pixels
+            are averaged down to 64 or fewer first: four 3x3 convolutions see no more of them,
+            and a CPU would not get through.
         widths: output channels of the four convolutions.
 
     Raises:
@@ -35,7 +39,10 @@ class SmallCNN(nn.Module):
         if image_size < 4:
             raise ValueError(f"image_size: {image_size} pixels are too few, use 4 or more.")
         layers: list[nn.Module] = []
-        channels, size = in_channels, image_size
+        shrink = -(-image_size // LARGEST)
+        if shrink > 1:
+            layers.append(nn.AvgPool2d(shrink))
+        channels, size = in_channels, image_size // shrink
         for number, width in enumerate(widths):
             layers += [
                 nn.Conv2d(channels, width, 3, padding=1, bias=False),

@@ -13,6 +13,7 @@ import numpy as np
 import structlog
 import typer
 
+from sslapp.store.errors import Damaged, DatabaseTooNew, Unknown
 from sslapp.usecases.access import Access, NotAllowed, enter
 from sslapp.workspace import Workspace
 
@@ -31,6 +32,9 @@ Project = Annotated[
 Json = Annotated[bool, typer.Option("--json", help="Print the result as JSON.")]
 Row = Mapping[str, Any]
 P = ParamSpec("P")
+
+EXPECTED = (ValueError, OSError, NotAllowed, Unknown, Damaged, DatabaseTooNew)
+"""Errors whose text is meant for the one who gave the command."""
 
 
 class _Invocation:
@@ -72,7 +76,7 @@ def command(group: typer.Typer, name: str) -> Callable[[Callable[P, None]], Call
         def guarded(*args: P.args, **kwargs: P.kwargs) -> None:
             try:
                 function(*args, **kwargs)
-            except (ValueError, NotAllowed, OSError) as error:
+            except EXPECTED as error:
                 typer.echo(f"sslapp: {error}", err=True)
                 sys.exit(1)
 

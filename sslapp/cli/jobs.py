@@ -9,7 +9,7 @@ from typing import Any
 
 import typer
 
-from sslapp.jobs.lock import is_held
+from sslapp.jobs.queue import worker_alive
 from sslapp.usecases.access import Access
 from sslapp.usecases.jobs import job_status
 from sslapp.vocabulary import JobState
@@ -27,7 +27,7 @@ def wait_for(access: Access, job_id: int, wait: bool = True) -> dict[str, Any]:
     if not wait:
         return {"job_id": job_id}
     shown = ""
-    worker = start_worker_if_none(access)
+    worker = None
     while True:
         row = job_status(access, job_id)
         if row["state"] == JobState.DONE:
@@ -36,8 +36,11 @@ def wait_for(access: Access, job_id: int, wait: bool = True) -> dict[str, Any]:
         if row["state"] in (JobState.FAILED, JobState.CANCELLED):
             _show_line(shown, "")
             raise ValueError(f"Job {job_id} {row['state']}. {row['error'] or ''}".strip())
-        if row["state"] == JobState.QUEUED and worker is not None and worker.poll():
+        if worker is not None and (worker.poll() or 0) > 0 and row["state"] == JobState.QUEUED:
             raise ValueError(f"The worker could not start; see {_worker_log(access)}.")
+        if worker is None or worker.poll() is not None:
+            # asked anew each time: a worker that was there may end, or be killed, at any moment
+            worker = start_worker_if_none(access)
         if row["total"] and sys.stderr.isatty():
             shown = _show_line(shown, f"{row['message']} {row['step']}/{row['total']}{_eta(row)}")
         time.sleep(LOOK_EVERY)
@@ -50,8 +53,7 @@ def start_worker_if_none(access: Access) -> "subprocess.Popen[bytes] | None":
     started by hand.
     """
     workspace = access.workspace
-    alive = any(is_held(lock) for lock in (workspace.root / "workers").glob("*.lock"))
-    if alive or workspace.database_url:
+    if worker_alive(workspace) or workspace.database_url:
         return None
     with open(_worker_log(access), "ab") as log:
         return subprocess.Popen(

@@ -6,7 +6,7 @@ from typing import Annotated
 import typer
 
 from sslapp.cli.application import Json, Project, access, app, command, show, table
-from sslapp.usecases import decisions, labels, picks
+from sslapp.usecases import decisions, labels, picks, worksheets
 from sslapp.vocabulary import EventKind
 
 Position = Annotated[int, typer.Argument(help="The image's position in the project.")]
@@ -17,11 +17,18 @@ def next_command(
     count: Annotated[int, typer.Option("--count", "-n", help="How many images.")] = 10,
     strategy: Annotated[str, typer.Option(help="auto, typiclust, margin or random.")] = "auto",
     seed: int = 0,
+    to: Annotated[
+        Path | None,
+        typer.Option(help="New folder for their pictures and a labels.csv to fill in."),
+    ] = None,
     project: Project = None,
     as_json: Json = False,
 ) -> None:
     """Say which images to label next, and why."""
-    found = picks.next_images(access(), project, count, strategy=strategy, seed=seed)
+    who = access()
+    found = picks.next_images(who, project, count, strategy=strategy, seed=seed)
+    if to is not None:
+        worksheets.write_worksheet(who, project, [each.position for each in found], to)
     rows = [vars(each) for each in found]
     show(rows, as_json, lambda: table(rows, ["position", "holdout", "strategy", "reason"]))
 
@@ -58,6 +65,11 @@ def _note(kind: EventKind, about: str) -> None:
         show({"event": event.number}, as_json, f"Saved as event {event.number}.")
 
     note.__doc__ = about
+
+
+_note(EventKind.UNSURE, "Say that you cannot tell an image's class.")
+_note(EventKind.SKIP, "Pass an image over; it is not offered to you again by itself.")
+_note(EventKind.FLAG, "Mark an image for somebody else to look at.")
 
 
 @command(app, "undo")

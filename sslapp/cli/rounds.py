@@ -1,5 +1,7 @@
 """Commands about rounds, and the worker that runs them."""
 
+import signal
+import threading
 from datetime import timedelta
 from typing import Annotated, Any
 
@@ -123,10 +125,12 @@ def worker(
         float, typer.Option(help="Seconds without a sign of life after which a job is taken over.")
     ] = 600.0,
 ) -> None:
-    """Run jobs, one at a time, until stopped."""
+    """Run jobs, one at a time, until stopped; SIGTERM lets it finish the job it is at."""
     from sslapp.jobs.worker import work
     from sslapp.usecases.handlers import HANDLERS
 
+    told_to_end = threading.Event()
+    signal.signal(signal.SIGTERM, lambda *_: told_to_end.set())
     who = access()
     done = work(
         workspace(),
@@ -135,5 +139,6 @@ def worker(
         threads=threads,
         until_idle=until_idle,
         hung_after=timedelta(seconds=hung_after),
+        should_end=told_to_end.is_set,
     )
     typer.echo(f"Ran {done} jobs.", err=True)

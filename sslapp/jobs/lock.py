@@ -6,13 +6,21 @@ can deceive a reader of it.
 
 import fcntl
 import os
+import time
 from pathlib import Path
 from types import TracebackType
 from typing import Self
 
+PATIENCE = 1.0
+"""Seconds to wait for those who only look whether a lock is held: they hold it for an instant."""
+
 
 class LifeLock:
-    """Held while the `with` block runs, and dropped by the kernel if the process dies."""
+    """Held while the `with` block runs, and dropped by the kernel if the process dies.
+
+    Raises:
+        BlockingIOError: on entering, when another living process holds it.
+    """
 
     def __init__(self, path: Path) -> None:
         self._path = path
@@ -20,8 +28,22 @@ class LifeLock:
     def __enter__(self) -> Self:
         self._path.parent.mkdir(parents=True, exist_ok=True)
         self._descriptor = os.open(self._path, os.O_RDWR | os.O_CREAT | os.O_CLOEXEC, 0o644)
-        fcntl.flock(self._descriptor, fcntl.LOCK_EX | fcntl.LOCK_NB)
+        try:
+            self._take(time.monotonic() + PATIENCE)
+        except BlockingIOError:
+            os.close(self._descriptor)
+            raise
         return self
+
+    def _take(self, until: float) -> None:
+        while True:
+            try:
+                fcntl.flock(self._descriptor, fcntl.LOCK_EX | fcntl.LOCK_NB)
+                return
+            except BlockingIOError:
+                if time.monotonic() > until:
+                    raise
+                time.sleep(0.01)
 
     def __exit__(
         self,
@@ -39,7 +61,8 @@ def is_held(path: Path) -> bool:
     except FileNotFoundError:
         return False
     try:
-        fcntl.flock(descriptor, fcntl.LOCK_EX | fcntl.LOCK_NB)
+        # shared: two that look at once must not take each other for a holder
+        fcntl.flock(descriptor, fcntl.LOCK_SH | fcntl.LOCK_NB)
     except BlockingIOError:
         return True
     else:

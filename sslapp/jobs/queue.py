@@ -246,3 +246,8 @@ def _after_loss(row: RowMapping) -> dict[str, Any]:
 def lock_path(workspace: Workspace, host: str, pid: int) -> Path:
     """The file whose flock the worker process holds for life."""
     return workspace.root / "workers" / f"{host}-{pid}.lock"
+
+
+def worker_alive(workspace: Workspace) -> bool:
+    """Whether a worker process lives on this workspace and machine, busy or not."""
+    return any(is_held(lock) for lock in (workspace.root / "workers").glob("*.lock"))

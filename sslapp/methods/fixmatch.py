@@ -14,12 +14,10 @@ Added here: classes that a reader ruled out take no part in q_b, and l_c = 1/B s
 -log p_m(y not in F_b | A(u_b)) tells the network so; with nothing ruled out this is the paper.
 """
 
-from typing import ClassVar, Literal
+from typing import ClassVar
 
-from pydantic import Field
-
+from sslapp.methods.cards import FixMatchConfig
 from sslapp.training import loop
-from sslapp.training.configuration import ConsistencyConfig
 from sslapp.training.losses import (
     allowed_probabilities,
     complementary_loss,
@@ -31,22 +29,6 @@ from sslapp.training.objective import LABELLED, Losses, Objective, Step
 from sslapp.training.run import Run
 from sslapp.training.task import Task
 from sslapp.training.thresholds import FixedThreshold
-from sslapp.vocabulary import Gear
-
-
-class FixMatchConfig(ConsistencyConfig):
-    """FixMatch's options."""
-
-    tau: float = Field(
-        0.95, ge=0, le=1, description="Confidence from which on a pseudo-label counts."
-    )
-    lambda_u: float = Field(1.0, ge=0, le=100, description="Weight of the unlabelled loss.")
-    lambda_c: float = Field(
-        1.0, ge=0, le=100, description="Weight of the loss on classes that readers ruled out."
-    )
-    reduction: Literal["all", "selected"] = Field(
-        "all", description="Average the unlabelled loss over all images or the confident ones."
-    )
 
 
 class FixMatchObjective(Objective):
@@ -83,9 +65,6 @@ class FixMatchObjective(Objective):
 class FixMatch(Method):
     """Weak-to-strong consistency with confident hard pseudo-labels."""
 
-    name = "fixmatch"
-    title = "FixMatch"
-    gears = (Gear.PIXELS,)
     Config = FixMatchConfig
 
     def fit(self, task: Task, run: Run) -> Predictor:

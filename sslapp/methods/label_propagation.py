@@ -19,29 +19,18 @@ from typing import Self
 import numpy as np
 import torch
 from numpy.typing import NDArray
-from pydantic import Field
 from sklearn.exceptions import ConvergenceWarning
 from sklearn.neighbors import NearestNeighbors
 from sklearn.semi_supervised import LabelSpreading
 from torch import Tensor
 
+from sslapp.methods.cards import LabelPropagationConfig
 from sslapp.training import predictor
-from sslapp.training.method import Method, MethodConfig, Predictor
+from sslapp.training.method import Method, Predictor
 from sslapp.training.run import Run, Tensors
 from sslapp.training.task import Features, Indices, Pixels, Task, check_trainable, features_of
-from sslapp.vocabulary import Gear
 
 FLOOR = 1e-6
-
-
-class LabelPropagationConfig(MethodConfig):
-    """Options of the graph and of the propagation."""
-
-    neighbours: int = Field(10, ge=1, le=200, description="Neighbours of an image in the graph.")
-    alpha: float = Field(
-        0.9, gt=0, lt=1, description="Share of a score that comes from the neighbours."
-    )
-    iterations: int = Field(100, ge=1, le=10_000, description="Most propagation steps.")
 
 
 class LabelPropagationPredictor(Predictor):
@@ -96,9 +85,6 @@ class LabelPropagationPredictor(Predictor):
 class LabelPropagation(Method):
     """Labels spread along a nearest-neighbour graph of the features."""
 
-    name = "label-propagation"
-    title = "Label propagation"
-    gears = (Gear.FEATURES,)
     Config = LabelPropagationConfig
 
     def fit(self, task: Task, run: Run) -> Predictor:

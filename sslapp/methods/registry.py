@@ -1,4 +1,4 @@
-"""Every method there is, by name. A new method is one file and one line here."""
+"""Every method's code by the name on its card. A new method is one file, a card and a line here."""
 
 from sslapp.methods.fixmatch import FixMatch
 from sslapp.methods.label_propagation import LabelPropagation
@@ -6,7 +6,7 @@ from sslapp.methods.supervised import Supervised
 from sslapp.training.method import Method
 
 METHODS: dict[str, type[Method]] = {
-    FixMatch.name: FixMatch,
-    Supervised.name: Supervised,
-    LabelPropagation.name: LabelPropagation,
+    "fixmatch": FixMatch,
+    "supervised": Supervised,
+    "label-propagation": LabelPropagation,
 }

@@ -8,11 +8,10 @@ frozen features.
 
 import numpy as np
 import torch
-from pydantic import Field
 from sklearn.linear_model import LogisticRegression
 
+from sslapp.methods.cards import SupervisedConfig
 from sslapp.training import loop
-from sslapp.training.configuration import TrainingConfig
 from sslapp.training.losses import cross_entropy
 from sslapp.training.method import Method, Predictor
 from sslapp.training.objective import LABELLED, Losses, Objective, Step
@@ -20,14 +19,6 @@ from sslapp.training.predictor import LinearPredictor
 from sslapp.training.run import Run, Tensors
 from sslapp.training.task import Task, check_trainable, features_of
 from sslapp.vocabulary import Gear
-
-
-class SupervisedConfig(TrainingConfig):
-    """Options of supervised training; the features gear uses `penalty` alone."""
-
-    penalty: float = Field(
-        1.0, gt=0, le=1e6, description="Strength of the linear probe's L2 penalty (features)."
-    )
 
 
 class SupervisedObjective(Objective):
@@ -42,9 +33,6 @@ class SupervisedObjective(Objective):
 class Supervised(Method):
     """The network, or a linear probe, on labels alone."""
 
-    name = "supervised"
-    title = "Supervised baseline"
-    gears = (Gear.PIXELS, Gear.FEATURES)
     Config = SupervisedConfig
 
     def fit(self, task: Task, run: Run) -> Predictor:

@@ -1,5 +1,6 @@
 """The round job: train a method on a snapshot and publish its predictions."""
 
+import math
 import time
 from collections.abc import Mapping
 from typing import Any
@@ -29,6 +30,9 @@ from sslapp.vocabulary import EventKind, Gear
 PREDICT_CHUNK = 2048
 """Rows predicted at once, so that no set has to fit into memory."""
 
+CHECKPOINT_SECONDS = 20.0
+"""Least time between two checkpoints of a training: what a kill costs at most."""
+
 
 def run_round(context: JobContext) -> None:
     """Handle a job of kind `round`; params: {"round_id": ..., "inexact": bool}.
@@ -52,6 +56,7 @@ def run_round(context: JobContext) -> None:
         report=lambda step, total, metrics: _report(context, row["id"], step, total, metrics),
         should_stop=context.should_stop,
         dtype=dtype,
+        checkpoint_seconds=CHECKPOINT_SECONDS,
     )
     try:
         predictor = method_class(method_class.Config(**row["config"])).fit(task, run)
@@ -81,7 +86,8 @@ def _planned(context: JobContext, row: RowMapping) -> Mapping[str, Any]:
             f"Round {row['number']} cannot be resumed exactly here: {'; '.join(changed)}. Start "
             f"the worker as it was planned, or resume with --inexact to accept other rounding."
         )
-    plan = {**make_plan(context.threads or row["plan"]["threads"]), "inexact": changed}
+    plan = make_plan(context.threads or row["plan"]["threads"])
+    plan["inexact"] = [*row["plan"].get("inexact", []), *changed]
     _store_plan(context, row["id"], plan)
     return plan
 
@@ -101,7 +107,13 @@ def _task(context: JobContext, row: RowMapping) -> Task:
         groups = images.groups(conn, project_id)
         encoded = conn.execute(
             select(embedding)
-            .where(embedding.c.project_id == project_id, embedding.c.encoder == row["encoder"])
+            .where(
+                embedding.c.project_id == project_id,
+                embedding.c.encoder == row["encoder"],
+                embedding.c.count >= len(snapshot.labels),
+                # not one made between two attempts: they must train on the same features
+                embedding.c.created_at <= row["created_at"],
+            )
             .order_by(embedding.c.id.desc())
         ).mappings()
         features = encoded.first()
@@ -119,14 +131,22 @@ def _task(context: JobContext, row: RowMapping) -> Task:
 def _report(
     context: JobContext, round_id: int, step: int, total: int, metrics: Mapping[str, float]
 ) -> None:
+    if not math.isfinite(metrics.get("loss", 0.0)):
+        raise Refused(
+            f"The training diverged: the loss is {metrics['loss']} at step {step} of {total}. "
+            "Start a new round with a lower learning rate."
+        )
+
     def write(conn: Connection) -> None:
         at = (round_metric.c.round_id == round_id) & (round_metric.c.step == step)
         conn.execute(delete(round_metric).where(at))  # a resumed attempt repeats a few steps
         rows = [
             {"round_id": round_id, "step": step, "name": name, "value": float(value)}
             for name, value in metrics.items()
+            if math.isfinite(value)  # a mean over nothing has no place in a curve
         ]
-        conn.execute(insert(round_metric), rows)
+        if rows:
+            conn.execute(insert(round_metric), rows)
 
     context.progress(step, total, "training", also=write if metrics else None)
 

@@ -5,16 +5,15 @@ every row is seen equally often, a batch can be recomputed from its step alone, 
 which the rows were handed over does not matter.
 """
 
-from typing import Literal, Protocol
+from typing import Protocol
 
 import numpy as np
 import torch
 
+from sslapp.training.configuration import Sampling
 from sslapp.training.run import Run
 from sslapp.training.task import Indices, Task
 from sslapp.vocabulary import Source
-
-Sampling = Literal["natural", "balanced"]
 
 
 class Walk(Protocol):

@@ -3,7 +3,7 @@
 Everything is a function of (seed, purpose, step); see `training.batches` for the rows.
 """
 
-from collections.abc import Mapping
+from collections.abc import Callable, Mapping
 from dataclasses import dataclass
 
 import numpy as np
@@ -15,6 +15,7 @@ from sslapp.training.batches import LabelledBatches, Stream
 from sslapp.training.configuration import ConsistencyConfig, TrainingConfig
 from sslapp.training.objective import LABELLED, View
 from sslapp.training.run import Run
+from sslapp.training.smooth import SmoothAugmentation
 from sslapp.training.task import Indices, Task, pixels_of
 
 
@@ -67,10 +68,11 @@ class Feed:
         in_pool = np.isin(self._unlabelled, task.pool)[:, None]
         forbidden = task.forbidden[self._unlabelled] & in_pool
         self._forbidden = torch.from_numpy(forbidden).to(run.device)
-        self._count, self._strong = 0, None
+        self._count = 0
+        self._strong: Callable[[Tensor, torch.Generator], Tensor] | None = None
         if views and isinstance(config, ConsistencyConfig):
             self._count = config.batch_size * config.unlabelled_ratio
-            self._strong = StrongAugmentation(config.augmentation, flip=config.flip)
+            self._strong = strong_views(config)
 
     def take(self, step: int) -> Batch:
         """The batch of step `step`."""
@@ -99,3 +101,10 @@ class Feed:
 
     def _images(self, rows: Indices) -> Tensor:
         return self._pixels.take(rows).to(self._run.device)
+
+
+def strong_views(config: ConsistencyConfig) -> Callable[[Tensor, torch.Generator], Tensor]:
+    """The strong augmentation that the configuration names."""
+    if config.augmentation == "smooth":
+        return SmoothAugmentation(flip=config.flip)
+    return StrongAugmentation(config.augmentation, flip=config.flip)

@@ -37,7 +37,7 @@ def train(task: Task, run: Run, config: TrainingConfig, objective: Objective) ->
     check_trainable(task)
     pixels = pixels_of(task)
     loop = Loop(task, run, config, objective)
-    weights = run.stage("train", loop.run)
+    weights = run.stage("train", loop.all_steps)
     _, channels, height, width = pixels.shape
     return NetworkPredictor(
         name=config.network,
@@ -62,7 +62,7 @@ class Loop:
     """One training from step 0, or from a checkpoint, to its end."""
 
     def __init__(self, task: Task, run: Run, config: TrainingConfig, objective: Objective) -> None:
-        self.task, self.run_, self.config, self.objective = task, run, config, objective
+        self.task, self.run, self.config, self.objective = task, run, config, objective
         self.pixels = pixels_of(task)
         self.memory_format = torch.channels_last
         self.mean, self.std = networks.statistics(task, run)
@@ -87,7 +87,7 @@ class Loop:
         )
         self.batches = Feed(task, run, config, objective.views)
 
-    def run(self, checkpoints: Checkpoints) -> Tensors:
+    def all_steps(self, checkpoints: Checkpoints) -> Tensors:
         """Take all steps and return the averaged state."""
         start = self._resume(checkpoints)
         every = max(1, self.total // REPORTS)
@@ -95,7 +95,7 @@ class Loop:
         saved = time.monotonic()
         self.network.train()
         for number in range(start, self.total):
-            self.run_.check()
+            self.run.check()
             for name, value in self.step(number).items():
                 sums[name] = sums[name] + value if name in sums else value
             done = number + 1
@@ -103,7 +103,7 @@ class Loop:
             if done % every == 0 or done == self.total:
                 self._report(done, sums, (done - 1) % every + 1)
                 sums = {}
-                if time.monotonic() - saved >= self.run_.checkpoint_seconds and done < self.total:
+                if time.monotonic() - saved >= self.run.checkpoint_seconds and done < self.total:
                     checkpoints.save(done, self._state())
                     saved = time.monotonic()
         return self.ema.state()
@@ -127,7 +127,7 @@ class Loop:
     def forward_backward(self, number: int, batch: Batch, views: Mapping[str, Tensor]) -> Losses:
         """Run the network on all views, take the losses and leave gradients."""
         with torch.autocast(
-            self.run_.device.type, self.run_.dtype, enabled=self.run_.dtype != torch.float32
+            self.run.device.type, self.run.dtype, enabled=self.run.dtype != torch.float32
         ):
             outputs = self.objective.forward(self.network, views)
         logits = {name: outputs.pop(name).float() for name in views}
@@ -157,7 +157,7 @@ class Loop:
             )
             right = logits.argmax(dim=1).numpy() == self.task.labels[rows]
             metrics["holdout accuracy"] = float(right.mean())
-        self.run_.report(done, self.total, metrics)
+        self.run.report(done, self.total, metrics)
 
     def _state(self) -> Tensors:
         state = {f"network.{k}": v for k, v in self.network.state_dict().items()}
@@ -175,7 +175,7 @@ class Loop:
             return 0
         step, state = found
         self.network.load_state_dict(_part(state, "network."))
-        device = self.run_.device
+        device = self.run.device
         self.ema.load(_part(state, "ema."))
         self.objective.load_state_dict(
             {k: v.to(device) for k, v in _part(state, "objective.").items()}

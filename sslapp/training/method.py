@@ -1,24 +1,14 @@
-"""What a semi-supervised method is: a Config, the gears it runs in, and `fit`."""
+"""What a semi-supervised method is: a Config and `fit`."""
 
 from abc import ABC, abstractmethod
 from pathlib import Path
 from typing import Any, ClassVar, Self
 
 import torch
-from pydantic import BaseModel, ConfigDict
 
+from sslapp.training.configuration import MethodConfig
 from sslapp.training.run import Run
 from sslapp.training.task import Features, Indices, Pixels, Task
-from sslapp.vocabulary import Gear
-
-
-class MethodConfig(BaseModel):
-    """Options of a method. Forms, command-line options and docs are generated from its fields.
-
-    Every field has a default that works, a description and bounds; none is a path or an address.
-    """
-
-    model_config = ConfigDict(extra="forbid", frozen=True)
 
 
 class Predictor(ABC):
@@ -43,18 +33,12 @@ class Predictor(ABC):
 
 
 class Method(ABC):
-    """A semi-supervised algorithm.
+    """A semi-supervised algorithm; `methods.cards` says how readers know it.
 
     Class attributes:
-        name: how the registry, the command line and the database call it.
-        title: how a page calls it.
-        gears: where it can run, the preferred one first.
         Config: its options.
     """
 
-    name: ClassVar[str]
-    title: ClassVar[str]
-    gears: ClassVar[tuple[Gear, ...]]
     Config: ClassVar[type[MethodConfig]]
 
     def __init__(self, config: Any) -> None:

@@ -43,7 +43,7 @@ def backup(access: Access, target: Path) -> int:
                 archive.add(copy, DATABASE)
                 for path in sorted(root.iterdir()):
                     if path.is_dir() and path.name not in LEFT_OUT and path != Path(folder):
-                        archive.add(path, path.name, filter=_without_temporaries)
+                        _add(archive, path, root)
 
         durable.write(target, fill)
     return target.stat().st_size
@@ -97,5 +97,11 @@ def _copy_database(source: Path, target: Path) -> None:
     from_.close()
 
 
-def _without_temporaries(entry: tarfile.TarInfo) -> tarfile.TarInfo | None:
-    return None if entry.name.endswith(".tmp") else entry
+def _add(archive: tarfile.TarFile, folder: Path, root: Path) -> None:
+    for path in sorted(folder.rglob("*")):
+        if path.suffix == ".tmp":
+            continue
+        try:
+            archive.add(path, path.relative_to(root).as_posix(), recursive=False)
+        except FileNotFoundError:  # a checkpoint that a running round has just replaced
+            continue

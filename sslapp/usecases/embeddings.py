@@ -8,7 +8,7 @@ from sqlalchemy import Connection, RowMapping, insert, select
 from sslapp import durable
 from sslapp.imaging.pixels import PixelStore
 from sslapp.jobs import queue
-from sslapp.jobs.context import JobContext
+from sslapp.jobs.context import Cancelled, JobContext
 from sslapp.store import images
 from sslapp.store.database import reading, writing
 from sslapp.store.schema import embedding
@@ -31,7 +31,7 @@ def embed(
 
 def run_embed(context: JobContext) -> None:
     """Handle a job of kind `embed`: features, their projection, and one row that names them."""
-    from sslapp.embedding.encoders import open_encoder
+    from sslapp.embedding.encoders import EncodingStopped, open_encoder
     from sslapp.embedding.projection import pca_projection
 
     project_id, params = context.claim.project_id, context.claim.params
@@ -43,13 +43,16 @@ def run_embed(context: JobContext) -> None:
     pixels = PixelStore([context.workspace.path(each.pixels) for each in sets])
     own = context.workspace.weights / f"{params['encoder']}.safetensors"
     encoder = open_encoder(params["encoder"], own if own.exists() else None)
-    features = encoder.encode(
-        pixels,
-        np.flatnonzero(~is_test),
-        seed=params["seed"],
-        progress=lambda step, total: context.progress(step, total, "embedding"),
-        should_stop=context.should_stop,
-    )
+    try:
+        features = encoder.encode(
+            pixels,
+            np.flatnonzero(~is_test),
+            seed=params["seed"],
+            progress=lambda step, total: context.progress(step, total, "embedding"),
+            should_stop=context.should_stop,
+        )
+    except EncodingStopped:
+        raise Cancelled from None
     context.check()
     files = {"features": features, "projection": pca_projection(features, params["seed"])}
     for name, array in files.items():

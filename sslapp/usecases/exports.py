@@ -1,5 +1,6 @@
 """Export the current labels with where each came from, as a job."""
 
+import json
 from enum import StrEnum
 from pathlib import Path
 from typing import Any
@@ -9,15 +10,14 @@ import pandas as pd
 from sqlalchemy import Connection, select
 
 from sslapp.datasets.export import Provenance, write_csv, write_image_folder, write_parquet
-from sslapp.imaging.originals import original_path
-from sslapp.imaging.pixels import PixelStore
-from sslapp.imaging.thumbnails import png_bytes
 from sslapp.jobs import queue
 from sslapp.jobs.context import JobContext
-from sslapp.store import events, images, projects, snapshots
-from sslapp.store.database import reading, writing
+from sslapp.store import events, projects, snapshots
+from sslapp.store.database import writing
 from sslapp.store.schema import current_label, event, image, label_class, reader, round_
+from sslapp.store.state import load_state
 from sslapp.usecases.access import Access, find_project
+from sslapp.usecases.content import Content
 from sslapp.usecases.predictions import read_predictions
 from sslapp.vocabulary import EventKind, JobKind, Source
 from sslapp.workspace import Workspace
@@ -34,7 +34,7 @@ class Format(StrEnum):
 def export(
     access: Access, project: str | int | None, target: Path, format_: Format | None = None
 ) -> int:
-    """Queue an export of the labels as they are now, and return the job's id.
+    """Queue an export of the labels as they are when it runs, and return the job's id.
 
     Args:
         target: a file, or for the folder format a new folder.
@@ -48,14 +48,9 @@ def export(
         raise ValueError(f"{target} exists already. Name a target that does not.")
     with writing(access.engine) as conn:
         project_id = find_project(conn, access, project)
-        snapshot = snapshots.freeze(conn, access.workspace, project_id)
-        if snapshot.counts["labelled"] + snapshot.counts["validation"] == 0:
+        if not (load_state(conn, project_id).labels >= 0).any():
             raise ValueError("There is no label to export yet.")
-        params = {
-            "target": str(target.expanduser().resolve()),
-            "format": chosen,
-            "snapshot_id": snapshot.id,
-        }
+        params = {"target": str(target.expanduser().resolve()), "format": chosen}
         return queue.enqueue(conn, project_id, JobKind.EXPORT, params, access.reader_id)
 
 
@@ -70,8 +65,10 @@ def run_export(context: JobContext) -> None:
     """Handle a job of kind `export`."""
     params, project_id = context.claim.params, context.claim.project_id
     target = Path(params["target"])
-    with reading(context.engine) as conn:
-        snapshot = snapshots.find_snapshot(conn, params["snapshot_id"])
+    context.check()
+    # frozen and read in one transaction: a decision between the two would drop its image's row
+    with writing(context.engine, project_id) as conn:
+        snapshot = snapshots.freeze(conn, context.workspace, project_id)
         frame = labels_frame(conn, context.workspace, snapshot)
         names = {each.id: each.name for each in projects.classes(conn, project_id, retired=True)}
         provenance = Provenance(
@@ -79,21 +76,9 @@ def run_export(context: JobContext) -> None:
             snapshot=snapshot.hash,
             class_names=[names[each] for each in snapshot.class_ids],
         )
-        content = _Content(conn, context.workspace, project_id, frame["position"].to_numpy())
+        content = Content(conn, context.workspace, project_id, frame["position"].to_numpy())
     context.check()
-    match Format(params["format"]):
-        case Format.CSV:
-            manifest = write_csv(frame, target, provenance)
-        case Format.PARQUET:
-            manifest = write_parquet(frame, target, provenance)
-        case Format.FOLDER:
-            manifest = write_image_folder(
-                frame,
-                target,
-                provenance,
-                content,
-                progress=lambda step, total: context.progress(step, total, "exporting"),
-            )
+    manifest = _write(context, frame, target, provenance, content)
     result: dict[str, Any] = {
         "rows": len(frame),
         "target": str(target),
@@ -111,23 +96,38 @@ def run_export(context: JobContext) -> None:
         )
 
 
-class _Content:
-    """The picture file of an image: the original as it came, or a PNG of a row of an array."""
+def _write(
+    context: JobContext,
+    frame: pd.DataFrame,
+    target: Path,
+    provenance: Provenance,
+    content: Content,
+) -> Path:
+    """Write the export in its format and return its manifest's path."""
+    match Format(context.claim.params["format"]):
+        case Format.CSV:
+            return write_csv(frame, target, provenance)
+        case Format.PARQUET:
+            return write_parquet(frame, target, provenance)
+        case Format.FOLDER:
+            if _was_written(context, target, provenance):
+                return target / "manifest.json"
+            return write_image_folder(
+                frame,
+                target,
+                provenance,
+                content,
+                progress=lambda step, total: context.progress(step, total, "exporting"),
+            )
 
-    def __init__(
-        self, conn: Connection, workspace: Workspace, project_id: int, positions: np.ndarray
-    ) -> None:
-        rows = images.image_rows(conn, project_id, positions)
-        self._originals = {row.position: row.original for row in rows}
-        self._folder = workspace.project(project_id) / "originals"
-        sets = images.image_sets(conn, project_id)
-        self._pixels = PixelStore([workspace.path(each.pixels) for each in sets])
 
-    def __call__(self, position: int) -> bytes:
-        original = self._originals[position]
-        if original is not None:
-            return original_path(self._folder, original).read_bytes()
-        return png_bytes(self._pixels.take(np.array([position]))[0])
+def _was_written(context: JobContext, folder: Path, provenance: Provenance) -> bool:
+    """Whether an earlier attempt wrote this very export and was killed before it could say so."""
+    manifest = folder / "manifest.json"
+    if context.claim.attempt == 1 or not manifest.exists():
+        return False
+    found = json.loads(manifest.read_bytes())
+    return (found["project"], found["snapshot"]) == (provenance.project, provenance.snapshot)
 
 
 def labels_frame(

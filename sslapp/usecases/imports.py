@@ -6,11 +6,12 @@ from typing import Any
 
 from sqlalchemy import Connection
 
-from sslapp.datasets.ingest import Row, ingest
+from sslapp.datasets.ingest import Ingested, Row, Stopped, ingest
 from sslapp.datasets.registry import open_source
+from sslapp.datasets.source import ImageSource
 from sslapp.imaging.pixels import PixelStore
 from sslapp.jobs import queue
-from sslapp.jobs.context import JobContext
+from sslapp.jobs.context import Cancelled, JobContext
 from sslapp.store import images, projects
 from sslapp.store.database import reading, writing
 from sslapp.store.images import NewImage
@@ -56,16 +57,7 @@ def run_import(context: JobContext) -> None:
         download=params["download"],
         group_pattern=params["group_pattern"],
     )
-    size, channels = _shape(context)
-    ingested = ingest(
-        source,
-        context.folder,
-        size=size,
-        channels=channels,
-        originals=context.workspace.project(project_id) / "originals",
-        progress=lambda step, total: context.progress(step, total, "importing"),
-        should_stop=context.should_stop,
-    )
+    ingested = _ingest(context, source)
     context.check()
     result: dict[str, Any] = {
         "images": len(ingested.rows),
@@ -83,6 +75,22 @@ def run_import(context: JobContext) -> None:
             result["refused"],
             reader_id=context.claim.reader_id,
         )
+
+
+def _ingest(context: JobContext, source: ImageSource) -> Ingested:
+    size, channels = _shape(context)
+    try:
+        return ingest(
+            source,
+            context.folder,
+            size=size,
+            channels=channels,
+            originals=context.workspace.project(context.claim.project_id) / "originals",
+            progress=lambda step, total: context.progress(step, total, "importing"),
+            should_stop=context.should_stop,
+        )
+    except Stopped:
+        raise Cancelled from None
 
 
 def _shape(context: JobContext) -> tuple[int | None, int | None]:

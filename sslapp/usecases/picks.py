@@ -5,7 +5,6 @@ from numpy.typing import NDArray
 from sqlalchemy import Connection, func, select
 
 from sslapp import durable
-from sslapp.acquisition.registry import pick
 from sslapp.acquisition.state import Pick, Situation
 from sslapp.store import events, images
 from sslapp.store.database import reading, writing
@@ -43,6 +42,9 @@ def next_images(
         if len(picks) < count:
             situation = _situation(conn, access, project_id, state, passed_over)
     if situation is not None:  # outside any transaction: clustering takes seconds on a large set
+        # scikit-learn and FAISS: a second that other commands need not wait
+        from sslapp.acquisition.registry import pick
+
         picks += pick(strategy, situation, count - len(picks), seed)
     _draw(access, project_id, [each for each in picks if each.holdout])
     return picks

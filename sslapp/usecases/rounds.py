@@ -7,6 +7,7 @@ from pydantic import ValidationError
 from sqlalchemy import Connection, RowMapping, func, insert, select
 
 from sslapp.jobs import queue
+from sslapp.methods.cards import CARDS
 from sslapp.store import events, projects, snapshots
 from sslapp.store.database import reading, writing
 from sslapp.store.projects import ProjectSettings
@@ -103,23 +104,21 @@ def _method(
     name: str, gear: Gear | None, config: Mapping[str, Any], settings: ProjectSettings
 ) -> tuple[Gear, dict[str, Any]]:
     """Check method, gear and options. Returns the gear and the complete options."""
-    from sslapp.methods.registry import METHODS  # brings torch, which most commands do not need
-
-    if name not in METHODS:
-        raise ValueError(f'There is no method "{name}"; choose one of {", ".join(METHODS)}.')
-    method = METHODS[name]
+    if name not in CARDS:
+        raise ValueError(f'There is no method "{name}"; choose one of {", ".join(CARDS)}.')
+    method = CARDS[name]
     chosen = gear or method.gears[0]
     if chosen not in method.gears:
         raise ValueError(f"{method.title} does not run in the {chosen} gear.")
     options = dict(config)
-    if "flip" in method.Config.model_fields:
+    if "flip" in method.options.model_fields:
         options.setdefault("flip", settings.flip)
     try:
-        return chosen, method.Config(**options).model_dump(mode="json")
+        return chosen, method.options(**options).model_dump(mode="json")
     except ValidationError as error:
         first = error.errors()[0]
         where = ".".join(str(part) for part in first["loc"])
-        known = ", ".join(method.Config.model_fields)
+        known = ", ".join(method.options.model_fields)
         raise ValueError(
             f"{method.title}, option {where}: {first['msg']}. It has: {known}."
         ) from None

@@ -1,0 +1,97 @@
+"""What a reader chooses a method by: its name, what it is, where it runs and its options.
+
+Forms, the command line and the docs read these cards in processes that must not load torch; the
+code of a method stands in the file of its name and is found through `registry`.
+"""
+
+from dataclasses import dataclass
+from types import MappingProxyType
+from typing import Literal
+
+from pydantic import Field
+
+from sslapp.training.configuration import ConsistencyConfig, MethodConfig, TrainingConfig
+from sslapp.vocabulary import Gear
+
+
+@dataclass(frozen=True)
+class MethodCard:
+    """One method.
+
+    Attributes:
+        name: how the registry, the command line and the database call it.
+        title: how a page calls it.
+        about: one sentence.
+        gears: where it can run, the preferred one first.
+        options: its options.
+    """
+
+    name: str
+    title: str
+    about: str
+    gears: tuple[Gear, ...]
+    options: type[MethodConfig]
+
+
+class FixMatchConfig(ConsistencyConfig):
+    """FixMatch's options."""
+
+    tau: float = Field(
+        0.95, ge=0, le=1, description="Confidence from which on a pseudo-label counts."
+    )
+    lambda_u: float = Field(1.0, ge=0, le=100, description="Weight of the unlabelled loss.")
+    lambda_c: float = Field(
+        1.0, ge=0, le=100, description="Weight of the loss on classes that readers ruled out."
+    )
+    reduction: Literal["all", "selected"] = Field(
+        "all", description="Average the unlabelled loss over all images or the confident ones."
+    )
+
+
+class SupervisedConfig(TrainingConfig):
+    """Options of supervised training; the features gear uses `penalty` alone."""
+
+    penalty: float = Field(
+        1.0, gt=0, le=1e6, description="Strength of the linear probe's L2 penalty (features)."
+    )
+
+
+class LabelPropagationConfig(MethodConfig):
+    """Options of the graph and of the propagation."""
+
+    neighbours: int = Field(10, ge=1, le=200, description="Neighbours of an image in the graph.")
+    alpha: float = Field(
+        0.9, gt=0, lt=1, description="Share of a score that comes from the neighbours."
+    )
+    iterations: int = Field(100, ge=1, le=10_000, description="Most propagation steps.")
+
+
+CARDS = MappingProxyType(
+    {
+        card.name: card
+        for card in (
+            MethodCard(
+                "fixmatch",
+                "FixMatch",
+                "Weak-to-strong consistency with confident hard pseudo-labels.",
+                (Gear.PIXELS,),
+                FixMatchConfig,
+            ),
+            MethodCard(
+                "supervised",
+                "Supervised baseline",
+                "The network, or a linear probe, on labels alone.",
+                (Gear.PIXELS, Gear.FEATURES),
+                SupervisedConfig,
+            ),
+            MethodCard(
+                "label-propagation",
+                "Label propagation",
+                "Labels spread along a nearest-neighbour graph of the features.",
+                (Gear.FEATURES,),
+                LabelPropagationConfig,
+            ),
+        )
+    }
+)
+"""Every method, in the order in which a page offers them."""

@@ -1,0 +1,57 @@
+"""The table of rounds: what was trained on what, and how good it is, with its uncertainty."""
+
+from collections.abc import Sequence
+
+import pandas as pd
+import streamlit as st
+
+from sslapp.ui.words import duration, proportion
+from sslapp.usecases.overview import RoundLine
+from sslapp.vocabulary import JobState
+
+HASH_LENGTH = 8
+
+
+def show(lines: Sequence[RoundLine], titles: dict[str, str]) -> None:
+    """Draw the table, newest round first.
+
+    Args:
+        titles: method name -> what pages call it.
+    """
+    if not lines:
+        st.caption("No round yet.")
+        return
+    st.dataframe(
+        table(lines, titles), hide_index=True, alt="Rounds, newest first", key="rounds-table"
+    )
+
+
+def table(lines: Sequence[RoundLine], titles: dict[str, str]) -> pd.DataFrame:
+    """The lines as words, a column a fact."""
+    return pd.DataFrame(
+        {
+            "Round": [each.number for each in lines],
+            "State": [each.state.value for each in lines],
+            "Method": [f"{titles.get(each.method, each.method)} ({each.gear})" for each in lines],
+            "Labels": [each.labelled for each in lines],
+            "Holdout accuracy (95 % interval)": [_accuracy(each) for each in lines],
+            "ECE, raw → calibrated": [_ece(each) for each in lines],
+            "Seed": [each.seed for each in lines],
+            "Snapshot": [each.snapshot[:HASH_LENGTH] for each in lines],
+            "Duration": [duration(each.seconds) for each in lines],
+        }
+    )
+
+
+def _accuracy(line: RoundLine) -> str:
+    if line.accuracy is None:
+        return "no holdout yet" if line.state == JobState.DONE else "–"
+    return proportion(line.accuracy, line.holdout)
+
+
+def _ece(line: RoundLine) -> str:
+    if line.ece_before is None or line.ece_after is None:
+        return "–"
+    if not line.calibrated:
+        return f"{line.ece_before:.3f}, uncalibrated"
+    return f"{line.ece_before:.3f} → {line.ece_after:.3f}"

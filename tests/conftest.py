@@ -1,0 +1,77 @@
+"""What the rooms that put the others together share: copies of one prepared project."""
+
+import itertools
+import sys
+from collections.abc import Callable, Iterator
+from pathlib import Path
+
+import pytest
+
+HERE = Path(__file__).parent
+# pytest puts this folder on the path, and what is in its folder `models` would be taken for the
+# package of that name, were that not on the path as well
+sys.path += [str(HERE / "shared"), str(HERE.parent)]
+
+
+@pytest.fixture(scope="session")
+def prepared(tmp_path_factory: pytest.TempPathFactory) -> Path:
+    """A workspace with the project of `small_project`, closed; copy it, never open it."""
+    import small_project  # brings scikit-learn and torch, which tests of lower rooms do not need
+
+    root = tmp_path_factory.mktemp("prepared") / "workspace"
+    small_project.build(root)
+    return root
+
+
+@pytest.fixture(scope="session")
+def with_round(prepared: Path, tmp_path_factory: pytest.TempPathFactory) -> Path:
+    """The prepared workspace after one finished round, closed."""
+    import small_project
+
+    from sslapp.usecases.rounds import start_round
+
+    root = tmp_path_factory.mktemp("with-round") / "workspace"
+    access = small_project.copy(prepared, root)
+    start_round(access, None, method="supervised", config={**small_project.TINY_SUPERVISED})
+    small_project.run_jobs(access)
+    small_project.published(access)
+    access.engine.dispose()
+    return root
+
+
+@pytest.fixture
+def open_copy(tmp_path: Path) -> Iterator[Callable]:
+    """A function that copies a closed workspace and opens the copy as Ann."""
+    import small_project
+
+    opened = []
+    numbers = itertools.count()
+
+    def make(source: Path):
+        opened.append(small_project.copy(source, tmp_path / f"workspace-{next(numbers)}"))
+        return opened[-1]
+
+    yield make
+    for access in opened:
+        access.engine.dispose()
+
+
+@pytest.fixture
+def project(open_copy, prepared):
+    """Access to a fresh copy of the prepared project."""
+    return open_copy(prepared)
+
+
+@pytest.fixture
+def reviewed(open_copy, with_round):
+    """Access to a fresh copy of the project with one finished round."""
+    return open_copy(with_round)
+
+
+@pytest.fixture(scope="session")
+def launcher() -> Iterator:
+    """Starts sslapp commands in processes that die where a test wants it; see `doomed`."""
+    import doomed
+
+    with doomed.Launcher() as made:
+        yield made

@@ -1,0 +1,143 @@
+"""One local worker lives while the application does; jobs outlive both."""
+
+import os
+import signal
+import socket
+import subprocess
+import sys
+import time
+from collections.abc import Callable, Iterator
+from itertools import pairwise
+from pathlib import Path
+
+import pytest
+
+from sslapp.jobs import supervisor
+from sslapp.jobs.lock import LifeLock, is_held
+from sslapp.jobs.queue import lock_path, worker_alive
+from sslapp.jobs.supervisor import Supervisor
+from sslapp.store.database import open_database
+from sslapp.workspace import Workspace
+
+
+@pytest.fixture
+def workspace(tmp_path: Path) -> Workspace:
+    made = Workspace(workspace=tmp_path)
+    open_database(made.url).dispose()
+    return made
+
+
+@pytest.fixture
+def watch(workspace: Workspace) -> Iterator[Supervisor]:
+    made = Supervisor(workspace)
+    yield made
+    if made.worker is not None:
+        made.worker.kill()
+        made.worker.wait()
+
+
+def until(true: Callable[[], bool], seconds: float = 30) -> None:
+    end = time.monotonic() + seconds
+    while not true():
+        assert time.monotonic() < end, "waited in vain"
+        time.sleep(0.05)
+
+
+def test_a_worker_is_started_and_ends_when_it_is_told_to(
+    workspace: Workspace, watch: Supervisor
+) -> None:
+    watch.look()
+    assert watch.worker is not None
+    first = watch.worker.pid
+    until(lambda: worker_alive(workspace))
+    watch.look()
+    assert watch.worker.pid == first
+    watch.end()
+    assert watch.worker.wait(timeout=30) == 0  # it ended by itself, at the end of its loop
+    assert not worker_alive(workspace)
+
+
+def test_a_worker_that_died_is_started_again_after_a_pause(
+    workspace: Workspace, watch: Supervisor, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    monkeypatch.setattr(supervisor, "LONGEST_PAUSE", 0.3)
+    watch.look()
+    assert watch.worker is not None
+    first = watch.worker.pid
+    watch.worker.kill()
+    watch.worker.wait()
+    watch.look()
+    assert watch.worker is None  # the pause
+    time.sleep(0.35)
+    watch.look()
+    assert watch.worker is not None
+    assert watch.worker.pid != first
+
+
+def test_pauses_grow_while_a_worker_dies_at_once(
+    workspace: Workspace, watch: Supervisor, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    monkeypatch.setattr(sys, "executable", "/bin/false")
+    starts = []
+    clock = [1000.0]
+    monkeypatch.setattr(supervisor.time, "monotonic", lambda: clock[0])
+    for _ in range(40):
+        before = watch.worker
+        watch.look()
+        if watch.worker is not None and watch.worker is not before:
+            starts.append(clock[0])
+            watch.worker.wait()
+        clock[0] += 1
+    assert [b - a for a, b in pairwise(starts)] == [3, 5, 9, 17]
+
+
+def test_a_worker_of_somebody_else_is_left_alone(workspace: Workspace, watch: Supervisor) -> None:
+    with LifeLock(lock_path(workspace, socket.gethostname(), os.getpid())):
+        watch.look()
+        assert watch.worker is None
+        watch.end()
+    watch.look()
+    assert watch.worker is not None
+
+
+def test_a_busy_worker_finishes_its_job_before_it_ends(tmp_path: Path) -> None:
+    script = f"""
+import os, sys, time
+from itertools import pairwise
+from pathlib import Path
+from sslapp.cli import rounds
+from sslapp.usecases import handlers
+def slow(context):
+    Path({str(tmp_path / "begun")!r}).touch()
+    time.sleep(1)
+    with context.finishing({{}}):
+        pass
+handlers.HANDLERS = {{"export": slow}}
+rounds.worker()
+"""
+    from sslapp.jobs import queue
+    from sslapp.store.database import reading, writing
+    from sslapp.store.projects import ProjectSettings, create_project
+    from sslapp.vocabulary import JobKind
+
+    workspace = Workspace(workspace=tmp_path)
+    engine = open_database(workspace.url)
+    with writing(engine) as conn:
+        project_id = create_project(conn, "shop", ProjectSettings())
+        jobs = [queue.enqueue(conn, project_id, JobKind.EXPORT, {}) for _ in range(2)]
+    worker = subprocess.Popen(
+        [sys.executable, "-c", script],
+        env={**os.environ, "SSLAPP_WORKSPACE": str(tmp_path)},
+        stderr=subprocess.DEVNULL,
+    )
+    try:
+        until((tmp_path / "begun").exists)
+        worker.send_signal(signal.SIGTERM)
+        assert worker.wait(timeout=30) == 0
+    finally:
+        worker.kill()
+    with reading(engine) as conn:
+        states = [queue.read_job(conn, each)["state"] for each in jobs]
+    engine.dispose()
+    assert states == ["done", "queued"]
+    assert not is_held(lock_path(workspace, socket.gethostname(), worker.pid))

@@ -1,0 +1,28 @@
+import subprocess
+import sys
+
+import pytest
+
+from sslapp.methods.cards import CARDS
+from sslapp.methods.registry import METHODS
+
+
+def test_every_card_has_its_code_and_the_code_its_card():
+    assert list(CARDS) == list(METHODS)
+    for name, card in CARDS.items():
+        assert card.name == name
+        assert METHODS[name].Config is card.options
+        assert card.gears
+
+
+@pytest.mark.parametrize("name", sorted(CARDS))
+def test_every_option_has_a_description_and_survives_json(name):
+    options = CARDS[name].options()
+    for field in options.model_json_schema()["properties"].values():
+        assert field["description"]
+    assert type(options).model_validate_json(options.model_dump_json()) == options
+
+
+def test_reading_the_cards_brings_no_torch():
+    script = "import sys, sslapp.methods.cards; sys.exit('torch' in sys.modules)"
+    assert subprocess.run([sys.executable, "-c", script], check=False).returncode == 0

@@ -1,0 +1,23 @@
+"""The application's script as a reader of this machine sees it."""
+
+from collections.abc import Callable
+from pathlib import Path
+
+import pytest
+from streamlit.testing.v1 import AppTest
+
+MAIN = Path(__file__).parents[2] / "sslapp" / "main.py"
+
+
+@pytest.fixture
+def open_app(monkeypatch: pytest.MonkeyPatch) -> Callable[..., AppTest]:
+    """A function that opens the app on a workspace folder as the reader of that name."""
+
+    def make(root: Path, reader: str = "Ann") -> AppTest:
+        monkeypatch.setenv("SSLAPP_WORKSPACE", str(root))
+        monkeypatch.setenv("LOGNAME", reader)
+        page = AppTest.from_file(str(MAIN), default_timeout=30).run()
+        assert not page.exception, page.exception
+        return page
+
+    return make

@@ -1,0 +1,75 @@
+"""A round that waits for its worker, and how it ends when nobody disturbs it."""
+
+from collections.abc import Callable
+from pathlib import Path
+from types import SimpleNamespace
+
+import doomed
+import pytest
+import small_project
+
+from sslapp.usecases.rounds import start_round
+
+WORKER = ("worker", "--until-idle", "--threads", "1")
+
+
+@pytest.fixture(scope="session")
+def queued(prepared: Path, tmp_path_factory: pytest.TempPathFactory) -> Callable[[int], Path]:
+    """A function that returns a closed workspace with a FixMatch round of so many steps waiting."""
+    made: dict[int, Path] = {}
+
+    def make(steps: int) -> Path:
+        if steps not in made:
+            made[steps] = tmp_path_factory.mktemp("queued") / "workspace"
+            access = small_project.copy(prepared, made[steps])
+            start_round(access, None, config={**small_project.TINY, "steps": steps})
+            access.engine.dispose()
+        return made[steps]
+
+    return make
+
+
+@pytest.fixture(scope="session")
+def undisturbed(queued, launcher, tmp_path_factory: pytest.TempPathFactory) -> Callable:
+    """A function that says how a round of so many steps ends: probabilities, temperature, points,
+    the head of the log."""
+    made: dict[int, SimpleNamespace] = {}
+
+    def make(steps: int) -> SimpleNamespace:
+        if steps not in made:
+            root = tmp_path_factory.mktemp("undisturbed") / "workspace"
+            access = small_project.copy(queued(steps), root)
+            assert launcher.run(root, WORKER) == 0
+            probabilities, temperature = small_project.published(access)
+            made[steps] = SimpleNamespace(
+                probabilities=probabilities,
+                temperature=temperature,
+                points=doomed.points(root),
+                decisions=[(each.number, each.kind) for each in small_project.log(access)],
+            )
+            access.engine.dispose()
+        return made[steps]
+
+    return make
+
+
+@pytest.fixture
+def waiting(open_copy, queued) -> Callable:
+    """A function that gives access to a fresh project with a round of so many steps waiting."""
+    return lambda steps: open_copy(queued(steps))
+
+
+@pytest.fixture
+def assert_undisturbed(undisturbed) -> Callable:
+    """A function that checks that a round ended like an undisturbed one, bit for bit."""
+
+    def check(access, steps: int) -> None:
+        expected = undisturbed(steps)
+        probabilities, temperature = small_project.published(access)
+        assert probabilities.tobytes() == expected.probabilities.tobytes()
+        assert temperature == expected.temperature
+        found = [(each.number, each.kind) for each in small_project.log(access)]
+        assert found == expected.decisions
+        assert small_project.damage(access) is None
+
+    return check

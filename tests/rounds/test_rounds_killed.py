@@ -1,0 +1,110 @@
+"""A round whose worker dies anywhere ends like one that nobody disturbed, bit for bit."""
+
+import os
+import signal
+import subprocess
+import sys
+import time
+
+import numpy as np
+import pytest
+from conftest import WORKER
+
+from sslapp.jobs.queue import MAX_ATTEMPTS
+from sslapp.usecases.jobs import job_status
+from sslapp.usecases.rounds import round_status
+from sslapp.vocabulary import JobState
+
+pytestmark = pytest.mark.timeout(180)  # processes by the dozen; minutes on a busy machine
+
+LONG = 40
+"""Steps of a training that can be killed between two of them."""
+SHORT = 3
+"""Steps of a training all of whose points are tried."""
+SHARDS = 4
+
+
+def wait_for_step(access, step: int) -> None:
+    until = time.monotonic() + 40
+    while time.monotonic() < until:
+        row = round_status(access, None)
+        if row["state"] == JobState.RUNNING and row["step"] >= step:
+            return
+        time.sleep(0.002)
+    raise AssertionError(f"step {step} was not reached: {row}")
+
+
+@pytest.mark.parametrize("number", range(3))
+def test_killed_at_random_steps_it_ends_the_same(
+    number, launcher, waiting, assert_undisturbed
+) -> None:
+    rng = np.random.default_rng([17, number])
+    steps = np.sort(rng.choice(np.arange(1, LONG - 4), MAX_ATTEMPTS - 1, replace=False))
+    access = waiting(LONG)
+    for step in steps.tolist():
+        worker = launcher.start(access.workspace.root, WORKER)
+        wait_for_step(access, step)
+        os.kill(worker, signal.SIGKILL)
+        assert launcher.wait() == -signal.SIGKILL
+    assert launcher.run(access.workspace.root, WORKER) == 0
+    assert round_status(access, None)["attempt"] == MAX_ATTEMPTS
+    stages = [access.workspace.attempt(3, attempt) / "stages" for attempt in (1, MAX_ATTEMPTS)]
+    assert list(stages[0].rglob("checkpoint.safetensors")), "nothing to resume from"
+    assert_undisturbed(access, LONG)
+
+
+def test_a_worker_process_that_is_killed_from_outside_leaves_the_same_round(
+    waiting, assert_undisturbed
+) -> None:
+    access = waiting(LONG)
+    program = (
+        "import sslapp.rounds.execute as execute; execute.CHECKPOINT_SECONDS = 0;"
+        "from sslapp.cli import app; app()"
+    )
+    environment = {**os.environ, "SSLAPP_WORKSPACE": str(access.workspace.root)}
+    killed = subprocess.Popen([sys.executable, "-c", program, *WORKER], env=environment)
+    wait_for_step(access, 15)
+    killed.kill()
+    killed.wait()
+    # the second is the worker as it is, without a test's checkpoint spacing
+    subprocess.run([sys.executable, "-m", "sslapp", *WORKER], env=environment, check=True)
+    assert round_status(access, None)["attempt"] == 2
+    assert_undisturbed(access, LONG)
+
+
+@pytest.mark.parametrize("shard", range(SHARDS))
+def test_killed_at_every_write_rename_and_commit_it_ends_the_same(
+    shard, launcher, waiting, undisturbed, assert_undisturbed
+) -> None:
+    names = undisturbed(SHORT).points
+    for point in range(1 + shard, 1 + len(names), SHARDS):
+        access = waiting(SHORT)
+        root = access.workspace.root
+        assert launcher.run(root, WORKER, die_at=point) == -signal.SIGKILL, names[point - 1]
+        assert launcher.run(root, WORKER) == 0
+        row = round_status(access, None)
+        assert row["state"] == JobState.DONE, f"killed {names[point - 1]}: {row['error']}"
+        assert_undisturbed(access, SHORT)
+
+
+def test_the_points_cover_checkpoints_and_the_publication(undisturbed) -> None:
+    names = set(undisturbed(SHORT).points)
+    assert {
+        "before commit",
+        "after commit",
+        "in checkpoint.safetensors",
+        "after rename result.safetensors",
+        "in probabilities.npy",
+        "after rename probabilities.npy",
+        "after fsync",
+    } <= names
+
+
+def test_a_round_that_kills_its_worker_every_time_fails_in_the_end(launcher, waiting) -> None:
+    access = waiting(SHORT)
+    for _ in range(MAX_ATTEMPTS):
+        assert launcher.run(access.workspace.root, WORKER, die_at=12) == -signal.SIGKILL
+    assert launcher.run(access.workspace.root, WORKER) == 0
+    row = job_status(access, 3)
+    assert (row["state"], row["attempt"]) == (JobState.FAILED, MAX_ATTEMPTS)
+    assert "died 5 times" in row["error"]

@@ -1,0 +1,206 @@
+"""sslapp commands in processes of their own that die by SIGKILL where a test wants it.
+
+A *point* is a moment around which something becomes durable: in the middle of every write to a
+file, after every fsync and rename, before and after every commit. (Before an fsync or a rename the
+disk holds what it held at the point that comes earlier.) As a program this module is a launcher:
+it imports everything once and forks a process for each request, because importing torch takes
+seconds and hundreds of processes have to die.
+"""
+
+import json
+import math
+import os
+import signal
+import subprocess
+import sys
+import time
+from collections.abc import Sequence
+from pathlib import Path
+from typing import IO, Any
+
+POINTS = "points.txt"
+
+
+class Launcher:
+    """The launcher as its user sees it; a context manager."""
+
+    def __enter__(self) -> "Launcher":
+        self._process = subprocess.Popen(
+            [sys.executable, __file__],
+            stdin=subprocess.PIPE,
+            stdout=subprocess.PIPE,
+            text=True,
+        )
+        assert self._answer() == 0
+        return self
+
+    def __exit__(self, *_: object) -> None:
+        assert self._process.stdin is not None
+        self._process.stdin.close()
+        self._process.wait()
+
+    def start(
+        self,
+        workspace: Path,
+        *commands: Sequence[str],
+        die_at: int | None = None,
+        die_after: float | None = None,
+    ) -> int:
+        """Start the commands, one after the other in one process, and return its id.
+
+        Args:
+            die_at: number of the point, from 1, at which the process ends itself.
+            die_after: seconds after which it is ended.
+        """
+        request = {"commands": commands, "workspace": str(workspace), "die_at": die_at}
+        stdin, _ = self._pipes()
+        stdin.write(json.dumps({**request, "die_after": die_after}) + "\n")
+        stdin.flush()
+        return self._answer()
+
+    def wait(self) -> int:
+        """The exit status of the process, negative for a signal."""
+        return self._answer()
+
+    def run(self, workspace: Path, *commands: Sequence[str], **options: Any) -> int:
+        """Start and wait."""
+        self.start(workspace, *commands, **options)
+        return self.wait()
+
+    def _answer(self) -> int:
+        line = self._pipes()[1].readline()
+        assert line, "the launcher died"
+        return int(line)
+
+    def _pipes(self) -> tuple[IO[str], IO[str]]:
+        assert self._process.stdin is not None and self._process.stdout is not None
+        return self._process.stdin, self._process.stdout
+
+
+def points(workspace: Path) -> list[str]:
+    """What the points of the last process in the workspace were."""
+    return (workspace / POINTS).read_text().splitlines()
+
+
+def said(workspace: Path) -> list[dict]:
+    """What the last process in the workspace printed, as far as it came."""
+    lines = (workspace / "stdout.txt").read_text().splitlines(keepends=True)
+    return [json.loads(line) for line in lines if line.endswith("\n")]
+
+
+class Doom:
+    """Counts points and ends the process at one of them."""
+
+    def __init__(self, die_at: int | None, record: Path) -> None:
+        self._die_at = die_at
+        self._count = 0
+        self._record = os.open(record, os.O_WRONLY | os.O_CREAT | os.O_TRUNC)
+
+    def reached(self, what: str) -> None:
+        os.write(self._record, f"{what}\n".encode())
+        self._count += 1
+        if self._count == self._die_at:
+            os.kill(os.getpid(), signal.SIGKILL)
+
+    def watch(self) -> None:
+        """Make every durable step of this process a point."""
+        from sqlalchemy.engine.default import DefaultDialect
+
+        from sslapp import durable
+
+        self._around(os, "fsync", "fsync")
+        self._around(os, "replace", "rename")
+        self._around(os, "rename", "rename")
+        commit, write, changes = DefaultDialect.do_commit, durable.write, {}
+
+        def watched_commit(dialect: Any, connection: Any) -> None:
+            now = connection.total_changes
+            wrote = changes.get(id(connection)) != now
+            changes[id(connection)] = now
+            if wrote:
+                self.reached("before commit")
+            commit(dialect, connection)
+            if wrote:
+                self.reached("after commit")
+
+        def watched_write(path: Path, fill: Any) -> None:
+            write(path, lambda file: fill(_Halved(file, lambda: self.reached(f"in {path.name}"))))
+
+        DefaultDialect.do_commit = watched_commit  # type: ignore[method-assign]
+        durable.write = watched_write  # type: ignore[assignment]
+
+    def _around(self, module: Any, name: str, what: str) -> None:
+        real = getattr(module, name)
+
+        def watched(*args: Any, **named: Any) -> Any:
+            result = real(*args, **named)
+            about = f" {Path(args[1]).name}" if len(args) > 1 else ""
+            self.reached(f"after {what}{about}")
+            return result
+
+        setattr(module, name, watched)
+
+
+class _Halved:
+    """A file whose writes come in two halves with a point between them."""
+
+    def __init__(self, file: Any, between: Any) -> None:
+        self._file, self._between = file, between
+
+    def write(self, content: Any) -> int:
+        content = bytes(content)
+        self._file.write(content[: len(content) // 2])
+        self._file.flush()
+        self._between()
+        self._file.write(content[len(content) // 2 :])
+        return len(content)
+
+
+def main() -> None:
+    """Fork a process for every line of standard input."""
+    import sklearn.datasets  # noqa: F401
+    import torch
+
+    import sslapp.cli
+    import sslapp.embedding.encoders
+    import sslapp.jobs.context
+    import sslapp.methods.registry
+    import sslapp.rounds.execute
+    import sslapp.usecases.handlers
+
+    torch.optim.SGD([torch.zeros(1, requires_grad=True)])  # the first one imports a second long
+    sslapp.rounds.execute.CHECKPOINT_SECONDS = 0.0  # a checkpoint at every report
+    sslapp.jobs.context.BEAT_EVERY = math.inf  # the same points in every process
+    print(0, flush=True)
+    for line in sys.stdin:
+        request = json.loads(line)
+        child = os.fork()
+        if child == 0:
+            _serve(request)
+        print(child, flush=True)
+        if request["die_after"] is not None:
+            time.sleep(request["die_after"])
+            os.kill(child, signal.SIGKILL)  # a process that ended is a zombie until waited for
+        print(os.waitstatus_to_exitcode(os.waitpid(child, 0)[1]), flush=True)
+
+
+def _serve(request: dict[str, Any]) -> None:
+    from sslapp.cli import app
+
+    root = Path(request["workspace"])
+    for number, name in ((1, "stdout.txt"), (2, "stderr.txt")):
+        os.dup2(os.open(root / name, os.O_WRONLY | os.O_CREAT | os.O_TRUNC), number)
+    status = 1
+    try:
+        Doom(request["die_at"], root / POINTS).watch()
+        for command in request["commands"]:
+            app(["--workspace", str(root), "--reader", "Ann", *command], standalone_mode=False)
+            sys.stdout.flush()
+        status = 0
+    finally:
+        sys.stderr.flush()
+        os._exit(status)
+
+
+if __name__ == "__main__":
+    main()

@@ -1,0 +1,136 @@
+"""A small prepared project that tests copy: 160 digits, embedded, 40 of them labelled.
+
+Images 0-119 belong to the pool and 120-159 to the test split; every sixth labelled one was drawn
+for the holdout. Who owns it is called Ann.
+"""
+
+import shutil
+from pathlib import Path
+
+import numpy as np
+from numpy.typing import NDArray
+from sqlalchemy import select
+
+from sslapp import durable
+from sslapp.jobs import queue
+from sslapp.jobs.worker import work
+from sslapp.store import events, images, projects
+from sslapp.store.chain import Event
+from sslapp.store.database import reading, writing
+from sslapp.store.schema import round_
+from sslapp.store.verify import verify
+from sslapp.usecases import decisions
+from sslapp.usecases.access import Access, enter, new_key
+from sslapp.usecases.embeddings import embed
+from sslapp.usecases.handlers import HANDLERS
+from sslapp.usecases.imports import import_images
+from sslapp.usecases.jobs import job_status
+from sslapp.usecases.projects import create_project
+from sslapp.vocabulary import EventKind
+from sslapp.workspace import Workspace
+
+NAME = "Digits"
+POOL, TEST = 120, 40
+LABELLED = 40
+TINY = {"steps": 12, "batch_size": 8, "unlabelled_ratio": 2}
+"""Options of a training that takes a second."""
+TINY_SUPERVISED = {"steps": 60, "batch_size": 32}
+"""Options of a training that takes a second and learns something."""
+
+
+def digits(count: int, start: int = 0) -> tuple[NDArray[np.uint8], NDArray[np.int64]]:
+    """(count, 8, 8) uint8 images and their (count,) classes."""
+    from sklearn.datasets import load_digits
+
+    data = load_digits()
+    rows = slice(start, start + count)
+    return np.rint(data.images[rows] * 255 / 16).astype(np.uint8), data.target[rows]
+
+
+def write_npz(path: Path, labels: NDArray[np.int64] | None = None) -> Path:
+    """The project's images as an .npz file, with other labels if given. labels: (160,)."""
+    pictures, truth = digits(POOL + TEST)
+    labels = truth if labels is None else labels
+    path.parent.mkdir(parents=True, exist_ok=True)
+    np.savez(
+        path,
+        train_images=pictures[:POOL],
+        train_labels=labels[:POOL],
+        test_images=pictures[POOL:],
+        test_labels=labels[POOL:],
+    )
+    return path
+
+
+def build(root: Path) -> None:
+    """Make the prepared workspace at `root` with its database closed."""
+    source = write_npz(root.parent / "digits.npz")
+    access = enter(Workspace(workspace=root), "Ann")
+    project = create_project(access, NAME)
+    import_images(access, project, str(source))
+    embed(access, project)
+    run_jobs(access)
+    truth = true_columns(access)
+    for position in range(LABELLED):
+        if position % 6 == 5:
+            draw_holdout(access, position)
+        decisions.label(access, project, position, str(truth[position]))
+    access.engine.dispose()
+
+
+def copy(prepared: Path, root: Path) -> Access:
+    """A copy of a workspace whose database is closed, entered as Ann."""
+    shutil.copytree(prepared, root)
+    return enter(Workspace(workspace=root), "Ann")
+
+
+def run_jobs(access: Access, threads: int = 1, **options: object) -> int:
+    """Run what is queued in this process and return how many jobs that were."""
+    return work(
+        access.workspace,
+        access.engine,
+        HANDLERS,
+        threads=threads,
+        until_idle=True,
+        **options,  # type: ignore[arg-type]
+    )
+
+
+def finish(access: Access, job_id: int) -> dict:
+    """Run what is queued and return the row of one job."""
+    run_jobs(access)
+    return job_status(access, job_id)
+
+
+def draw_holdout(access: Access, position: int) -> None:
+    with writing(access.engine) as conn:
+        events.append(conn, 1, EventKind.DRAW_HOLDOUT, key=new_key(), position=position)
+
+
+def true_columns(access: Access) -> NDArray[np.int64]:
+    """(N,) int64 true classes as columns; the digits' classes are called by their column."""
+    with reading(access.engine) as conn:
+        ids = images.true_labels(conn, 1)
+        columns = {row.id: row.number for row in projects.classes(conn, 1, retired=True)}
+    return np.array([columns[each] for each in ids.tolist()], dtype=np.int64)
+
+
+def log(access: Access, project_id: int = 1) -> list[Event]:
+    """All events of the project."""
+    with reading(access.engine) as conn:
+        return list(events.read(conn, project_id))
+
+
+def damage(access: Access, project_id: int = 1) -> str | None:
+    """What `verify` finds wrong; None when all is well."""
+    with reading(access.engine) as conn:
+        return verify(conn, project_id).problem
+
+
+def published(access: Access, number: int = 1) -> tuple[NDArray[np.float32], float]:
+    """A round's raw probabilities and its temperature."""
+    with reading(access.engine) as conn:
+        row = conn.execute(select(round_).where(round_.c.number == number)).one()
+        error = queue.read_job(conn, row.job_id)["error"]
+    assert row.probabilities is not None, f"round {number} published nothing: {error}"
+    return np.array(durable.read_array(access.workspace.path(row.probabilities))), row.temperature

@@ -1,0 +1,35 @@
+"""Numbers as a reader says them."""
+
+import pytest
+
+from sslapp.ui import words
+
+
+@pytest.mark.parametrize(
+    ("seconds", "said"),
+    [
+        (None, "–"),
+        (3.14, "3.1 s"),
+        (48.4, "48 s"),
+        (119.6, "2 min 0 s"),
+        (200, "3 min 20 s"),
+        (7500, "2 h 5 min"),
+    ],
+)
+def test_a_duration_is_said_in_two_units_at_most(seconds: float | None, said: str) -> None:
+    assert words.duration(seconds) == said
+
+
+def test_what_is_left_is_never_said_to_be_nothing() -> None:
+    assert words.remaining(0.2) == "about 1 s left"
+    assert words.remaining(None) == ""
+
+
+def test_a_proportion_comes_with_its_exact_interval_and_n() -> None:
+    # Clopper-Pearson, 95 %: 0.025 ** (1 / 8) = 0.6306
+    assert words.proportion(1.0, 8) == "100.0 % (63.1 to 100.0 %), n = 8"
+
+
+def test_one_thing_is_not_many() -> None:
+    assert words.count(1, "image") == "1 image"
+    assert words.count(1797, "image") == "1,797 images"

@@ -1,0 +1,30 @@
+"""What one of many readers does; a module of its own so that its process starts quickly."""
+
+from pathlib import Path
+
+from sslapp.store import projects, readers
+from sslapp.store.database import writing
+from sslapp.store.events import append
+from sslapp.usecases.access import enter
+from sslapp.vocabulary import EventKind, Role
+from sslapp.workspace import Workspace
+
+
+def label(root: str, name: str, count: int) -> None:
+    """Enter as `name` and give `count` labels, one transaction each."""
+    access = enter(Workspace(workspace=Path(root)), name)
+    with writing(access.engine) as conn:
+        readers.grant(conn, 1, access.reader_id, Role.READER)
+        ids = [each.id for each in projects.classes(conn, 1)]
+    for number in range(count):
+        with writing(access.engine, 1) as conn:
+            append(
+                conn,
+                1,
+                EventKind.LABEL,
+                key=f"{name}-{number}",
+                reader_id=access.reader_id,
+                position=number % 120,
+                class_id=ids[number % 10],
+            )
+    access.engine.dispose()

@@ -1,0 +1,254 @@
+"""What decisions do to what is proposed, frozen and trained on next."""
+
+import numpy as np
+import pytest
+import small_project
+
+from sslapp.store import projects as stored_projects
+from sslapp.store.database import reading, writing
+from sslapp.store.errors import Refused
+from sslapp.store.snapshots import freeze, load
+from sslapp.store.state import load_state
+from sslapp.usecases import decisions, picks
+from sslapp.usecases.imports import import_images
+from sslapp.usecases.labels import label_from_csv
+from sslapp.usecases.predictions import propose
+from sslapp.usecases.projects import status
+from sslapp.usecases.rounds import round_status, start_round
+from sslapp.vocabulary import EventKind, JobState, Source
+
+
+def next_round(access) -> int:
+    number = start_round(access, None, method="supervised", config=small_project.TINY_SUPERVISED)
+    small_project.run_jobs(access)
+    assert round_status(access, None, number)["state"] == JobState.DONE
+    return number
+
+
+def standing(access):
+    with reading(access.engine) as conn:
+        return load_state(conn, 1)
+
+
+def proposed(access, **options) -> dict[int, int]:
+    """Position -> class column of every candidate."""
+    found = propose(access, None, threshold=0.0, **options).candidates
+    return dict(zip(found.positions.tolist(), found.columns.tolist(), strict=True))
+
+
+# -- accepting -------------------------------------------------------------------------------------
+
+
+def test_candidates_are_the_whole_pool_at_threshold_zero_and_the_best_class_each(reviewed) -> None:
+    found = proposed(reviewed)
+    assert sorted(found) == list(range(small_project.LABELLED, small_project.POOL))
+    probabilities, _ = small_project.published(reviewed)
+    assert all(probabilities[p].argmax() == column for p, column in found.items())
+
+
+def test_candidates_come_most_doubtful_first_and_above_the_threshold(reviewed) -> None:
+    confidence = propose(reviewed, None, threshold=0.6).candidates.confidence
+    assert 0 < len(confidence) < small_project.POOL - small_project.LABELLED
+    assert (np.diff(confidence) >= 0).all()
+    assert confidence.min() >= 0.6
+
+
+def test_accepting_gives_the_proposed_class_with_its_source(reviewed) -> None:
+    column = proposed(reviewed)[60]
+    (event,) = decisions.accept(reviewed, None, [60])
+    state = standing(reviewed)
+    assert (state.labels[60], state.source[60]) == (column, Source.ACCEPTED)
+    assert event.round_id == 1
+    assert 60 not in proposed(reviewed)
+
+
+@pytest.mark.parametrize(
+    ("position", "why"),
+    [
+        (0, "already has a label .source: expert."),
+        (5, "belongs to the holdout"),
+        (small_project.POOL, "belongs to the test split"),
+        (small_project.POOL + small_project.TEST, "covers images 0 to 159"),
+        (-1, "covers images 0 to 159"),
+    ],
+)
+@pytest.mark.parametrize("accept", [decisions.accept, decisions.bulk_accept])
+def test_what_may_not_be_accepted_is_refused_with_all_the_rest(
+    accept, position, why, reviewed
+) -> None:
+    before = len(small_project.log(reviewed))
+    with pytest.raises(ValueError, match=why):
+        accept(reviewed, None, [60, position])
+    assert len(small_project.log(reviewed)) == before
+
+
+def test_a_bulk_acceptance_is_one_event_and_one_undo_takes_it_back(reviewed) -> None:
+    found = proposed(reviewed)
+    event = decisions.bulk_accept(reviewed, None, list(found), opened=3)
+    assert event.members is not None and event.members.tolist() == sorted(found)
+    assert status(reviewed).counts["accepted"] == len(found)
+    decisions.label(reviewed, None, 60, "7")
+    decisions.undo(reviewed, None, event.number)
+    state = standing(reviewed)
+    assert status(reviewed).counts["accepted"] == 0
+    assert state.labels[60] == 7, "a later single decision stands"
+
+
+def test_reader_actions_count_a_bulk_as_one_and_the_images_opened_for_it(reviewed) -> None:
+    before = status(reviewed).counts["reader_actions"]
+    decisions.bulk_accept(reviewed, None, [60, 61, 62], opened=2)
+    decisions.withhold(reviewed, None, [63, 64])
+    assert status(reviewed).counts["reader_actions"] == before + 3 + 1
+
+
+def test_accepted_labels_are_trained_on_and_the_holdout_is_not(reviewed) -> None:
+    decisions.bulk_accept(reviewed, None, [60, 61])
+    with writing(reviewed.engine) as conn:
+        snapshot = load(reviewed.workspace, freeze(conn, reviewed.workspace, 1))
+    assert {60, 61} <= set(snapshot.labelled.tolist())
+    assert set(snapshot.validation.tolist()) == {5, 11, 17, 23, 29, 35}
+    assert not set(snapshot.validation.tolist()) & set(snapshot.labelled.tolist())
+
+
+# -- rejecting, relabelling, withholding -----------------------------------------------------------
+
+
+def test_a_rejected_class_is_proposed_no_more_and_forbidden_in_the_next_snapshot(reviewed) -> None:
+    column = proposed(reviewed)[60]
+    decisions.reject(reviewed, None, 60)
+    assert proposed(reviewed)[60] != column
+    with writing(reviewed.engine) as conn:
+        snapshot = load(reviewed.workspace, freeze(conn, reviewed.workspace, 1))
+    assert np.flatnonzero(snapshot.forbidden[60]).tolist() == [column]
+    assert snapshot.forbidden.sum() == 1
+    next_round(reviewed)
+    assert proposed(reviewed)[60] != column
+
+
+def test_an_image_that_is_none_of_the_classes_leaves_the_pool(reviewed) -> None:
+    for column in range(10):
+        decisions.reject(reviewed, None, 60, str(column))
+    assert 60 not in proposed(reviewed)
+    assert status(reviewed).counts["none_of_these"] == 1
+    with pytest.raises(ValueError, match="no class left"):
+        decisions.accept(reviewed, None, [60])
+    next_round(reviewed)
+
+
+def test_a_rejection_by_name_needs_no_round(project) -> None:
+    event = decisions.reject(project, None, 60, "3")
+    assert event.round_id is None
+    assert standing(project).forbidden[60, 3]
+
+
+def test_a_relabel_is_an_expert_label_that_names_its_round(reviewed) -> None:
+    event = decisions.relabel(reviewed, None, 60, "3")
+    state = standing(reviewed)
+    assert (state.labels[60], state.source[60], event.round_id) == (3, Source.EXPERT, 1)
+
+
+def test_withheld_images_are_off_the_list_until_the_next_round(reviewed) -> None:
+    decisions.withhold(reviewed, None, [60, 61])
+    assert not {60, 61} & set(proposed(reviewed))
+    assert 62 in proposed(reviewed)
+    next_round(reviewed)
+    assert {60, 61} <= set(proposed(reviewed))
+    assert not {60, 61} & set(proposed(reviewed, round_number=1))
+
+
+def test_withholding_teaches_nothing(reviewed) -> None:
+    with writing(reviewed.engine) as conn:
+        before = freeze(conn, reviewed.workspace, 1)
+    decisions.withhold(reviewed, None, [60, 61])
+    with writing(reviewed.engine) as conn:
+        assert freeze(conn, reviewed.workspace, 1).hash == before.hash
+
+
+# -- labelling -------------------------------------------------------------------------------------
+
+
+def test_the_same_key_again_is_the_same_event(project) -> None:
+    first = decisions.label(project, None, 60, "3", key="k1")
+    again = decisions.label(project, None, 60, "3", key="k1")
+    assert first.number == again.number
+    with pytest.raises(Refused, match="with another"):
+        decisions.label(project, None, 61, "3", key="k1")
+
+
+def test_an_unknown_class_or_image_is_refused_with_what_there_is(project) -> None:
+    with pytest.raises(ValueError, match='no class "ten"; the classes are: 0, 1, 2'):
+        decisions.label(project, None, 60, "ten")
+    with pytest.raises(ValueError, match="it has 0 to 159"):
+        decisions.label(project, None, 160, "3")
+
+
+def test_only_unsure_skip_and_flag_are_notes(project) -> None:
+    for kind in (EventKind.UNSURE, EventKind.SKIP, EventKind.FLAG):
+        assert decisions.note(project, None, kind, 60, payload={"comment": "x"}).kind == kind
+    with pytest.raises(ValueError, match="use unsure, skip or flag"):
+        decisions.note(project, None, EventKind.LABEL, 60)
+
+
+def test_names_that_two_images_share_are_refused_in_a_file(project, tmp_path) -> None:
+    import_images(project, None, str(small_project.write_npz(tmp_path / "digits.npz")))
+    small_project.run_jobs(project)
+    path = tmp_path / "labels.csv"
+    path.write_text("image,class\ntrain/00060,3\n")
+    before = len(small_project.log(project))
+    with pytest.raises(ValueError, match=r"line 2: 2 images are called .*Use a position column"):
+        label_from_csv(project, None, path)
+    assert len(small_project.log(project)) == before
+
+
+# -- classes and images that come and go -----------------------------------------------------------
+
+
+def test_a_class_retired_between_rounds_is_proposed_no_more(reviewed) -> None:
+    with reading(reviewed.engine) as conn:
+        three = stored_projects.classes(conn, 1)[3]
+    assert 3 in proposed(reviewed).values()
+    with writing(reviewed.engine) as conn:
+        stored_projects.retire_class(conn, 1, three.id)
+    found = propose(reviewed, None, threshold=0.0)
+    names = {found.predictions.class_ids[column] for column in found.candidates.columns}
+    assert three.id not in names
+    for position in list(proposed(reviewed))[:5]:
+        (event,) = decisions.accept(reviewed, None, [position])
+        assert event.class_id != three.id
+    with pytest.raises(ValueError, match='no class "3"'):
+        decisions.label(reviewed, None, 60, "3")
+    number = next_round(reviewed)
+    probabilities, _ = small_project.published(reviewed, number)
+    assert probabilities.shape == (160, 9)
+    truth = small_project.true_columns(reviewed)
+    column = list(standing(reviewed).class_ids).index(found.predictions.class_ids[7])
+    sevens = probabilities[small_project.POOL :][truth[small_project.POOL :] == 7]
+    assert (sevens.argmax(axis=1) == column).mean() > 0.5, "columns moved"
+
+
+def test_a_second_import_appends_and_the_old_round_covers_what_it_knew(reviewed, tmp_path) -> None:
+    before = proposed(reviewed)
+    import_images(reviewed, None, str(small_project.write_npz(tmp_path / "digits.npz")))
+    small_project.run_jobs(reviewed)
+    state = standing(reviewed)
+    assert len(state.labels) == 320
+    assert state.labels[:40].tolist() == small_project.true_columns(reviewed)[:40].tolist()
+    assert proposed(reviewed) == before
+    decisions.accept(reviewed, None, [60])
+    with pytest.raises(ValueError, match="covers images 0 to 159; image 170 came later"):
+        decisions.accept(reviewed, None, [170])
+    next_round(reviewed)
+    assert set(range(160, 280)) <= set(proposed(reviewed))
+    decisions.accept(reviewed, None, [170])
+    assert small_project.damage(reviewed) is None
+
+
+def test_features_that_do_not_cover_a_later_import_are_refused_with_the_mend(
+    reviewed, tmp_path
+) -> None:
+    import_images(reviewed, None, str(small_project.write_npz(tmp_path / "digits.npz")))
+    small_project.run_jobs(reviewed)
+    with pytest.raises(ValueError, match=r"Not all images are embedded yet\. Run `sslapp embed`"):
+        picks.next_images(reviewed, None)
+    with pytest.raises(ValueError, match="Not all images are embedded yet"):
+        start_round(reviewed, None, method="supervised", gear="features")

@@ -1,0 +1,110 @@
+"""What is offered next: the holdout's share, groups, what was passed over."""
+
+import numpy as np
+import small_project
+from PIL import Image
+
+from sslapp.store import images
+from sslapp.store.database import reading
+from sslapp.store.state import load_state
+from sslapp.usecases import decisions
+from sslapp.usecases.access import enter
+from sslapp.usecases.embeddings import embed
+from sslapp.usecases.imports import import_images
+from sslapp.usecases.picks import next_images
+from sslapp.usecases.projects import create_project
+from sslapp.vocabulary import EventKind
+from sslapp.workspace import Workspace
+
+
+def positions(picks) -> list[int]:
+    return [each.position for each in picks]
+
+
+def drawn(access) -> list[int]:
+    return [e.position for e in small_project.log(access) if e.kind == EventKind.DRAW_HOLDOUT]
+
+
+def test_picks_are_unlabelled_pool_images_each_once_with_a_reason(project) -> None:
+    found = next_images(project, None, 20)
+    assert len(set(positions(found))) == 20
+    assert all(small_project.LABELLED <= p < small_project.POOL for p in positions(found))
+    assert all(each.reason for each in found)
+
+
+def test_every_fifth_pick_is_drawn_for_the_holdout_and_recorded(project) -> None:
+    before = len(drawn(project))
+    found = next_images(project, None, 20)
+    held = [each.position for each in found if each.holdout]
+    assert len(held) == 4
+    assert drawn(project)[before:] == held
+
+
+def test_asking_again_draws_no_second_holdout_image(project) -> None:
+    first = [each.position for each in next_images(project, None, 10) if each.holdout]
+    recorded = drawn(project)
+    again = next_images(project, None, len(first))
+    assert positions(again) == sorted(first), "images that wait come first"
+    assert drawn(project) == recorded
+
+
+def test_a_drawn_image_is_offered_until_it_is_labelled_and_then_not(project) -> None:
+    held = [each.position for each in next_images(project, None, 10) if each.holdout]
+    decisions.label(project, None, held[0], "3")
+    assert held[0] not in positions(next_images(project, None, 20))
+    with reading(project.engine) as conn:
+        state = load_state(conn, 1)
+    assert held[0] in state.validation
+    assert held[0] not in state.labelled
+
+
+def test_a_skipped_image_is_not_offered_to_the_same_reader_again(project) -> None:
+    offered = [each.position for each in next_images(project, None, 5) if not each.holdout]
+    event = decisions.note(project, None, EventKind.SKIP, offered[0])
+    assert offered[0] not in positions(next_images(project, None, 100))
+    decisions.undo(project, None, event.number)
+    assert offered[0] in positions(next_images(project, None, 100))
+
+
+def test_an_image_nobody_is_sure_of_is_not_offered(project) -> None:
+    offered = [each.position for each in next_images(project, None, 5) if not each.holdout]
+    decisions.note(project, None, EventKind.UNSURE, offered[0])
+    assert offered[0] not in positions(next_images(project, None, 100))
+
+
+def test_the_same_question_gets_the_same_answer(project, reviewed) -> None:
+    for access in (project, reviewed):
+        twice = [positions(next_images(access, None, 8, strategy="typiclust")) for _ in range(2)]
+        assert twice[0] == twice[1]
+
+
+def test_margin_asks_about_what_the_round_doubts(reviewed) -> None:
+    probabilities, _ = small_project.published(reviewed)
+    best = np.sort(probabilities, axis=1)
+    margins = best[:, -1] - best[:, -2]
+    asked = positions(next_images(reviewed, None, 8, strategy="margin"))
+    pool = np.arange(small_project.LABELLED, small_project.POOL)
+    assert margins[asked].mean() < margins[pool].mean() / 2
+
+
+def test_the_holdout_never_shares_a_group_with_what_is_trained_on(tmp_path) -> None:
+    pictures, truth = small_project.digits(60)
+    folder = tmp_path / "patients"
+    folder.mkdir()
+    for number, picture in enumerate(pictures):
+        Image.fromarray(picture).save(folder / f"p{number // 4:02d}_{number % 4}.png")
+    access = enter(Workspace(workspace=tmp_path / "workspace"), "Ann")
+    create_project(access, "Groups", [str(each) for each in range(10)])
+    import_images(access, None, str(folder), group_pattern=r"(p\d+)_")
+    embed(access, None)
+    small_project.run_jobs(access)
+    for _ in range(4):
+        for each in next_images(access, None, 10):
+            decisions.label(access, None, each.position, str(truth[each.position]))
+    with reading(access.engine) as conn:
+        state, groups = load_state(conn, 1), images.groups(conn, 1)
+    access.engine.dispose()
+    assert groups is not None and len(np.unique(groups)) == 15
+    held, trained = groups[state.validation], groups[state.labelled]
+    assert len(held) >= 3
+    assert not set(held.tolist()) & set(trained.tolist())

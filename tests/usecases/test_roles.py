@@ -1,0 +1,103 @@
+"""Who may do what: every command takes its reader's role in the project into account."""
+
+import pytest
+import small_project
+
+from sslapp.store import readers
+from sslapp.store.database import writing
+from sslapp.store.errors import Refused
+from sslapp.usecases import decisions, exports, picks, predictions, projects
+from sslapp.usecases.access import Access, NotAllowed, enter
+from sslapp.usecases.embeddings import embed
+from sslapp.usecases.imports import import_images
+from sslapp.usecases.jobs import cancel_job, job_status
+from sslapp.usecases.labels import label_from_csv
+from sslapp.usecases.rounds import cancel_round, resume_round, round_status, start_round
+from sslapp.usecases.verification import verify_project
+from sslapp.vocabulary import EventKind, Role
+
+
+def enter_as(access: Access, name: str, role: Role | None) -> Access:
+    other = enter(access.workspace, name)
+    if role is not None:
+        with writing(other.engine) as conn:
+            readers.grant(conn, 1, other.reader_id, role)
+    return other
+
+
+COMMANDS = {
+    "label": lambda who, path: decisions.label(who, 1, 60, "3"),
+    "label from a file": lambda who, path: label_from_csv(who, 1, path / "labels.csv"),
+    "note": lambda who, path: decisions.note(who, 1, EventKind.SKIP, 60),
+    "accept": lambda who, path: decisions.accept(who, 1, [60]),
+    "accept in bulk": lambda who, path: decisions.bulk_accept(who, 1, [60]),
+    "reject": lambda who, path: decisions.reject(who, 1, 60),
+    "relabel": lambda who, path: decisions.relabel(who, 1, 60, "3"),
+    "withhold": lambda who, path: decisions.withhold(who, 1, [60]),
+    "undo": lambda who, path: decisions.undo(who, 1, 60),
+    "next": lambda who, path: picks.next_images(who, 1),
+    "propose": lambda who, path: predictions.propose(who, 1),
+    "status": lambda who, path: projects.status(who, 1),
+    "add a class": lambda who, path: projects.add_class(who, 1, "ten"),
+    "import": lambda who, path: import_images(who, 1, "digits"),
+    "embed": lambda who, path: embed(who, 1),
+    "start": lambda who, path: start_round(who, 1),
+    "follow": lambda who, path: round_status(who, 1),
+    "cancel": lambda who, path: cancel_round(who, 1),
+    "resume": lambda who, path: resume_round(who, 1),
+    "see a job": lambda who, path: job_status(who, 1),
+    "cancel a job": lambda who, path: cancel_job(who, 1),
+    "export": lambda who, path: exports.export(who, 1, path / "out.csv"),
+    "verify": lambda who, path: verify_project(who, 1),
+}
+
+
+@pytest.mark.parametrize("command", COMMANDS)
+def test_a_stranger_is_refused_and_nothing_is_written(command, reviewed, tmp_path) -> None:
+    (tmp_path / "labels.csv").write_text("position,class\n60,3\n")
+    stranger = enter_as(reviewed, "Eve", None)
+    before = (small_project.log(reviewed)[-1].hash, len(projects.status(reviewed).jobs))
+    with pytest.raises(NotAllowed, match="Eve is not a member in this project"):
+        COMMANDS[command](stranger, tmp_path)
+    assert (small_project.log(reviewed)[-1].hash, len(projects.status(reviewed).jobs)) == before
+    stranger.engine.dispose()
+
+
+def test_a_reader_labels_but_does_not_import_or_add_classes(project) -> None:
+    reader = enter_as(project, "Rita", Role.READER)
+    assert decisions.label(reader, 1, 60, "3").reader_id == reader.reader_id
+    for command in ("import", "add a class"):
+        with pytest.raises(NotAllowed, match="Rita is reader in this project; this needs admin"):
+            COMMANDS[command](reader, None)
+    reader.engine.dispose()
+
+
+@pytest.mark.parametrize(("role", "allowed"), [(Role.READER, False), (Role.ADJUDICATOR, True)])
+def test_only_adjudicators_settle_disagreements(role, allowed, project) -> None:
+    who = enter_as(project, "Ada", role)
+    if allowed:
+        event = decisions.label(who, 1, 60, "3", adjudicate=True)
+        assert event.kind == EventKind.ADJUDICATE
+    else:
+        with pytest.raises(NotAllowed, match="needs adjudicator"):
+            decisions.label(who, 1, 60, "3", adjudicate=True)
+    who.engine.dispose()
+
+
+def test_an_adjudication_outlasts_another_readers_later_label(project) -> None:
+    reader = enter_as(project, "Rita", Role.READER)
+    decisions.label(project, 1, 60, "3", adjudicate=True)
+    decisions.label(reader, 1, 60, "4")
+    reader.engine.dispose()
+    status = projects.status(project)
+    assert status.counts["adjudicated"] == 1
+    assert status.per_class[3, 2] == 1
+
+
+def test_readers_undo_only_their_own_decisions(project) -> None:
+    reader = enter_as(project, "Rita", Role.ADMIN)
+    event = decisions.label(project, 1, 60, "3")
+    with pytest.raises(Refused, match="another reader's decision"):
+        decisions.undo(reader, 1, event.number)
+    decisions.undo(project, 1, event.number)
+    reader.engine.dispose()

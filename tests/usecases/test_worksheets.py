@@ -1,0 +1,30 @@
+import csv
+
+import pytest
+from PIL import Image
+
+from sslapp.usecases.labels import label_from_csv
+from sslapp.usecases.worksheets import write_worksheet
+
+
+def test_a_filled_in_worksheet_becomes_labels(project, tmp_path):
+    folder = tmp_path / "todo"
+    write_worksheet(project, None, [3, 7], folder)
+    with Image.open(folder / "3.png") as picture:
+        assert min(picture.size) >= 200
+    rows = list(csv.reader((folder / "labels.csv").open()))
+    assert rows == [["position", "class"], ["3", ""], ["7", ""]]
+    (folder / "labels.csv").write_text("position,class\n3,1\n7,2\n")
+    assert label_from_csv(project, None, folder / "labels.csv") == 2
+
+
+def test_an_unfilled_worksheet_saves_nothing_and_names_the_line(project, tmp_path):
+    write_worksheet(project, None, [3], tmp_path / "todo")
+    with pytest.raises(ValueError, match=r"labels.csv line 2: class"):
+        label_from_csv(project, None, tmp_path / "todo" / "labels.csv")
+
+
+def test_a_worksheet_is_never_overwritten(project, tmp_path):
+    write_worksheet(project, None, [3], tmp_path / "todo")
+    with pytest.raises(FileExistsError):
+        write_worksheet(project, None, [3], tmp_path / "todo")
