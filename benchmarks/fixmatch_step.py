@@ -5,11 +5,10 @@
 Random images; every row is one (network, image size, batch) in one number format. Augmentation is
 making the weak and strong views; the network is the joint forward, the losses and the backward;
 the rest is taking images, normalising, optimiser and moving average. Formats alternate within a
-run, so that a busy machine slows all of them alike; times are medians over the steps.
+run, so that a busy machine slows all of them alike; every row is the step of median time.
 """
 
 import argparse
-import statistics
 import tempfile
 import time
 from collections.abc import Callable
@@ -98,7 +97,7 @@ def make_loop(case: tuple, dtype: torch.dtype, device: torch.device, folder: Pat
 
 
 def measure(made: loop.Loop, number: int) -> dict[str, float]:
-    clock = Clock(made.run_.device)
+    clock = Clock(made.run.device)
     views, forward = made.batches.view, made.forward_backward
     made.batches.view = clock.wrap("augmentation", views)
     made.forward_backward = clock.wrap("network", forward)
@@ -138,10 +137,8 @@ def print_case(case: tuple, device: torch.device, folder: Path, steps: int) -> N
         for name, made in loops.items():
             times[name].append(measure(made, number))
     for name, rows in times.items():
-        middle = {
-            key: statistics.median(row[key] for row in rows[2:])  # the first two are warm-up
-            for key in ("total", "augmentation", "network")
-        }
+        # the first two are warm-up; one whole step, so that its parts add up
+        middle = sorted(rows[2:], key=lambda row: row["total"])[(len(rows) - 2) // 2]
         images = batch * (1 + 2 * ratio)
         share = {key: middle[key] / middle["total"] for key in ("augmentation", "network")}
         rest = 1 - share["augmentation"] - share["network"]

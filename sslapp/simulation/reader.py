@@ -33,11 +33,16 @@ class SimulatedReader:
         num_classes: C.
         model: accuracy, confusion and pace.
         seed: of the mistakes.
+
+    Raises:
+        ValueError: when the confusion does not fit the classes.
     """
 
     def __init__(
         self, truth: NDArray[np.int64], num_classes: int, model: ReaderModel, seed: int
     ) -> None:
+        if model.confusion is not None:
+            _check_confusion(model.confusion, num_classes)
         self._truth = truth
         self._num_classes = num_classes
         self._model = model
@@ -71,3 +76,16 @@ class SimulatedReader:
             chances = np.ones(self._num_classes)
         chances[true] = 0
         return int(rng.choice(self._num_classes, p=chances / chances.sum()))
+
+
+def _check_confusion(confusion: NDArray[np.float64], num_classes: int) -> None:
+    if confusion.shape != (num_classes, num_classes):
+        raise ValueError(
+            f"confusion: a table of {num_classes} x {num_classes} chances is needed, one row a "
+            f"true class; this one has the shape {confusion.shape}."
+        )
+    wrong = np.where(np.eye(num_classes, dtype=bool), 0, confusion)
+    if not np.isfinite(wrong).all() or (wrong < 0).any() or (wrong.sum(axis=1) <= 0).any():
+        raise ValueError(
+            "confusion: every row needs chances of 0 or more, and one above 0 off the diagonal."
+        )

@@ -2,9 +2,10 @@
 
 RandAugment as FixMatch's code bases have it samples without interpolation. On 8 x 8 digits a
 rotation by ten degrees then moves a handful of whole pixels or none, and neighbouring magnitudes
-look the same: with 78 labels FixMatch's accuracy on the pool was .965 with nearest sampling and
-.983 with interpolation, all else being equal. So this view composes rotation, shear, scale and
-translation into one map and interpolates once.
+look the same: in a prototype of this view, with 80 labels at k-means centres and three seeds,
+FixMatch's accuracy on the pool was .965 with nearest sampling and .983 with interpolation, all
+else being equal. So this view composes rotation, shear, scale and translation into one map and
+interpolates once. What comes in from outside is black, as in RandAugment.
 """
 
 import math

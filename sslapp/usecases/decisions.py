@@ -7,7 +7,7 @@ import numpy as np
 from numpy.typing import NDArray
 from sqlalchemy import Connection
 
-from sslapp.store import events, projects
+from sslapp.store import events
 from sslapp.store.database import writing
 from sslapp.store.events import Draft, Event
 from sslapp.store.state import ProjectState, load_state
@@ -61,10 +61,14 @@ def label_many(
     Args:
         labels: (position, class name) pairs.
         origin: where they come from; kept with each event.
+
+    Raises:
+        ValueError: for an unknown class or image; then nothing is saved.
     """
     with writing(access.engine) as conn:
         project_id = find_project(conn, access, project)
-        ids = {each.name: each.id for each in projects.classes(conn, project_id)}
+        pairs = list(labels)
+        ids = {name: class_id(conn, project_id, name) for name in {name for _, name in pairs}}
         entries = [
             Draft(
                 kind=EventKind.LABEL,
@@ -74,7 +78,7 @@ def label_many(
                 class_id=ids[name],
                 payload={"origin": origin},
             )
-            for position, name in labels
+            for position, name in pairs
         ]
         events.append_many(conn, project_id, entries)
     return len(entries)

@@ -51,13 +51,13 @@ def next_images(
 
 
 def _draw(access: Access, project_id: int, picks: list[Pick]) -> None:
-    """Record holdout picks as drawn, but for those that another reader's call drew meanwhile."""
+    """Record holdout picks as drawn, but for what another reader drew or labelled meanwhile."""
     if not picks:
         return
     with writing(access.engine, project_id) as conn:
-        drawn = load_state(conn, project_id).holdout
+        pool = load_state(conn, project_id).pool
         for each in picks:
-            if not drawn[each.position]:
+            if each.position in pool:
                 events.append(
                     conn,
                     project_id,

@@ -9,7 +9,8 @@ from typing import Any
 import numpy as np
 from numpy.typing import NDArray
 
-from sslapp.jobs.worker import work
+from sslapp.jobs.queue import ENDED
+from sslapp.jobs.worker import POLL_EVERY, work
 from sslapp.simulation.loop import Course, Played, Proposed, play
 from sslapp.simulation.reader import ReaderModel, SimulatedReader
 from sslapp.store import images, projects
@@ -19,6 +20,7 @@ from sslapp.usecases import decisions, picks, predictions
 from sslapp.usecases.access import Access
 from sslapp.usecases.embeddings import DEFAULT_ENCODER, embed
 from sslapp.usecases.imports import import_images
+from sslapp.usecases.jobs import job_status
 from sslapp.usecases.projects import create_project, status
 from sslapp.usecases.rounds import DEFAULT_METHOD, round_status, start_round
 from sslapp.vocabulary import Gear, JobState
@@ -205,15 +207,18 @@ class _SimulatedDesk:
     def _finish(self, job_id: int) -> None:
         from sslapp.usecases.handlers import HANDLERS
 
-        work(
-            self._access.workspace,
-            self._access.engine,
-            HANDLERS,
-            threads=self._what.threads,
-            until_idle=True,
-        )
-        jobs = status(self._access, self._project_id).jobs
-        row = next(each for each in jobs if each["id"] == job_id)
+        while True:
+            work(
+                self._access.workspace,
+                self._access.engine,
+                HANDLERS,
+                threads=self._what.threads,
+                until_idle=True,
+            )
+            row = job_status(self._access, job_id)
+            if row["state"] in ENDED:
+                break
+            time.sleep(POLL_EVERY)  # a worker of this workspace was quicker to take it
         if row["state"] != JobState.DONE:
             raise ValueError(f"The {row['kind']} job ended as {row['state']}: {row['error']}")
 

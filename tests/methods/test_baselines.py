@@ -41,7 +41,7 @@ def test_classes_without_a_label_are_not_predicted(digits, make_run, classes):
     task, truth = digits(200)
     task = dataclasses.replace(task, labelled=task.labelled[np.isin(truth[task.labelled], classes)])
     for method in (Supervised, LabelPropagation):
-        fitted = fit(method, task, make_run(Gear.FEATURES, name=method.name))
+        fitted = fit(method, task, make_run(Gear.FEATURES, name=method.__name__))
         predicted = set(fitted.logits(task.features, task.pool).argmax(1).tolist())
         assert predicted <= set(classes)
         labelled = fitted.logits(task.features, task.labelled).argmax(1).numpy()

@@ -200,6 +200,15 @@ def test_names_that_two_images_share_are_refused_in_a_file(project, tmp_path) ->
     assert len(small_project.log(project)) == before
 
 
+def test_many_labels_are_saved_all_or_none(project) -> None:
+    before = len(small_project.log(project))
+    for wrong in ((61, "ten"), (999, "3")):
+        with pytest.raises(ValueError, match=r"ten|999"):
+            decisions.label_many(project, None, [(60, "3"), wrong], origin="a list")
+    assert len(small_project.log(project)) == before
+    assert decisions.label_many(project, None, [(60, "3"), (61, "4")], origin="a list") == 2
+
+
 # -- classes and images that come and go -----------------------------------------------------------
 
 

@@ -58,6 +58,26 @@ def test_a_drawn_image_is_offered_until_it_is_labelled_and_then_not(project) -> 
     assert held[0] not in state.labelled
 
 
+def test_an_image_labelled_while_it_was_being_drawn_stays_out_of_the_holdout(
+    project, monkeypatch
+) -> None:
+    """Another reader's label lands between the choice and its record."""
+    from sslapp.acquisition import registry
+
+    choose, before = registry.pick, drawn(project)
+
+    def choose_while_another_labels(*asked):
+        found = choose(*asked)
+        for each in found:
+            if each.holdout:
+                decisions.label(project, None, each.position, "3")
+        return found
+
+    monkeypatch.setattr(registry, "pick", choose_while_another_labels)
+    next_images(project, None, 10)
+    assert drawn(project) == before
+
+
 def test_a_skipped_image_is_not_offered_to_the_same_reader_again(project) -> None:
     offered = [each.position for each in next_images(project, None, 5) if not each.holdout]
     event = decisions.note(project, None, EventKind.SKIP, offered[0])
