@@ -64,7 +64,7 @@ def simulate_command(
     seconds_label: Annotated[float, typer.Option(help="Seconds to name a class.")] = 3.0,
     seconds_review: Annotated[float, typer.Option(help="Seconds to judge a proposal.")] = 1.5,
     seed: int = 0,
-    threads: Annotated[int | None, typer.Option(min=1, help="Default: all cores but one.")] = None,
+    threads: Annotated[int | None, typer.Option(min=1, help="Default: all cores.")] = None,
     keep: Annotated[
         bool, typer.Option("--keep", help="Play in the workspace instead of a temporary one.")
     ] = False,

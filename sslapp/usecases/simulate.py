@@ -1,5 +1,6 @@
 """Play the whole loop with a simulated reader and measure what it cost and what it gave."""
 
+import os
 import time
 from collections.abc import Callable, Mapping
 from dataclasses import dataclass, field
@@ -212,7 +213,7 @@ class _SimulatedDesk:
                 self._access.workspace,
                 self._access.engine,
                 HANDLERS,
-                threads=self._what.threads,
+                threads=self._what.threads or os.cpu_count(),  # no app beside it to keep fluent
                 until_idle=True,
             )
             row = job_status(self._access, job_id)

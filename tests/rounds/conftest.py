@@ -10,8 +10,6 @@ import small_project
 
 from sslapp.usecases.rounds import start_round
 
-WORKER = ("worker", "--until-idle", "--threads", "1")
-
 
 @pytest.fixture(scope="session")
 def queued(prepared: Path, tmp_path_factory: pytest.TempPathFactory) -> Callable[[int], Path]:
@@ -39,7 +37,7 @@ def undisturbed(queued, launcher, tmp_path_factory: pytest.TempPathFactory) -> C
         if steps not in made:
             root = tmp_path_factory.mktemp("undisturbed") / "workspace"
             access = small_project.copy(queued(steps), root)
-            assert launcher.run(root, WORKER) == 0
+            assert launcher.run(root, doomed.WORKER) == 0
             probabilities, temperature = small_project.published(access)
             made[steps] = SimpleNamespace(
                 probabilities=probabilities,

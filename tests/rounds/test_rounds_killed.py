@@ -8,7 +8,7 @@ import time
 
 import numpy as np
 import pytest
-from conftest import WORKER
+from doomed import WORKER
 
 from sslapp.jobs.queue import MAX_ATTEMPTS
 from sslapp.usecases.jobs import job_status

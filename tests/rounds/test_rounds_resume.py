@@ -8,7 +8,7 @@ from datetime import timedelta
 import numpy as np
 import pytest
 import small_project
-from conftest import WORKER
+from doomed import WORKER
 from sqlalchemy import select, update
 
 from sslapp import durable

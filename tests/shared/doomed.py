@@ -19,6 +19,8 @@ from pathlib import Path
 from typing import IO, Any
 
 POINTS = "points.txt"
+WORKER = ("worker", "--until-idle", "--threads", "1")
+"""The command that runs what is queued and ends."""
 
 
 class Launcher:
@@ -114,9 +116,9 @@ class Doom:
         commit, write, changes = DefaultDialect.do_commit, durable.write, {}
 
         def watched_commit(dialect: Any, connection: Any) -> None:
-            now = connection.total_changes
-            wrote = changes.get(id(connection)) != now
-            changes[id(connection)] = now
+            driver = getattr(connection, "dbapi_connection", connection)
+            wrote = driver.total_changes != changes.get(id(driver), 0)
+            changes[id(driver)] = driver.total_changes
             if wrote:
                 self.reached("before commit")
             commit(dialect, connection)

@@ -18,7 +18,6 @@ from sslapp.workspace import Workspace
 
 pytestmark = pytest.mark.timeout(180)
 KILLS = 20
-WORKER = ("worker", "--until-idle")
 
 
 @pytest.fixture
@@ -94,7 +93,7 @@ def test_an_import_is_there_completely_or_not_at_all_and_the_next_worker_complet
         import_images(access, None, str(source))
         return access
 
-    times = moments(3, make, WORKER)
+    times = moments(3, make, doomed.WORKER)
     count = len(doomed.points(tmp_path / "undisturbed"))
     if how == "moments":
         deaths = [{"die_after": moment} for moment in times]
@@ -104,7 +103,7 @@ def test_an_import_is_there_completely_or_not_at_all_and_the_next_worker_complet
         access = make(f"copy-{number}")
         root = access.workspace.root
         before = [each.hash for each in small_project.log(access)]
-        status = launcher.run(root, WORKER, **death)
+        status = launcher.run(root, doomed.WORKER, **death)
         assert status == -signal.SIGKILL or "die_after" in death
         assert small_project.damage(access) is None
         done = job_status(access, 3)["state"] == JobState.DONE
@@ -134,7 +133,7 @@ def test_the_first_import_killed_at_every_point_leaves_no_half_class_list(
         access = enter(Workspace(workspace=root), "Ann")
         create_project(access, "New")
         import_images(access, None, str(source))
-        state = launcher.run(root, WORKER, die_at=point)
+        state = launcher.run(root, doomed.WORKER, die_at=point)
         assert small_project.damage(access) is None
         assert len(status(access).classes) in (0, 10)
         assert (len(status(access).classes) == 10) == (status(access).counts["images"] == 160)
