@@ -1,6 +1,7 @@
 """What the rooms that put the others together share: copies of one prepared project."""
 
 import itertools
+import os
 import sys
 from collections.abc import Callable, Iterator
 from pathlib import Path
@@ -75,3 +76,17 @@ def launcher() -> Iterator:
 
     with doomed.Launcher() as made:
         yield made
+
+
+@pytest.hookimpl(wrapper=True)
+def pytest_runtest_makereport(item: pytest.Item, call: pytest.CallInfo):
+    """With SSLAPP_REQUIRE_ALL=1 a skip is a failure, but for hardware and data one cannot install.
+
+    Those tests carry the mark `needs`.
+    """
+    report = yield
+    required = os.environ.get("SSLAPP_REQUIRE_ALL") == "1"
+    if report.skipped and required and item.get_closest_marker("needs") is None:
+        report.outcome = "failed"
+        report.longrepr = f"SSLAPP_REQUIRE_ALL is set, but this was skipped: {report.longrepr}"
+    return report

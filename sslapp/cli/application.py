@@ -53,7 +53,7 @@ def options(
 ) -> None:
     """Set where the commands work and who gives them."""
     # results go to standard output alone, so that they can be piped
-    structlog.configure(logger_factory=structlog.PrintLoggerFactory(sys.stderr))
+    structlog.configure(logger_factory=lambda *_: structlog.PrintLogger(sys.stderr))
     _Invocation.workspace = Workspace() if workspace is None else Workspace(workspace=workspace)
     _Invocation.reader = reader
 
@@ -95,18 +95,23 @@ def show(result: Any, as_json: bool, text: str | Callable[[], str]) -> None:
 
 
 def table(rows: Sequence[Row], columns: Sequence[str]) -> str:
-    """Rows as aligned columns under their names."""
-    lines = [list(columns), *([_cell(row.get(name)) for name in columns] for row in rows)]
-    widths = [max(len(line[i]) for line in lines) for i in range(len(columns))]
-    return "\n".join(
-        "  ".join(cell.rjust(width) for cell, width in zip(line, widths, strict=True)).rstrip()
-        for line in lines
-    )
+    """Rows as aligned columns under their names: numbers to the right, words to the left."""
+    aligned = [_column(name, [row.get(name) for row in rows]) for name in columns]
+    return "\n".join("  ".join(cells).rstrip() for cells in zip(*aligned, strict=True))
+
+
+def _column(name: str, values: Sequence[Any]) -> list[str]:
+    cells = [name, *map(_cell, values)]
+    width = max(map(len, cells))
+    words = any(isinstance(value, str) for value in values)
+    return [cell.ljust(width) if words else cell.rjust(width) for cell in cells]
 
 
 def _cell(value: Any) -> str:
     if value is None:
         return "-"
+    if isinstance(value, bool):
+        return "yes" if value else "no"
     return f"{value:.4f}".rstrip("0").rstrip(".") if isinstance(value, float) else str(value)
 
 

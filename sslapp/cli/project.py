@@ -121,7 +121,14 @@ def embed_command(
     who = access()
     job_id = embed(who, project, encoder, seed)
     result = wait_for(who, job_id, wait)
-    show(result, as_json, f"Job {job_id}: {result}")
+
+    def words() -> str:
+        if not wait:
+            return f"Job {job_id} is queued."
+        images, features = result["shape"]
+        return f"Embedded {images} images as {features} features each ({encoder})."
+
+    show(result, as_json, words)
 
 
 @command(app, "status")

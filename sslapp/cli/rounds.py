@@ -2,6 +2,7 @@
 
 import signal
 import threading
+from collections.abc import Mapping
 from datetime import timedelta
 from typing import Annotated, Any
 
@@ -64,7 +65,7 @@ def start(
     result: dict[str, Any] = {"round": number}
     if wait:
         result |= wait_for(who, rounds.round_status(who, project, number)["job_id"])
-    show(result, as_json, f"Round {number} {'is done' if wait else 'is queued'}.")
+    show(result, as_json, lambda: _outcome(result) if wait else f"Round {number} is queued.")
 
 
 @command(round_app, "status")
@@ -83,9 +84,17 @@ def wait(number: Number = None, project: Project = None, as_json: Json = False) 
     who = access()
     row = rounds.round_status(who, project, number)
     result = {"round": row["number"], **wait_for(who, row["job_id"])}
-    accuracy = result["holdout_accuracy"]
-    measured = "no holdout yet" if accuracy is None else f"holdout accuracy {accuracy:.3f}"
-    show(result, as_json, f"Round {row['number']} is done: {measured}.")
+    show(result, as_json, lambda: _outcome(result))
+
+
+def _outcome(result: Mapping[str, Any]) -> str:
+    from sslapp.ui.words import proportion  # scipy
+
+    measured = "no holdout label yet, so its accuracy is unknown"
+    if result["holdout"]:
+        share = proportion(result["holdout_accuracy"], result["holdout"])
+        measured = f"holdout accuracy {share}"
+    return f"Round {result['round']} is done: {measured}."
 
 
 @command(round_app, "cancel")

@@ -8,6 +8,8 @@ from typing import NamedTuple
 
 import scipy.stats
 
+TIE = 1e-9
+
 
 class Interval(NamedTuple):
     """Lower and upper end of a proportion, both included."""
@@ -49,7 +51,8 @@ def hypergeometric_lower(correct: int, judged: int, population: int, alpha: floa
     """How many of a finite population are correct at least, with confidence 1 - alpha.
 
     The smallest number K for which drawing `judged` of `population` without replacement shows
-    `correct` or more correct ones with a probability above alpha. It is never below `correct`,
+    `correct` or more correct ones with a probability of at least alpha; rounding may turn a tie
+    either way, so one within 1e-9 of alpha counts as at least. It is never below `correct`,
     and with all judged it is `correct` itself. Divided by `population` it is a proportion.
 
     Raises:
@@ -61,7 +64,7 @@ def hypergeometric_lower(correct: int, judged: int, population: int, alpha: floa
     low, high = correct, population - (judged - correct)
     while low < high:  # the probability rises with K
         middle = (low + high) // 2
-        if scipy.stats.hypergeom.sf(correct - 1, population, middle, judged) > alpha:
+        if scipy.stats.hypergeom.sf(correct - 1, population, middle, judged) > alpha * (1 - TIE):
             high = middle
         else:
             low = middle + 1

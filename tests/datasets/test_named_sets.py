@@ -110,6 +110,7 @@ def test_an_unknown_name_lists_what_is_supported(tmp_path):
 REAL = os.environ.get("SSLAPP_TEST_DATA", "")
 
 
+@pytest.mark.needs("the real CIFAR-10")
 @pytest.mark.skipif(not REAL, reason="SSLAPP_TEST_DATA names no folder with cifar10")
 def test_the_real_cifar10_has_its_published_counts_and_first_test_labels():
     source = open_source("cifar10", root=Path(REAL))

@@ -264,6 +264,7 @@ def test_wrong_input_is_refused_with_the_mend() -> None:
         normalise(images, [0.5] * 3, [0.5, 0.0, 0.5])
 
 
+@pytest.mark.needs("a CUDA device")
 @pytest.mark.skipif(not torch.cuda.is_available(), reason="needs a CUDA device")
 @pytest.mark.parametrize("policy", sorted(policies))
 def test_cuda_gives_the_same_pixels_and_is_never_waited_for(policy: str) -> None:
