@@ -22,6 +22,7 @@ from torchvision.transforms import v2
 from torchvision.transforms.functional import to_pil_image
 
 from sslapp.training.augmentation import StrongAugmentation, policies
+from sslapp.training.smooth import SmoothAugmentation
 
 Row = tuple[str, Callable[[], object]]
 
@@ -57,6 +58,8 @@ def rows(images: Tensor, device: torch.device, *, flip: bool) -> list[Row]:
     ):
         strong = StrongAugmentation(policy, flip=flip)
         found.append((f"sslapp, {name}", lambda strong=strong: strong(on_device, generator)))
+    smooth = SmoothAugmentation(flip=flip)
+    found.append(("sslapp, smooth", lambda: smooth(on_device, generator)))
     return found
 
 

@@ -33,8 +33,8 @@ from sslapp.imaging.thumbnails import data_uri
 
 ELSEWHERE = (
     ("Label Studio 1.23, local storage sync, files stay in place", 25.2),
-    ("LightlyStudio 1.0, paths only, no pixel kept", 7.2),
-    ("FiftyOne, paths only, no pixel read", 1.01),
+    ("LightlyStudio 1.2, paths only, no pixel kept", 7.2),
+    ("FiftyOne 1.22, paths only, no pixel read", 1.01),
 )
 PAGE = 200
 
@@ -136,7 +136,7 @@ def main() -> None:
         print(f"{name:44} {middle:8.2f} {span:>15} {count / middle:9,.0f} {middle / median:10.2f}")
     middle = statistics.median(page)
     print(f"{f'page of {PAGE} thumbnails from the store':44} {middle:8.3f}")
-    print("\nOthers, 10,000 CIFAR-10 PNG files, measured once on another day, not in this run:")
+    print("\nOthers, 10,000 CIFAR-10 PNG files, measured once on such a machine, not in this run:")
     for name, figure in ELSEWHERE:
         print(f"{name:60} {figure:6.1f} s")
 

@@ -76,7 +76,8 @@ def baseline(
     project = report["project"]
     last = report["rounds"][-1]["round"]
     number = start_round(access, project, method=method, same_as=last, seed=seed)
-    work(access.workspace, access.engine, HANDLERS, threads=threads, until_idle=True)
+    cores = threads or os.cpu_count()
+    work(access.workspace, access.engine, HANDLERS, threads=cores, until_idle=True)
     seconds = time.monotonic() - started
     with reading(access.engine) as conn:
         state = load_state(conn, 1)
