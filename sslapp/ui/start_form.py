@@ -64,8 +64,7 @@ def why_not(status: Status, embedding_id: int | None) -> str:
     labelled = counts["expert"] + counts["adjudicated"] + counts["accepted"]
     if labelled <= counts["holdout_labelled"]:
         return (
-            "Nothing to learn from yet: label a few images first. `sslapp next` says which, "
-            "`sslapp label POSITION CLASS` or `sslapp label FILE.csv` (columns position, class) "
-            "saves the answers."
+            "Nothing to learn from yet: label a few images first. `sslapp next --to todo` writes "
+            "pictures and a list to fill in; `sslapp label todo/labels.csv` saves the answers."
         )
     return ""

@@ -41,12 +41,12 @@ def label(
         project_id = find_project(conn, access, project)
         if adjudicate:
             require(conn, access, project_id, Role.ADJUDICATOR)
-        return events.append(
+        return _append(
             conn,
+            access,
             project_id,
             kind,
-            key=key or new_key(),
-            reader_id=access.reader_id,
+            key=key,
             position=position,
             class_id=class_id(conn, project_id, class_name),
             payload=payload,
@@ -98,12 +98,12 @@ def note(
         raise ValueError(f"{kind} is not a note; use unsure, skip or flag.")
     with writing(access.engine) as conn:
         project_id = find_project(conn, access, project)
-        return events.append(
+        return _append(
             conn,
+            access,
             project_id,
             kind,
-            key=key or new_key(),
-            reader_id=access.reader_id,
+            key=key,
             position=position,
             payload=payload,
         )
@@ -121,15 +121,15 @@ def accept(
         project_id = find_project(conn, access, project)
         predictions = read_predictions(conn, access.workspace, project_id, round_number)
         wanted = np.unique(np.asarray(positions, dtype=np.int64))
-        columns, confidence = predictions.best(wanted, load_state(conn, project_id))
-        _must_be_in_pool(conn, project_id, wanted)
+        state = load_state(conn, project_id)
+        columns, confidence = predictions.best(wanted, state)
+        _must_be_in_pool(state, wanted)
         return [
-            events.append(
+            _append(
                 conn,
+                access,
                 project_id,
                 EventKind.ACCEPT,
-                key=new_key(),
-                reader_id=access.reader_id,
                 position=int(position),
                 class_id=predictions.class_ids[column],
                 round_id=predictions.round_id,
@@ -158,14 +158,14 @@ def bulk_accept(
         project_id = find_project(conn, access, project)
         predictions = read_predictions(conn, access.workspace, project_id, round_number)
         wanted = np.unique(np.asarray(positions, dtype=np.int64))
-        columns, _ = predictions.best(wanted, load_state(conn, project_id))
-        _must_be_in_pool(conn, project_id, wanted)
-        return events.append(
+        state = load_state(conn, project_id)
+        columns, _ = predictions.best(wanted, state)
+        _must_be_in_pool(state, wanted)
+        return _append(
             conn,
+            access,
             project_id,
             EventKind.BULK_ACCEPT,
-            key=new_key(),
-            reader_id=access.reader_id,
             round_id=predictions.round_id,
             members=wanted,
             member_classes=np.asarray(predictions.class_ids, dtype=np.int64)[columns],
@@ -192,12 +192,11 @@ def reject(
             state = load_state(conn, project_id)
             columns, _ = predictions.best(np.array([position], dtype=np.int64), state)
             rejected = predictions.class_ids[columns[0]]
-        return events.append(
+        return _append(
             conn,
+            access,
             project_id,
             EventKind.REJECT,
-            key=new_key(),
-            reader_id=access.reader_id,
             position=position,
             class_id=rejected,
             round_id=predictions.round_id if predictions else None,
@@ -216,12 +215,11 @@ def relabel(
     with writing(access.engine) as conn:
         project_id = find_project(conn, access, project)
         predictions = read_predictions(conn, access.workspace, project_id, round_number)
-        return events.append(
+        return _append(
             conn,
+            access,
             project_id,
             EventKind.RELABEL,
-            key=new_key(),
-            reader_id=access.reader_id,
             position=position,
             class_id=class_id(conn, project_id, class_name),
             round_id=predictions.round_id,
@@ -240,12 +238,11 @@ def withhold(
     with writing(access.engine) as conn:
         project_id = find_project(conn, access, project)
         predictions = read_predictions(conn, access.workspace, project_id, round_number)
-        return events.append(
+        return _append(
             conn,
+            access,
             project_id,
             EventKind.BULK_WITHHOLD,
-            key=new_key(),
-            reader_id=access.reader_id,
             round_id=predictions.round_id,
             members=np.unique(np.asarray(positions, dtype=np.int64)),
             payload={"opened": opened},
@@ -256,18 +253,31 @@ def undo(access: Access, project: str | int | None, number: int) -> Event:
     """Take back one of the reader's own decisions; undoing an undo restores it."""
     with writing(access.engine) as conn:
         project_id = find_project(conn, access, project)
-        return events.append(
+        return _append(
             conn,
+            access,
             project_id,
             EventKind.UNDO,
-            key=new_key(),
-            reader_id=access.reader_id,
             target=number,
         )
 
 
-def _must_be_in_pool(conn: Connection, project_id: int, positions: Positions) -> None:
-    state: ProjectState = load_state(conn, project_id)
+def _append(
+    conn: Connection,
+    access: Access,
+    project_id: int,
+    kind: EventKind,
+    *,
+    key: str | None = None,
+    **about: Any,
+) -> Event:
+    """Append the reader's decision; `about` as for `events.append`."""
+    return events.append(
+        conn, project_id, kind, key=key or new_key(), reader_id=access.reader_id, **about
+    )
+
+
+def _must_be_in_pool(state: ProjectState, positions: Positions) -> None:
     outside = positions[~np.isin(positions, state.pool)]
     if len(outside) == 0:
         return

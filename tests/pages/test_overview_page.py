@@ -74,8 +74,8 @@ def test_without_labels_a_round_cannot_start_and_the_page_says_how_to_label(
     small_project.run_jobs(access)
     page = open_app(root)
     assert page.button(key="start").disabled
-    assert "`sslapp next`" in texts(page)
-    assert "`sslapp label FILE.csv`" in texts(page)
+    assert "`sslapp next --to todo`" in texts(page)
+    assert "`sslapp label todo/labels.csv`" in texts(page)
 
 
 def test_start_queues_a_round_with_the_chosen_method_and_seed(project, open_app) -> None:
