@@ -41,6 +41,7 @@ class _Invocation:
     """What the options before the command said."""
 
     workspace = Workspace()
+    named = False
     reader: str | None = None
 
 
@@ -55,12 +56,18 @@ def options(
     # results go to standard output alone, so that they can be piped
     structlog.configure(logger_factory=lambda *_: structlog.PrintLogger(sys.stderr))
     _Invocation.workspace = Workspace() if workspace is None else Workspace(workspace=workspace)
+    _Invocation.named = workspace is not None
     _Invocation.reader = reader
 
 
 def workspace() -> Workspace:
     """The workspace of this invocation."""
     return _Invocation.workspace
+
+
+def workspace_is_named() -> bool:
+    """Whether `--workspace` was given."""
+    return _Invocation.named
 
 
 def access() -> Access:

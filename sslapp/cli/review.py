@@ -10,16 +10,40 @@ from sslapp.usecases import decisions, predictions, projects
 
 Round = Annotated[int | None, typer.Option("--round", help="Default: the newest finished one.")]
 Positions = Annotated[list[int] | None, typer.Argument(help="Images; or select by threshold.")]
-Threshold = Annotated[float | None, typer.Option(help="Select candidates at this confidence.")]
+Threshold = Annotated[
+    str | None,
+    typer.Option(help="Least calibrated confidence; 0.95,CLASS=0.99 sets a class's own."),
+]
 ClassName = Annotated[str | None, typer.Option("--class", help="Only candidates of this class.")]
 Opened = Annotated[int, typer.Option(help="How many of them you looked at one by one.")]
 
 
+def _thresholds(text: str) -> tuple[float, dict[str, float]]:
+    """The general threshold and those of single classes, from "0.95" or "0.95,cat=0.99"."""
+    general, per_class = predictions.DEFAULT_THRESHOLD, {}
+    for part in text.split(","):
+        name, equals, value = part.rpartition("=")
+        try:
+            number = float(value)
+        except ValueError:
+            raise ValueError(
+                f'--threshold: "{part}" is neither a number nor CLASS=NUMBER.'
+            ) from None
+        if equals:
+            per_class[name.strip()] = number
+        else:
+            general = number
+    return general, per_class
+
+
 def _selected(
-    project: str | None, threshold: float, round_number: int | None, class_name: str | None
+    project: str | None, threshold: str, round_number: int | None, class_name: str | None
 ) -> list[dict[str, Any]]:
     who = access()
-    found = predictions.propose(who, project, threshold=threshold, round_number=round_number)
+    general, per_class = _thresholds(threshold)
+    found = predictions.propose(
+        who, project, threshold=general, per_class=per_class, round_number=round_number
+    )
     names = {each.id: each.name for each in projects.status(who, project).classes}
     rows = [
         {
@@ -39,9 +63,7 @@ def _selected(
 
 @command(app, "candidates")
 def candidates(
-    threshold: Annotated[
-        float, typer.Option(help="Least calibrated confidence.")
-    ] = predictions.DEFAULT_THRESHOLD,
+    threshold: Threshold = str(predictions.DEFAULT_THRESHOLD),
     class_name: ClassName = None,
     round_number: Round = None,
     limit: Annotated[int, typer.Option(help="Rows to show; 0 shows all.")] = 20,
@@ -49,19 +71,20 @@ def candidates(
     as_json: Json = False,
 ) -> None:
     """List a round's candidates, most doubtful first."""
-    rows = _selected(project, threshold, round_number, class_name)
+    at = threshold or str(predictions.DEFAULT_THRESHOLD)
+    rows = _selected(project, at, round_number, class_name)
     shown = rows[:limit] if limit else rows
 
     def words() -> str:
         listed = table(shown, ["position", "class", "confidence"])
-        return f"{len(rows)} candidates at {threshold:g}\n{listed}"
+        return f"{len(rows)} candidates at {at}\n{listed}"
 
     show({"count": len(rows), "candidates": shown}, as_json, words)
 
 
 def _wanted(
     positions: list[int] | None,
-    threshold: float | None,
+    threshold: str | None,
     project: str | None,
     round_number: int | None,
     class_name: str | None,
@@ -73,7 +96,7 @@ def _wanted(
     assert threshold is not None
     chosen = [row["position"] for row in _selected(project, threshold, round_number, class_name)]
     if not chosen:
-        raise ValueError(f"There is no candidate at {threshold:g}.")
+        raise ValueError(f"There is no candidate at {threshold}.")
     return chosen
 
 

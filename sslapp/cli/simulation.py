@@ -7,8 +7,7 @@ from typing import Annotated
 import numpy as np
 import typer
 
-from sslapp.cli.application import Json, app, command, show, table
-from sslapp.cli.application import workspace as chosen_workspace
+from sslapp.cli.application import Json, access, app, command, show, table, workspace_is_named
 from sslapp.cli.rounds import Method, Option, parse_options
 from sslapp.simulation.reader import ReaderModel
 from sslapp.usecases.access import enter
@@ -65,12 +64,12 @@ def simulate_command(
     seconds_review: Annotated[float, typer.Option(help="Seconds to judge a proposal.")] = 1.5,
     seed: int = 0,
     threads: Annotated[int | None, typer.Option(min=1, help="Default: all cores.")] = None,
-    keep: Annotated[
-        bool, typer.Option("--keep", help="Play in the workspace instead of a temporary one.")
-    ] = False,
     as_json: Json = False,
 ) -> None:
-    """Play the loop with a simulated reader and print a table per round."""
+    """Play the loop with a simulated reader and print a table per round.
+
+    It plays in a temporary workspace, or in the one that `sslapp --workspace FOLDER` names.
+    """
     reader = ReaderModel(
         accuracy=accuracy,
         confusion=None if confusion is None else np.loadtxt(confusion, delimiter=",", ndmin=2),
@@ -95,8 +94,8 @@ def simulate_command(
         threads=threads,
     )
     with tempfile.TemporaryDirectory(prefix="sslapp-") as folder:
-        workspace = chosen_workspace() if keep else Workspace(workspace=Path(folder))
-        report = simulate(enter(workspace), what)
+        who = access() if workspace_is_named() else enter(Workspace(workspace=Path(folder)))
+        report = simulate(who, what)
 
     def words() -> str:
         final = report["final"]

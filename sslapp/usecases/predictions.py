@@ -1,5 +1,6 @@
 """What a round predicted, ready for a reader: calibrated, with the forbidden classes taken out."""
 
+from collections.abc import Mapping
 from dataclasses import dataclass
 
 import numpy as np
@@ -13,6 +14,7 @@ from sslapp.store.database import reading
 from sslapp.store.schema import round_, snapshot
 from sslapp.store.state import ProjectState, load_state, withheld
 from sslapp.usecases.access import Access, find_project
+from sslapp.usecases.projects import class_id
 from sslapp.workspace import Workspace
 
 DEFAULT_THRESHOLD = 0.95
@@ -39,9 +41,9 @@ class Predictions:
         count = len(self.probabilities)
         table = np.zeros((count, len(self.class_ids)), dtype=bool)
         live = state.class_ids.tolist()
-        for column, class_id in enumerate(self.class_ids):
-            if class_id in live:
-                table[:, column] = state.forbidden[:count, live.index(class_id)]
+        for column, known in enumerate(self.class_ids):
+            if known in live:
+                table[:, column] = state.forbidden[:count, live.index(known)]
             else:
                 table[:, column] = True  # retired since
         return table
@@ -115,19 +117,30 @@ def propose(
     project: str | int | None,
     *,
     threshold: float = DEFAULT_THRESHOLD,
+    per_class: Mapping[str, float] | None = None,
     round_number: int | None = None,
 ) -> Proposal:
-    """What the round proposes for images that have no label, are not withheld and may have one."""
+    """What the round proposes for images that have no label, are not withheld and may have one.
+
+    Args:
+        threshold: least calibrated confidence.
+        per_class: another threshold for some classes, by name.
+
+    Raises:
+        ValueError: when a class of `per_class` is not one of the project's.
+    """
     with reading(access.engine) as conn:
         project_id = find_project(conn, access, project)
         predictions = read_predictions(conn, access.workspace, project_id, round_number)
         state = load_state(conn, project_id)
         kept_back = withheld(conn, project_id, predictions.round_id)
+        own = {class_id(conn, project_id, name): at for name, at in (per_class or {}).items()}
+    limits = [own.get(each, threshold) for each in predictions.class_ids]
     covered = state.pool[state.pool < len(predictions.probabilities)]
     found = candidates(
         predictions.probabilities,
         covered,
-        threshold,
+        np.array(limits, dtype=np.float32),
         predictions.forbidden(state),
         kept_back,
     )

@@ -31,6 +31,7 @@ CASES = {
     "no equals sign": (("round", "start", "-s", "steps"), '"steps" is not NAME=VALUE'),
     "wrong gear": (("round", "start", "--gear", "features"), "does not run in the features gear"),
     "both positions and threshold": (("accept", 60, "--threshold", 0.5), "Name either"),
+    "a threshold of letters": (("accept", "--threshold", "high"), '"high" is neither a number'),
     "neither of them": (("withhold",), "Name either positions or --threshold"),
     "unknown strategy": (("next", "--strategy", "luck"), 'no strategy "luck"'),
     "unknown ending": (("export", "labels.doc"), "end it in .csv or .parquet"),

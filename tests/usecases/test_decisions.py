@@ -261,3 +261,18 @@ def test_features_that_do_not_cover_a_later_import_are_refused_with_the_mend(
         picks.next_images(reviewed, None)
     with pytest.raises(ValueError, match="Not all images are embedded yet"):
         start_round(reviewed, None, method="supervised", gear="features")
+
+
+def test_a_class_may_have_a_threshold_of_its_own(reviewed):
+    def columns(**options):
+        found = propose(reviewed, None, **options)
+        return found.candidates.columns, found.predictions.class_ids
+
+    everything, class_ids = columns(threshold=0.0)
+    names = {each.id: each.name for each in status(reviewed).classes}
+    chosen = int(everything[0])
+    kept, _ = columns(threshold=0.0, per_class={names[class_ids[chosen]]: 1.1})
+    assert chosen not in kept
+    assert len(kept) == (everything != chosen).sum()
+    with pytest.raises(ValueError, match='no class "ghost"'):
+        columns(threshold=0.0, per_class={"ghost": 0.5})
