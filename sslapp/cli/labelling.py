@@ -1,4 +1,4 @@
-"""Commands that label: next, label, unsure, skip, flag, undo."""
+"""Commands that label: next, label, unsure, skip, flag, undo, duplicates."""
 
 from pathlib import Path
 from typing import Annotated
@@ -6,7 +6,7 @@ from typing import Annotated
 import typer
 
 from sslapp.cli.application import Json, Project, access, app, command, show, table
-from sslapp.usecases import decisions, labels, picks, worksheets
+from sslapp.usecases import decisions, duplicates, labels, picks, worksheets
 from sslapp.vocabulary import EventKind
 
 Position = Annotated[int, typer.Argument(help="The image's position in the project.")]
@@ -81,3 +81,28 @@ def undo(
     """Take back one of your own decisions."""
     event = decisions.undo(access(), project, number)
     show({"event": event.number}, as_json, f"Event {number} is undone (event {event.number}).")
+
+
+@command(app, "duplicates")
+def duplicates_command(
+    copy: Annotated[
+        bool, typer.Option("--copy-labels", help="Give unlabelled ones their duplicate's label.")
+    ] = False,
+    project: Project = None,
+    as_json: Json = False,
+) -> None:
+    """List images with equal pixels, or copy labels between them."""
+    who = access()
+    if copy:
+        count = duplicates.copy_labels(who, project)
+        show({"labels": count}, as_json, f"Copied {count} labels.")
+        return
+    rows = [
+        {
+            "positions": " ".join(map(str, each.positions)),
+            "contradiction": len(each.class_ids) > 1,
+            "unlabelled": len(each.unlabelled),
+        }
+        for each in duplicates.duplicates(who, project)
+    ]
+    show(rows, as_json, lambda: table(rows, ["positions", "contradiction", "unlabelled"]))

@@ -10,6 +10,7 @@ from sslapp.store import projects
 from sslapp.store.database import open_database, reading
 from sslapp.store.verify import verify
 from sslapp.usecases.access import Access
+from sslapp.usecases.verification import damaged_file
 from sslapp.workspace import Workspace
 
 DATABASE = "sslapp.db"
@@ -77,14 +78,16 @@ def restore(source: Path, workspace: Workspace) -> list[str]:
 def _verified(folder: Path, source: Path) -> list[str]:
     if not (folder / DATABASE).exists():
         raise ValueError(f"{source} holds no {DATABASE}; it is not a backup of a workspace.")
-    engine = open_database(f"sqlite:///{folder / DATABASE}")
+    unpacked = Workspace(workspace=folder, database_url="")
+    engine = open_database(unpacked.url)
     try:
         with reading(engine) as conn:
             rows = projects.list_projects(conn)
             for row in rows:
                 found = verify(conn, row.id)
-                if not found.ok:
-                    raise ValueError(f'{source}: project "{row.name}": {found.problem}')
+                problem = found.problem or damaged_file(conn, unpacked, row.id)
+                if problem:
+                    raise ValueError(f'{source}: project "{row.name}": {problem}')
     finally:
         engine.dispose()
     return [row.name for row in rows]

@@ -184,12 +184,13 @@ def reject(
     """Record that an image which was on screen is *not* of a class; default: the proposed one."""
     with writing(access.engine) as conn:
         project_id = find_project(conn, access, project)
+        state = load_state(conn, project_id)
+        _must_not_be_blind(state, position)
         predictions = _predictions_if_any(conn, access, project_id, round_number, class_name)
         if class_name is not None:
             rejected = class_id(conn, project_id, class_name)
         else:
             assert predictions is not None
-            state = load_state(conn, project_id)
             columns, _ = predictions.best(np.array([position], dtype=np.int64), state)
             rejected = predictions.class_ids[columns[0]]
         return _append(
@@ -214,6 +215,7 @@ def relabel(
     """Record the right class for an image whose proposed class is wrong."""
     with writing(access.engine) as conn:
         project_id = find_project(conn, access, project)
+        _must_not_be_blind(load_state(conn, project_id), position)
         predictions = read_predictions(conn, access.workspace, project_id, round_number)
         return _append(
             conn,
@@ -288,6 +290,15 @@ def _must_be_in_pool(state: ProjectState, positions: Positions) -> None:
     raise ValueError(
         f"{len(outside)} of {len(positions)} cannot take a pseudo-label; image {first} {why}."
     )
+
+
+def _must_not_be_blind(state: ProjectState, position: int) -> None:
+    """Holdout and test images measure; whoever judges them must not have seen a prediction."""
+    if 0 <= position < len(state.labels) and (state.holdout | state.is_test)[position]:
+        raise ValueError(
+            f"Image {position} {_why_not_in_pool(state, position)}, where a judgement on a "
+            "prediction would spoil the measurement. Give it a label instead."
+        )
 
 
 def _why_not_in_pool(state: ProjectState, position: int) -> str:

@@ -276,3 +276,12 @@ def test_a_class_may_have_a_threshold_of_its_own(reviewed):
     assert len(kept) == (everything != chosen).sum()
     with pytest.raises(ValueError, match='no class "ghost"'):
         columns(threshold=0.0, per_class={"ghost": 0.5})
+
+
+@pytest.mark.parametrize("decide", [decisions.relabel, decisions.reject])
+def test_a_prediction_is_not_judged_where_accuracy_is_measured(reviewed, decide):
+    before = standing(reviewed)
+    for measured in (np.flatnonzero(before.holdout)[0], np.flatnonzero(before.is_test)[0]):
+        with pytest.raises(ValueError, match="would spoil the measurement"):
+            decide(reviewed, None, int(measured), "3")
+    assert standing(reviewed).event_number == before.event_number
