@@ -52,11 +52,14 @@ class EventKind(StrEnum):
     WITHHOLD = "withhold"
     BULK_ACCEPT = "bulk_accept"
     BULK_WITHHOLD = "bulk_withhold"
+    BULK_RELABEL = "bulk_relabel"
     UNDO = "undo"
     DRAW_HOLDOUT = "draw_holdout"
     IMPORT = "import"
     ADD_CLASS = "add_class"
+    EDIT_CLASS = "edit_class"
     RETIRE_CLASS = "retire_class"
+    SETTINGS = "settings"
     SNAPSHOT = "snapshot"
     ROUND_START = "round_start"
     ROUND_DONE = "round_done"
@@ -76,11 +79,19 @@ READER_ACTIONS = frozenset(
         EventKind.WITHHOLD,
         EventKind.BULK_ACCEPT,
         EventKind.BULK_WITHHOLD,
+        EventKind.BULK_RELABEL,
         EventKind.UNDO,
     }
 )
 """Kinds that a reader causes by a decision about images; each event counts as one reader action
 (a bulk decision adds one for every image opened for it, kept in its payload as `opened`)."""
+
+
+class Purpose(StrEnum):
+    """Why a reader has an image before them; a lease is held for one of these."""
+
+    LABEL = "label"
+    REVIEW = "review"
 
 
 class JobState(StrEnum):

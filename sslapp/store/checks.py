@@ -21,7 +21,9 @@ _WITH_CLASS = frozenset(
         EventKind.RELABEL,
         EventKind.ACCEPT,
         EventKind.REJECT,
+        EventKind.BULK_RELABEL,
         EventKind.ADD_CLASS,
+        EventKind.EDIT_CLASS,
         EventKind.RETIRE_CLASS,
     }
 )
@@ -38,8 +40,8 @@ _WITH_IMAGE = frozenset(
         EventKind.WITHHOLD,
     }
 )
-_WITH_MEMBERS = frozenset({EventKind.BULK_ACCEPT, EventKind.BULK_WITHHOLD})
-_WITH_ROUND = frozenset({EventKind.WITHHOLD, EventKind.BULK_WITHHOLD})
+_WITH_ROUND = frozenset({EventKind.WITHHOLD, EventKind.BULK_WITHHOLD, EventKind.BULK_RELABEL})
+_WITH_MEMBERS = frozenset({EventKind.BULK_ACCEPT, EventKind.BULK_WITHHOLD, EventKind.BULK_RELABEL})
 
 
 @dataclass(frozen=True)

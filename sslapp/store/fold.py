@@ -16,8 +16,10 @@ LABEL_SOURCE = {
     EventKind.ADJUDICATE: Source.ADJUDICATED,
     EventKind.ACCEPT: Source.ACCEPTED,
     EventKind.BULK_ACCEPT: Source.ACCEPTED,
+    EventKind.BULK_RELABEL: Source.ACCEPTED,
 }
-"""Kinds that give an image a class, and the source of that label."""
+"""Kinds that give an image a class, and the source of that label. A class given in bulk is no
+expert's: nobody looked at each of the images."""
 
 FOLDED = frozenset(
     {
@@ -30,6 +32,7 @@ FOLDED = frozenset(
         EventKind.WITHHOLD,
         EventKind.BULK_ACCEPT,
         EventKind.BULK_WITHHOLD,
+        EventKind.BULK_RELABEL,
         EventKind.DRAW_HOLDOUT,
     }
 )

@@ -20,8 +20,9 @@ PALETTE = (
 """Colours that stay apart for colour-blind eyes: the eight of Okabe and Ito ("Color Universal
 Design", 2008), then Paul Tol's muted scheme ("Colour Schemes", SRON/EPS/TN/09-002, 2021)."""
 
-KEYS = "1234567890abcdeghijklmnopqrstvwxyz"
-"""Keys in the order they are given to classes; f (flag) and u (unsure) have other duties."""
+KEYS = "1234567890bcdeghijklmnopqrstvwyz"
+"""Keys in the order they are given to classes; a (accept), f (flag), u (unsure) and x (reject)
+have other duties."""
 
 
 class ProjectSettings(BaseModel):
@@ -31,6 +32,7 @@ class ProjectSettings(BaseModel):
         image_size: S of the pixel store; None keeps the native size, which must then be one.
         grey: one channel instead of three.
         flip: a mirrored image keeps its class, so augmentation may flip horizontally.
+        single_reads: an image that one reader has before them is offered to no other meanwhile.
     """
 
     model_config = ConfigDict(frozen=True, extra="forbid")
@@ -38,6 +40,7 @@ class ProjectSettings(BaseModel):
     image_size: int | None = Field(default=None, ge=8, le=1024)
     grey: bool = False
     flip: bool = False
+    single_reads: bool = True
 
     @property
     def channels(self) -> int:

@@ -2,8 +2,9 @@
 
 Three kinds of table live here. *Truth*: project, label_class, reader, membership, image_set, image,
 true_label and the event log. *Derived* (rebuilt from the events by `replay`): undone, reader_label,
-current_label, forbidden_class, withheld, holdout. *Work*: snapshot, round, round_metric, job,
-embedding. Large arrays are files in the workspace; rows name them by paths relative to its root.
+current_label, forbidden_class, withheld, holdout. *Work*: lease, snapshot, round, round_metric,
+job, embedding. Large arrays are files in the workspace; rows name them by paths relative to its
+root.
 """
 
 from sqlalchemy import (
@@ -26,7 +27,7 @@ from sqlalchemy import (
     UniqueConstraint,
 )
 
-from sslapp.vocabulary import EventKind, JobKind, JobState, Role, Split
+from sslapp.vocabulary import EventKind, JobKind, JobState, Purpose, Role, Split
 
 metadata = MetaData(
     naming_convention={
@@ -215,6 +216,17 @@ DERIVED = (undone, reader_label, current_label, forbidden_class, withheld, holdo
 
 # -- work ------------------------------------------------------------------------------------------
 
+lease = Table(  # who has which image before them; a lapsed one counts for nothing
+    "lease",
+    metadata,
+    _project_key(),
+    Column("position", BigInteger, primary_key=True, autoincrement=False),
+    Column("purpose", String(16), primary_key=True),
+    Column("reader_id", ForeignKey("reader.id"), nullable=False),
+    Column("expires_at", DateTime, nullable=False),
+    _one_of("purpose", Purpose),
+)
+
 snapshot = Table(
     "snapshot",
     metadata,
@@ -269,6 +281,7 @@ round_ = Table(
     Column("plan", JSON, nullable=False),  # threads, dtype, kernels, versions: required on resume
     Column("encoder", String(64)),  # whose features it used, if any
     Column("probabilities", String(400)),  # (N, C) float32 raw softmax .npy, written at the end
+    Column("frames", String(400)),  # folder of the embedding of a sample as training went on
     Column("temperature", Float),
     Column("metrics", JSON),  # holdout accuracy, ECE before/after, seconds, ...
     Column("created_at", DateTime, nullable=False),

@@ -18,7 +18,7 @@ from sslapp.store.schema import (
     reader_label,
 )
 from sslapp.store.schema import withheld as withheld_table
-from sslapp.vocabulary import READER_ACTIONS, EventKind, Source
+from sslapp.vocabulary import READER_ACTIONS, Source
 
 Positions = NDArray[np.int64]
 
@@ -179,6 +179,6 @@ def _reader_actions(conn: Connection, project_id: int) -> int:
     kinds = [kind.value for kind in READER_ACTIONS]
     mine = event.c.project_id == project_id
     made = conn.execute(select(func.count()).where(mine, event.c.kind.in_(kinds))).scalar_one()
-    bulks = [EventKind.BULK_ACCEPT.value, EventKind.BULK_WITHHOLD.value]
+    bulks = [kind.value for kind in READER_ACTIONS if kind.value.startswith("bulk_")]
     opened = conn.execute(select(event.c.payload).where(mine, event.c.kind.in_(bulks))).scalars()
     return made + sum(int(json.loads(payload).get("opened", 0)) for payload in opened)

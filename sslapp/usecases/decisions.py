@@ -147,6 +147,7 @@ def bulk_accept(
     round_number: int | None = None,
     opened: int = 0,
     payload: Mapping[str, Any] | None = None,
+    key: str | None = None,
 ) -> Event:
     """Accept the round's classes for many images as one decision that one undo takes back.
 
@@ -166,6 +167,7 @@ def bulk_accept(
             access,
             project_id,
             EventKind.BULK_ACCEPT,
+            key=key,
             round_id=predictions.round_id,
             members=wanted,
             member_classes=np.asarray(predictions.class_ids, dtype=np.int64)[columns],
@@ -235,6 +237,8 @@ def withhold(
     *,
     round_number: int | None = None,
     opened: int = 0,
+    payload: Mapping[str, Any] | None = None,
+    key: str | None = None,
 ) -> Event:
     """Take candidates off the list until the next round, as one decision."""
     with writing(access.engine) as conn:
@@ -245,9 +249,43 @@ def withhold(
             access,
             project_id,
             EventKind.BULK_WITHHOLD,
+            key=key,
             round_id=predictions.round_id,
             members=np.unique(np.asarray(positions, dtype=np.int64)),
-            payload={"opened": opened},
+            payload={**(payload or {}), "opened": opened},
+        )
+
+
+def bulk_relabel(
+    access: Access,
+    project: str | int | None,
+    positions: Sequence[int] | Positions,
+    class_name: str,
+    *,
+    round_number: int | None = None,
+    opened: int = 0,
+    payload: Mapping[str, Any] | None = None,
+    key: str | None = None,
+) -> Event:
+    """Give many images of the pool one class, against what the round proposes, as one decision.
+
+    The labels count as accepted pseudo-labels, not as an expert's: nobody looked at each image.
+    """
+    with writing(access.engine) as conn:
+        project_id = find_project(conn, access, project)
+        predictions = read_predictions(conn, access.workspace, project_id, round_number)
+        wanted = np.unique(np.asarray(positions, dtype=np.int64))
+        _must_be_in_pool(load_state(conn, project_id), wanted)
+        return _append(
+            conn,
+            access,
+            project_id,
+            EventKind.BULK_RELABEL,
+            key=key,
+            round_id=predictions.round_id,
+            class_id=class_id(conn, project_id, class_name),
+            members=wanted,
+            payload={**(payload or {}), "opened": opened},
         )
 
 

@@ -8,8 +8,11 @@ from collections.abc import Sequence
 from dataclasses import dataclass
 
 EXPERT = {"label", "relabel", "adjudicate"}
-ACCEPT = {"accept", "bulk_accept"}
-SOURCE = {"label": 1, "relabel": 1, "adjudicate": 2, "accept": 3, "bulk_accept": 3, "unsure": 0}
+ACCEPT = {"accept", "bulk_accept", "bulk_relabel"}
+SOURCE = {
+    **{"label": 1, "relabel": 1, "adjudicate": 2, "unsure": 0},
+    **{"accept": 3, "bulk_accept": 3, "bulk_relabel": 3},
+}
 
 
 @dataclass(frozen=True)

@@ -163,6 +163,7 @@ RARE = st.one_of(
     st.tuples(st.sampled_from([E.UNSURE, E.SKIP, E.FLAG]), READERS, POSITIONS),
     st.tuples(st.just(E.WITHHOLD), READERS, POSITIONS, ROUNDS),
     st.tuples(st.just(E.BULK_WITHHOLD), READERS, st.sets(POSITIONS, min_size=1), ROUNDS),
+    st.tuples(st.just(E.BULK_RELABEL), READERS, st.sets(POSITIONS, min_size=1), ROUNDS, CLASSES),
     st.tuples(st.just(E.DRAW_HOLDOUT), READERS, st.sets(st.just(2), min_size=1)),
 )
 BULK = st.tuples(st.just(E.BULK_ACCEPT), READERS, st.dictionaries(POSITIONS, CLASSES, min_size=1))
@@ -181,12 +182,14 @@ def fields_of(desk, command, log) -> dict[str, Any]:
         chosen = sorted(rest[0].items())
         fields["members"] = [position for position, _ in chosen]
         fields["member_classes"] = [getattr(desk, name) for _, name in chosen]
-    elif kind in (E.BULK_WITHHOLD, E.DRAW_HOLDOUT):
+    elif kind in (E.BULK_WITHHOLD, E.BULK_RELABEL, E.DRAW_HOLDOUT):
         fields["members"] = sorted(rest[0])
     else:
         fields["position"] = rest[0]
-    if kind in (E.WITHHOLD, E.BULK_WITHHOLD):
+    if kind in (E.WITHHOLD, E.BULK_WITHHOLD, E.BULK_RELABEL):
         fields["round_id"] = desk.rounds[rest[1]]
+        if kind is E.BULK_RELABEL:
+            fields["class_id"] = getattr(desk, rest[2])
     elif len(rest) == 2:
         fields["class_id"] = getattr(desk, rest[1])
     return fields
@@ -245,7 +248,7 @@ def test_derived_tables_equal_a_rebuild_and_the_reference_after_any_history(
             try:
                 newest = desk.do(conn, kind, **fields).number
             except Refused:
-                assert not expected or kind in (E.ACCEPT, E.BULK_ACCEPT)
+                assert not expected or kind in (E.ACCEPT, E.BULK_ACCEPT, E.BULK_RELABEL)
                 continue
             assert expected
             log.append(entry)

@@ -220,6 +220,18 @@ def create_tables() -> None:
         sa.PrimaryKeyConstraint("project_id", "position", "round_id", name=op.f("pk_withheld")),
     )
     op.create_table(
+        "lease",
+        sa.Column("project_id", sa.Integer(), nullable=False),
+        sa.Column("position", sa.BigInteger(), autoincrement=False, nullable=False),
+        sa.Column("purpose", sa.String(length=16), nullable=False),
+        sa.Column("reader_id", sa.Integer(), nullable=False),
+        sa.Column("expires_at", sa.DateTime(), nullable=False),
+        sa.CheckConstraint("purpose IN ('label', 'review')", name=op.f("ck_lease_purpose")),
+        sa.ForeignKeyConstraint(["project_id"], ["project.id"], name=op.f("fk_lease_project_id")),
+        sa.ForeignKeyConstraint(["reader_id"], ["reader.id"], name=op.f("fk_lease_reader_id")),
+        sa.PrimaryKeyConstraint("project_id", "position", "purpose", name=op.f("pk_lease")),
+    )
+    op.create_table(
         "current_label",
         sa.Column("project_id", sa.Integer(), nullable=False),
         sa.Column("position", sa.BigInteger(), autoincrement=False, nullable=False),
@@ -254,9 +266,9 @@ def create_tables() -> None:
         sa.CheckConstraint(
             "kind IN ('label', 'adjudicate', 'unsure', 'skip', 'flag', "
             "'accept', 'reject', 'relabel', 'withhold', 'bulk_accept', "
-            "'bulk_withhold', 'undo', 'draw_holdout', 'import', "
-            "'add_class', 'retire_class', 'snapshot', 'round_start', "
-            "'round_done', 'export')",
+            "'bulk_withhold', 'bulk_relabel', 'undo', 'draw_holdout', 'import', "
+            "'add_class', 'edit_class', 'retire_class', 'settings', 'snapshot', "
+            "'round_start', 'round_done', 'export')",
             name=op.f("ck_event_kind"),
         ),
         sa.ForeignKeyConstraint(["class_id"], ["label_class.id"], name=op.f("fk_event_class_id")),
@@ -321,6 +333,7 @@ def create_tables() -> None:
         sa.Column("plan", sa.JSON(), nullable=False),
         sa.Column("encoder", sa.String(length=64), nullable=True),
         sa.Column("probabilities", sa.String(length=400), nullable=True),
+        sa.Column("frames", sa.String(length=400), nullable=True),
         sa.Column("temperature", sa.Float(), nullable=True),
         sa.Column("metrics", sa.JSON(), nullable=True),
         sa.Column("created_at", sa.DateTime(), nullable=False),
