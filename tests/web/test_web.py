@@ -7,7 +7,8 @@ from typing import Any
 import pytest
 from starlette.applications import Starlette
 
-from sslapp.web import HEADERS, middleware, routes
+from sslapp.web import middleware, routes
+from sslapp.web.security import HEADERS
 
 SERVER = Starlette(routes=routes, middleware=middleware)
 

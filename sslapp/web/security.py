@@ -1,21 +1,11 @@
-"""What the server does besides pages: health, security headers, Host check, one local worker."""
+"""Security headers on every answer, and the check that a request names this machine."""
 
-import asyncio
-from collections.abc import AsyncIterator, Iterable
-from contextlib import asynccontextmanager, suppress
-from typing import Any
+from collections.abc import Iterable
 
 from starlette.datastructures import Headers, MutableHeaders
-from starlette.middleware import Middleware
-from starlette.requests import Request
-from starlette.responses import JSONResponse, PlainTextResponse
-from starlette.routing import Route
+from starlette.responses import PlainTextResponse
 from starlette.types import ASGIApp, Message, Receive, Scope, Send
 from starlette.websockets import WebSocketClose
-
-from sslapp import __version__
-from sslapp.jobs.supervisor import LOOK_EVERY, Supervisor
-from sslapp.workspace import Workspace
 
 LOCAL_HOSTS = frozenset({"localhost", "127.0.0.1", "[::1]"})
 """Names under which this machine is its own; a foreign name means DNS rebinding."""
@@ -90,39 +80,3 @@ class LocalHostOnly:
     def _is_local(self, host: str) -> bool:
         name, colon, port = host.rpartition(":")
         return (name if colon and port.isdecimal() else host).lower() in self._hosts
-
-
-async def health(_: Request) -> JSONResponse:
-    """Say that the server answers."""
-    return JSONResponse({"status": "ok", "version": __version__})
-
-
-@asynccontextmanager
-async def lifespan(_: Any) -> AsyncIterator[None]:
-    """Supervise one local worker for as long as the server runs.
-
-    On a database of its own address workers are started by those who run it.
-    """
-    workspace = Workspace()
-    if workspace.database_url:
-        yield
-        return
-    supervisor = Supervisor(workspace)
-    watch = asyncio.create_task(_watch(supervisor))
-    try:
-        yield
-    finally:
-        watch.cancel()
-        with suppress(asyncio.CancelledError):
-            await watch
-        supervisor.end()
-
-
-async def _watch(supervisor: Supervisor) -> None:
-    while True:
-        supervisor.look()
-        await asyncio.sleep(LOOK_EVERY)
-
-
-routes = [Route("/api/health", health)]
-middleware = [Middleware(SecurityHeaders), Middleware(LocalHostOnly)]

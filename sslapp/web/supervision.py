@@ -1,0 +1,36 @@
+"""The worker that the server looks after for as long as it runs."""
+
+import asyncio
+from collections.abc import AsyncIterator
+from contextlib import asynccontextmanager, suppress
+from typing import Any
+
+from sslapp.jobs.supervisor import LOOK_EVERY, Supervisor
+from sslapp.workspace import Workspace
+
+
+@asynccontextmanager
+async def lifespan(_: Any) -> AsyncIterator[None]:
+    """Supervise one local worker for as long as the server runs.
+
+    On a database of its own address workers are started by those who run it.
+    """
+    workspace = Workspace()
+    if workspace.database_url:
+        yield
+        return
+    supervisor = Supervisor(workspace)
+    watch = asyncio.create_task(_watch(supervisor))
+    try:
+        yield
+    finally:
+        watch.cancel()
+        with suppress(asyncio.CancelledError):
+            await watch
+        supervisor.end()
+
+
+async def _watch(supervisor: Supervisor) -> None:
+    while True:
+        supervisor.look()
+        await asyncio.sleep(LOOK_EVERY)
