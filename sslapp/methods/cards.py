@@ -66,6 +66,27 @@ class LabelPropagationConfig(MethodConfig):
     iterations: int = Field(100, ge=1, le=10_000, description="Most propagation steps.")
 
 
+class PrototypesConfig(MethodConfig):
+    """Options of transductive prototypes."""
+
+    sharpness: float = Field(
+        30.0, gt=0, le=1000, description="How sharply distances turn into shares (lambda)."
+    )
+    step: float = Field(
+        0.2, gt=0, le=1, description="Share of the way that a prototype moves at each iteration."
+    )
+    iterations: int = Field(20, ge=0, le=1000, description="How often the prototypes move.")
+    frequencies: Literal["holdout", "uniform", "free"] = Field(
+        "holdout",
+        description="What is known of class frequencies: the holdout's (free below 30 labels), "
+        "all equal, or nothing.",
+    )
+    whitening: Literal["auto", "on", "off"] = Field(
+        "auto",
+        description="Compare whitened principal components; auto does so from 64 labels on.",
+    )
+
+
 CARDS = MappingProxyType(
     {
         card.name: card
@@ -83,6 +104,13 @@ CARDS = MappingProxyType(
                 "The network, or a linear probe, on labels alone.",
                 (Gear.PIXELS, Gear.FEATURES),
                 SupervisedConfig,
+            ),
+            MethodCard(
+                "prototypes",
+                "Transductive prototypes",
+                "A prototype a class, moved by the unlabelled images: seconds, for few labels.",
+                (Gear.FEATURES,),
+                PrototypesConfig,
             ),
             MethodCard(
                 "label-propagation",

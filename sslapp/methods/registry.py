@@ -2,11 +2,13 @@
 
 from sslapp.methods.fixmatch import FixMatch
 from sslapp.methods.label_propagation import LabelPropagation
+from sslapp.methods.prototypes import Prototypes
 from sslapp.methods.supervised import Supervised
 from sslapp.training.method import Method
 
 METHODS: dict[str, type[Method]] = {
     "fixmatch": FixMatch,
     "supervised": Supervised,
+    "prototypes": Prototypes,
     "label-propagation": LabelPropagation,
 }
