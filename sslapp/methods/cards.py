@@ -48,6 +48,38 @@ class FixMatchConfig(ConsistencyConfig):
     )
 
 
+class LayerMatchConfig(ConsistencyConfig):
+    """LayerMatch's options; the switches are those of the paper's ablations."""
+
+    grad_relu: bool = Field(
+        True, description="Let labels alone move the classifier (Grad-ReLU); off is an ablation."
+    )
+    average_clustering: bool = Field(
+        True,
+        description="Draw features to an averaged classifier (Avg-Clustering); off is an ablation.",
+    )
+    reset_every: int = Field(
+        0,
+        ge=0,
+        le=2**20,
+        description="Steps between copies of the classifier (N); 0 chooses a hundredth of the run.",
+    )
+    lambda_u: float = Field(1.0, ge=0, le=100, description="Weight of the unlabelled loss.")
+    lambda_ac: float = Field(1.0, ge=0, le=100, description="Weight of the clustering loss.")
+    lambda_c: float = Field(
+        1.0, ge=0, le=100, description="Weight of the loss on classes that readers ruled out."
+    )
+    momentum: float = Field(
+        0.999, ge=0, lt=1, description="Decay of the averaged predictions and classifier (m)."
+    )
+    head_step: float = Field(
+        5e-4, ge=0, le=1, description="Step size of the averaged classifier (alpha)."
+    )
+    reduction: Literal["all", "selected"] = Field(
+        "selected", description="Average over all images or the confident ones, as in the paper."
+    )
+
+
 class SupervisedConfig(TrainingConfig):
     """Options of supervised training; the features gear uses `penalty` alone."""
 
@@ -97,6 +129,13 @@ CARDS = MappingProxyType(
                 "Weak-to-strong consistency with confident hard pseudo-labels.",
                 (Gear.PIXELS,),
                 FixMatchConfig,
+            ),
+            MethodCard(
+                "layermatch",
+                "LayerMatch",
+                "FixMatch whose classifier learns from labels alone, with adaptive thresholds.",
+                (Gear.PIXELS,),
+                LayerMatchConfig,
             ),
             MethodCard(
                 "supervised",

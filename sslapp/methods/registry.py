@@ -2,12 +2,14 @@
 
 from sslapp.methods.fixmatch import FixMatch
 from sslapp.methods.label_propagation import LabelPropagation
+from sslapp.methods.layermatch import LayerMatch
 from sslapp.methods.prototypes import Prototypes
 from sslapp.methods.supervised import Supervised
 from sslapp.training.method import Method
 
 METHODS: dict[str, type[Method]] = {
     "fixmatch": FixMatch,
+    "layermatch": LayerMatch,
     "supervised": Supervised,
     "prototypes": Prototypes,
     "label-propagation": LabelPropagation,

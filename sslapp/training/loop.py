@@ -21,7 +21,7 @@ from sslapp.training.feed import Batch, Feed
 from sslapp.training.objective import Losses, Objective, Step
 from sslapp.training.predictor import NetworkPredictor
 from sslapp.training.run import Checkpoints, Run, Tensors
-from sslapp.training.task import Task, check_trainable, pixels_of
+from sslapp.training.task import Indices, Task, check_trainable, pixels_of
 
 REPORTS = 100
 EVALUATIONS = 10
@@ -99,6 +99,8 @@ class Loop:
             for name, value in self.step(number).items():
                 sums[name] = sums[name] + value if name in sums else value
             done = number + 1
+            # before the checkpoint: a resumed training does not come by its steps again
+            self.run.observe(done, self.total, self._embed)
             # sums are empty at every multiple of `every`: a checkpoint there needs none of them
             if done % every == 0 or done == self.total:
                 self._report(done, sums, (done - 1) % every + 1)
@@ -121,6 +123,7 @@ class Loop:
         }
         losses = self.forward_backward(number, batch, views)
         self.optimiser.step()
+        self.objective.stepped(self.network, number)
         self.ema.update(number)
         return {"loss": losses.total.detach(), **losses.metrics}
 
@@ -145,6 +148,13 @@ class Loop:
         self.optimiser.zero_grad(set_to_none=True)
         losses.total.backward()
         return losses
+
+    def _embed(self, rows: Indices) -> Tensor:
+        """(n, D) float32 features of clean images with the averaged weights so far."""
+        state = self.ema.state()
+        return networks.evaluate(
+            self.network, state, self.pixels, rows, mean=self.mean, std=self.std, features=True
+        )
 
     def _report(self, done: int, sums: Mapping[str, Tensor], count: int) -> None:
         metrics = {name: float(value) / count for name, value in sums.items()}

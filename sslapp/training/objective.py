@@ -72,6 +72,10 @@ class Objective(ABC):
         parts = logits.split([len(view) for view in images.values()])
         return dict(zip(images, parts, strict=True))
 
+    def stepped(self, network: nn.Module, number: int) -> None:
+        """Called after the optimiser's step `number`, with the gradients still in place."""
+        return
+
     def state_dict(self) -> dict[str, Tensor]:
         """State that a checkpoint must keep, by name."""
         return {}

@@ -5,14 +5,18 @@ from collections.abc import Callable, Mapping
 from pathlib import Path
 from typing import Protocol
 
+import numpy as np
 import safetensors.torch
 import torch
+from numpy.typing import NDArray
 
 from sslapp import durable
 from sslapp.vocabulary import Gear
 
 Tensors = dict[str, torch.Tensor]
 Report = Callable[[int, int, Mapping[str, float]], None]
+Embed = Callable[[NDArray[np.int64]], torch.Tensor]
+Observe = Callable[[int, int, Embed], None]
 
 
 class Stopped(Exception):
@@ -43,6 +47,9 @@ class Run:
         dtype: of convolutions and linear layers under autocast (bfloat16 or float32).
         checkpoint_seconds: least time between two checkpoints of a stage. It decides what is
             lost by a kill, never what comes out.
+        observer: called as observer(step, total, embed) after every step of a training, where
+            embed(rows) gives the (n, D) features of clean images with the weights so far. It may
+            look and keep what it saw, and changes nothing.
     """
 
     def __init__(
@@ -57,6 +64,7 @@ class Run:
         should_stop: Callable[[], bool] = lambda: False,
         dtype: torch.dtype = torch.bfloat16,
         checkpoint_seconds: float = 20.0,
+        observer: Observe = lambda step, total, embed: None,
     ) -> None:
         self.gear = gear
         self.device = device
@@ -67,6 +75,7 @@ class Run:
         self.checkpoint_seconds = checkpoint_seconds
         self.rank = 0
         self.world_size = 1
+        self._observer = observer
         self._folder = folder
         self._folders = (*earlier, folder)
         self._names: list[str] = []
@@ -91,6 +100,14 @@ class Run:
         """Raise Stopped if the run was asked to stop."""
         if self.should_stop():
             raise Stopped
+
+    def observe(self, step: int, total: int, embed: Embed) -> None:
+        """Show the observer the network after `step` of `total` steps.
+
+        Only the training that is the whole fit is shown: several nested ones have no one course.
+        """
+        if len(self._names) == 1:
+            self._observer(step, total, embed)
 
     def stage(self, name: str, compute: Callable[[Checkpoints], Tensors]) -> Tensors:
         """Return the stored result of the stage `name`, or compute and store it.

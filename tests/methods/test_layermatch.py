@@ -1,0 +1,207 @@
+"""LayerMatch: which loss moves what, the averaged head, the adaptive threshold, and its worth."""
+
+import numpy as np
+import pytest
+import torch
+
+from models.small_cnn import SmallCNN
+from sslapp.methods.layermatch import (
+    AVERAGED,
+    AveragedHead,
+    LayerMatch,
+    LayerMatchConfig,
+    LayerMatchObjective,
+    period,
+)
+from sslapp.methods.supervised import Supervised, SupervisedObjective
+from sslapp.training.objective import LABELLED, Step
+from sslapp.training.thresholds import SelfAdaptiveThreshold
+from sslapp.vocabulary import Gear
+
+B, N, C = 4, 8, 3
+CPU = torch.device("cpu")
+
+
+@pytest.fixture
+def images():
+    def make(size):
+        generator = torch.Generator().manual_seed(size)
+        return torch.randn(size, 1, 8, 8, generator=generator)
+
+    return {LABELLED: make(B), "weak": make(N), "strong": make(N + 1)[1:]}
+
+
+@pytest.fixture
+def network():
+    torch.manual_seed(0)
+    return SmallCNN(C, 1, 8, widths=(4, 4, 4, 4))
+
+
+def objective(**config):
+    return LayerMatchObjective(LayerMatchConfig(**config), C, 100, CPU)
+
+
+def take(chosen, network, images, number=0):
+    outputs = chosen.forward(network, images)
+    logits = {name: outputs.pop(name).float() for name in images}
+    step = Step(
+        number=number,
+        total=100,
+        labels=torch.arange(B) % C,
+        logits=logits,
+        outputs=outputs,
+        forbidden=torch.zeros(len(logits["weak"]) if "weak" in logits else 0, C).bool(),
+        rows=torch.arange(N),
+    )
+    network.zero_grad(set_to_none=True)
+    found = chosen.losses(step)
+    found.total.backward()
+    return found
+
+
+def gradients(network):
+    return {name: value.grad.clone() for name, value in network.named_parameters()}
+
+
+def test_the_head_is_moved_by_the_labels_alone_and_the_features_by_everything(network, images):
+    take(objective(), network, images)
+    ours = gradients(network)
+    # the supervised loss in the same joint forward, so with the same batch statistics
+    take(objective(lambda_u=0, lambda_ac=0), network, images)
+    supervised = gradients(network)
+    for name, gradient in ours.items():
+        assert torch.equal(gradient, supervised[name]) == name.startswith("head."), name
+
+
+def test_without_grad_relu_the_pseudo_labels_move_the_head_too(network, images):
+    take(objective(grad_relu=False), network, images)
+    ours = gradients(network)
+    take(objective(lambda_u=0, lambda_ac=0), network, images)
+    assert not torch.equal(ours["head.weight"], gradients(network)["head.weight"])
+    assert not torch.equal(ours["head.bias"], gradients(network)["head.bias"])
+
+
+def test_without_its_unlabelled_losses_it_is_supervised_training_bit_for_bit(network, images):
+    chosen = objective(lambda_u=0, lambda_ac=0)
+    found = take(chosen, network, images)
+    ours = gradients(network)
+    plain = SupervisedObjective()
+    outputs = plain.forward(network, images)
+    step = Step(
+        number=0,
+        total=100,
+        labels=torch.arange(B) % C,
+        logits=outputs,
+        outputs={},
+        forbidden=torch.zeros(N, C).bool(),
+        rows=torch.arange(N),
+    )
+    network.zero_grad(set_to_none=True)
+    expected = plain.losses(step)
+    expected.total.backward()
+    assert found.total.item() == expected.total.item()
+    assert all(torch.equal(ours[name], value) for name, value in gradients(network).items())
+
+
+def test_the_averaged_head_gets_a_gradient_but_is_no_parameter_of_the_network(network, images):
+    chosen = objective()
+    take(chosen, network, images)
+    now = chosen.averaged._now
+    assert now["weight"].grad.any() and now["bias"].grad.any()
+    known = {id(value) for value in network.parameters()}
+    assert not known & {id(value) for value in now.values()}
+
+
+def test_the_averaged_head_follows_the_recursion():
+    averaged = AveragedHead(momentum=0.999, step_size=5e-4)
+    head = torch.nn.Linear(1, 1).double()
+    torch.nn.init.ones_(head.weight)
+    averaged.copy(head)
+    averaged._now["weight"] = averaged._now["weight"].detach().double().requires_grad_()
+    averaged._now["weight"].grad = torch.full((1, 1), 2.0, dtype=torch.float64)
+    averaged.step()
+    assert averaged._now["weight"].item() == pytest.approx(0.999999, abs=1e-12)
+    assert averaged._now["weight"].grad is None
+
+
+def test_a_reset_copies_the_head_and_later_changes_of_the_head_leave_the_copy(network, images):
+    chosen = objective(reset_every=10, head_step=0.5, momentum=0.0)
+    take(chosen, network, images)
+    chosen.stepped(network, 3)
+    assert chosen.averaged.distance() > 0
+    chosen.stepped(network, 10)
+    assert chosen.averaged.distance() == 0
+    before = chosen.averaged._now["weight"].clone()
+    with torch.no_grad():
+        network.head.weight += 1
+    assert torch.equal(chosen.averaged._now["weight"], before)
+
+
+def test_with_a_copy_at_every_step_the_clustering_loss_is_the_unlabelled_loss(network, images):
+    chosen = objective(reset_every=1)
+    for number in range(3):
+        found = take(chosen, network, images, number)
+        with torch.no_grad():
+            for value in network.parameters():
+                value.sub_(0.1 * value.grad)
+        chosen.stepped(network, number)
+        assert found.metrics["clustering loss"].item() == pytest.approx(
+            found.metrics["unlabelled loss"].item(), rel=1e-6
+        )
+
+
+def test_the_clustering_can_be_switched_off(network, images):
+    chosen = objective(average_clustering=False)
+    assert AVERAGED not in chosen.forward(network, images)
+    assert "clustering loss" not in take(chosen, network, images).metrics
+    chosen.stepped(network, 0)
+    assert not chosen.averaged.is_set
+
+
+def test_its_state_survives_a_checkpoint(network, images):
+    chosen = objective(head_step=0.5, momentum=0.5)
+    take(chosen, network, images)
+    chosen.stepped(network, 1)
+    other = objective(head_step=0.5, momentum=0.5)
+    other.load_state_dict(chosen.state_dict())
+    one, two = (take(each, network, images, 2).total.item() for each in (chosen, other))
+    assert one == two
+    for each in (chosen, other):
+        each.stepped(network, 2)
+    for name, value in chosen.state_dict().items():
+        assert torch.equal(value, other.state_dict()[name]), name
+
+
+@pytest.mark.parametrize(
+    ("total", "steps"), [(204_800, 2048), (2**20, 10_486), (2000, 20), (500, 10)]
+)
+def test_resets_keep_the_papers_share_of_the_run(total, steps):
+    assert period(total) == steps
+
+
+def test_the_adaptive_threshold_is_freematchs():
+    rule = SelfAdaptiveThreshold(0.9, 2, CPU)
+    p = torch.tensor([[0.9, 0.1], [0.6, 0.4]])
+    rule.update(p, torch.arange(2))
+    assert rule.tau.item() == pytest.approx(0.525, abs=1e-6)
+    assert rule.share.tolist() == pytest.approx([0.525, 0.475], abs=1e-6)
+    assert rule.limits().tolist() == pytest.approx([0.525, 0.475], abs=1e-6)
+    assert rule.mask(p).tolist() == [True, True]
+    slow = SelfAdaptiveThreshold(0.999, 10, CPU)
+    slow.update(torch.tensor([[0.8, *[0.2 / 9] * 9]]), torch.arange(1))
+    assert slow.tau.item() == pytest.approx(0.1007, abs=1e-6)
+    before = slow.state_dict()
+    slow.update(torch.zeros(0, 10), torch.arange(0))
+    assert all(torch.equal(before[name], value) for name, value in slow.state_dict().items())
+
+
+def test_it_beats_supervised_training_on_digits(digits, make_run):
+    task, truth = digits(60)
+    options = {"steps": 400, "batch_size": 16}
+    scores = []
+    for method in (Supervised, LayerMatch):
+        run = make_run(Gear.PIXELS, method.__name__)
+        fitted = method(method.Config(**options)).fit(task, run)
+        found = fitted.logits(task.pixels, task.pool).argmax(1).numpy()
+        scores.append(float(np.mean(found == truth[task.pool])))
+    assert scores[1] > scores[0] + 0.02
