@@ -4,7 +4,8 @@ Forms, the command line and the docs read these cards in processes that must not
 code of a method stands in the file of its name and is found through `registry`.
 """
 
-from dataclasses import dataclass
+from collections.abc import Mapping
+from dataclasses import dataclass, field
 from types import MappingProxyType
 from typing import Literal
 
@@ -24,6 +25,7 @@ class MethodCard:
         about: one sentence.
         gears: where it can run, the preferred one first.
         options: its options.
+        without_effect: per gear, the options that change nothing there.
     """
 
     name: str
@@ -31,13 +33,23 @@ class MethodCard:
     about: str
     gears: tuple[Gear, ...]
     options: type[MethodConfig]
+    without_effect: Mapping[Gear, frozenset[str]] = field(default_factory=dict)
+
+    def effective(self, gear: Gear) -> tuple[str, ...]:
+        """Names of the options that count in a gear, in their order."""
+        idle = self.without_effect.get(gear, frozenset())
+        return tuple(name for name in self.options.model_fields if name not in idle)
 
 
 class FixMatchConfig(ConsistencyConfig):
     """FixMatch's options."""
 
     tau: float = Field(
-        0.95, ge=0, le=1, description="Confidence from which on a pseudo-label counts."
+        0.95,
+        ge=0,
+        le=1,
+        description="Confidence from which on a pseudo-label counts.",
+        json_schema_extra={"usual": True},
     )
     lambda_u: float = Field(1.0, ge=0, le=100, description="Weight of the unlabelled loss.")
     lambda_c: float = Field(
@@ -119,6 +131,44 @@ class PrototypesConfig(MethodConfig):
     )
 
 
+class DiffSySCConfig(MethodConfig):
+    """Options of Diff-SySC; 0 takes the paper's number for so many classes and labels."""
+
+    schedule: Literal["fast", "paper"] = Field(
+        "fast",
+        description="fast: larger batches from the second iteration on, as many epochs; paper: "
+        "the paper's batches throughout.",
+    )
+    iterations: int = Field(4, ge=1, le=20, description="Models trained one after the other (m).")
+    confidence: float = Field(
+        0.0,
+        ge=0,
+        lt=1,
+        description="Confidence above which the pool is labelled (gamma); 0 chooses .95, or .6 "
+        "to .7 for more than 50 classes.",
+    )
+    first_epochs: int = Field(
+        0, ge=0, le=10_000, description="Epochs of the first model; 0 chooses by the labels."
+    )
+    later_epochs: int = Field(
+        0, ge=0, le=10_000, description="Epochs of every later model; 0 chooses by the labels."
+    )
+    batch_size: int = Field(
+        0, ge=0, le=4096, description="Labelled images in a step; 0 chooses 25, or 200 for many."
+    )
+    neighbours: int = Field(
+        10, ge=1, le=200, description="Nearest labelled images whose labels are retrieved (k)."
+    )
+    learning_rate: float = Field(1e-3, gt=0, le=1, description="Highest learning rate of Adam.")
+    width: int = Field(512, ge=16, le=4096, description="Width of the denoiser's hidden layers.")
+    diffusion: Literal["cosine", "linear"] = Field(
+        "cosine", description="How labels fade into noise over the 1,000 time steps."
+    )
+    sampling_steps: int = Field(
+        10, ge=1, le=500, description="Steps in which a label is drawn from noise (DDIM)."
+    )
+
+
 CARDS = MappingProxyType(
     {
         card.name: card
@@ -138,11 +188,22 @@ CARDS = MappingProxyType(
                 LayerMatchConfig,
             ),
             MethodCard(
+                "diff-sysc",
+                "Diff-SySC",
+                "Label diffusion on frozen features that labels the pool in a few iterations.",
+                (Gear.FEATURES,),
+                DiffSySCConfig,
+            ),
+            MethodCard(
                 "supervised",
                 "Supervised baseline",
                 "The network, or a linear probe, on labels alone.",
                 (Gear.PIXELS, Gear.FEATURES),
                 SupervisedConfig,
+                {
+                    Gear.PIXELS: frozenset({"penalty"}),
+                    Gear.FEATURES: frozenset(TrainingConfig.model_fields),
+                },
             ),
             MethodCard(
                 "prototypes",

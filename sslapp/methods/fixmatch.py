@@ -25,7 +25,7 @@ from sslapp.training.losses import (
     masked_mean,
 )
 from sslapp.training.method import Method, Predictor
-from sslapp.training.objective import LABELLED, Losses, Objective, Step
+from sslapp.training.objective import LABELLED, Losses, Objective, Step, class_counts
 from sslapp.training.run import Run
 from sslapp.training.task import Task
 from sslapp.training.thresholds import FixedThreshold
@@ -58,6 +58,7 @@ class FixMatchObjective(Objective):
             "labelled loss": loss_s.detach(),
             "unlabelled loss": loss_u.detach(),
             "mask rate": mask.float().mean(),
+            "pseudo_labels": class_counts(pseudo_label, mask, q.shape[1]),
         }
         return Losses(total, metrics)
 

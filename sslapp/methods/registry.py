@@ -1,5 +1,6 @@
 """Every method's code by the name on its card. A new method is one file, a card and a line here."""
 
+from sslapp.methods.diff_sysc import DiffSySC
 from sslapp.methods.fixmatch import FixMatch
 from sslapp.methods.label_propagation import LabelPropagation
 from sslapp.methods.layermatch import LayerMatch
@@ -10,6 +11,7 @@ from sslapp.training.method import Method
 METHODS: dict[str, type[Method]] = {
     "fixmatch": FixMatch,
     "layermatch": LayerMatch,
+    "diff-sysc": DiffSySC,
     "supervised": Supervised,
     "prototypes": Prototypes,
     "label-propagation": LabelPropagation,

@@ -1,0 +1,238 @@
+"""Diff-SySC: label diffusion that labels the pool for itself, a new model at every iteration.
+
+For i = 0 .. m - 1: train a new label denoiser D_i (LRA-diffusion, `training.label_diffusion`) on
+the labelled images; fit its temperature tau_i to the holdout; sample a label vector z for every
+pool image; move those with max softmax(z / tau_i) > gamma to the labelled ones, with argmax z; stop
+when nothing moved or the pool is empty. The D_i that is best on the holdout is returned.
+
+Where the paper is silent: the temperature comes from a geometric grid of 60 values in .02 .. 2 by
+the least ECE in 15 bins (the threshold .95 needs tau below .195 for ten classes, so the grid must
+reach below it); with fewer than 30 holdout labels it is the one that gives a perfect one-hot vector
+a confidence of .99. Nothing is moved in the last iteration, since no model would learn from it.
+
+The paper's epochs are made for 250 labels and more: 10 steps each at first and some 1,800 later. A
+smaller set is passed over as often as 4,000 steps, later 1,500, take.
+
+schedule "paper" keeps the batch size throughout; "fast" keeps the epochs and the first iteration's
+batches and then takes batches of a fiftieth of the labelled images, 50 steps an epoch.
+"""
+
+import math
+from dataclasses import dataclass
+
+import numpy as np
+import torch
+from sklearn.linear_model import LogisticRegression
+from sklearn.neighbors import KNeighborsClassifier
+from torch import Tensor
+
+from sslapp.methods.cards import DiffSySCConfig
+from sslapp.training.calibration import LEAST, temperature_by_ece
+from sslapp.training.label_diffusion import Examples, Training, train
+from sslapp.training.label_predictor import LabelDiffusionPredictor
+from sslapp.training.method import Method, Predictor
+from sslapp.training.run import Run, Tensors
+from sslapp.training.task import Indices, Task, check_trainable, features_of
+
+FIRST_STEPS, LATER_STEPS, STEPS_AN_EPOCH = 4000, 1500, 50
+"""Least steps of the first model and of later ones, and steps of an epoch of the fast schedule."""
+
+SURE = 0.99
+"""Confidence that a perfect one-hot vector gets where no temperature can be fitted."""
+
+
+@dataclass(frozen=True)
+class Plan:
+    """The numbers of the paper's table that fit a task.
+
+    Attributes:
+        gamma: confidence above which a pool image is moved.
+        batch: labelled images in a step.
+        epochs: of each iteration.
+    """
+
+    gamma: float
+    batch: int
+    epochs: tuple[int, ...]
+
+
+def plan(config: DiffSySCConfig, num_classes: int, labels: int) -> Plan:
+    """What the options leave automatic, by the paper's table: CIFAR-10's and CIFAR-100's rows."""
+    many = num_classes > 50
+    few_labels = labels < (5000 if many else 2000)
+    if many:
+        gamma, epochs = (0.6 if few_labels else 0.7), [300, 400, 450, 500]
+    else:
+        gamma, epochs = 0.95, [400, 30, 30, 20] if few_labels else [100, 20, 20, 20]
+    epochs += epochs[-1:] * (config.iterations - len(epochs))
+    first = config.first_epochs or epochs[0]
+    later = [config.later_epochs or each for each in epochs[1 : config.iterations]]
+    batch = config.batch_size or (25 if few_labels else 200)
+    return Plan(config.confidence or gamma, batch, (first, *later))
+
+
+@dataclass(frozen=True)
+class Standing:
+    """What is labelled when an iteration begins.
+
+    Attributes:
+        iteration: its number, from 0.
+        labels: (N,) int64; those of `labelled` count.
+        labelled, pool: disjoint (n,) int64 rows.
+    """
+
+    iteration: int
+    labels: Indices
+    labelled: Indices
+    pool: Indices
+
+    def after(self, moved: Indices, classes: Indices) -> "Standing":
+        """With some rows of the pool moved to the labelled ones."""
+        labels = self.labels.copy()
+        labels[moved] = classes
+        labelled = np.concatenate([self.labelled, moved])
+        return Standing(self.iteration + 1, labels, labelled, np.setdiff1d(self.pool, moved))
+
+
+class DiffSySC(Method):
+    """A label diffusion model that enlarges its own training set where it is confident."""
+
+    Config = DiffSySCConfig
+
+    def fit(self, task: Task, run: Run) -> Predictor:
+        """Run the iterations and return the best model."""
+        check_trainable(task)
+        chosen = plan(self.config, task.num_classes, len(task.labelled))
+        best: Tensors = {}
+        at = Standing(0, task.labels, task.labelled, task.pool)
+        while at.iteration < len(chosen.epochs):
+            result = self._stage(task, run, chosen, at)
+            if not best or float(result["accuracy"]) > float(best["accuracy"]):
+                best = result
+            moved, classes = (result[name].cpu().numpy() for name in ("moved", "classes"))
+            at = at.after(moved, classes)
+            if not len(moved) or not len(at.pool):
+                break
+        state = {k.removeprefix("state."): v for k, v in best.items() if k.startswith("state.")}
+        return self._predictor(task, state, float(best["temperature"]))
+
+    def _stage(self, task: Task, run: Run, chosen: Plan, at: Standing) -> Tensors:
+        name = f"iteration-{at.iteration}"
+        return run.stage(name, lambda _: self._iterate(task, run, chosen, at))
+
+    def _iterate(self, task: Task, run: Run, chosen: Plan, at: Standing) -> Tensors:
+        """One model: its weights, temperature, holdout accuracy, and what it moves."""
+        done, total = sum(chosen.epochs[: at.iteration]), sum(chosen.epochs)
+        features = features_of(task)
+        training = self._training(chosen, at)
+        state = train(
+            Examples(features.take(at.labelled), at.labels[at.labelled], task.num_classes),
+            run,
+            training,
+            report=lambda epoch, metrics: run.report(done + epoch, total, metrics),
+        )
+        model = self._predictor(task, state, 1.0)
+        temperature, accuracy = self._judged(task, model)
+        moved, classes = at.pool[:0], at.pool[:0]
+        if at.iteration < len(chosen.epochs) - 1:
+            z = model.labels(features, at.pool, check=run.check)
+            forbidden = task.forbidden[at.pool]
+            moved, classes = confident(z, at.pool, forbidden, temperature, chosen.gamma)
+        metrics = {"temperature": temperature, "moved": float(len(moved))}
+        if len(task.validation):
+            metrics["holdout accuracy"] = accuracy
+            metrics |= baselines(task) if at.iteration == 0 else {}
+        run.report(done + training.epochs, total, metrics)
+        return {
+            **{f"state.{name}": value for name, value in state.items()},
+            "temperature": torch.tensor(temperature, dtype=torch.float64),
+            "accuracy": torch.tensor(accuracy, dtype=torch.float64),
+            "moved": torch.from_numpy(moved),
+            "classes": torch.from_numpy(classes),
+        }
+
+    def _training(self, chosen: Plan, at: Standing) -> Training:
+        batch, least_steps = chosen.batch, FIRST_STEPS
+        if at.iteration:
+            least_steps = LATER_STEPS
+            if self.config.schedule == "fast":
+                batch = max(batch, math.ceil(len(at.labelled) / STEPS_AN_EPOCH))
+        return Training(
+            epochs=chosen.epochs[at.iteration],
+            least_steps=least_steps,
+            batch=batch,
+            neighbours=self.config.neighbours,
+            learning_rate=self.config.learning_rate,
+            width=self.config.width,
+            diffusion=self.config.diffusion,
+            purpose=f"iteration-{at.iteration}",
+        )
+
+    def _judged(self, task: Task, model: LabelDiffusionPredictor) -> tuple[float, float]:
+        """Temperature and accuracy on the holdout; accuracy -1 without one."""
+        rows = task.validation
+        if not len(rows):
+            return default_temperature(task.num_classes), -1.0
+        z = model.labels(features_of(task), rows)
+        truth = torch.from_numpy(task.labels[rows])
+        accuracy = float((z.argmax(dim=1) == truth).double().mean())
+        if len(rows) < LEAST:
+            return default_temperature(task.num_classes), accuracy
+        return temperature_by_ece(z, truth), accuracy
+
+    def _predictor(self, task: Task, state: Tensors, temperature: float) -> LabelDiffusionPredictor:
+        return LabelDiffusionPredictor(
+            state=state,
+            num_classes=task.num_classes,
+            num_features=features_of(task).shape[1],
+            width=self.config.width,
+            diffusion=self.config.diffusion,
+            steps=self.config.sampling_steps,
+            temperature=temperature,
+        )
+
+
+def confident(
+    z: Tensor, rows: Indices, forbidden: np.ndarray, temperature: float, gamma: float
+) -> tuple[Indices, Indices]:
+    """The rows whose label vector is clear enough, and their classes.
+
+    Args:
+        z: (n, C) label vectors of the rows.
+        rows: (n,) int64.
+        forbidden: (n, C) bool; classes that readers ruled out take no part.
+        temperature: tau.
+        gamma: in [0, 1]; strictly above it counts.
+    """
+    allowed = z.masked_fill(torch.from_numpy(forbidden), -torch.inf)
+    confidence, classes = torch.softmax(allowed.double() / temperature, dim=1).max(dim=1)
+    # with one class left its confidence is 1 whatever the model believes
+    enough = (confidence > gamma).numpy() & ((~forbidden).sum(axis=1) > 1)
+    return rows[enough], classes.numpy()[enough]
+
+
+def default_temperature(num_classes: int) -> float:
+    """tau with which a perfect one-hot vector of C classes has the confidence .99.
+
+    max softmax(z / tau) = 1 / (1 + (C - 1) exp(-1 / tau)) for such a vector.
+    """
+    return 1 / math.log(SURE / (1 - SURE) * (num_classes - 1))
+
+
+def baselines(task: Task) -> dict[str, float]:
+    """Holdout accuracy of a linear probe and of k-NN on the same features and labels.
+
+    Good frozen features explain most of what the method reaches, so these stand beside it.
+    """
+    features = features_of(task)
+    x, y = features.take(task.labelled).double().numpy(), task.labels[task.labelled]
+    held, truth = features.take(task.validation).double().numpy(), task.labels[task.validation]
+    if len(np.unique(y)) < 2:
+        return {}
+    mean, std = x.mean(axis=0), x.std(axis=0).clip(min=1e-6)
+    probe = LogisticRegression(max_iter=500).fit((x - mean) / std, y)
+    nearest = KNeighborsClassifier(min(10, len(y)), weights="distance").fit(x, y)
+    return {
+        "linear probe holdout accuracy": float(probe.score((held - mean) / std, truth)),
+        "k-NN holdout accuracy": float(nearest.score(held, truth)),
+    }

@@ -1,0 +1,209 @@
+"""Diff-SySC: its table, what is moved, when it stops, and that a kill changes nothing."""
+
+import dataclasses
+
+import numpy as np
+import pytest
+import torch
+
+from sslapp.methods.cards import DiffSySCConfig
+from sslapp.methods.diff_sysc import (
+    DiffSySC,
+    Plan,
+    Standing,
+    baselines,
+    confident,
+    default_temperature,
+    plan,
+)
+from sslapp.training.label_predictor import LabelDiffusionPredictor
+from sslapp.training.run import Stopped
+from sslapp.vocabulary import Gear
+
+QUICK = {"width": 32, "first_epochs": 20, "later_epochs": 5, "sampling_steps": 4}
+
+
+@pytest.fixture(autouse=True)
+def short(monkeypatch):
+    """A few steps, so that a fit takes a second."""
+    monkeypatch.setattr("sslapp.methods.diff_sysc.FIRST_STEPS", 200)
+    monkeypatch.setattr("sslapp.methods.diff_sysc.LATER_STEPS", 100)
+
+
+@pytest.fixture
+def task(digits):
+    """100 labels, a holdout of 60, and features of a size that networks like."""
+    found, truth = digits(100)
+    more = found.pool[:40]
+    found.labels[more], found.source[more] = truth[more], 1
+    return dataclasses.replace(
+        found,
+        validation=np.concatenate([found.validation, more]),
+        pool=found.pool[40:],
+        features=type(found.features)(found.features.array / 16),
+    ), truth
+
+
+def fit(task, run, **config):
+    return DiffSySC(DiffSySCConfig(**{**QUICK, **config})).fit(task, run)
+
+
+@pytest.mark.parametrize(
+    ("classes", "labels", "expected"),
+    [
+        (10, 250, Plan(0.95, 25, (400, 30, 30, 20))),
+        (10, 4000, Plan(0.95, 200, (100, 20, 20, 20))),
+        (100, 2500, Plan(0.6, 25, (300, 400, 450, 500))),
+        (100, 10_000, Plan(0.7, 200, (300, 400, 450, 500))),
+    ],
+)
+def test_what_is_automatic_follows_the_papers_table(classes, labels, expected):
+    assert plan(DiffSySCConfig(), classes, labels) == expected
+
+
+def test_options_take_the_place_of_the_table():
+    config = DiffSySCConfig(
+        iterations=6, confidence=0.8, first_epochs=7, later_epochs=3, batch_size=50
+    )
+    assert plan(config, 10, 250) == Plan(0.8, 50, (7, 3, 3, 3, 3, 3))
+    assert plan(DiffSySCConfig(iterations=1), 10, 250).epochs == (400,)
+
+
+@pytest.mark.parametrize(
+    ("classes", "temperature", "confidence"),
+    [
+        *[(10, 1, 0.2320), (10, 0.5, 0.4509), (10, 0.2, 0.9428), (10, 0.1, 0.9996)],
+        *[(100, 0.25, 0.3555), (100, 0.2, 0.5999), (100, 0.15, 0.8881)],
+    ],
+)
+def test_the_confidence_of_a_perfect_label_vector(classes, temperature, confidence):
+    z, rows = torch.eye(classes)[:1], np.array([7])
+    free = np.zeros((1, classes), dtype=bool)
+    below, above = (
+        confident(z, rows, free, temperature, confidence + change)[0].tolist()
+        for change in (-1e-4, 1e-4)
+    )
+    assert (below, above) == ([7], [])
+
+
+def test_without_a_holdout_a_perfect_label_vector_is_sure():
+    for classes in (2, 10, 100):
+        z = torch.eye(classes)[:1] / default_temperature(classes)
+        assert torch.softmax(z, dim=1).max().item() == pytest.approx(0.99)
+
+
+def test_ruled_out_classes_take_no_part_and_a_last_class_is_no_label():
+    z = torch.tensor([[1.0, 0.9, 0.0], [1.0, 0.9, 0.0], [1.0, 0.9, 0.0]])
+    forbidden = np.array([[False] * 3, [True, False, False], [True, True, False]])
+    rows, classes = confident(z, np.array([3, 4, 5]), forbidden, 0.05, 0.95)
+    assert (rows.tolist(), classes.tolist()) == ([4], [1])
+
+
+def test_moving_keeps_every_image_once():
+    before = Standing(0, np.array([1, -1, -1, -1]), np.array([0]), np.array([1, 2, 3]))
+    after = before.after(np.array([3, 1]), np.array([0, 1]))
+    assert sorted([*after.labelled, *after.pool]) == [0, 1, 2, 3]
+    assert after.labels.tolist() == [1, 1, -1, 0]
+    assert before.labels.tolist() == [1, -1, -1, -1]
+    assert after.iteration == 1
+
+
+def iterations(task, run, **config):
+    """(epochs done, metrics) of every report that ends an iteration."""
+    found = []
+    run.report = lambda step, total, metrics: (
+        found.append((step, total, metrics)) if "moved" in metrics else None
+    )
+    return fit(task, run, **config), found
+
+
+def test_it_ends_when_nothing_is_moved(task, make_run):
+    _, found = iterations(task[0], make_run(Gear.FEATURES), confidence=0.9999999)
+    assert len(found) == 1
+    assert found[0][2]["moved"] == 0
+
+
+def test_it_ends_when_the_pool_is_empty(task, make_run):
+    few = dataclasses.replace(task[0], pool=task[0].pool[:5])
+    _, found = iterations(few, make_run(Gear.FEATURES), confidence=1e-6)
+    assert [each["moved"] for _, _, each in found] == [5]
+
+
+def test_it_ends_after_the_last_iteration_in_which_nothing_is_moved(task, make_run):
+    _, found = iterations(task[0], make_run(Gear.FEATURES), iterations=2, confidence=0.3)
+    assert [step for step, _, _ in found] == [20, 25]
+    assert found[0][2]["moved"] > 0
+    assert found[1][2]["moved"] == 0
+    assert {"linear probe holdout accuracy", "k-NN holdout accuracy"} <= set(found[0][2])
+
+
+def test_the_best_model_on_the_holdout_is_returned(task, make_run):
+    chosen, truth = task
+    fitted, found = iterations(chosen, make_run(Gear.FEATURES), confidence=0.3)
+    predicted = fitted.logits(chosen.features, chosen.validation).argmax(1).numpy()
+    accuracy = float((predicted == truth[chosen.validation]).mean())
+    assert accuracy == pytest.approx(max(each["holdout accuracy"] for _, _, each in found))
+
+
+def test_no_row_outside_the_task_is_read(task, make_run):
+    chosen, _ = task
+    unused = chosen.pool[:200]
+    chosen = dataclasses.replace(chosen, pool=chosen.pool[200:])
+    poisoned = chosen.features.array.copy()
+    poisoned[unused] = np.nan
+    bad = dataclasses.replace(chosen, features=type(chosen.features)(poisoned))
+    bad.labels[unused] = 3
+    rows = np.concatenate([chosen.labelled, chosen.pool, chosen.validation])
+    one = fit(chosen, make_run(Gear.FEATURES, "clean"), iterations=2)
+    other = fit(bad, make_run(Gear.FEATURES, "poisoned"), iterations=2)
+    assert torch.equal(one.logits(chosen.features, rows), other.logits(bad.features, rows))
+
+
+@pytest.mark.parametrize("stop_after", [3, 37, 110, 205, 230])
+def test_a_killed_fit_ends_like_an_undisturbed_one(task, make_run, tmp_path, stop_after):
+    chosen, _ = task
+    whole = fit(chosen, make_run(Gear.FEATURES, "whole"), iterations=3, confidence=0.3)
+    asked = iter(range(10**9))
+    run = make_run(
+        Gear.FEATURES,
+        "attempt-1",
+        should_stop=lambda: next(asked) >= stop_after,
+        checkpoint_seconds=0.0,
+    )
+    with pytest.raises(Stopped):
+        fit(chosen, run, iterations=3, confidence=0.3)
+    again = make_run(Gear.FEATURES, "attempt-2", earlier=(tmp_path / "attempt-1",))
+    resumed = fit(chosen, again, iterations=3, confidence=0.3)
+    rows = np.arange(1797)
+    assert torch.equal(whole.logits(chosen.features, rows), resumed.logits(chosen.features, rows))
+
+
+@pytest.mark.parametrize("labels", [1, 2, 10])
+def test_a_handful_of_labels_is_enough_to_run(digits, make_run, labels):
+    few, _ = digits(labels)
+    few = dataclasses.replace(few, validation=few.validation[:0])
+    fitted = fit(few, make_run(Gear.FEATURES), iterations=2)
+    assert fitted.logits(few.features, few.pool).isfinite().all()
+
+
+def test_it_is_the_same_after_saving(task, make_run, tmp_path):
+    chosen, _ = task
+    fitted = fit(chosen, make_run(Gear.FEATURES), iterations=1)
+    fitted.save(tmp_path / "predictor")
+    loaded = LabelDiffusionPredictor.load(tmp_path / "predictor")
+    rows = np.arange(1797)
+    assert torch.equal(loaded.logits(chosen.features, rows), fitted.logits(chosen.features, rows))
+
+
+def test_the_baselines_are_those_of_the_same_labels(task):
+    found = baselines(task[0])
+    assert 0.7 < found["linear probe holdout accuracy"] <= 1
+    assert 0.6 < found["k-NN holdout accuracy"] <= 1
+
+
+def test_it_learns_the_digits(task, make_run, monkeypatch):
+    monkeypatch.setattr("sslapp.methods.diff_sysc.FIRST_STEPS", 1500)
+    chosen, truth = task
+    fitted = DiffSySC(DiffSySCConfig(width=128, iterations=2)).fit(chosen, make_run(Gear.FEATURES))
+    found = fitted.logits(chosen.features, chosen.pool).argmax(1).numpy()
+    assert float((found == truth[chosen.pool]).mean()) > 0.7
