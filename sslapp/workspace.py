@@ -11,12 +11,14 @@ from pydantic_settings import BaseSettings, SettingsConfigDict
 
 
 class Workspace(BaseSettings):
-    """The locations, read from SSLAPP_WORKSPACE, SSLAPP_DATABASE_URL and SSLAPP_IMPORT_ROOTS.
+    """The locations, read from SSLAPP_WORKSPACE, SSLAPP_DATABASE_URL and so on.
 
     Attributes:
         workspace: the folder; created on first use.
         database_url: SQLAlchemy URL; empty means SQLite in the workspace.
         import_roots: folders below which a browser user may name server folders, ":"-separated.
+        upload_limit: bytes that one uploaded file may have.
+        admins: e-mail addresses of the server's admins where people sign in, comma-separated.
     """
 
     model_config = SettingsConfigDict(env_prefix="SSLAPP_", frozen=True)
@@ -24,6 +26,8 @@ class Workspace(BaseSettings):
     workspace: Path = Field(default=Path("workspace"))
     database_url: str = ""
     import_roots: str = ""
+    upload_limit: int = Field(default=20 * 2**30, gt=0)
+    admins: str = ""
 
     @property
     def root(self) -> Path:
@@ -34,6 +38,33 @@ class Workspace(BaseSettings):
     def url(self) -> str:
         """The database's SQLAlchemy URL."""
         return self.database_url or f"sqlite:///{self.root / 'sslapp.db'}"
+
+    @property
+    def server_admins(self) -> frozenset[str]:
+        """The addresses in `admins`, in small letters."""
+        return frozenset(each.strip().lower() for each in self.admins.split(",")) - {""}
+
+    @property
+    def import_folders(self) -> tuple[Path, ...]:
+        """Folders below which a browser user may name files, resolved.
+
+        Without `import_roots` that is the home folder where one person uses this machine, and none
+        where people sign in.
+        """
+        named = [Path(each).expanduser() for each in self.import_roots.split(":") if each.strip()]
+        if not named and not self.server_admins:
+            named = [Path.home()]
+        return tuple(each.resolve() for each in named)
+
+    @property
+    def uploads(self) -> Path:
+        """Folder of files that browsers sent, until they are imported."""
+        return self.root / "uploads"
+
+    @property
+    def data(self) -> Path:
+        """Folder of the named sets."""
+        return self.root / "data"
 
     def project(self, project_id: int) -> Path:
         """Folder of a project's originals, pixels, features and snapshots."""

@@ -40,6 +40,22 @@ def with_round(prepared: Path, tmp_path_factory: pytest.TempPathFactory) -> Path
     return root
 
 
+@pytest.fixture(scope="session")
+def with_two_rounds(with_round: Path, tmp_path_factory: pytest.TempPathFactory) -> Path:
+    """That workspace after a second finished round on the same snapshot, by another method."""
+    import small_project
+
+    from sslapp.usecases.rounds import start_round
+
+    root = tmp_path_factory.mktemp("with-two-rounds") / "workspace"
+    access = small_project.copy(with_round, root)
+    start_round(access, None, method="label-propagation", same_as=1)
+    small_project.run_jobs(access)
+    small_project.published(access, 2)
+    access.engine.dispose()
+    return root
+
+
 @pytest.fixture
 def open_copy(tmp_path: Path) -> Iterator[Callable]:
     """A function that copies a closed workspace and opens the copy as Ann."""

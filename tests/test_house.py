@@ -31,6 +31,8 @@ PLANTS = [
     (TORCHLESS, "sslapp/imaging/decode.py", "import torch.nn.functional"),
     (HEADLESS, "sslapp/usecases/projects.py", "import streamlit"),
     (HEADLESS, "sslapp/jobs/worker.py", "import streamlit as st"),
+    (HEADLESS, "sslapp/charts/look.py", "import streamlit as st"),
+    (LAYERS, "sslapp/charts/look.py", "from sslapp.usecases.access import Access"),
     (PLAIN, "models/small_cnn.py", "import numpy as np"),
     (PLAIN, "models/small_cnn.py", "from sslapp.vocabulary import Gear"),
 ]

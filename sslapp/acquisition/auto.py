@@ -9,7 +9,7 @@ from dataclasses import replace
 
 import numpy as np
 
-from sslapp.acquisition import holdout, margin, typiclust
+from sslapp.acquisition import holdout, margin, random_picks, typiclust
 from sslapp.acquisition.state import Pick, Situation
 
 NAME = "auto"
@@ -34,7 +34,9 @@ def pick(situation: Situation, count: int, seed: int) -> list[Pick]:
 
 
 def leader(situation: Situation) -> Callable[[Situation, int, int], list[Pick]]:
-    """The strategy for training picks in this situation."""
+    """The strategy for training picks in this situation; without features chance decides."""
+    if situation.features.shape[1] == 0:
+        return random_picks.pick
     seen = np.unique(situation.labels[situation.labelled])
     settled = situation.probabilities is not None and len(seen) == situation.num_classes
     return margin.pick if settled else typiclust.pick

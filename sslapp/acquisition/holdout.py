@@ -21,14 +21,22 @@ def slots(situation: Situation, count: int) -> list[bool]:
     """Say for each of the next `count` picks whether it belongs to the holdout.
 
     Picks are numbered from 1 over the whole project; the picks of one call are assumed to be
-    answered, so a holdout pick counts towards the 50 for those after it.
+    answered, so a holdout pick counts towards the 50 for those after it. Picks that wait for an
+    answer are numbered before them, and those for the holdout among them fill its share first: a
+    page that is opened again and again draws no more than one that stays open.
     """
     labels, plan = situation.holdout_labels, []
-    for number in range(situation.picks_before + 1, situation.picks_before + count + 1):
+    first = situation.picks_before + 1
+    for number in range(first, first + situation.pending + count):
         mine = number % (EVERY_AT_FIRST if labels < ENOUGH else EVERY_LATER) == 0
         labels += mine
         plan.append(mine)
-    return plan
+    owed = sum(plan) - situation.pending_holdout
+    for place in range(len(plan) - 1, -1, -1):
+        owed -= plan[place]
+        if owed < 0:
+            plan[place] = False
+    return plan[situation.pending :]
 
 
 def draw(situation: Situation, count: int, seed: int) -> list[Pick]:

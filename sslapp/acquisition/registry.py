@@ -1,49 +1,15 @@
 """The strategies by name, and the one door to them."""
 
 from collections.abc import Callable, Mapping
-from dataclasses import dataclass
 from types import MappingProxyType
 
 from sslapp.acquisition import auto, margin, random_picks, typiclust
 from sslapp.acquisition.state import Pick, Situation
 
-
-@dataclass(frozen=True)
-class Strategy:
-    """One line of the list of strategies.
-
-    Attributes:
-        title: how a page calls it.
-        about: one sentence that helps to choose.
-        pick: from (situation, count, seed) to picks.
-    """
-
-    title: str
-    about: str
-    pick: Callable[[Situation, int, int], list[Pick]]
-
-
-STRATEGIES: Mapping[str, Strategy] = MappingProxyType(
-    {
-        auto.NAME: Strategy(
-            "Automatic",
-            "Typical images first, doubtful ones once a round exists; fills the holdout.",
-            auto.pick,
-        ),
-        typiclust.NAME: Strategy(
-            "Typical images",
-            "The most typical image of every group of similar images; needs no round.",
-            typiclust.pick,
-        ),
-        margin.NAME: Strategy(
-            "Doubtful images",
-            "The images between two classes for the last round, spread over unlike images.",
-            margin.pick,
-        ),
-        random_picks.NAME: Strategy("Random", "Drawn uniformly at random.", random_picks.pick),
-    }
+STRATEGIES: Mapping[str, Callable[[Situation, int, int], list[Pick]]] = MappingProxyType(
+    {each.NAME: each.pick for each in (auto, typiclust, margin, random_picks)}
 )
-"""The strategies, in the order in which a page offers them. Only "auto" fills the holdout."""
+"""From (situation, count, seed) to picks; `choices` has the titles."""
 
 
 def pick(strategy: str, situation: Situation, count: int, seed: int) -> list[Pick]:
@@ -66,4 +32,4 @@ def pick(strategy: str, situation: Situation, count: int, seed: int) -> list[Pic
         raise ValueError(f"count: at least one pick has to be asked for, got {count}.")
     if len(situation.trainable) + len(situation.drawable) == 0:
         return []
-    return STRATEGIES[strategy].pick(situation, count, seed)
+    return STRATEGIES[strategy](situation, count, seed)

@@ -18,7 +18,7 @@ class Situation:
     """A project at one moment, as acquisition sees it. N images, D features, C classes.
 
     Attributes:
-        features: (N, D) float32 embedding.
+        features: (N, D) float32 embedding; D = 0 when nothing is embedded yet.
         labels: (N,) int64 labels that are trained on, -1 = none; holdout images have -1.
         candidates: (n,) int64 positions that may be picked: the pool.
         num_classes: C.
@@ -28,6 +28,10 @@ class Situation:
         holdout: positions drawn into the holdout so far, labelled or not.
         holdout_labels: how many of them are labelled.
         picks_before: picks made so far in the project, of every kind.
+        pending: picks that were offered and are not answered yet.
+        pending_holdout: those of them that are for the holdout.
+        considered: most candidates that a strategy compares with each other, drawn at random
+            where there are more; None for all.
 
     Raises:
         ValueError: naming the field, when shapes do not fit together.
@@ -42,6 +46,9 @@ class Situation:
     holdout: Positions = field(default_factory=_nothing)
     holdout_labels: int = 0
     picks_before: int = 0
+    pending: int = 0
+    pending_holdout: int = 0
+    considered: int | None = None
 
     def __post_init__(self) -> None:
         """Check shapes and ranges."""

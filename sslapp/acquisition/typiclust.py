@@ -29,6 +29,8 @@ def pick(situation: Situation, count: int, seed: int) -> list[Pick]:
     clusters of fewer than 5 images come last.
     """
     free, labelled = situation.trainable, situation.labelled
+    if situation.considered is not None:
+        free = pca.sample_rows(free, seed + situation.picks_before, situation.considered)
     count = min(count, len(free))
     if count == 0:
         return []

@@ -1,4 +1,4 @@
-"""Writes a labelled set out: CSV, Parquet or a folder of images, each with a manifest.
+"""Writes a labelled set out: CSV, Parquet, a folder or zip of images, each with a manifest.
 
 An export is there completely or not at all. The same labels give the same bytes, and the manifest
 names the snapshot they came from and the sha256 of every file, so a copy can be checked later.
@@ -8,7 +8,8 @@ import hashlib
 import json
 import os
 import shutil
-from collections.abc import Callable
+import zipfile
+from collections.abc import Callable, Sequence
 from dataclasses import dataclass
 from pathlib import Path
 from typing import Any, BinaryIO
@@ -33,11 +34,13 @@ class Provenance:
         project: the project's name.
         snapshot: hash of the snapshot.
         class_names: all classes in column order, also those without an image.
+        included: the sources whose labels were asked for; None for all.
     """
 
     project: str
     snapshot: str
     class_names: list[str]
+    included: Sequence[str] | None = None
 
 
 def write_csv(rows: pd.DataFrame, path: Path, provenance: Provenance) -> Path:
@@ -109,11 +112,11 @@ def write_image_folder(
     shutil.rmtree(building, ignore_errors=True)
     building.mkdir(parents=True)
     try:
-        files = _write_images(rows, building, provenance, content, progress)
-        table = _csv(rows.assign(file=list(files)))
-        _write(building / "labels.csv", table)
-        listed = {"labels.csv": _facts(table), **files}
-        _write(building / "manifest.json", _manifest(rows, provenance, listed))
+        for name in _class_folders(provenance.class_names).values():
+            (building / "images" / name).mkdir(parents=True)
+        _put_set(
+            rows, provenance, content, lambda name, data: _write(building / name, data), progress
+        )
         for inside in [*building.rglob("*"), building]:
             if inside.is_dir():
                 durable.sync_folder(inside)
@@ -123,6 +126,44 @@ def write_image_folder(
         raise
     durable.sync_folder(folder.parent)
     return folder / "manifest.json"
+
+
+def write_image_zip(
+    rows: pd.DataFrame,
+    path: Path,
+    provenance: Provenance,
+    content: Callable[[int], bytes],
+    *,
+    progress: Callable[[int, int], None] = lambda done, total: None,
+) -> Path:
+    """Write what `write_image_folder` writes into one zip file; return its manifest's path.
+
+    The manifest lies in the zip, and beside it as <name>.manifest.json. The same labels give the
+    same bytes.
+
+    Args and errors as for `write_image_folder`; an existing file is replaced.
+    """
+    rows = _checked(rows, provenance)
+    manifest = b""
+
+    def fill(file: BinaryIO) -> None:
+        nonlocal manifest
+        with zipfile.ZipFile(file, "w") as archive:
+
+            def put(name: str, data: bytes) -> None:
+                # pictures are compressed already; the date is fixed, or bytes would differ
+                packed = name.endswith((".csv", ".json"))
+                entry = zipfile.ZipInfo(name, date_time=(1980, 1, 1, 0, 0, 0))
+                entry.compress_type = zipfile.ZIP_DEFLATED if packed else zipfile.ZIP_STORED
+                entry.external_attr = 0o644 << 16
+                archive.writestr(entry, data)
+
+            manifest = _put_set(rows, provenance, content, put, progress)
+
+    durable.write(path, fill)
+    beside = path.with_name(path.name + ".manifest.json")
+    durable.write_bytes(beside, manifest)
+    return beside
 
 
 def _checked(rows: pd.DataFrame, provenance: Provenance) -> pd.DataFrame:
@@ -156,16 +197,30 @@ def _csv(rows: pd.DataFrame) -> bytes:
     return safe.to_csv(index=False, lineterminator="\r\n").encode("utf-8")
 
 
-def _write_images(
+def _put_set(
     rows: pd.DataFrame,
-    building: Path,
     provenance: Provenance,
     content: Callable[[int], bytes],
+    put: Callable[[str, bytes], None],
+    progress: Callable[[int, int], None],
+) -> bytes:
+    """Put the images, labels.csv and the manifest, by name; return the manifest."""
+    files = _put_images(rows, provenance, content, put, progress)
+    table = _csv(rows.assign(file=list(files)))
+    put("labels.csv", table)
+    manifest = _manifest(rows, provenance, {"labels.csv": _facts(table), **files})
+    put("manifest.json", manifest)
+    return manifest
+
+
+def _put_images(
+    rows: pd.DataFrame,
+    provenance: Provenance,
+    content: Callable[[int], bytes],
+    put: Callable[[str, bytes], None],
     progress: Callable[[int, int], None],
 ) -> dict[str, dict[str, Any]]:
     folders = _class_folders(provenance.class_names)
-    for name in folders.values():
-        (building / "images" / name).mkdir(parents=True)
     digits = len(str(rows["position"].max())) if len(rows) else 1
     files = {}
     columns = zip(rows["position"], rows["name"], rows["class"], strict=True)
@@ -173,7 +228,7 @@ def _write_images(
         picture = content(int(position))
         stem = f"{position:0{digits}d}_{safe_stem(str(name))}"
         file = f"images/{folders[class_name]}/{stem}{suffix(picture)}"
-        _write(building / file, picture)
+        put(file, picture)
         files[file] = _facts(picture)
         progress(done, len(rows))
     return files
@@ -227,6 +282,7 @@ def _manifest(
             {"name": name, "images": int(by_class.get(name, 0))} for name in provenance.class_names
         ],
         "sources": {str(name): int(by_source[name]) for name in sorted(by_source.index)},
+        "included_sources": None if provenance.included is None else list(provenance.included),
         "files": files,
     }
     return json.dumps(facts, ensure_ascii=False, indent=1).encode("utf-8")

@@ -1,15 +1,21 @@
-"""Opens an image source by what a person types: a name, an .npz file or a folder."""
+"""Opens an image source by what a person types: a name, or the path of a folder or file."""
 
+from collections.abc import Sequence
 from pathlib import Path
 
+from sslapp.datasets.archive import archive_source
 from sslapp.datasets.arrays import npz_source
 from sslapp.datasets.digits import digits_source
 from sslapp.datasets.folder import folder_source
+from sslapp.datasets.manifest import manifest_source
 from sslapp.datasets.source import ImageSource
 from sslapp.datasets.torchvision_sets import SETS, torchvision_source
 
 NAMES = ("digits", *SETS)
 """The sets that are opened by name."""
+
+FILES = (".zip", ".npz", ".csv")
+"""What a file that holds or lists images is called: an archive, arrays, a manifest."""
 
 
 def open_source(
@@ -18,32 +24,44 @@ def open_source(
     root: Path | None = None,
     download: bool = False,
     group_pattern: str | None = None,
+    name: str | None = None,
+    within: Sequence[Path] | None = None,
 ) -> ImageSource:
     """Open an image source.
 
     Args:
-        spec: one of NAMES, or the path of a MedMNIST-layout .npz file or of a folder of images.
+        spec: one of NAMES, or the path of a folder of images or of one of FILES: a zip archive of
+            them, a MedMNIST-layout .npz file, a manifest.
         root: where named sets lie; needed for all of them but "digits".
         download: let a named set be fetched into `root`.
-        group_pattern: regular expression for a folder's file names; see `folder_source`.
+        group_pattern: regular expression for file names; see `folder_source`.
+        name: how a file's import is called; its own name by default.
+        within: folders that a manifest's pictures may lie in; default: its own.
 
     Raises:
         ValueError: when nothing can be opened, listing what is supported.
     """
-    if group_pattern is not None and not Path(spec).is_dir():
-        raise ValueError(f"{spec}: a group pattern reads file names, so it needs a folder.")
+    path = Path(spec)
+    kind = path.suffix.lower() if path.is_file() else ""
+    if group_pattern is not None and kind != ".zip" and not path.is_dir():
+        raise ValueError(
+            f"{spec}: a group pattern reads file names, so it needs a folder or a zip archive."
+        )
     if spec == "digits":
         return digits_source()
     if spec in SETS:
         if root is None:
             raise ValueError(f"{spec}: say in which folder its files lie or shall be put.")
         return torchvision_source(spec, root, download=download)
-    path = Path(spec)
     if path.is_dir():
         return folder_source(path, group_pattern=group_pattern)
-    if path.is_file() and path.suffix.lower() == ".npz":
-        return npz_source(path)
+    if kind == ".zip":
+        return archive_source(path, name=name, group_pattern=group_pattern)
+    if kind == ".npz":
+        return npz_source(path, name)
+    if kind == ".csv":
+        return manifest_source(path, within=within)
     raise ValueError(
-        f'"{spec}" is neither one of {", ".join(NAMES)} nor the path of an .npz file or of a '
-        "folder of images that is there."
+        f'"{spec}" is neither one of {", ".join(NAMES)} nor the path of a folder of images, a zip '
+        "archive of them, an .npz file or a .csv manifest that is there."
     )

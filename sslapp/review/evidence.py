@@ -56,6 +56,33 @@ def evidence(
     return Evidence(positions, neighbours, labels[neighbours], distances)
 
 
+def evidence_among(
+    labelled: NeighbourIndex,
+    features: NDArray[np.float32],
+    positions: NDArray[np.int64],
+    labelled_positions: NDArray[np.int64],
+    classes: NDArray[np.int64],
+    *,
+    k: int = 5,
+) -> Evidence:
+    """As `evidence`, with an index of the labelled images alone: they are few, the project is not.
+
+    Args:
+        labelled: index whose row i is image labelled_positions[i].
+        features: (q, D) of the images asked about.
+        positions: (q,) those images; one that is labelled itself is not its own evidence.
+        labelled_positions: (n,) images labelled by an expert or an adjudicator.
+        classes: (n,) their labels.
+    """
+    distances, rows = labelled.search(features, k + 1)
+    own = labelled_positions[rows] == positions[:, None]  # (q, k + 1), or fewer columns
+    k = min(k, len(labelled_positions) - bool(own.any()))
+    order = np.argsort(own, axis=1, kind="stable")[:, :k]
+    rows = np.take_along_axis(rows, order, 1)
+    distances = np.take_along_axis(distances, order, 1)
+    return Evidence(positions, labelled_positions[rows], classes[rows], distances)
+
+
 def disagreement(found: Evidence, columns: NDArray[np.int64]) -> NDArray[np.float32]:
     """Return (q,) float32 in [0, 1]: the weighted share of neighbours of another class.
 

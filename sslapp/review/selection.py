@@ -20,18 +20,23 @@ def inside(polygon: NDArray[np.floating], points: NDArray[np.floating]) -> NDArr
     result = np.zeros(len(points), dtype=bool)
     if len(corners) < 3 or len(points) == 0:
         return result
-    low, high = corners.min(axis=0), corners.max(axis=0)
-    near = np.flatnonzero(((points >= low) & (points <= high)).all(axis=1))
-    x, y = np.asarray(points, dtype=np.float64)[near].T
+    # The box is widened to the next float32, so that points need not be copied to float64 to be
+    # compared with it; what lies exactly outside is told below.
+    low = np.nextafter(corners.min(axis=0).astype(np.float32), np.float32(-np.inf))
+    high = np.nextafter(corners.max(axis=0).astype(np.float32), np.float32(np.inf))
+    across, up = points[:, 0], points[:, 1]
+    within = (across >= low[0]) & (across <= high[0]) & (up >= low[1]) & (up <= high[1])
+    near = np.flatnonzero(within)
+    # Sorted by height, the points beside an edge are one slice, and a lasso of sixty corners costs
+    # hardly more than one of three.
+    near = near[np.argsort(up[near])]
+    x, y = np.asarray(points[near], dtype=np.float64).T
     odd = np.zeros(len(near), dtype=bool)
     for (x1, y1), (x2, y2) in zip(corners, np.roll(corners, -1, axis=0), strict=True):
-        if y1 == y2:
-            continue
         # always upwards, so that the edge is the same numbers in both polygons that share it
         if y1 > y2:
             x1, y1, x2, y2 = x2, y2, x1, y1  # noqa: PLW2901
-        beside = (y >= y1) & (y < y2)
-        left = (x2 - x1) * (y[beside] - y1) > (x[beside] - x1) * (y2 - y1)
-        odd[beside] ^= left
+        beside = slice(*np.searchsorted(y, (y1, y2)))  # y1 <= y < y2; none beside a level edge
+        odd[beside] ^= (x2 - x1) * (y[beside] - y1) > (x[beside] - x1) * (y2 - y1)
     result[near] = odd
     return result

@@ -3,6 +3,7 @@
 import math
 import time
 from collections.abc import Mapping
+from pathlib import Path
 from typing import Any
 
 import numpy as np
@@ -15,7 +16,9 @@ from sslapp.imaging.pixels import PixelStore
 from sslapp.jobs.context import Cancelled, JobContext
 from sslapp.jobs.worker import Refused
 from sslapp.methods.registry import METHODS
+from sslapp.rounds import NOT_EXACTLY
 from sslapp.rounds.data import TaskFeatures, TaskPixels, build_task
+from sslapp.rounds.frames import Frames
 from sslapp.rounds.plan import apply_plan, differences, make_plan
 from sslapp.store import events, images
 from sslapp.store.database import reading
@@ -47,23 +50,30 @@ def run_round(context: JobContext) -> None:
     device, dtype = apply_plan(plan)
     task = _task(context, row)
     method_class = METHODS[row["method"]]
+    frames = Frames(
+        task, row["seed"], context.folder / "frames", [each / "frames" for each in context.earlier]
+    )
     run = Run(
         gear=Gear(row["gear"]),
         device=device,
         seed=row["seed"],
         folder=context.folder / "stages",
         earlier=tuple(folder / "stages" for folder in context.earlier),
-        report=lambda step, total, metrics: _report(context, row["id"], step, total, metrics),
+        report=lambda step, total, metrics: _report(
+            context, row["id"], step, total, metrics and {**metrics, **_cost(started, device)}
+        ),
         should_stop=context.should_stop,
         dtype=dtype,
         checkpoint_seconds=CHECKPOINT_SECONDS,
+        observer=frames.observe,
     )
     try:
         predictor = method_class(method_class.Config(**row["config"])).fit(task, run)
         logits = _predict(context, predictor, task, run.gear)
     except Stopped:
         raise Cancelled from None
-    _publish(context, row, predictor, task, logits, seconds=time.monotonic() - started)
+    seconds = time.monotonic() - started
+    _publish(context, row, predictor, task, logits, frames=frames.finish(), seconds=seconds)
 
 
 def _round_row(context: JobContext) -> RowMapping:
@@ -83,7 +93,7 @@ def _planned(context: JobContext, row: RowMapping) -> Mapping[str, Any]:
         return row["plan"]
     if not context.claim.params.get("inexact"):
         raise Refused(
-            f"Round {row['number']} cannot be resumed exactly here: {'; '.join(changed)}. Start "
+            f"Round {row['number']} {NOT_EXACTLY}: {'; '.join(changed)}. Start "
             f"the worker as it was planned, or resume with --inexact to accept other rounding."
         )
     plan = make_plan(context.threads or row["plan"]["threads"])
@@ -151,6 +161,14 @@ def _report(
     context.progress(step, total, "training", also=write if metrics else None)
 
 
+def _cost(started: float, device: torch.device) -> dict[str, float]:
+    """What the attempt has taken so far: seconds, and bytes of the GPU's memory at most."""
+    cost = {"seconds": time.monotonic() - started}
+    if device.type == "cuda":
+        cost["gpu memory"] = float(torch.cuda.max_memory_allocated(device))
+    return cost
+
+
 def _predict(
     context: JobContext, predictor: Predictor, task: Task, gear: Gear
 ) -> NDArray[np.float32]:
@@ -174,6 +192,7 @@ def _publish(
     task: Task,
     logits: NDArray[np.float32],
     *,
+    frames: Path | None,
     seconds: float,
 ) -> None:
     held_out = task.validation
@@ -189,6 +208,7 @@ def _publish(
     with context.finishing(result) as conn:
         values = {
             "probabilities": context.workspace.relative(path),
+            "frames": None if frames is None else context.workspace.relative(frames),
             "temperature": calibration.temperature,
             "metrics": metrics,
         }

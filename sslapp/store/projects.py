@@ -1,7 +1,11 @@
 """Projects, their settings and their classes."""
 
+import re
+import uuid
+from collections.abc import Sequence
 from dataclasses import dataclass
 from datetime import datetime
+from typing import Any
 
 from pydantic import BaseModel, ConfigDict, Field
 from sqlalchemy import Connection, select
@@ -24,9 +28,11 @@ KEYS = "1234567890bcdeghijklmnopqrstvwyz"
 """Keys in the order they are given to classes; a (accept), f (flag), u (unsure) and x (reject)
 have other duties."""
 
+_COLOUR = re.compile(r"#[0-9a-fA-F]{6}")
+
 
 class ProjectSettings(BaseModel):
-    """What a project decides once about its images.
+    """What a project decides about its images; `flip` and `single_reads` may change later.
 
     Attributes:
         image_size: S of the pixel store; None keeps the native size, which must then be one.
@@ -119,27 +125,23 @@ def add_class(
         name: unique in the project, whatever its case, retired classes included.
         reader_id: who adds it.
         colour: "#rrggbb"; by default the palette's colour of the number.
-        key: one character; by default the class's name if that is one, else the first free
-            one of KEYS.
+        key: one character, or "" for none; by default the class's name if that is one, else the
+            first free one of KEYS.
 
     Raises:
         Refused: when the name or the key is taken or not usable.
     """
-    name = _checked_name("class", name)
     there = classes(conn, project_id, retired=True)
-    for row in there:
-        if row.name.casefold() == name.casefold():
-            state = ", which is retired" if row.retired else ""
-            raise Refused(f"There is a class {row.name} already{state}. Choose another name.")
-    taken = {row.key: row.name for row in there if not row.retired and row.key}
+    name = _free_name(name, there)
     if key is None:
+        taken = {row.key for row in there if not row.retired}
         # a class called 7 is labelled with the key 7
         wanted = [name.lower(), *KEYS] if name.lower() in list(KEYS) else KEYS
         key = next((free for free in wanted if free not in taken), "")
-    elif key in taken:
-        raise Refused(f'The key "{key}" labels {taken[key]} already. Choose another key.')
-    elif key not in KEYS or len(key) != 1:
-        raise Refused(f'"{key}" cannot be a class key. Choose one of {" ".join(KEYS)}.')
+    elif key:
+        _check_key(key, there)
+    if colour is not None:
+        _check_colour(colour)
     number = len(there)
     values = {
         "project_id": project_id,
@@ -160,6 +162,63 @@ def add_class(
         payload={"number": number, "name": name},
     )
     return class_id
+
+
+def edit_class(
+    conn: Connection,
+    project_id: int,
+    class_id: int,
+    reader_id: int | None = None,
+    *,
+    name: str | None = None,
+    colour: str | None = None,
+    key: str | None = None,
+) -> bool:
+    """Change a class's name, colour or key and log it; its labels stay what they are.
+
+    Args:
+        conn: a write transaction.
+        project_id: the project.
+        class_id: a class in use.
+        reader_id: who changes it.
+        name, colour, key: as in `add_class`; None leaves it.
+
+    Returns:
+        Whether anything differed from what it was; if not, nothing is logged.
+
+    Raises:
+        Refused: when there is no such class in use, or the name or the key is taken or not usable.
+    """
+    there = classes(conn, project_id, retired=True)
+    row = next((each for each in there if each.id == class_id and not each.retired), None)
+    if row is None:
+        raise Refused(f"There is no class {class_id} in use in this project.")
+    others = [each for each in there if each.id != class_id]
+    if name is not None:
+        name = _free_name(name, others)
+    if key:
+        _check_key(key, others)
+    if colour is not None:
+        _check_colour(colour)
+    wanted = {"name": name, "colour": colour, "key": key}
+    changed = {
+        what: value
+        for what, value in wanted.items()
+        if value is not None and value != getattr(row, what)
+    }
+    if not changed:
+        return False
+    conn.execute(label_class.update().where(label_class.c.id == class_id).values(**changed))
+    append(
+        conn,
+        project_id,
+        EventKind.EDIT_CLASS,
+        key=f"edit_class:{uuid.uuid4().hex}",
+        reader_id=reader_id,
+        class_id=class_id,
+        payload={"before": {what: getattr(row, what) for what in changed}, "after": changed},
+    )
+    return True
 
 
 def retire_class(
@@ -196,6 +255,67 @@ def classes(conn: Connection, project_id: int, retired: bool = False) -> list[Cl
         for row in conn.execute(query)
         if retired or not row.retired
     ]
+
+
+def change_settings(
+    conn: Connection,
+    project_id: int,
+    reader_id: int | None = None,
+    *,
+    flip: bool | None = None,
+    single_reads: bool | None = None,
+) -> bool:
+    """Change the settings that may change while images are there, and log it.
+
+    Rounds that are planned already keep the `flip` they were planned with.
+
+    Returns:
+        Whether anything differed from what it was; if not, nothing is logged.
+    """
+    before = find_project(conn, project_id).settings
+    wanted: dict[str, Any] = {"flip": flip, "single_reads": single_reads}
+    changed = {
+        what: value
+        for what, value in wanted.items()
+        if value is not None and value != getattr(before, what)
+    }
+    if not changed:
+        return False
+    settings = before.model_copy(update=changed)
+    conn.execute(
+        project.update().where(project.c.id == project_id).values(settings=settings.model_dump())
+    )
+    append(
+        conn,
+        project_id,
+        EventKind.SETTINGS,
+        key=f"settings:{uuid.uuid4().hex}",
+        reader_id=reader_id,
+        payload={"before": {what: getattr(before, what) for what in changed}, "after": changed},
+    )
+    return True
+
+
+def _free_name(name: str, others: Sequence[ClassRow]) -> str:
+    name = _checked_name("class", name)
+    for row in others:
+        if row.name.casefold() == name.casefold():
+            state = ", which is retired" if row.retired else ""
+            raise Refused(f"There is a class {row.name} already{state}. Choose another name.")
+    return name
+
+
+def _check_key(key: str, others: Sequence[ClassRow]) -> None:
+    holder = next((row.name for row in others if row.key == key and not row.retired), None)
+    if holder is not None:
+        raise Refused(f'The key "{key}" labels {holder} already. Choose another key.')
+    if key not in KEYS or len(key) != 1:
+        raise Refused(f'"{key}" cannot be a class key. Choose one of {" ".join(KEYS)}.')
+
+
+def _check_colour(colour: str) -> None:
+    if not _COLOUR.fullmatch(colour):
+        raise Refused(f'"{colour}" is no colour. Write it as #rrggbb, such as {PALETTE[0]}.')
 
 
 def _checked_name(what: str, name: str) -> str:

@@ -1,5 +1,7 @@
 """Readers and what they may do in a project."""
 
+from dataclasses import dataclass
+
 from sqlalchemy import Connection, select
 
 from sslapp.store.chain import now
@@ -22,6 +24,40 @@ def ensure_reader(conn: Connection, name: str) -> int:
         return found
     row = {"name": name, "active": True, "created_at": now()}
     return conn.execute(reader.insert().returning(reader.c.id), row).scalar_one()
+
+
+@dataclass(frozen=True)
+class ReaderRow:
+    """A reader; one who is not active may do nothing."""
+
+    id: int
+    name: str
+    active: bool
+
+
+def find_reader(conn: Connection, name: str) -> ReaderRow | None:
+    """The reader with this name, if there is one."""
+    columns = (reader.c.id, reader.c.name, reader.c.active)
+    row = conn.execute(select(*columns).where(reader.c.name == name.strip())).one_or_none()
+    return None if row is None else ReaderRow(row.id, row.name, row.active)
+
+
+def set_active(conn: Connection, reader_id: int, active: bool) -> None:
+    """Set a reader active or inactive; what they decided so far stays."""
+    conn.execute(reader.update().where(reader.c.id == reader_id).values(active=active))
+
+
+def members(conn: Connection, project_id: int) -> list[tuple[ReaderRow, Role]]:
+    """The project's members and their roles, by name; inactive readers included."""
+    query = (
+        select(reader.c.id, reader.c.name, reader.c.active, membership.c.role)
+        .join(membership, membership.c.reader_id == reader.c.id)
+        .where(membership.c.project_id == project_id)
+        .order_by(reader.c.name)
+    )
+    return [
+        (ReaderRow(row.id, row.name, row.active), Role(row.role)) for row in conn.execute(query)
+    ]
 
 
 def reader_names(conn: Connection) -> dict[int, str]:

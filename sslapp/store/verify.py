@@ -31,6 +31,12 @@ class Verification:
     problem: str | None
 
 
+_FACTS = frozenset(
+    {EventKind.IMPORT, EventKind.ADD_CLASS, EventKind.EDIT_CLASS, EventKind.RETIRE_CLASS}
+)
+"""Kinds whose events say what is in the tables of images and classes."""
+
+
 class _Wrong(Exception):
     """The first problem; ends the walk."""
 
@@ -46,7 +52,7 @@ def verify(conn: Connection, project_id: int) -> Verification:
         for row in _event_rows(conn, project_id):
             _check_link(row, events + 1, head)
             events, head = row.number, row.hash
-            if row.kind in (EventKind.IMPORT, EventKind.ADD_CLASS, EventKind.RETIRE_CLASS):
+            if row.kind in _FACTS:
                 facts.append(from_row(row))
         _check_imports(conn, project_id, facts)
         _check_classes(conn, project_id, facts)
@@ -96,9 +102,12 @@ def _check_classes(conn: Connection, project_id: int, facts: list[Event]) -> Non
             continue
         if fact.kind is EventKind.ADD_CLASS:
             expected[fact.class_id] = (fact.payload["number"], fact.payload["name"], False)
-        else:
-            number, name, _ = expected[fact.class_id]
-            expected[fact.class_id] = (number, name, True)
+            continue
+        number, name, _ = expected[fact.class_id]
+        if fact.kind is EventKind.EDIT_CLASS:
+            name = fact.payload["after"].get("name", name)
+        retired = fact.kind is EventKind.RETIRE_CLASS
+        expected[fact.class_id] = (number, name, retired)
     found = {row.id: (row.number, row.name, row.retired) for row in classes(conn, project_id, True)}
     for class_id in sorted(expected.keys() | found.keys()):
         if expected.get(class_id) != found.get(class_id):

@@ -20,6 +20,8 @@ class MethodConfig(BaseModel):
     """Options of a method. Forms, command-line options and docs are generated from its fields.
 
     Every field has a default that works, a description and bounds; none is a path or an address.
+    Forms show a number as automatic at its default 0 where the description says "0 chooses ...",
+    and put fields with `json_schema_extra={"usual": True}` before the others.
     """
 
     model_config = ConfigDict(extra="forbid", frozen=True)
@@ -31,9 +33,14 @@ class TrainingConfig(MethodConfig):
     network: NetworkName = Field(
         "small-cnn",
         description="Network: the small CNN for a CPU, the wide ResNets for a GPU.",
+        json_schema_extra={"usual": True},
     )
     steps: int = Field(
-        0, ge=0, le=2**20, description="Optimiser steps; 0 chooses by the number of images."
+        0,
+        ge=0,
+        le=2**20,
+        description="Optimiser steps; 0 chooses by the number of images.",
+        json_schema_extra={"usual": True},
     )
     batch_size: int = Field(32, ge=2, le=1024, description="Labelled images in a batch.")
     learning_rate: float = Field(0.06, gt=0, le=10, description="Highest learning rate of SGD.")
@@ -41,6 +48,7 @@ class TrainingConfig(MethodConfig):
     flip: bool = Field(
         False,
         description="Mirror images left to right; wrong for digits, letters and body sides.",
+        json_schema_extra={"usual": True},
     )
     labelled_batches: Sampling = Field(
         "natural", description="Draw labelled images as they are, or all classes equally often."
@@ -60,7 +68,9 @@ class ConsistencyConfig(TrainingConfig):
         4, ge=1, le=64, description="Unlabelled images in a batch for every labelled one (mu)."
     )
     augmentation: Literal["smooth", "fixmatch", "usb", "usb-medical", "geometric"] = Field(
-        "smooth", description="Policy of the strong views."
+        "smooth",
+        description="Policy of the strong views.",
+        json_schema_extra={"usual": True},
     )
 
 
@@ -71,5 +81,9 @@ def steps(config: TrainingConfig, task: "Task") -> int:
     MNIST (105 seconds on two cores; half the steps cost .002 to .008 of accuracy). Photographs want
     10,000 and more, which is the reader's to say.
     """
-    rows = len(task.labelled) + len(task.pool)
-    return config.steps or (500 if rows < 5000 else 2000)
+    return config.steps or automatic_steps(len(task.labelled) + len(task.pool))
+
+
+def automatic_steps(images: int) -> int:
+    """What `steps` chooses for so many labelled and unlabelled images."""
+    return 500 if images < 5000 else 2000

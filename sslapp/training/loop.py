@@ -26,6 +26,9 @@ from sslapp.training.task import Indices, Task, check_trainable, pixels_of
 REPORTS = 100
 EVALUATIONS = 10
 
+LONGEST_VECTOR = 100
+"""Entries of a reported vector; a longer one would fill the table of metrics, unread."""
+
 
 def train(task: Task, run: Run, config: TrainingConfig, objective: Objective) -> NetworkPredictor:
     """Train a network on the task's pixels and return it with averaged weights.
@@ -157,7 +160,7 @@ class Loop:
         )
 
     def _report(self, done: int, sums: Mapping[str, Tensor], count: int) -> None:
-        metrics = {name: float(value) / count for name, value in sums.items()}
+        metrics = reported(sums, count)
         metrics["learning rate"] = self.optimiser.param_groups[0]["lr"]
         rows = self.task.validation
         every = max(1, REPORTS // EVALUATIONS) * max(1, self.total // REPORTS)
@@ -197,6 +200,18 @@ class Loop:
                 buffer = torch.empty_like(parameter).copy_(momentum[name])
                 self.optimiser.state[parameter]["momentum_buffer"] = buffer
         return step
+
+
+def reported(sums: Mapping[str, Tensor], count: int) -> dict[str, float]:
+    """Means over `count` steps; a vector gives a figure an entry, unless it is very long."""
+    metrics = {}
+    for name, value in sums.items():
+        if value.ndim == 0:
+            metrics[name] = float(value) / count
+        elif len(value) <= LONGEST_VECTOR:
+            entries = enumerate((value / count).tolist())
+            metrics.update({f"{name}/{entry}": each for entry, each in entries})
+    return metrics
 
 
 def _part(state: Tensors, prefix: str) -> Tensors:

@@ -41,10 +41,25 @@ class Step:
 
 @dataclass(frozen=True)
 class Losses:
-    """The scalar to minimise, and scalars to report (kept on the device until then)."""
+    """The scalar to minimise, and what to report, kept on the device until then.
+
+    A metric is a scalar, or a vector that is reported entry by entry as "name/0", "name/1", ...
+    """
 
     total: Tensor
     metrics: Mapping[str, Tensor]
+
+
+def class_counts(pseudo_labels: Tensor, mask: Tensor, num_classes: int) -> Tensor:
+    """(C,) float32: how many confident pseudo-labels each class got; nothing leaves the device.
+
+    Args:
+        pseudo_labels: (n,) int64 classes.
+        mask: (n,) bool, which of them count.
+        num_classes: C.
+    """
+    counts = torch.zeros(num_classes, device=mask.device)
+    return counts.scatter_add_(0, pseudo_labels, mask.float())
 
 
 class Objective(ABC):

@@ -58,10 +58,14 @@ def test_a_stopped_worker_that_wakes_after_another_finished_writes_nothing(
         everything = access.workspace.root.rglob("*")
         # in its own folder it may finish the one file it was stopped in
         mine = {own / "log.jsonl", own / "stages/train/checkpoint.safetensors"}
+        mine |= set((own / "frames").glob("*"))
         return {
             path: path.stat().st_mtime_ns
             for path in everything
-            if path.is_file() and path not in mine and path.suffix in (".npy", ".npz", *TENSORS)
+            if path.is_file()
+            and path not in mine
+            and not (path.suffix == ".tmp" and own in path.parents)
+            and path.suffix in (".npy", ".npz", *TENSORS)
         }
 
     before, head = files(), small_project.log(access)[-1].hash

@@ -9,6 +9,7 @@ from sslapp.store import events, projects, readers
 from sslapp.store.database import reading, writing
 from sslapp.store.errors import Refused, Unknown
 from sslapp.store.projects import KEYS, PALETTE, ProjectSettings
+from sslapp.store.verify import verify
 from sslapp.vocabulary import EventKind, Role
 
 
@@ -86,6 +87,87 @@ def test_classes_that_would_be_confused_are_refused(
 ) -> None:
     with writing(engine, desk.project_id) as conn, pytest.raises(Refused, match=message):
         projects.add_class(conn, desk.project_id, name, key=key)
+
+
+def test_an_edited_class_keeps_its_labels_and_its_number(engine: Engine, desk: Desk) -> None:
+    with writing(engine, desk.project_id) as conn:
+        assert projects.edit_class(
+            conn, desk.project_id, desk.dog, desk.ann, name="hound", colour="#123ABC", key="9"
+        )
+        found = next(row for row in projects.classes(conn, desk.project_id) if row.id == desk.dog)
+        last = list(events.read(conn, desk.project_id))[-1]
+        assert verify(conn, desk.project_id).problem is None
+    assert (found.number, found.name, found.colour, found.key) == (1, "hound", "#123ABC", "9")
+    assert (last.kind, last.class_id, last.reader_id) == (
+        EventKind.EDIT_CLASS,
+        desk.dog,
+        desk.ann,
+    )
+    assert last.payload["before"] == {"name": "dog", "colour": PALETTE[1], "key": "2"}
+    assert last.payload["after"] == {"name": "hound", "colour": "#123ABC", "key": "9"}
+
+
+def test_an_edit_that_changes_nothing_is_not_logged(engine: Engine, desk: Desk) -> None:
+    with writing(engine, desk.project_id) as conn:
+        head = events.head(conn, desk.project_id)
+        assert not projects.edit_class(conn, desk.project_id, desk.dog, name=" dog ", key="2")
+        assert not projects.change_settings(conn, desk.project_id, flip=False)
+        assert events.head(conn, desk.project_id) == head
+
+
+@pytest.mark.parametrize(
+    ("change", "message"),
+    [
+        ({"name": "Cat"}, "There is a class cat already"),
+        ({"name": " "}, "1 to 200 characters"),
+        ({"key": "1"}, 'The key "1" labels cat already'),
+        ({"key": "a"}, '"a" cannot be a class key'),
+        ({"key": "<b>"}, '"<b>" cannot be a class key'),
+        ({"colour": "red"}, '"red" is no colour'),
+        ({"colour": "#12345g"}, "is no colour"),
+        ({"colour": "#123456;background:url(x)"}, "is no colour"),
+    ],
+)
+def test_an_edit_that_would_confuse_is_refused(
+    engine: Engine, desk: Desk, change: dict, message: str
+) -> None:
+    with writing(engine, desk.project_id) as conn, pytest.raises(Refused, match=message):
+        projects.edit_class(conn, desk.project_id, desk.dog, **change)
+
+
+def test_a_class_may_do_without_a_key_and_change_the_case_of_its_name(
+    engine: Engine, desk: Desk
+) -> None:
+    with writing(engine, desk.project_id) as conn:
+        projects.edit_class(conn, desk.project_id, desk.dog, name="DOG", key="")
+        projects.edit_class(conn, desk.project_id, desk.cat, key="2")
+        projects.retire_class(conn, desk.project_id, desk.dog)
+        with pytest.raises(Refused, match="no class"):
+            projects.edit_class(conn, desk.project_id, desk.dog, key="7")
+        assert verify(conn, desk.project_id).problem is None
+
+
+def test_a_name_changed_behind_the_log_is_found(engine: Engine, desk: Desk) -> None:
+    with writing(engine, desk.project_id) as conn:
+        projects.edit_class(conn, desk.project_id, desk.dog, name="hound")
+        conn.execute(projects.label_class.update().values(name=projects.label_class.c.name + "!"))
+        problem = verify(conn, desk.project_id).problem
+    assert problem is not None
+    assert "'cat!'" in problem
+
+
+def test_settings_that_may_change_are_logged_with_what_they_were(
+    engine: Engine, desk: Desk
+) -> None:
+    with writing(engine, desk.project_id) as conn:
+        assert projects.change_settings(
+            conn, desk.project_id, desk.ann, flip=True, single_reads=True
+        )
+        settings = projects.find_project(conn, desk.project_id).settings
+        last = list(events.read(conn, desk.project_id))[-1]
+    assert (settings.flip, settings.single_reads) == (True, True)
+    assert (last.kind, last.reader_id) == (EventKind.SETTINGS, desk.ann)
+    assert last.payload == {"before": {"flip": False}, "after": {"flip": True}}
 
 
 def test_a_reader_is_added_once_and_holds_one_role_a_project(engine: Engine, desk: Desk) -> None:

@@ -1,0 +1,41 @@
+"""The strategies as a page offers them; their code, in `registry`, takes a second to load."""
+
+from collections.abc import Mapping
+from dataclasses import dataclass
+from types import MappingProxyType
+
+
+@dataclass(frozen=True)
+class Choice:
+    """One line of the list of strategies.
+
+    Attributes:
+        title: how a page calls it.
+        about: one sentence that helps to choose.
+        needs_round: it asks what the last round doubts.
+    """
+
+    title: str
+    about: str
+    needs_round: bool = False
+
+
+CHOICES: Mapping[str, Choice] = MappingProxyType(
+    {
+        "auto": Choice(
+            "Automatic",
+            "Typical images first, doubtful ones once a round exists; fills the holdout.",
+        ),
+        "typiclust": Choice(
+            "Typical images",
+            "The most typical image of every group of similar images; needs no round.",
+        ),
+        "margin": Choice(
+            "Doubtful images",
+            "The images between two classes for the last round, spread over unlike images.",
+            needs_round=True,
+        ),
+        "random": Choice("Random", "Drawn uniformly at random."),
+    }
+)
+"""In the order in which a page offers them. Only "auto" fills the holdout."""

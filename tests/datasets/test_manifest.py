@@ -1,0 +1,126 @@
+"""Manifests: what the columns mean, and that no line reads outside the allowed folders."""
+
+import os
+
+import pytest
+
+from sslapp.datasets.manifest import manifest_source
+from sslapp.datasets.registry import open_source
+from sslapp.vocabulary import Split
+
+
+@pytest.fixture
+def manifest(tree, picture):
+    """manifest(text, files) writes a manifest beside these files and returns its path."""
+
+    def write(text, files=("a.png", "b.png", "in/c.png")):
+        root = tree({name: picture(seed) for seed, name in enumerate(files)})
+        path = root / "list.csv"
+        path.write_bytes(text if isinstance(text, bytes) else text.encode())
+        return path
+
+    return write
+
+
+def reasons(source):
+    return {refusal.name: refusal.reason for refusal in source.refused}
+
+
+def test_columns_are_found_by_their_headings_in_the_order_of_the_lines(manifest, picture):
+    path = manifest("class;Split;path;group;note\ncat;train;in/c.png;p1;x\n;TEST;a.png;;\n")
+    source = open_source(str(path))
+    first, second = source.items()
+    assert source.name == "list"
+    assert source.class_names == ["cat"]
+    assert (first.name, first.split, first.true_class, first.group) == (
+        "in/c.png",
+        Split.POOL,
+        0,
+        "p1",
+    )
+    assert (second.name, second.split, second.true_class, second.group) == (
+        "a.png",
+        Split.TEST,
+        None,
+        None,
+    )
+    assert second.content == picture(0)
+
+
+def test_cells_escaped_by_our_own_export_are_understood(manifest):
+    source = manifest_source(manifest("path,class\na.png,'=cat\n"))
+    assert source.class_names == ["=cat"]
+
+
+def test_lines_that_cannot_be_used_are_refused_with_their_number(manifest):
+    long = "g" * 201
+    path = manifest(
+        "path,split,group\na.png,,\nnone.png,,\na.png,,\nb.png,holdout,\nin,,\nnotes.txt,,\n"
+        f"in/c.png,,{long}\n\n,train,\n"
+    )
+    assert reasons(manifest_source(path)) == {
+        "line 3: none.png": "there is no such file",
+        "line 4: a.png": "it is on an earlier line too",
+        "line 5: b.png": 'its split is "holdout"; write pool, train, val or test',
+        "line 6: in": "not a plain file",
+        "line 7: notes.txt": ".txt is not a picture type that is read",
+        "line 8: in/c.png": "its group has more than 200 letters",
+        "line 10: ": "it names no file",
+    }
+
+
+@pytest.mark.parametrize(
+    ("cell", "reason"),
+    [
+        ("../secret.png", "it lies outside the folders that may be imported"),
+        ("in/../../secret.png", "it lies outside the folders that may be imported"),
+        ("link.png", "it lies outside the folders that may be imported"),
+        ("folder/secret.png", "it lies outside the folders that may be imported"),
+        ("/etc/passwd", "an absolute path; write it relative to the manifest"),
+        ("..\\secret.png", "its path has a backslash in it; write / between folders"),
+        ("%2e%2e/secret.png", "there is no such file"),
+        ("a.png\0", "its name has a NUL in it"),
+        ("pipe.png", "not a plain file"),
+        ("loop.png", "there is no such file"),
+        ("file:///etc/passwd", "there is no such file"),
+        ("http://127.0.0.1/a.png", "there is no such file"),
+        ("dev.png", "it lies outside the folders that may be imported"),
+    ],
+)
+def test_nothing_outside_the_allowed_folders_is_read(manifest, picture, tmp_path, cell, reason):
+    path = manifest(f"path\na.png\n{cell}\n")
+    (tmp_path / "secret.png").write_bytes(picture(9))
+    (path.parent / "link.png").symlink_to(tmp_path / "secret.png")
+    (path.parent / "loop.png").symlink_to("loop.png")
+    (path.parent / "dev.png").symlink_to("/dev/zero")
+    (path.parent / "folder").symlink_to(tmp_path)
+    os.mkfifo(path.parent / "pipe.png")
+    source = manifest_source(path)
+    assert [item.name for item in source.items()] == ["a.png"]
+    assert list(reasons(source).values()) == [reason]
+
+
+def test_other_folders_can_be_allowed(manifest, picture, tmp_path):
+    path = manifest("path\n../beside/x.png\n../set-secret/y.png\n")
+    for name in ("beside/x.png", "set-secret/y.png"):
+        (tmp_path / name).parent.mkdir()
+        (tmp_path / name).write_bytes(picture())
+    source = manifest_source(path, within=[path.parent, tmp_path / "beside"])
+    assert [item.name for item in source.items()] == ["../beside/x.png"]
+    assert len(source.refused) == 1
+
+
+@pytest.mark.parametrize(
+    ("text", "words"),
+    [
+        ("name_of_it,class\na,b\n", "the headings are name_of_it, class"),
+        ("", "the headings are missing"),
+        ("path,image\na,b\n", "two columns for the path"),
+        ("path\n", "no picture file in it"),
+        (b"path\n\xff\n", "not UTF-8"),
+        ('path\n"a\n', "not valid CSV"),
+    ],
+)
+def test_what_is_no_manifest_is_an_error_that_names_the_mend(manifest, text, words):
+    with pytest.raises(ValueError, match=f"list.csv: .*{words}"):
+        manifest_source(manifest(text))

@@ -1,0 +1,132 @@
+"""The frames of a training: what they show, that watching changes nothing, and kills."""
+
+import os
+import signal
+
+import doomed
+import numpy as np
+import pytest
+import small_project
+from test_rounds_killed import wait_for_step
+
+from sslapp import durable
+from sslapp.rounds import frames
+from sslapp.rounds.frames import Frames
+from sslapp.store.database import reading
+from sslapp.store.images import image_sets
+from sslapp.store.state import load_state
+from sslapp.usecases.jobs import job_status
+from sslapp.usecases.rounds import round_status, start_round
+
+pytestmark = pytest.mark.timeout(180)
+
+STEPS = 40
+
+
+def published(access) -> dict[str, np.ndarray]:
+    folder = access.workspace.path(round_status(access, None)["frames"])
+    names = (frames.POSITIONS, frames.STEPS, frames.XY)
+    return {name: np.array(durable.read_array(folder / name)) for name in names}
+
+
+@pytest.fixture(scope="session")
+def film(queued, launcher, tmp_path_factory):
+    """The frames of a round that nobody disturbed, and where they lie."""
+    access = small_project.copy(queued(STEPS), tmp_path_factory.mktemp("film") / "workspace")
+    assert launcher.run(access.workspace.root, doomed.WORKER) == 0
+    yield published(access), access
+    access.engine.dispose()
+
+
+def test_a_film_runs_from_the_first_step_to_the_last_over_rows_in_play(film) -> None:
+    found, access = film
+    steps = found[frames.STEPS]
+    assert (steps[0], steps[-1], len(steps)) == (1, STEPS, frames.MOMENTS)
+    with reading(access.engine) as conn:
+        state = load_state(conn, 1)
+    in_play = np.concatenate([state.labelled, state.pool])
+    assert found[frames.POSITIONS].tolist() == sorted(in_play.tolist())
+    assert found[frames.XY].shape == (len(steps), len(in_play), 2)
+    assert found[frames.XY].dtype == np.float32
+
+
+def test_the_last_frame_is_what_the_finished_network_sees(film) -> None:
+    from sslapp.embedding import pca
+    from sslapp.imaging.pixels import PixelStore
+    from sslapp.rounds.data import TaskPixels
+    from sslapp.training.predictor import NetworkPredictor
+
+    found, access = film
+    folder = access.workspace.path(round_status(access, None)["probabilities"]).parent
+    predictor = NetworkPredictor.load(folder / "predictor")
+    with reading(access.engine) as conn:
+        store = PixelStore([access.workspace.path(each.pixels) for each in image_sets(conn, 1)])
+    x = predictor.embed(TaskPixels(store), found[frames.POSITIONS]).numpy()
+    x /= np.linalg.norm(x, axis=1, keepdims=True)
+    expected = pca.fit([x], 2).project(x)
+    # frames are kept with three digits
+    np.testing.assert_allclose(found[frames.XY][-1], expected, atol=5e-3)
+    assert np.abs(found[frames.XY][0] - expected).max() > 0.05, "nothing moved"
+
+
+def test_watching_changes_no_prediction(film, waiting, monkeypatch) -> None:
+    access = waiting(STEPS)
+    monkeypatch.setattr(Frames, "observe", lambda *_: None)
+    small_project.run_jobs(access)
+    assert round_status(access, None)["frames"] is None
+    unseen, _ = small_project.published(access)
+    assert unseen.tobytes() == small_project.published(film[1])[0].tobytes()
+
+
+@pytest.mark.parametrize("stops", [(1, 9), (6, 24), (15, 38)])
+def test_killed_between_steps_it_leaves_the_same_film(stops, film, launcher, waiting) -> None:
+    access = waiting(STEPS)
+    for step in stops:
+        worker = launcher.start(access.workspace.root, doomed.WORKER)
+        wait_for_step(access, step)
+        os.kill(worker, signal.SIGKILL)
+        launcher.wait()
+    assert launcher.run(access.workspace.root, doomed.WORKER) == 0
+    assert job_status(access, 3)["attempt"] == 1 + len(stops)
+    for name, array in published(access).items():
+        assert array.tobytes() == film[0][name].tobytes(), name
+
+
+@pytest.mark.parametrize("file", ["14.npy", f"{STEPS}.npy", frames.STEPS, frames.XY])
+@pytest.mark.parametrize("when", ["in", "after rename"])
+def test_killed_while_a_frame_is_written_it_leaves_the_same_film(
+    when, file, film, launcher, waiting
+) -> None:
+    access = waiting(STEPS)
+    point = doomed.points(film[1].workspace.root).index(f"{when} {file}") + 1
+    assert launcher.run(access.workspace.root, doomed.WORKER, die_at=point) == -signal.SIGKILL
+    assert launcher.run(access.workspace.root, doomed.WORKER) == 0
+    for name, array in published(access).items():
+        assert array.tobytes() == film[0][name].tobytes(), name
+
+
+def test_a_method_that_takes_no_steps_has_no_film(project) -> None:
+    start_round(project, None, method="label-propagation")
+    small_project.run_jobs(project)
+    row = round_status(project, None)
+    assert (row["state"], row["frames"]) == ("done", None)
+
+
+def test_moments_are_steps_of_the_training() -> None:
+    for total in (1, 2, 7, 8, 500, 2**20):
+        found = frames.moments(total)
+        assert found == sorted(set(found))
+        assert (found[0], found[-1]) == (1, total)
+        assert len(found) <= frames.MOMENTS
+
+
+def test_a_large_set_is_watched_through_a_sample_drawn_by_the_seed() -> None:
+    class Rows:
+        labelled = np.arange(50)
+        pool = np.arange(100, 5000)
+
+    drawn = frames.sample(Rows(), 3)
+    assert len(drawn) == len(np.unique(drawn)) == frames.SAMPLE
+    assert np.isin(drawn, np.concatenate([Rows.labelled, Rows.pool])).all()
+    assert frames.sample(Rows(), 3).tolist() == drawn.tolist()
+    assert frames.sample(Rows(), 4).tolist() != drawn.tolist()
