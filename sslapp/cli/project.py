@@ -1,5 +1,6 @@
 """Commands about a project as a whole: create, import, embed, status, verify, export, backup."""
 
+from enum import StrEnum
 from pathlib import Path
 from typing import Annotated, Any
 
@@ -8,15 +9,24 @@ import typer
 from sslapp.cli.application import Json, Project, access, app, command, show, table, workspace
 from sslapp.cli.jobs import wait_for
 from sslapp.store.projects import ProjectSettings
-from sslapp.usecases import backups, exports, projects
+from sslapp.usecases import backups, exports, members, projects
 from sslapp.usecases.demo import ensure_demo
 from sslapp.usecases.embeddings import DEFAULT_ENCODER, embed
 from sslapp.usecases.imports import import_images
 from sslapp.usecases.verification import verify_project
 from sslapp.vocabulary import Role, Source
 
-class_app = typer.Typer(help="Add and retire classes.", no_args_is_help=True)
+class_app = typer.Typer(help="Add, edit and retire classes.", no_args_is_help=True)
 app.add_typer(class_app, name="class")
+
+
+class LabelSource(StrEnum):
+    """vocabulary.Source as a word on the command line; there is no label from nowhere."""
+
+    EXPERT = "expert"
+    ADJUDICATED = "adjudicated"
+    ACCEPTED = "accepted"
+
 
 Wait = Annotated[bool, typer.Option("--wait/--no-wait", help="Wait for the job to end.")]
 
@@ -56,10 +66,25 @@ def class_retire(name: str, project: Project = None, as_json: Json = False) -> N
     show({"retired": name}, as_json, f'Class "{name}" is retired.')
 
 
+@command(class_app, "edit")
+def class_edit(
+    name: str,
+    to: Annotated[str | None, typer.Option(help="The new name.")] = None,
+    colour: Annotated[str | None, typer.Option(help="As #rrggbb.")] = None,
+    key: Annotated[str | None, typer.Option(help="The key that labels it.")] = None,
+    project: Project = None,
+    as_json: Json = False,
+) -> None:
+    """Rename or recolour a class, or give it another key."""
+    changed = projects.edit_class(access(), project, name, name=to, colour=colour, key=key)
+    text = f'Class "{to or name}" is changed.' if changed else "Nothing differs from what it was."
+    show({"class": to or name, "changed": changed}, as_json, text)
+
+
 @command(app, "grant")
 def grant(reader: str, role: Role, project: Project = None, as_json: Json = False) -> None:
     """Give a reader a role: reader, adjudicator or admin."""
-    projects.grant(access(), project, reader, role)
+    members.grant(access(), project, reader, role)
     show({"reader": reader, "role": role}, as_json, f"{reader} is {role} now.")
 
 
@@ -75,7 +100,9 @@ def demo(as_json: Json = False) -> None:
 def import_command(
     source: Annotated[
         str,
-        typer.Argument(help="digits, mnist, fashion-mnist, cifar10, an .npz file or a folder."),
+        typer.Argument(
+            help="digits, mnist, fashion-mnist, cifar10, a folder, or a .zip, .npz or .csv file."
+        ),
     ],
     project: Project = None,
     root: Annotated[Path | None, typer.Option(help="Where the named sets lie.")] = None,
@@ -111,7 +138,8 @@ def _source(source: str) -> str:
 def embed_command(
     project: Project = None,
     encoder: Annotated[
-        str, typer.Option(help="pixels (fast) or efficientnet-lite0 (ImageNet features).")
+        str,
+        typer.Option(help="pixels (fast), efficientnet-lite0 or open_clip (docs/embeddings.md)."),
     ] = DEFAULT_ENCODER,
     seed: int = 0,
     wait: Wait = True,
@@ -182,14 +210,40 @@ def export(
     format_: Annotated[
         exports.Format | None, typer.Option("--format", help="Default: by the target's ending.")
     ] = None,
+    source: Annotated[
+        list[LabelSource] | None,
+        typer.Option(help="Only labels from here; may be given again. Default: from everywhere."),
+    ] = None,
     wait: Wait = True,
     as_json: Json = False,
 ) -> None:
     """Export the current labels with their sources, as a job."""
     who = access()
-    job_id = exports.export(who, project, target, format_)
+    wanted = [Source[each.name] for each in source or LabelSource]
+    job_id = exports.export(who, project, target, format_, sources=wanted)
     result = wait_for(who, job_id, wait)
-    show(result, as_json, f"Wrote {result.get('rows')} labels to {target}." if wait else "Queued.")
+
+    def words() -> str:
+        if not wait:
+            return "Queued."
+        what = f"{result['rows']} labels" if "rows" in result else "the report"
+        return f"Wrote {what} to {target}."
+
+    show(result, as_json, words)
+
+
+@command(app, "report")
+def report(
+    target: Annotated[Path, typer.Argument(help="The .html file to write; must not exist.")],
+    project: Project = None,
+    wait: Wait = True,
+    as_json: Json = False,
+) -> None:
+    """Write a report of the project that opens in any browser without a network, as a job."""
+    who = access()
+    job_id = exports.export(who, project, target, exports.Format.REPORT)
+    result = wait_for(who, job_id, wait)
+    show(result, as_json, f"Wrote the report to {target}." if wait else "Queued.")
 
 
 @command(app, "backup")

@@ -2,12 +2,15 @@
 
 import getpass
 import uuid
+from collections.abc import Mapping
 from dataclasses import dataclass
+from typing import Any
 
 from sqlalchemy import Connection, Engine
 
 from sslapp.store import projects, readers
-from sslapp.store.database import open_database, writing
+from sslapp.store.database import open_database, reading, writing
+from sslapp.store.errors import Unknown
 from sslapp.vocabulary import Role
 from sslapp.workspace import Workspace
 
@@ -18,27 +21,115 @@ class NotAllowed(Exception):
     """The reader's role in the project does not cover the command."""
 
 
+class NotSignedIn(Exception):
+    """Nobody has signed in, or with an account that this server cannot tell from others."""
+
+
+class NoSuchProject(Unknown, ValueError):
+    """No project, or not one alone, is meant by that name or number."""
+
+
 @dataclass(frozen=True)
 class Access:
-    """A reader in a workspace."""
+    """A reader in a workspace.
+
+    Attributes:
+        workspace: where things are.
+        engine: its database.
+        reader_id: who acts.
+        reader: their name.
+        server_admin: whether they may create projects, import folders of the server and grant
+            roles in every project.
+    """
 
     workspace: Workspace
     engine: Engine
     reader_id: int
     reader: str
+    server_admin: bool = False
 
 
 def enter(workspace: Workspace, reader: str | None = None) -> Access:
-    """Open the workspace (made if absent) as `reader`; default: the account's own name."""
+    """Open the workspace (made if absent) as `reader`; default: the account's own name.
+
+    Who can do this has the workspace's files in their hands, so they are its server admin.
+
+    Raises:
+        NotAllowed: when the reader is set inactive.
+    """
+    return admit(workspace, open_workspace(workspace), reader or account(), server_admin=True)
+
+
+def open_workspace(workspace: Workspace) -> Engine:
+    """The workspace's database; folder and database are made if absent."""
     workspace.root.mkdir(parents=True, exist_ok=True)
-    engine = open_database(workspace.url)
-    name = reader or _account()
-    with writing(engine) as conn:
-        reader_id = readers.ensure_reader(conn, name)
-    return Access(workspace, engine, reader_id, name)
+    return open_database(workspace.url)
 
 
-def _account() -> str:
+def admit(workspace: Workspace, engine: Engine, name: str, *, server_admin: bool) -> Access:
+    """The reader of that name; a new one is added and is a member of no project.
+
+    Raises:
+        NotAllowed: when the reader is set inactive.
+    """
+    with reading(engine) as conn:
+        row = readers.find_reader(conn, name)
+    if row is None:
+        with writing(engine) as conn:
+            readers.ensure_reader(conn, name)
+            row = readers.find_reader(conn, name)
+    assert row is not None
+    if not row.active:
+        raise NotAllowed(
+            f"{row.name} is set inactive on this server. A server admin can set them active again."
+        )
+    return Access(workspace, engine, row.id, row.name, server_admin)
+
+
+def verified_name(claims: Mapping[str, Any]) -> str:
+    """The reader's name by what an identity provider says of them: their verified e-mail address.
+
+    Args:
+        claims: of an OpenID Connect identity token, with `is_logged_in`; {} for nobody.
+
+    Raises:
+        NotSignedIn: when nobody has signed in.
+        NotAllowed: when the account has no e-mail address that its provider stands for.
+    """
+    if claims.get("is_logged_in") is not True:
+        raise NotSignedIn("Nobody has signed in. Open this server in the browser and sign in.")
+    email = claims.get("email")
+    # providers that verify every address leave the claim out; some send it as a word
+    verified = str(claims.get("email_verified", True)).lower() == "true"
+    if isinstance(email, str) and "@" in email and len(email) <= 200 and verified:
+        return email.strip().lower()
+    account = claims.get("sub", "without a number")
+    raise NotAllowed(
+        f"The identity provider names no verified e-mail address for the account {account}, and "
+        "readers are known by theirs. Have the address verified there, or sign in with another "
+        "account."
+    )
+
+
+def require_server_admin(access: Access, what: str) -> None:
+    """Check that the reader may do what concerns the whole server.
+
+    Args:
+        access: who acts.
+        what: what they would do, to be read after "may": "create projects".
+
+    Raises:
+        NotAllowed: when not.
+    """
+    if not access.server_admin:
+        raise NotAllowed(
+            f"Only a server admin may {what}, and {access.reader} is none. SSLAPP_ADMINS names "
+            "the server's admins."
+        )
+
+
+def account() -> str:
+    """The name of the account that runs this program."""
     try:
         return getpass.getuser()
     except (KeyError, OSError):  # an account without a name, as in some containers
@@ -63,15 +154,17 @@ def find_project(conn: Connection, access: Access, project: str | int | None) ->
     """The id of the project with that name or id; None means the only one there is.
 
     Raises:
-        ValueError: when there is no such project, or None is ambiguous.
+        NoSuchProject: when there is no such project, or None is ambiguous.
         NotAllowed: when the reader is no member.
     """
-    known = projects.list_projects(conn)
-    chosen = [row for row in known if project is None or project in (row.name, row.id)]
+    there = projects.list_projects(conn)
+    chosen = [row for row in there if project is None or project in (row.name, row.id)]
     if len(chosen) != 1:
+        # other people's projects are not named
+        known = [row for row in there if readers.role_of(conn, row.id, access.reader_id)]
         names = ", ".join(row.name for row in known) or "none yet"
         wanted = "Say which project" if project is None else f'There is no project "{project}"'
-        raise ValueError(f"{wanted}; known: {names}.")
+        raise NoSuchProject(f"{wanted}; known: {names}.")
     require(conn, access, chosen[0].id)
     return chosen[0].id
 

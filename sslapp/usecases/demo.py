@@ -3,9 +3,9 @@
 from sslapp.store import projects
 from sslapp.store.database import reading
 from sslapp.usecases.access import Access
-from sslapp.usecases.embeddings import embed
-from sslapp.usecases.imports import import_images
-from sslapp.usecases.projects import create_project
+from sslapp.usecases.creation import Wish, create
+from sslapp.usecases.embeddings import DEFAULT_ENCODER
+from sslapp.usecases.sources import Choice, Kind
 
 NAME = "Digits demo"
 
@@ -15,7 +15,8 @@ def ensure_demo(access: Access) -> bool:
     with reading(access.engine) as conn:
         if any(row.name == NAME for row in projects.list_projects(conn)):
             return False
-    project_id = create_project(access, NAME)
-    import_images(access, project_id, "digits")
-    embed(access, project_id)
+    create(
+        access,
+        Wish(name=NAME, source=Choice(Kind.NAMED, "digits"), encoder=DEFAULT_ENCODER),
+    )
     return True

@@ -1,11 +1,14 @@
 """Embed a project's images with a frozen encoder, as a job."""
 
+from dataclasses import dataclass, fields
+from datetime import datetime
 from typing import Any
 
 import numpy as np
 from sqlalchemy import Connection, RowMapping, insert, select
 
 from sslapp import durable
+from sslapp.embedding.encoders import available
 from sslapp.imaging.pixels import PixelStore
 from sslapp.jobs import queue
 from sslapp.jobs.context import Cancelled, JobContext
@@ -14,19 +17,56 @@ from sslapp.store.database import reading, writing
 from sslapp.store.schema import embedding
 from sslapp.usecases.access import Access, find_project, require
 from sslapp.vocabulary import JobKind, Role
+from sslapp.workspace import Workspace
 
 DEFAULT_ENCODER = "pixels"
+FOR_PHOTOGRAPHS = "efficientnet-lite0"
+PHOTOGRAPH = 96
+"""Side from which on images are embedded as photographs unless the reader says otherwise."""
 
 
 def embed(
     access: Access, project: str | int | None, encoder: str = DEFAULT_ENCODER, seed: int = 0
 ) -> int:
-    """Queue the embedding of all images and return the job's id."""
+    """Queue the embedding of all images and return the job's id.
+
+    Raises:
+        ValueError: when there is no such encoder here.
+    """
+    check_encoder(access, encoder)
     with writing(access.engine) as conn:
         project_id = find_project(conn, access, project)
         require(conn, access, project_id, Role.READER)
-        params = {"encoder": encoder, "seed": seed}
-        return queue.enqueue(conn, project_id, JobKind.EMBED, params, access.reader_id)
+        return queue_embed(conn, access, project_id, encoder, seed)
+
+
+def check_encoder(access: Access, encoder: str) -> None:
+    """Check that images can be embedded with this encoder here.
+
+    Raises:
+        ValueError: when not, naming those there are.
+    """
+    there = available(access.workspace.weights)
+    if encoder not in there:
+        raise ValueError(f'The encoder "{encoder}" is not there. Choose one of {", ".join(there)}.')
+
+
+def queue_embed(
+    conn: Connection, access: Access, project_id: int, encoder: str, seed: int = 0
+) -> int:
+    """Queue an embedding in an open transaction, for whoever checked that it is allowed."""
+    params = {"encoder": encoder, "seed": seed}
+    return queue.enqueue(conn, project_id, JobKind.EMBED, params, access.reader_id)
+
+
+def encoder_for(image_size: int | None, workspace: Workspace) -> str:
+    """The encoder to begin with: what an encoder of photographs sees needs some pixels."""
+    large = image_size is not None and image_size >= PHOTOGRAPH
+    return (
+        FOR_PHOTOGRAPHS
+        if large and FOR_PHOTOGRAPHS in available(workspace.weights)
+        else (DEFAULT_ENCODER)
+    )
 
 
 def run_embed(context: JobContext) -> None:
@@ -78,3 +118,23 @@ def latest_embedding(
     if encoder is not None:
         query = query.where(embedding.c.encoder == encoder)
     return conn.execute(query.order_by(embedding.c.id.desc()).limit(1)).mappings().first()
+
+
+@dataclass(frozen=True)
+class EmbeddingState:
+    """An embedding as a page tells of it; it covers the first `count` images."""
+
+    id: int
+    encoder: str
+    count: int
+    dim: int
+    created_at: datetime
+
+
+def newest_embedding(access: Access, project_id: int) -> EmbeddingState | None:
+    """The project's newest embedding, or None."""
+    with reading(access.engine) as conn:
+        require(conn, access, project_id)
+        row = latest_embedding(conn, project_id)
+    names = (each.name for each in fields(EmbeddingState))
+    return None if row is None else EmbeddingState(**{name: row[name] for name in names})

@@ -1,26 +1,33 @@
-"""Export the current labels with where each came from, as a job."""
+"""Export the current labels with where each came from, or a report of the project, as a job.
+
+An export goes where the command line says, or, for the browser, into
+`exports/<project>/<date-time>/` of the workspace, from where it can be fetched.
+"""
 
 import json
+from collections.abc import Collection
 from enum import StrEnum
 from pathlib import Path
 from typing import Any
 
-import numpy as np
 import pandas as pd
-from sqlalchemy import Connection, select
 
-from sslapp.datasets.export import Provenance, write_csv, write_image_folder, write_parquet
+from sslapp import durable
+from sslapp.datasets.export import (
+    Provenance,
+    write_csv,
+    write_image_folder,
+    write_image_zip,
+    write_parquet,
+)
 from sslapp.jobs import queue
 from sslapp.jobs.context import JobContext
 from sslapp.store import events, projects, snapshots
-from sslapp.store.database import writing
-from sslapp.store.schema import current_label, event, image, label_class, reader, round_
-from sslapp.store.state import load_state
+from sslapp.store.database import reading, writing
 from sslapp.usecases.access import Access, find_project
 from sslapp.usecases.content import Content
-from sslapp.usecases.predictions import read_predictions
+from sslapp.usecases.export_table import ALL_SOURCES, labels_frame
 from sslapp.vocabulary import EventKind, JobKind, Source
-from sslapp.workspace import Workspace
 
 
 class Format(StrEnum):
@@ -29,16 +36,41 @@ class Format(StrEnum):
     CSV = "csv"
     PARQUET = "parquet"
     FOLDER = "folder"
+    ZIP = "zip"
+    REPORT = "report"
+
+
+FILE_NAMES = {
+    Format.CSV: "labels.csv",
+    Format.PARQUET: "labels.parquet",
+    Format.ZIP: "images.zip",
+    Format.REPORT: "report.html",
+}
+"""What an export that is kept in the workspace is called there."""
+
+ENDINGS = {
+    ".csv": Format.CSV,
+    ".parquet": Format.PARQUET,
+    ".zip": Format.ZIP,
+    ".html": Format.REPORT,
+    "": Format.FOLDER,
+}
 
 
 def export(
-    access: Access, project: str | int | None, target: Path, format_: Format | None = None
+    access: Access,
+    project: str | int | None,
+    target: Path,
+    format_: Format | None = None,
+    *,
+    sources: Collection[Source] = ALL_SOURCES,
 ) -> int:
     """Queue an export of the labels as they are when it runs, and return the job's id.
 
     Args:
         target: a file, or for the folder format a new folder.
         format_: default: by the target's ending; no ending means folder.
+        sources: whose labels to take; a report takes all.
 
     Raises:
         ValueError: when the target exists, its ending is unknown or nothing is labelled.
@@ -46,53 +78,151 @@ def export(
     chosen = format_ or _format_of(target)
     if target.exists():
         raise ValueError(f"{target} exists already. Name a target that does not.")
-    with writing(access.engine) as conn:
+    return _enqueue(access, project, str(target.expanduser().resolve()), chosen, sources)
+
+
+def export_here(
+    access: Access,
+    project: str | int | None,
+    format_: Format,
+    *,
+    sources: Collection[Source] = ALL_SOURCES,
+) -> int:
+    """Queue an export that is kept in the workspace, and return the job's id.
+
+    Raises:
+        ValueError: when nothing is labelled, or the format is a bare folder.
+    """
+    if format_ is Format.FOLDER:
+        raise ValueError("A folder cannot be fetched from the browser. Choose zip.")
+    with reading(access.engine) as conn:
         project_id = find_project(conn, access, project)
-        if not (load_state(conn, project_id).labels >= 0).any():
-            raise ValueError("There is no label to export yet.")
-        params = {"target": str(target.expanduser().resolve()), "format": chosen}
-        return queue.enqueue(conn, project_id, JobKind.EXPORT, params, access.reader_id)
+    moment = f"{queue.now():%Y%m%d-%H%M%S-%f}"  # a second may see two
+    target = f"exports/{project_id}/{moment}/{FILE_NAMES[format_]}"
+    return _enqueue(access, project_id, target, format_, sources)
 
 
 def _format_of(target: Path) -> Format:
-    endings = {".csv": Format.CSV, ".parquet": Format.PARQUET, "": Format.FOLDER}
-    if target.suffix not in endings:
-        raise ValueError(f'"{target.name}": end it in .csv or .parquet, or name a new folder.')
-    return endings[target.suffix]
+    if target.suffix not in ENDINGS:
+        raise ValueError(
+            f'"{target.name}": end it in .csv or .parquet for a table, .zip for images, .html for '
+            "a report, or name a new folder."
+        )
+    return ENDINGS[target.suffix]
+
+
+def _enqueue(
+    access: Access,
+    project: str | int | None,
+    target: str,
+    format_: Format,
+    sources: Collection[Source],
+) -> int:
+    """Queue the job. A relative target lies in the workspace."""
+    wanted = [each for each in ALL_SOURCES if each in sources]
+    with writing(access.engine) as conn:
+        project_id = find_project(conn, access, project)
+        if format_ is not Format.REPORT:
+            class_ids = [each.id for each in projects.classes(conn, project_id)]
+            if not len(
+                labels_frame(conn, access.workspace, project_id, class_ids, sources=wanted, limit=1)
+            ):
+                raise ValueError(_nothing(wanted))
+        names = [each.name.lower() for each in wanted]
+        params = {"target": target, "format": format_, "sources": names}
+        return queue.enqueue(conn, project_id, JobKind.EXPORT, params, access.reader_id)
+
+
+def _nothing(sources: Collection[Source]) -> str:
+    if len(sources) == len(ALL_SOURCES):
+        return "There is no label to export yet."
+    names = " or ".join(each.name.lower() for each in sources) or "no source"
+    return f"There is no label to export from {names}. Include another source."
 
 
 def run_export(context: JobContext) -> None:
     """Handle a job of kind `export`."""
+    if Format(context.claim.params["format"]) is Format.REPORT:
+        _run_report(context)
+    else:
+        _run_labels(context)
+
+
+def _run_labels(context: JobContext) -> None:
     params, project_id = context.claim.params, context.claim.project_id
-    target = Path(params["target"])
+    target = context.workspace.path(params["target"])  # an absolute one stays as it is
+    # a job that was queued by an earlier version names no sources
+    names = params.get("sources", [each.name.lower() for each in ALL_SOURCES])
     context.check()
     # frozen and read in one transaction: a decision between the two would drop its image's row
     with writing(context.engine, project_id) as conn:
         snapshot = snapshots.freeze(conn, context.workspace, project_id)
-        frame = labels_frame(conn, context.workspace, snapshot)
-        names = {each.id: each.name for each in projects.classes(conn, project_id, retired=True)}
+        frame = labels_frame(
+            conn,
+            context.workspace,
+            project_id,
+            snapshot.class_ids,
+            sources=[Source[name.upper()] for name in names],
+            up_to=snapshot.event_number,
+        )
+        if frame.empty:
+            raise ValueError(_nothing([Source[name.upper()] for name in names]))
+        classes = {each.id: each.name for each in projects.classes(conn, project_id, retired=True)}
         provenance = Provenance(
             project=projects.find_project(conn, project_id).name,
             snapshot=snapshot.hash,
-            class_names=[names[each] for each in snapshot.class_ids],
+            class_names=[classes[each] for each in snapshot.class_ids],
+            included=names,
         )
         content = Content(conn, context.workspace, project_id, frame["position"].to_numpy())
     context.check()
     manifest = _write(context, frame, target, provenance, content)
-    result: dict[str, Any] = {
+    file = target if target.is_file() else manifest
+    result = {
         "rows": len(frame),
         "target": str(target),
         "manifest": str(manifest),
         "snapshot": snapshot.hash,
+        "event": snapshot.event_number,
+        "sources": {str(k): int(n) for k, n in frame["source"].value_counts().items()},
+        "bytes": file.stat().st_size,
+        "sha256": durable.sha256(file),
     }
+    _finish(context, result, rows=len(frame), snapshot=snapshot.hash)
+
+
+def _run_report(context: JobContext) -> None:
+    # plotly takes a while to load, and no other export needs it
+    from sslapp.usecases.report import gather
+    from sslapp.usecases.report_page import render
+
+    target = context.workspace.path(context.claim.params["target"])
+    context.progress(0, 2, "reading")
+    with reading(context.engine) as conn:
+        found = gather(conn, context.workspace, context.claim.project_id)
+    context.check()
+    context.progress(1, 2, "writing")
+    durable.write_bytes(target, render(found).encode("utf-8"))
+    result = {
+        "target": str(target),
+        "event": found.head[0],
+        "bytes": target.stat().st_size,
+        "sha256": durable.sha256(target),
+    }
+    _finish(context, result, read_at=found.head[0])
+
+
+def _finish(context: JobContext, result: dict[str, Any], **facts: Any) -> None:
+    """End the job, and say in the log what left the program."""
+    params = context.claim.params
     with context.finishing(result) as conn:
         events.append(
             conn,
-            project_id,
+            context.claim.project_id,
             EventKind.EXPORT,
             key=f"job-{context.claim.job_id}-export",
             reader_id=context.claim.reader_id,
-            payload={"rows": len(frame), "snapshot": snapshot.hash, "format": params["format"]},
+            payload={**facts, "format": params["format"], "sha256": result["sha256"]},
         )
 
 
@@ -104,21 +234,24 @@ def _write(
     content: Content,
 ) -> Path:
     """Write the export in its format and return its manifest's path."""
+
+    def progress(step: int, total: int) -> None:
+        context.progress(step, total, "exporting")
+        context.check()
+
     match Format(context.claim.params["format"]):
         case Format.CSV:
             return write_csv(frame, target, provenance)
         case Format.PARQUET:
             return write_parquet(frame, target, provenance)
+        case Format.ZIP:
+            return write_image_zip(frame, target, provenance, content, progress=progress)
         case Format.FOLDER:
             if _was_written(context, target, provenance):
                 return target / "manifest.json"
-            return write_image_folder(
-                frame,
-                target,
-                provenance,
-                content,
-                progress=lambda step, total: context.progress(step, total, "exporting"),
-            )
+            return write_image_folder(frame, target, provenance, content, progress=progress)
+        case Format.REPORT:
+            raise ValueError("A report holds no labels.")
 
 
 def _was_written(context: JobContext, folder: Path, provenance: Provenance) -> bool:
@@ -128,59 +261,3 @@ def _was_written(context: JobContext, folder: Path, provenance: Provenance) -> b
         return False
     found = json.loads(manifest.read_bytes())
     return (found["project"], found["snapshot"]) == (provenance.project, provenance.snapshot)
-
-
-def labels_frame(
-    conn: Connection, workspace: Workspace, snapshot: snapshots.SnapshotRow
-) -> pd.DataFrame:
-    """The snapshot's labels, a row an image.
-
-    Columns: position, name, class, source, reader, event, round, confidence, group, split. Round
-    and confidence (calibrated) belong to accepted pseudo-labels alone.
-    """
-    query = (
-        select(
-            current_label.c.position,
-            image.c.name,
-            label_class.c.name.label("class"),
-            current_label.c.class_id,
-            current_label.c.source,
-            reader.c.name.label("reader"),
-            current_label.c.event_number.label("event"),
-            event.c.round_id,
-            round_.c.number.label("round"),
-            image.c.group_key.label("group"),
-            image.c.split,
-        )
-        .join(
-            image,
-            (image.c.project_id == current_label.c.project_id)
-            & (image.c.position == current_label.c.position),
-        )
-        .join(label_class, label_class.c.id == current_label.c.class_id)
-        .join(
-            event,
-            (event.c.project_id == current_label.c.project_id)
-            & (event.c.number == current_label.c.event_number),
-        )
-        .outerjoin(reader, reader.c.id == event.c.reader_id)
-        .outerjoin(round_, round_.c.id == event.c.round_id)
-        .where(
-            current_label.c.project_id == snapshot.project_id,
-            current_label.c.event_number <= snapshot.event_number,
-            current_label.c.class_id.in_(snapshot.class_ids),
-        )
-        .order_by(current_label.c.position)
-    )
-    frame = pd.DataFrame(conn.execute(query).mappings().all())
-    accepted = frame["source"] == Source.ACCEPTED
-    frame["confidence"] = np.nan
-    for number in frame.loc[accepted, "round"].unique():
-        predictions = read_predictions(conn, workspace, snapshot.project_id, int(number))
-        rows = accepted & (frame["round"] == number)
-        columns = [predictions.class_ids.index(each) for each in frame.loc[rows, "class_id"]]
-        positions = frame.loc[rows, "position"].to_numpy()
-        frame.loc[rows, "confidence"] = predictions.probabilities[positions, columns]
-    frame["round"] = frame["round"].where(accepted).astype("Int64")
-    frame["source"] = [Source(code).name.lower() for code in frame["source"]]
-    return frame.drop(columns=["class_id", "round_id"])

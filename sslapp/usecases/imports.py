@@ -1,6 +1,7 @@
 """Import a set of images, as a job: decode, hash, store, and appear in one transaction."""
 
 from collections.abc import Sequence
+from dataclasses import asdict, dataclass
 from pathlib import Path
 from typing import Any
 
@@ -16,6 +17,7 @@ from sslapp.store import images, projects
 from sslapp.store.database import reading, writing
 from sslapp.store.images import NewImage
 from sslapp.usecases.access import Access, find_project, require
+from sslapp.usecases.uploads import forget
 from sslapp.vocabulary import JobKind, Role
 
 
@@ -31,31 +33,66 @@ def import_images(
     """Queue the import of an image set and return the job's id.
 
     Args:
-        source: digits, mnist, fashion-mnist, cifar10, an .npz file or a folder.
+        source: digits, mnist, fashion-mnist, cifar10, a folder, or a .zip, .npz or .csv file of
+            this machine.
         root: where the named sets lie; default: `data/` in the workspace.
         download: fetch a named set that is not there.
         group_pattern: a regular expression on file names; its first group is the patient, scene...
     """
+    named = Origin(source=source, root=root, download=download, group_pattern=group_pattern)
+    return add_images(access, project, named)
+
+
+@dataclass(frozen=True, kw_only=True)
+class Origin:
+    """Where an import's images come from, as the job keeps it.
+
+    Attributes:
+        source: as `datasets.registry.open_source` reads it.
+        root, download, group_pattern: as in `import_images`.
+        name: how an uploaded file's import is called; None for its own name.
+        within: folders that a manifest's pictures may lie in; None for its own.
+        upload: the upload to forget when its images are there.
+    """
+
+    source: str
+    root: Path | None = None
+    download: bool = False
+    group_pattern: str | None = None
+    name: str | None = None
+    within: tuple[Path, ...] | None = None
+    upload: str | None = None
+
+
+def add_images(access: Access, project: str | int | None, origin: Origin) -> int:
+    """Queue an import into a project and return the job's id."""
     with writing(access.engine) as conn:
         project_id = find_project(conn, access, project)
         require(conn, access, project_id, Role.ADMIN)
-        params: dict[str, Any] = {
-            "source": source,
-            "root": str(root or access.workspace.root / "data"),
-            "download": download,
-            "group_pattern": group_pattern,
-        }
-        return queue.enqueue(conn, project_id, JobKind.IMPORT, params, access.reader_id)
+        return queue_import(conn, access, project_id, origin)
+
+
+def queue_import(conn: Connection, access: Access, project_id: int, origin: Origin) -> int:
+    """Queue an import in an open transaction, for whoever checked that it is allowed."""
+    params: dict[str, Any] = {
+        **asdict(origin),
+        "root": str(origin.root or access.workspace.data),
+        "within": None if origin.within is None else [str(each) for each in origin.within],
+    }
+    return queue.enqueue(conn, project_id, JobKind.IMPORT, params, access.reader_id)
 
 
 def run_import(context: JobContext) -> None:
     """Handle a job of kind `import`. A kill leaves the project as it was; a resume starts over."""
     params, project_id = context.claim.params, context.claim.project_id
+    within = params.get("within")
     source = open_source(
         params["source"],
         root=Path(params["root"]),
         download=params["download"],
         group_pattern=params["group_pattern"],
+        name=params.get("name"),
+        within=None if within is None else [Path(each) for each in within],
     )
     ingested = _ingest(context, source)
     context.check()
@@ -75,6 +112,8 @@ def run_import(context: JobContext) -> None:
             result["refused"],
             reader_id=context.claim.reader_id,
         )
+    if params.get("upload"):
+        forget(context.workspace, params["upload"])
 
 
 def _ingest(context: JobContext, source: ImageSource) -> Ingested:

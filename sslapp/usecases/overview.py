@@ -5,7 +5,7 @@ from datetime import datetime
 
 import numpy as np
 from numpy.typing import NDArray
-from sqlalchemy import RowMapping, select
+from sqlalchemy import Connection, RowMapping, select
 
 from sslapp import durable
 from sslapp.store import projects, readers
@@ -55,6 +55,13 @@ class RoundLine:
 
 def round_lines(access: Access, project_id: int) -> list[RoundLine]:
     """Every round of the project, newest first."""
+    with reading(access.engine) as conn:
+        require(conn, access, project_id)
+        return read_lines(conn, project_id)
+
+
+def read_lines(conn: Connection, project_id: int) -> list[RoundLine]:
+    """Every round of the project, newest first, in an open transaction."""
     query = (
         select(
             round_,
@@ -69,9 +76,7 @@ def round_lines(access: Access, project_id: int) -> list[RoundLine]:
         .where(round_.c.project_id == project_id)
         .order_by(round_.c.number.desc())
     )
-    with reading(access.engine) as conn:
-        require(conn, access, project_id)
-        return [_line(row) for row in conn.execute(query).mappings()]
+    return [_line(row) for row in conn.execute(query).mappings()]
 
 
 def _line(row: RowMapping) -> RoundLine:

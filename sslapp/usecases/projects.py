@@ -13,7 +13,7 @@ from sslapp.store.images import ImageSetRow
 from sslapp.store.projects import ClassRow, ProjectSettings
 from sslapp.store.schema import job, round_
 from sslapp.store.state import ProjectState, load_state
-from sslapp.usecases.access import Access, find_project, require
+from sslapp.usecases.access import Access, find_project, require, require_server_admin
 from sslapp.vocabulary import Role, Source
 
 
@@ -26,38 +26,94 @@ def create_project(
     """Make a project with the caller as its admin, and return its id.
 
     Raises:
+        NotAllowed: when the caller is no server admin.
         ValueError: when the name is taken or empty, or a class occurs twice.
     """
+    require_server_admin(access, "create projects")
     with writing(access.engine) as conn:
-        project_id = projects.create_project(conn, name, settings or ProjectSettings())
-        readers.grant(conn, project_id, access.reader_id, Role.ADMIN)
-        for each in classes:
-            projects.add_class(conn, project_id, each, access.reader_id)
+        return new_project(conn, access, name, classes, settings)
+
+
+def new_project(
+    conn: Connection,
+    access: Access,
+    name: str,
+    classes: Sequence[str] = (),
+    settings: ProjectSettings | None = None,
+) -> int:
+    """Make a project in an open transaction, for whoever checked that it is allowed."""
+    project_id = projects.create_project(conn, name, settings or ProjectSettings())
+    readers.grant(conn, project_id, access.reader_id, Role.ADMIN)
+    for each in classes:
+        projects.add_class(conn, project_id, each, access.reader_id)
     return project_id
 
 
-def add_class(access: Access, project: str | int | None, name: str) -> int:
-    """Add a class and return its id."""
+def add_class(
+    access: Access,
+    project: str | int | None,
+    name: str,
+    *,
+    colour: str | None = None,
+    key: str | None = None,
+) -> int:
+    """Add a class and return its id; colour and key are chosen unless given."""
     with writing(access.engine) as conn:
         project_id = find_project(conn, access, project)
         require(conn, access, project_id, Role.ADMIN)
-        return projects.add_class(conn, project_id, name, access.reader_id)
+        return projects.add_class(conn, project_id, name, access.reader_id, colour=colour, key=key)
 
 
-def retire_class(access: Access, project: str | int | None, name: str) -> None:
-    """Retire a class: its labels no longer count and it takes part in no further round."""
+def edit_class(
+    access: Access,
+    project: str | int | None,
+    class_: str | int,
+    *,
+    name: str | None = None,
+    colour: str | None = None,
+    key: str | None = None,
+) -> bool:
+    """Rename or recolour a class or give it another key; return whether anything changed.
+
+    Args:
+        class_: the name or the id of a class in use.
+    """
     with writing(access.engine) as conn:
         project_id = find_project(conn, access, project)
         require(conn, access, project_id, Role.ADMIN)
-        projects.retire_class(conn, project_id, class_id(conn, project_id, name), access.reader_id)
+        found = class_ if isinstance(class_, int) else class_id(conn, project_id, class_)
+        return projects.edit_class(
+            conn, project_id, found, access.reader_id, name=name, colour=colour, key=key
+        )
 
 
-def grant(access: Access, project: str | int | None, reader: str, role: Role) -> None:
-    """Give a reader a role in the project; an unknown reader is added."""
+def retire_class(access: Access, project: str | int | None, class_: str | int) -> None:
+    """Retire a class: its labels no longer count and it takes part in no further round.
+
+    Args:
+        class_: the name or the id of a class in use.
+    """
     with writing(access.engine) as conn:
         project_id = find_project(conn, access, project)
         require(conn, access, project_id, Role.ADMIN)
-        readers.grant(conn, project_id, readers.ensure_reader(conn, reader), role)
+        found = class_ if isinstance(class_, int) else class_id(conn, project_id, class_)
+        projects.retire_class(conn, project_id, found, access.reader_id)
+
+
+def change_settings(
+    access: Access,
+    project: str | int | None,
+    *,
+    flip: bool | None = None,
+    single_reads: bool | None = None,
+) -> bool:
+    """Change what may change while images are there; return whether anything changed."""
+    with writing(access.engine) as conn:
+        project_id = find_project(conn, access, project)
+        require(conn, access, project_id, Role.ADMIN)
+        return projects.change_settings(
+            conn, project_id, access.reader_id, flip=flip, single_reads=single_reads
+        )
 
 
 def class_id(conn: Connection, project_id: int, name: str) -> int:
@@ -116,9 +172,9 @@ def status(access: Access, project: str | int | None = None) -> Status:
             project_id=project_id,
             name=row.name,
             settings=row.settings,
-            counts=_counts(state),
+            counts=counts_of(state),
             classes=classes,
-            per_class=_per_class(state),
+            per_class=per_class_of(state),
             rounds=[dict(each) for each in rounds],
             jobs=[dict(each) for each in jobs],
             sets=images.image_sets(conn, project_id),
@@ -126,7 +182,8 @@ def status(access: Access, project: str | int | None = None) -> Status:
         )
 
 
-def _counts(state: ProjectState) -> dict[str, int]:
+def counts_of(state: ProjectState) -> dict[str, int]:
+    """How many images, labels of each source, and actions there are."""
     sources = np.bincount(state.source, minlength=len(Source))
     return {
         "images": len(state.labels),
@@ -143,7 +200,8 @@ def _counts(state: ProjectState) -> dict[str, int]:
     }
 
 
-def _per_class(state: ProjectState) -> np.ndarray:
+def per_class_of(state: ProjectState) -> np.ndarray:
+    """(C, 4) int64: labels per class and vocabulary.Source code."""
     table = np.zeros((len(state.class_ids), len(Source)), dtype=np.int64)
     has = state.labels >= 0
     np.add.at(table, (state.labels[has], state.source[has]), 1)

@@ -1,6 +1,6 @@
 """Start, follow, cancel and resume rounds."""
 
-from collections.abc import Mapping
+from collections.abc import Mapping, Sequence
 from typing import Any
 
 from pydantic import ValidationError
@@ -30,6 +30,7 @@ def start_round(
     encoder: str | None = None,
     same_as: int | None = None,
     seed: int = 0,
+    after: int | None = None,
 ) -> int:
     """Freeze a snapshot, queue a round on it, and return the round's number.
 
@@ -40,64 +41,109 @@ def start_round(
         encoder: whose features to use; default: those of the newest embedding.
         same_as: number of a round whose snapshot to train on instead, to compare methods.
         seed: of everything random in the round.
+        after: number of the newest round that the caller knows of (0 for none); refused when there
+            is a newer one, so that a double click starts one round.
 
     Raises:
         ValueError: for an unknown method or option, or when there is nothing to train on.
     """
     with writing(access.engine) as conn:
         project_id = find_project(conn, access, project)
-        settings = projects.find_project(conn, project_id).settings
-        chosen, options = _method(method, gear, config or {}, settings)
-        features = latest_embedding(conn, project_id, encoder)
-        if same_as is None:
-            snapshot = snapshots.freeze(conn, access.workspace, project_id)
-        else:
-            known = round_row(conn, project_id, same_as)
-            snapshot = snapshots.find_snapshot(conn, known["snapshot_id"])
-        _check_trainable(snapshot, chosen, features)
-        number = (
-            1
-            + conn.execute(
-                select(func.coalesce(func.max(round_.c.number), 0)).where(
-                    round_.c.project_id == project_id
-                )
-            ).scalar_one()
+        newest = _newest(conn, project_id)
+        if after is not None and newest != after:
+            raise ValueError(f"Round {newest} was started meanwhile. Look at it first.")
+        return _queue(
+            conn,
+            access,
+            project_id,
+            method=method,
+            gear=gear,
+            config=config,
+            encoder=encoder,
+            same_as=same_as,
+            seed=seed,
         )
-        job_id = queue.enqueue(conn, project_id, JobKind.ROUND, {}, access.reader_id)
-        values = {
-            "project_id": project_id,
-            "number": number,
-            "snapshot_id": snapshot.id,
-            "job_id": job_id,
+
+
+def start_side_by_side(
+    access: Access, project: str | int | None, methods: Sequence[str], *, seed: int = 0
+) -> list[int]:
+    """Queue a round of each method on one snapshot, all or none, and return their numbers.
+
+    Each runs in its preferred gear with its usual options; raises like `start_round`.
+    """
+    with writing(access.engine) as conn:
+        project_id = find_project(conn, access, project)
+        numbers: list[int] = []
+        for method in methods:
+            first = numbers[0] if numbers else None
+            number = _queue(conn, access, project_id, method=method, same_as=first, seed=seed)
+            numbers.append(number)
+    return numbers
+
+
+def _queue(
+    conn: Connection,
+    access: Access,
+    project_id: int,
+    *,
+    method: str,
+    gear: Gear | None = None,
+    config: Mapping[str, Any] | None = None,
+    encoder: str | None = None,
+    same_as: int | None = None,
+    seed: int = 0,
+) -> int:
+    settings = projects.find_project(conn, project_id).settings
+    chosen, options = _method(method, gear, config or {}, settings)
+    features = latest_embedding(conn, project_id, encoder)
+    if same_as is None:
+        snapshot = snapshots.freeze(conn, access.workspace, project_id)
+    else:
+        known = round_row(conn, project_id, same_as)
+        snapshot = snapshots.find_snapshot(conn, known["snapshot_id"])
+    _check_trainable(snapshot, chosen, features)
+    number = 1 + _newest(conn, project_id)
+    job_id = queue.enqueue(conn, project_id, JobKind.ROUND, {}, access.reader_id)
+    values = {
+        "project_id": project_id,
+        "number": number,
+        "snapshot_id": snapshot.id,
+        "job_id": job_id,
+        "method": method,
+        "gear": chosen,
+        "config": options,
+        "seed": seed,
+        "plan": {},
+        "encoder": features["encoder"] if features else None,
+        "created_at": queue.now(),
+    }
+    inserted = conn.execute(insert(round_).values(values)).inserted_primary_key
+    assert inserted is not None
+    conn.execute(job.update().where(job.c.id == job_id).values(params={"round_id": inserted[0]}))
+    events.append(
+        conn,
+        project_id,
+        EventKind.ROUND_START,
+        key=f"round-{inserted[0]}-start",
+        reader_id=access.reader_id,
+        round_id=inserted[0],
+        payload={
+            "snapshot": snapshot.hash,
             "method": method,
             "gear": chosen,
             "config": options,
             "seed": seed,
-            "plan": {},
-            "encoder": features["encoder"] if features else None,
-            "created_at": queue.now(),
-        }
-        inserted = conn.execute(insert(round_).values(values)).inserted_primary_key
-        assert inserted is not None
-        conn.execute(
-            job.update().where(job.c.id == job_id).values(params={"round_id": inserted[0]})
-        )
-        events.append(
-            conn,
-            project_id,
-            EventKind.ROUND_START,
-            key=f"round-{inserted[0]}-start",
-            reader_id=access.reader_id,
-            round_id=inserted[0],
-            payload={
-                "snapshot": snapshot.hash,
-                "method": method,
-                "gear": chosen,
-                "config": options,
-                "seed": seed,
-            },
-        )
-    return int(number)
+        },
+    )
+    return number
+
+
+def _newest(conn: Connection, project_id: int) -> int:
+    """Number of the newest round; 0 before the first."""
+    mine = round_.c.project_id == project_id
+    query = select(func.coalesce(func.max(round_.c.number), 0)).where(mine)
+    return int(conn.execute(query).scalar_one())
 
 
 def _method(

@@ -1,19 +1,31 @@
 """Exports carry every label with where it comes from, and nothing that nobody decided."""
 
+import io
 import json
+import zipfile
+from pathlib import PurePosixPath
 
 import numpy as np
 import pandas as pd
 import pytest
 import small_project
 
+from sslapp import durable
+from sslapp.store import events, images, projects
 from sslapp.store.database import writing
+from sslapp.store.errors import Unknown
+from sslapp.store.images import NewImage
+from sslapp.store.schema import event as event_table
 from sslapp.store.schema import job
 from sslapp.usecases import decisions
-from sslapp.usecases.exports import export
+from sslapp.usecases.access import NotAllowed, enter, new_key
+from sslapp.usecases.export_table import ALL_SOURCES, first_rows, label_counts
+from sslapp.usecases.exported import exported_file, exports_of
+from sslapp.usecases.exports import Format, export, export_here
 from sslapp.usecases.predictions import propose
+from sslapp.usecases.projects import add_class, create_project
 from sslapp.usecases.rounds import start_round
-from sslapp.vocabulary import JobState
+from sslapp.vocabulary import EventKind, JobState, Source
 
 COLUMNS = {
     *("position", "name", "class", "source", "reader", "event", "round", "confidence"),
@@ -98,8 +110,6 @@ def test_a_decision_between_order_and_execution_loses_no_row(decided, tmp_path) 
 
 
 def test_a_retired_class_is_not_exported(decided, tmp_path) -> None:
-    from sslapp.store import projects
-
     with writing(decided.engine) as conn:
         projects.retire_class(conn, 1, projects.classes(conn, 1)[3].id)
     exported(decided, tmp_path / "labels.csv")
@@ -150,3 +160,208 @@ def test_a_folder_that_appears_meanwhile_is_not_touched(decided, tmp_path) -> No
     assert row["state"] == JobState.FAILED
     assert "exists already" in row["error"]
     assert [path.name for path in (tmp_path / "out").iterdir()] == ["mine.txt"]
+
+
+@pytest.mark.parametrize(
+    "sources",
+    [{Source.EXPERT}, {Source.ACCEPTED}, {Source.ADJUDICATED, Source.ACCEPTED}],
+    ids=lambda each: "+".join(sorted(source.name for source in each)),
+)
+def test_only_labels_of_the_chosen_sources_leave_and_the_manifest_says_so(
+    sources, decided, tmp_path
+) -> None:
+    counts = label_counts(decided, 1)
+    names = {each.name.lower() for each in sources}
+    job_id = export(decided, None, tmp_path / "labels.csv", sources=sources)
+    result = small_project.finish(decided, job_id)["result"]
+    frame = pd.read_csv(tmp_path / "labels.csv")
+    assert set(frame["source"]) == names
+    assert len(frame) == result["rows"] == counts.total(sources) > 0
+    manifest = json.loads((tmp_path / "labels.csv.manifest.json").read_text())
+    assert set(manifest["included_sources"]) == set(manifest["sources"]) == names
+
+
+def test_a_source_without_labels_is_refused_at_once(project, tmp_path) -> None:
+    with pytest.raises(ValueError, match="no label to export from accepted"):
+        export(project, None, tmp_path / "labels.csv", sources=[Source.ACCEPTED])
+    with pytest.raises(ValueError, match="from no source"):
+        export_here(project, None, Format.CSV, sources=[])
+    assert exports_of(project, 1) == []
+
+
+def test_the_preview_shows_the_rows_and_counts_that_the_file_holds(decided, tmp_path) -> None:
+    exported(decided, tmp_path / "labels.parquet")
+    frame = pd.read_parquet(tmp_path / "labels.parquet").drop(columns="snapshot")
+    shown = first_rows(decided, 1, ALL_SOURCES, 5)
+    pd.testing.assert_frame_equal(shown, frame.head(5), check_dtype=False)
+    counts = label_counts(decided, 1)
+    for column, each in enumerate(counts.classes):
+        for source in ALL_SOURCES:
+            named = (frame["class"] == each.name) & (frame["source"] == source.name.lower())
+            assert counts.counts[column, source] == named.sum()
+    assert counts.total(ALL_SOURCES) == len(frame)
+
+
+def test_a_label_accepted_for_a_class_that_the_round_did_not_know_has_no_confidence(
+    reviewed, tmp_path
+) -> None:
+    add_class(reviewed, None, "eel")
+    decisions.bulk_relabel(reviewed, None, [60, 61], "eel")
+    exported(reviewed, tmp_path / "labels.csv")
+    frame = pd.read_csv(tmp_path / "labels.csv").set_index("position")
+    assert frame.loc[[60, 61], "class"].tolist() == ["eel", "eel"]
+    assert frame.loc[[60, 61], "round"].tolist() == [1, 1]
+    assert frame.loc[[60, 61], "confidence"].isna().all()
+
+
+def test_what_is_kept_in_the_workspace_is_listed_and_can_be_fetched(decided) -> None:
+    made = {format_: export_here(decided, None, format_) for format_ in (Format.CSV, Format.ZIP)}
+    small_project.run_jobs(decided)
+    newest, older = exports_of(decided, 1)
+    assert (newest.job_id, older.job_id) == (made[Format.ZIP], made[Format.CSV])
+    assert (older.state, older.by, older.rows) == (JobState.DONE, "Ann", 46)
+    assert older.sources == {"expert": 42, "accepted": 3, "adjudicated": 1}
+    assert older.fetchable and older.has_manifest
+    found = exported_file(decided, older.job_id)
+    assert found.path.is_relative_to(decided.workspace.root / "exports" / "1")
+    assert found.path.stat().st_size == older.bytes
+    assert durable.sha256(found.path) == older.sha256
+    assert found.name.startswith("Digits-") and found.name.endswith("-labels.csv")
+    manifest = json.loads(exported_file(decided, older.job_id, "manifest").path.read_text())
+    assert manifest["snapshot"] == older.snapshot
+    assert manifest["files"]["labels.csv"]["sha256"] == older.sha256
+
+
+def test_two_exports_of_one_moment_do_not_share_a_file(decided) -> None:
+    first, second = (export_here(decided, None, Format.CSV) for _ in range(2))
+    small_project.run_jobs(decided)
+    assert exported_file(decided, first).path != exported_file(decided, second).path
+
+
+def test_a_project_exports_what_its_log_says_left_it(decided) -> None:
+    job_id = export_here(decided, None, Format.PARQUET)
+    line = small_project.finish(decided, job_id)["result"]
+    said = [each for each in small_project.log(decided) if each.kind is EventKind.EXPORT][-1]
+    assert said.payload["sha256"] == line["sha256"]
+    assert said.payload["snapshot"] == line["snapshot"]
+    assert small_project.damage(decided) is None
+
+
+def test_only_members_fetch_and_only_exports_that_lie_in_the_workspace(decided, tmp_path) -> None:
+    kept = export_here(decided, None, Format.CSV)
+    elsewhere = export(decided, None, tmp_path / "labels.csv")
+    waiting = export_here(decided, None, Format.CSV)
+    small_project.run_jobs(decided)
+    eve = enter(decided.workspace, "Eve")
+    with pytest.raises(NotAllowed):
+        exported_file(eve, kept)
+    with pytest.raises(NotAllowed):
+        exports_of(eve, 1)
+    for absent in (elsewhere, 1, 999):  # written elsewhere, no export, no job
+        with pytest.raises(Unknown):
+            exported_file(decided, absent)
+    hostile = {
+        "state": JobState.DONE,
+        "params": {"target": f"exports/1/../../{small_project.NAME}", "format": "csv"},
+    }
+    with writing(decided.engine) as conn:  # a row that points out of the folder is not followed
+        conn.execute(job.update().where(job.c.id == waiting).values(hostile))
+    (decided.workspace.root / small_project.NAME).write_text("secret")
+    with pytest.raises(Unknown):
+        exported_file(decided, waiting)
+    eve.engine.dispose()
+
+
+def test_one_projects_members_do_not_fetch_anothers_exports(decided) -> None:
+    job_id = export_here(decided, None, Format.CSV)
+    small_project.run_jobs(decided)
+    bob = enter(decided.workspace, "Bob")
+    create_project(bob, "Bob's own")
+    with pytest.raises(NotAllowed):
+        exported_file(bob, job_id)
+    bob.engine.dispose()
+
+
+HOSTILE = [
+    "../../../etc/passwd",
+    "/etc/passwd",
+    "C:\\windows\\win.ini",
+    "..\\..\\up.png",
+    "a\0b.png",
+    "%2e%2e/x.png",
+    "=cmd|' /C calc'!A0.png",
+    "con.png",
+    ".hidden",
+    "<img src=x onerror=alert(1)>.png",
+    "x" * 900 + ".png",
+]
+
+
+@pytest.fixture
+def hostile(project):
+    """The project with images and a class whose names attack whoever unpacks an export."""
+    rows = [NewImage(name, f"{i:064x}", 8, 8) for i, name in enumerate(HOSTILE)]
+    pixels = np.zeros((len(rows), 8, 8, 1), dtype=np.uint8)
+    durable.write_array(project.workspace.project(1) / "hostile.npy", pixels)
+    stored = project.workspace.relative(project.workspace.project(1) / "hostile.npy")
+    with writing(project.engine) as conn:
+        images.add_image_set(conn, 1, "hostile", stored, rows, reader_id=project.reader_id)
+    add_class(project, None, "../../up")
+    for at in range(len(rows)):
+        decisions.label(project, None, 160 + at, "../../up")
+    return project
+
+
+def test_no_name_leads_out_of_a_zip_and_its_table_names_its_files(hostile) -> None:
+    job_id = export_here(hostile, None, Format.ZIP)
+    assert small_project.finish(hostile, job_id)["state"] == JobState.DONE
+    content = exported_file(hostile, job_id).path.read_bytes()
+    with zipfile.ZipFile(io.BytesIO(content)) as archive:
+        names = archive.namelist()
+        table = pd.read_csv(io.BytesIO(archive.read("labels.csv")))
+        manifest = json.loads(archive.read("manifest.json"))
+        assert archive.testzip() is None
+    assert len(set(names)) == len(names) == small_project.LABELLED + len(HOSTILE) + 2
+    for name in names:
+        path = PurePosixPath(name)
+        assert not path.is_absolute() and ".." not in path.parts and "\\" not in name
+        assert not any(part.startswith(".") or len(part) > 160 for part in path.parts)
+    assert set(table["file"]) == set(names) - {"labels.csv", "manifest.json"}
+    assert set(manifest["files"]) == set(names) - {"manifest.json"}
+    assert not table["name"].str.match(r"[=+\-@]").any()
+
+
+def test_the_same_labels_give_the_same_zip(decided) -> None:
+    jobs = [export_here(decided, None, Format.ZIP) for _ in range(2)]
+    small_project.run_jobs(decided)
+    first, second = (exported_file(decided, each).path.read_bytes() for each in jobs)
+    assert first == second
+
+
+def test_a_cancelled_export_leaves_no_file(decided) -> None:
+    from sslapp.usecases.jobs import cancel_job
+
+    job_id = export_here(decided, None, Format.ZIP)
+    assert cancel_job(decided, job_id) == JobState.CANCELLED
+    small_project.run_jobs(decided)
+    assert not exports_of(decided, 1)[0].fetchable
+    assert not list((decided.workspace.root / "exports").rglob("*.zip"))
+
+
+def test_an_export_of_a_hand_made_event_log_equals_its_replay(decided, tmp_path) -> None:
+    """The table against the events alone: what was undone is out, what was decided last counts."""
+    with writing(decided.engine) as conn:
+        accepted = conn.execute(
+            event_table.select().where(event_table.c.kind == EventKind.BULK_ACCEPT)
+        ).one()
+        events.append(
+            conn,
+            1,
+            EventKind.UNDO,
+            key=new_key(),
+            reader_id=decided.reader_id,
+            target=accepted.number,
+        )
+    exported(decided, tmp_path / "labels.csv")
+    frame = pd.read_csv(tmp_path / "labels.csv")
+    assert frame["position"].tolist() == [*range(40), 60, 63, 64, small_project.POOL]

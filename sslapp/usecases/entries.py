@@ -1,0 +1,84 @@
+"""What a page says about one decision that was made on screen."""
+
+from typing import Any, Literal
+
+from pydantic import BaseModel, ConfigDict, Field, FiniteFloat, model_validator
+
+from sslapp.vocabulary import EventKind
+
+PAINTED_MS = 50
+"""How long an image must have been on screen before a key about it counts."""
+
+JUDGED = frozenset({EventKind.ACCEPT, EventKind.REJECT, EventKind.RELABEL})
+"""Kinds that judge what a round predicted."""
+
+_LARGEST = 2**53  # the largest whole number that JavaScript can count to
+
+
+class Entry(BaseModel):
+    """One decision in an outbox.
+
+    Attributes:
+        seq: 1, 2, ... of the client.
+        kind: label, unsure, skip, flag, undo; accept, reject, relabel.
+        position: the image; of all but undo.
+        class_id: label, relabel: the class. accept: the proposed class that was shown, checked.
+            reject: the class it is not; default the proposed one.
+        round: accept, reject, relabel: number of the round whose prediction is judged.
+        of: undo: key "<client>:<seq>" of the reader's decision, which may be unsent yet.
+        target: undo: or the number of its event.
+        painted_at, pressed_at: when the image was painted and the key was pressed; milliseconds
+            since 1970 by the browser's clock.
+        active_ms: time with the image, without hidden tabs and idle gaps.
+        strategy: which strategy offered the image.
+        comment: flag: what is odd about the image.
+    """
+
+    model_config = ConfigDict(frozen=True, extra="forbid")
+
+    seq: int = Field(ge=1, le=_LARGEST)
+    kind: Literal[
+        EventKind.LABEL,
+        EventKind.UNSURE,
+        EventKind.SKIP,
+        EventKind.FLAG,
+        EventKind.UNDO,
+        EventKind.ACCEPT,
+        EventKind.REJECT,
+        EventKind.RELABEL,
+    ]
+    position: int | None = Field(default=None, ge=0, le=_LARGEST)
+    class_id: int | None = Field(default=None, ge=0, le=_LARGEST)
+    round: int | None = Field(default=None, ge=1, le=_LARGEST)
+    of: str | None = Field(default=None, min_length=1, max_length=64)
+    target: int | None = Field(default=None, ge=1, le=_LARGEST)
+    painted_at: FiniteFloat | None = None
+    pressed_at: FiniteFloat
+    active_ms: FiniteFloat | None = Field(default=None, ge=0)
+    strategy: str | None = Field(default=None, max_length=32)
+    comment: str | None = Field(default=None, max_length=2000)
+
+    @model_validator(mode="after")
+    def _fits_its_kind(self) -> "Entry":
+        if self.kind is EventKind.UNDO:
+            if self.position is not None or (self.of is None) == (self.target is None):
+                raise ValueError("An undo names the decision by `of` or by `target`, no image.")
+            return self
+        if self.position is None:
+            raise ValueError(f"The decision ({self.kind}) names no image.")
+        if self.painted_at is None or self.pressed_at < self.painted_at + PAINTED_MS:
+            raise ValueError(
+                f"Image {self.position} had not been on screen for {PAINTED_MS} ms when the key "
+                "was pressed. Look at it and decide again."
+            )
+        if self.kind in JUDGED and self.round is None:
+            raise ValueError(f"The decision ({self.kind}) names no round.")
+        with_class = self.kind in JUDGED or self.kind is EventKind.LABEL
+        if not with_class and self.class_id is not None:
+            raise ValueError(f"The decision ({self.kind}) takes no class.")
+        return self
+
+    def measured(self) -> dict[str, Any]:
+        """What the page measured, as it is kept with the event."""
+        names = ("painted_at", "pressed_at", "active_ms", "strategy", "comment")
+        return {name: getattr(self, name) for name in names if getattr(self, name) is not None}

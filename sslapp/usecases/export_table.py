@@ -1,0 +1,188 @@
+"""The rows of an export: every label with where it comes from, and how many of each there are."""
+
+from collections.abc import Collection, Sequence
+from dataclasses import dataclass
+
+import numpy as np
+import pandas as pd
+from numpy.typing import NDArray
+from sqlalchemy import Connection, func, select
+
+from sslapp import durable
+from sslapp.review.confidence import calibrated
+from sslapp.store import events, projects
+from sslapp.store.database import reading
+from sslapp.store.projects import ClassRow
+from sslapp.store.schema import (
+    current_label,
+    event,
+    image,
+    label_class,
+    reader,
+    round_,
+    snapshot,
+)
+from sslapp.usecases.access import Access, require
+from sslapp.vocabulary import Source
+from sslapp.workspace import Workspace
+
+ALL_SOURCES = (Source.EXPERT, Source.ADJUDICATED, Source.ACCEPTED)
+
+COLUMNS = {
+    "position": "Row of the image in every array of the project.",
+    "name": "The image's name as it was imported.",
+    "class": "Its current label.",
+    "source": "Who stands for the label: an expert, an adjudicator, or a reader who accepted it.",
+    "reader": "Who decided.",
+    "event": "Number of the decision in the event log.",
+    "round": "Round that proposed an accepted label.",
+    "confidence": "Calibrated probability that this round gave the class.",
+    "group": "Patient, scene or the like, if the import had one.",
+    "split": "Part of the imported set: pool or test.",
+}
+"""The columns of an export and what they mean; files have `snapshot` besides."""
+
+
+@dataclass(frozen=True, eq=False)
+class LabelCounts:
+    """How many labels an export would hold.
+
+    Attributes:
+        classes: live classes by number.
+        counts: (C, 4) int64, labels per class and vocabulary.Source code.
+    """
+
+    classes: list[ClassRow]
+    counts: NDArray[np.int64]
+
+    def total(self, sources: Collection[Source]) -> int:
+        """Labels from these sources."""
+        return int(self.counts[:, list(sources)].sum()) if sources else 0
+
+
+def label_counts(access: Access, project_id: int) -> LabelCounts:
+    """Count the current labels by class and source."""
+    query = (
+        select(current_label.c.class_id, current_label.c.source, func.count())
+        .where(current_label.c.project_id == project_id)
+        .group_by(current_label.c.class_id, current_label.c.source)
+    )
+    with reading(access.engine) as conn:
+        require(conn, access, project_id)
+        classes = projects.classes(conn, project_id)
+        column = {each.id: c for c, each in enumerate(classes)}
+        counts = np.zeros((len(classes), len(Source)), dtype=np.int64)
+        for class_id, source, number in conn.execute(query):
+            if class_id in column:  # labels of retired classes count no longer
+                counts[column[class_id], source] = number
+    return LabelCounts(classes, counts)
+
+
+def newest_event(access: Access, project_id: int) -> int:
+    """Number of the project's newest event: what is read now is as it is there."""
+    with reading(access.engine) as conn:
+        require(conn, access, project_id)
+        return events.head(conn, project_id)[0]
+
+
+def first_rows(
+    access: Access, project_id: int, sources: Collection[Source], limit: int
+) -> pd.DataFrame:
+    """The first rows that an export of these sources would hold, as `labels_frame` gives them."""
+    with reading(access.engine) as conn:
+        require(conn, access, project_id)
+        class_ids = [each.id for each in projects.classes(conn, project_id)]
+        return labels_frame(
+            conn, access.workspace, project_id, class_ids, sources=sources, limit=limit
+        )
+
+
+def labels_frame(
+    conn: Connection,
+    workspace: Workspace,
+    project_id: int,
+    class_ids: Sequence[int],
+    *,
+    sources: Collection[Source] = ALL_SOURCES,
+    up_to: int | None = None,
+    limit: int | None = None,
+) -> pd.DataFrame:
+    """The current labels, a row an image, by position.
+
+    Round and confidence (calibrated) belong to accepted pseudo-labels alone.
+
+    Args:
+        class_ids: the classes whose labels count.
+        sources: the sources whose labels are wanted.
+        up_to: number of the last event that has a say; None for all.
+        limit: how many rows at most; None for all.
+
+    Returns:
+        Columns as in COLUMNS.
+    """
+    query = (
+        select(
+            current_label.c.position,
+            image.c.name,
+            label_class.c.name.label("class"),
+            current_label.c.class_id,
+            current_label.c.source,
+            reader.c.name.label("reader"),
+            current_label.c.event_number.label("event"),
+            round_.c.number.label("round"),
+            image.c.group_key.label("group"),
+            image.c.split,
+        )
+        .join(
+            image,
+            (image.c.project_id == current_label.c.project_id)
+            & (image.c.position == current_label.c.position),
+        )
+        .join(label_class, label_class.c.id == current_label.c.class_id)
+        .join(
+            event,
+            (event.c.project_id == current_label.c.project_id)
+            & (event.c.number == current_label.c.event_number),
+        )
+        .outerjoin(reader, reader.c.id == event.c.reader_id)
+        .outerjoin(round_, round_.c.id == event.c.round_id)
+        .where(
+            current_label.c.project_id == project_id,
+            current_label.c.class_id.in_(class_ids),
+            current_label.c.source.in_([int(each) for each in sources]),
+        )
+        .order_by(current_label.c.position)
+        .limit(limit)
+    )
+    if up_to is not None:
+        query = query.where(current_label.c.event_number <= up_to)
+    found = conn.execute(query)
+    frame = pd.DataFrame(found.mappings().all(), columns=list(found.keys()))
+    accepted = frame["source"] == Source.ACCEPTED
+    frame["round"] = frame["round"].where(accepted).astype("Int64")
+    frame["confidence"] = _confidence(conn, workspace, project_id, frame)
+    frame["source"] = [Source(code).name.lower() for code in frame["source"]]
+    return frame[list(COLUMNS)]
+
+
+def _confidence(
+    conn: Connection, workspace: Workspace, project_id: int, frame: pd.DataFrame
+) -> NDArray[np.float32]:
+    """(rows,): what the round named in each row gave the row's class; NaN without a round, and
+    for a class that the round did not know.
+    """
+    found = np.full(len(frame), np.nan, dtype=np.float32)
+    numbers = [int(each) for each in frame["round"].dropna().unique()]
+    query = (
+        select(round_.c.number, round_.c.probabilities, round_.c.temperature, snapshot.c.class_ids)
+        .join(snapshot, snapshot.c.id == round_.c.snapshot_id)
+        .where(round_.c.project_id == project_id, round_.c.number.in_(numbers))
+    )
+    for row in conn.execute(query):
+        proposed = (frame["round"] == row.number).fillna(False).to_numpy(dtype=bool)
+        rows = np.flatnonzero(proposed & frame["class_id"].isin(row.class_ids).to_numpy())
+        columns = [row.class_ids.index(each) for each in frame["class_id"].iloc[rows]]
+        raw = durable.read_array(workspace.path(row.probabilities))
+        ours = np.asarray(raw[frame["position"].iloc[rows].to_numpy()], dtype=np.float32)
+        found[rows] = calibrated(ours, row.temperature)[np.arange(len(rows)), columns]
+    return found

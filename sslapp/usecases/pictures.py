@@ -1,0 +1,103 @@
+"""The pictures of images as pages show them: one at full size to read, many small ones in grids."""
+
+from collections.abc import Sequence
+from dataclasses import dataclass
+
+import numpy as np
+from numpy.typing import NDArray
+from sqlalchemy import Connection
+
+from sslapp.imaging.decode import browser_type, decode
+from sslapp.imaging.originals import original_path
+from sslapp.imaging.pixels import PixelStore
+from sslapp.imaging.thumbnails import png_bytes
+from sslapp.store import images
+from sslapp.store.database import reading
+from sslapp.store.errors import Refused, Unknown
+from sslapp.store.images import ImageRow
+from sslapp.usecases.access import Access, find_project
+
+PNG = "image/png"
+
+THUMBNAIL = 96
+"""Longest side of a thumbnail in pixels."""
+
+
+@dataclass(frozen=True)
+class Picture:
+    """A picture file. `tag` names its content: pictures with the same tag are the same."""
+
+    content: bytes
+    media_type: str
+    tag: str
+
+
+def picture(access: Access, project: str | int | None, position: int) -> Picture:
+    """The picture of one image to read: its original, or the row of the array it came in.
+
+    Raises:
+        Unknown: when the project has no such image.
+        NotAllowed: when the reader is no member of the project.
+    """
+    with reading(access.engine) as conn:
+        project_id = find_project(conn, access, project)
+        row = _row(conn, project_id, position)
+        if row.original is None:
+            store = _pixels(conn, access, project_id)
+            return Picture(png_bytes(store.take(_one(position))[0]), PNG, row.sha256)
+    folder = access.workspace.project(project_id) / "originals"
+    content = original_path(folder, row.original).read_bytes()
+    media_type = browser_type(content)
+    if media_type is None:
+        return Picture(png_bytes(decode(content, row.name)), PNG, row.original)
+    return Picture(content, media_type, row.original)
+
+
+def thumbnail(access: Access, project: str | int | None, position: int) -> Picture:
+    """A small picture of one image; raises like `picture`."""
+    with reading(access.engine) as conn:
+        project_id = find_project(conn, access, project)
+        row = _row(conn, project_id, position)
+        rows = _pixels(conn, access, project_id).take(_one(position))
+    return Picture(png_bytes(rows[0], THUMBNAIL), PNG, f"{row.sha256}-{THUMBNAIL}")
+
+
+def thumbnails(
+    access: Access,
+    project: str | int | None,
+    positions: Sequence[int] | NDArray[np.int64],
+    side: int = THUMBNAIL,
+) -> list[bytes]:
+    """PNGs of many images in the order given, for a grid that is sent as one payload.
+
+    Raises:
+        Unknown: when the project lacks one of the images.
+        NotAllowed: when the reader is no member of the project.
+    """
+    wanted = np.asarray(positions, dtype=np.int64)
+    if len(wanted) == 0:
+        return []
+    with reading(access.engine) as conn:
+        project_id = find_project(conn, access, project)
+        count = images.image_count(conn, project_id)
+        if wanted.min() < 0 or wanted.max() >= count:
+            raise Unknown(f"There is no image {wanted.max()} in this project.")
+        rows = _pixels(conn, access, project_id).take(wanted)
+    return [png_bytes(row, side) for row in rows]
+
+
+def _row(conn: Connection, project_id: int, position: int) -> ImageRow:
+    try:
+        (row,) = images.image_rows(conn, project_id, [position])
+    except Refused as error:
+        raise Unknown(str(error)) from error
+    return row
+
+
+def _pixels(conn: Connection, access: Access, project_id: int) -> PixelStore:
+    sets = images.image_sets(conn, project_id)
+    return PixelStore([access.workspace.path(each.pixels) for each in sets])
+
+
+def _one(position: int) -> NDArray[np.int64]:
+    return np.array([position], dtype=np.int64)

@@ -1,0 +1,141 @@
+"""Images like one that the reader looks at, or like a sentence that describes them."""
+
+import numpy as np
+from numpy.typing import NDArray
+from sqlalchemy import Connection, RowMapping
+
+from sslapp import durable
+from sslapp.embedding.encoders import ENCODERS, weights_file
+from sslapp.embedding.text_query import text_vector
+from sslapp.store.database import reading
+from sslapp.store.errors import Unknown
+from sslapp.store.state import load_state
+from sslapp.usecases.access import Access, find_project
+from sslapp.usecases.embeddings import latest_embedding
+
+DEFAULT_COUNT = 60
+_BLOCK = 1 << 15
+_TOLERANCE = 1e-5  # of float32: what is so near to the k-th is ranked again in float64
+
+Positions = NDArray[np.int64]
+
+
+def similar(
+    access: Access,
+    project: str | int | None,
+    position: int,
+    k: int = DEFAULT_COUNT,
+    among: Positions | None = None,
+) -> Positions:
+    """The k images nearest to one in the newest embedding, nearest first, without itself.
+
+    Args:
+        among: (n,) positions to look among; None means the pool.
+
+    Raises:
+        Unknown: when the embedding does not have the image.
+        ValueError: when nothing is embedded yet.
+    """
+    with reading(access.engine) as conn:
+        project_id = find_project(conn, access, project)
+        row = _embedding(conn, project_id)
+        wanted = load_state(conn, project_id).pool if among is None else among
+    features = durable.read_array(access.workspace.path(row["features"]))
+    if not 0 <= position < len(features):
+        raise Unknown(f"Image {position} is not embedded. Embed the new images first.")
+    query = np.asarray(features[position], dtype=np.float32)
+    return nearest(features, query, wanted[wanted != position], k)
+
+
+def reads_text(access: Access, project: str | int | None) -> bool:
+    """Whether images can be searched by text: the newest embedding's encoder reads it, and its
+    weights still lie in the workspace."""
+    with reading(access.engine) as conn:
+        project_id = find_project(conn, access, project)
+        row = latest_embedding(conn, project_id)
+    if row is None or row["encoder"] not in ENCODERS:
+        return False
+    known = ENCODERS[row["encoder"]].reads_text
+    return known and weights_file(row["encoder"], access.workspace.weights) is not None
+
+
+def like_text(
+    access: Access,
+    project: str | int | None,
+    text: str,
+    k: int = DEFAULT_COUNT,
+    among: Positions | None = None,
+) -> Positions:
+    """The k images nearest to a sentence, nearest first. Takes seconds when the text is new.
+
+    Args:
+        among: (n,) positions to look among; None means the pool.
+
+    Raises:
+        ValueError: when the newest embedding is not of an encoder that reads text, or its weights
+            are gone or were replaced by others.
+    """
+    with reading(access.engine) as conn:
+        project_id = find_project(conn, access, project)
+        row = _embedding(conn, project_id)
+        wanted = load_state(conn, project_id).pool if among is None else among
+    weights = weights_file(row["encoder"], access.workspace.weights)
+    if not ENCODERS[row["encoder"]].reads_text or weights is None:
+        raise ValueError(
+            f"The embedding ({row['encoder']}) cannot be searched by text. Embed the images with "
+            "open_clip; its weights must lie in the workspace."
+        )
+    query = text_vector(weights, text)
+    features = durable.read_array(access.workspace.path(row["features"]))
+    if len(query) != features.shape[1]:
+        raise ValueError(
+            f"The weights of {row['encoder']} have changed since the images were embedded. "
+            "Embed them again."
+        )
+    return nearest(features, query, wanted, k)
+
+
+def nearest(
+    features: NDArray[np.generic], query: NDArray[np.float32], among: Positions, k: int
+) -> Positions:
+    """The k of `among` with the largest cosine similarity to a vector, lower position first.
+
+    Args:
+        features: (N, D), which may be memory-mapped: it is read in blocks.
+        query: (D,).
+        among: (n,) positions; those that the embedding does not have are left out.
+
+    Returns:
+        (min(k, n),) int64, nearest first.
+    """
+    rows = np.unique(among[(among >= 0) & (among < len(features))])
+    if len(rows) <= k or not query.any():
+        near = rows
+    else:
+        alike = _cosine(features, rows, query.astype(np.float32))
+        edge = np.partition(alike, len(rows) - k)[len(rows) - k]
+        near = rows[alike >= edge - _TOLERANCE]
+    exact = _cosine(features, near, query.astype(np.float64))
+    return near[np.lexsort((near, -exact))][:k]
+
+
+def _cosine(
+    features: NDArray[np.generic], rows: Positions, query: NDArray[np.floating]
+) -> NDArray[np.floating]:
+    """(n,) cosine similarities of n rows to a (D,) vector, in its type; 0 for a zero vector."""
+    alike = np.zeros(len(rows), dtype=query.dtype)
+    length = np.sqrt(np.einsum("d,d->", query, query))
+    for start in range(0, len(rows), _BLOCK):
+        block = np.asarray(features[rows[start : start + _BLOCK]], dtype=query.dtype)
+        # einsum adds up each row alike wherever it stands, so that equal images tie exactly
+        norms = np.sqrt(np.einsum("nd,nd->n", block, block)) * length
+        dots = np.einsum("nd,d->n", block, query)
+        alike[start : start + _BLOCK] = dots / np.where(norms > 0, norms, 1)
+    return alike
+
+
+def _embedding(conn: Connection, project_id: int) -> RowMapping:
+    row = latest_embedding(conn, project_id)
+    if row is None:
+        raise ValueError("Nothing is embedded yet. Embed the images first.")
+    return row

@@ -1,0 +1,196 @@
+"""Files that a browser sends: written to disk as they arrive, kept until they are imported.
+
+An upload is two files in the workspace: its content, which has the ending `.part` until it is
+complete, and a note of who sent it under which name. Its id is made here and is no name that
+anybody chose.
+"""
+
+import json
+import os
+import re
+import shutil
+import time
+import uuid
+from dataclasses import asdict, dataclass
+from pathlib import Path
+
+from sslapp import durable
+from sslapp.store.errors import Refused, Unknown
+from sslapp.usecases.access import Access
+from sslapp.workspace import Workspace
+
+SUFFIXES = (".zip", ".npz")
+"""What may be uploaded: an archive of pictures, or arrays. Both are zip files inside."""
+
+KEPT = 24 * 3600
+"""Seconds that a file nobody imported, or that did not arrive as a whole, is kept."""
+
+LONGEST_NAME = 200
+_SPARE = 2**30  # bytes of the disk that an upload never takes
+_ID = re.compile(r"[0-9a-f]{32}")
+_MAGIC = b"PK"
+
+
+class TooLarge(Refused):
+    """The file is larger than the server takes."""
+
+
+@dataclass(frozen=True)
+class Upload:
+    """A complete upload.
+
+    Attributes:
+        id: 32 hexadecimal digits.
+        name: what the file was called; text only.
+        suffix: one of SUFFIXES.
+        bytes: its size.
+        reader_id: who sent it; nobody else may import it.
+    """
+
+    id: str
+    name: str
+    suffix: str
+    bytes: int
+    reader_id: int
+
+
+class Incoming:
+    """An upload under way; `finish` it or `abort` it.
+
+    Args:
+        access: who sends it.
+        name: what the file is called.
+        announced: how many bytes the browser says will come, or None.
+
+    Raises:
+        ValueError: for a name that is none of SUFFIXES.
+        TooLarge: when it is announced to be more than the server or the disk takes.
+    """
+
+    def __init__(self, access: Access, name: str, announced: int | None) -> None:
+        self._access = access
+        self._name = Path(name.replace("\\", "/")).name[:LONGEST_NAME] or "upload"
+        self._suffix = Path(self._name).suffix.lower()
+        if self._suffix not in SUFFIXES:
+            raise ValueError(
+                f"{self._name}: only {' and '.join(SUFFIXES)} files can be uploaded. Pack the "
+                "pictures into a zip archive."
+            )
+        self._limit = access.workspace.upload_limit
+        sweep(access.workspace)
+        self._check_room(announced or 0)
+        self._id = uuid.uuid4().hex
+        self._path = _path(access.workspace, self._id, self._suffix)
+        self._part = self._path.with_name(self._path.name + ".part")
+        self._file = open(self._part, "xb")  # noqa: SIM115 - closed by `finish` and `abort`
+        self._bytes = 0
+        self._first = b""
+
+    def write(self, chunk: bytes) -> None:
+        """Add bytes to the end of the file.
+
+        Raises:
+            ValueError: when the file does not begin as a zip file does.
+            TooLarge: when there are more bytes than the limit.
+        """
+        self._first = (self._first + chunk[: len(_MAGIC)])[: len(_MAGIC)]
+        if not _MAGIC.startswith(self._first[: len(_MAGIC)]):
+            raise ValueError(f"{self._name}: its content is no zip file. Pack it again.")
+        self._bytes += len(chunk)
+        if self._bytes > self._limit:
+            raise TooLarge(self._too_large())
+        self._file.write(chunk)
+
+    def finish(self) -> Upload:
+        """Make the upload complete and return it.
+
+        Raises:
+            ValueError: when nothing came.
+        """
+        if self._first != _MAGIC:
+            raise ValueError(f"{self._name}: the file is empty. Choose another.")
+        self._file.flush()
+        os.fsync(self._file.fileno())
+        self._file.close()
+        made = Upload(self._id, self._name, self._suffix, self._bytes, self._access.reader_id)
+        durable.write_bytes(
+            _note(self._access.workspace, self._id), json.dumps(asdict(made)).encode()
+        )
+        self._part.replace(self._path)
+        durable.sync_folder(self._path.parent)
+        return made
+
+    def abort(self) -> None:
+        """Forget what came so far."""
+        self._file.close()
+        self._part.unlink(missing_ok=True)
+
+    def _check_room(self, announced: int) -> None:
+        if announced > self._limit:
+            raise TooLarge(self._too_large())
+        folder = self._access.workspace.uploads
+        folder.mkdir(parents=True, exist_ok=True)
+        free = shutil.disk_usage(folder).free - _SPARE
+        if announced > free:
+            raise TooLarge(
+                f"{self._name}: {announced:,} bytes do not fit on the server's disk. Free some "
+                "space, or import a folder of the server."
+            )
+
+    def _too_large(self) -> str:
+        return (
+            f"{self._name}: the file has more than the {self._limit:,} bytes that an upload may "
+            "have. Split it, or ask a server admin to raise SSLAPP_UPLOAD_LIMIT."
+        )
+
+
+def find_upload(access: Access, upload_id: str) -> tuple[Upload, Path]:
+    """A complete upload of this reader, and its file.
+
+    Raises:
+        Unknown: when there is none of that id, or it is another reader's.
+    """
+    missing = Unknown(
+        "There is no such upload; it may have been deleted after a day. Send it again."
+    )
+    if not _ID.fullmatch(upload_id):
+        raise missing
+    try:
+        made = Upload(**json.loads(_note(access.workspace, upload_id).read_bytes()))
+    except OSError:
+        raise missing from None
+    path = _path(access.workspace, upload_id, made.suffix)
+    if made.reader_id != access.reader_id or not path.exists():
+        raise missing
+    return made, path
+
+
+def forget(workspace: Workspace, upload_id: str) -> None:
+    """Delete an upload, which its import has no more need of."""
+    for path in _files(workspace, upload_id):
+        path.unlink(missing_ok=True)
+
+
+def sweep(workspace: Workspace) -> None:
+    """Delete what was never imported or never arrived as a whole, KEPT seconds after."""
+    oldest = time.time() - KEPT
+    for path in workspace.uploads.glob("*"):
+        try:
+            if path.stat().st_mtime < oldest:
+                path.unlink()
+        except FileNotFoundError:  # another process swept it
+            continue
+
+
+def _files(workspace: Workspace, upload_id: str) -> list[Path]:
+    if not _ID.fullmatch(upload_id):
+        return []
+    return [*workspace.uploads.glob(f"{upload_id}.*")]
+
+
+def _path(workspace: Workspace, upload_id: str, suffix: str) -> Path:
+    return workspace.uploads / f"{upload_id}{suffix}"
+
+
+def _note(workspace: Workspace, upload_id: str) -> Path:
+    return workspace.uploads / f"{upload_id}.json"

@@ -1,0 +1,120 @@
+"""How long the next round takes: told by one like it, else by the measured rule of thumb."""
+
+import socket
+
+import pytest
+from sqlalchemy import insert, select, update
+
+from sslapp.store.database import writing
+from sslapp.store.schema import job, round_, round_metric
+from sslapp.usecases import rounds
+from sslapp.usecases.estimates import (
+    Planned,
+    complete,
+    default_threads,
+    estimate,
+    rule_of_thumb,
+    scaled,
+)
+from sslapp.vocabulary import Gear, JobState
+
+SMALL = (8, 8, 1)
+
+
+def planned(method="fixmatch", gear=Gear.PIXELS, size=SMALL, **changed) -> Planned:
+    return Planned(method, gear, complete(method, changed), trained=110, images=160, size=size)
+
+
+def finish(access, number: int, seconds: float, pace: float, steps: int, **columns) -> None:
+    """Have a waiting round end as if it had taken `seconds`, `pace` of them a step."""
+    with writing(access.engine) as conn:
+        row = conn.execute(select(round_).where(round_.c.number == number)).one()
+        ended = {"state": JobState.DONE, "attempt": 1, "host": socket.gethostname(), **columns}
+        conn.execute(update(job).where(job.c.id == row.job_id).values(ended))
+        conn.execute(
+            update(round_).where(round_.c.id == row.id).values(metrics={"seconds": seconds})
+        )
+        conn.execute(
+            insert(round_metric),
+            [
+                {"round_id": row.id, "step": step, "name": "seconds", "value": 2 + pace * step}
+                for step in (1, steps)
+            ],
+        )
+
+
+def test_a_finished_round_like_it_tells_the_duration_by_steps_and_the_rest(project) -> None:
+    rounds.start_round(project, None, config={"steps": 100})
+    finish(project, 1, seconds=15, pace=0.1, steps=100)
+    # 10 s were steps and 5 s the rest, so 400 steps take 40 + 5
+    found = estimate(project, 1, planned(steps=400))
+    assert (found.round_number, found.seconds) == (1, pytest.approx(45))
+
+
+def test_the_newest_round_like_it_counts(project) -> None:
+    for number, pace in ((1, 0.5), (2, 0.1)):
+        rounds.start_round(project, None, config={"steps": 100})
+        finish(project, number, seconds=100 * pace + 2, pace=pace, steps=100)
+    assert estimate(project, 1, planned(steps=100)).round_number == 2
+
+
+@pytest.mark.parametrize(
+    ("differs", "ended"),
+    [
+        ({"network": "wrn-28-2"}, {}),
+        ({"batch_size": 64}, {}),
+        ({"unlabelled_ratio": 7}, {}),
+        ({}, {"host": "another machine"}),
+        ({}, {"attempt": 2}),
+        ({}, {"state": JobState.CANCELLED}),
+    ],
+)
+def test_a_round_unlike_it_tells_nothing(project, differs, ended) -> None:
+    rounds.start_round(project, None, config={"steps": 100})
+    finish(project, 1, seconds=15, pace=0.1, steps=100, **ended)
+    assert estimate(project, 1, planned(steps=100, **differs)).round_number is None
+
+
+def test_of_a_method_without_steps_only_the_same_options_tell(project) -> None:
+    features = {"method": "prototypes", "gear": Gear.FEATURES}
+    rounds.start_round(project, None, **features)
+    finish(project, 1, seconds=3, pace=0, steps=2)
+    assert estimate(project, 1, planned(**features)).seconds == pytest.approx(3)
+    assert estimate(project, 1, planned(**features, iterations=500)).round_number is None
+
+
+def test_what_a_round_costs_besides_grows_with_its_images() -> None:
+    course = [(10, 3.0), (110, 13.0)]
+    bigger = planned(steps=110)
+    # 11 s of steps; the other 4 s were for 80 images and are needed twice for 160
+    assert scaled(15, 80, course, bigger) == pytest.approx(11 + 8)
+
+
+@pytest.mark.parametrize(
+    ("network", "size", "batch", "ratio", "milliseconds"),
+    [
+        ("small-cnn", (8, 8, 1), 32, 4, 13.3),
+        ("small-cnn", (28, 28, 1), 32, 4, 49.1),
+        ("small-cnn", (32, 32, 3), 64, 7, 281.4),
+        ("wrn-28-2", (32, 32, 3), 64, 7, 1903.8),
+    ],
+)
+def test_the_rule_of_thumb_keeps_to_the_benchmarks(network, size, batch, ratio, milliseconds):
+    options = {"network": network, "batch_size": batch, "unlabelled_ratio": ratio, "steps": 1000}
+    told = rule_of_thumb(planned(size=size, **options), threads=2, bf16=True)
+    assert told == pytest.approx(milliseconds, rel=0.2)
+
+
+def test_the_rule_of_thumb_knows_threads_float32_and_the_labels_alone() -> None:
+    def told(method="fixmatch", threads=2, bf16=True) -> float:
+        return rule_of_thumb(planned(method, steps=1000), threads=threads, bf16=bf16)
+
+    assert told(threads=1) == pytest.approx(2 * told())
+    assert told(bf16=False) == pytest.approx(2.5 * told())
+    assert told("supervised") < told() / 8
+
+
+def test_it_counts_the_threads_that_a_round_is_planned_with() -> None:
+    from sslapp.rounds.plan import make_plan
+
+    assert default_threads() == make_plan(None)["threads"]

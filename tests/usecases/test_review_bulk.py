@@ -1,0 +1,157 @@
+"""Bulk decisions about a selection: the right images, one event, and one undo that restores."""
+
+import json
+
+import numpy as np
+import pytest
+import small_project
+
+from sslapp.store.database import reading
+from sslapp.store.errors import Refused
+from sslapp.store.state import load_state
+from sslapp.usecases import decisions
+from sslapp.usecases.access import enter
+from sslapp.usecases.board import read_board
+from sslapp.usecases.bulk import BulkAction, decide, own_bulks
+from sslapp.usecases.members import grant
+from sslapp.usecases.review_queue import Choice, selected
+from sslapp.vocabulary import EventKind, Role, Source
+
+RING = ((-0.6, -0.6), (0.5, -0.6), (0.5, 0.7), (-0.6, 0.4))
+CHOICE = Choice(rings=(RING,), threshold=0.6)
+
+
+@pytest.fixture
+def board(reviewed):
+    return read_board(reviewed, 1)
+
+
+@pytest.fixture
+def chosen(board):
+    return selected(board, CHOICE)
+
+
+def standing(access):
+    with reading(access.engine) as conn:
+        return load_state(conn, 1)
+
+
+def act(access, board, chosen, action, **about):
+    return decide(
+        access, 1, chosen.positions, action, choice=CHOICE, seen=board, now=board, **about
+    )
+
+
+def test_accepting_gives_each_image_its_proposed_class_and_undo_takes_it_back(
+    reviewed, board, chosen
+) -> None:
+    before = standing(reviewed)
+    out = chosen.positions[[1, 3]].tolist()
+    done = act(reviewed, board, chosen, BulkAction.ACCEPT, excluded=out, opened=4, key="browser:1")
+    now = standing(reviewed)
+    taken = np.flatnonzero(now.source == Source.ACCEPTED)
+    assert taken.tolist() == sorted(set(chosen.positions.tolist()) - set(out))
+    column = dict(zip(chosen.positions.tolist(), chosen.columns.tolist(), strict=True))
+    assert [now.labels[each] for each in taken] == [column[each] for each in taken.tolist()]
+    assert (done.images, done.decided_meanwhile) == (len(taken), 0)
+    assert done.event.key == "browser:1"
+    assert done.event.payload == {**CHOICE.payload(board), "opened": 4}
+    assert now.reader_actions == before.reader_actions + 5
+
+    decisions.undo(reviewed, None, done.event.number)
+    after = standing(reviewed)
+    np.testing.assert_array_equal(after.labels, before.labels)
+    np.testing.assert_array_equal(after.source, before.source)
+    again = selected(read_board(reviewed, 1), CHOICE)
+    np.testing.assert_array_equal(again.positions, chosen.positions)
+
+
+def test_withholding_takes_candidates_off_the_list_and_labels_nothing(
+    reviewed, board, chosen
+) -> None:
+    done = act(reviewed, board, chosen, BulkAction.WITHHOLD)
+    now = read_board(reviewed, 1)
+    assert now.withheld.tolist() == sorted(chosen.positions.tolist())
+    assert len(selected(now, CHOICE)) == 0
+    np.testing.assert_array_equal(now.labels, board.labels)
+    assert done.event.kind is EventKind.BULK_WITHHOLD
+
+
+def test_relabelling_gives_all_images_the_one_class(reviewed, board, chosen) -> None:
+    act(reviewed, board, chosen, BulkAction.RELABEL, class_name=board.classes[7].name)
+    now = read_board(reviewed, 1)
+    assert (now.labels[chosen.positions] == 7).all()
+    with pytest.raises(ValueError, match="needs a class"):
+        act(reviewed, board, chosen, BulkAction.RELABEL)
+
+
+def test_images_decided_meanwhile_stay_as_they_were_decided(reviewed, board, chosen) -> None:
+    theirs = int(chosen.positions[0])
+    decisions.label(reviewed, None, theirs, board.classes[9].name)
+    done = decide(
+        reviewed,
+        1,
+        chosen.positions,
+        BulkAction.ACCEPT,
+        choice=CHOICE,
+        seen=board,
+        now=read_board(reviewed, 1),
+    )
+    assert (done.images, done.decided_meanwhile) == (len(chosen) - 1, 1)
+    now = standing(reviewed)
+    assert now.labels[theirs] == 9
+    assert now.source[theirs] == Source.EXPERT
+
+
+def test_nothing_is_stored_when_nothing_is_left(reviewed, board, chosen) -> None:
+    before = len(small_project.log(reviewed))
+    with pytest.raises(ValueError, match="Nothing is selected"):
+        act(reviewed, board, chosen, BulkAction.ACCEPT, excluded=chosen.positions.tolist())
+    assert len(small_project.log(reviewed)) == before
+
+
+def test_the_same_key_is_the_same_decision(reviewed, board, chosen) -> None:
+    first = act(reviewed, board, chosen, BulkAction.WITHHOLD, key="browser:7")
+    second = act(reviewed, board, chosen, BulkAction.WITHHOLD, key="browser:7")
+    assert first.event.number == second.event.number
+
+
+def test_a_reader_sees_and_undoes_only_their_own_bulk_decisions(reviewed, board, chosen) -> None:
+    grant(reviewed, None, "Bob", Role.READER)
+    bob = enter(reviewed.workspace, "Bob")
+    accepted = act(reviewed, board, chosen, BulkAction.ACCEPT)
+    withheld = decide(
+        bob,
+        1,
+        board.rest(0.6).positions,
+        BulkAction.WITHHOLD,
+        choice=Choice(),
+        seen=board,
+        now=board,
+    )
+    (mine,) = own_bulks(reviewed, 1)
+    assert (mine.number, mine.kind, mine.images, mine.round_number, mine.undone) == (
+        accepted.event.number,
+        EventKind.BULK_ACCEPT,
+        len(chosen),
+        1,
+        False,
+    )
+    (his,) = own_bulks(bob, 1)
+    assert his.number == withheld.event.number
+    with pytest.raises(Refused):
+        decisions.undo(bob, None, accepted.event.number)
+    undone = decisions.undo(reviewed, None, accepted.event.number)
+    assert own_bulks(reviewed, 1)[0].undone
+    decisions.undo(reviewed, None, undone.number)
+    assert not own_bulks(reviewed, 1)[0].undone
+    bob.engine.dispose()
+
+
+def test_the_newest_come_first_and_the_list_ends(reviewed, board) -> None:
+    names = [each.name for each in board.classes]
+    for row in range(4):
+        decisions.bulk_relabel(reviewed, None, board.proposals.positions[[row]], names[row])
+    found = own_bulks(reviewed, 1, limit=3)
+    assert [each.class_name for each in found] == [names[3], names[2], names[1]]
+    assert json.dumps([each.round_number for each in found]) == "[null, null, null]"

@@ -1,0 +1,137 @@
+"""What a choice selects, and in which order it is looked at."""
+
+import numpy as np
+import pytest
+import small_project
+
+from sslapp.review.evidence import disagreement, evidence
+from sslapp.review.selection import inside
+from sslapp.store.database import reading
+from sslapp.store.schema import embedding
+from sslapp.usecases import decisions, review_queue
+from sslapp.usecases.board import flipped, previous_columns, read_board
+from sslapp.usecases.review_queue import Choice, Queue, Show, ordered, positions, selected
+from sslapp.usecases.rounds import start_round
+from sslapp.usecases.similar import similar
+
+RING = ((-0.6, -0.6), (0.5, -0.6), (0.5, 0.7), (-0.6, 0.4))
+
+
+@pytest.fixture
+def board(reviewed):
+    return read_board(reviewed, 1)
+
+
+@pytest.mark.parametrize("show", Show)
+def test_a_lasso_selects_what_lies_inside_and_belongs_to_the_part_shown(board, show) -> None:
+    limit = float(np.median(board.proposals.confidence))
+    found = selected(board, Choice(rings=(RING,), threshold=limit, show=show))
+    within = inside(np.array(RING), board.xy)
+    expected = [
+        position
+        for position, sure in zip(
+            board.proposals.positions.tolist(), board.proposals.confidence, strict=True
+        )
+        if within[position]
+        and (show is Show.ALL or (sure >= np.float32(limit)) == (show is Show.CANDIDATES))
+    ]
+    assert found.positions.tolist() == expected
+    assert 0 < len(expected) < len(board.proposals)
+
+
+def test_one_image_alone_is_selected_only_while_it_is_open(reviewed, board) -> None:
+    doubtful = int(board.proposals.positions[0])
+    choice = Choice(rings=(RING,), threshold=1.0, image=doubtful)
+    assert selected(board, choice).positions.tolist() == [doubtful]
+    decisions.bulk_accept(reviewed, None, np.array([doubtful]))
+    assert len(selected(read_board(reviewed, 1), choice)) == 0
+    for far in (len(board), 10**12):
+        assert len(selected(board, Choice(image=far))) == 0
+
+
+def test_every_order_holds_the_same_images(reviewed, board) -> None:
+    found = selected(board, Choice(threshold=0.0))
+    for queue in Queue:
+        assert sorted(ordered(reviewed, 1, board, found, queue)) == sorted(found.positions)
+
+
+def test_a_random_order_stays_while_a_page_is_turned(reviewed, board) -> None:
+    found = selected(board, Choice(threshold=0.0))
+    once = ordered(reviewed, 1, board, found, Queue.RANDOM)
+    np.testing.assert_array_equal(once, ordered(reviewed, 1, board, found, Queue.RANDOM))
+    assert once.tolist() != found.positions.tolist()
+
+
+def test_images_against_which_the_experts_labels_speak_come_first(reviewed, board) -> None:
+    from sslapp import durable
+    from sslapp.embedding.index import NeighbourIndex
+
+    with reading(reviewed.engine) as conn:
+        stored = conn.execute(embedding.select()).one().features
+    index = NeighbourIndex(np.array(durable.read_array(reviewed.workspace.path(stored))))
+    found = selected(board, Choice(threshold=0.0))
+    known = np.flatnonzero(board.expert & ~board.blind)
+    about = evidence(index, found.positions, known, board.labels.astype(np.int64), k=5)
+    against = disagreement(about, found.columns)
+    order = ordered(reviewed, 1, board, found, Queue.DISAGREEMENT)
+    expected = found.positions[np.argsort(-against, kind="stable")]
+    np.testing.assert_array_equal(order, expected)
+    assert against.max() > against.min()
+
+
+def test_beyond_the_images_compared_the_doubtful_ones_follow(reviewed, board, monkeypatch) -> None:
+    monkeypatch.setattr(review_queue, "COMPARED", 10)
+    found = selected(board, Choice(threshold=0.0))
+    order = ordered(reviewed, 1, board, found, Queue.DISAGREEMENT)
+    assert set(order[:10]) == set(found.positions[:10])
+    np.testing.assert_array_equal(order[10:], found.positions[10:])
+
+
+def test_flipped_images_come_first_and_doubtful_ones_first_among_them(reviewed, board) -> None:
+    found = selected(board, Choice(threshold=0.0))
+    order = ordered(reviewed, 1, board, found, Queue.FLIPPED)
+    np.testing.assert_array_equal(order, found.positions)  # there is no earlier round
+    options = {**small_project.TINY_SUPERVISED, "steps": 5}
+    start_round(reviewed, None, method="supervised", config=options, seed=1)
+    small_project.run_jobs(reviewed)
+    second = read_board(reviewed, 1)
+    changed = flipped(second, previous_columns(reviewed, 1, second))
+    found = selected(second, Choice(threshold=0.0))
+    order = ordered(reviewed, 1, second, found, Queue.FLIPPED)
+    count = int(changed[found.positions].sum())
+    assert 0 < count < len(found)
+    assert changed[order[:count]].all() and not changed[order[count:]].any()
+    rank = {position: i for i, position in enumerate(found.positions.tolist())}
+    for part in (order[:count], order[count:]):
+        places = [rank[position] for position in part.tolist()]
+        assert places == sorted(places)
+
+
+def test_images_like_one_are_open_ones_nearest_first(reviewed, board) -> None:
+    labelled = int(np.flatnonzero(board.expert & ~board.blind)[0])
+    found = positions(reviewed, 1, board, Choice(like=labelled, threshold=1.0))
+    expected = similar(reviewed, None, labelled, among=board.proposals.positions)
+    np.testing.assert_array_equal(found, expected)
+    assert len(found) > 10
+
+
+def test_the_payload_says_enough_to_select_the_same_again(board) -> None:
+    own = ((board.classes[2].id, 0.75),)
+    choice = Choice(rings=(RING,), threshold=0.9, per_class=own, show=Show.REST)
+    kept = choice.payload(board)
+    assert kept == {
+        "round": 1,
+        "polygon": [[list(corner) for corner in RING]],
+        "threshold": 0.9,
+        "per_class": {str(board.classes[2].id): 0.75},
+        "show": "rest",
+        "order": "doubtful",
+    }
+    again = Choice(
+        rings=tuple(tuple(tuple(corner) for corner in ring) for ring in kept["polygon"]),
+        threshold=kept["threshold"],
+        per_class=tuple((int(key), value) for key, value in kept["per_class"].items()),
+        show=Show(kept["show"]),
+    )
+    assert selected(board, again).positions.tolist() == selected(board, choice).positions.tolist()
+    assert Choice(image=3).payload(board) == {"round": 1, "image": 3}
