@@ -17,6 +17,7 @@ check: $(SETUP)
 	$(BIN)/ruff format --check .
 	$(BIN)/mypy
 	$(BIN)/lint-imports
+	$(BIN)/python tests/gates.py
 
 setup: $(SETUP)
 

@@ -1,12 +1,24 @@
-"""What the server does besides pages: routes, security headers, Host check, one local worker."""
+"""What the server does besides pages: routes, what is answered at all, one local worker."""
 
 from starlette.middleware import Middleware
 
-from sslapp.web import health
-from sslapp.web.security import LocalHostOnly, SecurityHeaders
+from sslapp.web import decisions, downloads, health, images, inspection, pulse, uploads
+from sslapp.web.security import KnownHostOnly, SameOriginWrites, SecurityHeaders
 from sslapp.web.supervision import lifespan
 
 __all__ = ["lifespan", "middleware", "routes"]
 
-routes = [*health.routes]
-middleware = [Middleware(SecurityHeaders), Middleware(LocalHostOnly)]
+routes = [
+    *health.routes,
+    *decisions.routes,
+    *images.routes,
+    *inspection.routes,
+    *pulse.routes,
+    *downloads.routes,
+    *uploads.routes,
+]
+middleware = [
+    Middleware(SecurityHeaders),
+    Middleware(KnownHostOnly),
+    Middleware(SameOriginWrites),
+]

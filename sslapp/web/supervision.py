@@ -6,6 +6,8 @@ from contextlib import asynccontextmanager, suppress
 from typing import Any
 
 from sslapp.jobs.supervisor import LOOK_EVERY, Supervisor
+from sslapp.ui.identity import sign_in
+from sslapp.web.identity import allow_long_cookies
 from sslapp.workspace import Workspace
 
 
@@ -14,7 +16,12 @@ async def lifespan(_: Any) -> AsyncIterator[None]:
     """Supervise one local worker for as long as the server runs.
 
     On a database of its own address workers are started by those who run it.
+
+    Raises:
+        ValueError: when signing in is set up incompletely; the server then does not start.
     """
+    if sign_in() is not None:
+        allow_long_cookies()
     workspace = Workspace()
     if workspace.database_url:
         yield

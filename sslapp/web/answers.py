@@ -1,0 +1,103 @@
+"""How a route answers: who asks is found out, the work runs in a thread, an error is one sentence.
+
+A module of routes writes functions of the reader and the request, and wraps each:
+
+    routes = [
+        answers.reads("/api/projects/{project:int}/counts", count),  # count(access, request)
+        answers.commands("/api/projects/{project:int}/notes", note),  # note(access, request, body)
+    ]
+
+What they return is sent as JSON, unless it is a Response already. Errors that a use case raises
+are answered as {"error": "sentence"}: 401 nobody has signed in, 403 not allowed, 404 not there,
+409 refused by the project's state, 400 any other wrong value.
+"""
+
+import json
+from collections.abc import Callable
+from typing import Any
+
+from pydantic import ValidationError
+from starlette.concurrency import run_in_threadpool
+from starlette.requests import Request
+from starlette.responses import JSONResponse, Response
+from starlette.routing import Route
+
+from sslapp.store.errors import Refused, Unknown
+from sslapp.usecases.access import Access, NotAllowed, NotSignedIn
+from sslapp.web.identity import current_reader
+
+STATUS: tuple[tuple[type[Exception], int], ...] = (
+    (NotSignedIn, 401),
+    (NotAllowed, 403),
+    (Unknown, 404),
+    (Refused, 409),
+    (ValueError, 400),
+)
+"""The first that fits counts; anything else is a fault of the program and answered with 500."""
+
+_LARGEST = 2**63 - 1  # a larger number in a path is in no database
+
+
+def reads(path: str, answer: Callable[[Access, Request], Any]) -> Route:
+    """A GET route; `answer` runs in a thread and may wait for the database."""
+
+    async def endpoint(request: Request) -> Response:
+        return await run_in_threadpool(_answered, request, lambda who: answer(who, request))
+
+    return Route(path, endpoint, methods=["GET"], name=answer.__name__)
+
+
+def commands(path: str, answer: Callable[[Access, Request, dict[str, Any]], Any]) -> Route:
+    """A POST route whose body is a JSON object, handed to `answer` as its third argument."""
+
+    async def endpoint(request: Request) -> Response:
+        body = await request.body()
+        return await run_in_threadpool(
+            _answered, request, lambda who: answer(who, request, _object(body))
+        )
+
+    return Route(path, endpoint, methods=["POST"], name=answer.__name__)
+
+
+def refusal(message: str, status: int) -> JSONResponse:
+    """An error as every route answers it."""
+    return JSONResponse({"error": message}, status, headers={"Cache-Control": "no-store"})
+
+
+def refused(error: Exception) -> JSONResponse:
+    """The answer to an error that a use case raised; an unforeseen one is raised again."""
+    for kind, status in STATUS:
+        if isinstance(error, kind):
+            return refusal(_sentence(error), status)
+    raise error
+
+
+def _answered(request: Request, work: Callable[[Access], Any]) -> Response:
+    try:
+        access = current_reader(request)
+        if any(isinstance(each, int) and each > _LARGEST for each in request.path_params.values()):
+            raise Unknown("There is no such thing here.")
+        content = work(access)
+    except Exception as error:
+        return refused(error)
+    if isinstance(content, Response):
+        return content
+    return JSONResponse(content, headers={"Cache-Control": "no-store"})
+
+
+def _object(body: bytes) -> dict[str, Any]:
+    try:
+        found = json.loads(body)
+    except (ValueError, RecursionError):  # no JSON, no text, or nested without end
+        found = None
+    if not isinstance(found, dict):
+        raise ValueError("The request's body is no JSON object.")
+    return found
+
+
+def _sentence(error: Exception) -> str:
+    if isinstance(error, ValidationError):
+        first = error.errors()[0]
+        where = ".".join(str(each) for each in first["loc"])
+        return f"{where}: {first['msg']}." if where else f"{first['msg']}."
+    return str(error)

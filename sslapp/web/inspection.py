@@ -1,0 +1,67 @@
+"""What the review desk asks about the image in focus."""
+
+from typing import Any
+
+from starlette.requests import Request
+
+from sslapp.usecases.access import Access
+from sslapp.usecases.inspection import Inspection, Tile, inspect
+from sslapp.web import answers
+
+
+def inspection(access: Access, request: Request) -> dict[str, Any]:
+    """Answer with the round's view of one image and the evidence for and against it."""
+    path = request.path_params
+    found = inspect(access, path["project"], path["number"], path["position"])
+    return {
+        "position": found.tile.position,
+        "name": found.name,
+        **_tile(found.tile),
+        **_rest(found),
+    }
+
+
+def _tile(tile: Tile) -> dict[str, Any]:
+    label = tile.label
+    return {
+        "proposed": tile.proposed,
+        "confidence": round(tile.confidence, 4),
+        "withheld": tile.withheld,
+        "label": None
+        if label is None
+        else {"class": label.class_id, "source": label.source.name.lower(), "reader": label.reader},
+    }
+
+
+def _rest(found: Inspection) -> dict[str, Any]:
+    return {
+        "lines": [
+            {
+                "class": each.class_id,
+                "raw": round(each.raw, 4),
+                "calibrated": round(each.calibrated, 4),
+                "forbidden": each.forbidden,
+            }
+            for each in found.lines
+        ],
+        "temperature": round(found.temperature, 3),
+        "calibrated": found.calibrated,
+        "holdout": found.holdout,
+        "before": found.before,
+        "embedded": found.embedded,
+        "evidence": [
+            {
+                "position": each.position,
+                "class": each.class_id,
+                "distance": round(each.distance, 4),
+            }
+            for each in found.evidence
+        ],
+    }
+
+
+routes = [
+    answers.reads(
+        "/api/projects/{project:int}/rounds/{number:int}/images/{position:int}", inspection
+    )
+]

@@ -1,0 +1,15 @@
+"""Whether the work that a page shows has moved since: a few bytes, asked for every second."""
+
+from starlette.requests import Request
+
+from sslapp.usecases import progress
+from sslapp.usecases.access import Access
+from sslapp.web import answers
+
+
+def pulse(access: Access, request: Request) -> dict[str, str]:
+    """Answer with the stamp of the project's running and waiting jobs."""
+    return {"stamp": progress.pulse(access, request.path_params["project"])}
+
+
+routes = [answers.reads("/api/projects/{project:int}/pulse", pulse)]

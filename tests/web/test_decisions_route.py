@@ -1,0 +1,144 @@
+"""The routes of a page that decides: outbox, queue, what was decided, pictures."""
+
+import json
+
+import pytest
+import small_project
+from starlette.testclient import TestClient
+
+from sslapp.usecases.access import enter
+from sslapp.usecases.projects import create_project
+from sslapp.vocabulary import EventKind
+
+PROJECT = "/api/projects/1"
+HERE = {"Origin": "http://localhost:8501"}
+NOW = 1_700_000_000_000.0
+FREE = range(small_project.LABELLED, small_project.POOL)
+
+
+def label(seq: int, position: int, class_id: int) -> dict:
+    times = {"painted_at": NOW, "pressed_at": NOW + 400, "active_ms": 400}
+    return {"seq": seq, "kind": "label", "position": position, "class_id": class_id, **times}
+
+
+def post(client: TestClient, path: str, body: object, headers: dict = HERE, **more):
+    return client.post(f"{PROJECT}/{path}", json=body, headers=headers, **more)
+
+
+def sent(client: TestClient, *items: dict, page: str = "page-one", **more):
+    return post(client, "decisions", {"client": page, "items": list(items), **more})
+
+
+def test_the_outbox_is_answered_item_by_item(client, project) -> None:
+    answer = sent(client, label(1, 60, 3), label(2, 9999, 3), queue=[61, 62])
+    assert answer.status_code == 200
+    said = answer.json()
+    number = small_project.log(project)[-1].number
+    assert said["acked"] == [{"seq": 1, "number": number}]
+    assert [each["seq"] for each in said["refused"]] == [2]
+    assert said["conflicts"] == [] and said["gone"] == []
+    assert said["progress"]["per_class"]["3"] == 4
+    assert said["progress"]["labelled"] == small_project.LABELLED + 1
+    assert said["progress"]["images"] == small_project.POOL
+
+
+def test_a_page_of_another_site_and_a_form_change_nothing(client, project) -> None:
+    body = {"client": "page-one", "items": [label(1, 60, 3)]}
+    before = len(small_project.log(project))
+    for headers in ({"Origin": "https://evil.example"}, {"Sec-Fetch-Site": "cross-site"}, {}):
+        for path in ("decisions", "queue", "queue/release"):
+            assert post(client, path, body, headers).status_code == 403
+    form = {"Content-Type": "text/plain", **HERE}
+    text = json.dumps(body).encode()
+    answer = client.post(f"{PROJECT}/decisions", content=text, headers=form)
+    assert answer.status_code == 415
+    assert len(small_project.log(project)) == before
+
+
+@pytest.mark.parametrize(
+    ("path", "body"),
+    [
+        ("decisions", {}),
+        ("decisions", {"client": "page-one", "items": "all"}),
+        ("decisions", {"client": "page-one", "items": [], "queue": ["1"]}),
+        ("decisions", {"client": "page-one", "items": [label(5, 60, 3)]}),
+        ("queue", {"count": 0}),
+        ("queue", {"count": 10**9}),
+        ("queue", {"have": [-1]}),
+        ("queue", {"have": [10**30]}),
+        ("queue", {"have": list(range(501))}),
+        ("queue", {"strategy": "nearest"}),
+        ("queue", {"strategy": "margin"}),
+        ("queue/release", {"positions": 7}),
+    ],
+)
+def test_a_wrong_request_is_answered_with_one_sentence(path, body, client, project) -> None:
+    before = len(small_project.log(project))
+    answer = post(client, path, body)
+    assert answer.status_code == 400
+    assert answer.json()["error"].endswith(".")
+    assert len(small_project.log(project)) == before
+
+
+def test_another_readers_project_is_closed_in_every_way(client, project) -> None:
+    with_images = enter(project.workspace, "Bea")
+    theirs = create_project(with_images, "Theirs", ["a", "b"])
+    base = f"/api/projects/{theirs}"
+    with_images.engine.dispose()
+    body = {"client": "page-one", "items": [label(1, 60, 3)]}
+    for path in ("decisions", "queue", "queue/release"):
+        assert client.post(f"{base}/{path}", json=body, headers=HERE).status_code == 403
+    for path in ("decisions", "images/0", "thumbs/0"):
+        assert client.get(f"{base}/{path}").status_code == 403
+
+
+def test_no_word_of_a_prediction_is_in_the_queue(client) -> None:
+    said = post(client, "queue", {"count": 20}).json()
+    assert len(said["items"]) == 20
+    assert {name for each in said["items"] for name in each} == {"position", "reason", "strategy"}
+    assert set(said) == {"items", "note", "gone", "progress"}
+
+
+def test_what_was_decided_comes_newest_first_and_page_by_page(client, project) -> None:
+    sent(client, label(1, 60, 3), label(2, 61, 4))
+    decided = client.get(f"{PROJECT}/decisions").json()["decided"]
+    assert [each["position"] for each in decided[:2]] == [61, 60]
+    assert [each["key"] for each in decided[:2]] == ["page-one:2", "page-one:1"]
+    older = client.get(f"{PROJECT}/decisions?before={decided[1]['number']}").json()["decided"]
+    assert [each["position"] for each in older] == list(range(small_project.LABELLED))[::-1]
+    undo = {"seq": 3, "kind": "undo", "of": "page-one:2", "pressed_at": NOW}
+    sent(client, undo)
+    assert client.get(f"{PROJECT}/decisions").json()["decided"][0]["position"] == 60
+    assert small_project.log(project)[-1].kind is EventKind.UNDO
+
+
+@pytest.mark.parametrize("before", ["", "x", "-1", "9" * 19, "9" * 5000])
+def test_a_nonsensical_limit_is_none(before, client) -> None:
+    answer = client.get(f"{PROJECT}/decisions", params={"before": before})
+    assert len(answer.json()["decided"]) == small_project.LABELLED
+
+
+def test_a_picture_is_kept_for_ever_and_asked_for_by_its_tag(client) -> None:
+    for path in ("images/3", "thumbs/3"):
+        answer = client.get(f"{PROJECT}/{path}")
+        assert answer.status_code == 200
+        assert answer.headers["Content-Type"] == "image/png"
+        assert answer.headers["X-Content-Type-Options"] == "nosniff"
+        assert answer.headers["Cache-Control"] == "private, max-age=31536000, immutable"
+        tag = {"If-None-Match": answer.headers["ETag"]}
+        again = client.get(f"{PROJECT}/{path}", headers=tag)
+        assert (again.status_code, again.content) == (304, b"")
+        assert client.get(f"{PROJECT}/{path}", headers={"If-None-Match": '"x"'}).content
+
+
+@pytest.mark.parametrize("kind", ["images", "thumbs"])
+@pytest.mark.parametrize("number", [str(small_project.POOL + small_project.TEST), "9" * 30])
+def test_an_image_that_is_not_there_is_not_found(kind, number, client) -> None:
+    answer = client.get(f"{PROJECT}/{kind}/{number}")
+    assert answer.status_code == 404
+    assert "error" in answer.json()
+
+
+@pytest.mark.parametrize("path", ["../../etc/passwd", "%2e%2e/x", "-1", "1.5", "0x1"])
+def test_a_picture_is_named_by_a_number_alone(path, client) -> None:
+    assert client.get(f"{PROJECT}/images/{path}").status_code == 404
