@@ -7,6 +7,10 @@ main script without running the main script. Every page guards itself all the sa
 from pathlib import Path
 
 import streamlit as st
+from streamlit.navigation.page import Page
+
+from sslapp.ui import plain
+from sslapp.ui.access import sign_out, signed_in, signed_in_name
 
 PAGES = Path(__file__).resolve().parents[1] / "pages"
 
@@ -16,16 +20,54 @@ ICON = """<svg xmlns="http://www.w3.org/2000/svg" viewBox="0 0 32 32">
 <circle cx="21" cy="9" r="5" fill="#E69F00"/><circle cx="10" cy="22" r="6" fill="#4A52C4"/>
 </svg>"""
 
+
+def _account() -> dict[str, list[Page]]:
+    """In team mode the reader's name, with the way out below it."""
+    name = signed_in_name()
+    out = st.Page(sign_out, title="Sign out", url_path="sign-out")
+    return {} if name is None else {plain.markdown(name): [out]}
+
+
 st.set_page_config(page_title="sslapp", page_icon=ICON, layout="wide")
+# before any gate, and for everybody: until st.navigation is reached, Streamlit goes its old way
+# and runs a page's file for whoever asks. Each page has its own gate.
 page = st.navigation(
-    [
-        st.Page(
-            PAGES / "overview.py",
-            title="Overview",
-            help="How a project stands: labels, embedding map, rounds and their progress.",
-            default=True,
-        )
-    ],
-    position="top",
+    {
+        "": [
+            st.Page(
+                PAGES / "projects.py",
+                title="Projects",
+                help="Create and open projects: images, classes, how each stands.",
+                default=True,
+            ),
+            st.Page(
+                PAGES / "label.py",
+                title="Label",
+                help="One image after the other, on the keyboard.",
+            ),
+            st.Page(
+                PAGES / "train.py",
+                title="Train",
+                help="Start a round, follow it, and see the rounds so far.",
+            ),
+            st.Page(
+                PAGES / "review.py",
+                title="Review",
+                help="Accept or reject pseudo-labels in the embedding map.",
+            ),
+            st.Page(
+                PAGES / "compare.py",
+                title="Compare",
+                help="Rounds and methods side by side.",
+            ),
+            st.Page(
+                PAGES / "export.py",
+                title="Export",
+                help="The labelled data set, with where each label came from.",
+            ),
+        ],
+        **_account(),
+    },
+    position="top" if signed_in() else "hidden",
 )
 page.run()

@@ -1,21 +1,73 @@
 """The guard that every page calls first: who reads, and in which workspace."""
 
+from typing import NoReturn
+
 import streamlit as st
 
-from sslapp.usecases.access import Access, enter
-from sslapp.workspace import Workspace
+from sslapp.ui import plain
+from sslapp.ui.identity import SignIn, current_reader, sign_in
+from sslapp.usecases.access import Access, NotAllowed, NotSignedIn
 
 
 def require() -> Access:
-    """Who reads this page. In local mode that is the one reader of this machine.
+    """Who reads this page; for anybody else the page ends here with the way to sign in."""
+    try:
+        return current_reader(st.user.to_dict)
+    except NotSignedIn:
+        _ask_to_sign_in()
+    except NotAllowed as error:
+        _turn_away(str(error))
 
-    Only this machine gets here at all: the server binds to 127.0.0.1 and web.py checks the Host.
-    """
-    workspace = Workspace()
-    return _enter(str(workspace.root), workspace.url)
+
+def signed_in() -> bool:
+    """Whether there is somebody to show the pages to; in local mode always."""
+    return sign_in() is None or st.user.get("is_logged_in") is True
 
 
-@st.cache_resource(max_entries=4, show_spinner=False)
-def _enter(root: str, url: str) -> Access:
-    # the arguments are the cache's key: another workspace is another database
-    return enter(Workspace())
+def signed_in_name() -> str | None:
+    """The name to show of who has signed in; None in local mode and for nobody."""
+    if sign_in() is None or not signed_in():
+        return None
+    return str(st.user.get("email") or st.user.get("sub") or "Signed in")
+
+
+def sign_out() -> None:
+    """The page that signs out, here and, where it offers that, at the identity provider."""
+    st.logout()
+
+
+def _ask_to_sign_in() -> NoReturn:
+    how = sign_in()
+    assert how is not None
+    with _gate():
+        st.title("sslapp", anchor=False)
+        st.write("Label a few images, let the machine propose the rest, review what it proposes.")
+        for provider in how.providers:
+            _sign_in_button(how, provider)
+        st.caption("Your organisation asks who you are and sends you back here.")
+    st.stop()
+
+
+def _sign_in_button(how: SignIn, provider: str) -> None:
+    named = provider != "default"
+    label = f"Sign in with {plain.markdown(provider.title())}" if named else "Sign in"
+    first = provider == how.providers[0]
+    key = f"sign-in-{provider}"
+    if st.button(label, key=key, type="primary" if first else "secondary", width="stretch"):
+        st.login(provider if named else None)
+
+
+def _turn_away(reason: str) -> NoReturn:
+    with _gate():
+        st.title("No access", anchor=False)
+        st.write(plain.markdown(reason))
+        if sign_in() is not None and st.button("Sign out", width="stretch"):
+            st.logout()
+    st.stop()
+
+
+def _gate() -> st.delta_generator.DeltaGenerator:
+    """A panel in the middle of an otherwise empty page."""
+    middle = st.container(horizontal_alignment="center")
+    middle.space(120)
+    return middle.container(border=True, width=400)

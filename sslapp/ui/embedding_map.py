@@ -7,14 +7,14 @@ import numpy as np
 import plotly.graph_objects as go
 import streamlit as st
 
+from sslapp.charts import look
 from sslapp.store.projects import ClassRow
 from sslapp.ui.words import count
 from sslapp.usecases.access import Access
 from sslapp.usecases.overview import Map, read_map
 
 UNLABELLED = "rgba(128, 136, 148, 0.32)"
-OUTLINE = "rgba(140, 148, 160, 0.95)"
-"""A grey that keeps black and yellow points apart from a dark and from a light page."""
+OUTLINE = look.OUTLINE
 
 CONFIG = {"displaylogo": False, "scrollZoom": True, "displayModeBar": False}
 

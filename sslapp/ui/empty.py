@@ -2,20 +2,29 @@
 
 import streamlit as st
 
+from sslapp.ui import pages, plain
 from sslapp.usecases.access import Access
 from sslapp.usecases.demo import ensure_demo
 
-COMMANDS = """sslapp init "My project" --classes "cats,dogs"
-sslapp import FOLDER
-sslapp embed"""
 
+def show(access: Access, *, here: bool = False) -> None:
+    """Offer the demo, and say how a project of one's own begins; or whom to ask for one.
 
-def show(access: Access) -> None:
-    """Offer the demo, and say how a project of one's own begins."""
+    Args:
+        access: who reads.
+        here: whether this page itself makes projects.
+    """
+    if not access.server_admin:
+        st.title("No project is open to you", anchor=False)
+        st.markdown(
+            f"Ask an admin to give **{plain.markdown(access.reader)}** a role in a project."
+        )
+        return
     st.title("No project yet", anchor=False)
     st.markdown("Try the loop on scikit-learn's handwritten digits, or begin with your own images.")
-    if st.button("Set up the digits demo", type="primary", key="demo"):
-        ensure_demo(access)
-        st.rerun()
-    st.caption("Your own images, from the command line:")
-    st.code(COMMANDS, language=None, width=560)
+    with st.container(horizontal=True):
+        if st.button("Set up the digits demo", type="primary", key="demo"):
+            ensure_demo(access)
+            st.rerun()
+        if not here:
+            pages.button("projects", "Make a project of your own", kind="secondary")

@@ -1,36 +1,78 @@
-"""The page's head: which project, and the state of its record."""
+"""The head of every page: its title, which project it is about, and the state of its record."""
 
 from collections.abc import Sequence
 
 import streamlit as st
 
 from sslapp.store.projects import ProjectRow
-from sslapp.ui import plain
+from sslapp.ui import empty, plain
 from sslapp.ui.words import count
+from sslapp.usecases.access import Access
+from sslapp.usecases.overview import known_projects
 from sslapp.usecases.projects import Status
 
+OPENED = "opened_project"
+"""Where the session keeps the id of the opened project; the page's address names it as well."""
 
-def choose(projects: Sequence[ProjectRow]) -> int:
-    """Let the reader choose among several projects; the choice stands in the page's address."""
-    if len(projects) == 1:
-        return projects[0].id
+
+def open_project(access: Access, title: str) -> int:
+    """Draw the page's title with the choice of project beside it; return the opened project's id.
+
+    The address (`?project=`) counts first, then what the reader opened on another page, then the
+    newest project. Without any project the page ends here with what to do first.
+    """
+    projects = known_projects(access)
+    if not projects:
+        empty.show(access)
+        st.stop()
+    chosen = opened([each.id for each in projects])
+    with st.container(horizontal=True, vertical_alignment="bottom"):
+        st.title(title, anchor=False)
+        if len(projects) > 1:
+            _choose(projects, chosen)
+    remember(chosen)
+    return chosen
+
+
+def remember(project_id: int) -> None:
+    """Keep a project open for this session, and name it in the address."""
+    st.session_state[OPENED] = project_id
+    st.query_params["project"] = str(project_id)
+
+
+def opened(known: Sequence[int]) -> int:
+    """Which of the known projects is open; the last of them when none was opened yet."""
+    asked = st.query_params.get("project", "")
+    for wanted in (int(asked) if asked.isdecimal() else None, st.session_state.get(OPENED)):
+        if wanted is not None and wanted in known:
+            return int(wanted)
+    return known[-1]
+
+
+def _choose(projects: Sequence[ProjectRow], opened: int) -> None:
     names = {each.id: each.name for each in projects}
-    chosen = st.selectbox(
+    # a keyed choice keeps the words it was first drawn with, so a renamed project is another one
+    key = f"project-choice-{hash(tuple(names.items()))}"
+    st.session_state[key] = opened
+    st.selectbox(
         "Project",
         list(names),
         format_func=lambda each: names[each],
-        key="project",
-        bind="query-params",
-        width=320,
+        key=key,
+        on_change=lambda: remember(st.session_state[key]),
+        label_visibility="collapsed",
+        width=280,
     )
-    return int(chosen)
 
 
-def show(status: Status) -> None:
-    """Draw the title and, below it, the event number and hash that every figure is read at."""
+def record(status: Status) -> None:
+    """Draw the project's name, and the event number and hash that all its figures are read at."""
     number, digest = status.head
-    facts = [count(status.counts["images"], "image"), f"{len(status.classes)} classes"]
+    facts = [
+        count(status.counts["images"], "image"),
+        f"{len(status.classes)} {'class' if len(status.classes) == 1 else 'classes'}",
+    ]
     facts += [f"event {number:,}", f"record {digest[:8]}"] if number else ["no event yet"]
     with st.container(gap=None):
-        st.title(plain.markdown(status.name), anchor=False)
+        st.subheader(plain.markdown(status.name), anchor=False)
         st.caption(" · ".join(facts))

@@ -1,17 +1,24 @@
 """Names that people typed, shown as the text they are: never as Markdown, never as markup."""
 
-import html
 import re
 
+from sslapp.charts import look
+
 _SPECIAL = re.compile(r"([!-/:-@\[-`{-~])")
+
+JOINER = "\u2060"
+"""A sign without width that holds two others apart."""
+
+# Streamlit makes links, arrows and its logo of these once all is parsed, escaped or not
+_REPLACED = re.compile(r"(@|:(?=//|streamlit:)|www(?=\.)|<(?=[-=])|-(?=[->])|[>~](?==))", re.I)
 
 
 def markdown(text: str) -> str:
     """Text for a place that reads Markdown, such as a title or a metric's label."""
-    return _SPECIAL.sub(r"\\\1", " ".join(text.split()))
+    apart = _REPLACED.sub(rf"\1{JOINER}", " ".join(text.split()))
+    return _SPECIAL.sub(r"\\\1", apart)
 
 
 def plotly(text: str, longest: int = 24) -> str:
     """Text for a Plotly label, which reads a few HTML tags; a long one is cut."""
-    line = " ".join(text.split())
-    return html.escape(line if len(line) <= longest else line[: longest - 1] + "…", quote=False)
+    return look.label(text, longest)

@@ -1,38 +1,26 @@
-"""Live work: what runs, how far it is, and how to stop it. Redrawn every second while needed."""
+"""Live work: what runs, how far it is, and how to stop it. Drawn again whenever it moves."""
 
-from collections.abc import Mapping
+from contextlib import suppress
 
-import plotly.graph_objects as go
 import streamlit as st
 
-from sslapp.ui import plain
-from sslapp.ui.words import proportion, remaining
+from sslapp.ui import plain, pulse, round_figures
+from sslapp.ui.words import count, remaining, size
 from sslapp.usecases.access import Access
 from sslapp.usecases.jobs import cancel_job
 from sslapp.usecases.progress import Progress, Work, log_tail, progress
+from sslapp.usecases.rounds import resume_round
 from sslapp.vocabulary import JobKind, JobState
-
-Course = list[tuple[int, float]]
 
 NO_WORKER = "Waits for a worker. The app starts one; on another machine: `sslapp worker`."
 
-EVERY = 1.0
-"""Seconds between two looks at running work."""
+PANEL = "progress"
 
 TITLES = {
     JobKind.IMPORT: "Importing images",
     JobKind.EMBED: "Embedding images",
     JobKind.EXPORT: "Exporting",
 }
-LINES = {
-    "labelled loss": {"color": "#747CE0", "width": 2},
-    "unlabelled loss": {"color": "#8A919C", "width": 2, "dash": "dot"},
-}
-"""The curves that are drawn, in colours that no class has and that suit both themes."""
-
-ACCURACY = "holdout accuracy"
-IN_THE_LOG = frozenset({"loss", "learning rate", ACCURACY})
-"""Reported, but not worth a figure of their own: sums, settings, and what is shown with its n."""
 
 
 def show(access: Access, project_id: int, seen: Progress, titles: dict[str, str]) -> None:
@@ -50,12 +38,17 @@ def show(access: Access, project_id: int, seen: Progress, titles: dict[str, str]
         for work in now.active:
             _job(access, work, titles, now.worker_alive)
 
-    st.fragment(panel, run_every=EVERY if seen.active else None, key="progress")()
+    st.fragment(panel, key=PANEL)()
+    if seen.active:
+        pulse.watch(access, project_id, seen, PANEL)
 
 
 def _job(access: Access, work: Work, titles: dict[str, str], worker_alive: bool) -> None:
     with st.container(horizontal=True, vertical_alignment="center"):
-        st.subheader(_title(work, titles), anchor=False, width="stretch")
+        waits = work.state == JobState.QUEUED
+        st.subheader(_title(work, titles), anchor=False, width="content" if waits else "stretch")
+        if waits:
+            st.caption(_waits(work, worker_alive), width="stretch")
         st.button(
             "Cancelling …" if work.cancelling else "Cancel",
             key=f"cancel-{work.id}",
@@ -63,13 +56,15 @@ def _job(access: Access, work: Work, titles: dict[str, str], worker_alive: bool)
             on_click=_cancel,
             args=(access, work.id),
         )
-    if work.state == JobState.QUEUED:
-        st.caption("Waits for its turn." if worker_alive else NO_WORKER)
+    if waits:
         return
     st.progress(min(work.step / work.total, 1.0) if work.total else 0.0, text=_pace(work))
     if work.metrics:
-        _figures(work)
+        round_figures.live(work)
     if work.kind == JobKind.ROUND:
+        facts = _facts(work)
+        if facts:
+            st.caption(facts)
         _log(access, work)
 
 
@@ -77,64 +72,48 @@ def _cancel(access: Access, job_id: int) -> None:
     cancel_job(access, job_id)
 
 
+def _waits(work: Work, worker_alive: bool) -> str:
+    if not worker_alive:
+        return NO_WORKER
+    if not work.ahead:
+        return "Starts in a moment."
+    return f"Waits for its turn: {count(work.ahead, 'job')} before it."
+
+
 def _title(work: Work, titles: dict[str, str]) -> str:
     if work.round_number is None:
         return TITLES[work.kind]
-    return f"Round {work.round_number} · {plain.markdown(titles.get(work.method or '', ''))}"
+    name = titles.get(work.method or "", work.method or "")
+    return f"Round {work.round_number} · {plain.markdown(name)}"
 
 
 def _pace(work: Work) -> str:
     parts = [plain.markdown(work.message) or "starting"]
     if work.total:
         parts.append(f"{work.step:,} of {work.total:,}")
-    if work.eta is not None:
+        parts.append(f"{100 * work.step / work.total:.0f} %")
+    if work.cancelling:
+        parts.append("stops at its next step")
+    elif work.eta is not None:
         parts.append(remaining(work.eta))
     if work.attempt > 1:
         parts.append(f"attempt {work.attempt}")
     return " · ".join(parts)
 
 
-def _figures(work: Work) -> None:
-    """The latest value of what the method reports, and the course of its losses."""
-    latest = {name: course[-1][1] for name, course in work.metrics.items()}
-    curves = {name: work.metrics[name] for name in LINES if len(work.metrics.get(name, ())) > 1}
-    sides = st.grid(2 if curves else 1, min_column_width=440)
-    with sides.container():
-        shown = [*curves, *sorted(latest.keys() - curves.keys() - IN_THE_LOG)]
-        with st.grid(max(len(shown), 1), min_column_width=120):
-            for name in shown:
-                value = latest[name]
-                text = f"{100 * value:.0f} %" if name.endswith("rate") else f"{value:.3f}"
-                st.metric(plain.markdown(name.capitalize()), text)
-        if ACCURACY in latest and work.holdout:
-            st.caption(f"Holdout accuracy so far: {proportion(latest[ACCURACY], work.holdout)}")
-    if curves:
-        sides.plotly_chart(
-            _curves(curves, work.total),
-            config={"staticPlot": True},
-            key=f"losses-{work.id}",
-            alt="Losses by step",
-        )
-
-
-def _curves(curves: Mapping[str, Course], total: int) -> go.Figure:
-    lines = [
-        go.Scatter(
-            x=[step for step, _ in course],
-            y=[value for _, value in course],
-            mode="lines",
-            name=name,
-            line=LINES[name],
-        )
-        for name, course in curves.items()
-    ]
-    return go.Figure(lines).update_layout(
-        height=130,
-        margin={"l": 0, "r": 0, "t": 0, "b": 0},
-        xaxis={"range": [0, total], "title": None},
-        yaxis={"rangemode": "tozero", "title": None, "nticks": 4},
-        legend={"orientation": "h", "x": 1, "xanchor": "right", "y": 1.0, "yanchor": "bottom"},
-    )
+def _facts(work: Work) -> str:
+    """Speed and memory in a line."""
+    facts = []
+    if work.rate is not None:
+        facts.append(f"{work.rate:,.{0 if work.rate >= 10 else 2}f} steps/s")
+    if work.images_per_second is not None:
+        facts.append(f"{work.images_per_second:,.0f} images/s")
+    if work.memory is not None:
+        now, most = work.memory
+        facts.append(f"worker {size(now)}, at most {size(most)}")
+    if work.gpu_memory is not None:
+        facts.append(f"GPU at most {size(work.gpu_memory)}")
+    return " · ".join(facts)
 
 
 def show_failures(access: Access, seen: Progress) -> None:
@@ -142,8 +121,42 @@ def show_failures(access: Access, seen: Progress) -> None:
     for failed in seen.failed:
         what = TITLES.get(failed.kind, f"Round {failed.round_number}")
         st.error(f"{what} failed. {plain.markdown(failed.error or '')}", icon=":material/error:")
+    for failed in seen.failed:
+        if failed.round_number is not None:
+            inexact = failed.refused_to_resume
+            resume(access, failed.project_id, failed.round_number, inexact=inexact)
     if seen.failed:
         _log(access, seen.failed[0])
+
+
+def resume(access: Access, project_id: int, round_number: int, *, inexact: bool) -> None:
+    """Draw the buttons that go on with a failed or cancelled round from its last checkpoint.
+
+    Args:
+        inexact: also offer to accept other rounding, because without that it was refused.
+    """
+    with st.container(horizontal=True, width="content"):
+        st.button(
+            f"Resume round {round_number}",
+            key=f"resume-{round_number}",
+            help="Goes on from its last checkpoint and ends as if it had not stopped.",
+            on_click=_resume,
+            args=(access, project_id, round_number, False),
+        )
+        if inexact:
+            st.button(
+                "Resume inexactly",
+                key=f"resume-inexact-{round_number}",
+                help="Accepts another thread count, processor or version; the round then ends "
+                "with slightly other numbers, and its plan records why.",
+                on_click=_resume,
+                args=(access, project_id, round_number, True),
+            )
+
+
+def _resume(access: Access, project_id: int, round_number: int, inexact: bool) -> None:
+    with suppress(ValueError):  # another page was quicker; the state that is drawn next says so
+        resume_round(access, project_id, round_number, inexact=inexact)
 
 
 def _log(access: Access, work: Work) -> None:

@@ -1,6 +1,6 @@
 """The table of rounds: what was trained on what, and how good it is, with its uncertainty."""
 
-from collections.abc import Sequence
+from collections.abc import Mapping, Sequence
 
 import pandas as pd
 import streamlit as st
@@ -10,6 +10,7 @@ from sslapp.usecases.overview import RoundLine
 from sslapp.vocabulary import JobState
 
 HASH_LENGTH = 8
+KEY = "rounds-table"
 
 
 def show(lines: Sequence[RoundLine], titles: dict[str, str]) -> None:
@@ -21,26 +22,54 @@ def show(lines: Sequence[RoundLine], titles: dict[str, str]) -> None:
     if not lines:
         st.caption("No round yet.")
         return
-    st.dataframe(
-        table(lines, titles), hide_index=True, alt="Rounds, newest first", key="rounds-table"
+    st.dataframe(table(lines, titles), hide_index=True, alt="Rounds, newest first", key=KEY)
+
+
+def choose(
+    lines: Sequence[RoundLine], titles: dict[str, str], accepted: Mapping[int, int]
+) -> int | None:
+    """Draw the table and return the number of the round that the reader selected, if any.
+
+    Args:
+        accepted: round number -> images that have its accepted pseudo-label now.
+    """
+    if not lines:
+        st.caption("No round yet.")
+        return None
+    event = st.dataframe(
+        table(lines, titles, accepted),
+        hide_index=True,
+        alt="Rounds, newest first; select one for its details",
+        key=KEY,
+        on_select="rerun",
+        selection_mode="single-row",
     )
+    rows = event["selection"]["rows"]
+    return lines[rows[0]].number if rows and rows[0] < len(lines) else None
 
 
-def table(lines: Sequence[RoundLine], titles: dict[str, str]) -> pd.DataFrame:
+def table(
+    lines: Sequence[RoundLine],
+    titles: dict[str, str],
+    accepted: Mapping[int, int] | None = None,
+) -> pd.DataFrame:
     """The lines as words, a column a fact."""
-    return pd.DataFrame(
-        {
-            "Round": [each.number for each in lines],
-            "State": [each.state.value for each in lines],
-            "Method": [f"{titles.get(each.method, each.method)} ({each.gear})" for each in lines],
-            "Labels": [each.labelled for each in lines],
-            "Holdout accuracy (95 % interval)": [_accuracy(each) for each in lines],
-            "ECE, raw → calibrated": [_ece(each) for each in lines],
-            "Seed": [each.seed for each in lines],
-            "Snapshot": [each.snapshot[:HASH_LENGTH] for each in lines],
-            "Duration": [duration(each.seconds) for each in lines],
-        }
-    )
+    columns: dict[str, list[object]] = {
+        "Round": [each.number for each in lines],
+        "State": [each.state.value for each in lines],
+        "Method": [f"{titles.get(each.method, each.method)} ({each.gear})" for each in lines],
+        "Labels": [each.labelled for each in lines],
+        "Holdout accuracy (95 % interval)": [_accuracy(each) for each in lines],
+    }
+    if accepted is not None:
+        columns["Accepted"] = [accepted.get(each.number, 0) for each in lines]
+    columns |= {
+        "ECE, raw → calibrated": [_ece(each) for each in lines],
+        "Seed": [each.seed for each in lines],
+        "Snapshot": [each.snapshot[:HASH_LENGTH] for each in lines],
+        "Duration": [duration(each.seconds) for each in lines],
+    }
+    return pd.DataFrame(columns)
 
 
 def _accuracy(line: RoundLine) -> str:

@@ -40,20 +40,21 @@ def browser() -> Iterator[object]:
 
 
 @pytest.fixture
-def serve(tmp_path: Path) -> Iterator[Callable[[Path], str]]:
+def serve(tmp_path: Path) -> Iterator[Callable[..., str]]:
     """A function that serves a workspace and returns the address; it and its worker end after."""
     servers: list[subprocess.Popen] = []
     roots: list[Path] = []
 
-    def make(root: Path) -> str:
+    def make(root: Path, *options: str, **environment: str) -> str:
         with socket.socket() as probe:
             probe.bind(("127.0.0.1", 0))
             port = probe.getsockname()[1]
+        command = [sys.executable, "-m", "streamlit", "run", "app.py", f"--server.port={port}"]
         with open(tmp_path / "server.log", "ab") as log:
             server = subprocess.Popen(
-                [sys.executable, "-m", "streamlit", "run", "app.py", f"--server.port={port}"],
+                [*command, *options],
                 cwd=ROOT,
-                env={**os.environ, "SSLAPP_WORKSPACE": str(root), "LOGNAME": "Ann"},
+                env={**os.environ, "SSLAPP_WORKSPACE": str(root), "LOGNAME": "Ann", **environment},
                 stdin=subprocess.DEVNULL,
                 stdout=log,
                 stderr=log,

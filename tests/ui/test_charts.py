@@ -3,8 +3,9 @@
 import numpy as np
 import pytest
 
+from sslapp.charts.class_bars import balance
 from sslapp.store.projects import ClassRow
-from sslapp.ui import class_balance, embedding_map
+from sslapp.ui import embedding_map
 from sslapp.ui.embedding_map import UNLABELLED
 from sslapp.usecases.overview import Map
 from sslapp.vocabulary import Source
@@ -60,7 +61,7 @@ def test_bars_are_in_class_colours_and_tell_the_total() -> None:
     per_class[:, Source.EXPERT] = [3, 0, 1]
     per_class[:, Source.ADJUDICATED] = [1, 0, 0]
     per_class[:, Source.ACCEPTED] = [10, 0, 5]
-    decided, accepted = class_balance.figure(CLASSES, per_class, 100).data
+    decided, accepted = balance(CLASSES, per_class, 100).data
     assert decided.x.tolist() == [4, 0, 1]
     assert accepted.x.tolist() == [10, 0, 5]
     assert list(decided.marker.color) == [each.colour for each in CLASSES]

@@ -19,7 +19,22 @@ def test_a_sign_with_a_meaning_in_markdown_is_escaped(sign: str) -> None:
 def test_markdown_keeps_every_letter_and_starts_no_block(text: str) -> None:
     shown = plain.markdown(text)
     assert "\n" not in shown
-    assert re.sub(r"\\(.)", r"\1", shown) == " ".join(text.split())
+    assert re.sub(r"\\(.)", r"\1", shown).replace(plain.JOINER, "") == " ".join(
+        text.replace(plain.JOINER, "").split()
+    )
+
+
+@pytest.mark.parametrize(
+    "text", ["a@b.org", "http://b.org", "WWW.b.org", "a->b", "a<-b", "a--b", ">=", ":streamlit:"]
+)
+def test_what_streamlit_would_replace_is_held_apart(text: str) -> None:
+    shown = plain.markdown(text)
+    assert shown.count(plain.JOINER) == 1
+    assert not shown.endswith(plain.JOINER)
+
+
+def test_an_ordinary_name_holds_nothing_invisible() -> None:
+    assert plain.JOINER not in plain.markdown("non-tumour (grade 2/3): left = right")
 
 
 @given(st.text(max_size=40))

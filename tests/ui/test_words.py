@@ -1,5 +1,7 @@
 """Numbers as a reader says them."""
 
+from datetime import datetime, timedelta
+
 import pytest
 
 from sslapp.ui import words
@@ -33,3 +35,20 @@ def test_a_proportion_comes_with_its_exact_interval_and_n() -> None:
 def test_one_thing_is_not_many() -> None:
     assert words.count(1, "image") == "1 image"
     assert words.count(1797, "image") == "1,797 images"
+
+
+@pytest.mark.parametrize(
+    ("seconds", "said"),
+    [
+        (0, "just now"),
+        (59, "just now"),
+        (60, "1 min ago"),
+        (3600, "1 h ago"),
+        (24 * 3600, "1 day ago"),
+        (30 * 24 * 3600, "30 days ago"),
+        (31 * 24 * 3600, "2026-01-01"),
+    ],
+)
+def test_how_long_ago(seconds: int, said: str) -> None:
+    now = datetime(2026, 1, 1) + timedelta(seconds=seconds)
+    assert words.ago(datetime(2026, 1, 1), now) == said

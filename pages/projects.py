@@ -1,0 +1,57 @@
+"""Projects: what there is, how the opened one stands, and how to begin another."""
+
+import streamlit as st
+
+from sslapp.methods.cards import CARDS
+from sslapp.ui import (
+    empty,
+    heading,
+    hint,
+    new_project,
+    progress_panel,
+    project_cards,
+    project_panels,
+)
+from sslapp.ui.access import require
+from sslapp.usecases.next_step import next_step, read_facts
+from sslapp.usecases.progress import progress
+from sslapp.usecases.project_list import project_list
+
+access = require()
+lines = project_list(access)
+if not lines:
+    empty.show(access, here=True)
+    if access.server_admin:
+        new_project.show(access, closable=False)
+    st.stop()
+
+titles = {name: card.title for name, card in CARDS.items()}
+making = access.server_admin and new_project.is_asked()
+opened = heading.opened(sorted(line.id for line in lines))
+heading.remember(opened)
+line = next(each for each in lines if each.id == opened)
+
+with st.container(horizontal=True, vertical_alignment="bottom"):
+    st.title("Projects", anchor=False)
+    if access.server_admin:
+        st.button("New project", key="new-project", disabled=making, on_click=new_project.ask)
+
+sides = st.grid(3, min_column_width=400)
+with sides.cell():
+    project_cards.show(lines, None if making else opened)
+with sides.cell(column_span=2):
+    if making:
+        new_project.show(access, closable=True)
+        st.stop()
+    live = progress(access, opened)
+    found = project_panels.read(access, line)
+    facts = read_facts(access, found)
+    heading.record(found)
+    hint.show(next_step(facts))
+    with st.container():  # always there, so that what is below keeps its place and its state
+        if live.active:
+            with st.container(border=True):
+                progress_panel.show(access, opened, live, titles)
+        else:
+            progress_panel.show_failures(access, live)
+    project_panels.show(access, found, line.role, facts.working)

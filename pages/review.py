@@ -1,0 +1,54 @@
+"""Review: accept or reject pseudo-labels in the embedding map."""
+
+import streamlit as st
+
+from sslapp.methods.cards import CARDS
+from sslapp.ui import (
+    heading,
+    review_board,
+    review_bulks,
+    review_empty,
+    review_map,
+    review_selection,
+    review_side,
+    review_state,
+)
+from sslapp.ui.access import require
+from sslapp.usecases import overview
+from sslapp.usecases.board import board_key, finished_rounds
+from sslapp.usecases.progress import progress
+
+access = require()
+project_id = heading.open_project(access, "Review")
+review_state.enter(project_id, overview.embedding_id(access, project_id))
+rounds = finished_rounds(access, project_id)
+live = progress(access, project_id)
+titles = {name: card.title for name, card in CARDS.items()}
+
+if not rounds:
+    review_empty.no_round(access, project_id, live, titles)
+    st.stop()
+
+names = {number: f"Round {number} · {titles.get(method, method)}" for number, method in rounds}
+number = st.selectbox(
+    "Round",
+    list(names),
+    format_func=names.__getitem__,
+    label_visibility="collapsed",
+    key=f"review-round-{project_id}",
+    width=320,
+)
+key = board_key(access, project_id, number)
+assert key is not None
+review_empty.running(live)
+review_empty.other_classes(review_board.load(access, project_id, number, key))
+
+left, right = st.columns([58, 42], gap="small")
+with left.container(border=True, height="stretch"):
+    review_map.show(access, project_id, number, key)
+with right.container(border=True, height="stretch"):
+    review_side.show(access, project_id, number)
+
+review_bulks.show(access, project_id)
+with st.container(border=True):
+    review_selection.show(access, project_id, number)

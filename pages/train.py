@@ -1,0 +1,42 @@
+"""Train: start a round, follow it, and see the rounds so far."""
+
+import streamlit as st
+
+from sslapp.methods.cards import CARDS
+from sslapp.ui import (
+    heading,
+    progress_panel,
+    round_detail,
+    round_outcome,
+    rounds_table,
+    start_panel,
+)
+from sslapp.ui.access import require
+from sslapp.usecases.history import history
+from sslapp.usecases.progress import progress
+
+access = require()
+project_id = heading.open_project(access, "Train")
+live = progress(access, project_id)
+so_far = history(access, project_id)
+titles = {name: card.title for name, card in CARDS.items()}
+
+if live.active:
+    with st.container(border=True):
+        progress_panel.show(access, project_id, live, titles)
+    # closed, the form sends nothing along with every look at the running work
+    another = st.expander("Queue another round", key="train-another", on_change="rerun")
+    if another.open:
+        with another:
+            start_panel.show(access, project_id, CARDS, busy=True)
+else:
+    round_outcome.show(access, project_id, live, so_far.lines, so_far.event)
+    with st.container(border=True):
+        st.subheader("Next round", anchor=False)
+        start_panel.show(access, project_id, CARDS)
+
+with st.container(border=True):
+    st.subheader("Rounds so far", anchor=False)
+    selected = rounds_table.choose(so_far.lines, titles, so_far.accepted)
+    if selected is not None:
+        round_detail.show(access, project_id, selected, titles)

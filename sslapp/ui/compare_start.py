@@ -1,0 +1,46 @@
+"""Run several methods side by side, on one snapshot and with one seed."""
+
+from collections.abc import Mapping
+
+import streamlit as st
+
+from sslapp.methods.cards import MethodCard
+from sslapp.store.errors import Refused, Unknown
+from sslapp.ui import plain
+from sslapp.ui.compare_choice import awaited_key
+from sslapp.usecases.access import Access, NotAllowed
+from sslapp.usecases.rounds import start_side_by_side
+
+LARGEST_SEED = 2**31 - 1
+USUAL = ("supervised", "fixmatch")
+
+
+def show(access: Access, project_id: int, methods: Mapping[str, MethodCard]) -> None:
+    """Draw the choice of methods, the seed and the button."""
+    with st.container(horizontal=True, vertical_alignment="bottom"):
+        chosen = st.multiselect(
+            "Methods",
+            list(methods),
+            default=[name for name in USUAL if name in methods],
+            format_func=lambda name: methods[name].title,
+            key="compare-methods",
+            placeholder="Choose methods",
+        )
+        seed = st.number_input(
+            "Seed", min_value=0, max_value=LARGEST_SEED, value=0, key="compare-seed", width=120
+        )
+        pressed = st.button("Run all on one snapshot", key="compare-run", disabled=not chosen)
+    st.caption(
+        "Each method trains in its preferred gear on the labels as they are now, one after the "
+        "other; the curves below follow them."
+    )
+    if not pressed:
+        return
+    try:
+        numbers = start_side_by_side(access, project_id, chosen, seed=int(seed))
+    except (ValueError, NotAllowed, Refused, Unknown) as error:
+        st.error(plain.markdown(str(error)))
+        return
+    key = awaited_key(project_id)
+    st.session_state[key] = [*st.session_state.get(key, []), *numbers]
+    st.rerun()

@@ -1,0 +1,90 @@
+"""Who may do what in the project."""
+
+from collections.abc import Callable, Sequence
+
+import streamlit as st
+
+from sslapp.ui import plain
+from sslapp.usecases.access import Access, NotAllowed
+from sslapp.usecases.members import Member, grant, remove
+from sslapp.vocabulary import Role
+
+FAULT = "projects-members-fault"
+
+ABOUT = {
+    Role.READER: "labels, trains and reviews",
+    Role.ADJUDICATOR: "also settles disagreements",
+    Role.ADMIN: "also imports, edits classes and grants roles",
+}
+
+
+def show(access: Access, project_id: int, people: Sequence[Member], *, may_change: bool) -> None:
+    """Draw the members; for admins, with their roles to change and a line to add one."""
+    for each in people:
+        _member(access, project_id, each, may_change=may_change)
+    if may_change:
+        _add(access, project_id)
+    if fault := st.session_state.get(FAULT):
+        st.caption(f":red[{plain.markdown(fault)}]")
+
+
+def _member(access: Access, project_id: int, each: Member, *, may_change: bool) -> None:
+    name = plain.markdown(each.name)
+    with st.container(horizontal=True, vertical_alignment="center"):
+        st.markdown(name if each.active else f"{name} (inactive)", width="stretch")
+        if not may_change:
+            st.caption(each.role.value)
+            return
+        key = f"projects-role-{project_id}-{each.reader_id}-{each.role}"
+        st.selectbox(
+            "Role",
+            list(Role),
+            index=list(Role).index(each.role),
+            format_func=lambda role: role.value,
+            label_visibility="collapsed",
+            width=140,
+            key=key,
+            on_change=_change,
+            args=(access, project_id, each, key),
+        )
+        st.button(
+            "Remove",
+            key=f"projects-remove-{project_id}-{each.reader_id}",
+            on_click=_remove,
+            args=(access, project_id, each),
+        )
+
+
+def _change(access: Access, project_id: int, each: Member, key: str) -> None:
+    role = st.session_state[key]
+    if not _attempt(lambda: grant(access, project_id, each.name, role)):
+        st.session_state[key] = each.role
+
+
+def _remove(access: Access, project_id: int, each: Member) -> None:
+    _attempt(lambda: remove(access, project_id, each.reader_id))
+
+
+def _add(access: Access, project_id: int) -> None:
+    with (
+        st.form(f"projects-grant-{project_id}", border=False, clear_on_submit=True),
+        st.container(horizontal=True, vertical_alignment="bottom"),
+    ):
+        name = st.text_input("Reader", placeholder="name or e-mail address")
+        role = st.selectbox("Role", list(Role), format_func=lambda each: each.value, width=140)
+        pressed = st.form_submit_button("Grant")
+    st.caption(" · ".join(f"{role.value}: {about}" for role, about in ABOUT.items()))
+    if pressed and role is not None:
+        _attempt(lambda: grant(access, project_id, name or "", role))
+        st.rerun()
+
+
+def _attempt(command: Callable[[], object]) -> bool:
+    """Run a command, keep its refusal for the next drawing; return whether it was carried out."""
+    try:
+        command()
+    except (ValueError, NotAllowed) as error:
+        st.session_state[FAULT] = str(error)
+        return False
+    st.session_state.pop(FAULT, None)
+    return True

@@ -1,0 +1,250 @@
+// The book of a reading: which images come next, what was decided, how far the project is.
+//
+// It lies in sessionStorage, so that a reader who reloads the page goes on at the same image. What
+// the server says is merged into it; nothing here draws. The image in front of the reader is never
+// changed by an answer of the server: a key already on its way would hit another image.
+
+const FULL = 50
+const LOW = 20
+const FEW_TO_UNDO = 10
+const MOST_IN_HAND = 500
+const WAITS = [1000, 2000, 4000, 8000]
+
+/**
+ * name: its key in sessionStorage; base: address of the project's routes; outbox: see outbox.js;
+ * onChange: () => void, after every change that a server's answer made.
+ */
+function makeBook({ name, base, outbox, onChange }) {
+  const stored = readBook(name)
+  const book = {
+    queue: stored.queue ?? [], // [{ position, reason, strategy }], the first is on screen
+    history: stored.history ?? [], // standing decisions, oldest first
+    strategy: stored.strategy ?? "auto",
+    notices: stored.notices ?? [], // [{ position, text }] refused decisions, until dismissed
+    conflicts: stored.conflicts ?? [],
+    progress: stored.progress ?? null,
+    note: "",
+    ended: false, // the server has nothing more to offer
+    away: false, // the queue cannot be refilled just now,
+    trouble: "", // and what the server says about it
+  }
+  const undone = new Map() // key -> decision, for counts until the server has counted
+  let refilling = false
+  let failures = 0
+  let timer = null
+  let recalled = false // the server's newest decisions are in the history
+  let oldest = false // there is nothing older to take back
+  let closed = false
+
+  function keep() {
+    const { queue, history, strategy, notices, conflicts, progress } = book
+    try {
+      const text = JSON.stringify({ queue, history, strategy, notices, conflicts, progress })
+      sessionStorage.setItem(name, text)
+    } catch {
+      // a full storage costs the position after a reload, no decision
+    }
+  }
+
+  const changed = () => (keep(), onChange())
+  const positions = () => book.queue.map(each => each.position)
+
+  // -- what the reader does ------------------------------------------------------------------------
+
+  // A decision about the image on screen. A flag leaves it there.
+  function decide(entry) {
+    const { position, strategy } = book.queue[0]
+    const key = outbox.add({ ...entry, position, strategy })
+    book.history.push({ key, ...entry, position })
+    if (entry.kind !== "flag") book.queue.shift()
+    keep()
+    topUp()
+  }
+
+  // Takes a standing decision back, the latest by default, and returns it; its image comes back.
+  function undo(pressed_at, key = null) {
+    const at = key ? book.history.findIndex(each => each.key === key) : book.history.length - 1
+    const [last] = at < 0 ? [] : book.history.splice(at, 1)
+    if (!last) return null
+    outbox.add({ kind: "undo", of: last.key, pressed_at })
+    if (book.queue[0]?.position !== last.position) {
+      book.queue = book.queue.filter(each => each.position !== last.position)
+      const reason = "You decided this before and took it back."
+      book.queue.unshift({ position: last.position, reason, strategy: "undo" })
+    }
+    undone.set(last.key, last)
+    keep()
+    if (book.history.length < FEW_TO_UNDO) recall()
+    return last
+  }
+
+  function choose(strategy) {
+    book.strategy = strategy
+    const dropped = book.queue.splice(1).map(each => each.position)
+    book.ended = false
+    post("queue/release", { positions: dropped }).catch(() => {})
+    keep()
+    refill()
+  }
+
+  // An image that cannot be shown goes to the end.
+  function putLast() {
+    if (book.queue.length > 1) book.queue.push(book.queue.shift())
+    keep()
+  }
+
+  // Labels of a class by now: what the server counted and what it has not answered for yet.
+  function count(class_id) {
+    let number = book.progress?.per_class[class_id] ?? 0
+    for (const each of outbox.unsent()) {
+      if (each.kind === "label" && each.class_id === class_id) number += 1
+      const back = each.kind === "undo" ? undone.get(each.of) : null
+      if (back?.kind === "label" && back.class_id === class_id) number -= 1
+    }
+    return number
+  }
+
+  // -- what the server says ------------------------------------------------------------------------
+
+  function receive(answer) {
+    const name_ = seq => `${answer.client}:${seq}`
+    const of = key => book.history.find(each => each.key === key)
+    for (const { seq, number } of answer.acked) Object.assign(of(name_(seq)) ?? {}, { number })
+    for (const { seq, reason } of answer.refused) {
+      const lost = of(name_(seq))
+      book.history = book.history.filter(each => each !== lost)
+      book.notices.push({ position: lost?.position ?? null, text: reason })
+    }
+    book.conflicts.push(...answer.conflicts)
+    book.conflicts = book.conflicts.slice(-20)
+    book.progress = answer.progress
+    sweep(answer.gone ?? [])
+    changed()
+  }
+
+  // The image on screen stays, unless the reader has only just come back to this window.
+  function sweep(gone, firstToo = false) {
+    if (!gone.length) return
+    const away = new Set(gone)
+    const stays = (each, at) => (at === 0 && !firstToo) || !away.has(each.position)
+    book.queue = book.queue.filter(stays)
+    topUp()
+  }
+
+  function topUp() {
+    if (book.queue.length < LOW && !book.ended) refill()
+  }
+
+  async function refill(returned = false) {
+    if (refilling || closed) return
+    refilling = true
+    clearTimeout(timer)
+    const decisions = book.history.length
+    const settled = outbox.unsent().length === 0 // else what is taken back seems gone to the server
+    const asked = book.strategy
+    // what is decided but not stored yet must not be offered again either
+    const waiting = book.history.filter(unsaved).map(each => each.position)
+    const have = [...new Set([...positions(), ...waiting])].slice(0, MOST_IN_HAND)
+    try {
+      const count = Math.max(1, FULL - book.queue.length)
+      const said = await post("queue", { have, count, strategy: asked })
+      failures = 0
+      Object.assign(book, { away: false, trouble: "" })
+      if (asked === book.strategy) {
+        take(said)
+        if (settled) sweep(said.gone, returned && decisions === book.history.length)
+      }
+    } catch (error) {
+      failures += 1
+      Object.assign(book, { away: true, trouble: error.sentence ?? "" })
+      timer = setTimeout(() => refill(), WAITS[Math.min(failures, WAITS.length) - 1])
+    }
+    refilling = false
+    if (asked !== book.strategy) refill()
+    if (!closed) changed()
+  }
+
+  function take(said) {
+    const known = new Set(positions())
+    book.queue.push(...said.items.filter(each => !known.has(each.position)))
+    book.note = said.note
+    book.progress = said.progress
+    book.ended = said.items.length === 0
+  }
+
+  const unsaved = decision => decision.number === undefined && decision.kind !== "flag"
+
+  // Standing decisions that the server has and the book has not: of other windows, of before.
+  async function recall() {
+    if (oldest) return
+    const numbers = book.history.map(each => each.number).filter(Boolean)
+    const deeper = recalled && numbers.length ? `?before=${Math.min(...numbers)}` : ""
+    try {
+      const answer = await fetch(`${base}/decisions${deeper}`)
+      if (!answer.ok || closed) return
+      const { decided } = await answer.json()
+      oldest = decided.length === 0
+      recalled = true
+      const takenBack = new Set(outbox.unsent().map(each => each.of))
+      const server = new Set(decided.map(each => each.key))
+      const numbered = decided.map(each => each.number)
+      const [least, most] = [Math.min(...numbered), Math.max(...numbered)]
+      // what the server would have named by its number, but did not, was undone in another window
+      const standing = book.history.filter(
+        each => !(each.number >= least && each.number <= most) || server.has(each.key),
+      )
+      const mine = new Set(standing.map(each => each.key))
+      const fresh = decided.filter(each => !mine.has(each.key) && !takenBack.has(each.key))
+      const age = each => each.number ?? Infinity
+      book.history = [...standing, ...fresh].sort((a, b) => age(a) - age(b) || 0)
+      changed()
+    } catch {
+      // without the server there is no older decision to take back
+    }
+  }
+  async function post(where, body) {
+    const headers = { "Content-Type": "application/json" }
+    const answer = await fetch(`${base}/${where}`, {
+      method: "POST",
+      headers,
+      body: JSON.stringify(body),
+    })
+    const said = await answer.json()
+    if (!answer.ok) throw Object.assign(new Error("refused"), { sentence: said.error })
+    return said
+  }
+
+  function leave() {
+    const headers = { "Content-Type": "application/json" }
+    const options = { method: "POST", headers, body: "{}", keepalive: true }
+    fetch(`${base}/queue/release`, options).catch(() => {})
+  }
+
+  const returned = () => !document.hidden && refill(true)
+  addEventListener("pagehide", leave)
+  document.addEventListener("visibilitychange", returned)
+
+  return {
+    ...{ book, positions, decide, undo, choose, putLast, count, receive, keep },
+    open() {
+      book.ended = false
+      refill(true)
+      recall()
+    },
+    close() {
+      closed = true
+      clearTimeout(timer)
+      removeEventListener("pagehide", leave)
+      document.removeEventListener("visibilitychange", returned)
+      leave()
+    },
+  }
+}
+
+function readBook(name) {
+  try {
+    return JSON.parse(sessionStorage.getItem(name) ?? "{}")
+  } catch {
+    return {}
+  }
+}

@@ -1,0 +1,274 @@
+// Everything around the image: classes with their counts, progress, what is saved, the last
+// decisions, messages. It draws what it is told and passes on what is clicked.
+
+const STRIP = 8
+const CUE_MS = 2400
+
+/**
+ * root: the component's root; base: address of the project's routes; reading: see book.js;
+ * onAction: (event, { action } or { class }) => void; onTakeBack: (event, key) => void.
+ */
+function makePanel({ root, base, reading, onAction, onTakeBack }) {
+  const find = selector => root.querySelector(selector)
+  const stage = find(".stage")
+  const dialog = find("dialog.help")
+  let classes = new Map() // id -> class
+  let rows = new Map() // id -> its button
+  let cueTimer = null
+  let failure = null // { position, attempts } of the image that does not load
+
+  for (const button of root.querySelectorAll("[data-do]")) {
+    button.onclick = event => act(event, { action: button.dataset.do })
+  }
+
+  // A button that was clicked must not keep the focus: Space would press it again.
+  function act(event, ask) {
+    if (event.detail > 0) event.currentTarget.blur()
+    onAction(event, ask)
+  }
+
+  // Streamlit's own keys do not see that these are typed into a field: it is in a shadow tree.
+  find("#strategy").onkeydown = event => event.stopPropagation()
+  find("#comment").onkeydown = event => {
+    event.stopPropagation()
+    if (event.key === "Escape") act(event, { action: "unflag" })
+  }
+
+  // -- what the page says --------------------------------------------------------------------------
+
+  function update(data) {
+    classes = new Map(data.classes.map(each => [each.id, each]))
+    rows = new Map(data.classes.map(each => [each.id, classButton(each)]))
+    const list = find(".classes")
+    list.replaceChildren(...rows.values())
+    list.classList.toggle("many", data.classes.length > 12)
+    const options = data.strategies.map(({ name, title, about, why_not }) => {
+      const option = make("option", "", why_not ? `${title} (${why_not})` : title)
+      return Object.assign(option, { value: name, title: about, disabled: Boolean(why_not) })
+    })
+    find("#strategy").replaceChildren(...options)
+    for (const link of root.querySelectorAll("a[data-page]")) {
+      link.href = `${link.dataset.page}?project=${data.project}`
+    }
+    stage.dataset.theme = isDark(root) ? "dark" : "light"
+  }
+
+  function classButton(each) {
+    const button = make("button", "class")
+    button.type = "button"
+    button.style.setProperty("--class-colour", each.colour)
+    const name = make("span", "name", each.name)
+    const key = make("kbd", "", each.key.toUpperCase())
+    button.append(key, make("span", "swatch"), name, make("span", "count", "0"))
+    button.title = each.name
+    button.onclick = event => act(event, { class: each })
+    return button
+  }
+
+  // -- what the book says --------------------------------------------------------------------------
+
+  function draw(book) {
+    for (const [id, button] of rows) button.lastChild.textContent = figure(reading.count(id))
+    drawProgress(book.progress)
+    drawStrip(book.history.slice(-STRIP))
+    drawNotices(book)
+    drawConflicts(book.conflicts)
+    const [item] = book.queue
+    find(".which").textContent = item ? `Image ${item.position}` : ""
+    const flagged = each => each.kind === "flag" && each.position === item?.position
+    find(".flagged").hidden = !book.history.some(flagged)
+    find(".reason").textContent = item?.reason ?? ""
+    show(".note", book.note)
+    find("#strategy").value = book.strategy
+    drawEnd(book)
+  }
+
+  function drawProgress(progress) {
+    if (!progress) return
+    let labelled = 0
+    for (const id of classes.keys()) labelled += reading.count(id)
+    const { images, holdout_labelled, holdout_target } = progress
+    const share = images ? Math.min(100, (100 * labelled) / images) : 0
+    find(".done").textContent = `${figure(labelled)} of ${figure(images)} labelled`
+    const bar = find(".bar")
+    bar.firstElementChild.style.width = `${share}%`
+    bar.setAttribute("aria-valuenow", share.toFixed(1))
+    const enough = holdout_labelled >= holdout_target
+    find(".holdout").textContent = enough
+      ? `Holdout: ${figure(holdout_labelled)} labelled`
+      : `Holdout: ${holdout_labelled} of ${holdout_target} labelled`
+  }
+
+  function drawStrip(decisions) {
+    const strip = find(".strip")
+    const old = new Map([...strip.children].map(each => [each.dataset.key, each]))
+    strip.replaceChildren(...decisions.map(each => old.get(each.key) ?? thumbnail(each)).reverse())
+  }
+
+  function thumbnail(decision) {
+    const item = make("li")
+    item.dataset.key = decision.key
+    const button = make("button")
+    button.type = "button"
+    button.title = `Image ${decision.position}: ${said(decision)}. Click to take it back.`
+    const img = Object.assign(new Image(), { alt: "", src: `${base}/thumbs/${decision.position}` })
+    // the image itself was just on screen, so it is at hand while the server is away
+    img.onerror = () => {
+      img.onerror = null
+      img.src = `${base}/images/${decision.position}`
+    }
+    const colour = classes.get(decision.class_id)?.colour
+    if (colour) button.style.setProperty("--class-colour", colour)
+    button.append(img, make("span", "name", said(decision)), make("span", "swatch"))
+    button.onclick = event => {
+      if (event.detail > 0) button.blur()
+      onTakeBack(event, decision.key)
+    }
+    item.append(button)
+    return item
+  }
+
+  function said({ kind, class_id }) {
+    if (kind === "label") return classes.get(class_id)?.name ?? "retired class"
+    return { skip: "skipped", unsure: "unsure", flag: "flagged" }[kind] ?? kind
+  }
+
+  function drawNotices(book) {
+    const list = find(".notices")
+    const known = [...list.children].map(each => each.firstChild.textContent)
+    const texts = book.notices.map(({ text }) => `Not saved: ${text}`)
+    if (known.join("\n") === texts.join("\n")) return
+    list.replaceChildren(
+      ...texts.map((text, at) => {
+        const notice = make("div", "notice")
+        const close = Object.assign(make("button", "", "Dismiss"), { type: "button" })
+        close.onclick = () => {
+          book.notices.splice(at, 1)
+          reading.keep()
+          draw(book)
+        }
+        notice.append(make("p", "", text), close)
+        return notice
+      }),
+    )
+  }
+
+  function drawConflicts(conflicts) {
+    find(".conflicts").hidden = conflicts.length === 0
+    const lines = conflicts.slice(-5).map(({ reader, position, class_name }) => {
+      return make("li", "", `${reader}: image ${position} is ${class_name}`)
+    })
+    find(".conflicts ul").replaceChildren(...lines.reverse())
+  }
+
+  // What stands in place of an image: why there is none, and what to do.
+  function drawEnd(book) {
+    const none = book.queue.length === 0
+    find(".end").hidden = !(none && book.ended)
+    const failing = failure !== null && failure.position === book.queue[0]?.position
+    find(".last").hidden = !failing || book.queue.length < 2
+    let message = ""
+    if (none && !book.ended) {
+      message = book.away ? book.trouble || "The server does not answer. Trying again…" : "Choosing images…"
+    } else if (failing) {
+      message = `Image ${failure.position} does not load. Trying again…`
+    }
+    show(".message", message)
+    if (!none || !book.progress) return
+    const all = book.progress.labelled >= book.progress.images
+    find(".end h3").textContent = all ? "Every image has a label" : "Nothing left to label"
+    find(".end p").textContent = all
+      ? "Train a round on them, or review what a round proposes."
+      : "What has no label was passed over, or another reader has it before them."
+  }
+
+  // -- what happens --------------------------------------------------------------------------------
+
+  function given(kind, class_id, position) {
+    const row = rows.get(class_id)
+    if (row) flash(row, "given")
+    speak(`Image ${position}: ${said({ kind, class_id })}`)
+  }
+
+  function takenBack(decision) {
+    cue(`Taken back: ${said(decision)}`, "back")
+  }
+
+  function cue(text, mood = "early") {
+    const line = find(".cue")
+    line.textContent = text
+    line.dataset.mood = mood
+    flash(line, "on")
+    if (mood === "early") flash(stage, "shaken")
+    speak(text)
+    clearTimeout(cueTimer)
+    cueTimer = setTimeout(() => line.classList.remove("on"), CUE_MS)
+  }
+
+  function saved({ unsent, away, trouble }) {
+    const line = find(".saved")
+    const number = figure(unsent)
+    line.dataset.state = trouble || away ? "away" : unsent ? "saving" : "saved"
+    line.lastElementChild.textContent = !unsent
+      ? "All saved"
+      : trouble || (away ? `${number} unsaved, retrying` : `Saving ${number}`)
+  }
+
+  function failed(position, attempts = 0) {
+    failure = position === null ? null : { position, attempts }
+    drawEnd(reading.book)
+  }
+
+  const speak = text => (find(".spoken").textContent = text)
+
+  function show(selector, text) {
+    const element = find(selector)
+    element.textContent = text
+    element.hidden = !text
+  }
+
+  return {
+    ...{ update, draw, given, takenBack, cue, saved, failed },
+    askComment(open) {
+      find(".flagging").hidden = !open
+      const input = find("#comment")
+      input.value = ""
+      if (open) input.focus()
+      else input.blur()
+    },
+    comment: () => find("#comment").value.trim(),
+    helping: () => dialog.open,
+    help(lines) {
+      if (dialog.open) return dialog.close()
+      const parts = lines.flatMap(([keys, about]) => [make("dt", "", keys), make("dd", "", about)])
+      dialog.querySelector("dl").replaceChildren(...parts)
+      dialog.showModal()
+    },
+  }
+}
+
+function make(tag, className = "", text = "") {
+  const element = document.createElement(tag)
+  if (className) element.className = className
+  if (text) element.textContent = text
+  return element
+}
+
+// Plays the animation of a class from its beginning.
+function flash(element, name) {
+  element.classList.remove(name)
+  void element.offsetWidth
+  element.classList.add(name)
+}
+
+const figure = number => number.toLocaleString("en-US")
+
+// Streamlit does not say which theme is on; the colour of its page does.
+function isDark(root) {
+  const probe = make("span")
+  probe.style.color = "var(--st-background-color)"
+  ;(root.querySelector(".reader") ?? root).append(probe)
+  const [red, green, blue] = getComputedStyle(probe).color.match(/[\d.]+/g).map(Number)
+  probe.remove()
+  return 0.3 * red + 0.6 * green + 0.1 * blue < 128
+}

@@ -1,0 +1,165 @@
+// The reading page: keys and buttons to decisions, and what the book says to what is on screen.
+//
+// Put together by reading/desk.py from outbox.js, keys.js, clock.js, stage.js, book.js, panel.js and
+// this file. Nothing typed by people ever becomes markup: textContent alone.
+
+const READERS = new WeakMap()
+const STEP = 60 // pixels that an arrow key moves the image
+const WINDOW_STEP = 0.1
+
+export default function ({ data, parentElement }) {
+  const there = READERS.get(parentElement)
+  if (there) there.update(data)
+  else READERS.set(parentElement, openReader(parentElement, data))
+  return () => {
+    READERS.get(parentElement)?.close()
+    READERS.delete(parentElement)
+  }
+}
+
+function openReader(root, first) {
+  const find = selector => root.querySelector(selector)
+  const { name, base } = first
+  let classes = first.classes
+  let keys = keyMap(classes)
+  let refusals = 0
+  let drawing = false
+  let closed = false
+  let panel = null // made last, asked for earlier
+
+  const outbox = makeOutbox({
+    key: `${name}-outbox`,
+    url: `${base}/decisions`,
+    extra: () => ({ queue: reading.positions() }),
+    onReceipt: answer => reading.receive(answer),
+    onState: () => panel?.saved(outbox.state()),
+  })
+  const stage = makeStage({
+    box: find(".box"),
+    url: position => `${base}/images/${position}`,
+    onPainted: () => (clock.start(), panel.failed(null)),
+    onFailed: (position, attempts) => panel.failed(position, attempts),
+  })
+  const clock = makeClock()
+  const reading = makeBook({ name: `${name}-book`, base, outbox, onChange: present })
+  panel = makePanel({ root, base, reading, onAction: act, onTakeBack: takeBack })
+
+  // -- decisions -----------------------------------------------------------------------------------
+
+  function give(event, kind, fields = {}) {
+    const times = stage.seen(event)
+    const { trouble } = outbox.state()
+    if (trouble) return panel.cue(trouble)
+    if (!times || !reading.book.queue.length) return tooEarly()
+    const { position } = reading.book.queue[0]
+    reading.decide({ kind, ...fields, ...times, active_ms: clock.read() })
+    panel.given(kind, fields.class_id, position)
+    present()
+  }
+
+  function tooEarly() {
+    refusals += 1
+    const keys_ = refusals === 1 ? "1 key" : `${refusals} keys`
+    panel.cue(`Too early, the image was not on screen yet: ${keys_} not taken`)
+  }
+
+  function takeBack(event, key = null) {
+    const last = reading.undo(millis(event.timeStamp), key)
+    if (!last) return panel.cue("There is nothing to take back.")
+    present()
+    panel.takenBack(last)
+  }
+
+  // -- what keys and buttons ask for ---------------------------------------------------------------
+
+  const actions = {
+    skip: event => give(event, "skip"),
+    unsure: event => give(event, "unsure"),
+    flag: () => reading.book.queue.length && panel.askComment(true),
+    unflag: () => panel.askComment(false),
+    undo: event => takeBack(event),
+    in: () => stage.zoom(1.3),
+    out: () => stage.zoom(1 / 1.3),
+    fit: () => stage.fit(),
+    left: () => stage.pan(STEP, 0),
+    right: () => stage.pan(-STEP, 0),
+    up: () => stage.pan(0, STEP),
+    down: () => stage.pan(0, -STEP),
+    darker: () => stage.window(-WINDOW_STEP, 0),
+    brighter: () => stage.window(WINDOW_STEP, 0),
+    softer: () => stage.window(0, -WINDOW_STEP),
+    harder: () => stage.window(0, WINDOW_STEP),
+    invert: () => stage.invert(),
+    reset: () => stage.reset(),
+    help: () => panel.help(keyHelp(classes)),
+    again: () => reading.open(),
+    last: () => (reading.putLast(), present()),
+  }
+
+  function act(event, { action, class: chosen }) {
+    if (chosen) give(event, "label", { class_id: chosen.id })
+    else actions[action](event)
+  }
+
+  function onKey(event) {
+    const ask = wanted(event, keys)
+    if (!ask || document.querySelector('[data-testid="stDialog"]')) return
+    if (panel.helping() && ask.action !== "help") return
+    if (/^Arrow/.test(event.key) && !stage.zoomed()) return // the page scrolls
+    event.preventDefault()
+    event.stopImmediatePropagation() // Streamlit has keys of its own: r runs the page again
+    if (!event.repeat || ask.repeats) act(event, ask)
+  }
+
+  function onFlag(event) {
+    event.preventDefault()
+    const comment = panel.comment()
+    panel.askComment(false)
+    give(event, "flag", comment ? { comment } : {})
+  }
+
+  // -- what is on screen ---------------------------------------------------------------------------
+
+  function present() {
+    const [item] = reading.book.queue
+    const position = item?.position ?? null
+    if (position !== stage.position()) stage.show(position)
+    stage.prefetch(reading.positions())
+    if (drawing) return
+    drawing = true
+    requestAnimationFrame(() => setTimeout(draw)) // the image has the next frame to itself
+  }
+
+  function draw() {
+    drawing = false
+    if (!closed) panel.draw(reading.book)
+  }
+
+  addEventListener("keydown", onKey, true)
+  find(".flagging").onsubmit = onFlag
+  find("#strategy").onchange = event => {
+    reading.choose(event.target.value)
+    event.target.blur()
+    present()
+  }
+  panel.update(first)
+  present()
+  reading.open()
+
+  return {
+    update(data) {
+      classes = data.classes
+      keys = keyMap(classes)
+      panel.update(data)
+      present()
+    },
+    close() {
+      closed = true
+      removeEventListener("keydown", onKey, true)
+      reading.close()
+      stage.stop()
+      clock.stop()
+      outbox.detach()
+    },
+  }
+}

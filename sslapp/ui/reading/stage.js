@@ -1,0 +1,232 @@
+// The stage: one image, its zoom, its window, and the moment from which it has been on screen.
+//
+// Images are loaded and decoded ahead in elements of their own, and the element itself is put on
+// the stage, so that turning to the next image costs one frame. An image counts as painted in the
+// first task after the frame that holds it; no key before that, or within 50 ms after, is a
+// decision about it.
+
+const PAINTED_MS = 50
+const AHEAD = 5
+const LARGEST_ZOOM = 40
+const SLOW_MS = 150 // after which the old image is taken away while the next one loads
+const RETRIES = [500, 1500, 3000, 5000]
+
+/**
+ * box: the element that holds the image; url: (position) => address;
+ * onPainted: (position) => void; onFailed: (position, attempts) => void.
+ */
+function makeStage({ box, url, onPainted, onFailed }) {
+  const loaded = new Map() // position -> { img, ready }
+  const view = { zoom: 1, x: 0, y: 0, brightness: 1, contrast: 1, inverted: false }
+  let shown = null // the image that is to be read: { position, img, painted }
+  let turn = 0
+
+  function load(position) {
+    if (!loaded.has(position)) {
+      const img = new Image()
+      img.alt = "" // the stage itself is named
+      img.draggable = false
+      img.src = url(position)
+      const made = { img, ready: img.decode() }
+      made.ready.catch(() => loaded.get(position) === made && loaded.delete(position))
+      loaded.set(position, made)
+    }
+    return loaded.get(position)
+  }
+
+  function prefetch(positions) {
+    const wanted = new Set(positions.slice(0, AHEAD + 1))
+    for (const each of loaded.keys()) if (!wanted.has(each)) loaded.delete(each)
+    wanted.forEach(load)
+  }
+
+  async function show(position, attempt = 0) {
+    const mine = ++turn
+    shown = position === null ? null : { position, img: null, painted: null }
+    busy(position !== null)
+    if (position === null) return box.replaceChildren()
+    const slow = setTimeout(() => mine === turn && box.replaceChildren(), attempt ? 0 : SLOW_MS)
+    const { img, ready } = load(position)
+    try {
+      await ready
+    } catch {
+      if (mine === turn) retry(position, attempt)
+      return
+    } finally {
+      clearTimeout(slow)
+    }
+    if (mine !== turn) return
+    shown.img = img
+    Object.assign(view, { zoom: 1, x: 0, y: 0 })
+    box.replaceChildren(img)
+    apply()
+    await painted()
+    if (mine !== turn) return
+    shown.painted = millis(performance.now())
+    setTimeout(() => mine === turn && busy(false), PAINTED_MS)
+    onPainted(position)
+  }
+
+  function retry(position, attempt) {
+    box.replaceChildren()
+    onFailed(position, attempt + 1)
+    const wait = RETRIES[Math.min(attempt, RETRIES.length - 1)]
+    setTimeout(() => shown?.position === position && !shown.img && show(position, attempt + 1), wait)
+  }
+
+  const busy = is => box.parentElement.setAttribute("aria-busy", String(is))
+
+  // Whether a key that was pressed then was about the image on screen; its times if it was.
+  function seen(event) {
+    const pressed = millis(event.timeStamp)
+    if (!shown?.painted || pressed < shown.painted + PAINTED_MS) return null
+    return { painted_at: shown.painted, pressed_at: pressed }
+  }
+
+  // -- zoom and pan --------------------------------------------------------------------------------
+
+  function scale() {
+    const { naturalWidth, naturalHeight } = shown.img
+    const fit = Math.min(box.clientWidth / naturalWidth, box.clientHeight / naturalHeight)
+    return fit * view.zoom
+  }
+
+  function apply() {
+    if (!shown?.img) return
+    const { img } = shown
+    const by = scale()
+    view.x = held(view.x, img.naturalWidth * by, box.clientWidth)
+    view.y = held(view.y, img.naturalHeight * by, box.clientHeight)
+    const left = (box.clientWidth - img.naturalWidth * by) / 2 + view.x
+    const top = (box.clientHeight - img.naturalHeight * by) / 2 + view.y
+    img.style.transform = `translate(${left}px, ${top}px) scale(${by})`
+    img.style.imageRendering = by * devicePixelRatio >= 2 ? "pixelated" : "auto"
+    img.style.filter =
+      `brightness(${view.brightness}) contrast(${view.contrast})` +
+      (view.inverted ? " invert(1)" : "")
+    box.classList.toggle("movable", view.zoom > 1)
+  }
+
+  // the offset from the middle, so far that the image's edge reaches the stage's edge
+  function held(offset, size, room) {
+    const most = Math.max(0, (size - room) / 2)
+    return Math.min(most, Math.max(-most, offset))
+  }
+
+  // Zooms by a factor; the point (px, py) of the stage, from its middle, stays where it is.
+  function zoom(factor, px = 0, py = 0) {
+    const before = view.zoom
+    view.zoom = Math.min(LARGEST_ZOOM, Math.max(1, before * factor))
+    const ratio = view.zoom / before
+    view.x = px - (px - view.x) * ratio
+    view.y = py - (py - view.y) * ratio
+    apply()
+  }
+
+  function pan(dx, dy) {
+    view.x += dx
+    view.y += dy
+    apply()
+  }
+
+  function fit() {
+    Object.assign(view, { zoom: 1, x: 0, y: 0 })
+    apply()
+  }
+
+  function window_(brightness, contrast) {
+    view.brightness = Math.min(4, Math.max(0.1, view.brightness + brightness))
+    view.contrast = Math.min(6, Math.max(0.1, view.contrast + contrast))
+    apply()
+  }
+
+  function invert() {
+    view.inverted = !view.inverted
+    apply()
+  }
+
+  function reset() {
+    Object.assign(view, { brightness: 1, contrast: 1, inverted: false })
+    fit()
+  }
+
+  const stopPointers = usePointers(box, { zoom, pan, fit, window: window_ })
+  const resized = new ResizeObserver(apply)
+  resized.observe(box)
+
+  return {
+    show,
+    prefetch,
+    seen,
+    zoom,
+    pan,
+    fit,
+    window: window_,
+    invert,
+    reset,
+    zoomed: () => view.zoom > 1,
+    position: () => shown?.position ?? null,
+    stop() {
+      turn += 1
+      resized.disconnect()
+      stopPointers()
+    },
+  }
+}
+
+// Milliseconds since 1970 of a moment that the page's own clock gave.
+const millis = moment => Math.round((performance.timeOrigin + moment) * 10) / 10
+
+// The first task after the next frame: what is on the stage has been painted then.
+function painted() {
+  return new Promise(done => {
+    requestAnimationFrame(() => {
+      const { port1, port2 } = new MessageChannel()
+      port1.onmessage = () => (port1.close(), done())
+      port2.postMessage(null)
+    })
+  })
+}
+
+// Wheel zooms to the pointer, drag pans, right-hand drag changes the window, two fingers pinch.
+function usePointers(box, { zoom, pan, fit, window }) {
+  const down = new Map() // pointer id -> { x, y }
+  const middle = event => {
+    const { left, top, width, height } = box.getBoundingClientRect()
+    return [event.clientX - left - width / 2, event.clientY - top - height / 2]
+  }
+  const spread = () => {
+    const [a, b] = [...down.values()]
+    return Math.hypot(a.x - b.x, a.y - b.y)
+  }
+  const listeners = {
+    wheel: event => {
+      event.preventDefault()
+      zoom(Math.exp(-event.deltaY * 0.0016), ...middle(event))
+    },
+    pointerdown: event => {
+      box.setPointerCapture(event.pointerId)
+      down.set(event.pointerId, { x: event.clientX, y: event.clientY })
+    },
+    pointermove: event => {
+      const last = down.get(event.pointerId)
+      if (!last) return
+      const before = down.size === 2 ? spread() : 0
+      const [dx, dy] = [event.clientX - last.x, event.clientY - last.y]
+      Object.assign(last, { x: event.clientX, y: event.clientY })
+      if (before) zoom(spread() / before, ...middle(event))
+      else if (event.buttons & 2) window(-dy / 200, dx / 200)
+      else pan(dx, dy)
+    },
+    pointerup: event => down.delete(event.pointerId),
+    pointercancel: event => down.delete(event.pointerId),
+    dblclick: fit,
+    contextmenu: event => event.preventDefault(),
+  }
+  for (const [name, on] of Object.entries(listeners)) {
+    box.addEventListener(name, on, { passive: false })
+  }
+  return () => {
+    for (const [name, on] of Object.entries(listeners)) box.removeEventListener(name, on)
+  }
+}

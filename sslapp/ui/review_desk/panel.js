@@ -1,0 +1,215 @@
+/* The panel beside the sheet: the focused image large, the round's probabilities, the evidence. */
+
+const LINES = 6
+
+const imageAddress = (desk, position) => `/api/projects/${desk.data.project}/images/${position}`
+const thumbAddress = (desk, position) => `/api/projects/${desk.data.project}/thumbs/${position}`
+
+// what the server says about one image; asked once until the page runs again
+function inspection(desk, position) {
+  const { project, round } = desk.data
+  if (!desk.inspections.has(position)) {
+    desk.inspections.set(
+      position,
+      fetch(`/api/projects/${project}/rounds/${round}/images/${position}`).then(async answer => {
+        const said = await answer.json()
+        if (answer.ok) return said
+        throw new Error(said.error ?? `The server answers ${answer.status}.`)
+      }),
+    )
+  }
+  return desk.inspections.get(position)
+}
+
+async function drawPanel(desk) {
+  const position = desk.focus
+  const tile = position === null ? null : tileOf(desk, position)
+  desk.find("focus").hidden = tile === null || tile === undefined
+  if (!tile) return
+  drawTitle(desk, tile)
+  drawJudge(desk, tile)
+  const stale = desk.drawnFor !== position // another image's numbers must not be read as this one's
+  for (const name of ["lines", "evidence"]) desk.find(name).classList.toggle("stale", stale)
+  try {
+    const found = await inspection(desk, position)
+    if (desk.focus !== position) return
+    drawn(desk, position)
+    drawLines(desk, found)
+    drawEvidence(desk, found)
+    drawName(desk, found)
+  } catch (error) {
+    if (desk.focus !== position) return
+    drawn(desk, position)
+    desk.find("lines").replaceChildren(element("p", "note", { textContent: error.message }))
+    desk.find("evidence").replaceChildren()
+  }
+}
+
+function drawn(desk, position) {
+  desk.drawnFor = position
+  for (const name of ["lines", "evidence"]) desk.find(name).classList.remove("stale")
+}
+
+function drawTitle(desk, tile) {
+  const mine = desk.decided.get(tile.p)
+  const shown = shownClass(tile, mine)
+  const title = element("span", "what", {
+    textContent: tile.blind ? "Holdout image" : shown === null ? "No class left" : className(desk, shown),
+  })
+  const sure = element("span", "sure", {
+    textContent: mine || tile.label || tile.proposed === null ? "" : percent(tile.sure),
+  })
+  const number = element("button", "number", { type: "button", textContent: `image ${tile.p}` })
+  number.title = "Show or hide the file's name, which may tell the class"
+  number.onclick = () => {
+    desk.showNames = !desk.showNames
+    number.blur()
+    drawPanel(desk)
+  }
+  desk.find("title").replaceChildren(dot(desk.classes.get(shown)?.colour ?? "transparent"), title, sure, number)
+  desk.find("standing").replaceChildren(...standingWords(desk, tile, mine))
+}
+
+function standingWords(desk, tile, mine) {
+  const words = []
+  if (mine?.state === "refused") words.push(mine.reason)
+  else if (mine) words.push(`You ${STAMPS[mine.kind]} it.`)
+  if (tile.label && (!mine || mine.state === "refused")) words.push(`Now: ${labelWords(desk, tile.label)}.`)
+  if (tile.held) words.push(`${tile.held} has this image open.`)
+  if (tile.withheld) words.push("Withheld until the next round.")
+  return words.map(each => element("p", "note", { textContent: each }))
+}
+
+function drawName(desk, found) {
+  if (desk.showNames) desk.find("title").querySelector(".number").textContent = found.name
+}
+
+function drawJudge(desk, tile) {
+  const name = tile.proposed === null ? "" : className(desk, tile.proposed)
+  const set = (button, text, key, disabled) => {
+    const node = desk.find(button)
+    node.replaceChildren(element("span", "", { textContent: text }), element("kbd", "", { textContent: key }))
+    node.disabled = disabled
+  }
+  const mine = desk.decided.get(tile.p)
+  const closed = Boolean(hindrance(desk, tile, "accept"))
+  set("one-accept", "Accept", "a", closed)
+  set("one-reject", name ? `Not ${name}` : "Reject", "x", closed)
+  const out = desk.excluded.has(tile.p)
+  set("one-exclude", out ? "Back in" : "Leave out", commandKey(desk, "e"), !out && !isOpen(desk, tile.p))
+  set("one-similar", "More like this", commandKey(desk, "s"), tile.blind || mine?.state === "waiting")
+}
+
+const commandKey = (desk, key) => (desk.byKey.has(key) ? `⇧${key.toUpperCase()}` : key)
+
+function drawLines(desk, found) {
+  const head = element("div", "head")
+  const fitted = found.calibrated || found.temperature !== 1
+  head.append(
+    element("span", "", { textContent: "Probability" }),
+    element("span", "note", {
+      textContent: fitted
+        ? `calibrated, T = ${found.temperature.toFixed(2)}, holdout n = ${found.holdout}`
+        : `uncalibrated (holdout n = ${found.holdout})`,
+    }),
+  )
+  const shown = found.lines.slice(0, LINES)
+  const rest = found.lines.slice(LINES).reduce((sum, each) => sum + each.calibrated, 0)
+  const rows = shown.map(each => line(desk, each, fitted))
+  if (found.lines.length > LINES)
+    rows.push(element("p", "note", { textContent: `${found.lines.length - LINES} more: ${percent(rest)}` }))
+  if (found.before !== null)
+    rows.push(element("p", "note", { textContent: `↺ The round before predicted ${className(desk, found.before)}.` }))
+  desk.find("lines").replaceChildren(head, ...rows)
+}
+
+function line(desk, each, fitted) {
+  const row = element("div", each.forbidden ? "row ruled-out" : "row")
+  const known = desk.classes.get(each.class)
+  const bar = element("span", "bar-of")
+  const fill = element("span", "fill")
+  fill.style.width = `${100 * each.calibrated}%`
+  fill.style.setProperty("--class", known?.colour ?? "gray")
+  const tick = element("span", "tick")
+  tick.style.left = `${100 * each.raw}%`
+  tick.hidden = !fitted
+  bar.append(fill, tick)
+  const name = element("span", "what", { textContent: className(desk, each.class) })
+  const key = element("kbd", "", { textContent: known?.key ?? "" })
+  row.append(key, name, bar, element("span", "sure", { textContent: percent(each.calibrated) }))
+  const raw = `raw ${(100 * each.raw).toFixed(1)} %, calibrated ${(100 * each.calibrated).toFixed(1)} %`
+  row.title = each.forbidden ? `${raw}; a reader ruled this class out` : raw
+  return row
+}
+
+function drawEvidence(desk, found) {
+  const head = element("div", "head")
+  head.append(element("span", "", { textContent: "Nearest labelled by experts" }))
+  const nearest = element("div", "near")
+  for (const each of found.evidence) {
+    const card = element("figure", "")
+    const picture = element("img", "", {
+      src: thumbAddress(desk, each.position), alt: `Image ${each.position}`, loading: "eager",
+    })
+    const text = element("figcaption", "")
+    text.append(
+      dot(desk.classes.get(each.class)?.colour ?? "gray"),
+      element("span", "what", { textContent: className(desk, each.class) }),
+      element("span", "far", { textContent: each.distance.toFixed(2) }),
+    )
+    card.append(picture, text)
+    card.classList.toggle("other", each.class !== found.proposed)
+    card.title = `Image ${each.position}, cosine distance ${each.distance.toFixed(3)}`
+    nearest.append(card)
+  }
+  const none = found.embedded ? "No expert has labelled an image yet." : "This image is not embedded yet."
+  if (!found.evidence.length) nearest.append(element("p", "note", { textContent: none }))
+  desk.find("evidence").replaceChildren(head, nearest)
+}
+
+function veil(desk, text) {
+  const node = desk.find("veil")
+  node.textContent = text
+  node.hidden = !text
+}
+
+function cue(desk, text) {
+  const node = desk.find("cue")
+  node.textContent = text
+  node.hidden = false
+  say(desk, text)
+  clearTimeout(desk.cueEnds)
+  desk.cueEnds = setTimeout(() => (node.hidden = true), 2400)
+}
+
+function say(desk, text) {
+  desk.find("live").textContent = text
+}
+
+function help(desk) {
+  const panel = desk.find("keys")
+  panel.hidden = !panel.hidden
+  if (panel.hidden) return
+  const keys = [
+    ["a", "accept the proposed class"],
+    ["x", "reject: it is not the proposed class"],
+    ...[...desk.byKey].map(([key, each]) => [key, `relabel: ${each.name}`]),
+    ["Space", "look at the next, decide nothing"],
+    ["Backspace", "take the last decision back"],
+    [commandKey(desk, "e"), "leave out of a bulk decision, or take in again (also Ctrl-click)"],
+    [commandKey(desk, "s"), "more images like this one"],
+    ["Arrows", "move"],
+    ["Enter", "next sheet"],
+    ["?", "close this list"],
+  ]
+  const rows = keys.map(([key, words]) => {
+    const row = element("div", "")
+    row.append(element("kbd", "", { textContent: key }), element("span", "", { textContent: words }))
+    return row
+  })
+  const marks = element("p", "note", {
+    textContent: "↺ the round before predicted another class · ≠ its nearest labelled images are of another class",
+  })
+  panel.replaceChildren(...rows, marks)
+  panel.onclick = () => help(desk)
+}

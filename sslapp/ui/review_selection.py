@@ -1,0 +1,125 @@
+"""The selected images at the desk, and the bulk decisions about them: one fragment."""
+
+import hashlib
+
+import numpy as np
+import streamlit as st
+from numpy.typing import NDArray
+
+from sslapp.store.chain import canonical
+from sslapp.store.errors import Refused
+from sslapp.ui import plain, review_board, review_bulks, review_desk, review_state
+from sslapp.ui.review_side import again
+from sslapp.usecases.access import Access, NotAllowed
+from sslapp.usecases.board import Board, board_key
+from sslapp.usecases.bulk import BulkAction, decide
+from sslapp.usecases.review_queue import Choice, Queue, positions
+from sslapp.usecases.similar import reads_text
+
+QUEUES = {
+    Queue.DOUBTFUL: "Doubtful first",
+    Queue.DISAGREEMENT: "Neighbours disagree first",
+    Queue.FLIPPED: "Flipped since last round first",
+    Queue.RANDOM: "Random order",
+}
+
+
+def show(access: Access, project_id: int, number: int) -> None:
+    """Draw the desk with what is selected, and carry out what it asks for."""
+
+    def desk() -> None:
+        key = board_key(access, project_id, number)
+        assert key is not None  # the page drew this round
+        board = review_board.load(access, project_id, number, key)
+        _head(access, project_id)
+        chosen = review_state.choice(board.classes[: board.known])
+        try:
+            found = positions(access, project_id, board, chosen)
+        except (ValueError, Refused) as error:
+            st.error(plain.markdown(str(error)))
+            return
+        asked = review_desk.show(
+            access,
+            project_id,
+            number,
+            found,
+            [each for each in board.classes if not each.retired],
+            selection=_digest(chosen, board),
+            on_saved=again,
+        )
+        if isinstance(asked, review_desk.Similar):
+            review_state.alike(asked.position)
+            st.rerun()
+        elif asked is not None:
+            _carry_out(access, project_id, asked, seen=board, chosen=chosen, found=found)
+            st.rerun()
+
+    st.fragment(desk, key=review_state.DESK)()
+
+
+def _digest(chosen: Choice, board: Board) -> str:
+    """Changes with what is selected, and with nothing else."""
+    return hashlib.sha256(canonical(chosen.payload(board)).encode()).hexdigest()[:16]
+
+
+def _head(access: Access, project_id: int) -> None:
+    with st.container(horizontal=True, vertical_alignment="center"):
+        st.subheader("Selected images", anchor=False, width="stretch")
+        if reads_text(access, project_id):
+            st.text_input(
+                "Search by text",
+                key=review_state.TEXT,
+                placeholder="Find images by a description",
+                label_visibility="collapsed",
+                width=280,
+                on_change=_searched,
+            )
+        st.selectbox(
+            "Order",
+            list(QUEUES),
+            format_func=QUEUES.__getitem__,
+            label_visibility="collapsed",
+            key=review_state.QUEUE,
+            width=260,
+        )
+
+
+def _searched() -> None:
+    review_state.search()
+    again()
+
+
+def _carry_out(
+    access: Access,
+    project_id: int,
+    asked: review_desk.Bulk,
+    *,
+    seen: Board,
+    chosen: Choice,
+    found: NDArray[np.int64],
+) -> None:
+    """Store the decision, and keep for the next run what became of it."""
+    names = {each.id: each.name for each in seen.classes}
+    number = seen.round_number
+    key = board_key(access, project_id, number)
+    assert key is not None
+    try:
+        done = decide(
+            access,
+            project_id,
+            found,
+            BulkAction(asked.action),
+            choice=chosen,
+            seen=seen,
+            now=review_board.load(access, project_id, number, key),
+            class_name=None if asked.class_id is None else names.get(asked.class_id),
+            excluded=asked.excluded,
+            opened=asked.opened,
+            key=asked.key,
+        )
+    except (ValueError, Refused, NotAllowed) as error:
+        review_bulks.refused(str(error))
+        return
+    review_bulks.done(done)
+    review_state.clear()
+    review_state.redraw()

@@ -1,0 +1,59 @@
+"""What of a project's settings may change later, and what was decided once."""
+
+import streamlit as st
+
+from sslapp.ui import plain
+from sslapp.usecases.access import Access, NotAllowed
+from sslapp.usecases.projects import Status, change_settings
+
+FAULT = "projects-settings-fault"
+
+CHOICES = (
+    (
+        "single_reads",
+        "One reader an image",
+        "An image that one reader has before them is offered to no other meanwhile.",
+    ),
+    (
+        "flip",
+        "A mirrored image keeps its class",
+        "Then rounds may mirror images while they train. Rounds planned before keep theirs.",
+    ),
+)
+
+
+def show(access: Access, status: Status, *, may_change: bool) -> None:
+    """Draw the settings.
+
+    Args:
+        access: who reads.
+        status: of the project.
+        may_change: whether the reader is an admin of the project.
+    """
+    settings = status.settings
+    for name, label, about in CHOICES:
+        value = getattr(settings, name)
+        # another reader's change gives the switch another key, so that it shows what is true now
+        key = f"projects-{name}-{status.project_id}-{value}"
+        st.toggle(
+            label,
+            value=value,
+            key=key,
+            disabled=not may_change,
+            help=about,
+            on_change=_change,
+            args=(access, status.project_id, name, key),
+        )
+    if fault := st.session_state.pop(FAULT, None):
+        st.caption(f":red[{plain.markdown(fault)}]")
+    size = f"{settings.image_size} pixels" if settings.image_size else "native"
+    colour = "grey" if settings.grey else "colour where the images have it"
+    st.caption(f"Fixed when the project was made: image size {size}, {colour}.")
+
+
+def _change(access: Access, project_id: int, name: str, key: str) -> None:
+    try:
+        change_settings(access, project_id, **{name: bool(st.session_state[key])})
+    except (ValueError, NotAllowed) as error:
+        st.session_state[FAULT] = str(error)
+        st.session_state[key] = not st.session_state[key]

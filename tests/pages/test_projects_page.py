@@ -1,0 +1,304 @@
+"""The Projects page on real workspaces: what it shows and what its buttons do."""
+
+import json
+import os
+import subprocess
+import sys
+from pathlib import Path
+
+import pytest
+import small_project
+from streamlit.testing.v1 import AppTest
+
+from sslapp.store import readers
+from sslapp.store.database import writing
+from sslapp.store.projects import ClassRow
+from sslapp.ui import plain
+from sslapp.usecases.access import enter
+from sslapp.usecases.jobs import job_status
+from sslapp.usecases.members import grant, members
+from sslapp.usecases.projects import create_project, status
+from sslapp.vocabulary import EventKind, JobKind, JobState, Role
+from sslapp.workspace import Workspace
+
+
+@pytest.fixture
+def empty(tmp_path: Path):
+    """Access to a workspace without a project."""
+    access = enter(Workspace(workspace=tmp_path / "workspace"), "Ann")
+    yield access
+    access.engine.dispose()
+
+
+def figures(page: AppTest) -> dict[str, str]:
+    return {each.label: each.value for each in page.metric}
+
+
+def texts(page: AppTest) -> str:
+    kinds = ("caption", "error", "subheader", "markdown")
+    return "\n".join(each.value for kind in kinds for each in page.get(kind))
+
+
+def press(page: AppTest, key: str) -> AppTest:
+    page.button(key=key).click().run()
+    assert not page.exception, page.exception
+    return page
+
+
+def field(page: AppTest, kind: str, start: str):
+    """The one widget of a kind whose key begins so."""
+    (found,) = [each for each in page.get(kind) if (each.key or "").startswith(start)]
+    return found
+
+
+def classes(access, project_id: int = 1) -> dict[str, ClassRow]:
+    return {each.name: each for each in status(access, project_id).classes}
+
+
+def test_a_reader_without_a_project_is_offered_the_demo(empty, open_app) -> None:
+    page = open_app(empty.workspace.root)
+    assert page.title[0].value == "No project yet"
+    press(page, "demo")
+    assert page.title[0].value == "Projects"
+    assert "The images are on their way" in texts(page)
+    # nothing has run yet: both jobs wait and say for what
+    assert "Importing images" in texts(page)
+    assert "Waits for a worker" in texts(page)
+
+
+def test_a_stranger_sees_no_project(project, open_app) -> None:
+    page = open_app(project.workspace.root, reader="Eve")
+    assert page.title[0].value == "No project yet"
+    assert small_project.NAME not in texts(page)
+
+
+def test_the_counts_are_those_of_the_record(project, open_app) -> None:
+    page = open_app(project.workspace.root)
+    counts = status(project).counts
+    shown = figures(page)
+    assert shown["Images"] == f"{counts['images']:,}"
+    assert shown["Expert labels"] == str(counts["expert"]) == str(small_project.LABELLED)
+    assert shown["Holdout"] == f"{counts['holdout_labelled']} / {counts['holdout']}"
+    assert shown["Pool"] == str(counts["pool"])
+    assert f"{small_project.LABELLED} of 160 images labelled" in texts(page)
+
+
+def test_a_new_label_changes_the_figures(project, open_app) -> None:
+    page = open_app(project.workspace.root)
+    small_project.decisions.label(project, None, 100, "3")
+    page.run()
+    assert figures(page)["Expert labels"] == str(small_project.LABELLED + 1)
+
+
+def test_the_next_step_leads_to_its_page(project, reviewed, open_app) -> None:
+    page = open_app(project.workspace.root)
+    assert "Train a first round" in texts(page)
+    press(page, "go-to-train")
+    assert page.title[0].value == "Train"
+    page = open_app(reviewed.workspace.root)
+    assert "review its pseudo-labels" in texts(page)
+    assert page.button(key="go-to-review")
+
+
+def test_a_failure_tells_its_reason_and_the_way_on(empty, tmp_path: Path, open_app) -> None:
+    project_id = create_project(empty, "Broken", ["a", "b"])
+    small_project.import_images(empty, project_id, str(tmp_path / "nothing_here.npz"))
+    small_project.run_jobs(empty)
+    page = open_app(empty.workspace.root)
+    assert page.error[0].value.startswith("Importing images failed. ")
+    assert "nothing\\_here\\.npz" in page.error[0].value
+    assert "Import images first." in texts(page)
+
+
+def test_names_are_shown_as_the_text_they_are(empty, open_app) -> None:
+    name = "**x** [a](http://b) :red[c] <i>"
+    create_project(empty, name, ['<b>cat</b><a href="x">', "dog"])
+    page = open_app(empty.workspace.root)
+    shown = plain.markdown(name)
+    assert shown in [each.value for each in page.subheader]
+    assert f"**{shown}**" in [each.value for each in page.markdown]
+    (chart,) = page.get("plotly_chart")
+    labels = json.loads(chart.proto.spec)["layout"]["yaxis"]["ticktext"]
+    assert labels[0].startswith("&lt;b&gt;cat")
+
+
+def test_another_project_is_opened_from_the_list(project, open_app) -> None:
+    other = create_project(project, "Another")
+    page = open_app(project.workspace.root)
+    assert page.subheader[0].value == "Another"
+    assert page.button(key=f"projects-open-{other}").disabled
+    press(page, "projects-open-1")
+    assert page.subheader[0].value == small_project.NAME
+    assert page.query_params["project"] in ("1", ["1"])
+
+
+def test_a_project_is_created_with_its_images(empty, open_app) -> None:
+    page = open_app(empty.workspace.root)
+    page.text_input(key="projects-new-name").set_value("Mine")
+    page.selectbox(key="projects-new-size").select(32)
+    page.checkbox(key="projects-new-flip").check()
+    press(page, "projects-create")
+    assert page.subheader[0].value == "Mine"
+    found = status(empty, "Mine")
+    assert (found.settings.image_size, found.settings.flip) == (32, True)
+    assert [each["kind"] for each in reversed(found.jobs)] == [JobKind.IMPORT, JobKind.EMBED]
+    small_project.run_jobs(empty)
+    page.run()
+    assert figures(page)["Images"] == "1,797"
+
+
+def test_what_is_wrong_is_told_at_its_field_and_what_was_typed_stays(project, open_app) -> None:
+    page = open_app(project.workspace.root)
+    press(page, "new-project")
+    page.text_input(key="projects-new-name").set_value(small_project.NAME)
+    page.button_group(key="projects-new-kind").set_value("server").run()
+    page.text_input(key="projects-new-path").set_value("/etc")
+    page.text_area(key="projects-new-classes").set_value("cat, cat")
+    press(page, "projects-create")
+    faults = [each.value for each in page.caption if each.value.startswith(":red[")]
+    assert [each.split(maxsplit=3)[:3] for each in faults] == [
+        [":red[There", "is", "a"],
+        [":red[This", "path", "is"],
+        [":red[The", "class", "cat"],
+    ]
+    assert page.text_input(key="projects-new-path").value == "/etc"
+    press(page, "projects-new-cancel")
+    assert page.subheader[0].value == small_project.NAME
+
+
+def test_an_import_tells_what_was_refused_grouped_by_reason(empty, tmp_path, open_app) -> None:
+    folder = tmp_path / "set"
+    folder.mkdir()
+    (folder / "good.pgm").write_bytes(b"P5 1 1 255\n\x00")
+    for name in ("a_[x](y).txt", "b.txt", "bad.png"):
+        (folder / name).write_bytes(b"no")
+    project_id = create_project(empty, "Partly")
+    small_project.import_images(empty, project_id, str(folder))
+    small_project.run_jobs(empty)
+    page = open_app(empty.workspace.root)
+    assert [each.label for each in page.expander if "refused" in each.label] == ["3 files refused"]
+    assert r"\.txt is not a picture type that is read (2)" in texts(page)
+    assert r"a\_\[x\]\(y\)\.txt, b\.txt" in texts(page)
+
+
+def test_more_images_are_imported_into_an_open_project(empty, open_app) -> None:
+    create_project(empty, "Waiting")
+    page = open_app(empty.workspace.root)
+    press(page, "projects-import")
+    assert "Upload a file first" in texts(page)
+    page.button_group(key="projects-add-1-kind").set_value("named").run()
+    press(page, "projects-import")
+    assert [each["params"]["source"] for each in status(empty).jobs] == ["digits"]
+    assert "Upload a file first" not in texts(page)
+
+
+def test_images_are_embedded_with_the_chosen_encoder(project, open_app) -> None:
+    page = open_app(project.workspace.root)
+    assert r"**Pixels \(PCA\)**" in texts(page)
+    page.selectbox(key="projects-encoder-1").select("efficientnet-lite0")
+    press(page, "projects-embed")
+    newest = status(project).jobs[0]
+    assert (newest["kind"], newest["params"]["encoder"]) == (JobKind.EMBED, "efficientnet-lite0")
+    assert not any(each.key == "projects-embed" for each in page.button)
+    press(page, f"cancel-{newest['id']}")
+    assert job_status(project, newest["id"])["state"] == JobState.CANCELLED
+
+
+def test_a_class_is_renamed_recoloured_and_given_another_key(project, open_app) -> None:
+    page = open_app(project.workspace.root)
+    three = classes(project)["3"]
+    field(page, "selectbox", "projects-class-1-").select(three.id).run()
+    field(page, "text_input", "projects-class-name").set_value("three <3>")
+    field(page, "color_picker", "projects-class-colour").pick("#112233")
+    field(page, "selectbox", "projects-class-key").select("t")
+    press(page, "projects-class-save")
+    found = classes(project)["three <3>"]
+    assert (found.id, found.colour, found.key) == (three.id, "#112233", "t")
+    assert small_project.log(project)[-1].kind is EventKind.EDIT_CLASS
+
+
+def test_a_class_that_would_be_confused_is_refused_in_one_sentence(project, open_app) -> None:
+    page = open_app(project.workspace.root)
+    field(page, "selectbox", "projects-class-1-").select(classes(project)["3"].id).run()
+    # a key that another class has is not offered at all
+    assert "4" not in field(page, "selectbox", "projects-class-key").options
+    field(page, "text_input", "projects-class-name").set_value("7")
+    press(page, "projects-class-save")
+    assert r":red[There is a class 7 already\. Choose another name\.]" in texts(page)
+    assert "3" in classes(project)
+
+
+def test_a_class_is_added_and_retired(project, open_app) -> None:
+    page = open_app(project.workspace.root)
+    field(page, "selectbox", "projects-class-1-").select(-1).run()
+    field(page, "text_input", "projects-class-name").set_value("none of them")
+    press(page, "projects-class-save")
+    made = classes(project)["none of them"]
+    field(page, "selectbox", "projects-class-1-").select(made.id).run()
+    assert "This cannot be undone" in texts(page)
+    press(page, f"projects-retire-yes-{made.id}")
+    assert "none of them" not in classes(project)
+
+
+def test_settings_change_with_a_switch(project, open_app) -> None:
+    page = open_app(project.workspace.root)
+    page.toggle(key="projects-flip-1-False").set_value(True).run()
+    page.toggle(key="projects-single_reads-1-True").set_value(False).run()
+    assert not page.exception
+    settings = status(project).settings
+    assert (settings.flip, settings.single_reads) == (True, False)
+    kinds = [each.kind for each in small_project.log(project)][-2:]
+    assert kinds == [EventKind.SETTINGS, EventKind.SETTINGS]
+
+
+def test_members_are_shown_when_there_are_several_and_changed_by_admins(project, open_app) -> None:
+    page = open_app(project.workspace.root)
+    assert "Members" not in texts(page)
+    grant(project, 1, "Ben", Role.READER)
+    page.run()
+    assert "Members" in texts(page)
+    ben = next(each for each in members(project, 1) if each.name == "Ben")
+    page.selectbox(key=f"projects-role-1-{ben.reader_id}-reader").select(Role.ADJUDICATOR).run()
+    assert {each.name: each.role for each in members(project, 1)}["Ben"] is Role.ADJUDICATOR
+    ann = f"projects-role-1-{project.reader_id}-admin"
+    page.selectbox(key=ann).select(Role.READER).run()
+    assert "last admin stays" in texts(page)
+    assert page.selectbox(key=ann).value == Role.ADMIN
+    press(page, f"projects-remove-1-{ben.reader_id}")
+    assert [each.name for each in members(project, 1)] == ["Ann"]
+
+
+def test_a_plain_reader_sees_the_project_and_changes_nothing_of_it(project, open_app) -> None:
+    with writing(project.engine) as conn:
+        readers.grant(conn, 1, readers.ensure_reader(conn, "Ben"), Role.READER)
+    page = open_app(project.workspace.root, reader="Ben")
+    keys = {each.key for each in page.button}
+    assert not keys & {"projects-import", "projects-class-save"}
+    assert page.toggle(key="projects-flip-1-False").disabled
+
+
+def test_the_application_never_imports_torch(project) -> None:
+    script = """
+import sys
+from streamlit.testing.v1 import AppTest
+import app
+page = AppTest.from_file("sslapp/main.py", default_timeout=30).run()
+page.button(key="projects-embed").click().run()
+assert not page.exception, page.exception
+page.button(key="new-project").click().run()
+assert not page.exception, page.exception
+print(sorted({"torch", "sklearn"} & set(sys.modules)))
+"""
+    done = subprocess.run(
+        [sys.executable, "-"],
+        input=script.replace('"sslapp/main.py"', repr(str(Path.cwd() / "sslapp/main.py"))),
+        cwd=Path(__file__).parents[2],
+        env={**os.environ, "SSLAPP_WORKSPACE": str(project.workspace.root), "LOGNAME": "Ann"},
+        capture_output=True,
+        text=True,
+        timeout=50,
+        check=False,
+    )
+    assert done.returncode == 0, done.stderr
+    assert done.stdout.splitlines()[-1] == "[]"
+    assert status(project).jobs[0]["kind"] == JobKind.EMBED

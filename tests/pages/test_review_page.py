@@ -1,0 +1,194 @@
+"""The Review page on real workspaces: what it offers when, and what its choices select."""
+
+import json
+import re
+
+import numpy as np
+import pytest
+import small_project
+from streamlit.testing.v1 import AppTest
+
+from sslapp.store.database import writing
+from sslapp.store.schema import embedding
+from sslapp.ui import review_bulks, review_state
+from sslapp.usecases import decisions
+from sslapp.usecases.access import enter
+from sslapp.usecases.board import read_board
+from sslapp.usecases.bulk import BulkAction, decide
+from sslapp.usecases.projects import add_class, create_project, retire_class
+from sslapp.usecases.review_queue import Choice, Queue, Show, selected
+from sslapp.usecases.rounds import start_round
+from sslapp.workspace import Workspace
+
+RING = ((-0.6, -0.6), (0.5, -0.6), (0.5, 0.7), (-0.6, 0.4))
+
+
+@pytest.fixture
+def open_review(open_app):
+    def make(access) -> AppTest:
+        page = open_app(access.workspace.root).switch_page("../pages/review.py").run()
+        assert not page.exception, page.exception
+        return page
+
+    return make
+
+
+def said(page: AppTest) -> str:
+    kinds = ("markdown", "caption", "info", "error", "subheader")
+    return "\n".join(each.value for kind in kinds for each in page.get(kind))
+
+
+def chart(page: AppTest) -> dict:
+    (only,) = page.get("plotly_chart")
+    return json.loads(only.proto.spec)
+
+
+def number(page: AppTest, pattern: str) -> int:
+    found = re.search(pattern, said(page))
+    assert found, said(page)
+    return int(found[1].replace(",", ""))
+
+
+def test_a_project_without_anything_says_what_comes_first(tmp_path, open_review) -> None:
+    access = enter(Workspace(workspace=tmp_path), "Ann")
+    create_project(access, "Empty", ["cat", "dog"])
+    assert "Import some on the **Projects** page" in said(open_review(access))
+    access.engine.dispose()
+
+
+def test_without_a_round_the_labels_are_shown_and_training_is_offered(project, open_review) -> None:
+    page = open_review(project)
+    assert "Start a round on the **Train** page" in said(page)
+    assert "learns from 34 labels" in said(page)
+    assert len(page.get("plotly_chart")) == 1
+
+
+def test_a_first_round_on_its_way_is_followed(project, open_review) -> None:
+    start_round(project, None, method="supervised")
+    page = open_review(project)
+    assert "when the first round has finished" in said(page)
+    assert "Round 1" in said(page)
+
+
+def test_the_counts_follow_the_threshold(reviewed, open_review) -> None:
+    board = read_board(reviewed, 1)
+    page = open_review(reviewed)
+    for threshold in (0.95, 0.5, 0.0):
+        page.slider(key=review_state.THRESHOLD).set_value(threshold).run()
+        assert not page.exception
+        expected = len(board.candidates(threshold))
+        assert number(page, r"\*\*([\d,]+) candidates?\*\*") == expected
+        assert number(page, r"\*\*([\d,]+) selected\*\*") == expected
+
+
+def test_a_lasso_narrows_the_selection_and_does_not_redraw_the_map(reviewed, open_review) -> None:
+    page = open_review(reviewed)
+    before = chart(page)
+    page.session_state["review-polygon"] = (RING,)
+    page.slider(key=review_state.THRESHOLD).set_value(0.6).run()
+    board = read_board(reviewed, 1)
+    expected = selected(board, Choice(rings=(RING,), threshold=0.6))
+    assert number(page, r"\*\*([\d,]+) selected\*\* of") == len(expected)
+    assert number(page, r"selected\*\* of ([\d,]+) inside") == int(board.inside([RING]).sum())
+    assert len(page.get("plotly_chart")) == 0  # that run was the fragments' alone
+    page.segmented_control(key=review_state.SHOW).set_value(Show.REST).run()
+    below = selected(board, Choice(rings=(RING,), threshold=0.6, show=Show.REST))
+    assert number(page, r"\*\*([\d,]+) selected\*\* of") == len(below)
+    page.button(key="review-clear-selection").click().run()
+    assert "the whole project" in said(page)
+    assert chart(page.run()) == before
+
+
+def test_the_map_keeps_its_labels_until_it_is_redrawn(reviewed, open_review) -> None:
+    page = open_review(reviewed)
+    page.segmented_control(key="review-colour").set_value("source").run()
+    before = chart(page)
+    board = read_board(reviewed, 1)
+    decisions.bulk_accept(reviewed, None, board.proposals.positions[:30])
+    page.run()
+    assert chart(page) == before
+    page.button(key="review-redraw").click().run()
+    assert chart(page) != before
+    assert not [each for each in page.button if each.key == "review-redraw"]
+
+
+def test_every_colouring_and_order_is_drawn(reviewed, open_review) -> None:
+    page = open_review(reviewed)
+    for colouring in ("confidence", "source", "change", "class"):
+        page.segmented_control(key="review-colour").set_value(colouring).run()
+        assert not page.exception
+    for queue in Queue:
+        page.selectbox(key=review_state.QUEUE).select(queue).run()
+        assert not page.exception
+
+
+def test_a_bulk_decision_is_told_and_undone(reviewed, open_review) -> None:
+    board = read_board(reviewed, 1)
+    choice = Choice(threshold=0.6)
+    found = selected(board, choice)
+    done = decide(
+        reviewed, 1, found.positions, BulkAction.ACCEPT, choice=choice, seen=board, now=board
+    )
+    page = open_review(reviewed)
+    page.session_state[review_bulks.SAID] = (done.event.number, 2, "")
+    page.run()
+    told = said(page)
+    assert f"Accepted **{len(found)} images** as proposed in round 1." in told
+    assert "2 images had been decided meanwhile." in told
+    page.button(key="review-undo").click().run()
+    assert not page.exception
+    np.testing.assert_array_equal(read_board(reviewed, 1).labels, board.labels)
+    assert "undone" in said(page)
+
+
+def test_a_round_of_another_class_list_says_so(reviewed, open_review) -> None:
+    retire_class(reviewed, None, "7")
+    add_class(reviewed, None, "*seven*")
+    page = open_review(reviewed)
+    assert r"\*seven\* came after it and cannot be proposed" in said(page)
+    assert "7 is retired" in said(page)
+
+
+def test_a_project_whose_embedding_is_gone_can_still_be_reviewed(reviewed, open_review) -> None:
+    with writing(reviewed.engine) as conn:
+        conn.execute(embedding.delete())
+    page = open_review(reviewed)
+    assert "The map appears when the images are embedded" in said(page)
+    assert "the whole project" in said(page)
+
+
+def test_another_projects_polygon_is_forgotten(reviewed, open_review) -> None:
+    other = create_project(reviewed, "Another")
+    page = open_review(reviewed)
+    page.query_params["project"] = "1"
+    page.run()
+    page.session_state["review-polygon"] = (RING,)
+    page.run()
+    assert "inside" in said(page)
+    for project_id in (other, 1):
+        page.query_params["project"] = str(project_id)
+        page.run()
+    assert not page.exception
+    assert "the whole project" in said(page)
+
+
+def test_a_map_that_is_mounted_anew_shows_the_outline_of_the_selection(
+    reviewed, open_review
+) -> None:
+    page = open_review(reviewed)
+    page.session_state["review-polygon"] = (RING,)
+    assert not chart(page.run())["layout"].get("selections")  # the browser has drawn it
+    page.segmented_control(key="review-colour").set_value("source").run()
+    (outline,) = chart(page)["layout"]["selections"]
+    assert outline["path"].startswith("M-0.6,-0.6L0.5,-0.6L")
+    page.switch_page("../pages/compare.py").run()
+    page.switch_page("../pages/review.py").run()
+    assert len(chart(page)["layout"]["selections"]) == 1
+    assert "inside" in said(page)
+
+
+def test_one_image_that_measures_is_not_proposed(reviewed, open_review) -> None:
+    page = open_review(reviewed)
+    page.session_state["review-image"] = small_project.POOL + 3
+    page.run()
+    assert "labelled without a prediction on the Label page" in said(page)

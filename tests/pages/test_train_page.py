@@ -1,0 +1,268 @@
+"""The Train page on real workspaces: start, follow, cancel, resume, and the rounds so far."""
+
+import os
+from pathlib import Path
+
+import pytest
+import small_project
+from sqlalchemy import insert
+from streamlit.testing.v1 import AppTest
+from streamlit.typing import DataframeState
+
+from sslapp.jobs import queue
+from sslapp.rounds import NOT_EXACTLY
+from sslapp.store.database import writing
+from sslapp.store.schema import round_metric
+from sslapp.usecases import decisions
+from sslapp.usecases.access import enter
+from sslapp.usecases.jobs import job_status
+from sslapp.usecases.predictions import propose
+from sslapp.usecases.projects import create_project
+from sslapp.usecases.rounds import cancel_round, round_status, start_round
+from sslapp.vocabulary import JobState
+from sslapp.workspace import Workspace
+
+TRAIN = Path(__file__).parents[2] / "pages" / "train.py"
+
+
+@pytest.fixture
+def open_train(open_app):
+    """A function that opens the Train page on a workspace folder."""
+
+    def make(root: Path) -> AppTest:
+        page = open_app(root).switch_page(str(TRAIN)).run()
+        assert not page.exception, page.exception
+        return page
+
+    return make
+
+
+def texts(page: AppTest) -> str:
+    kinds = ("caption", "error", "subheader", "markdown")
+    return "\n".join(each.value for kind in kinds for each in page.get(kind))
+
+
+def press(page: AppTest, key: str) -> AppTest:
+    page.button(key=key).click().run()
+    assert not page.exception, page.exception
+    return page
+
+
+def keys(page: AppTest) -> set[str]:
+    return {each.key for each in page.button}
+
+
+def failed(access, reason: str) -> None:
+    """Fail the waiting round as its worker would."""
+    held = queue.claim(access.engine, os.getpid())
+    assert held is not None
+    with writing(access.engine) as conn:
+        queue.fail(conn, held, reason)
+
+
+def test_a_round_is_started_with_the_options_that_were_changed(project, open_train) -> None:
+    page = open_train(project.workspace.root)
+    page.number_input(key="train-1-fixmatch-steps").set_value(12)
+    page.number_input(key="train-1-fixmatch-tau").set_value(0.9)
+    page.number_input(key="train-seed").set_value(7).run()
+    assert "2 changed:" in texts(page)
+    press(page, "train-start")
+    row = round_status(project, None)
+    assert (row["method"], row["gear"], row["seed"], row["state"]) == (
+        "fixmatch",
+        "pixels",
+        7,
+        "queued",
+    )
+    assert (row["config"]["steps"], row["config"]["tau"]) == (12, 0.9)
+    assert row["config"]["batch_size"] == 32
+    assert page.subheader[0].value == "Round 1 · FixMatch"
+    assert "Waits for a worker" in texts(page)
+    assert "train-start" not in keys(page)
+
+
+def test_gear_encoder_and_method_go_into_the_round(project, open_train) -> None:
+    page = open_train(project.workspace.root)
+    page.radio(key="train-method").set_value("supervised").run()
+    assert {each.key for each in page.number_input if "penalty" in (each.key or "")} == set()
+    page.segmented_control(key="train-gear-supervised").set_value("features").run()
+    page.number_input(key="train-1-supervised-penalty").set_value(2.0).run()
+    assert not any("steps" in (each.key or "") for each in page.number_input)
+    press(page, "train-start")
+    row = round_status(project, None)
+    assert (row["method"], row["gear"], row["encoder"]) == ("supervised", "features", "pixels")
+    assert row["config"]["penalty"] == 2.0
+
+
+def test_an_earlier_snapshot_compares_methods_on_the_same_labels(reviewed, open_train) -> None:
+    decisions.label(reviewed, None, 100, "1")
+    page = open_train(reviewed.workspace.root)
+    now = small_project.LABELLED - 6 + 1
+    assert f"{now} labels" in texts(page)
+    page.selectbox(key="train-labels-1").select(1).run()
+    assert f"{now - 1} labels" in texts(page)
+    page.radio(key="train-method").set_value("prototypes").run()
+    press(page, "train-start")
+    first, second = (round_status(reviewed, None, number) for number in (1, 2))
+    assert second["snapshot_id"] == first["snapshot_id"]
+
+
+def test_what_it_will_use_is_shown_with_what_to_know(project, open_train) -> None:
+    shown = texts(open_train(project.workspace.root))
+    assert "34 labels · pool of 80 images · holdout 6 labelled of 6 drawn" in shown
+    assert r"Confidences stay uncalibrated \(n \= 6\)" in shown
+    assert "a rough guess: nothing like it ran here yet" in shown
+    with pytest.raises(ValueError, match="There is no round yet"):
+        round_status(project, None)
+
+
+def test_a_round_that_ran_tells_how_long_the_next_takes(reviewed, open_train) -> None:
+    page = open_train(reviewed.workspace.root)
+    page.radio(key="train-method").set_value("supervised").run()
+    assert "on this machine, from round 1." in texts(page)
+
+
+def test_a_refused_option_keeps_the_round_from_starting(project, open_train) -> None:
+    page = open_train(project.workspace.root)
+    page.number_input(key="train-1-fixmatch-learning_rate").set_value(0.0).run()
+    assert "Input should be greater than 0" in texts(page)
+    assert page.button(key="train-start").disabled
+    press(page, "train-1-fixmatch-learning_rate-reset")
+    assert not page.button(key="train-start").disabled
+
+
+def test_without_labels_it_says_where_to_get_them(tmp_path: Path, open_train) -> None:
+    access = enter(Workspace(workspace=tmp_path / "workspace"), "Ann")
+    project_id = create_project(access, "Bare")
+    page = open_train(tmp_path / "workspace")
+    assert "import some on the Projects page" in texts(page)
+    source = small_project.write_npz(tmp_path / "digits.npz")
+    small_project.import_images(access, project_id, str(source))
+    small_project.run_jobs(access)
+    page.run()
+    assert page.button(key="train-start").disabled
+    assert "label a few images on the Label page" in texts(page)
+    access.engine.dispose()
+
+
+def test_a_running_round_shows_what_it_does(project, open_train) -> None:
+    start_round(project, None, config=small_project.TINY)
+    held = queue.claim(project.engine, os.getpid())
+    assert held is not None
+    with writing(project.engine) as conn:
+        queue.beat(conn, held, 6, 12, "training")
+        for step in (3, 6):
+            values = {
+                "labelled loss": 1 / step,
+                "unlabelled loss": 0.3,
+                "mask rate": 0.25,
+                "holdout accuracy": 0.5,
+                "seconds": step / 3,
+                "pseudo_labels/0": 3.0,
+                "pseudo_labels/1": 1.0,
+            }
+            rows = [
+                {"round_id": 1, "step": step, "name": name, "value": value}
+                for name, value in values.items()
+            ]
+            conn.execute(insert(round_metric), rows)
+    page = open_train(project.workspace.root)
+    bar = page.get("progress")[0].proto
+    assert bar.value == 50
+    assert bar.text.startswith("training · 6 of 12 · 50 % · about 2 s left")
+    figures = {each.label: each.value for each in page.metric}
+    assert figures == {"Labelled loss": "0.167", "Unlabelled loss": "0.300", "Mask rate": "25 %"}
+    shown = texts(page)
+    assert "50.0 % (11.8 to 88.2 %), n = 6" in shown
+    assert "3.00 steps/s · 120 images/s · worker " in shown
+    losses, shares = page.get("plotly_chart")
+    assert "unlabelled loss" in losses.proto.spec
+    assert '"75 %"' in shares.proto.spec
+
+
+def test_cancel_asks_a_running_round_to_stop_and_says_so(project, open_train) -> None:
+    start_round(project, None, config=small_project.TINY)
+    held = queue.claim(project.engine, os.getpid())
+    assert held is not None
+    page = press(open_train(project.workspace.root), f"cancel-{held.job_id}")
+    button = page.button(key=f"cancel-{held.job_id}")
+    assert (button.label, button.disabled) == ("Cancelling …", True)
+    assert job_status(project, held.job_id)["cancel"]
+    with writing(project.engine) as conn:
+        queue.mark_cancelled(conn, held)
+    page.run()
+    assert "Round 1 was cancelled." in texts(page)
+    press(page, "resume-1")
+    assert round_status(project, None)["state"] == JobState.QUEUED
+
+
+def test_a_failure_tells_its_reason_and_offers_to_resume(project, open_train) -> None:
+    start_round(project, None, config=small_project.TINY)
+    failed(project, "The disk is full: make room and resume.")
+    page = open_train(project.workspace.root)
+    assert page.error[0].value == r"Round 1 failed. The disk is full\: make room and resume\."
+    assert "resume-1" in keys(page) and "resume-inexact-1" not in keys(page)
+    assert "train-start" in keys(page)
+    press(page, "resume-1")
+    assert round_status(project, None)["state"] == JobState.QUEUED
+
+
+def test_only_a_round_refused_for_it_is_resumed_inexactly(project, open_train) -> None:
+    start_round(project, None, config=small_project.TINY)
+    failed(project, f"Round 1 {NOT_EXACTLY}: threads was 1 and would be 2.")
+    page = press(open_train(project.workspace.root), "resume-inexact-1")
+    job_id = round_status(project, None)["job_id"]
+    assert job_status(project, job_id)["params"]["inexact"] is True
+    assert "Round 1 · FixMatch" in texts(page)
+
+
+def test_another_round_is_queued_behind_a_running_one(project, open_train) -> None:
+    start_round(project, None, method="supervised")
+    page = open_train(project.workspace.root)
+    page.session_state["train-another"] = True
+    page.run()
+    press(page, "train-start")
+    assert round_status(project, None)["number"] == 2
+    assert "Round 2 · FixMatch" in texts(page)
+
+
+def test_a_done_round_calls_to_its_review(reviewed, open_train) -> None:
+    page = open_train(reviewed.workspace.root)
+    number = len(propose(reviewed, None).candidates)
+    assert number > 0
+    assert "**Round 1 is done.**" in texts(page)
+    assert page.button(key="train-review").label == f"Review {number} candidates"
+
+
+def test_a_selected_round_is_told_in_full(reviewed, open_train) -> None:
+    page = open_train(reviewed.workspace.root)
+    line = page.dataframe[0].value.iloc[0]
+    row = round_status(reviewed, None)
+    accuracy = row["metrics"]["holdout_accuracy"]
+    assert line["Holdout accuracy (95 % interval)"].startswith(f"{100 * accuracy:.1f} % (")
+    assert (line["Method"], line["Accepted"]) == ("Supervised baseline (pixels)", 0)
+    choice = {"selection": {"rows": [0], "columns": [], "cells": []}}
+    page.session_state["rounds-table"] = DataframeState(choice)
+    page.run()
+    assert not page.exception, page.exception
+    shown = texts(page)
+    assert "Round 1 · Supervised baseline" in shown
+    assert "steps 60" in shown
+    assert "34 labels" in shown and "snapshot" in shown
+    assert "threads 1" in shown
+    assert "learning rate" not in shown  # as by default
+    assert len(page.get("plotly_chart")) == 2
+
+
+def test_accepted_pseudo_labels_are_counted_for_their_round(reviewed, open_train) -> None:
+    position = int(propose(reviewed, None).candidates.positions[-1])
+    decisions.accept(reviewed, None, position)
+    page = open_train(reviewed.workspace.root)
+    assert page.dataframe[0].value.iloc[0]["Accepted"] == 1
+
+
+def test_a_cancelled_round_stays_in_the_table(project, open_train) -> None:
+    start_round(project, None, method="supervised", seed=3)
+    cancel_round(project, None)
+    line = open_train(project.workspace.root).dataframe[0].value.iloc[0]
+    assert (line["State"], line["Seed"]) == ("cancelled", 3)

@@ -1,0 +1,59 @@
+"""Names that would be markup: every page shows them as the text they are."""
+
+import pytest
+from sqlalchemy import update
+
+from sslapp.store.database import writing
+from sslapp.store.schema import image, image_set, label_class, project, reader
+from sslapp.usecases.projects import create_project
+
+SECONDS = 1000
+MARKUP = "<img src=x onerror=alert(1)>"
+MARKDOWN = "**b** [x](javascript:alert(1)) :material/home:"
+PAGES = ("", "label", "train", "review", "compare", "export")
+
+FOUND = """() => {
+    const main = document.querySelector(".stMain");
+    const icons = [...main.querySelectorAll("[data-testid=stIconMaterial], [translate=no]")];
+    return {
+        images: main.querySelectorAll('img[src="x"]').length,
+        scripts: main.querySelectorAll('a[href^="javascript"], [onerror]').length,
+        homes: icons.filter(each => each.textContent.trim() === "home").length,
+    };
+}"""
+
+
+@pytest.fixture
+def attacked(reviewed):
+    """The workspace with a finished round, where everything that has a name has a bad one."""
+    create_project(reviewed, "Second")
+    with writing(reviewed.engine) as conn:
+        conn.execute(update(project).where(project.c.id == 1).values(name=f"{MARKUP} {MARKDOWN}"))
+        conn.execute(update(label_class).values(name=label_class.c.number.concat(f" {MARKUP}")))
+        conn.execute(
+            update(label_class)
+            .where(label_class.c.number == 1)
+            .values(name=f"1 {MARKDOWN} <b>bold</b>")
+        )
+        conn.execute(update(image).values(name=f"{MARKUP}{MARKDOWN}"))
+        conn.execute(update(image_set).values(name=MARKUP))
+        conn.execute(update(reader).values(name=f"{MARKUP} Ann"))
+    return reviewed.workspace.root
+
+
+def test_no_name_becomes_markup_on_any_page(attacked, serve, browser) -> None:
+    address = serve(attacked, LOGNAME=f"{MARKUP} Ann")
+    page = browser.new_page()
+    page.set_default_timeout(30 * SECONDS)
+    dialogs = []
+    page.on("dialog", lambda dialog: (dialogs.append(dialog.message), dialog.dismiss()))
+    for name in PAGES:
+        page.goto(f"{address}/{name}?project=1")
+        page.get_by_role("heading").first.wait_for()
+        page.wait_for_function("!document.querySelector('[data-test-script-state=running]')")
+        shown = page.get_by_text("onerror=alert").or_(page.locator('input[value*="onerror=alert"]'))
+        shown.first.wait_for(state="attached")
+        assert page.evaluate(FOUND) == {"images": 0, "scripts": 0, "homes": 0}, name
+        assert page.get_by_test_id("stException").count() == 0, name
+    assert dialogs == []
+    page.close()

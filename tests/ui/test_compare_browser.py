@@ -1,0 +1,78 @@
+"""Compare in a real browser: two rounds of one snapshot, a cell of a matrix, and its images."""
+
+from pathlib import Path
+
+import numpy as np
+import pytest
+import small_project
+
+from sslapp.usecases.access import enter
+from sslapp.usecases.comparison import Measure, read_comparison
+from sslapp.workspace import Workspace
+
+pytestmark = pytest.mark.timeout(120)  # a dozen charts, drawn in software
+
+SECONDS = 1000
+
+CELL = """([key, place]) => {
+  const cell = document.querySelectorAll(`.st-key-${key} .scatterlayer .points .point`)[place]
+  cell.scrollIntoView({ block: "center" })
+  const box = cell.getBoundingClientRect()
+  return [box.x + box.width / 2, box.y + box.height / 2]
+}"""
+FIRST_POINT = """() => {
+  const points = document.querySelector(".st-key-compare-film .scatterlayer .point")
+  return points.getAttribute("transform")
+}"""
+
+
+def test_two_rounds_are_compared_and_a_cell_opens_its_images(
+    tmp_path: Path, with_two_rounds, serve, browser
+) -> None:
+    root = tmp_path / "workspace"
+    small_project.copy(with_two_rounds, root).engine.dispose()
+    access = enter(Workspace(workspace=root), "Ann")
+    found = read_comparison(access, 1, [1, 2])
+    counts = found.confusion(1, Measure.TEST)
+    np.fill_diagonal(counts, 0)
+    true, predicted = np.unravel_index(counts.argmax(), counts.shape)  # the commonest mistake
+    positions = found.cell(1, Measure.TEST, true, predicted).tolist()
+    access.engine.dispose()
+
+    page = browser.new_page(viewport={"width": 1440, "height": 900})
+    page.set_default_timeout(30 * SECONDS)
+    faults = []
+    page.on("pageerror", lambda error: faults.append(str(error)))
+    page.on(
+        "console",
+        lambda message: (
+            faults.append(message.text) if "Content Security Policy" in message.text else None
+        ),
+    )
+    page.goto(f"{serve(root)}/compare")
+    page.get_by_text("Same labels, same holdout: Rounds 1 and 2").wait_for()
+    page.locator(".st-key-compare-film .scatterlayer .point").first.wait_for()
+    page.locator(".st-key-compare-confusion-chart .textpoint").first.wait_for()
+
+    x, y = page.evaluate(CELL, ["compare-confusion-chart", int(10 * true + predicted)])
+    page.mouse.move(x, y)
+    page.locator(".hovertext").first.wait_for()
+    page.mouse.click(x, y)
+    page.get_by_text(f"True {true}, predicted {predicted}: {len(positions)} image").wait_for()
+    pictures = page.locator(".st-key-compare-confusion-pictures .pictures img")
+    pictures.first.wait_for()
+    assert pictures.evaluate_all("all => all.map(each => each.alt)") == [
+        f"image {position}" for position in positions
+    ]
+    assert all(pictures.evaluate_all("all => all.map(each => each.naturalWidth > 0)"))
+    page.screenshot(path=tmp_path / "compare.png")
+
+    with page.expect_popup() as opened:
+        pictures.first.click()
+    assert opened.value.url.endswith(f"/api/projects/1/images/{positions[0]}")
+
+    at_the_end = page.evaluate(FIRST_POINT)
+    page.locator(".st-key-compare-film .slider-rail-touch-rect").click(position={"x": 2, "y": 5})
+    page.wait_for_function(f"before => ({FIRST_POINT})() !== before", arg=at_the_end)
+    assert faults == []
+    page.close()

@@ -1,0 +1,196 @@
+"""The form on a made-up model with every kind of field, and on every method there is."""
+
+from enum import StrEnum
+from typing import Literal
+
+import pytest
+from pydantic import BaseModel, Field, model_validator
+from streamlit.testing.v1 import AppTest
+
+from sslapp.methods.cards import CARDS
+from sslapp.ui.config_fields import Kind, options_of
+from sslapp.ui.config_form import grouped, validate
+
+
+class Colour(StrEnum):
+    RED = "red"
+    BLUE = "blue"
+
+
+class Every(BaseModel):
+    """A field of every kind."""
+
+    steps: int = Field(0, ge=0, le=1000, description="Steps; 0 chooses by the images.")
+    rate: float = Field(0.06, gt=0, le=10, description="A *rate*.")
+    decay: float = Field(5e-4, ge=0, le=1, description="Decay.")
+    share: float = Field(0.9, gt=0, lt=1, description="Share.")
+    even: int = Field(4, ge=2, multiple_of=2, description="Even.")
+    above: int = Field(3, gt=1, lt=9, description="Above one.")
+    limit: int | None = Field(None, ge=1, description="A limit, or none.")
+    mode: Literal["fast", "slow"] = Field("fast", description="Mode.")
+    colour: Colour = Field(Colour.RED, description="Colour.")
+    mirror: bool = Field(False, description="Mirror.", json_schema_extra={"usual": True})
+    note: str = Field("", max_length=5, description="Note.")
+
+    @model_validator(mode="after")
+    def _fits(self) -> "Every":
+        if self.mode == "slow" and self.even > 6:
+            raise ValueError("slow goes with at most 6")
+        return self
+
+
+def form() -> None:
+    import streamlit as st
+    from test_config_form import Every
+
+    from sslapp.ui import config_form
+
+    entered = config_form.show(
+        Every, key="form", defaults={"mirror": True}, automatic={"steps": "500"}
+    )
+    st.session_state["result"] = (entered.changed, entered.errors)
+
+
+@pytest.fixture
+def page() -> AppTest:
+    found = AppTest.from_function(form, default_timeout=30).run()
+    assert not found.exception, found.exception
+    return found
+
+
+def result(page: AppTest) -> tuple[dict, dict]:
+    assert not page.exception, page.exception
+    return page.session_state["result"]
+
+
+def option(name: str):
+    (found,) = options_of(Every, [name], {})
+    return found
+
+
+def test_untouched_it_changes_nothing(page) -> None:
+    assert result(page) == ({}, {})
+    assert page.toggle(key="form-mirror").value is True  # the project's default
+    assert not any(each.key.endswith("-reset") for each in page.button)
+
+
+@pytest.mark.parametrize(
+    ("name", "kind", "least", "most", "step"),
+    [
+        ("steps", Kind.WHOLE, 0, 1000, 1),
+        ("rate", Kind.REAL, 0.0, 10.0, 0.01),
+        ("decay", Kind.REAL, 0.0, 1.0, 0.0001),
+        ("share", Kind.REAL, 0.0, 1.0, 0.05),
+        ("even", Kind.WHOLE, 2, None, 2),
+        ("above", Kind.WHOLE, 2, 8, 1),
+        ("limit", Kind.WHOLE, 1, None, 1),
+        ("mode", Kind.CHOICE, None, None, None),
+        ("colour", Kind.CHOICE, None, None, None),
+        ("mirror", Kind.SWITCH, None, None, None),
+        ("note", Kind.TEXT, None, None, None),
+    ],
+)
+def test_type_and_bounds_choose_the_input(name, kind, least, most, step) -> None:
+    found = option(name)
+    assert (found.kind, found.least, found.most, found.step) == (kind, least, most, step)
+
+
+def test_each_input_carries_its_description_default_and_bounds(page) -> None:
+    assert page.number_input(key="form-rate").help == (
+        r"A \*rate\*\. Default\: 0\.06\; more than 0 and at most 10\."
+    )
+    assert option("steps").about.startswith("Steps; automatic chooses by the images. Default: auto")
+    assert page.toggle(key="form-mirror").help.endswith(r"Default\: on\.")
+
+
+def test_zero_and_none_are_shown_as_what_they_mean(page) -> None:
+    steps, limit = page.number_input(key="form-steps"), page.number_input(key="form-limit")
+    assert (steps.value, steps.placeholder) == (None, "automatic: 500")
+    assert (limit.value, limit.placeholder) == (None, "none")
+    steps.set_value(20)
+    limit.set_value(7).run()
+    assert result(page) == ({"steps": 20, "limit": 7}, {})
+    steps = page.number_input(key="form-steps")
+    steps.set_value(None).run()  # emptied, it is automatic again
+    assert result(page) == ({"limit": 7}, {})
+    page.number_input(key="form-steps").set_value(0).run()
+    assert result(page) == ({"limit": 7}, {})
+
+
+def test_changes_are_counted_and_taken_back_one_by_one_and_all(page) -> None:
+    page.selectbox(key="form-mode").select("slow")
+    page.selectbox(key="form-colour").select(Colour.BLUE)
+    page.text_input(key="form-note").input("hi")
+    page.toggle(key="form-mirror").set_value(False).run()
+    changed = {"mode": "slow", "colour": Colour.BLUE, "note": "hi", "mirror": False}
+    assert result(page) == (changed, {})
+    assert any(each.value == "4 changed:" for each in page.caption)
+    assert page.button(key="form-mode-reset").label == "Mode slow"
+    page.button(key="form-mode-reset").click().run()
+    assert "mode" not in result(page)[0]
+    assert page.selectbox(key="form-mode").value == "fast"
+    page.button(key="form-reset-all").click().run()
+    assert result(page) == ({}, {})
+    assert page.toggle(key="form-mirror").value is True
+
+
+def test_a_refused_value_is_said_at_its_field_by_the_model_itself(page) -> None:
+    page.number_input(key="form-share").set_value(1.0).run()
+    assert result(page)[1] == {"share": "Input should be less than 1."}
+    assert any("Input should be less than 1" in each.value for each in page.caption)
+
+
+def test_an_error_of_the_whole_is_said_too(page) -> None:
+    page.selectbox(key="form-mode").select("slow")
+    page.number_input(key="form-even").set_value(8).run()
+    assert result(page)[1] == {"": "Slow goes with at most 6."}
+    assert any("Slow goes with at most 6" in each.value for each in page.caption)
+
+
+def test_a_value_that_no_input_would_send_is_refused_all_the_same() -> None:
+    assert validate(Every, {"steps": -5}) == {
+        "steps": "Input should be greater than or equal to 0."
+    }
+    assert list(validate(Every, {"mode": "other", "note": "too long"})) == ["note", "mode"]
+
+
+def test_the_usual_options_come_first_and_the_rest_is_folded(page) -> None:
+    usual, rest = grouped(options_of(Every, None, {}))
+    assert [each.name for each in usual] == ["mirror"]
+    assert len(rest) == 10
+    (fold,) = page.expander
+    assert fold.label == "10 more options"
+    page.number_input(key="form-even").set_value(6).run()
+    assert page.expander[0].label == "10 more options · 1 changed"
+    few = options_of(Every, ["rate", "decay", "share"], {})
+    assert grouped(few) == (few, [])
+
+
+def test_a_type_without_an_input_is_named() -> None:
+    class Odd(BaseModel):
+        path: list[int] = []
+
+    with pytest.raises(TypeError, match=r"Odd\.path: there is no input"):
+        options_of(Odd, None, {})
+
+
+@pytest.mark.parametrize("name", list(CARDS))
+def test_every_method_has_a_form_whose_defaults_change_nothing(name) -> None:
+    card = CARDS[name]
+    for gear in card.gears:
+        options = options_of(card.options, card.effective(gear), {})
+        assert options
+        for each in options:
+            assert each.value(each.shown_default) == each.default
+            assert "0 chooses" not in each.about
+            assert validate(card.options, {each.name: each.default}) == {}
+            if each.kind in (Kind.WHOLE, Kind.REAL):
+                assert each.least is None or each.default >= each.least
+                assert each.most is None or each.default <= each.most
+
+
+def test_options_without_effect_in_a_gear_are_left_out() -> None:
+    supervised = CARDS["supervised"]
+    pixels, features = (supervised.effective(gear) for gear in supervised.gears)
+    assert "penalty" not in pixels and "steps" in pixels
+    assert features == ("penalty",)

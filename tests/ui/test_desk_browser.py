@@ -1,0 +1,178 @@
+"""The review desk in a real browser: keys, exclusions, bulk decisions, what is refused."""
+
+import re
+from collections.abc import Callable
+
+import numpy as np
+import pytest
+import small_project
+from playwright.sync_api import Page, Route, expect
+
+from sslapp.store import projects
+from sslapp.store.database import reading, writing
+from sslapp.store.readers import grant
+from sslapp.usecases import decisions
+from sslapp.usecases.access import enter
+from sslapp.usecases.inspection import claim_page, tiles
+from sslapp.usecases.predictions import propose
+from sslapp.usecases.similar import similar
+from sslapp.vocabulary import EventKind, Role
+
+PATIENCE = 30_000
+
+
+@pytest.fixture
+def desk(reviewed, serve, browser) -> Callable[[], Page]:
+    """A function that opens the review page of the project with one finished round."""
+    address = serve(reviewed.workspace.root)
+    pages = []
+
+    def open_page() -> Page:
+        pages.append(browser.new_page(viewport={"width": 1440, "height": 1400}))
+        pages[-1].set_default_timeout(PATIENCE)
+        pages[-1].goto(f"{address}/review?project=1")
+        pages[-1].locator(".tile").first.wait_for()
+        return pages[-1]
+
+    expect.set_options(timeout=PATIENCE)
+    yield open_page
+    for page in pages:
+        page.close()
+
+
+def focused(page: Page) -> int:
+    return int(page.locator(".tile.is-focused").get_attribute("data-position"))
+
+
+def press(page: Page, key: str) -> int:
+    """Press a key once the focused image has been on screen long enough; return the image."""
+    position = focused(page)
+    expect(page.locator(".stage")).to_have_attribute("data-ready", str(position))
+    page.keyboard.press(key)
+    return position
+
+
+def made(access, page: Page, since: int):
+    """The events since a number, once the desk says that all is saved."""
+    expect(page.locator("span.saved")).to_have_text("")
+    return [each for each in small_project.log(access) if each.number > since]
+
+
+def tile(page: Page, position: int):
+    return page.locator(f'.tile[data-position="{position}"]')
+
+
+def test_keys_decide_in_order_and_the_log_is_clean(reviewed, desk) -> None:
+    page = desk()
+    since = small_project.log(reviewed)[-1].number
+    with reading(reviewed.engine) as conn:
+        three = next(each.id for each in projects.classes(conn, 1) if each.name == "3")
+    sheet = [int(each.get_attribute("data-position")) for each in page.locator(".tile").all()]
+    proposed = {each.position: each.proposed for each in tiles(reviewed, 1, 1, sheet)}
+
+    accepted, rejected, relabelled = (press(page, key) for key in ("a", "x", "3"))
+    skipped, retaken = press(page, "Space"), press(page, "a")
+    assert sheet[:5] == [accepted, rejected, relabelled, skipped, retaken]
+    expect(tile(page, accepted).locator(".stamp")).to_have_text("accepted")
+    expect(tile(page, rejected).locator(".stamp")).to_have_text("rejected")
+    expect(tile(page, relabelled).locator(".stamp")).to_have_text("relabelled")
+    page.keyboard.press("Backspace")
+    expect(tile(page, retaken)).to_have_class(re.compile("is-focused"))
+    expect(tile(page, retaken).locator(".stamp")).to_have_text("")
+
+    log = made(reviewed, page, since)
+    assert [(each.kind, each.position, each.class_id) for each in log] == [
+        (EventKind.ACCEPT, accepted, proposed[accepted]),
+        (EventKind.REJECT, rejected, proposed[rejected]),
+        (EventKind.RELABEL, relabelled, three),
+        (EventKind.ACCEPT, retaken, proposed[retaken]),
+        (EventKind.UNDO, None, None),
+    ]
+    assert log[-1].target == log[-2].number
+    assert all(each.payload["pressed_at"] >= each.payload["painted_at"] + 50 for each in log[:4])
+    assert small_project.damage(reviewed) is None
+
+    # the page is asked to run again, and the sheet stays under the reader's hand
+    left = len(propose(reviewed, 1).candidates)
+    assert left < len(sheet)
+    expect(page.locator(".total")).to_have_text(f"{left} images selected")
+    assert tile(page, accepted).is_visible()
+    for key in ("Backspace", "Backspace"):  # any depth
+        page.keyboard.press(key)
+    log = made(reviewed, page, since)
+    assert [each.target for each in log[5:]] == [log[2].number, log[1].number]
+
+
+def test_a_bulk_decision_leaves_out_what_the_reader_took_out(reviewed, desk) -> None:
+    page = desk()
+    sheet = [int(each.get_attribute("data-position")) for each in page.locator(".tile").all()]
+    out = [press(page, "e")]
+    tile(page, sheet[2]).click(modifiers=["Control"])
+    out.append(sheet[2])
+    expect(page.get_by_role("button", name=f"Accept {len(sheet) - 2}")).to_be_visible()
+    tile(page, sheet[1]).click()  # opened, one by one
+    rejected = press(page, "x")
+    assert rejected == sheet[1]
+    tile(page, sheet[4]).click()
+    page.get_by_role("button", name=f"Accept {len(sheet) - 3}").click()
+    expect(tile(page, sheet[5]).locator(".stamp")).to_have_text("accepted")
+    bulk = next(e for e in small_project.log(reviewed) if e.kind is EventKind.BULK_ACCEPT)
+    assert sorted(bulk.members.tolist()) == sorted(set(sheet) - {*out, rejected})
+    # what the reader opened: the one after the rejected, and the one clicked
+    assert bulk.payload["opened"] == 2
+    assert small_project.damage(reviewed) is None
+
+
+def test_more_like_this_makes_the_nearest_images_the_selection(reviewed, desk) -> None:
+    page = desk()
+    page.keyboard.press("ArrowRight")
+    position = press(page, "s")
+    every = propose(reviewed, 1, threshold=0.0).candidates.positions
+    nearest = similar(reviewed, 1, position, among=every)
+    expect(page.locator(".total")).to_have_text(f"{len(nearest)} images selected")
+    expect(page.locator(".tile").first).to_have_attribute("data-position", str(nearest[0]))
+
+
+def test_a_key_before_the_image_is_on_screen_is_refused_with_a_cue(reviewed, desk) -> None:
+    page = desk()
+    held: list[Route] = []
+
+    def hold(route: Route) -> None:
+        held.append(route)
+
+    page.route("**/api/projects/1/images/*", hold)
+    last = page.locator(".tile").last  # far from what was fetched ahead
+    last.click()
+    position = focused(page)
+    page.keyboard.press("a")
+    expect(page.locator(".cue")).to_have_text(re.compile("not on screen"))
+    assert not any(e.kind is EventKind.ACCEPT for e in small_project.log(reviewed))
+    for route in held:
+        route.continue_()
+    page.unroute("**/api/projects/1/images/*")
+    assert press(page, "a") == position
+    expect(tile(page, position).locator(".stamp")).to_have_text("accepted")
+
+
+def test_what_another_reader_holds_or_has_decided_is_marked_and_not_overruled(
+    reviewed, desk
+) -> None:
+    bea = enter(reviewed.workspace, "Bea")
+    with writing(bea.engine) as conn:
+        grant(conn, 1, bea.reader_id, Role.READER)
+    pool = np.arange(small_project.LABELLED, small_project.POOL)
+    theirs = [each.position for each in tiles(bea, 1, 1, pool) if each.confidence >= 0.95][:3]
+    claim_page(bea, 1, 1, theirs[:1])
+    page = desk()
+    expect(tile(page, theirs[0]).locator(".stamp")).to_have_text("Bea")
+    tile(page, theirs[0]).click()
+    press(page, "a")
+    expect(page.locator(".cue")).to_have_text("Bea has this image open.")
+
+    decisions.label(bea, 1, theirs[1], "7")  # while Ann looks at the sheet
+    tile(page, theirs[1]).click()
+    press(page, "a")
+    expect(tile(page, theirs[1]).locator(".stamp")).to_have_text("Bea")
+    expect(tile(page, theirs[1])).to_have_attribute("title", re.compile("already has a label"))
+    kinds = [each.kind for each in small_project.log(reviewed)]
+    assert EventKind.ACCEPT not in kinds

@@ -1,0 +1,177 @@
+"""The review map in a real browser: lasso, hover, click, and what travels over the socket."""
+
+import math
+import re
+import time
+
+import numpy as np
+import pytest
+import small_project
+
+from sslapp.review.selection import inside
+from sslapp.store.database import reading
+from sslapp.store.state import load_state
+from sslapp.usecases.access import enter
+from sslapp.usecases.board import read_board
+from sslapp.usecases.predictions import DEFAULT_THRESHOLD
+from sslapp.vocabulary import EventKind, Source
+from sslapp.workspace import Workspace
+
+SECONDS = 1000
+MAP = ".st-key-review-map .js-plotly-plot"
+SELECTED = ".st-key-review-selected"
+MOST = 10_000
+"""Bytes that an interaction after a selection may send."""
+
+# where the browser draws a point of the map; and the outlines it has drawn
+AT = f"""([x, y]) => {{
+  const chart = document.querySelector("{MAP}")
+  const {{ xaxis, yaxis }} = chart._fullLayout
+  const edge = chart.getBoundingClientRect()
+  return [edge.left + xaxis._offset + xaxis.d2p(x), edge.top + yaxis._offset + yaxis.d2p(y)]
+}}"""
+RINGS = f"() => document.querySelector('{MAP}').layout.selections.map(each => each.path)"
+
+
+@pytest.fixture
+def review(reviewed, serve, browser):
+    """The Review page of the project with one round, drawn and hooked, and its sent frames."""
+    root = reviewed.workspace.root
+    reviewed.engine.dispose()
+    page = browser.new_page(viewport={"width": 1440, "height": 1000})
+    page.set_default_timeout(40 * SECONDS)
+    frames: list[int] = []
+    page.on(
+        "websocket", lambda socket: socket.on("framesent", lambda sent: frames.append(len(sent)))
+    )
+    page.goto(f"{serve(root)}/review")
+    page.locator(f"{MAP}[data-hooked=yes]").wait_for(state="attached")
+    page.locator(SELECTED).get_by_text("the whole project").wait_for()
+    page.get_by_role("button", name=re.compile("^Accept")).first.wait_for()
+    yield page, root, frames
+    page.close()
+
+
+def lasso(page, corners: list[tuple[float, float]]) -> None:
+    """Draw a lasso through places of the map, in its own coordinates, with the mouse."""
+    places = [page.evaluate(AT, list(corner)) for corner in corners]
+    page.mouse.move(*places[0])
+    page.mouse.down()
+    for place in [*places[1:], places[0]]:
+        page.mouse.move(*place, steps=3)
+    page.mouse.up()
+
+
+def drawn(page) -> np.ndarray:
+    """The corners of the lasso as plotly has them."""
+    (path,) = page.evaluate(RINGS)
+    corners = [each.split(",") for each in path.strip("MZ").split("L")]
+    return np.array(corners, dtype=np.float64)
+
+
+def circle(around: np.ndarray, radius: float) -> list[tuple[float, float]]:
+    turns = [2 * math.pi * step / 16 for step in range(16)]
+    x, y = around.tolist()
+    return [(x + radius * math.cos(turn), y + radius * math.sin(turn)) for turn in turns]
+
+
+def test_a_lasso_selects_what_lies_inside_and_is_accepted_and_undone(review) -> None:
+    page, root, frames = review
+    access = enter(Workspace(workspace=root), "Ann")
+    board = read_board(access, 1)
+    found = board.candidates(DEFAULT_THRESHOLD).positions
+    middle = board.xy[found].mean(axis=0)
+    chart = page.locator(MAP).element_handle()
+    before = len(frames)
+    lasso(page, circle(middle, 0.45))
+    page.locator(SELECTED).get_by_text("inside").wait_for()
+    within = inside(drawn(page), board.xy)
+    expected = found[within[found]]
+    assert 0 < len(expected) < len(found)
+    told = page.locator(SELECTED).inner_text()
+    assert told.startswith(f"{len(expected)} selected of {within.sum()} inside")
+
+    # an interaction after the selection is as light as one before it, and the chart stays mounted
+    page.get_by_role("button", name=f"Accept {len(expected)}", exact=True).wait_for()
+    assert sum(frames[before:]) < MOST
+    assert page.evaluate("chart => chart.isConnected", chart)
+
+    page.get_by_role("button", name=f"Accept {len(expected)}", exact=True).click()
+    page.get_by_text(f"Accepted {len(expected)} image").wait_for()
+    page.locator(SELECTED).get_by_text("the whole project").wait_for()
+    assert max(frames[before:]) < MOST
+    with reading(access.engine) as conn:
+        state = load_state(conn, 1)
+    accepted = np.flatnonzero(state.source == Source.ACCEPTED)
+    assert accepted.tolist() == sorted(expected.tolist())
+    made = small_project.log(access)[-1]
+    assert made.kind == EventKind.BULK_ACCEPT
+    assert made.payload["threshold"] == DEFAULT_THRESHOLD
+    (ring,) = made.payload["polygon"]
+    np.testing.assert_array_equal(inside(np.array(ring), board.xy), within)
+    assert not page.evaluate(f"() => document.querySelector('{MAP}').layout.selections?.length")
+
+    page.get_by_role("button", name="Undo", exact=True).first.click()
+    page.get_by_text("Your bulk decisions").wait_for()
+    wait(lambda: len(small_project.log(access)) == made.number + 1)
+    assert read_board(access, 1).labels.tolist() == board.labels.tolist()
+    access.engine.dispose()
+
+
+def test_hover_shows_an_image_with_its_evidence_and_a_click_selects_it(review) -> None:
+    page, root, frames = review
+    access = enter(Workspace(workspace=root), "Ann")
+    board = read_board(access, 1)
+    access.engine.dispose()
+    position = lonely(board)
+    x, y = page.evaluate(AT, board.xy[position].tolist())
+    page.mouse.move(x - 3, y - 3)
+    page.mouse.move(x, y)
+    card = page.locator(".card")
+    card.wait_for()
+    card.get_by_text("Nearest expert labels").wait_for()
+    name = board.classes[board.predicted[position]].name
+    told = re.search(rf"Proposed\s+{name}\s+([\d.]+) %", card.inner_text())
+    assert told
+    assert float(told[1]) == pytest.approx(100 * board.confidence[position], abs=0.11)
+    picture = card.locator("img")
+    assert picture.get_attribute("src") == f"/api/projects/1/thumbs/{position}"
+    page.wait_for_function("image => image.naturalWidth > 0", arg=picture.element_handle())
+
+    before = len(frames)
+    page.mouse.down()
+    page.mouse.up()
+    page.locator(SELECTED).get_by_text(f"Image {position}").wait_for()
+    page.get_by_role("button", name="Accept 1", exact=True).wait_for()
+    assert sum(frames[before:]) < MOST
+    page.locator(SELECTED).get_by_role("button", name="Clear").click()
+    page.locator(SELECTED).get_by_text("the whole project").wait_for()
+
+
+def test_clear_takes_the_outline_off_the_map(review) -> None:
+    page, _, _ = review
+    lasso(page, circle(np.zeros(2), 0.5))
+    page.locator(SELECTED).get_by_text("inside").wait_for()
+    page.locator(SELECTED).get_by_role("button", name="Clear").click()
+    page.locator(SELECTED).get_by_text("the whole project").wait_for()
+    page.wait_for_function(
+        f"() => !(document.querySelector('{MAP}').layout.selections ?? []).length"
+    )
+    # and the next lasso is heard
+    lasso(page, circle(np.zeros(2), 0.4))
+    page.locator(SELECTED).get_by_text("inside").wait_for()
+
+
+def lonely(board) -> int:
+    """The open image that lies farthest from every other, so that a pointer means it alone."""
+    open_ = board.proposals.positions
+    apart = np.linalg.norm(board.xy[open_, None] - board.xy[None], axis=2)
+    apart[np.arange(len(open_)), open_] = np.inf
+    return int(open_[apart.min(axis=1).argmax()])
+
+
+def wait(true, seconds: float = 20) -> None:
+    end = time.monotonic() + seconds
+    while not true():
+        assert time.monotonic() < end, "waited in vain"
+        time.sleep(0.1)

@@ -1,0 +1,120 @@
+"""Team mode in a real browser, with a provider of its own: who gets in, and how far."""
+
+import random
+import re
+from collections.abc import Iterator
+from pathlib import Path
+
+import identity_provider
+import pytest
+import small_project
+
+from sslapp.store import readers
+from sslapp.store.database import writing
+from sslapp.usecases.access import admit
+from sslapp.vocabulary import Role
+
+SECONDS = 1000
+ROUTE = "/api/projects/1/decisions"
+PAGES = sorted(each.stem for each in (Path(__file__).parents[2] / "pages").glob("*.py"))
+ACCOUNTS = {
+    "Ann": {"sub": "1", "email": "Ann@example.org", "email_verified": True},
+    "Bob": {"sub": "2", "email": "bob@example.org"},
+    # so much that Streamlit has to split the cookie, packed as it is
+    "Cat": {"sub": "3", "email": "cat@example.org", "note": random.Random(0).randbytes(3000).hex()},
+    "Eve": {"sub": "4", "email": "ann@example.org", "email_verified": False},
+}
+
+
+@pytest.fixture
+def team(tmp_path: Path, project, serve) -> Iterator[str]:
+    """The address of a server where people sign in; Ann and Cat are members of its project."""
+    for name, role in (("ann@example.org", Role.ADMIN), ("cat@example.org", Role.READER)):
+        member(project, name, role)
+    with identity_provider.provided(ACCOUNTS) as provider:
+        file = tmp_path / "secrets.toml"
+        file.write_text(identity_provider.secrets_file(provider))
+        root = project.workspace.root
+        yield serve(root, f"--secrets.files={file}", SSLAPP_ADMINS="Ann@Example.org")
+
+
+def member(project, name: str, role: Role) -> int:
+    who = admit(project.workspace, project.engine, name, server_admin=False)
+    with writing(project.engine) as conn:
+        readers.grant(conn, 1, who.reader_id, role)
+    return who.reader_id
+
+
+def new_page(browser):
+    page = browser.new_context(viewport={"width": 1440, "height": 900}).new_page()
+    page.set_default_timeout(30 * SECONDS)
+    return page
+
+
+def sign_in(page, address: str, name: str) -> None:
+    page.goto(address)
+    page.get_by_role("button", name="Sign in").click()
+    page.get_by_role("link", name=name).click()
+
+
+def test_a_fresh_server_shows_the_gate_at_every_page(team, browser) -> None:
+    page = new_page(browser)
+    for name in PAGES:
+        page.goto(f"{team}/{name}")
+        page.get_by_role("button", name="Sign in").wait_for()
+        text = page.inner_text("body")
+        assert small_project.NAME not in text
+        assert "images" not in text.replace("Label a few images", "")
+        assert page.get_by_role("link", name="Projects").count() == 0
+    page.context.close()
+
+
+def test_a_member_signs_in_reads_and_signs_out(team, browser) -> None:
+    page = new_page(browser)
+    sign_in(page, team, "Ann")
+    page.get_by_text(small_project.NAME).first.wait_for()
+    assert page.request.get(f"{team}{ROUTE}").status == 200
+    page.get_by_role("button", name=re.compile("ann.*example.org", re.IGNORECASE)).click()
+    page.get_by_text("Sign out", exact=True).click()
+    page.get_by_role("button", name="Sign in").wait_for()
+    assert page.request.get(f"{team}{ROUTE}").status == 401
+    page.context.close()
+
+
+def test_a_stranger_is_told_to_ask_until_an_admin_gives_a_role(team, browser, project) -> None:
+    page = new_page(browser)
+    sign_in(page, team, "Bob")
+    page.get_by_text("Ask an admin to give").wait_for()
+    assert small_project.NAME not in page.inner_text("body")
+    assert page.request.get(f"{team}{ROUTE}").status == 403
+
+    bob = member(project, "bob@example.org", Role.READER)
+    page.reload()
+    page.get_by_text(small_project.NAME).first.wait_for()
+    assert page.request.get(f"{team}{ROUTE}").status == 200
+
+    # Streamlit cannot call a cookie back; setting the reader inactive shuts them out all the same
+    with writing(project.engine) as conn:
+        readers.set_active(conn, bob, False)
+    page.reload()
+    page.get_by_text("is set inactive on this server").wait_for()
+    assert small_project.NAME not in page.inner_text("body")
+    assert page.request.get(f"{team}{ROUTE}").status == 403
+    page.context.close()
+
+
+def test_a_cookie_in_pieces_is_put_together_and_an_unverified_address_refused(
+    team, browser
+) -> None:
+    page = new_page(browser)
+    sign_in(page, team, "Cat")
+    page.get_by_text(small_project.NAME).first.wait_for()
+    assert {"_streamlit_user_1"} < {each["name"] for each in page.context.cookies()}
+    assert page.request.get(f"{team}{ROUTE}").status == 200
+    page.context.close()
+
+    page = new_page(browser)
+    sign_in(page, team, "Eve")
+    page.get_by_text("names no verified e-mail address for the account 4").wait_for()
+    assert page.request.get(f"{team}{ROUTE}").status == 403
+    page.context.close()

@@ -1,0 +1,95 @@
+"""The Train page in a real browser: options are changed, a round is followed to its end."""
+
+import re
+
+import pytest
+from sqlalchemy import update
+
+from sslapp.jobs.queue import now
+from sslapp.store.database import writing
+from sslapp.store.schema import job
+from sslapp.usecases.rounds import round_status, start_round
+from sslapp.vocabulary import JobKind, JobState
+
+SECONDS = 1000
+MOVING = re.compile(r"training · \d+ of 900 · \d+ %")
+
+
+@pytest.fixture
+def train(project, serve, browser):
+    """The Train page of a small project with a worker of its own; gives it and the access."""
+    page = browser.new_page(viewport={"width": 1440, "height": 1400})
+    page.set_default_timeout(30 * SECONDS)
+    page.goto(f"{serve(project.workspace.root)}/train")
+    page.get_by_role("button", name="Start round").wait_for()
+    yield page, project
+    page.close()
+
+
+def change(page, label: str, value: str) -> None:
+    field = page.get_by_label(label, exact=True)
+    field.fill(value)
+    field.press("Enter")
+    page.get_by_role("button", name=f"{label} {value}").wait_for()
+
+
+def test_a_round_is_set_up_followed_to_its_end_and_leads_to_its_review(train) -> None:
+    page, access = train
+    change(page, "Steps", "40")
+    change(page, "Tau", "0.8")
+    page.get_by_text("2 changed:").wait_for()
+    page.get_by_role("button", name="Tau 0.8").click()
+    page.get_by_text("1 changed:").wait_for()
+    page.get_by_role("button", name="Start round").click()
+
+    page.get_by_role("heading", name="Round 1 · FixMatch").wait_for()
+    page.get_by_text("Round 1 is done.").wait_for()
+    row = round_status(access, None)
+    assert row["state"] == JobState.DONE
+    assert (row["config"]["steps"], row["config"]["tau"]) == (40, 0.95)
+    page.get_by_text("on this machine, from round 1.").wait_for()
+    page.get_by_test_id("stMain").get_by_role("button", name=re.compile("[Rr]eview")).click()
+    page.get_by_role("heading", name="Review", exact=True).wait_for()
+
+
+def test_the_live_panel_moves_by_itself_until_the_round_is_cancelled(train) -> None:
+    page, access = train
+    change(page, "Steps", "900")
+    page.get_by_role("button", name="Start round").click()
+    bar = page.get_by_text(MOVING)
+    bar.wait_for()
+    before = bar.inner_text()
+    page.wait_for_function("before => !document.body.innerText.includes(before)", arg=before)
+    for shown in ("Confident pseudo-labels", "Mask rate", "Losses by step", "steps/s"):
+        page.get_by_text(shown).wait_for()
+    page.get_by_role("button", name="Cancel", exact=True).click()
+    page.get_by_text("Round 1 was cancelled.").wait_for()
+    assert round_status(access, None)["state"] == JobState.CANCELLED
+    page.get_by_role("button", name="Start round").wait_for()
+
+
+def test_while_nothing_moves_the_page_runs_nothing(project, serve, browser) -> None:
+    """A round that runs on another machine and is silent: the page looks on and sends nothing."""
+    start_round(project, None, method="supervised")
+    elsewhere = {"state": JobState.RUNNING, "host": "elsewhere", "beat": now()}
+    with writing(project.engine) as conn:
+        conn.execute(update(job).where(job.c.kind == JobKind.ROUND).values(elsewhere))
+    page = browser.new_page()
+    page.set_default_timeout(30 * SECONDS)
+    frames: list[int] = []
+    page.on("websocket", lambda socket: socket.on("framereceived", lambda d: frames.append(len(d))))
+    page.goto(f"{serve(project.workspace.root)}/train")
+    page.get_by_role("heading", name="Round 1 · Supervised baseline").wait_for()
+    page.get_by_role("heading", name="Rounds so far").wait_for()
+
+    def look(times: int) -> None:
+        for _ in range(times):
+            with page.expect_response(re.compile("/pulse$")) as answer:
+                pass
+            assert len(answer.value.body()) < 100
+
+    look(2)
+    frames.clear()
+    look(4)
+    assert sum(frames) < 1024
+    page.close()
