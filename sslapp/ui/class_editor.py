@@ -54,7 +54,7 @@ def _choose(status: Status) -> ClassRow | None:
         format_func=lambda each: _title(rows[each]) if each in rows else "New class …",
         key=f"projects-class-{status.project_id}-{mark}",
     )
-    st.session_state[kept] = picked
+    st.session_state[kept] = picked if rows else None  # the first class is chosen when it comes
     return rows.get(picked)
 
 

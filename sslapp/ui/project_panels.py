@@ -86,5 +86,8 @@ def _classes(access: Access, found: Status, *, is_admin: bool) -> None:
     st.subheader("Labels per class", anchor=False)
     class_balance.show(found.classes, found.per_class)
     if is_admin:
-        with st.expander("Edit classes", expanded=not found.classes, key="projects-classes"):
+        # open by itself only where a reader has to name them: an import may still bring its own
+        nameless = found.counts["images"] > 0 and not found.classes
+        key = f"projects-classes-{nameless}"
+        with st.expander("Edit classes", expanded=nameless, key=key):
             class_editor.show(access, found)
