@@ -14,6 +14,14 @@ HERE = Path(__file__).parent
 sys.path += [str(HERE / "shared"), str(HERE.parent)]
 
 
+@pytest.fixture(autouse=True)
+def own_main() -> Iterator[None]:
+    """AppTest leaves its script behind as `__main__`, which processes that are spawned run."""
+    before = sys.modules["__main__"]
+    yield
+    sys.modules["__main__"] = before
+
+
 @pytest.fixture(scope="session")
 def prepared(tmp_path_factory: pytest.TempPathFactory) -> Path:
     """A workspace with the project of `small_project`, closed; copy it, never open it."""
