@@ -240,7 +240,7 @@ def measure_map(browser: Browser, folder: Path, asked: argparse.Namespace) -> It
                 with tools.window(browser) as page:
                     sent = tools.Upstream(page)
                     page.goto(f"{server.address}/export?project=1")
-                    page.get_by_role("heading", name="Export").wait_for()
+                    page.get_by_role("heading", name="Export", exact=True).wait_for()
                     tools.settle(page)
                     (warm if number else cold).append(open_review(page))
                     tools.settle(page)
