@@ -166,7 +166,11 @@ def typed(
         keys = {row.id: row.key for row in projects.classes(conn, 1)}
         new = [each for each in events.read(conn, 1, after=first) if each.kind is EventKind.LABEL]
     stored = [(each.position or 0, keys[each.class_id or 0]) for each in new]
-    early = [e for e in new if e.payload["pressed_at"] < e.payload["painted_at"] + 50]
+    early = [
+        e
+        for e in new
+        if e.payload["pressed_at"] < max(e.payload["painted_at"], e.payload["placed_at"] + 50)
+    ]
     return Typed([(at, key) for at, key in log["keys"]], log["turns"], stored, len(early))
 
 
@@ -175,7 +179,7 @@ def measure_gaps(browser: Browser, access: Access, asked: argparse.Namespace) ->
     for gap, peer in lost.items():
         with tools.serving(access.workspace.root) as server, tools.window(browser) as page:
             found = typed(page, server, access, count=asked.presses, gap=gap)
-        bar = "all" if gap else "stored = accepted; painted 50 ms before its key"
+        bar = "all" if gap else "stored = accepted; painted before its key"
         early = f", {found.too_early} BEFORE PAINTED" if found.too_early else ""
         what = f"keys at {1000 * gap:.0f} ms gaps"
         yield Row(what, asked.presses, found.said + early, bar, peer)

@@ -7,7 +7,8 @@ from pydantic import BaseModel, ConfigDict, Field, FiniteFloat, model_validator
 from sslapp.vocabulary import EventKind
 
 PAINTED_MS = 50
-"""How long an image must have been on screen before a key about it counts."""
+"""How long an image must have been on the stage before a key about it counts; a frame of it must
+have been painted as well."""
 
 JUDGED = frozenset({EventKind.ACCEPT, EventKind.REJECT, EventKind.RELABEL})
 """Kinds that judge what a round predicted."""
@@ -27,7 +28,8 @@ class Entry(BaseModel):
         round: accept, reject, relabel: number of the round whose prediction is judged.
         of: undo: key "<client>:<seq>" of the reader's decision, which may be unsent yet.
         target: undo: or the number of its event.
-        painted_at, pressed_at: when the image was painted and the key was pressed; milliseconds
+        placed_at, painted_at, pressed_at: when the decoded image was put on the stage (default:
+            when it was painted), when it was painted, and when the key was pressed; milliseconds
             since 1970 by the browser's clock.
         active_ms: time with the image, without hidden tabs and idle gaps.
         strategy: which strategy offered the image.
@@ -52,6 +54,7 @@ class Entry(BaseModel):
     round: int | None = Field(default=None, ge=1, le=_LARGEST)
     of: str | None = Field(default=None, min_length=1, max_length=64)
     target: int | None = Field(default=None, ge=1, le=_LARGEST)
+    placed_at: FiniteFloat | None = None
     painted_at: FiniteFloat | None = None
     pressed_at: FiniteFloat
     active_ms: FiniteFloat | None = Field(default=None, ge=0)
@@ -66,7 +69,7 @@ class Entry(BaseModel):
             return self
         if self.position is None:
             raise ValueError(f"The decision ({self.kind}) names no image.")
-        if self.painted_at is None or self.pressed_at < self.painted_at + PAINTED_MS:
+        if not self._was_seen():
             raise ValueError(
                 f"Image {self.position} had not been on screen for {PAINTED_MS} ms when the key "
                 "was pressed. Look at it and decide again."
@@ -78,7 +81,14 @@ class Entry(BaseModel):
             raise ValueError(f"The decision ({self.kind}) takes no class.")
         return self
 
+    def _was_seen(self) -> bool:
+        painted = self.painted_at
+        placed = painted if self.placed_at is None else self.placed_at
+        if painted is None or placed is None or placed > painted:
+            return False
+        return self.pressed_at >= max(painted, placed + PAINTED_MS)
+
     def measured(self) -> dict[str, Any]:
         """What the page measured, as it is kept with the event."""
-        names = ("painted_at", "pressed_at", "active_ms", "strategy", "comment")
+        names = ("placed_at", "painted_at", "pressed_at", "active_ms", "strategy", "comment")
         return {name: getattr(self, name) for name in names if getattr(self, name) is not None}

@@ -139,7 +139,8 @@ def test_a_key_that_comes_too_early_is_refused_and_never_queued(digits, serve, l
     assert [e.position for e in rows] == queue[: len(rows)]
     assert shown == queue[len(rows)]
     for event in rows:
-        assert event.payload["painted_at"] + 50 <= event.payload["pressed_at"]
+        assert event.payload["painted_at"] <= event.payload["pressed_at"]
+        assert event.payload["placed_at"] + 50 <= event.payload["pressed_at"]
     starts = [event.payload["pressed_at"] for event in rows]
     paints = [event.payload["painted_at"] for event in rows]
     assert all(pressed < painted for pressed, painted in zip(starts, paints[1:], strict=False))

@@ -89,6 +89,23 @@ def test_decisions_become_events_in_their_order_with_what_the_page_measured(proj
     assert small_project.damage(project) is None
 
 
+@pytest.mark.parametrize(
+    ("placed", "painted", "pressed", "counts"),
+    [
+        *[(0, 20, 50, True), (0, 20, 49, False)],  # 50 ms from when it was put on the stage
+        *[(0, 70, 70, True), (0, 70, 69, False)],  # and never before a frame of it was painted
+        (30, 20, 90, False),  # painted before it was there
+    ],
+)
+def test_a_key_counts_when_its_image_was_painted_and_on_the_stage_for_a_while(
+    project, placed, painted, pressed, counts
+) -> None:
+    times = {"placed_at": NOW + placed, "painted_at": NOW + painted, "pressed_at": NOW + pressed}
+    receipt = outbox.ingest(project, None, CLIENT, [{**label(1, 60, 3), **times}])
+    assert (1 in receipt.acked) is counts
+    assert (1 in receipt.refused) is not counts
+
+
 def test_a_repeated_request_gets_the_same_answer_and_stores_nothing(project) -> None:
     items = [label(1, 60, 3), undo(2, f"{CLIENT}:1"), label(3, 60, 4)]
     first = outbox.ingest(project, None, CLIENT, items)

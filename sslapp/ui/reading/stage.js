@@ -2,8 +2,8 @@
 //
 // Images are loaded and decoded ahead in elements of their own, and the element itself is put on
 // the stage, so that turning to the next image costs one frame. An image counts as painted in the
-// first task after the frame that holds it; no key before that, or within 50 ms after, is a
-// decision about it.
+// first task after the frame that holds it. No key before that, or within 50 ms after the decoded
+// image was put on the stage, is a decision about it.
 
 const PAINTED_MS = 50
 const AHEAD = 5
@@ -18,7 +18,7 @@ const RETRIES = [500, 1500, 3000, 5000]
 function makeStage({ box, url, onPainted, onFailed }) {
   const loaded = new Map() // position -> { img, ready }
   const view = { zoom: 1, x: 0, y: 0, brightness: 1, contrast: 1, inverted: false }
-  let shown = null // the image that is to be read: { position, img, painted }
+  let shown = null // the image that is to be read: { position, img, placed, painted }
   let turn = 0
 
   function load(position) {
@@ -42,7 +42,7 @@ function makeStage({ box, url, onPainted, onFailed }) {
 
   async function show(position, attempt = 0) {
     const mine = ++turn
-    shown = position === null ? null : { position, img: null, painted: null }
+    shown = position === null ? null : { position, img: null, placed: null, painted: null }
     busy(position !== null)
     if (position === null) return box.replaceChildren()
     const slow = setTimeout(() => mine === turn && box.replaceChildren(), attempt ? 0 : SLOW_MS)
@@ -58,12 +58,14 @@ function makeStage({ box, url, onPainted, onFailed }) {
     if (mine !== turn) return
     shown.img = img
     Object.assign(view, { zoom: 1, x: 0, y: 0 })
+    shown.placed = millis(performance.now())
     box.replaceChildren(img)
     apply()
     await painted()
     if (mine !== turn) return
     shown.painted = millis(performance.now())
-    setTimeout(() => mine === turn && busy(false), PAINTED_MS)
+    const wait = Math.max(0, shown.placed + PAINTED_MS - shown.painted)
+    setTimeout(() => mine === turn && busy(false), Math.ceil(wait))
     onPainted(position)
   }
 
@@ -79,8 +81,9 @@ function makeStage({ box, url, onPainted, onFailed }) {
   // Whether a key that was pressed then was about the image on screen; its times if it was.
   function seen(event) {
     const pressed = millis(event.timeStamp)
-    if (!shown?.painted || pressed < shown.painted + PAINTED_MS) return null
-    return { painted_at: shown.painted, pressed_at: pressed }
+    if (!shown?.painted || pressed < shown.painted) return null
+    if (pressed < shown.placed + PAINTED_MS) return null
+    return { placed_at: shown.placed, painted_at: shown.painted, pressed_at: pressed }
   }
 
   // -- zoom and pan --------------------------------------------------------------------------------
