@@ -48,7 +48,7 @@ WATCH_LABEL = """() => {
   const log = { keys: [], painted: [], turns: 0 }
   let pressed = null
   const key = event => {
-    log.keys.push([shown(), event.key])
+    log.keys.push([shown(), event.key, event.timeStamp])
     pressed = event.timeStamp
   }
   let last = shown()

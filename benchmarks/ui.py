@@ -10,6 +10,7 @@ in this run; the columns of different tools are not strictly the same event.
 """
 
 import argparse
+import itertools
 import os
 import platform
 import statistics
@@ -119,12 +120,17 @@ def measure_training(browser: Browser, access: Access, asked: argparse.Namespace
 
 @dataclass(frozen=True)
 class Typed:
-    """What a burst of keys did. `turns`: how often the image changed; `stored`: its events."""
+    """What a burst of keys did. `turns`: how often the image changed; `stored`: its events.
+
+    `gap` and `least_gap`: median and least milliseconds from key to key, by the browser's stamps.
+    """
 
     pressed: list[tuple[int | None, str]]
     turns: int
     stored: list[tuple[int, str]]
     too_early: int
+    gap: float
+    least_gap: float
 
     @property
     def in_order(self) -> bool:
@@ -147,18 +153,20 @@ def typed(
     *,
     count: int,
     gap: float,
-    between: Callable[[int], None] = lambda _: None,
+    during: dict[int, Callable[[], object]] | None = None,
 ) -> Typed:
-    """Press `count` keys with `gap` seconds from one to the next, then wait until all is saved."""
+    """Press `count` keys, each at least `gap` seconds after the one before, and wait for the rest.
+
+    `during`: what is done before the key of that number.
+    """
     with reading(access.engine) as conn:
         first = events.head(conn, 1)[0]
     open_label(page, server)
-    due = time.perf_counter()
-    for number in range(count):
-        between(number)
-        due = max(due, time.perf_counter() - gap) + gap
-        page.keyboard.press(str(number % 10))
-        time.sleep(max(0.0, due - time.perf_counter()))
+    pauses = during or {}
+    for start, end in itertools.pairwise(sorted({0, *pauses, count})):
+        pauses.get(start, lambda: None)()
+        # the browser's driver waits, so a busy Python neither hurries nor bunches the keys
+        page.keyboard.type("".join(str(n % 10) for n in range(start, end)), delay=1000 * gap)
     page.get_by_text("All saved").wait_for()
     page.wait_for_timeout(1500)
     log = page.evaluate("() => bench.log")
@@ -171,7 +179,9 @@ def typed(
         for e in new
         if e.payload["pressed_at"] < max(e.payload["painted_at"], e.payload["placed_at"] + 50)
     ]
-    return Typed([(at, key) for at, key in log["keys"]], log["turns"], stored, len(early))
+    pressed = [(at, key) for at, key, _ in log["keys"]]
+    gaps = [late - soon for (*_, soon), (*_, late) in itertools.pairwise(log["keys"])]
+    return Typed(pressed, log["turns"], stored, len(early), statistics.median(gaps), min(gaps))
 
 
 def measure_gaps(browser: Browser, access: Access, asked: argparse.Namespace) -> Iterator[Row]:
@@ -181,7 +191,8 @@ def measure_gaps(browser: Browser, access: Access, asked: argparse.Namespace) ->
             found = typed(page, server, access, count=asked.presses, gap=gap)
         bar = "all" if gap else "stored = accepted; painted before its key"
         early = f", {found.too_early} BEFORE PAINTED" if found.too_early else ""
-        what = f"keys at {1000 * gap:.0f} ms gaps"
+        what = f"keys at {1000 * gap:.0f} ms gaps "
+        what += f"(median {found.gap:.1f}, least {found.least_gap:.1f})"
         yield Row(what, asked.presses, found.said + early, bar, peer)
 
 
@@ -189,13 +200,8 @@ def measure_kill(browser: Browser, access: Access, asked: argparse.Namespace) ->
     middle = asked.presses // 2
     with tools.serving(access.workspace.root) as server, tools.window(browser) as page:
 
-        def fall(number: int) -> None:
-            if number == middle:
-                server.kill()
-            if number == middle + 10:
-                server.start()
-
-        found = typed(page, server, access, count=asked.presses, gap=0.12, between=fall)
+        falls = {middle: server.kill, middle + 10: server.start}
+        found = typed(page, server, access, count=asked.presses, gap=0.12, during=falls)
     checked = verify_project(access, 1)
     said = found.said + ("" if checked.ok else f", DAMAGED: {checked.problem}")
     bar = "no accepted decision lost, doubled or moved"

@@ -8,6 +8,7 @@ const FULL = 50
 const LOW = 20
 const FEW_TO_UNDO = 10
 const MOST_IN_HAND = 500
+const KEPT_HISTORY = 200
 const WAITS = [1000, 2000, 4000, 8000]
 
 /**
@@ -35,9 +36,19 @@ function makeBook({ name, base, outbox, onChange }) {
   let recalled = false // the server's newest decisions are in the history
   let oldest = false // there is nothing older to take back
   let closed = false
+  let keeping = false
 
+  // Written before this task ends, and after whatever it has still to draw.
   function keep() {
-    const { queue, history, strategy, notices, conflicts, progress } = book
+    if (!keeping) queueMicrotask(write)
+    keeping = true
+  }
+
+  function write() {
+    keeping = false
+    const { queue, strategy, notices, conflicts, progress } = book
+    // what is older the server tells again
+    const history = book.history.slice(-KEPT_HISTORY)
     try {
       const text = JSON.stringify({ queue, history, strategy, notices, conflicts, progress })
       sessionStorage.setItem(name, text)

@@ -62,9 +62,8 @@ function openOutbox(key) {
   function add(entry) {
     const item = { ...entry, seq: ++seq }
     items.push({ client, item })
-    keep()
-    tell()
-    soon(0)
+    // written before this task ends, and after whatever it has still to draw
+    queueMicrotask(() => (keep(), tell(), soon(0)))
     return `${client}:${item.seq}`
   }
 

@@ -3,6 +3,7 @@
 
 const STRIP = 8
 const CUE_MS = 2400
+const GIVEN_MS = 220
 
 /**
  * root: the component's root; base: address of the project's routes; reading: see book.js;
@@ -68,16 +69,16 @@ function makePanel({ root, base, reading, onAction, onTakeBack }) {
   // -- what the book says --------------------------------------------------------------------------
 
   function draw(book) {
-    for (const [id, button] of rows) button.lastChild.textContent = figure(reading.count(id))
+    for (const [id, button] of rows) write(button.lastChild, figure(reading.count(id)))
     drawProgress(book.progress)
     drawStrip(book.history.slice(-STRIP))
     drawNotices(book)
     drawConflicts(book.conflicts)
     const [item] = book.queue
-    find(".which").textContent = item ? `Image ${item.position}` : ""
+    write(find(".which"), item ? `Image ${item.position}` : "")
     const flagged = each => each.kind === "flag" && each.position === item?.position
     find(".flagged").hidden = !book.history.some(flagged)
-    find(".reason").textContent = item?.reason ?? ""
+    write(find(".reason"), item?.reason ?? "")
     show(".note", book.note)
     find("#strategy").value = book.strategy
     drawEnd(book)
@@ -89,20 +90,23 @@ function makePanel({ root, base, reading, onAction, onTakeBack }) {
     for (const id of classes.keys()) labelled += reading.count(id)
     const { images, holdout_labelled, holdout_target } = progress
     const share = images ? Math.min(100, (100 * labelled) / images) : 0
-    find(".done").textContent = `${figure(labelled)} of ${figure(images)} labelled`
+    write(find(".done"), `${figure(labelled)} of ${figure(images)} labelled`)
     const bar = find(".bar")
-    bar.firstElementChild.style.width = `${share}%`
+    bar.firstElementChild.style.transform = `scaleX(${share / 100})`
     bar.setAttribute("aria-valuenow", share.toFixed(1))
     const enough = holdout_labelled >= holdout_target
-    find(".holdout").textContent = enough
-      ? `Holdout: ${figure(holdout_labelled)} labelled`
-      : `Holdout: ${holdout_labelled} of ${holdout_target} labelled`
+    const goal = enough ? figure(holdout_labelled) : `${holdout_labelled} of ${holdout_target}`
+    write(find(".holdout"), `Holdout: ${goal} labelled`)
   }
 
   function drawStrip(decisions) {
     const strip = find(".strip")
     const old = new Map([...strip.children].map(each => [each.dataset.key, each]))
-    strip.replaceChildren(...decisions.map(each => old.get(each.key) ?? thumbnail(each)).reverse())
+    const wanted = decisions.map(each => old.get(each.key) ?? thumbnail(each)).reverse()
+    for (const each of old.values()) if (!wanted.includes(each)) each.remove()
+    wanted.forEach((each, at) => {
+      if (strip.children[at] !== each) strip.insertBefore(each, strip.children[at] ?? null)
+    })
   }
 
   function thumbnail(decision) {
@@ -186,7 +190,8 @@ function makePanel({ root, base, reading, onAction, onTakeBack }) {
 
   function given(kind, class_id, position) {
     const row = rows.get(class_id)
-    if (row) flash(row, "given")
+    row?.classList.add("given")
+    setTimeout(() => row?.classList.remove("given"), GIVEN_MS)
     speak(`Image ${position}: ${said({ kind, class_id })}`)
   }
 
@@ -209,9 +214,8 @@ function makePanel({ root, base, reading, onAction, onTakeBack }) {
     const line = find(".saved")
     const number = figure(unsent)
     line.dataset.state = trouble || away ? "away" : unsent ? "saving" : "saved"
-    line.lastElementChild.textContent = !unsent
-      ? "All saved"
-      : trouble || (away ? `${number} unsaved, retrying` : `Saving ${number}`)
+    const waiting = trouble || (away ? `${number} unsaved, retrying` : `Saving ${number}`)
+    write(line.lastElementChild, unsent ? waiting : "All saved")
   }
 
   function failed(position, attempts = 0) {
@@ -223,7 +227,7 @@ function makePanel({ root, base, reading, onAction, onTakeBack }) {
 
   function show(selector, text) {
     const element = find(selector)
-    element.textContent = text
+    write(element, text)
     element.hidden = !text
   }
 
@@ -254,6 +258,11 @@ function make(tag, className = "", text = "") {
   return element
 }
 
+// A text that stays is not written again: each writing costs a layout.
+function write(element, text) {
+  if (element.textContent !== text) element.textContent = text
+}
+
 // Plays the animation of a class from its beginning.
 function flash(element, name) {
   element.classList.remove(name)
@@ -261,7 +270,7 @@ function flash(element, name) {
   element.classList.add(name)
 }
 
-const figure = number => number.toLocaleString("en-US")
+const { format: figure } = new Intl.NumberFormat("en-US")
 
 // Streamlit does not say which theme is on; the colour of its page does.
 function isDark(root) {

@@ -53,8 +53,8 @@ function openReader(root, first) {
     if (!times || !reading.book.queue.length) return tooEarly()
     const { position } = reading.book.queue[0]
     reading.decide({ kind, ...fields, ...times, active_ms: clock.read() })
-    panel.given(kind, fields.class_id, position)
     present()
+    panel.given(kind, fields.class_id, position)
   }
 
   function tooEarly() {

@@ -16,10 +16,11 @@ const RETRIES = [500, 1500, 3000, 5000]
  * onPainted: (position) => void; onFailed: (position, attempts) => void.
  */
 function makeStage({ box, url, onPainted, onFailed }) {
-  const loaded = new Map() // position -> { img, ready }
+  const loaded = new Map() // position -> { img, ready, decoded }
   const view = { zoom: 1, x: 0, y: 0, brightness: 1, contrast: 1, inverted: false }
   let shown = null // the image that is to be read: { position, img, placed, painted }
   let turn = 0
+  const room = { width: box.clientWidth, height: box.clientHeight }
 
   function load(position) {
     if (!loaded.has(position)) {
@@ -27,8 +28,11 @@ function makeStage({ box, url, onPainted, onFailed }) {
       img.alt = "" // the stage itself is named
       img.draggable = false
       img.src = url(position)
-      const made = { img, ready: img.decode() }
-      made.ready.catch(() => loaded.get(position) === made && loaded.delete(position))
+      const made = { img, ready: img.decode(), decoded: false }
+      made.ready.then(
+        () => (made.decoded = true),
+        () => loaded.get(position) === made && loaded.delete(position),
+      )
       loaded.set(position, made)
     }
     return loaded.get(position)
@@ -40,40 +44,48 @@ function makeStage({ box, url, onPainted, onFailed }) {
     wanted.forEach(load)
   }
 
-  async function show(position, attempt = 0) {
+  // Within the caller's own task when the image is decoded: then it has the very next frame.
+  function show(position, attempt = 0) {
     const mine = ++turn
     shown = position === null ? null : { position, img: null, placed: null, painted: null }
     busy(position !== null)
     if (position === null) return box.replaceChildren()
+    const made = load(position)
+    if (made.decoded) place(made.img, mine)
+    else wait(made, mine, attempt)
+  }
+
+  async function wait({ img, ready }, mine, attempt) {
     const slow = setTimeout(() => mine === turn && box.replaceChildren(), attempt ? 0 : SLOW_MS)
-    const { img, ready } = load(position)
     try {
       await ready
+      if (mine === turn) place(img, mine)
     } catch {
-      if (mine === turn) retry(position, attempt)
-      return
+      if (mine === turn) retry(shown.position, attempt)
     } finally {
       clearTimeout(slow)
     }
-    if (mine !== turn) return
+  }
+
+  async function place(img, mine) {
     shown.img = img
     Object.assign(view, { zoom: 1, x: 0, y: 0 })
-    shown.placed = millis(performance.now())
+    apply() // first: it sets styles alone, so nothing is laid out before the frame
     box.replaceChildren(img)
-    apply()
+    shown.placed = millis(performance.now())
     await painted()
     if (mine !== turn) return
     shown.painted = millis(performance.now())
-    const wait = Math.max(0, shown.placed + PAINTED_MS - shown.painted)
-    setTimeout(() => mine === turn && busy(false), Math.ceil(wait))
-    onPainted(position)
+    const rest = Math.max(0, shown.placed + PAINTED_MS - shown.painted)
+    setTimeout(() => mine === turn && busy(false), Math.ceil(rest))
+    onPainted(shown.position)
   }
 
   function retry(position, attempt) {
     box.replaceChildren()
     onFailed(position, attempt + 1)
-    const wait = RETRIES[Math.min(attempt, RETRIES.length - 1)]
-    setTimeout(() => shown?.position === position && !shown.img && show(position, attempt + 1), wait)
+    const rest = RETRIES[Math.min(attempt, RETRIES.length - 1)]
+    setTimeout(() => shown?.position === position && !shown.img && show(position, attempt + 1), rest)
   }
 
   const busy = is => box.parentElement.setAttribute("aria-busy", String(is))
@@ -90,7 +102,7 @@ function makeStage({ box, url, onPainted, onFailed }) {
 
   function scale() {
     const { naturalWidth, naturalHeight } = shown.img
-    const fit = Math.min(box.clientWidth / naturalWidth, box.clientHeight / naturalHeight)
+    const fit = Math.min(room.width / naturalWidth, room.height / naturalHeight)
     return fit * view.zoom
   }
 
@@ -98,21 +110,22 @@ function makeStage({ box, url, onPainted, onFailed }) {
     if (!shown?.img) return
     const { img } = shown
     const by = scale()
-    view.x = held(view.x, img.naturalWidth * by, box.clientWidth)
-    view.y = held(view.y, img.naturalHeight * by, box.clientHeight)
-    const left = (box.clientWidth - img.naturalWidth * by) / 2 + view.x
-    const top = (box.clientHeight - img.naturalHeight * by) / 2 + view.y
+    view.x = held(view.x, img.naturalWidth * by, room.width)
+    view.y = held(view.y, img.naturalHeight * by, room.height)
+    const left = (room.width - img.naturalWidth * by) / 2 + view.x
+    const top = (room.height - img.naturalHeight * by) / 2 + view.y
     img.style.transform = `translate(${left}px, ${top}px) scale(${by})`
     img.style.imageRendering = by * devicePixelRatio >= 2 ? "pixelated" : "auto"
-    img.style.filter =
-      `brightness(${view.brightness}) contrast(${view.contrast})` +
-      (view.inverted ? " invert(1)" : "")
+    const { brightness, contrast, inverted } = view
+    const plain = brightness === 1 && contrast === 1 && !inverted
+    const filter = `brightness(${brightness}) contrast(${contrast}) invert(${Number(inverted)})`
+    img.style.filter = plain ? "none" : filter
     box.classList.toggle("movable", view.zoom > 1)
   }
 
   // the offset from the middle, so far that the image's edge reaches the stage's edge
-  function held(offset, size, room) {
-    const most = Math.max(0, (size - room) / 2)
+  function held(offset, size, space) {
+    const most = Math.max(0, (size - space) / 2)
     return Math.min(most, Math.max(-most, offset))
   }
 
@@ -154,7 +167,10 @@ function makeStage({ box, url, onPainted, onFailed }) {
   }
 
   const stopPointers = usePointers(box, { zoom, pan, fit, window: window_ })
-  const resized = new ResizeObserver(apply)
+  const resized = new ResizeObserver(() => {
+    Object.assign(room, { width: box.clientWidth, height: box.clientHeight })
+    apply()
+  })
   resized.observe(box)
 
   return {
