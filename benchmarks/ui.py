@@ -199,7 +199,6 @@ def measure_gaps(browser: Browser, access: Access, asked: argparse.Namespace) ->
 def measure_kill(browser: Browser, access: Access, asked: argparse.Namespace) -> Iterator[Row]:
     middle = asked.presses // 2
     with tools.serving(access.workspace.root) as server, tools.window(browser) as page:
-
         falls = {middle: server.kill, middle + 10: server.start}
         found = typed(page, server, access, count=asked.presses, gap=0.12, during=falls)
     checked = verify_project(access, 1)
@@ -220,12 +219,15 @@ def open_review(page: Page) -> float:
     return time.perf_counter() - began
 
 
-def lasso(page: Page) -> float:
-    """Draw a lasso over the middle. Returns seconds from release to the counted selection."""
+def lasso(page: Page, share: float) -> float:
+    """Draw a lasso over the middle. Returns seconds from release to the counted selection.
+
+    share: its radius as a part of the map's shorter side; the same outline is not counted twice.
+    """
     pad = page.locator(".st-key-review-map .nsewdrag").bounding_box()
     assert pad is not None
     middle = (pad["x"] + pad["width"] / 2, pad["y"] + pad["height"] / 2)
-    reach = 0.38 * min(pad["width"], pad["height"])
+    reach = share * min(pad["width"], pad["height"])
     corners = [(1, 0), (0.7, 0.7), (0, 1), (-0.7, 0.7), (-1, 0), (-0.7, -0.7), (0, -1), (0.7, -0.7)]
     points = [(middle[0] + reach * x, middle[1] + reach * y) for x, y in corners]
     page.mouse.move(*points[0])
@@ -254,7 +256,7 @@ def measure_map(browser: Browser, folder: Path, asked: argparse.Namespace) -> It
                     tools.settle(page)
                     (warm if number else cold).append(open_review(page))
                     tools.settle(page)
-                    lassos.append(lasso(page))
+                    lassos.append(lasso(page, 0.38 - 0.015 * number))
                     tools.settle(page)
                     below = page.get_by_text("Below threshold", exact=True)
                     later.append(sent.during(page, below.click))

@@ -6,7 +6,7 @@ whoever judges such an image must not have seen one.
 """
 
 from collections.abc import Mapping, Sequence
-from dataclasses import dataclass
+from dataclasses import dataclass, field
 
 import numpy as np
 from numpy.typing import NDArray
@@ -27,6 +27,7 @@ from sslapp.vocabulary import Source
 
 Mask = NDArray[np.bool_]
 Polygon = Sequence[tuple[float, float]]
+Outline = tuple[tuple[tuple[float, ...], ...], ...]
 
 
 @dataclass(frozen=True)
@@ -83,6 +84,7 @@ class Board:
     blind: Mask
     withheld: NDArray[np.int64]
     proposals: Candidates
+    _latest: dict[Outline, Mask] = field(default_factory=dict, init=False, repr=False)
 
     def __len__(self) -> int:
         return len(self.labels)
@@ -129,6 +131,16 @@ class Board:
 
     def inside(self, rings: Sequence[Polygon]) -> Mask:
         """(N,) bool: which images lie in any of the polygons; those off the map in none."""
+        # the count beside the map and the desk below it ask for the same outline, one by one
+        key = tuple(tuple(map(tuple, ring)) for ring in rings)
+        found = self._latest.get(key)
+        if found is None:
+            found = _sealed(self._inside(rings))
+            self._latest.clear()
+            self._latest[key] = found
+        return found
+
+    def _inside(self, rings: Sequence[Polygon]) -> Mask:
         mask = np.zeros(len(self), dtype=bool)
         for ring in rings:
             mask[: len(self.xy)] |= inside(np.array(ring, dtype=np.float64), self.xy)

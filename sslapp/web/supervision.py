@@ -1,12 +1,13 @@
-"""The worker that the server looks after for as long as it runs."""
+"""What the server does beside answering, for as long as it runs."""
 
 import asyncio
-from collections.abc import AsyncIterator
+from collections.abc import AsyncIterator, Coroutine
 from contextlib import asynccontextmanager, suppress
 from typing import Any
 
 from sslapp.jobs.supervisor import LOOK_EVERY, Supervisor
 from sslapp.ui.identity import sign_in
+from sslapp.web.collection import spare_modules
 from sslapp.web.identity import allow_long_cookies
 from sslapp.workspace import Workspace
 
@@ -23,18 +24,28 @@ async def lifespan(_: Any) -> AsyncIterator[None]:
     if sign_in() is not None:
         allow_long_cookies()
     workspace = Workspace()
-    if workspace.database_url:
-        yield
-        return
-    supervisor = Supervisor(workspace)
-    watch = asyncio.create_task(_watch(supervisor))
+    async with _beside(spare_modules()):
+        if workspace.database_url:
+            yield
+            return
+        supervisor = Supervisor(workspace)
+        try:
+            async with _beside(_watch(supervisor)):
+                yield
+        finally:
+            supervisor.end()
+
+
+@asynccontextmanager
+async def _beside(work: Coroutine[Any, Any, None]) -> AsyncIterator[None]:
+    """Run endless work until the block ends."""
+    task = asyncio.create_task(work)
     try:
         yield
     finally:
-        watch.cancel()
+        task.cancel()
         with suppress(asyncio.CancelledError):
-            await watch
-        supervisor.end()
+            await task
 
 
 async def _watch(supervisor: Supervisor) -> None:
