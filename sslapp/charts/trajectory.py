@@ -106,8 +106,9 @@ def _play() -> dict[str, object]:
         "y": 0,
         "yanchor": "top",
         "pad": {"t": 24},
-        "font": {"size": look.FONT},
-        "bordercolor": look.FAINT,
+        "font": {"size": look.FONT, "color": look.OUTLINE},
+        "bgcolor": "rgba(0, 0, 0, 0)",
+        "bordercolor": look.OUTLINE,
     }
 
 
@@ -119,8 +120,11 @@ def _slider(names: Sequence[str]) -> dict[str, object]:
         "y": 0,
         "pad": {"t": 12},
         "currentvalue": {"prefix": "Step ", "xanchor": "left", "font": {"size": look.FONT}},
-        "font": {"size": look.SMALL},
-        "bordercolor": look.FAINT,
+        "font": {"size": look.SMALL, "color": look.OUTLINE},
+        "bgcolor": f"rgb({look.ACCENT})",
+        "activebgcolor": f"rgb({look.ACCENT})",
+        "bordercolor": look.OUTLINE,
+        "tickcolor": look.OUTLINE,
         "steps": [
             {"label": name, "method": "animate", "args": [[name], _move(0)]} for name in names
         ],

@@ -17,12 +17,13 @@ from sslapp.store.schema import label_class, project
 from sslapp.vocabulary import EventKind
 
 PALETTE = (
-    *("#0072B2", "#E69F00", "#009E73", "#CC79A7", "#56B4E9", "#D55E00", "#F0E442", "#000000"),
-    *("#332288", "#DDCC77", "#117733", "#AA4499", "#88CCEE", "#882255", "#44AA99", "#999933"),
+    *("#0072B2", "#E69F00", "#009E73", "#CC79A7", "#56B4E9", "#D55E00", "#F0E442", "#885A36"),
+    *("#7846D2", "#DDCC77", "#117733", "#AA4499", "#88CCEE", "#882255", "#44AA99", "#999933"),
     *("#CC6677", "#777777"),
 )
 """Colours that stay apart for colour-blind eyes: the eight of Okabe and Ito ("Color Universal
-Design", 2008), then Paul Tol's muted scheme ("Colour Schemes", SRON/EPS/TN/09-002, 2021)."""
+Design", 2008), then Paul Tol's muted scheme ("Colour Schemes", SRON/EPS/TN/09-002, 2021). Their
+black and indigo cannot be seen on a dark page; a brown and a violet stand in for them."""
 
 KEYS = "1234567890bcdeghijklmnopqrstvwyz"
 """Keys in the order they are given to classes; a (accept), f (flag), u (unsure) and x (reject)

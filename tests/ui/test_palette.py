@@ -73,11 +73,16 @@ def test_a_class_colour_needs_its_outline_on_one_theme_at_most(colour: str) -> N
     assert max(contrast(colour, THEME[mode]["backgroundColor"]) for mode in ("light", "dark")) >= 3
 
 
+@pytest.mark.parametrize("colour", PALETTE)
+def test_a_class_colour_is_seen_in_a_dark_room(colour: str) -> None:
+    assert contrast(colour, THEME["dark"]["backgroundColor"]) >= 2
+
+
 @pytest.mark.parametrize("vision", VISION)
 def test_the_first_classes_are_told_apart_by_every_eye(vision: str) -> None:
     seen = [lab(each, vision) for each in PALETTE[:8]]
     nearest = min(float(np.linalg.norm(a - b)) for a, b in itertools.combinations(seen, 2))
-    assert nearest >= 10  # two marks side by side differ clearly from about 10 on
+    assert nearest >= 15  # two marks side by side differ clearly from about 10 on
 
 
 def test_no_colour_comes_twice() -> None:

@@ -143,6 +143,7 @@ function openReader(root, first) {
     present()
   }
   panel.update(first)
+  panel.saved(outbox.state())
   present()
   reading.open()
 
