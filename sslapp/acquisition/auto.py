@@ -26,7 +26,7 @@ def pick(situation: Situation, count: int, seed: int) -> list[Pick]:
     taken = np.array([each.position for each in drawn], dtype=np.int64)
     rest = replace(
         situation,
-        candidates=np.setdiff1d(situation.candidates, taken),
+        candidates=situation.candidates[~np.isin(situation.candidates, taken)],
         holdout=np.concatenate([situation.holdout, taken]),
     )
     others = leader(situation)(rest, count - len(drawn), seed)

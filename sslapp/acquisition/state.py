@@ -84,18 +84,25 @@ class Situation:
     @property
     def drawable(self) -> Positions:
         """Candidates that may enter the holdout, ascending: no group that is trained on."""
-        return np.setdiff1d(self._apart_from(self.labelled), self.holdout)
+        return self._without(self._apart_from(self.labelled), self.holdout)
 
     def generator(self, seed: int, purpose: str) -> np.random.Generator:
         """A generator keyed (seed, purpose, picks_before), so no state is kept between calls."""
         return np.random.default_rng([seed, zlib.crc32(purpose.encode()), self.picks_before])
 
     def _apart_from(self, taken: Positions) -> Positions:
-        rows = np.setdiff1d(self.candidates, taken)
+        rows = self._without(self.candidates, taken)
         if self.groups is None or len(taken) == 0:
             return rows
         groups = self.groups[rows]
         return rows[(groups < 0) | ~np.isin(groups, self.groups[taken])]
+
+    def _without(self, rows: Positions, taken: Positions) -> Positions:
+        """The rows that are not taken, ascending; a mask, since sorting a million takes a second."""
+        left = np.zeros(len(self.labels), dtype=np.bool_)
+        left[rows] = True
+        left[taken] = False
+        return np.flatnonzero(left).astype(np.int64, copy=False)
 
 
 @dataclass(frozen=True)

@@ -3,6 +3,7 @@
 import asyncio
 from collections.abc import AsyncIterator, Coroutine
 from contextlib import asynccontextmanager, suppress
+from importlib import import_module
 from typing import Any
 
 from sslapp.jobs.supervisor import LOOK_EVERY, Supervisor
@@ -24,7 +25,7 @@ async def lifespan(_: Any) -> AsyncIterator[None]:
     if sign_in() is not None:
         allow_long_cookies()
     workspace = Workspace()
-    async with _beside(spare_modules()):
+    async with _beside(_load_ahead()), _beside(spare_modules()):
         if workspace.database_url:
             yield
             return
@@ -46,6 +47,11 @@ async def _beside(work: Coroutine[Any, Any, None]) -> AsyncIterator[None]:
         task.cancel()
         with suppress(asyncio.CancelledError):
             await task
+
+
+async def _load_ahead() -> None:
+    """Load what the first choice of images needs: a second or two that no reader need wait."""
+    await asyncio.to_thread(import_module, "sslapp.acquisition.registry")
 
 
 async def _watch(supervisor: Supervisor) -> None:
