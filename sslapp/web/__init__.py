@@ -3,7 +3,8 @@
 from starlette.middleware import Middleware
 
 from sslapp.web import decisions, downloads, health, images, inspection, pulse, uploads
-from sslapp.web.security import KnownHostOnly, SameOriginWrites, SecurityHeaders
+from sslapp.web.deep_links import DeepLinks
+from sslapp.web.security import KnownHostOnly, OwnFiguresOnly, SameOriginWrites, SecurityHeaders
 from sslapp.web.supervision import lifespan
 
 __all__ = ["lifespan", "middleware", "routes"]
@@ -20,5 +21,7 @@ routes = [
 middleware = [
     Middleware(SecurityHeaders),
     Middleware(KnownHostOnly),
+    Middleware(OwnFiguresOnly),
     Middleware(SameOriginWrites),
+    Middleware(DeepLinks),
 ]

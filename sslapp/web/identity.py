@@ -27,6 +27,11 @@ def current_reader(request: Request) -> Access:
     return identity.current_reader(lambda: _claims(request))
 
 
+def has_signed_in(request: Request) -> bool:
+    """Whether the request carries the cookie of somebody who has signed in, whoever that is."""
+    return _claims(request).get("is_logged_in") is True
+
+
 def _claims(request: Request) -> Mapping[str, Any]:
     """What the cookie says, read and verified by the code that does it for pages.
 

@@ -99,6 +99,24 @@ class KnownHostOnly:
             await self._app(scope, receive, send)
 
 
+class OwnFiguresOnly:
+    """Answers 404 for Streamlit's page of process figures, which it shows to anybody.
+
+    Args:
+        app: what to protect.
+    """
+
+    def __init__(self, app: ASGIApp) -> None:
+        self._app = app
+
+    async def __call__(self, scope: Scope, receive: Receive, send: Send) -> None:
+        """Pass the request on, or answer 404."""
+        if scope["type"] == "http" and scope["path"].endswith("/_stcore/metrics"):
+            await _refuse(scope, receive, send, "Not found.", 404)
+        else:
+            await self._app(scope, receive, send)
+
+
 class SameOriginWrites:
     """Refuses what another site's page makes the reader's browser send, and bodies too large.
 

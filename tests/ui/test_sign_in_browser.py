@@ -81,6 +81,19 @@ def test_a_member_signs_in_reads_and_signs_out(team, browser) -> None:
     page.context.close()
 
 
+def test_a_link_to_a_page_survives_signing_in(team, browser) -> None:
+    page = new_page(browser)
+    sign_in(page, f"{team}/export?project=1", "Ann")
+    page.get_by_role("heading", name="Export", exact=True).wait_for()
+    assert page.url == f"{team}/export?project=1"
+    assert {each["name"] for each in page.context.cookies()}.isdisjoint({"sslapp_after_sign_in"})
+
+    # the way back to the list of projects is theirs again
+    page.goto(team)
+    page.get_by_role("heading", name="Projects", exact=True).wait_for()
+    page.context.close()
+
+
 def test_a_stranger_is_told_to_ask_until_an_admin_gives_a_role(team, browser, project) -> None:
     page = new_page(browser)
     sign_in(page, team, "Bob")

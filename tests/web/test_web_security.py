@@ -23,7 +23,10 @@ async def echo(request: Request) -> JSONResponse:
 
 METHODS = ["GET", "POST", "PUT", "PATCH", "DELETE"]
 SERVER = Starlette(
-    routes=[Route(path, echo, methods=METHODS) for path in ("/api/things", "/api/uploads", "/x")],
+    routes=[
+        Route(path, echo, methods=METHODS)
+        for path in ("/api/things", "/api/uploads", "/x", "/_stcore/metrics", "/_stcore/health")
+    ],
     middleware=middleware,
 )
 
@@ -127,3 +130,8 @@ def test_where_people_sign_in_the_server_has_one_name_and_answers_every_machine(
     assert far.post("/api/things", headers=own).status_code == 200
     other = {**JSON, "Origin": "https://evil.example.org"}
     assert far.post("/api/things", headers=other).status_code == 403
+
+
+def test_the_figures_of_the_process_are_nobodys(ask) -> None:
+    assert ask({}, "/_stcore/metrics", "GET").status_code == 404
+    assert ask({}, "/_stcore/health", "GET").status_code == 200
