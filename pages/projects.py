@@ -11,6 +11,7 @@ from sslapp.ui import (
     progress_panel,
     project_cards,
     project_panels,
+    readers_panel,
 )
 from sslapp.ui.access import require
 from sslapp.usecases.next_step import next_step, read_facts
@@ -39,6 +40,8 @@ with st.container(horizontal=True, vertical_alignment="bottom"):
 sides = st.grid(3, min_column_width=400)
 with sides.cell():
     project_cards.show(lines, None if making else opened)
+    if access.server_admin:
+        readers_panel.show(access)
 with sides.cell(column_span=2):
     if making:
         new_project.show(access, closable=True)

@@ -15,13 +15,14 @@ from sslapp.ui import (
 )
 from sslapp.ui.access import require
 from sslapp.usecases import overview
-from sslapp.usecases.board import board_key, finished_rounds
+from sslapp.usecases.board import board_key
+from sslapp.usecases.finished import numbers_and_methods
 from sslapp.usecases.progress import progress
 
 access = require()
 project_id = heading.open_project(access, "Review")
 review_state.enter(project_id, overview.embedding_id(access, project_id))
-rounds = finished_rounds(access, project_id)
+rounds = numbers_and_methods(access, project_id)
 live = progress(access, project_id)
 titles = {name: card.title for name, card in CARDS.items()}
 

@@ -98,7 +98,7 @@ class Situation:
         return rows[(groups < 0) | ~np.isin(groups, self.groups[taken])]
 
     def _without(self, rows: Positions, taken: Positions) -> Positions:
-        """The rows that are not taken, ascending; a mask, since sorting a million takes a second."""
+        """The rows that are not taken, ascending; a mask: sorting a million takes a second."""
         left = np.zeros(len(self.labels), dtype=np.bool_)
         left[rows] = True
         left[taken] = False

@@ -4,15 +4,17 @@ from collections.abc import Sequence
 
 import streamlit as st
 
+from sslapp.store.errors import Unknown
 from sslapp.ui import plain
 from sslapp.ui.words import count, remaining, size
-from sslapp.usecases.access import Access
-from sslapp.usecases.exported import ExportLine, exports_of
+from sslapp.usecases.access import Access, NotAllowed
+from sslapp.usecases.exported import ExportLine, delete_export, exports_of
 from sslapp.usecases.exports import Format
 from sslapp.usecases.jobs import cancel_job
 from sslapp.vocabulary import JobState
 
 SHOWN = 20
+FAULT = "export-list-fault"
 EVERY = 1.0
 """Seconds between two looks while an export runs."""
 
@@ -37,6 +39,8 @@ def show(access: Access, project_id: int) -> None:
         for line in now:
             _line(access, line)
 
+    if fault := st.session_state.pop(FAULT, None):
+        st.error(plain.markdown(fault), icon=":material/error:")
     if not seen:
         st.caption("No export yet.")
         return
@@ -64,7 +68,7 @@ def _line(access: Access, line: ExportLine) -> None:
                 args=(access, line.job_id),
             )
         elif line.state == JobState.DONE:
-            _hand_out(line)
+            _hand_out(access, line)
     if line.state == JobState.RUNNING:
         share = min(line.step / line.total, 1.0) if line.total else 0.0
         st.progress(share, text=_pace(line))
@@ -76,13 +80,43 @@ def _cancel(access: Access, job_id: int) -> None:
     cancel_job(access, job_id)
 
 
-def _hand_out(line: ExportLine) -> None:
+def _hand_out(access: Access, line: ExportLine) -> None:
     with st.popover("Details", key=f"export-facts-{line.job_id}"):
         st.code(facts(line), language=None)
         if line.has_manifest:
             st.link_button("Manifest", f"/api/exports/{line.job_id}/manifest")
+    if line.deletable:
+        _offer_deletion(access, line)
     if line.fetchable:
         st.link_button("Download", f"/api/exports/{line.job_id}", key=f"export-fetch-{line.job_id}")
+
+
+def _offer_deletion(access: Access, line: ExportLine) -> None:
+    with st.popover("Delete …", key=f"export-delete-{line.job_id}"):
+        files = f"{plain.markdown(line.name)} ({size(line.bytes or 0)})"
+        files += " and its manifest" if line.has_manifest else ""
+        st.markdown(
+            f"**Delete this export?** {files} will be gone from the server. The labels stay, and "
+            "the record that this was exported, with its sha256. An export made later holds the "
+            "labels of then. This cannot be undone."
+        )
+        st.button(
+            "Delete the files",
+            key=f"export-delete-yes-{line.job_id}",
+            on_click=_delete,
+            args=(access, line.job_id),
+        )
+
+
+def _delete(access: Access, job_id: int) -> None:
+    try:
+        delete_export(access, job_id)
+    except (Unknown, NotAllowed) as error:
+        st.session_state[FAULT] = str(error)
+    except OSError:
+        st.session_state[FAULT] = "The server's disk did not let go of all files of that export."
+    else:
+        st.session_state.pop(FAULT, None)
 
 
 def facts(line: ExportLine) -> str:

@@ -11,6 +11,9 @@ from sslapp.vocabulary import Role
 
 FAULT = "projects-members-fault"
 
+ROLE_WIDTH = 132
+"""Pixels that the longest role needs."""
+
 ABOUT = {
     Role.READER: "labels, trains and reviews",
     Role.ADJUDICATOR: "also settles disagreements",
@@ -31,7 +34,11 @@ def show(access: Access, project_id: int, people: Sequence[Member], *, may_chang
 def _member(access: Access, project_id: int, each: Member, *, may_change: bool) -> None:
     name = plain.markdown(each.name)
     with st.container(horizontal=True, vertical_alignment="center"):
-        st.markdown(name if each.active else f"{name} (inactive)", width="stretch")
+        # a cell of its own breaks a long address instead of pushing the controls below it
+        with st.container(width="stretch", gap=None):
+            st.markdown(name if each.active else f":gray[{name}]")
+            if not each.active:
+                st.caption("inactive on this server")
         if not may_change:
             st.caption(each.role.value)
             return
@@ -42,13 +49,14 @@ def _member(access: Access, project_id: int, each: Member, *, may_change: bool) 
             index=list(Role).index(each.role),
             format_func=lambda role: role.value,
             label_visibility="collapsed",
-            width=140,
+            width=ROLE_WIDTH,
             key=key,
             on_change=_change,
             args=(access, project_id, each, key),
         )
         st.button(
             "Remove",
+            type="tertiary",
             key=f"projects-remove-{project_id}-{each.reader_id}",
             on_click=_remove,
             args=(access, project_id, each),
@@ -71,7 +79,9 @@ def _add(access: Access, project_id: int) -> None:
         st.container(horizontal=True, vertical_alignment="bottom"),
     ):
         name = st.text_input("Reader", placeholder="name or e-mail address")
-        role = st.selectbox("Role", list(Role), format_func=lambda each: each.value, width=140)
+        role = st.selectbox(
+            "Role", list(Role), format_func=lambda each: each.value, width=ROLE_WIDTH
+        )
         pressed = st.form_submit_button("Grant")
     st.caption(" · ".join(f"{role.value}: {about}" for role, about in ABOUT.items()))
     if pressed and role is not None:

@@ -184,18 +184,6 @@ def board_key(access: Access, project_id: int, round_number: int | None = None) 
         return BoardKey(row["id"], number, None if drawn is None else drawn["id"])
 
 
-def finished_rounds(access: Access, project_id: int) -> list[tuple[int, str]]:
-    """Number and method of each finished round, newest first."""
-    query = (
-        select(round_.c.number, round_.c.method)
-        .where(round_.c.project_id == project_id, round_.c.probabilities.is_not(None))
-        .order_by(round_.c.number.desc())
-    )
-    with reading(access.engine) as conn:
-        require(conn, access, project_id)
-        return [(row.number, row.method) for row in conn.execute(query)]
-
-
 def read_board(access: Access, project_id: int, round_number: int | None = None) -> Board:
     """Read the board of a finished round as the project stands now; default: the newest round.
 

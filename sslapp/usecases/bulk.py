@@ -13,7 +13,7 @@ from sqlalchemy import func, select
 from sslapp.store.chain import Event
 from sslapp.store.database import reading
 from sslapp.store.schema import event, label_class, undone
-from sslapp.usecases import decisions
+from sslapp.usecases import bulk_decisions
 from sslapp.usecases.access import Access, require
 from sslapp.usecases.board import Board
 from sslapp.usecases.review_queue import Choice
@@ -83,13 +83,13 @@ def decide(
         "key": key,
     }
     if action is BulkAction.ACCEPT:
-        made = decisions.bulk_accept(access, project_id, open_now, **about)  # type: ignore[arg-type]
+        made = bulk_decisions.bulk_accept(access, project_id, open_now, **about)  # type: ignore[arg-type]
     elif action is BulkAction.WITHHOLD:
-        made = decisions.withhold(access, project_id, open_now, **about)  # type: ignore[arg-type]
+        made = bulk_decisions.withhold(access, project_id, open_now, **about)  # type: ignore[arg-type]
     else:
         if class_name is None:
             raise ValueError("Relabelling needs a class. Choose one.")
-        made = decisions.bulk_relabel(access, project_id, open_now, class_name, **about)  # type: ignore[arg-type]
+        made = bulk_decisions.bulk_relabel(access, project_id, open_now, class_name, **about)  # type: ignore[arg-type]
     return Done(made, len(open_now), len(wanted) - len(open_now))
 
 

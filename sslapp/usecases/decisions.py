@@ -1,4 +1,4 @@
-"""What a reader decides about images: one function a decision, one event each."""
+"""What a reader decides about single images: one function a decision, one event an image."""
 
 from collections.abc import Iterable, Mapping, Sequence
 from typing import Any
@@ -41,7 +41,7 @@ def label(
         project_id = find_project(conn, access, project)
         if adjudicate:
             require(conn, access, project_id, Role.ADJUDICATOR)
-        return _append(
+        return append(
             conn,
             access,
             project_id,
@@ -98,7 +98,7 @@ def note(
         raise ValueError(f"{kind} is not a note; use unsure, skip or flag.")
     with writing(access.engine) as conn:
         project_id = find_project(conn, access, project)
-        return _append(
+        return append(
             conn,
             access,
             project_id,
@@ -123,9 +123,9 @@ def accept(
         wanted = np.unique(np.asarray(positions, dtype=np.int64))
         state = load_state(conn, project_id)
         columns, confidence = predictions.best(wanted, state)
-        _must_be_in_pool(state, wanted)
+        must_be_in_pool(state, wanted)
         return [
-            _append(
+            append(
                 conn,
                 access,
                 project_id,
@@ -137,42 +137,6 @@ def accept(
             )
             for position, column, value in zip(wanted, columns, confidence, strict=True)
         ]
-
-
-def bulk_accept(
-    access: Access,
-    project: str | int | None,
-    positions: Positions,
-    *,
-    round_number: int | None = None,
-    opened: int = 0,
-    payload: Mapping[str, Any] | None = None,
-    key: str | None = None,
-) -> Event:
-    """Accept the round's classes for many images as one decision that one undo takes back.
-
-    Args:
-        opened: how many of the images the reader looked at one by one for it.
-        payload: what selected them: threshold, polygon, class.
-    """
-    with writing(access.engine) as conn:
-        project_id = find_project(conn, access, project)
-        predictions = read_predictions(conn, access.workspace, project_id, round_number)
-        wanted = np.unique(np.asarray(positions, dtype=np.int64))
-        state = load_state(conn, project_id)
-        columns, _ = predictions.best(wanted, state)
-        _must_be_in_pool(state, wanted)
-        return _append(
-            conn,
-            access,
-            project_id,
-            EventKind.BULK_ACCEPT,
-            key=key,
-            round_id=predictions.round_id,
-            members=wanted,
-            member_classes=np.asarray(predictions.class_ids, dtype=np.int64)[columns],
-            payload={**(payload or {}), "opened": opened},
-        )
 
 
 def reject(
@@ -195,7 +159,7 @@ def reject(
             assert predictions is not None
             columns, _ = predictions.best(np.array([position], dtype=np.int64), state)
             rejected = predictions.class_ids[columns[0]]
-        return _append(
+        return append(
             conn,
             access,
             project_id,
@@ -219,7 +183,7 @@ def relabel(
         project_id = find_project(conn, access, project)
         _must_not_be_blind(load_state(conn, project_id), position)
         predictions = read_predictions(conn, access.workspace, project_id, round_number)
-        return _append(
+        return append(
             conn,
             access,
             project_id,
@@ -230,70 +194,11 @@ def relabel(
         )
 
 
-def withhold(
-    access: Access,
-    project: str | int | None,
-    positions: Sequence[int] | Positions,
-    *,
-    round_number: int | None = None,
-    opened: int = 0,
-    payload: Mapping[str, Any] | None = None,
-    key: str | None = None,
-) -> Event:
-    """Take candidates off the list until the next round, as one decision."""
-    with writing(access.engine) as conn:
-        project_id = find_project(conn, access, project)
-        predictions = read_predictions(conn, access.workspace, project_id, round_number)
-        return _append(
-            conn,
-            access,
-            project_id,
-            EventKind.BULK_WITHHOLD,
-            key=key,
-            round_id=predictions.round_id,
-            members=np.unique(np.asarray(positions, dtype=np.int64)),
-            payload={**(payload or {}), "opened": opened},
-        )
-
-
-def bulk_relabel(
-    access: Access,
-    project: str | int | None,
-    positions: Sequence[int] | Positions,
-    class_name: str,
-    *,
-    round_number: int | None = None,
-    opened: int = 0,
-    payload: Mapping[str, Any] | None = None,
-    key: str | None = None,
-) -> Event:
-    """Give many images of the pool one class, against what the round proposes, as one decision.
-
-    The labels count as accepted pseudo-labels, not as an expert's: nobody looked at each image.
-    """
-    with writing(access.engine) as conn:
-        project_id = find_project(conn, access, project)
-        predictions = read_predictions(conn, access.workspace, project_id, round_number)
-        wanted = np.unique(np.asarray(positions, dtype=np.int64))
-        _must_be_in_pool(load_state(conn, project_id), wanted)
-        return _append(
-            conn,
-            access,
-            project_id,
-            EventKind.BULK_RELABEL,
-            key=key,
-            round_id=predictions.round_id,
-            class_id=class_id(conn, project_id, class_name),
-            members=wanted,
-            payload={**(payload or {}), "opened": opened},
-        )
-
-
 def undo(access: Access, project: str | int | None, number: int) -> Event:
     """Take back one of the reader's own decisions; undoing an undo restores it."""
     with writing(access.engine) as conn:
         project_id = find_project(conn, access, project)
-        return _append(
+        return append(
             conn,
             access,
             project_id,
@@ -302,7 +207,7 @@ def undo(access: Access, project: str | int | None, number: int) -> Event:
         )
 
 
-def _append(
+def append(
     conn: Connection,
     access: Access,
     project_id: int,
@@ -317,7 +222,12 @@ def _append(
     )
 
 
-def _must_be_in_pool(state: ProjectState, positions: Positions) -> None:
+def must_be_in_pool(state: ProjectState, positions: Positions) -> None:
+    """Check that images may take a pseudo-label.
+
+    Raises:
+        ValueError: when not all do, saying why the first does not.
+    """
     outside = positions[~np.isin(positions, state.pool)]
     if len(outside) == 0:
         return

@@ -1,21 +1,30 @@
-"""The exports that were made so far, and the file of one for who may fetch it."""
+"""The exports that were made so far: the list, the file of one for who may fetch it, its deletion.
 
+A deleted export is marked in its job's row first and loses its files then. What a kill between the
+two leaves behind is handed out to nobody, and the next deletion in the project takes it away.
+"""
+
+from collections.abc import Iterator
+from contextlib import suppress
 from dataclasses import dataclass
 from datetime import datetime
+from itertools import islice
 from pathlib import Path
 from typing import Literal
 
-from sqlalchemy import RowMapping, select
+from sqlalchemy import Connection, RowMapping, select, update
 
+from sslapp import durable
 from sslapp.datasets.cells import safe_stem
-from sslapp.store import projects
-from sslapp.store.database import reading
+from sslapp.jobs import queue
+from sslapp.store import projects, readers
+from sslapp.store.database import reading, writing
 from sslapp.store.errors import Unknown
 from sslapp.store.schema import job, reader
-from sslapp.usecases.access import Access, require
+from sslapp.usecases.access import Access, NotAllowed, find_project, require
 from sslapp.usecases.exports import Format
 from sslapp.usecases.jobs import eta
-from sslapp.vocabulary import JobKind, JobState
+from sslapp.vocabulary import JobKind, JobState, Role
 from sslapp.workspace import Workspace
 
 Part = Literal["file", "manifest"]
@@ -33,6 +42,7 @@ class ExportLine:
         event: number of the event it was read at.
         fetchable: it lies in the workspace and is still there.
         has_manifest: so does its manifest.
+        deletable: it lies there, and the reader asked for it or is an admin of the project.
         error: why it failed.
         eta: seconds left.
     """
@@ -52,6 +62,7 @@ class ExportLine:
     event: int | None
     fetchable: bool
     has_manifest: bool
+    deletable: bool
     error: str | None
     step: int
     total: int
@@ -68,18 +79,18 @@ class Download:
     name: str
 
 
-def exports_of(access: Access, project_id: int, limit: int | None = None) -> list[ExportLine]:
-    """The project's exports, newest first, at most `limit`."""
-    query = (
-        select(job, reader.c.name.label("by"))
-        .outerjoin(reader, reader.c.id == job.c.reader_id)
-        .where(job.c.project_id == project_id, job.c.kind == JobKind.EXPORT)
-        .order_by(job.c.id.desc())
-        .limit(limit)
-    )
+def exports_of(
+    access: Access, project: str | int | None, limit: int | None = None
+) -> list[ExportLine]:
+    """The project's exports but the deleted ones, newest first, at most `limit`."""
     with reading(access.engine) as conn:
-        require(conn, access, project_id)
-        return [_line(access.workspace, row) for row in conn.execute(query).mappings()]
+        project_id = find_project(conn, access, project)
+        is_admin = readers.role_of(conn, project_id, access.reader_id) is Role.ADMIN
+        there = (row for row in _rows(conn, project_id) if not _is_deleted(row))
+        return [
+            _line(access.workspace, row, own=is_admin or row["reader_id"] == access.reader_id)
+            for row in islice(there, limit)
+        ]
 
 
 def exported_file(access: Access, job_id: int, part: Part = "file") -> Download:
@@ -100,19 +111,82 @@ def exported_file(access: Access, job_id: int, part: Part = "file") -> Download:
     return Download(path, f"{safe_stem(project)}-{row['created_at']:%Y%m%d-%H%M%S}-{path.name}")
 
 
+def delete_export(access: Access, job_id: int) -> None:
+    """Delete the files of an export that is kept in the workspace; the record of it stays.
+
+    Raises:
+        Unknown: when there is no such export, it lies elsewhere or is gone.
+        NotAllowed: when the reader neither asked for it nor is an admin of its project.
+        OSError: when the disk does not let go of the files; they are handed out no longer.
+    """
+    with writing(access.engine) as conn:
+        row = conn.execute(select(job).where(job.c.id == job_id)).mappings().one_or_none()
+        if row is not None:
+            require(conn, access, row["project_id"])
+        if row is None or _kept(access.workspace, row, "file") is None:
+            raise Unknown(f"There is no file of export {job_id} to delete.")
+        role = readers.role_of(conn, row["project_id"], access.reader_id)
+        if row["reader_id"] != access.reader_id and role is not Role.ADMIN:
+            raise NotAllowed(
+                f"Export {job_id} was asked for by somebody else. They or an admin of the project "
+                "can delete it."
+            )
+        mark = {"deleted_at": queue.now().isoformat(), "deleted_by": access.reader_id}
+        result = {**(row["result"] or {}), **mark}
+        conn.execute(update(job).where(job.c.id == job_id).values(result=result))
+        deleted = [each for each in _rows(conn, row["project_id"]) if _is_deleted(each)]
+    _remove_files(access.workspace, row)
+    for each in deleted:  # what a kill left behind
+        with suppress(OSError):
+            _remove_files(access.workspace, each)
+
+
+def _rows(conn: Connection, project_id: int) -> Iterator[RowMapping]:
+    """The project's export jobs with the name of who asked, newest first."""
+    query = (
+        select(job, reader.c.name.label("by"))
+        .outerjoin(reader, reader.c.id == job.c.reader_id)
+        .where(job.c.project_id == project_id, job.c.kind == JobKind.EXPORT)
+        .order_by(job.c.id.desc())
+    )
+    return iter(conn.execute(query).mappings())
+
+
+def _is_deleted(row: RowMapping) -> bool:
+    return "deleted_at" in (row["result"] or {})
+
+
+def _remove_files(workspace: Workspace, row: RowMapping) -> None:
+    """Take an export's own files away, and its folder if nothing else lies in it."""
+    parts: tuple[Part, ...] = ("file", "manifest")
+    for path in (_inside(workspace, row, part) for part in parts):
+        if path is not None and path.is_file():
+            path.unlink()
+            durable.sync_folder(path.parent)
+            with suppress(OSError):
+                path.parent.rmdir()
+
+
 def _kept(workspace: Workspace, row: RowMapping, part: Part) -> Path | None:
     """The file, if it is one that this route may hand out."""
-    if row["kind"] != JobKind.EXPORT or row["state"] != JobState.DONE:
+    if row["kind"] != JobKind.EXPORT or row["state"] != JobState.DONE or _is_deleted(row):
         return None
+    path = _inside(workspace, row, part)
+    return path if path is not None and path.is_file() else None
+
+
+def _inside(workspace: Workspace, row: RowMapping, part: Part) -> Path | None:
+    """Where the part lies; None unless that is below the project's own folder of exports."""
     # where the job was told to write, not what a result says: that is absolute and may have moved
     target = workspace.path(row["params"]["target"])
     path = target if part == "file" else target.with_name(target.name + ".manifest.json")
     inside = path.resolve().is_relative_to(workspace.root / "exports" / str(row["project_id"]))
-    return path if inside and path.is_file() else None
+    return path if inside else None
 
 
-def _line(workspace: Workspace, row: RowMapping) -> ExportLine:
+def _line(workspace: Workspace, row: RowMapping, *, own: bool) -> ExportLine:
     result = row["result"] or {}
+    fetchable = _kept(workspace, row, "file") is not None
     return ExportLine(
         job_id=row["id"],
         format=Format(row["params"]["format"]),
@@ -127,8 +201,9 @@ def _line(workspace: Workspace, row: RowMapping) -> ExportLine:
         sha256=result.get("sha256"),
         snapshot=result.get("snapshot"),
         event=result.get("event"),
-        fetchable=_kept(workspace, row, "file") is not None,
+        fetchable=fetchable,
         has_manifest=_kept(workspace, row, "manifest") is not None,
+        deletable=fetchable and own,
         error=row["error"],
         step=row["step"],
         total=row["total"],

@@ -52,6 +52,18 @@ def finished_rounds(access: Access, project_id: int) -> list[Finished]:
         return [_finished(row) for row in conn.execute(query).mappings()]
 
 
+def numbers_and_methods(access: Access, project_id: int) -> list[tuple[int, str]]:
+    """Number and method of each finished round, newest first: what a choice of rounds needs."""
+    query = (
+        select(round_.c.number, round_.c.method)
+        .where(round_.c.project_id == project_id, round_.c.probabilities.is_not(None))
+        .order_by(round_.c.number.desc())
+    )
+    with reading(access.engine) as conn:
+        require(conn, access, project_id)
+        return [(row.number, row.method) for row in conn.execute(query)]
+
+
 def usual_choice(known: Sequence[Finished]) -> list[int]:
     """Numbers of the rounds to begin with: all of the newest snapshot that has at least two, or
     the last two."""

@@ -3,31 +3,29 @@
 These touch the few rows of one image, so that a key costs the same in a project of a million.
 """
 
-from collections.abc import Mapping, Sequence
+from collections.abc import Mapping
 from dataclasses import dataclass
 from typing import Any
 
 import numpy as np
-from numpy.typing import NDArray
-from sqlalchemy import Connection, RowMapping, select
+from sqlalchemy import Connection, RowMapping
 
-from sslapp import durable
-from sslapp.review.candidates import candidates
 from sslapp.review.confidence import calibrated
-from sslapp.store import projects
-from sslapp.store.errors import Refused
+from sslapp.store.errors import Refused, Unknown
 from sslapp.store.images import image_rows
-from sslapp.store.schema import (
-    current_label,
-    forbidden_class,
-    holdout,
-    label_class,
-    round_,
-    snapshot,
-)
+from sslapp.store.schema import holdout
 from sslapp.usecases.access import Access
 from sslapp.usecases.entries import Entry
-from sslapp.vocabulary import EventKind, Source, Split
+from sslapp.usecases.round_rows import (
+    NO_CLASS,
+    among,
+    labels,
+    probabilities,
+    propose,
+    round_row,
+    ruled_out,
+)
+from sslapp.vocabulary import EventKind, Split
 
 
 @dataclass(frozen=True)
@@ -55,7 +53,7 @@ def judged(conn: Connection, access: Access, project_id: int, entry: Entry) -> V
         return Verdict(entry.class_id, row["id"], {})
     if entry.kind is EventKind.REJECT and entry.class_id is not None:
         return Verdict(entry.class_id, row["id"], {})
-    class_id, confidence = proposed(conn, access, project_id, row, entry.position)
+    class_id, confidence = _proposed(conn, access, project_id, row, entry.position)
     if entry.kind is EventKind.REJECT:
         return Verdict(class_id, row["id"], {})
     if entry.class_id not in (None, class_id):
@@ -67,66 +65,35 @@ def judged(conn: Connection, access: Access, project_id: int, entry: Entry) -> V
     return Verdict(class_id, row["id"], {"confidence": round(confidence, 6)})
 
 
-def proposed(
+def _proposed(
     conn: Connection, access: Access, project_id: int, row: RowMapping, position: int
 ) -> tuple[int, float]:
-    """The most probable class that nobody has ruled out, and its calibrated confidence.
-
-    Raises:
-        Refused: when the round does not cover the image, or no class is left.
-    """
-    table = durable.read_array(access.workspace.path(row["probabilities"]))
-    if position >= len(table):
-        raise Refused(
-            f"Round {row['number']} covers images 0 to {len(table) - 1}; image {position} came "
-            "later. Start a new round."
-        )
-    raw = np.array(table[position : position + 1], dtype=np.float32)  # (1, C)
-    class_ids: list[int] = row["class_ids"]
-    ruled_out = _ruled_out(conn, project_id, position, class_ids)
-    only = np.zeros(1, dtype=np.int64)
-    found = candidates(calibrated(raw, row["temperature"]), only, 0.0, ruled_out, only[:0])
-    if len(found) == 0:
+    """The most probable class that nobody has ruled out, and its calibrated confidence."""
+    only = np.array([position], dtype=np.int64)
+    class_ids = np.array(row["class_ids"], dtype=np.int64)
+    try:
+        raw = probabilities(access, row, only)  # (1, C)
+    except Unknown as error:
+        raise Refused(str(error)) from None
+    forbidden = ruled_out(conn, project_id, class_ids, only)
+    classes, confidence = propose(calibrated(raw, row["temperature"]), forbidden, class_ids)
+    if classes[0] == NO_CLASS:
         raise Refused(f"Image {position} has no class left to propose; label it instead.")
-    return class_ids[found.columns[0]], float(found.confidence[0])
-
-
-def _ruled_out(
-    conn: Connection, project_id: int, position: int, class_ids: Sequence[int]
-) -> NDArray[np.bool_]:
-    """(1, C) bool: the round's classes that readers rejected for the image, or that are retired."""
-    rejected = select(forbidden_class.c.class_id).where(
-        forbidden_class.c.project_id == project_id, forbidden_class.c.position == position
-    )
-    live = {each.id for each in projects.classes(conn, project_id)}
-    allowed = live - set(conn.execute(rejected).scalars())
-    return np.array([[each not in allowed for each in class_ids]])
+    return int(classes[0]), float(confidence[0])
 
 
 def _round(conn: Connection, project_id: int, number: int | None) -> RowMapping:
-    query = (
-        select(round_, snapshot.c.class_ids)
-        .join(snapshot, snapshot.c.id == round_.c.snapshot_id)
-        .where(
-            round_.c.project_id == project_id,
-            round_.c.number == number,
-            round_.c.probabilities.is_not(None),
-        )
-    )
-    row = conn.execute(query).mappings().one_or_none()
-    if row is None:
-        raise Refused(f"Round {number} has not finished yet. Start one and wait for it.")
-    return row
+    try:
+        return round_row(conn, project_id, -1 if number is None else number)
+    except Unknown:
+        raise Refused(f"Round {number} has not finished yet. Start one and wait for it.") from None
 
 
 def _must_not_measure(conn: Connection, project_id: int, position: int) -> None:
     """Holdout and test images measure; whoever judges them must not have seen a prediction."""
     (found,) = image_rows(conn, project_id, [position])
-    drawn = select(holdout.c.position).where(
-        holdout.c.project_id == project_id, holdout.c.position == position
-    )
     where = "test split" if found.split is Split.TEST else None
-    if where is None and conn.execute(drawn).scalar() is not None:
+    if where is None and among(conn, holdout, project_id, np.array([position]))[0]:
         where = "holdout"
     if where is not None:
         raise Refused(
@@ -136,18 +103,9 @@ def _must_not_measure(conn: Connection, project_id: int, position: int) -> None:
 
 
 def _must_be_unlabelled(conn: Connection, project_id: int, position: int) -> None:
-    source = conn.execute(
-        select(current_label.c.source)
-        .join(label_class, label_class.c.id == current_label.c.class_id)
-        .where(
-            current_label.c.project_id == project_id,
-            current_label.c.position == position,
-            ~label_class.c.retired,  # a label of a retired class is none
-        )
-    ).scalar()
-    if source is not None:
-        name = Source(source).name.lower()
+    held = labels(conn, project_id, np.array([position])).get(position)
+    if held is not None:
         raise Refused(
-            f"Image {position} already has a label (source: {name}); relabel it or undo that "
-            "decision."
+            f"Image {position} already has a label (source: {held.source.name.lower()}); relabel "
+            "it or undo that decision."
         )

@@ -95,12 +95,12 @@ def read_rows(
         raise Unknown(str(error)) from None
     row = round_row(conn, project_id, round_number)
     class_ids = np.array(row["class_ids"], dtype=np.int64)
-    raw = _probabilities(access, row, positions)
+    raw = probabilities(access, row, positions)
     metrics = row["metrics"] or {}
     smooth = calibrated(raw, row["temperature"])
-    in_use = np.isin(class_ids, [each.id for each in projects.classes(conn, project_id)])
-    forbidden = _ruled_out(conn, project_id, class_ids, positions) | ~in_use
-    proposed, confidence = _proposed(smooth, forbidden, class_ids)
+    in_use = _in_use(conn, project_id, class_ids)
+    forbidden = ruled_out(conn, project_id, class_ids, positions)
+    likeliest, confidence = propose(smooth, forbidden, class_ids)
     is_test = np.array([each.split == Split.TEST for each in found], dtype=np.bool_)
     return RoundRows(
         positions=positions,
@@ -113,7 +113,7 @@ def read_rows(
         raw=raw,
         calibrated=smooth,
         forbidden=forbidden,
-        proposed=proposed,
+        proposed=likeliest,
         confidence=confidence,
         before=_before(
             conn,
@@ -123,9 +123,9 @@ def read_rows(
             predicted=class_ids[raw.argmax(axis=1)],
             positions=positions,
         ),
-        labels=_labels(conn, project_id, positions),
-        withheld=_among(conn, withheld, project_id, positions, row["id"]),
-        blind=is_test | _among(conn, holdout, project_id, positions),
+        labels=labels(conn, project_id, positions),
+        withheld=among(conn, withheld, project_id, positions, row["id"]),
+        blind=is_test | among(conn, holdout, project_id, positions),
     )
 
 
@@ -153,7 +153,7 @@ def round_row(
     return row
 
 
-def _probabilities(access: Access, row: RowMapping, positions: Positions) -> NDArray[np.float32]:
+def probabilities(access: Access, row: RowMapping, positions: Positions) -> NDArray[np.float32]:
     """(q, C) float32, raw."""
     whole = durable.read_array(access.workspace.path(row["probabilities"]))
     if len(positions) and positions.max() >= len(whole):
@@ -164,7 +164,7 @@ def _probabilities(access: Access, row: RowMapping, positions: Positions) -> NDA
     return np.asarray(whole[positions], dtype=np.float32)
 
 
-def _proposed(
+def propose(
     probabilities: NDArray[np.float32], forbidden: NDArray[np.bool_], class_ids: NDArray[np.int64]
 ) -> tuple[NDArray[np.int64], NDArray[np.float32]]:
     """(q,) class ids and (q,) confidences, by the rule that makes candidates."""
@@ -200,10 +200,10 @@ def _before(
     return before
 
 
-def _ruled_out(
+def ruled_out(
     conn: Connection, project_id: int, class_ids: NDArray[np.int64], positions: Positions
 ) -> NDArray[np.bool_]:
-    """(q, C) bool: what readers ruled out."""
+    """(q, C) bool: what readers ruled out, and the classes that are retired."""
     table = np.zeros((len(positions), len(class_ids)), dtype=np.bool_)
     row_of = {position: row for row, position in enumerate(positions.tolist())}
     column_of = {each: column for column, each in enumerate(class_ids.tolist())}
@@ -214,10 +214,16 @@ def _ruled_out(
     for position, class_id in conn.execute(query):
         if class_id in column_of:
             table[row_of[position], column_of[class_id]] = True
-    return table
+    return table | ~_in_use(conn, project_id, class_ids)
 
 
-def _labels(conn: Connection, project_id: int, positions: Positions) -> dict[int, Label]:
+def _in_use(conn: Connection, project_id: int, class_ids: NDArray[np.int64]) -> NDArray[np.bool_]:
+    """(C,) bool: False for classes that are retired."""
+    return np.isin(class_ids, [each.id for each in projects.classes(conn, project_id)])
+
+
+def labels(conn: Connection, project_id: int, positions: Positions) -> dict[int, Label]:
+    """Position -> current label, for those of (q,) images that have one."""
     query = (
         select(current_label, reader.c.name)
         .join(
@@ -239,7 +245,7 @@ def _labels(conn: Connection, project_id: int, positions: Positions) -> dict[int
     }
 
 
-def _among(
+def among(
     conn: Connection,
     table: Table,
     project_id: int,

@@ -1,8 +1,10 @@
 """Images like one that the reader looks at, or like a sentence that describes them."""
 
+from pathlib import Path
+
 import numpy as np
 from numpy.typing import NDArray
-from sqlalchemy import Connection, RowMapping
+from sqlalchemy import RowMapping
 
 from sslapp import durable
 from sslapp.embedding.encoders import ENCODERS, weights_file
@@ -36,10 +38,7 @@ def similar(
         Unknown: when the embedding does not have the image.
         ValueError: when nothing is embedded yet.
     """
-    with reading(access.engine) as conn:
-        project_id = find_project(conn, access, project)
-        row = _embedding(conn, project_id)
-        wanted = load_state(conn, project_id).pool if among is None else among
+    row, wanted = _searched(access, project, among)
     features = durable.read_array(access.workspace.path(row["features"]))
     if not 0 <= position < len(features):
         raise Unknown(f"Image {position} is not embedded. Embed the new images first.")
@@ -53,10 +52,7 @@ def reads_text(access: Access, project: str | int | None) -> bool:
     with reading(access.engine) as conn:
         project_id = find_project(conn, access, project)
         row = latest_embedding(conn, project_id)
-    if row is None or row["encoder"] not in ENCODERS:
-        return False
-    known = ENCODERS[row["encoder"]].reads_text
-    return known and weights_file(row["encoder"], access.workspace.weights) is not None
+    return row is not None and _text_weights(access, row) is not None
 
 
 def like_text(
@@ -75,12 +71,9 @@ def like_text(
         ValueError: when the newest embedding is not of an encoder that reads text, or its weights
             are gone or were replaced by others.
     """
-    with reading(access.engine) as conn:
-        project_id = find_project(conn, access, project)
-        row = _embedding(conn, project_id)
-        wanted = load_state(conn, project_id).pool if among is None else among
-    weights = weights_file(row["encoder"], access.workspace.weights)
-    if not ENCODERS[row["encoder"]].reads_text or weights is None:
+    row, wanted = _searched(access, project, among)
+    weights = _text_weights(access, row)
+    if weights is None:
         raise ValueError(
             f"The embedding ({row['encoder']}) cannot be searched by text. Embed the images with "
             "open_clip; its weights must lie in the workspace."
@@ -134,8 +127,21 @@ def _cosine(
     return alike
 
 
-def _embedding(conn: Connection, project_id: int) -> RowMapping:
-    row = latest_embedding(conn, project_id)
-    if row is None:
-        raise ValueError("Nothing is embedded yet. Embed the images first.")
-    return row
+def _searched(
+    access: Access, project: str | int | None, among: Positions | None
+) -> tuple[RowMapping, Positions]:
+    """The newest embedding, and the positions to look among."""
+    with reading(access.engine) as conn:
+        project_id = find_project(conn, access, project)
+        row = latest_embedding(conn, project_id)
+        if row is None:
+            raise ValueError("Nothing is embedded yet. Embed the images first.")
+        return row, load_state(conn, project_id).pool if among is None else among
+
+
+def _text_weights(access: Access, row: RowMapping) -> Path | None:
+    """The weights with which the embedding's encoder reads text; None when it does not."""
+    choice = ENCODERS.get(row["encoder"])
+    if choice is None or not choice.reads_text:
+        return None
+    return weights_file(row["encoder"], access.workspace.weights)

@@ -17,7 +17,7 @@ from sslapp.simulation.reader import ReaderModel, SimulatedReader
 from sslapp.store import images, projects
 from sslapp.store.database import reading
 from sslapp.store.state import load_state
-from sslapp.usecases import decisions, picks, predictions
+from sslapp.usecases import bulk_decisions, decisions, picks, predictions
 from sslapp.usecases.access import Access
 from sslapp.usecases.embeddings import DEFAULT_ENCODER, embed
 from sslapp.usecases.imports import import_images
@@ -158,7 +158,7 @@ class _SimulatedDesk:
         decisions.relabel(self._access, self._project_id, position, self.class_names[column])
 
     def accept_in_bulk(self, positions: NDArray[np.int64]) -> None:
-        decisions.bulk_accept(self._access, self._project_id, positions)
+        bulk_decisions.bulk_accept(self._access, self._project_id, positions)
 
     def score(self, played: Played) -> dict[str, Any]:
         """The round's row of the report; the only place that reads all true labels."""

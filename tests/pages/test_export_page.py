@@ -9,11 +9,12 @@ from streamlit.testing.v1 import AppTest
 from sslapp.store.database import writing
 from sslapp.store.schema import job
 from sslapp.store.schema import project as project_table
-from sslapp.usecases import decisions
+from sslapp.usecases import bulk_decisions
 from sslapp.usecases.exported import exports_of
 from sslapp.usecases.exports import Format, export, export_here
+from sslapp.usecases.members import grant
 from sslapp.usecases.projects import create_project
-from sslapp.vocabulary import JobState, Source
+from sslapp.vocabulary import JobState, Role, Source
 
 PAGE = str(Path(__file__).parents[2] / "pages" / "export.py")
 
@@ -44,7 +45,7 @@ def texts(page: AppTest) -> str:
 
 
 def test_it_offers_what_there_is_and_shows_its_first_rows(reviewed, show) -> None:
-    decisions.bulk_accept(reviewed, None, [60, 61, 62])
+    bulk_decisions.bulk_accept(reviewed, None, [60, 61, 62])
     page = show(reviewed)
     assert page.button(key="export-start").label == "Export 43 labels"
     assert page.pills(key="export-sources").options == [
@@ -58,7 +59,7 @@ def test_it_offers_what_there_is_and_shows_its_first_rows(reviewed, show) -> Non
 
 
 def test_fewer_sources_change_the_counts_the_rows_and_the_job(reviewed, show) -> None:
-    decisions.bulk_accept(reviewed, None, [60, 61, 62])
+    bulk_decisions.bulk_accept(reviewed, None, [60, 61, 62])
     page = show(reviewed)
     page.pills(key="export-sources").set_value([Source.ACCEPTED]).run()
     table, rows = page.dataframe
@@ -129,3 +130,27 @@ def test_names_stand_as_they_were_typed(project, show) -> None:
     page = show(project)
     assert not page.exception
     assert "<b>x" not in texts(page)
+
+
+def test_an_export_is_deleted_after_it_was_said_what_is_lost(project, show) -> None:
+    first = export_here(project, None, Format.CSV)
+    second = export_here(project, None, Format.REPORT)
+    small_project.run_jobs(project)
+    page = show(project)
+    said = texts(page).replace("\\", "")
+    assert "Delete this export?" in said
+    assert "labels.csv" in said and "and its manifest will be gone from the server" in said
+    press(page, f"export-delete-yes-{first}")
+    assert [each.job_id for each in exports_of(project, 1)] == [second]
+    assert f"export-delete-yes-{first}" not in {each.key for each in page.button}
+    press(page, f"export-delete-yes-{second}")
+    assert "No export yet." in texts(page)
+
+
+def test_who_may_not_delete_an_export_is_not_offered_it(project, open_app) -> None:
+    grant(project, 1, "Ben", Role.READER)
+    export_here(project, None, Format.CSV)
+    small_project.run_jobs(project)
+    page = open_app(project.workspace.root, reader="Ben")
+    page.switch_page(PAGE).run()
+    assert not any((each.key or "").startswith("export-delete") for each in page.button)

@@ -11,7 +11,7 @@ from streamlit.testing.v1 import AppTest
 from sslapp.store.database import writing
 from sslapp.store.schema import embedding
 from sslapp.ui import review_bulks, review_state
-from sslapp.usecases import decisions
+from sslapp.usecases import bulk_decisions
 from sslapp.usecases.access import enter
 from sslapp.usecases.board import read_board
 from sslapp.usecases.bulk import BulkAction, decide
@@ -104,7 +104,7 @@ def test_the_map_keeps_its_labels_until_it_is_redrawn(reviewed, open_review) -> 
     page.segmented_control(key="review-colour").set_value("source").run()
     before = chart(page)
     board = read_board(reviewed, 1)
-    decisions.bulk_accept(reviewed, None, board.proposals.positions[:30])
+    bulk_decisions.bulk_accept(reviewed, None, board.proposals.positions[:30])
     page.run()
     assert chart(page) == before
     page.button(key="review-redraw").click().run()

@@ -7,7 +7,7 @@ import pandas as pd
 import pytest
 import small_project
 
-from sslapp.usecases import decisions
+from sslapp.usecases import bulk_decisions, decisions
 from sslapp.usecases.exported import exports_of
 from sslapp.vocabulary import EventKind
 
@@ -50,7 +50,7 @@ def fetch(reader, to: Path) -> Path:
 def test_labels_that_are_exported_and_fetched_are_those_that_were_decided(
     reviewed, serve, reader, tmp_path: Path
 ) -> None:
-    decisions.bulk_accept(reviewed, None, [60, 61, 62])
+    bulk_decisions.bulk_accept(reviewed, None, [60, 61, 62])
     reader.goto(f"{serve(reviewed.workspace.root)}/export")
     reader.get_by_role("button", name="Adjudicated · 0").click()  # takes it out
     reader.get_by_role("button", name="Export 43 labels").click()

@@ -6,7 +6,7 @@ import pandas as pd
 import pytest
 import small_project
 
-from sslapp.usecases import decisions
+from sslapp.usecases import bulk_decisions, decisions
 from sslapp.usecases.access import enter
 from sslapp.usecases.backups import backup, restore
 from sslapp.usecases.exports import export
@@ -29,7 +29,7 @@ def restored(tmp_path):
 
 
 def test_a_restored_backup_verifies_and_exports_the_same(reviewed, tmp_path) -> None:
-    decisions.bulk_accept(reviewed, None, [60, 61])
+    bulk_decisions.bulk_accept(reviewed, None, [60, 61])
     decisions.reject(reviewed, None, 62)
     assert backup(reviewed, tmp_path / "backup.tar") == (tmp_path / "backup.tar").stat().st_size
     expected = exported(reviewed, tmp_path / "before.csv")

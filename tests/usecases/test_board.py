@@ -13,17 +13,17 @@ from sslapp.review.proposals import Proposals, by_doubt
 from sslapp.review.selection import inside
 from sslapp.store.database import reading
 from sslapp.store.projects import ClassRow, classes
-from sslapp.usecases import decisions
+from sslapp.usecases import bulk_decisions, decisions
 from sslapp.usecases.access import NotAllowed, enter
 from sslapp.usecases.board import (
     Board,
     among,
     board_key,
-    finished_rounds,
     flipped,
     previous_columns,
     read_board,
 )
+from sslapp.usecases.finished import numbers_and_methods
 from sslapp.usecases.predictions import propose
 from sslapp.usecases.projects import add_class, retire_class
 from sslapp.usecases.rounds import start_round
@@ -68,8 +68,8 @@ def test_decisions_change_the_board_as_they_change_the_candidates(reviewed) -> N
     names = class_names(reviewed)
     first, second, third, fourth = board.proposals.positions[:4].tolist()
     decisions.reject(reviewed, None, first)
-    decisions.withhold(reviewed, None, [second])
-    decisions.bulk_accept(reviewed, None, np.array([third]))
+    bulk_decisions.withhold(reviewed, None, [second])
+    bulk_decisions.bulk_accept(reviewed, None, np.array([third]))
     decisions.label(reviewed, None, fourth, names[board.classes[0].id])
     now = read_board(reviewed, 1)
     same(now.candidates(0.0), propose(reviewed, None, threshold=0.0).candidates)
@@ -129,13 +129,13 @@ def test_the_previous_round_and_what_flipped_since(reviewed) -> None:
     changed = (first.argmax(axis=1) != second.argmax(axis=1)) & seen
     np.testing.assert_array_equal(flipped(board, before), changed)
     assert changed.any()
-    assert [number for number, _ in finished_rounds(reviewed, 1)] == [2, 1]
+    assert [number for number, _ in numbers_and_methods(reviewed, 1)] == [2, 1]
     assert read_board(reviewed, 1, 1).round_number == 1
 
 
 def test_without_a_round_there_is_no_board(project) -> None:
     assert board_key(project, 1) is None
-    assert finished_rounds(project, 1) == []
+    assert numbers_and_methods(project, 1) == []
     with pytest.raises(ValueError, match="No round has finished"):
         read_board(project, 1)
     start_round(project, None, method="supervised")
@@ -145,7 +145,7 @@ def test_without_a_round_there_is_no_board(project) -> None:
 
 def test_a_stranger_reads_nothing(reviewed) -> None:
     eve = enter(reviewed.workspace, "Eve")
-    for read in (board_key, read_board, finished_rounds):
+    for read in (board_key, read_board, numbers_and_methods):
         with pytest.raises(NotAllowed):
             read(eve, 1)
     with pytest.raises(NotAllowed):

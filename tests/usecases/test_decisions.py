@@ -9,7 +9,7 @@ from sslapp.store.database import reading, writing
 from sslapp.store.errors import Refused
 from sslapp.store.snapshots import freeze, load
 from sslapp.store.state import load_state
-from sslapp.usecases import decisions, picks
+from sslapp.usecases import bulk_decisions, decisions, picks
 from sslapp.usecases.imports import import_images
 from sslapp.usecases.labels import label_from_csv
 from sslapp.usecases.predictions import propose
@@ -72,7 +72,7 @@ def test_accepting_gives_the_proposed_class_with_its_source(reviewed) -> None:
         (-1, "covers images 0 to 159"),
     ],
 )
-@pytest.mark.parametrize("accept", [decisions.accept, decisions.bulk_accept])
+@pytest.mark.parametrize("accept", [decisions.accept, bulk_decisions.bulk_accept])
 def test_what_may_not_be_accepted_is_refused_with_all_the_rest(
     accept, position, why, reviewed
 ) -> None:
@@ -84,7 +84,7 @@ def test_what_may_not_be_accepted_is_refused_with_all_the_rest(
 
 def test_a_bulk_acceptance_is_one_event_and_one_undo_takes_it_back(reviewed) -> None:
     found = proposed(reviewed)
-    event = decisions.bulk_accept(reviewed, None, list(found), opened=3)
+    event = bulk_decisions.bulk_accept(reviewed, None, list(found), opened=3)
     assert event.members is not None and event.members.tolist() == sorted(found)
     assert status(reviewed).counts["accepted"] == len(found)
     decisions.label(reviewed, None, 60, "7")
@@ -96,13 +96,13 @@ def test_a_bulk_acceptance_is_one_event_and_one_undo_takes_it_back(reviewed) -> 
 
 def test_reader_actions_count_a_bulk_as_one_and_the_images_opened_for_it(reviewed) -> None:
     before = status(reviewed).counts["reader_actions"]
-    decisions.bulk_accept(reviewed, None, [60, 61, 62], opened=2)
-    decisions.withhold(reviewed, None, [63, 64])
+    bulk_decisions.bulk_accept(reviewed, None, [60, 61, 62], opened=2)
+    bulk_decisions.withhold(reviewed, None, [63, 64])
     assert status(reviewed).counts["reader_actions"] == before + 3 + 1
 
 
 def test_accepted_labels_are_trained_on_and_the_holdout_is_not(reviewed) -> None:
-    decisions.bulk_accept(reviewed, None, [60, 61])
+    bulk_decisions.bulk_accept(reviewed, None, [60, 61])
     with writing(reviewed.engine) as conn:
         snapshot = load(reviewed.workspace, freeze(conn, reviewed.workspace, 1))
     assert {60, 61} <= set(snapshot.labelled.tolist())
@@ -148,7 +148,7 @@ def test_a_relabel_is_an_expert_label_that_names_its_round(reviewed) -> None:
 
 
 def test_withheld_images_are_off_the_list_until_the_next_round(reviewed) -> None:
-    decisions.withhold(reviewed, None, [60, 61])
+    bulk_decisions.withhold(reviewed, None, [60, 61])
     assert not {60, 61} & set(proposed(reviewed))
     assert 62 in proposed(reviewed)
     next_round(reviewed)
@@ -159,7 +159,7 @@ def test_withheld_images_are_off_the_list_until_the_next_round(reviewed) -> None
 def test_withholding_teaches_nothing(reviewed) -> None:
     with writing(reviewed.engine) as conn:
         before = freeze(conn, reviewed.workspace, 1)
-    decisions.withhold(reviewed, None, [60, 61])
+    bulk_decisions.withhold(reviewed, None, [60, 61])
     with writing(reviewed.engine) as conn:
         assert freeze(conn, reviewed.workspace, 1).hash == before.hash
 

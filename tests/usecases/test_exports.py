@@ -17,7 +17,7 @@ from sslapp.store.errors import Unknown
 from sslapp.store.images import NewImage
 from sslapp.store.schema import event as event_table
 from sslapp.store.schema import job
-from sslapp.usecases import decisions
+from sslapp.usecases import bulk_decisions, decisions
 from sslapp.usecases.access import NotAllowed, enter, new_key
 from sslapp.usecases.export_table import ALL_SOURCES, first_rows, label_counts
 from sslapp.usecases.exported import exported_file, exports_of
@@ -37,12 +37,12 @@ COLUMNS = {
 def decided(reviewed):
     """A project with labels of every source."""
     decisions.accept(reviewed, None, [60])
-    decisions.bulk_accept(reviewed, None, [61, 62])
+    bulk_decisions.bulk_accept(reviewed, None, [61, 62])
     decisions.relabel(reviewed, None, 63, "3")
     decisions.label(reviewed, None, 64, "4", adjudicate=True)
     decisions.label(reviewed, None, small_project.POOL, "8")
     decisions.reject(reviewed, None, 65)
-    decisions.withhold(reviewed, None, [66])
+    bulk_decisions.withhold(reviewed, None, [66])
     return reviewed
 
 
@@ -206,7 +206,7 @@ def test_a_label_accepted_for_a_class_that_the_round_did_not_know_has_no_confide
     reviewed, tmp_path
 ) -> None:
     add_class(reviewed, None, "eel")
-    decisions.bulk_relabel(reviewed, None, [60, 61], "eel")
+    bulk_decisions.bulk_relabel(reviewed, None, [60, 61], "eel")
     exported(reviewed, tmp_path / "labels.csv")
     frame = pd.read_csv(tmp_path / "labels.csv").set_index("position")
     assert frame.loc[[60, 61], "class"].tolist() == ["eel", "eel"]

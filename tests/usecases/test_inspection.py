@@ -13,7 +13,7 @@ from sslapp.store.errors import Unknown
 from sslapp.store.readers import grant
 from sslapp.store.schema import lease
 from sslapp.store.state import load_state
-from sslapp.usecases import decisions
+from sslapp.usecases import bulk_decisions, decisions
 from sslapp.usecases.access import NotAllowed, enter
 from sslapp.usecases.embeddings import latest_embedding
 from sslapp.usecases.inspection import Blind, claim_page, inspect, tiles
@@ -98,7 +98,7 @@ def test_a_retired_class_is_neither_listed_nor_proposed(reviewed) -> None:
 def test_the_current_label_names_source_and_reader(reviewed) -> None:
     assert inspect(reviewed, None, 1, IMAGE).tile.label is None
     bea = another_reader(reviewed, "Bea")
-    decisions.bulk_accept(bea, None, np.array([IMAGE]))
+    bulk_decisions.bulk_accept(bea, None, np.array([IMAGE]))
     label = inspect(reviewed, None, 1, IMAGE).tile.label
     assert (label.source, label.reader) == (Source.ACCEPTED, "Bea")
     decisions.relabel(reviewed, None, IMAGE, "3")
@@ -107,7 +107,7 @@ def test_the_current_label_names_source_and_reader(reviewed) -> None:
 
 
 def test_a_withheld_image_says_so_for_its_round(reviewed) -> None:
-    decisions.withhold(reviewed, None, [IMAGE])
+    bulk_decisions.withhold(reviewed, None, [IMAGE])
     assert [each.withheld for each in tiles(reviewed, None, 1, [IMAGE, IMAGE + 1])] == [True, False]
 
 
@@ -121,7 +121,7 @@ def test_evidence_is_the_nearest_that_experts_labelled_outside_the_holdout(revie
 
 def test_evidence_follows_the_experts_and_not_what_was_accepted(reviewed) -> None:
     near = inspect(reviewed, None, 1, IMAGE).evidence[0]
-    decisions.bulk_accept(reviewed, None, np.arange(40, 60))
+    bulk_decisions.bulk_accept(reviewed, None, np.arange(40, 60))
     assert inspect(reviewed, None, 1, IMAGE).evidence[0] == near
     other = "7" if near.class_id != inspect(reviewed, None, 1, IMAGE).lines[0].class_id else "8"
     event = decisions.label(reviewed, None, near.position, other)

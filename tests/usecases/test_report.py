@@ -12,7 +12,7 @@ import small_project
 from sslapp.store import projects
 from sslapp.store.database import reading, writing
 from sslapp.store.schema import image_set, label_class, project
-from sslapp.usecases import decisions
+from sslapp.usecases import bulk_decisions, decisions
 from sslapp.usecases.export_table import label_counts
 from sslapp.usecases.exports import Format, export, export_here
 from sslapp.usecases.markup import Markup, element
@@ -92,9 +92,9 @@ def decided(reviewed):
     decisions.undo(reviewed, None, undone[0].number)
     decisions.relabel(reviewed, None, 63, "3")
     decisions.reject(reviewed, None, 65)
-    decisions.bulk_accept(reviewed, None, [70, 71, 72], opened=2)
-    decisions.withhold(reviewed, None, [80, 81])
-    decisions.bulk_relabel(reviewed, None, [90], names[first.class_id])
+    bulk_decisions.bulk_accept(reviewed, None, [70, 71, 72], opened=2)
+    bulk_decisions.withhold(reviewed, None, [80, 81])
+    bulk_decisions.bulk_relabel(reviewed, None, [90], names[first.class_id])
     for at, milliseconds in ((100, 1000), (101, 3000), (102, 2000)):
         decisions.label(reviewed, None, at, "3", payload={"active_ms": milliseconds})
     return reviewed

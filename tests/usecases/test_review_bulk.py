@@ -9,7 +9,7 @@ import small_project
 from sslapp.store.database import reading
 from sslapp.store.errors import Refused
 from sslapp.store.state import load_state
-from sslapp.usecases import decisions
+from sslapp.usecases import bulk_decisions, decisions
 from sslapp.usecases.access import enter
 from sslapp.usecases.board import read_board
 from sslapp.usecases.bulk import BulkAction, decide, own_bulks
@@ -151,7 +151,7 @@ def test_a_reader_sees_and_undoes_only_their_own_bulk_decisions(reviewed, board,
 def test_the_newest_come_first_and_the_list_ends(reviewed, board) -> None:
     names = [each.name for each in board.classes]
     for row in range(4):
-        decisions.bulk_relabel(reviewed, None, board.proposals.positions[[row]], names[row])
+        bulk_decisions.bulk_relabel(reviewed, None, board.proposals.positions[[row]], names[row])
     found = own_bulks(reviewed, 1, limit=3)
     assert [each.class_name for each in found] == [names[3], names[2], names[1]]
     assert json.dumps([each.round_number for each in found]) == "[null, null, null]"

@@ -8,7 +8,7 @@ from sslapp.review.evidence import disagreement, evidence
 from sslapp.review.selection import inside
 from sslapp.store.database import reading
 from sslapp.store.schema import embedding
-from sslapp.usecases import decisions, review_queue
+from sslapp.usecases import bulk_decisions, review_queue
 from sslapp.usecases.board import flipped, previous_columns, read_board
 from sslapp.usecases.review_queue import Choice, Queue, Show, ordered, positions, selected
 from sslapp.usecases.rounds import start_round
@@ -43,7 +43,7 @@ def test_one_image_alone_is_selected_only_while_it_is_open(reviewed, board) -> N
     doubtful = int(board.proposals.positions[0])
     choice = Choice(rings=(RING,), threshold=1.0, image=doubtful)
     assert selected(board, choice).positions.tolist() == [doubtful]
-    decisions.bulk_accept(reviewed, None, np.array([doubtful]))
+    bulk_decisions.bulk_accept(reviewed, None, np.array([doubtful]))
     assert len(selected(read_board(reviewed, 1), choice)) == 0
     for far in (len(board), 10**12):
         assert len(selected(board, Choice(image=far))) == 0

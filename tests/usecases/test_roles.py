@@ -6,7 +6,7 @@ import small_project
 from sslapp.store import readers
 from sslapp.store.database import writing
 from sslapp.store.errors import Refused
-from sslapp.usecases import decisions, exports, picks, predictions, projects
+from sslapp.usecases import bulk_decisions, decisions, exports, picks, predictions, projects
 from sslapp.usecases.access import Access, NotAllowed, enter
 from sslapp.usecases.embeddings import embed
 from sslapp.usecases.imports import import_images
@@ -30,10 +30,10 @@ COMMANDS = {
     "label from a file": lambda who, path: label_from_csv(who, 1, path / "labels.csv"),
     "note": lambda who, path: decisions.note(who, 1, EventKind.SKIP, 60),
     "accept": lambda who, path: decisions.accept(who, 1, [60]),
-    "accept in bulk": lambda who, path: decisions.bulk_accept(who, 1, [60]),
+    "accept in bulk": lambda who, path: bulk_decisions.bulk_accept(who, 1, [60]),
     "reject": lambda who, path: decisions.reject(who, 1, 60),
     "relabel": lambda who, path: decisions.relabel(who, 1, 60, "3"),
-    "withhold": lambda who, path: decisions.withhold(who, 1, [60]),
+    "withhold": lambda who, path: bulk_decisions.withhold(who, 1, [60]),
     "undo": lambda who, path: decisions.undo(who, 1, 60),
     "next": lambda who, path: picks.next_images(who, 1),
     "propose": lambda who, path: predictions.propose(who, 1),
