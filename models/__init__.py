@@ -1,7 +1,9 @@
 """Networks: plain modules that turn normalised images into logits, and nothing else.
 
-`NETWORKS` maps a name to a constructor (num_classes, in_channels, image_size) -> module. Every
-module has `features(images) -> (n, num_features)` and `forward(images) -> (n, num_classes)`.
+`NETWORKS` maps a name to a constructor (num_classes, in_channels, image_size) -> module; `build`
+knows those of timm besides, as "timm:resnet18". Every module has `features(images) -> (n,
+num_features)`, a linear `head`, `forward(images) -> (n, num_classes)` and `depths()`, the depth of
+every parameter by name: 0 at the input, the head the highest.
 Weights are stored with the network's name, so a name keeps its meaning for good.
 """
 
@@ -10,7 +12,10 @@ from collections.abc import Callable
 from torch import nn
 
 from models.small_cnn import SmallCNN
-from models.wide_resnet import WideResNet
+from models.timm_network import PREFIX, TimmNetwork
+from models.wide_resnet import STL_WIDTHS, WideResNet
+
+__all__ = ["NETWORKS", "PREFIX", "Constructor", "TimmNetwork", "build"]
 
 Constructor = Callable[[int, int, int], nn.Module]
 
@@ -18,4 +23,23 @@ NETWORKS: dict[str, Constructor] = {
     "small-cnn": SmallCNN,
     "wrn-28-2": lambda classes, channels, size: WideResNet(classes, channels, size, widen=2),
     "wrn-28-8": lambda classes, channels, size: WideResNet(classes, channels, size, widen=8),
+    "wrn-37-2": lambda classes, channels, size: WideResNet(
+        classes, channels, size, widen=2, widths=STL_WIDTHS, first_stride=2
+    ),
 }
+
+
+def build(name: str, num_classes: int, in_channels: int, image_size: int) -> nn.Module:
+    """The network `name` with weights drawn from torch's global generator.
+
+    Raises:
+        ValueError: when there is none of that name, or it takes no images of that size.
+    """
+    if name.startswith(PREFIX):
+        return TimmNetwork(name.removeprefix(PREFIX), num_classes, in_channels, image_size)
+    if name not in NETWORKS:
+        raise ValueError(
+            f'network: "{name}" is unknown; use one of {", ".join(NETWORKS)}, or {PREFIX} and the '
+            "name of a timm model."
+        )
+    return NETWORKS[name](num_classes, in_channels, image_size)

@@ -2,23 +2,21 @@
 Learning from Noisy Labels", NeurIPS 2023, section 4 and appendix): it predicts the noise in a
 noisy label vector from the frozen features of the image."""
 
-import torch
 from torch import Tensor, nn
 from torch.nn import functional
 
 
-class ConditionalLinear(nn.Module):
-    """gamma_t * (W x + b): a linear layer whose outputs are scaled by the time step."""
+class TimeScale(nn.Module):
+    """gamma_t * x: what makes a linear layer conditional on the time step."""
 
-    def __init__(self, inputs: int, outputs: int, time_steps: int) -> None:
+    def __init__(self, width: int, time_steps: int) -> None:
         super().__init__()
-        self.linear = nn.Linear(inputs, outputs)
-        self.scale = nn.Embedding(time_steps, outputs)
-        nn.init.uniform_(self.scale.weight)
+        self.gamma = nn.Embedding(time_steps, width)
+        nn.init.uniform_(self.gamma.weight)
 
     def forward(self, x: Tensor, t: Tensor) -> Tensor:
-        """Return (n, outputs) for (n, inputs) and (n,) int64 time steps."""
-        return self.scale(t) * self.linear(x)
+        """Return (n, width) for (n, width) and (n,) int64 time steps."""
+        return self.gamma(t) * x
 
 
 class LabelDenoiser(nn.Module):
@@ -27,11 +25,11 @@ class LabelDenoiser(nn.Module):
 
     Args:
         num_classes: C.
-        num_features: D of the frozen encoder.
+        num_features: D of the frozen features.
         width: F of the hidden layers.
         time_steps: T.
-        image_features: features of a trainable image encoder that `forward` is given as well;
-            None makes the encoding a linear map of the frozen features.
+        encoder: the trainable image encoder, (n, channels, S, S) -> (n, F); None makes the encoding
+            a linear map of the frozen features.
     """
 
     def __init__(
@@ -41,15 +39,21 @@ class LabelDenoiser(nn.Module):
         *,
         width: int = 512,
         time_steps: int = 1000,
-        image_features: int | None = None,
+        encoder: nn.Module | None = None,
     ) -> None:
         super().__init__()
         self.encode = nn.Sequential(
-            nn.Linear(image_features or num_features, width), nn.BatchNorm1d(width)
+            encoder or nn.Linear(num_features, width), nn.BatchNorm1d(width)
         )
-        sizes = (num_classes + num_features, width, width)
-        self.layers = nn.ModuleList(ConditionalLinear(n, width, time_steps) for n in sizes)
-        self.norms = nn.ModuleList(nn.BatchNorm1d(width) for _ in sizes)
+        # one linear layer over [y, f], in two parts: that of f is the same at every time step
+        self.of_label = nn.Linear(num_classes, width, bias=False)
+        self.of_features = nn.Linear(num_features, width)
+        bound = (num_classes + num_features) ** -0.5
+        for parameter in (*self.of_label.parameters(), *self.of_features.parameters()):
+            nn.init.uniform_(parameter, -bound, bound)
+        self.hidden = nn.ModuleList(nn.Linear(width, width) for _ in range(2))
+        self.scales = nn.ModuleList(TimeScale(width, time_steps) for _ in range(3))
+        self.norms = nn.ModuleList(nn.BatchNorm1d(width) for _ in range(3))
         self.head = nn.Linear(width, num_classes)
 
     def forward(self, y: Tensor, t: Tensor, f: Tensor, image: Tensor | None = None) -> Tensor:
@@ -59,15 +63,21 @@ class LabelDenoiser(nn.Module):
             y: (n, C) noisy labels.
             t: (n,) int64 time steps in 0 .. T - 1.
             f: (n, D) frozen features.
-            image: (n, image_features) of the trainable encoder, if there is one.
+            image: (n, channels, S, S) for the trainable encoder, if there is one.
         """
-        return self.denoise(y, t, f, self.encode(f if image is None else image))
+        return self.denoise(y, t, *self.condition(f, image))
 
-    def denoise(self, y: Tensor, t: Tensor, f: Tensor, encoding: Tensor) -> Tensor:
-        """As `forward`, with the image's encoding: it does not change over the time steps."""
-        x = torch.cat([y, f], dim=1)
-        for number, (layer, norm) in enumerate(zip(self.layers, self.norms, strict=True)):
-            x = functional.softplus(norm(layer(x, t)))
-            if number == 0:
-                x = x * encoding
+    def condition(self, f: Tensor, image: Tensor | None = None) -> tuple[Tensor, Tensor]:
+        """Return (n, F) and (n, F): the features' share of the first layer, and the encoding.
+
+        Neither depends on the time step, so sampling computes them once.
+        """
+        return self.of_features(f), self.encode(f if image is None else image)
+
+    def denoise(self, y: Tensor, t: Tensor, share: Tensor, encoding: Tensor) -> Tensor:
+        """As `forward`, with what `condition` gave."""
+        x = functional.softplus(self.norms[0](self.scales[0](self.of_label(y) + share, t)))
+        x = x * encoding
+        for linear, scale, norm in zip(self.hidden, self.scales[1:], self.norms[1:], strict=True):
+            x = functional.softplus(norm(scale(linear(x), t)))
         return self.head(x)

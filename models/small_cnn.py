@@ -67,6 +67,14 @@ class SmallCNN(nn.Module):
         """Return (n, num_features) for (n, in_channels, S, S) normalised images."""
         return torch.mean(self.body(images), dim=(2, 3))  # (n, W, s, s) -> (n, W)
 
+    def depths(self) -> dict[str, int]:
+        """Depth of every parameter by name: a convolution and its norm share one, the head is 4."""
+        depths, depth = {}, -1
+        for name, parameter in self.named_parameters():
+            depth += parameter.ndim > 1  # a kernel or matrix comes before its norm or bias
+            depths[name] = depth
+        return depths
+
     def forward(self, images: Tensor) -> Tensor:
         """Return (n, num_classes) logits for (n, in_channels, S, S) normalised images."""
         return self.head(self.features(images))

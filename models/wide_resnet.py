@@ -2,13 +2,18 @@
 
 Three stages of pre-activation blocks with widths 16k, 32k and 64k, LeakyReLU(0.1), batch
 normalisation with epsilon 0.001, global average pooling. WRN-28-2 is the field's network for
-CIFAR-10 and SVHN (1.47 million parameters), WRN-28-8 for CIFAR-100 (23.4 million).
+CIFAR-10 and SVHN (1.47 million parameters), WRN-28-8 for CIFAR-100 (23.4 million). WRN-37-2 is the
+one for STL-10's 96 pixels (5.93 million): a fourth stage of width 128k, and a first stage that
+halves the image.
 """
 
 import torch
 from torch import Tensor, nn
 
 SLOPE = 0.1
+WIDTHS = (16, 32, 64)
+STL_WIDTHS = (16, 32, 64, 128)
+"""Output channels of the stages at k = 1."""
 
 
 class Block(nn.Module):
@@ -57,16 +62,20 @@ class WideResNet(nn.Module):
     Args:
         num_classes: C, the number of logits.
         in_channels: channels of the images.
-        image_size: height and width in pixels, at least 8.
+        image_size: height and width in pixels; the last stage must leave 2, so at least 8, or
+            32 for WRN-37-2.
         depth: 6 n + 4; 28 gives 4 blocks a stage.
         widen: the factor k of the widths.
+        widths: of the stages at k = 1; a stage more than three makes the network deeper.
+        first_stride: of the first stage.
         torchssl_quirk: repeat what TorchSSL, USB and a well-known re-implementation do in the
-            first block of stages 2 and 3: feed the first convolution with the raw input, so that
-            the block's first batch normalisation is never used and gets no gradient. Published
-            numbers of those code bases carry it; the networks of FixMatch's authors do not.
+            first block of every stage but the first: feed the first convolution with the raw
+            input, so that the block's first batch normalisation is never used and gets no
+            gradient. Published numbers of those code bases carry it; the networks of FixMatch's
+            authors do not.
 
     Raises:
-        ValueError: when depth is not 6 n + 4 or the images are smaller than 8 pixels.
+        ValueError: when depth is not 6 n + 4 or the images are too small.
     """
 
     def __init__(
@@ -77,23 +86,28 @@ class WideResNet(nn.Module):
         *,
         depth: int = 28,
         widen: int = 2,
+        widths: tuple[int, ...] = WIDTHS,
+        first_stride: int = 1,
         torchssl_quirk: bool = False,
     ) -> None:
         super().__init__()
         if (depth - 4) % 6 or depth < 10:
             raise ValueError(f"depth: {depth} is not 6 n + 4; use 10, 16, 22, 28, ...")
-        if image_size < 8:
-            raise ValueError(f"image_size: {image_size} pixels are too few, use 8 or more.")
+        smallest = first_stride * 2 ** len(widths)
+        if image_size < smallest:
+            raise ValueError(
+                f"image_size: {image_size} pixels are too few, use {smallest} or more."
+            )
         self.stem = nn.Conv2d(in_channels, 16, 3, padding=1, bias=False)
         blocks: list[nn.Module] = []
         channels = 16
-        for stage, width in enumerate((16 * widen, 32 * widen, 64 * widen)):
+        for stage, width in enumerate(widen * each for each in widths):
             for number in range((depth - 4) // 6):
                 blocks.append(
                     Block(
                         channels,
                         width,
-                        2 if stage > 0 and number == 0 else 1,
+                        (2 if stage else first_stride) if number == 0 else 1,
                         activate_shortcut=stage == 0 and number == 0,
                         torchssl_quirk=torchssl_quirk,
                     )
@@ -107,8 +121,23 @@ class WideResNet(nn.Module):
 
     def features(self, images: Tensor) -> Tensor:
         """Return (n, num_features) for (n, in_channels, S, S) normalised images."""
-        maps = _activate(self.norm(self.blocks(self.stem(images))))  # (n, 64 k, S/4, S/4)
+        maps = _activate(
+            self.norm(self.blocks(self.stem(images)))
+        )  # (n, 64 k, S/4, S/4), or 128 k, S/16
         return torch.mean(maps, dim=(2, 3))
+
+    def depths(self) -> dict[str, int]:
+        """Depth of every parameter by name: the stem 0, a block a step, the last norm its block's.
+
+        The head is the deepest.
+        """
+        blocks = len(self.blocks)
+        known = {"stem": 0, "norm": blocks, "head": blocks + 1}
+        parts = {name: name.split(".") for name, _ in self.named_parameters()}
+        return {
+            name: int(part[1]) + 1 if part[0] == "blocks" else known[part[0]]
+            for name, part in parts.items()
+        }
 
     def forward(self, images: Tensor) -> Tensor:
         """Return (n, num_classes) logits for (n, in_channels, S, S) normalised images."""

@@ -5,6 +5,7 @@ workspace can be moved, backed up and restored as a whole.
 """
 
 from pathlib import Path
+from typing import Literal
 
 from pydantic import Field
 from pydantic_settings import BaseSettings, SettingsConfigDict
@@ -19,6 +20,8 @@ class Workspace(BaseSettings):
         import_roots: folders below which a browser user may name server folders, ":"-separated.
         upload_limit: bytes that one uploaded file may have.
         admins: e-mail addresses of the server's admins where people sign in, comma-separated.
+        kernels: how rounds run a network on this machine; auto decides when one is planned.
+        deterministic: whether a GPU uses repeatable kernels; by default it does.
     """
 
     model_config = SettingsConfigDict(env_prefix="SSLAPP_", frozen=True)
@@ -28,6 +31,8 @@ class Workspace(BaseSettings):
     import_roots: str = ""
     upload_limit: int = Field(default=20 * 2**30, gt=0)
     admins: str = ""
+    kernels: Literal["auto", "eager", "compile", "cuda-graphs"] = "auto"
+    deterministic: bool | None = None
 
     @property
     def root(self) -> Path:

@@ -1,6 +1,16 @@
 """The command line: the same use cases without a browser."""
 
-from sslapp.cli import labelling, project, review, rounds, simulation
+from sslapp.cli import exports, labelling, maps, project, readers, review, rounds, simulation
 from sslapp.cli.application import app
 
-__all__ = ["app", "labelling", "project", "review", "rounds", "simulation"]
+__all__ = [
+    "app",
+    "exports",
+    "labelling",
+    "maps",
+    "project",
+    "readers",
+    "review",
+    "rounds",
+    "simulation",
+]

@@ -1,5 +1,6 @@
 """Commands about a project as a whole: create, import, embed, status, verify, export, backup."""
 
+from dataclasses import asdict
 from enum import StrEnum
 from pathlib import Path
 from typing import Annotated, Any
@@ -12,6 +13,7 @@ from sslapp.store.projects import ProjectSettings
 from sslapp.usecases import backups, exports, members, projects
 from sslapp.usecases.demo import ensure_demo
 from sslapp.usecases.embeddings import DEFAULT_ENCODER, embed
+from sslapp.usecases.encoded_views import AUGMENTATIONS, Wish, cost, start_encoding
 from sslapp.usecases.imports import import_images
 from sslapp.usecases.verification import verify_project
 from sslapp.vocabulary import Role, Source
@@ -155,6 +157,41 @@ def embed_command(
             return f"Job {job_id} is queued."
         images, features = result["shape"]
         return f"Embedded {images} images as {features} features each ({encoder})."
+
+    show(result, as_json, words)
+
+
+@command(app, "encode")
+def encode_command(
+    project: Project = None,
+    weak: Annotated[int, typer.Option(help="Weak views of every image.")] = Wish.weak,
+    strong: Annotated[int, typer.Option(help="Strong views of every image.")] = Wish.strong,
+    encoder: Annotated[str | None, typer.Option(help="Default: the newest embedding's.")] = None,
+    augmentation: Annotated[
+        str, typer.Option(help=f"One of {', '.join(AUGMENTATIONS)}.")
+    ] = Wish.augmentation,
+    seed: int = 0,
+    cost_only: Annotated[
+        bool, typer.Option("--cost", help="Say what it would take, and start nothing.")
+    ] = False,
+    wait: Wait = True,
+    as_json: Json = False,
+) -> None:
+    """Encode views of all images, as a job: FixMatch then runs on features."""
+    who = access()
+    wish = Wish(encoder, weak, strong, augmentation, seed)
+    expected = cost(who, project, wish)
+    result: dict[str, Any] = {**asdict(expected), "expected_seconds": expected.seconds}
+    if cost_only:
+        show(result, as_json, str(expected))
+        return
+    typer.echo(str(expected), err=True)
+    result |= wait_for(who, start_encoding(who, project, wish), wait)
+
+    def words() -> str:
+        if not wait:
+            return f"Job {result['job_id']} is queued."
+        return f"Encoded {weak} weak and {strong} strong views ({expected.encoder})."
 
     show(result, as_json, words)
 

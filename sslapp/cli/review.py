@@ -6,7 +6,7 @@ import numpy as np
 import typer
 
 from sslapp.cli.application import Json, Project, access, app, command, show, table
-from sslapp.usecases import decisions, predictions, projects
+from sslapp.usecases import bulk_decisions, decisions, predictions, projects
 
 Round = Annotated[int | None, typer.Option("--round", help="Default: the newest finished one.")]
 Positions = Annotated[list[int] | None, typer.Argument(help="Images; or select by threshold.")]
@@ -116,7 +116,7 @@ def accept(
         made = decisions.accept(access(), project, wanted, round_number=round_number)
     else:
         why = {"threshold": threshold, "class": class_name}
-        event = decisions.bulk_accept(
+        event = bulk_decisions.bulk_accept(
             access(),
             project,
             np.array(wanted, dtype=np.int64),
@@ -169,5 +169,7 @@ def withhold(
 ) -> None:
     """Take candidates off the list until the next round; nothing is learnt from it."""
     wanted = _wanted(positions, threshold, project, round_number, class_name)
-    event = decisions.withhold(access(), project, wanted, round_number=round_number, opened=opened)
+    event = bulk_decisions.withhold(
+        access(), project, wanted, round_number=round_number, opened=opened
+    )
     show({"withheld": len(wanted), "event": event.number}, as_json, f"Withheld {len(wanted)}.")

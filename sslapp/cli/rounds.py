@@ -38,7 +38,9 @@ def parse_options(pairs: list[str] | None) -> dict[str, Any]:
 
 @command(round_app, "start")
 def start(
-    method: Method = rounds.DEFAULT_METHOD,
+    method: Annotated[
+        str | None, typer.Option(help="Default: the best for these labels and features.")
+    ] = None,
     gear: Annotated[Gear | None, typer.Option(help="Default: the method's own.")] = None,
     options: Option = None,
     encoder: Annotated[str | None, typer.Option(help="Default: the newest embedding's.")] = None,
@@ -62,10 +64,12 @@ def start(
         same_as=same_as,
         seed=seed,
     )
+    row = rounds.round_status(who, project, number)
     result: dict[str, Any] = {"round": number}
     if wait:
-        result |= wait_for(who, rounds.round_status(who, project, number)["job_id"])
-    show(result, as_json, lambda: _outcome(result) if wait else f"Round {number} is queued.")
+        result |= wait_for(who, row["job_id"])
+    queued = f"Round {number} is queued: {row['method']} in the {row['gear']} gear."
+    show(result, as_json, lambda: _outcome(result) if wait else queued)
 
 
 @command(round_app, "status")

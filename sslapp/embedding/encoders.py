@@ -16,6 +16,8 @@ from numpy.typing import NDArray
 
 Progress = Callable[[int, int], None]
 ShouldStop = Callable[[], bool]
+Vectors = Callable[[NDArray[np.uint8]], NDArray[np.float32]]
+"""(n, S, S, C) images -> (n, D) vectors, each depending on its own image alone."""
 
 
 class PixelSource(Protocol):
@@ -36,7 +38,11 @@ class Encoder(Protocol):
     def name(self) -> str:
         """The name under which `open_encoder` opens it."""
 
-    def encode(
+    @property
+    def batch(self) -> int:
+        """Images that its map is given at once."""
+
+    def fit(
         self,
         pixels: PixelSource,
         rows_to_fit: NDArray[np.int64],
@@ -44,15 +50,15 @@ class Encoder(Protocol):
         seed: int,
         progress: Progress,
         should_stop: ShouldStop,
-    ) -> NDArray[np.float32]:
-        """Return (N, D) float32, one vector for every image of `pixels`.
+    ) -> Vectors:
+        """Return the map from images like those of `pixels` to vectors.
 
         Args:
             pixels: the images.
             rows_to_fit: (n,) rows that a fitted encoder may learn from (never test images);
                 a pretrained encoder ignores them.
             seed: of whatever is drawn while fitting.
-            progress: called as progress(images done, images in all).
+            progress: called as progress(images read, images to read); never without any to read.
             should_stop: polled between batches.
 
         Raises:
@@ -119,6 +125,47 @@ def available(folder: Path) -> list[str]:
         for name, choice in ENCODERS.items()
         if choice.installed and (not choice.needs_weights or weights_file(name, folder) is not None)
     ]
+
+
+def encode(
+    encoder: Encoder,
+    pixels: PixelSource,
+    rows_to_fit: NDArray[np.int64],
+    *,
+    seed: int,
+    progress: Progress,
+    should_stop: ShouldStop,
+) -> NDArray[np.float32]:
+    """Return (N, D) float32, one vector for every image of `pixels`; N is at least 1.
+
+    Args as `Encoder.fit`; `progress` counts the images read for fitting, then those encoded.
+
+    Raises:
+        EncodingStopped: when `should_stop()` became true.
+        ValueError: when these images cannot be encoded, with the mend.
+    """
+    count, read = pixels.shape[0], 0
+
+    def fitting(done: int, total: int) -> None:
+        nonlocal read
+        read = total
+        progress(done, total + count)
+
+    vectors = encoder.fit(pixels, rows_to_fit, seed=seed, progress=fitting, should_stop=should_stop)
+    encoded: NDArray[np.float32] | None = None
+    for at in batches(
+        count,
+        encoder.batch,
+        progress=lambda done, _: progress(read + done, read + count),
+        should_stop=should_stop,
+    ):
+        part = vectors(pixels.take(at))
+        if encoded is None:
+            encoded = np.empty((count, part.shape[1]), dtype=np.float32)
+        encoded[at] = part
+    if encoded is None:
+        raise ValueError("There are no images to encode. Import some first.")
+    return encoded
 
 
 def batches(

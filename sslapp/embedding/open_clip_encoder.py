@@ -17,12 +17,11 @@ import safetensors.torch
 import torch
 from numpy.typing import NDArray
 from safetensors import SafetensorError
-from torch.nn import functional
+from torch import Tensor
 
-from sslapp.embedding.encoders import PixelSource, Progress, ShouldStop, batches
+from sslapp.embedding.pretrained import PretrainedEncoder
 
 DEFAULT_MODEL = "ViT-B-32"
-_BATCH = 32
 _MODEL_KEYS = {"embed_dim", "vision_cfg", "text_cfg", "quick_gelu"}
 
 
@@ -66,7 +65,7 @@ def load_clip(weights: Path) -> Clip:
     )
 
 
-class OpenClip:
+class OpenClip(PretrainedEncoder):
     """The image tower; vectors have length 1, so that cosine and L2 order neighbours alike.
 
     Args:
@@ -77,56 +76,20 @@ class OpenClip:
     """
 
     name = "open_clip"
+    title = "OpenCLIP"
 
     def __init__(self, weights: Path) -> None:
         self._clip = load_clip(weights)
-        self._device = torch.device("cuda" if torch.cuda.is_available() else "cpu")
-        self._model = self._clip.model.to(self._device)
+        super().__init__(self._clip.side)
+        self._model = self._clip.model.to(self.device)
 
-    def encode(
-        self,
-        pixels: PixelSource,
-        rows_to_fit: NDArray[np.int64],
-        *,
-        seed: int,
-        progress: Progress,
-        should_stop: ShouldStop,
-    ) -> NDArray[np.float32]:
-        """Return (N, D) float32; nothing is fitted and nothing is drawn. See Encoder.encode.
-
-        Raises:
-            EncodingStopped: when `should_stop()` became true.
-            ValueError: when the images have neither 1 nor 3 channels.
-        """
-        count, channels = pixels.shape[0], pixels.shape[3]
-        if channels not in (1, 3):
-            raise ValueError(
-                f"OpenCLIP reads grey or RGB images; these have {channels} channels. "
-                "Import them as grey or RGB."
-            )
-        encoded: list[NDArray[np.float32]] = []
-        for at in batches(count, _BATCH, progress=progress, should_stop=should_stop):
-            encoded.append(self._features(pixels.take(at)))
-        return np.concatenate(encoded) if encoded else np.empty((0, 0), np.float32)
-
-    def _features(self, images: NDArray[np.uint8]) -> NDArray[np.float32]:
-        # a fixed kernel choice, and no TF32: the same image gives the same vector in every run
-        exact = torch.backends.cudnn.flags(
-            enabled=True, benchmark=False, deterministic=True, allow_tf32=False
+    def features(self, x: Tensor) -> Tensor:
+        """(n, 3, side, side) float32 in [0, 1] -> (n, D) float32 of length 1."""
+        mean, std = (
+            torch.tensor(each, device=self.device).view(1, 3, 1, 1)
+            for each in (self._clip.mean, self._clip.std)
         )
-        with torch.inference_mode(), exact:
-            x = torch.from_numpy(np.ascontiguousarray(images)).to(self._device)
-            x = x.permute(0, 3, 1, 2).float() / 255  # (n, C, S, S) in [0, 1]
-            x = x.expand(-1, 3, -1, -1).contiguous()
-            side = (self._clip.side, self._clip.side)
-            x = functional.interpolate(
-                x, side, mode="bicubic", align_corners=False, antialias=True
-            ).clamp(0, 1)  # bicubic overshoots at edges
-            mean, std = (
-                torch.tensor(each, device=self._device).view(1, 3, 1, 1)
-                for each in (self._clip.mean, self._clip.std)
-            )
-            return self._model.encode_image((x - mean) / std, normalize=True).cpu().numpy()
+        return self._model.encode_image((x - mean) / std, normalize=True)
 
 
 def encode_text(weights: Path, text: str) -> NDArray[np.float32]:

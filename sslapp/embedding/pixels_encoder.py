@@ -10,7 +10,7 @@ import numpy as np
 from numpy.typing import NDArray
 
 from sslapp.embedding import pca
-from sslapp.embedding.encoders import PixelSource, Progress, ShouldStop, batches
+from sslapp.embedding.encoders import PixelSource, Progress, ShouldStop, Vectors, batches
 
 MOST_COMPONENTS = 64
 VARIANCE_KEPT = 0.95
@@ -26,8 +26,9 @@ class PixelsEncoder:
     """
 
     name = "pixels"
+    batch = _BATCH
 
-    def encode(
+    def fit(
         self,
         pixels: PixelSource,
         rows_to_fit: NDArray[np.int64],
@@ -35,11 +36,11 @@ class PixelsEncoder:
         seed: int,
         progress: Progress,
         should_stop: ShouldStop,
-    ) -> NDArray[np.float32]:
-        """Return (N, D) float32 with the fewest D <= 64 that keep 95 % of the variance.
+    ) -> Vectors:
+        """Return the map to the fewest D <= 64 components that keep 95 % of the variance.
 
         The mean square norm of the vectors of the fitted rows is the share of variance kept, so
-        at most 1. Only `rows_to_fit` decide mean, scale and components; see Encoder.encode.
+        at most 1. Only `rows_to_fit` decide mean, scale and components; see Encoder.fit.
 
         Raises:
             EncodingStopped: when `should_stop()` became true.
@@ -51,29 +52,14 @@ class PixelsEncoder:
                 "Import images that are not test images."
             )
         fitted = pca.sample_rows(rows_to_fit, seed)
-        count = pixels.shape[0]
-        steps = len(fitted) + count
 
         def fitting() -> Iterator[NDArray[np.float32]]:
-            for at in batches(
-                len(fitted),
-                _BATCH,
-                progress=lambda done, _: progress(done, steps),
-                should_stop=should_stop,
-            ):
+            for at in batches(len(fitted), _BATCH, progress=progress, should_stop=should_stop):
                 yield _flat(pixels.take(fitted[at]))
 
         components = _enough(pca.fit(fitting(), MOST_COMPONENTS))
-        scale = 1.0 / np.sqrt(components.total) if components.total > 0 else 0.0
-        encoded = np.empty((count, len(components.axes)), dtype=np.float32)
-        for at in batches(
-            count,
-            _BATCH,
-            progress=lambda done, _: progress(len(fitted) + done, steps),
-            should_stop=should_stop,
-        ):
-            encoded[at] = components.project(_flat(pixels.take(at))) * np.float32(scale)
-        return encoded
+        scale = np.float32(1.0 / np.sqrt(components.total) if components.total > 0 else 0.0)
+        return lambda images: components.project(_flat(images)) * scale
 
 
 def _enough(components: pca.Components) -> pca.Components:

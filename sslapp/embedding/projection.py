@@ -25,6 +25,11 @@ def pca_projection(features: NDArray[np.float32], seed: int) -> NDArray[np.float
     for at in range(0, count, _BATCH):
         part = components.project(features[at : at + _BATCH])
         projection[at : at + _BATCH, : part.shape[1]] = part
+    return unit_scale(projection)
+
+
+def unit_scale(projection: NDArray[np.float32]) -> NDArray[np.float32]:
+    """Return (N, 2) coordinates on one scale by which 99 % of them lie in [-1, 1]. N is not 0."""
     spread = float(np.quantile(np.abs(projection), 0.99))
     if spread == 0.0:
         spread = float(np.abs(projection).max())

@@ -7,9 +7,9 @@ code of a method stands in the file of its name and is found through `registry`.
 from collections.abc import Mapping
 from dataclasses import dataclass, field
 from types import MappingProxyType
-from typing import Literal
+from typing import Literal, Self
 
-from pydantic import Field
+from pydantic import Field, model_validator
 
 from sslapp.training.configuration import ConsistencyConfig, MethodConfig, TrainingConfig
 from sslapp.vocabulary import Gear
@@ -35,6 +35,11 @@ class MethodCard:
     options: type[MethodConfig]
     without_effect: Mapping[Gear, frozenset[str]] = field(default_factory=dict)
 
+    @property
+    def compares_views(self) -> bool:
+        """Whether it needs weak and strong views of unlabelled images."""
+        return issubclass(self.options, ConsistencyConfig)
+
     def effective(self, gear: Gear) -> tuple[str, ...]:
         """Names of the options that count in a gear, in their order."""
         idle = self.without_effect.get(gear, frozenset())
@@ -58,17 +63,57 @@ class FixMatchConfig(ConsistencyConfig):
     reduction: Literal["all", "selected"] = Field(
         "all", description="Average the unlabelled loss over all images or the confident ones."
     )
+    threshold: Literal["fixed", "flexible", "adaptive"] = Field(
+        "fixed",
+        description="fixed: tau for every class; flexible: less for classes that are still rare "
+        "(FlexMatch); adaptive: after the model's own confidence, without tau (FreeMatch).",
+    )
+    lambda_f: float = Field(
+        0.0,
+        ge=0,
+        le=1,
+        description="Weight of FreeMatch's fairness loss, .01 in its paper; needs the adaptive "
+        "threshold.",
+    )
+    alignment: Literal["none", "uniform", "labelled"] = Field(
+        "none",
+        description="Pull pseudo-labels towards equal classes, or towards the labels' own "
+        "frequencies (distribution alignment).",
+    )
+
+    @model_validator(mode="after")
+    def _fairness_has_its_averages(self) -> Self:
+        if self.lambda_f and self.threshold != "adaptive":
+            raise ValueError("lambda_f needs the adaptive threshold; choose that, or set it to 0")
+        return self
 
 
 class LayerMatchConfig(ConsistencyConfig):
     """LayerMatch's options; the switches are those of the paper's ablations."""
 
     grad_relu: bool = Field(
-        True, description="Let labels alone move the classifier (Grad-ReLU); off is an ablation."
+        True,
+        description="Keep pseudo-labels from moving the classifier (Grad-ReLU); off is an "
+        "ablation.",
+    )
+    grad_relu_c: bool = Field(
+        True,
+        description="Keep classes that readers ruled out from moving the classifier as well.",
     )
     average_clustering: bool = Field(
         True,
         description="Draw features to an averaged classifier (Avg-Clustering); off is an ablation.",
+    )
+    threshold: Literal["adaptive", "fixed"] = Field(
+        "adaptive",
+        description="adaptive: after the model's own confidence, as in the paper; fixed: tau for "
+        "every class, as in FixMatch.",
+    )
+    tau: float = Field(
+        0.95,
+        ge=0,
+        le=1,
+        description="Confidence from which on a pseudo-label counts with the fixed threshold.",
     )
     reset_every: int = Field(
         0,
@@ -111,23 +156,41 @@ class LabelPropagationConfig(MethodConfig):
 
 
 class PrototypesConfig(MethodConfig):
-    """Options of transductive prototypes."""
+    """Options of transductive prototypes; 0 takes the algorithm's own number."""
 
+    algorithm: Literal["tim", "transport"] = Field(
+        "tim",
+        description="transport: optimal transport (PT-MAP); tim: information maximisation, which "
+        "begins where transport ends.",
+    )
     sharpness: float = Field(
-        30.0, gt=0, le=1000, description="How sharply distances turn into shares (lambda)."
+        0.0,
+        ge=0,
+        le=1000,
+        description="How sharply distances turn into shares (lambda); 0 takes 30, or 7.5 for tim.",
     )
     step: float = Field(
-        0.2, gt=0, le=1, description="Share of the way that a prototype moves at each iteration."
+        0.0,
+        ge=0,
+        le=1,
+        description="How far a prototype moves at each iteration: share of the way (transport; 0 "
+        "takes .2) or rate of Adam (tim; 0 takes .01).",
     )
-    iterations: int = Field(20, ge=0, le=1000, description="How often the prototypes move.")
+    iterations: int = Field(
+        0,
+        ge=0,
+        le=1000,
+        description="How often the prototypes move; 0 takes 20, or 100 for tim.",
+    )
     frequencies: Literal["holdout", "uniform", "free"] = Field(
         "holdout",
-        description="What is known of class frequencies: the holdout's (free below 30 labels), "
-        "all equal, or nothing.",
+        description="What is known of class frequencies: within the holdout's confidence interval "
+        "(free below 30 labels), all equal, or nothing.",
     )
     whitening: Literal["auto", "on", "off"] = Field(
         "auto",
-        description="Compare whitened principal components; auto does so from 64 labels on.",
+        description="Compare whitened principal components; auto does so in transport from 64 "
+        "labels on.",
     )
 
 
@@ -136,8 +199,16 @@ class DiffSySCConfig(MethodConfig):
 
     schedule: Literal["fast", "paper"] = Field(
         "fast",
-        description="fast: larger batches from the second iteration on, as many epochs; paper: "
-        "the paper's batches throughout.",
+        description="fast: larger batches from the second iteration on, as many epochs, and the "
+        "processor's short numbers; paper: the paper's batches throughout, in float32.",
+    )
+    encoder: Literal["frozen", "trainable"] = Field(
+        "frozen",
+        description="What the first layer is multiplied by: a map of the frozen features, or a "
+        "network that learns from the images as well, which takes far longer.",
+    )
+    network: Literal["small-cnn", "wrn-28-2", "wrn-28-8", "wrn-37-2"] = Field(
+        "small-cnn", description="Network of the trainable encoder."
     )
     iterations: int = Field(4, ge=1, le=20, description="Models trained one after the other (m).")
     confidence: float = Field(
@@ -148,10 +219,10 @@ class DiffSySCConfig(MethodConfig):
         "to .7 for more than 50 classes.",
     )
     first_epochs: int = Field(
-        0, ge=0, le=10_000, description="Epochs of the first model; 0 chooses by the labels."
+        0, ge=0, le=10_000, description="Epochs of the first model; 0 chooses by the set."
     )
     later_epochs: int = Field(
-        0, ge=0, le=10_000, description="Epochs of every later model; 0 chooses by the labels."
+        0, ge=0, le=10_000, description="Epochs of every later model; 0 chooses by the set."
     )
     batch_size: int = Field(
         0, ge=0, le=4096, description="Labelled images in a step; 0 chooses 25, or 200 for many."
@@ -169,6 +240,13 @@ class DiffSySCConfig(MethodConfig):
     )
 
 
+_ON_VIEWS = {
+    Gear.FEATURES: frozenset(
+        {"network", "pretrained", "adamw_rate", "layer_decay", "flip", "augmentation"}
+    )
+}
+"""What was decided when the views were encoded, and the network, which is a small head there."""
+
 CARDS = MappingProxyType(
     {
         card.name: card
@@ -177,8 +255,9 @@ CARDS = MappingProxyType(
                 "fixmatch",
                 "FixMatch",
                 "Weak-to-strong consistency with confident hard pseudo-labels.",
-                (Gear.PIXELS,),
+                (Gear.PIXELS, Gear.FEATURES),
                 FixMatchConfig,
+                _ON_VIEWS,
             ),
             MethodCard(
                 "layermatch",

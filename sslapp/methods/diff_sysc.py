@@ -5,16 +5,20 @@ the labelled images; fit its temperature tau_i to the holdout; sample a label ve
 pool image; move those with max softmax(z / tau_i) > gamma to the labelled ones, with argmax z; stop
 when nothing moved or the pool is empty. The D_i that is best on the holdout is returned.
 
-Where the paper is silent: the temperature comes from a geometric grid of 60 values in .02 .. 2 by
+Where the paper is silent: the features are directions from their mean (`training.directions`);
+the temperature comes from a geometric grid of 60 values in .02 .. 2 by
 the least ECE in 15 bins (the threshold .95 needs tau below .195 for ten classes, so the grid must
 reach below it); with fewer than 30 holdout labels it is the one that gives a perfect one-hot vector
-a confidence of .99. Nothing is moved in the last iteration, since no model would learn from it.
+a confidence of .99. Of equally good models the later counts, so without a holdout the last does.
+Nothing is moved in the last iteration, since no model would learn from it. What readers ruled out
+for an image is neither retrieved nor sampled for it and never its label; no loss is made of it.
 
 The paper's epochs are made for 250 labels and more: 10 steps each at first and some 1,800 later. A
 smaller set is passed over as often as 4,000 steps, later 1,500, take.
 
-schedule "paper" keeps the batch size throughout; "fast" keeps the epochs and the first iteration's
-batches and then takes batches of a fiftieth of the labelled images, 50 steps an epoch.
+schedule "paper" keeps the batch size throughout, in float32; "fast" keeps the epochs and the first
+iteration's batches and then takes batches of a fiftieth of the labelled images, 50 steps an epoch,
+in the number format of the run.
 """
 
 import math
@@ -28,8 +32,11 @@ from torch import Tensor
 
 from sslapp.methods.cards import DiffSySCConfig
 from sslapp.training.calibration import LEAST, temperature_by_ece
+from sslapp.training.directions import centre, directions
+from sslapp.training.image_encoder import ImageEncoder
 from sslapp.training.label_diffusion import Examples, Training, train
 from sslapp.training.label_predictor import LabelDiffusionPredictor
+from sslapp.training.label_retrieval import NONE, Neighbours, label_pools, nearest
 from sslapp.training.method import Method, Predictor
 from sslapp.training.run import Run, Tensors
 from sslapp.training.task import Indices, Task, check_trainable, features_of
@@ -56,19 +63,48 @@ class Plan:
     epochs: tuple[int, ...]
 
 
-def plan(config: DiffSySCConfig, num_classes: int, labels: int) -> Plan:
-    """What the options leave automatic, by the paper's table: CIFAR-10's and CIFAR-100's rows."""
-    many = num_classes > 50
-    few_labels = labels < (5000 if many else 2000)
-    if many:
-        gamma, epochs = (0.6 if few_labels else 0.7), [300, 400, 450, 500]
-    else:
-        gamma, epochs = 0.95, [400, 30, 30, 20] if few_labels else [100, 20, 20, 20]
-    epochs += epochs[-1:] * (config.iterations - len(epochs))
+PAPER = {
+    # classes, images, labels
+    (10, 50_000, 250): Plan(0.95, 25, (400, 30, 30, 20)),  # CIFAR-10
+    (10, 50_000, 4_000): Plan(0.95, 200, (100, 20, 20, 20)),
+    (100, 50_000, 2_500): Plan(0.6, 25, (300, 400, 450, 500)),  # CIFAR-100
+    (100, 50_000, 10_000): Plan(0.7, 200, (300, 400, 450, 500)),
+    (10, 105_000, 250): Plan(0.95, 25, (300, 30, 30, 30)),  # STL-10
+    (10, 105_000, 1_000): Plan(0.95, 25, (200, 30, 20, 20)),
+}
+"""The paper's settings (its section 4)."""
+
+
+def plan(config: DiffSySCConfig, num_classes: int, images: int, labels: int) -> Plan:
+    """What the options leave automatic: the nearest of the paper's settings.
+
+    Its 10 classes stand for up to 50 and its 100 for more; among those the nearest is the one with
+    the least ratio of images times the least ratio of labels.
+    """
+    kind = 100 if num_classes > 50 else 10
+
+    def apart(setting: tuple[int, int, int]) -> float:
+        _, theirs, their_labels = setting
+        return abs(math.log(images / theirs)) + abs(math.log(labels / their_labels))
+
+    row = PAPER[min((each for each in PAPER if each[0] == kind), key=apart)]
+    epochs = row.epochs + row.epochs[-1:] * (config.iterations - len(row.epochs))
     first = config.first_epochs or epochs[0]
     later = [config.later_epochs or each for each in epochs[1 : config.iterations]]
-    batch = config.batch_size or (25 if few_labels else 200)
-    return Plan(config.confidence or gamma, batch, (first, *later))
+    return Plan(config.confidence or row.gamma, config.batch_size or row.batch, (first, *later))
+
+
+@dataclass(frozen=True)
+class Inputs:
+    """What every model of a fit looks at.
+
+    Attributes:
+        mean: (D,) of the features of the labelled rows and the pool.
+        encoder: the trainable one, if there is to be one.
+    """
+
+    mean: Tensor
+    encoder: ImageEncoder | None
 
 
 @dataclass(frozen=True)
@@ -78,20 +114,22 @@ class Standing:
     Attributes:
         iteration: its number, from 0.
         labels: (N,) int64; those of `labelled` count.
-        labelled, pool: disjoint (n,) int64 rows.
+        labelled, pool: disjoint (n,) int64 rows; what was moved comes after what was labelled.
+        near: neighbours among the labelled rows of the iteration before.
     """
 
     iteration: int
     labels: Indices
     labelled: Indices
     pool: Indices
+    near: Neighbours = NONE
 
-    def after(self, moved: Indices, classes: Indices) -> "Standing":
+    def after(self, moved: Indices, classes: Indices, near: Neighbours = NONE) -> "Standing":
         """With some rows of the pool moved to the labelled ones."""
         labels = self.labels.copy()
         labels[moved] = classes
         labelled = np.concatenate([self.labelled, moved])
-        return Standing(self.iteration + 1, labels, labelled, np.setdiff1d(self.pool, moved))
+        return Standing(self.iteration + 1, labels, labelled, np.setdiff1d(self.pool, moved), near)
 
 
 class DiffSySC(Method):
@@ -102,56 +140,85 @@ class DiffSySC(Method):
     def fit(self, task: Task, run: Run) -> Predictor:
         """Run the iterations and return the best model."""
         check_trainable(task)
-        chosen = plan(self.config, task.num_classes, len(task.labelled))
+        inputs = self._inputs(task, run)
+        images = len(task.labelled) + len(task.pool)
+        chosen = plan(self.config, task.num_classes, images, len(task.labelled))
         best: Tensors = {}
         at = Standing(0, task.labels, task.labelled, task.pool)
         while at.iteration < len(chosen.epochs):
-            result = self._stage(task, run, chosen, at)
-            if not best or float(result["accuracy"]) > float(best["accuracy"]):
+            result = self._stage(task, run, chosen, at, inputs)
+            if not best or float(result["accuracy"]) >= float(best["accuracy"]):
                 best = result
-            moved, classes = (result[name].cpu().numpy() for name in ("moved", "classes"))
-            at = at.after(moved, classes)
+            names = ("moved", "classes", "near.rows", "near.distances")
+            moved, classes, rows, distances = (result[name].cpu().numpy() for name in names)
+            at = at.after(moved, classes, Neighbours(rows, distances))
             if not len(moved) or not len(at.pool):
                 break
         state = {k.removeprefix("state."): v for k, v in best.items() if k.startswith("state.")}
-        return self._predictor(task, state, float(best["temperature"]))
+        return self._predictor(task, state, float(best["temperature"]), inputs)
 
-    def _stage(self, task: Task, run: Run, chosen: Plan, at: Standing) -> Tensors:
+    def _inputs(self, task: Task, run: Run) -> Inputs:
+        encoder = None
+        if self.config.encoder == "trainable":
+            encoder = ImageEncoder.of(task, run, self.config.network)
+        mean = centre(features_of(task), np.concatenate([task.labelled, task.pool]))
+        return Inputs(mean, encoder)
+
+    def _stage(self, task: Task, run: Run, chosen: Plan, at: Standing, inputs: Inputs) -> Tensors:
         name = f"iteration-{at.iteration}"
-        return run.stage(name, lambda _: self._iterate(task, run, chosen, at))
+        return run.stage(name, lambda _: self._iterate(task, run, chosen, at, inputs))
 
-    def _iterate(self, task: Task, run: Run, chosen: Plan, at: Standing) -> Tensors:
+    def _iterate(self, task: Task, run: Run, chosen: Plan, at: Standing, inputs: Inputs) -> Tensors:
         """One model: its weights, temperature, holdout accuracy, and what it moves."""
         done, total = sum(chosen.epochs[: at.iteration]), sum(chosen.epochs)
         features = features_of(task)
-        training = self._training(chosen, at)
+        x, labels = directions(features, at.labelled, inputs.mean), at.labels[at.labelled]
+        found = run.stage("neighbours", lambda _: self._nearest(x, at, run))
+        near = Neighbours(*(found[name].cpu().numpy() for name in ("rows", "distances")))
+        training = self._training(chosen, at, run)
+        examples = Examples(
+            features=x,
+            pools=label_pools(near.rows, labels, task.forbidden[at.labelled]),
+            num_classes=task.num_classes,
+            encoder=inputs.encoder,
+            rows=at.labelled,
+        )
         state = train(
-            Examples(features.take(at.labelled), at.labels[at.labelled], task.num_classes),
+            examples,
             run,
             training,
             report=lambda epoch, metrics: run.report(done + epoch, total, metrics),
         )
-        model = self._predictor(task, state, 1.0)
+        model = self._predictor(task, state, 1.0, inputs)
         temperature, accuracy = self._judged(task, model)
         moved, classes = at.pool[:0], at.pool[:0]
         if at.iteration < len(chosen.epochs) - 1:
-            z = model.labels(features, at.pool, check=run.check)
             forbidden = task.forbidden[at.pool]
+            z = model.labels(features, at.pool, forbidden=forbidden, check=run.check)
             moved, classes = confident(z, at.pool, forbidden, temperature, chosen.gamma)
-        metrics = {"temperature": temperature, "moved": float(len(moved))}
+        metrics = {
+            "temperature": temperature,
+            "moved": float(len(moved)),
+            "holdout labels": float(len(task.validation)),
+        }
         if len(task.validation):
             metrics["holdout accuracy"] = accuracy
             metrics |= baselines(task) if at.iteration == 0 else {}
         run.report(done + training.epochs, total, metrics)
         return {
             **{f"state.{name}": value for name, value in state.items()},
+            **{f"near.{name}": value for name, value in found.items()},
             "temperature": torch.tensor(temperature, dtype=torch.float64),
             "accuracy": torch.tensor(accuracy, dtype=torch.float64),
             "moved": torch.from_numpy(moved),
             "classes": torch.from_numpy(classes),
         }
 
-    def _training(self, chosen: Plan, at: Standing) -> Training:
+    def _nearest(self, x: Tensor, at: Standing, run: Run) -> Tensors:
+        near = nearest(x.numpy(), self.config.neighbours, at.near, check=run.check)
+        return {"rows": torch.from_numpy(near.rows), "distances": torch.from_numpy(near.distances)}
+
+    def _training(self, chosen: Plan, at: Standing, run: Run) -> Training:
         batch, least_steps = chosen.batch, FIRST_STEPS
         if at.iteration:
             least_steps = LATER_STEPS
@@ -161,10 +228,10 @@ class DiffSySC(Method):
             epochs=chosen.epochs[at.iteration],
             least_steps=least_steps,
             batch=batch,
-            neighbours=self.config.neighbours,
             learning_rate=self.config.learning_rate,
             width=self.config.width,
             diffusion=self.config.diffusion,
+            dtype=run.dtype if self.config.schedule == "fast" else torch.float32,
             purpose=f"iteration-{at.iteration}",
         )
 
@@ -180,15 +247,18 @@ class DiffSySC(Method):
             return default_temperature(task.num_classes), accuracy
         return temperature_by_ece(z, truth), accuracy
 
-    def _predictor(self, task: Task, state: Tensors, temperature: float) -> LabelDiffusionPredictor:
+    def _predictor(
+        self, task: Task, state: Tensors, temperature: float, inputs: Inputs
+    ) -> LabelDiffusionPredictor:
         return LabelDiffusionPredictor(
             state=state,
+            mean=inputs.mean,
             num_classes=task.num_classes,
-            num_features=features_of(task).shape[1],
             width=self.config.width,
             diffusion=self.config.diffusion,
             steps=self.config.sampling_steps,
             temperature=temperature,
+            encoder=inputs.encoder,
         )
 
 

@@ -16,6 +16,10 @@ moves so little between resets (a learning rate of 5e-7) that it is a snapshot o
 renewed a hundred times in a run; sums are divided by the number selected, as the equations say.
 
 Classes that a reader ruled out are treated as in `fixmatch`; that loss moves Theta alone too.
+
+The paper's ablations are options: Grad-ReLU for l_u and for l_c (l_ac has no way to beta),
+Avg-Clustering, N, and the threshold. Without the first three, with FixMatch's threshold and its
+division by all, this is FixMatch. Without Grad-ReLU l_u moves beta too, which betabar copies.
 """
 
 from collections.abc import Mapping
@@ -37,9 +41,10 @@ from sslapp.training.method import Method, Predictor
 from sslapp.training.objective import LABELLED, Losses, Objective, Step, class_counts
 from sslapp.training.run import Run
 from sslapp.training.task import Task
-from sslapp.training.thresholds import SelfAdaptiveThreshold
+from sslapp.training.thresholds import FixedThreshold, SelfAdaptiveThreshold, ThresholdRule
 
 AVERAGED = "averaged"
+RULED_OUT = "ruled out"
 PAPER_STEPS, PAPER_PERIOD, SHORTEST_PERIOD = 204_800, 2048, 10
 
 
@@ -67,7 +72,11 @@ class AveragedHead:
 
     def copy(self, head: nn.Module) -> None:
         """betabar <- beta."""
-        state = {name: value.detach().float() for name, value in head.named_parameters()}
+        # at least float32: a step is below what bfloat16 can tell apart
+        state = {
+            name: value.detach().to(torch.promote_types(value.dtype, torch.float32))
+            for name, value in head.named_parameters()
+        }
         self._copied = {name: value.clone() for name, value in state.items()}
         self._now = {name: value.clone().requires_grad_() for name, value in state.items()}
 
@@ -113,7 +122,11 @@ class LayerMatchObjective(Objective):
     ) -> None:
         self.config = config
         self.period = config.reset_every or period(total)
-        self.threshold = SelfAdaptiveThreshold(config.momentum, num_classes, device)
+        self.threshold: ThresholdRule = (
+            FixedThreshold(config.tau)
+            if config.threshold == "fixed"
+            else SelfAdaptiveThreshold(config.momentum, num_classes, device)
+        )
         self.averaged = AveragedHead(config.momentum, config.head_step)
 
     def forward(self, network: nn.Module, images: Mapping[str, Tensor]) -> dict[str, Tensor]:
@@ -123,15 +136,19 @@ class LayerMatchObjective(Objective):
             self.averaged.copy(head)
         h = network.features(torch.cat(list(images.values())))  # type: ignore[operator]
         parts = dict(zip(images, h.split([len(view) for view in images.values()]), strict=True))
-        weight: Tensor = head.weight
-        bias: Tensor = head.bias
-        if self.config.grad_relu:
-            weight, bias = weight.detach(), bias.detach()
+        free: tuple[Tensor, Tensor] = head.weight, head.bias
+        held = head.weight.detach(), head.bias.detach()
         outputs = {
             LABELLED: head(parts[LABELLED]),
-            "weak": functional.linear(parts["weak"].detach(), weight, bias),
-            "strong": functional.linear(parts["strong"], weight, bias),
+            "weak": functional.linear(parts["weak"].detach(), *held),
+            "strong": functional.linear(
+                parts["strong"], *(held if self.config.grad_relu else free)
+            ),
         }
+        if self.config.grad_relu_c != self.config.grad_relu:
+            outputs[RULED_OUT] = functional.linear(
+                parts["strong"], *(held if self.config.grad_relu_c else free)
+            )
         if self.config.average_clustering:
             outputs[AVERAGED] = self.averaged(parts["strong"])
         return outputs
@@ -143,11 +160,11 @@ class LayerMatchObjective(Objective):
 
         q = allowed_probabilities(step.logits["weak"].detach(), step.forbidden)  # (mu B, C)
         pseudo_label = q.argmax(dim=1)
-        self.threshold.update(q, step.rows)
-        mask = self.threshold.mask(q)
+        mask = self.threshold.select(q, step.rows)
         strong = step.logits["strong"]
         loss_u = masked_mean(cross_entropy(strong, pseudo_label), mask, config.reduction)
-        loss_c = complementary_loss(strong, step.forbidden).sum() / len(step.labels)
+        ruled_out = step.outputs.get(RULED_OUT, strong)
+        loss_c = complementary_loss(ruled_out, step.forbidden).sum() / len(step.labels)
 
         total = loss_s + config.lambda_u * loss_u + config.lambda_c * loss_c
         metrics = {
@@ -155,8 +172,9 @@ class LayerMatchObjective(Objective):
             "unlabelled loss": loss_u.detach(),
             "mask rate": mask.float().mean(),
             "pseudo_labels": class_counts(pseudo_label, mask, q.shape[1]),
-            "threshold": self.threshold.tau,
         }
+        if isinstance(self.threshold, SelfAdaptiveThreshold):
+            metrics["threshold"] = self.threshold.tau
         if config.average_clustering:
             averaged = cross_entropy(step.outputs[AVERAGED], pseudo_label)
             loss_ac = masked_mean(averaged, mask, config.reduction)

@@ -1,16 +1,18 @@
 """Transductive prototypes: one point a class in the space of frozen features, moved by the
-unlabelled images themselves (PT-MAP: Hu, Gripon and Pateux, "Leveraging the Feature Distribution in
-Transfer-based Few-Shot Learning", ICANN 2021, sections 3.1 and 3.2).
+unlabelled images themselves.
 
-Features are made more Gaussian (signed square root, centring, with enough labels whitened principal
-components) and brought to length 1. The prototypes w_c start as class means of the labelled
-images. Then, a few times: every unlabelled image is shared among the classes,
+Features are prepared by `feature_preparation`. The prototypes w_c start as class means of the
+labelled images, and an image's share of a class is p_ic = softmax_c(-lambda |f_i - w_c|^2 + v_c).
+Two algorithms move them:
 
-    p_ic  proportional to  u_i exp(-lambda |f_i - w_c|^2 + v_c),   sum_c p_ic = 1,
+- `transport` (PT-MAP: Hu, Gripon and Pateux, "Leveraging the Feature Distribution in Transfer-based
+  Few-Shot Learning", ICANN 2021, section 3.2): v makes the shares of a class add up to what is
+  known of its frequency (Sinkhorn's iteration; v = 0 where nothing is known), and every prototype
+  takes a step towards the mean of what it was given.
+- `tim`: after `transport`, and with the frequencies that it found, down the gradient of a loss that
+  wants right labels, those frequencies and clear shares, with v = 0; see `information`.
 
-where v makes the shares of a class add up to what is known of its frequency (Sinkhorn's iteration;
-v = 0 where nothing is known), and every prototype takes a step towards the mean of what it was
-given. Nothing is trained, so a round takes a second. Any other row is answered by the same formula.
+No network is trained, so a round takes seconds. Any other row is answered by the same formula.
 """
 
 from pathlib import Path
@@ -18,46 +20,67 @@ from typing import NamedTuple, Self
 
 import numpy as np
 import torch
+from numpy.typing import NDArray
+from scipy.stats import beta
 from torch import Tensor
 
 from sslapp.methods.cards import PrototypesConfig
+from sslapp.methods.feature_preparation import Preparation, fit_preparation
+from sslapp.methods.information import Adam, Images, affinity, loss_and_gradient
 from sslapp.training import predictor
 from sslapp.training.method import Method, Predictor
 from sslapp.training.run import Run, Tensors
 from sslapp.training.task import Features, Indices, Pixels, Task, check_trainable, features_of
 
 SINKHORN_STEPS = 100
-SINKHORN_TOLERANCE = 1e-6
-COMPONENTS = 64
-"""Principal components that are kept when features are whitened."""
+SINKHORN_TOLERANCE, ROUGHLY = 1e-6, 1e-4
+"""How closely bounds are kept in the end, and while the prototypes still move."""
 
 LABELS_TO_WHITEN = 64
-"""Labels from which on whitening helps rather than blows up noise."""
+"""Labels from which on whitening helps transport rather than blows up noise."""
 
 HOLDOUT_FOR_FREQUENCIES = 30
 """Holdout labels from which on they say how frequent classes are."""
 
-CHUNK = 65_536
-"""Rows that are prepared at once."""
+SURE = 0.95
+"""Confidence of the interval in which the holdout puts the frequency of a class."""
 
 
-class Preparation(NamedTuple):
-    """How features are made ready: x -> unit(W (sqrt(x) - mean)).
+class Choice(NamedTuple):
+    """An algorithm with its numbers.
 
     Attributes:
-        mean: (D,) float64 of the square roots.
-        basis: (K, D) float64 whitening components; K = 0 keeps all D as they are.
+        tim: whether it is tim rather than transport.
+        sharpness: lambda.
+        step: of transport, the share of the way to the mean; of tim, Adam's rate.
+        iterations: how often the prototypes move.
+        whiten: whether features are whitened.
     """
 
-    mean: Tensor
-    basis: Tensor
+    tim: bool
+    sharpness: float
+    step: float
+    iterations: int
+    whiten: bool
 
-    def __call__(self, x: Tensor) -> Tensor:
-        """Prepare (n, D) float features. Returns (n, D) or (n, K) float64 of length 1."""
-        x = _root(x) - self.mean
-        if len(self.basis):
-            x = x @ self.basis.T
-        return x / x.norm(dim=1, keepdim=True).clamp(min=1e-12)
+
+TRANSPORT = Choice(tim=False, sharpness=30.0, step=0.2, iterations=20, whiten=False)
+TIM = Choice(tim=True, sharpness=7.5, step=0.01, iterations=100, whiten=False)
+
+
+def choose(config: PrototypesConfig, labels: int) -> Choice:
+    """The algorithm and its numbers; what the options leave at 0 is the algorithm's own."""
+    tim = config.algorithm == "tim"
+    whiten = not tim and labels >= LABELS_TO_WHITEN
+    if config.whitening != "auto":
+        whiten = config.whitening == "on"
+    own = TIM if tim else TRANSPORT
+    return own._replace(
+        whiten=whiten,
+        sharpness=config.sharpness or own.sharpness,
+        step=config.step or own.step,
+        iterations=config.iterations or own.iterations,
+    )
 
 
 class PrototypesPredictor(Predictor):
@@ -81,7 +104,7 @@ class PrototypesPredictor(Predictor):
     def logits(self, source: Pixels | Features, indices: Indices) -> Tensor:
         """Return (n, C) float32: log-probabilities."""
         f = self._prepare(source.take(indices).flatten(1))  # (n, K)
-        scores = _affinity(f, self._tensors["prototypes"], self._sharpness)
+        scores = affinity(f, self._tensors["prototypes"], self._sharpness)
         return torch.log_softmax(scores + self._tensors["offset"], dim=1).clamp(min=-60.0).float()
 
     def embed(self, source: Pixels | Features, indices: Indices) -> Tensor:
@@ -105,145 +128,171 @@ class PrototypesPredictor(Predictor):
 
 
 class Prototypes(Method):
-    """Class prototypes moved by optimal transport of the unlabelled images."""
+    """Class prototypes moved by the unlabelled images."""
 
     Config = PrototypesConfig
 
     def fit(self, task: Task, run: Run) -> Predictor:
         """Place the prototypes."""
-        tensors = run.stage("prototypes", lambda _: self._place(task, run))
-        return PrototypesPredictor(**tensors, sharpness=self.config.sharpness)
+        choice = choose(self.config, len(task.labelled))
+        tensors = run.stage("prototypes", lambda _: self._place(task, run, choice))
+        return PrototypesPredictor(**tensors, sharpness=choice.sharpness)
 
-    def _place(self, task: Task, run: Run) -> Tensors:
+    def _place(self, task: Task, run: Run, choice: Choice) -> Tensors:
         run.check()
         check_trainable(task)
-        config: PrototypesConfig = self.config
         source = features_of(task)
         rows = np.sort(np.concatenate([task.labelled, task.pool]))
-        prepare = fit_preparation(source, rows, whiten=self._whitens(len(task.labelled)))
-        f_l = _prepared(prepare, source, task.labelled)
-        f_u = _prepared(prepare, source, task.pool)
-        y = torch.from_numpy(task.labels[task.labelled])
-        given = torch.nn.functional.one_hot(y, task.num_classes).double()  # (n_l, C)
-        absent = given.sum(dim=0) == 0
-        closed = torch.from_numpy(task.forbidden[task.pool]) | absent  # (n_u, C)
-        closed[closed.all(dim=1)] = absent
-        frequencies = self._frequencies(task)
-        w = _means(f_l, given, fallback=torch.zeros(task.num_classes, f_l.shape[1]).double())
-        offset = torch.zeros(task.num_classes, dtype=torch.float64)
-        for step in range(1, config.iterations + 1):
-            run.check()
-            scores = _affinity(f_u, w, config.sharpness).masked_fill(closed, -torch.inf)
-            offset = balance(scores, frequencies, offset)
-            p = torch.softmax(scores + offset, dim=1)  # (n_u, C)
-            target = _means(torch.cat([f_l, f_u]), torch.cat([given, p]), fallback=w)
-            w = w + config.step * (target - w)
-            if step % 5 == 0 or step == config.iterations:
-                moved = float((target - w).norm())
-                run.report(step, config.iterations, {"prototype distance": moved})
+        prepare = fit_preparation(source, rows, whiten=choice.whiten)
+        images = self._images(task, prepare, choice)
+        w = _means(images, images.unlabelled.new_zeros(images.closed.shape), fallback=None)
+        first = TRANSPORT if choice.tim else choice
+        w, offset = transport(w, images, first, run)
+        if choice.tim:
+            scores = _scores(w, images, first.sharpness)
+            shares = torch.softmax(scores + offset, dim=1)  # (n_u, C)
+            # bounds alone are not enough for it: left free, clear shares are had with few classes
+            found = shares.mean(dim=0).float() if len(shares) else images.bounds[1]
+            w = descend(w, images._replace(bounds=found.expand(2, -1)), choice, run)
+            offset = torch.zeros_like(offset)
         return {
             "mean": prepare.mean,
             "basis": prepare.basis,
-            "prototypes": w,
-            "offset": offset.masked_fill(absent, -torch.inf),
+            "prototypes": w.double(),
+            "offset": offset.masked_fill(images.absent, -torch.inf),
         }
 
-    def _whitens(self, labels: int) -> bool:
-        chosen = self.config.whitening
-        return chosen == "on" or (chosen == "auto" and labels >= LABELS_TO_WHITEN)
+    def _images(self, task: Task, prepare: Preparation, choice: Choice) -> Images:
+        source = features_of(task)
+        y = torch.from_numpy(task.labels[task.labelled])
+        given = torch.nn.functional.one_hot(y, task.num_classes).float()  # (n_l, C)
+        absent = given.sum(dim=0) == 0
+        # an image whose classes are all ruled out or without a label says nothing about the rest
+        pool = task.pool[~(task.forbidden[task.pool] | absent.numpy()).all(axis=1)]
+        return Images(
+            labelled=prepare.rows(source, task.labelled),
+            given=given,
+            unlabelled=prepare.rows(source, pool),
+            closed=torch.from_numpy(task.forbidden[pool]) | absent,
+            absent=absent,
+            bounds=self._bounds(task, absent),
+            sharpness=choice.sharpness,
+        )
 
-    def _frequencies(self, task: Task) -> Tensor | None:
-        """(C,) float64 shares of the classes in the pool; None when they are left free."""
-        chosen, classes = self.config.frequencies, task.num_classes
+    def _bounds(self, task: Task, absent: Tensor) -> Tensor:
+        """(2, C) float32: least and greatest share of each class in the pool; 0 for absent ones."""
+        classes, known = task.num_classes, task.labels[task.validation]
+        chosen = self.config.frequencies
+        if chosen == "holdout" and len(known) >= HOLDOUT_FOR_FREQUENCIES:
+            return frequency_bounds(np.bincount(known, minlength=classes), absent)
         if chosen == "uniform":
-            return torch.full((classes,), 1 / classes, dtype=torch.float64)
-        known = task.labels[task.validation]
-        if chosen == "free" or len(known) < HOLDOUT_FOR_FREQUENCIES:
-            return None
-        # one image more in every class: a class that a small holdout missed may yet exist
-        counts = np.bincount(known, minlength=classes) + 1.0
-        return torch.from_numpy(counts / counts.sum())
+            return torch.where(absent, 0.0, 1 / (~absent).sum()).expand(2, classes)
+        return torch.stack([torch.zeros(classes), torch.ones(classes)]).masked_fill(absent, 0.0)
 
 
-def fit_preparation(source: Features, rows: Indices, *, whiten: bool) -> Preparation:
-    """Fit the preparation to some rows, labelled and unlabelled ones alike.
+def frequency_bounds(counts: NDArray[np.int64], absent: Tensor) -> Tensor:
+    """Clopper and Pearson's interval of each class's frequency (Biometrika 26, 1934).
+
+    The interval and not the frequency that was found: shares that must meet the accidents of a
+    small holdout pull prototypes off their classes.
 
     Args:
-        source: (N, D) features.
-        rows: (n,) rows to learn from.
-        whiten: keep COMPONENTS principal components, each brought to variance 1; at most a
-            quarter of D, and fewer than rows.
-    """
-    dim = source.shape[1]
-    total, square = torch.zeros(dim).double(), torch.zeros(dim, dim if whiten else 0).double()
-    for chunk in _chunks(rows):
-        x = _root(source.take(chunk).flatten(1))
-        total += x.sum(dim=0)
-        if whiten:
-            square += x.T @ x
-    mean = total / len(rows)
-    if not whiten:
-        return Preparation(mean, torch.zeros(0, dim, dtype=torch.float64))
-    covariance = square / len(rows) - torch.outer(mean, mean)
-    values, vectors = torch.linalg.eigh(covariance)  # ascending
-    # the last directions of a narrow space are noise, which whitening would blow up
-    kept = min(COMPONENTS, max(dim // 4, 1), max(len(rows) - 1, 1))
-    values, vectors = values[-kept:].clamp(min=1e-12), vectors[:, -kept:]
-    # an eigenvector's sign is the library's whim; distances do not see it
-    return Preparation(mean, (vectors / values.sqrt()).T.contiguous())
-
-
-def balance(scores: Tensor, frequencies: Tensor | None, start: Tensor) -> Tensor:
-    """Offsets v with which softmax(scores + v) gives every class its frequency.
-
-    Sinkhorn's iteration in the logarithm (Cuturi, NIPS 2013): alternately each row is brought to
-    sum 1 and each column to its share.
-
-    Args:
-        scores: (n, C) float64; minus infinity where a class is closed to a row.
-        frequencies: (C,) shares that sum to 1; None leaves v at 0.
-        start: (C,) offsets to begin with.
+        counts: (C,) holdout labels of each class; those of absent classes do not count.
+        absent: (C,) bool; classes without a label to train on.
 
     Returns:
-        (C,) float64; 0 for a class that is closed to every row. The columns of the softmax meet
-        their shares to 1e-6 of n, or as near as 100 iterations bring them.
+        (2, C) float32, both 0 for an absent class.
     """
-    if frequencies is None or not len(scores):
+    k = np.where(absent.numpy(), 0, counts)
+    n, tail = max(k.sum(), 1), (1 - SURE) / 2
+    low = np.where(k > 0, beta.ppf(tail, np.maximum(k, 1), n - k + 1), 0.0)
+    high = np.where(k < n, beta.ppf(1 - tail, k + 1, np.maximum(n - k, 1)), 1.0)
+    return torch.from_numpy(np.stack([low, high])).float().masked_fill(absent, 0.0)
+
+
+def balance(
+    scores: Tensor, bounds: Tensor, start: Tensor, tolerance: float = SINKHORN_TOLERANCE
+) -> Tensor:
+    """Offsets v with which softmax(scores + v) keeps every class's share within its bounds.
+
+    Sinkhorn's iteration in the logarithm with a range in place of a sum (Chizat, Peyre, Schmitzer
+    and Vialard, "Scaling Algorithms for Unbalanced Optimal Transport Problems", Math. Comp. 2018,
+    section 5): alternately each row is brought to sum 1 and each column into its range, by the
+    offset nearest to 0. Equal bounds give the balanced transport, bounds 0 and 1 none.
+
+    Args:
+        scores: (n, C); minus infinity where a class is closed to a row, but not all of a row.
+        bounds: (2, C) least and greatest share; 0 for a class that is closed to every row.
+        start: (C,) offsets to begin with.
+        tolerance: to which the columns of the softmax keep their bounds, as a share of these.
+
+    Returns:
+        (C,) offsets; 0 for a class that is closed to every row. The columns of the softmax keep
+        their bounds to the tolerance, or as near as 100 iterations bring them.
+    """
+    if not len(scores) or bool((bounds[1] - bounds[0] == 1).all()):
         return torch.zeros_like(start)
-    open_ = torch.isfinite(scores).any(dim=0)
-    shares = torch.where(open_, frequencies, 0.0)
-    wanted = torch.log(shares / shares.sum() * len(scores))  # (C,)
-    offset = start.clone()
+    open_ = torch.isfinite(scores).any(dim=0) & (bounds[1] > 0)
+    low, high = torch.log(bounds * len(scores))  # (C,) each
+    offset = start
     for _ in range(SINKHORN_STEPS):
-        shared = torch.log_softmax(scores + offset, dim=1)
-        gap = torch.where(open_, wanted - torch.logsumexp(shared, dim=0), 0.0)
-        offset = offset + gap
-        if float(gap.abs().max()) < SINKHORN_TOLERANCE:
+        mass = torch.logsumexp(torch.log_softmax(scores + offset, dim=1), dim=0) - offset
+        moved = torch.where(open_, torch.zeros_like(mass).clamp(low - mass, high - mass), 0.0)
+        moved = torch.where(open_, moved - _level(moved, bounds), 0.0)
+        gap, offset = float((moved - offset).abs().max()), moved
+        if gap < tolerance:
             break
-    return offset - offset[open_].mean()
+    return offset
 
 
-def _root(x: Tensor) -> Tensor:
-    x = x.double()
-    return torch.sign(x) * x.abs().sqrt()
+def _level(offset: Tensor, bounds: Tensor) -> Tensor:
+    """() what to take off all offsets: the rest of the iteration is slow to find it.
+
+    A common shift changes no softmax, so the best is where the dual's linear part, low v for v > 0
+    and high v for v < 0, is greatest against the rows': at one of the offsets (Sejourne, Vialard
+    and Peyre, "Faster Unbalanced Optimal Transport", AISTATS 2022).
+    """
+    shifted = offset - offset[:, None]  # (C, C), row k with v_k taken off
+    gain = shifted.clamp(min=0.0) @ bounds[0] + shifted.clamp(max=0.0) @ bounds[1]
+    return offset[(gain + offset).argmax()]
 
 
-def _affinity(f: Tensor, prototypes: Tensor, sharpness: float) -> Tensor:
-    """(n, C) float64: -lambda |f - w_c|^2."""
-    return -sharpness * torch.cdist(f, prototypes) ** 2
+def transport(w: Tensor, images: Images, choice: Choice, run: Run) -> tuple[Tensor, Tensor]:
+    """Move prototypes by shares of the unlabelled images. Returns (C, K) and (C,) offsets."""
+    offset = torch.zeros(len(w), dtype=torch.float64)
+    for step in range(1, choice.iterations + 1):
+        run.check()
+        scores = _scores(w, images, choice.sharpness)
+        tolerance = SINKHORN_TOLERANCE if step == choice.iterations else ROUGHLY
+        offset = balance(scores, images.bounds.double(), offset, tolerance)
+        target = _means(images, torch.softmax(scores + offset, dim=1).float(), fallback=w)
+        moved, w = float((target - w).norm()), w + choice.step * (target - w)
+        if step % 5 == 0 or step == choice.iterations:
+            run.report(step, choice.iterations, {"prototype distance": moved})
+    return w, offset
 
 
-def _means(f: Tensor, weights: Tensor, *, fallback: Tensor) -> Tensor:
-    """(C, K) weighted means of the rows of f; a class without weight keeps its fallback."""
-    mass = weights.sum(dim=0)  # (C,)
-    means = (weights.T @ f) / mass.clamp(min=1e-12)[:, None]
-    return torch.where((mass > 0)[:, None], means, fallback)
+def descend(w: Tensor, images: Images, choice: Choice, run: Run) -> Tensor:
+    """Move prototypes down the gradient of tim's loss. Returns (C, K)."""
+    adam = Adam(choice.step)
+    for step in range(1, choice.iterations + 1):
+        run.check()
+        loss, gradient = loss_and_gradient(w, images)
+        w = adam(w, gradient)
+        if step % 10 == 0 or step == choice.iterations:
+            run.report(step, choice.iterations, {"loss": float(loss)})
+    return w
 
 
-def _prepared(prepare: Preparation, source: Features, rows: Indices) -> Tensor:
-    parts = [prepare(source.take(chunk).flatten(1)) for chunk in _chunks(rows)]
-    return torch.cat(parts) if parts else prepare(torch.zeros(0, source.shape[1]))
+def _scores(w: Tensor, images: Images, sharpness: float) -> Tensor:
+    """(n_u, C) float64 (in float32 the balance never settles), minus infinity where closed."""
+    scores = affinity(images.unlabelled, w, sharpness).double()
+    return scores.masked_fill(images.closed, -torch.inf)
 
 
-def _chunks(rows: Indices) -> list[Indices]:
-    return [rows[start : start + CHUNK] for start in range(0, len(rows), CHUNK)]
+def _means(images: Images, shares: Tensor, *, fallback: Tensor | None) -> Tensor:
+    """(C, K) means of the images weighted by labels and shares; the fallback without weight."""
+    mass = images.given.sum(dim=0) + shares.sum(dim=0)  # (C,)
+    total = images.given.T @ images.labelled + shares.T @ images.unlabelled  # (C, K)
+    means = total / mass.clamp(min=1e-12)[:, None]
+    return means if fallback is None else torch.where((mass > 0)[:, None], means, fallback)

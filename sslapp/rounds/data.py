@@ -1,6 +1,7 @@
 """A snapshot and the project's arrays, as the task that a method sees."""
 
-from dataclasses import dataclass
+from collections.abc import Mapping, Sequence
+from dataclasses import dataclass, field
 from pathlib import Path
 
 import numpy as np
@@ -28,14 +29,23 @@ class TaskPixels:
 
 @dataclass(frozen=True)
 class TaskFeatures:
-    """The clean features of a frozen encoder, memory-mapped. array: (N, D) float32."""
+    """The features of a frozen encoder, memory-mapped.
+
+    Attributes:
+        array: (N, D) float32, of the clean images.
+        encoded: (N, D) float32 of each encoded view, by its name.
+    """
 
     array: NDArray[np.float32]
+    encoded: Mapping[str, NDArray[np.float32]] = field(default_factory=dict)
 
     @classmethod
-    def read(cls, path: Path) -> "TaskFeatures":
-        """Map the file of an embedding."""
-        return cls(durable.read_array(path).astype(np.float32, copy=False))
+    def read(
+        cls, path: Path, views: Path | None = None, names: Sequence[str] = ()
+    ) -> "TaskFeatures":
+        """Map the file of an embedding, and the files NAME.npy of its views in a folder."""
+        encoded = {} if views is None else {each: _mapped(views / f"{each}.npy") for each in names}
+        return cls(_mapped(path), encoded)
 
     @property
     def shape(self) -> tuple[int, int]:
@@ -44,8 +54,8 @@ class TaskFeatures:
 
     @property
     def views(self) -> frozenset[str]:
-        """Only clean images are encoded here."""
-        return frozenset({"clean"})
+        """The names of the encoded views, and "clean"."""
+        return frozenset({"clean", *self.encoded})
 
     def take(self, indices: Indices, view: str = "clean") -> torch.Tensor:
         """Return (n, D) float32.
@@ -54,8 +64,16 @@ class TaskFeatures:
             ValueError: when `view` was not encoded.
         """
         if view not in self.views:
-            raise ValueError(f'There are no encoded views "{view}"; known: clean.')
-        return torch.from_numpy(np.ascontiguousarray(self.array[indices]))
+            known = ", ".join(sorted(self.views))
+            raise ValueError(f'There are no encoded views "{view}"; known: {known}.')
+        rows = self.array if view == "clean" else self.encoded[view]
+        return torch.from_numpy(np.ascontiguousarray(rows[indices]))
+
+    def first(self, count: int) -> "TaskFeatures":
+        """The first `count` images, in all views."""
+        return TaskFeatures(
+            self.array[:count], {name: rows[:count] for name, rows in self.encoded.items()}
+        )
 
 
 def build_task(
@@ -65,19 +83,28 @@ def build_task(
     features: TaskFeatures | None,
     groups: NDArray[np.int64] | None,
 ) -> Task:
-    """The task of a snapshot; images imported after it are not in it."""
+    """The task of a snapshot; images imported after it are not in it.
+
+    A label on an image whose group (patient, scene) is in the holdout is not trained on. Picks
+    never ask for one, but a reader may accept or relabel any image, and accuracy would then be
+    measured on a patient that the network was taught.
+    """
     count = len(snapshot.labels)
+    labelled = snapshot.labelled
+    if groups is not None:
+        taught = np.isin(groups[labelled], groups[snapshot.validation])
+        labelled = labelled[~taught]
     return Task(
         num_classes=len(snapshot.class_ids),
         labels=snapshot.labels,
         source=snapshot.source,
         forbidden=snapshot.forbidden,
-        labelled=snapshot.labelled,
+        labelled=labelled,
         pool=snapshot.pool,
         validation=snapshot.validation,
         groups=None if groups is None else groups[:count],
         pixels=None if pixels is None else _first(pixels, count),
-        features=None if features is None else TaskFeatures(features.array[:count]),
+        features=None if features is None else features.first(count),
     )
 
 
@@ -86,3 +113,7 @@ def _first(pixels: TaskPixels, count: int) -> TaskPixels:
         raise ValueError(f"The pixel store has {pixels.shape[0]} rows, the snapshot {count}.")
     pixels.shape = (count, *pixels.shape[1:])
     return pixels
+
+
+def _mapped(path: Path) -> NDArray[np.float32]:
+    return durable.read_array(path).astype(np.float32, copy=False)

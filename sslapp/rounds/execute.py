@@ -12,6 +12,7 @@ from numpy.typing import NDArray
 from sqlalchemy import Connection, RowMapping, delete, insert, select, update
 
 from sslapp import durable
+from sslapp.embedding.views import view_names
 from sslapp.imaging.pixels import PixelStore
 from sslapp.jobs.context import Cancelled, JobContext
 from sslapp.jobs.worker import Refused
@@ -19,10 +20,11 @@ from sslapp.methods.registry import METHODS
 from sslapp.rounds import NOT_EXACTLY
 from sslapp.rounds.data import TaskFeatures, TaskPixels, build_task
 from sslapp.rounds.frames import Frames
-from sslapp.rounds.plan import apply_plan, differences, make_plan
+from sslapp.rounds.plan import apply_plan, as_planned, differences, make_plan
 from sslapp.store import events, images
 from sslapp.store.database import reading
-from sslapp.store.schema import embedding, round_, round_metric
+from sslapp.store.embeddings import same_features
+from sslapp.store.schema import embedding, round_, round_metric, view_set
 from sslapp.store.snapshots import find_snapshot, load
 from sslapp.training.calibration import Calibration, calibrate
 from sslapp.training.method import Predictor
@@ -64,8 +66,10 @@ def run_round(context: JobContext) -> None:
         ),
         should_stop=context.should_stop,
         dtype=dtype,
+        kernels=plan["kernels"],
         checkpoint_seconds=CHECKPOINT_SECONDS,
         observer=frames.observe,
+        weights=context.workspace.weights,
     )
     try:
         predictor = method_class(method_class.Config(**row["config"])).fit(task, run)
@@ -85,10 +89,10 @@ def _round_row(context: JobContext) -> RowMapping:
 def _planned(context: JobContext, row: RowMapping) -> Mapping[str, Any]:
     """The stored plan; the first attempt makes it, a later one must be able to keep it."""
     if not row["plan"]:
-        plan = make_plan(context.threads)
+        plan = make_plan(context.threads, **_asked(context), steps=row["config"].get("steps", 0))
         _store_plan(context, row["id"], plan)
         return plan
-    changed = differences(row["plan"], context.threads)
+    changed = differences(row["plan"], context.threads, **_asked(context))
     if not changed:
         return row["plan"]
     if not context.claim.params.get("inexact"):
@@ -96,10 +100,16 @@ def _planned(context: JobContext, row: RowMapping) -> Mapping[str, Any]:
             f"Round {row['number']} {NOT_EXACTLY}: {'; '.join(changed)}. Start "
             f"the worker as it was planned, or resume with --inexact to accept other rounding."
         )
-    plan = make_plan(context.threads or row["plan"]["threads"])
+    plan = as_planned(row["plan"], context.threads, **_asked(context))
     plan["inexact"] = [*row["plan"].get("inexact", []), *changed]
     _store_plan(context, row["id"], plan)
     return plan
+
+
+def _asked(context: JobContext) -> dict[str, Any]:
+    """What the machine's settings say of kernels."""
+    settings = context.workspace
+    return {"kernels": settings.kernels, "deterministic": settings.deterministic}
 
 
 def _store_plan(context: JobContext, round_id: int, plan: Mapping[str, Any]) -> None:
@@ -127,15 +137,29 @@ def _task(context: JobContext, row: RowMapping) -> Task:
             .order_by(embedding.c.id.desc())
         ).mappings()
         features = encoded.first()
+        views = None if features is None else _views(conn, features["id"], row)
     store = PixelStore([workspace.path(each.pixels) for each in sets])
     return build_task(
         snapshot,
         pixels=TaskPixels(store),
         features=None
         if features is None
-        else TaskFeatures.read(workspace.path(features["features"])),
+        else TaskFeatures.read(
+            workspace.path(features["features"]),
+            None if views is None else workspace.path(views["folder"]),
+            [] if views is None else view_names(views["weak"], views["strong"]),
+        ),
         groups=groups,
     )
+
+
+def _views(conn: Connection, embedding_id: int, row: RowMapping) -> RowMapping | None:
+    """The newest encoded views that were there when the round was started."""
+    query = select(view_set).where(
+        view_set.c.embedding_id.in_(same_features(embedding_id)),
+        view_set.c.created_at <= row["created_at"],
+    )
+    return conn.execute(query.order_by(view_set.c.id.desc())).mappings().first()
 
 
 def _report(

@@ -25,7 +25,7 @@ from sqlalchemy import (
 
 from sslapp.store.errors import DatabaseTooNew
 
-REVISION = "0001"
+REVISION = "0002"
 """The newest migration; a database at this revision opens without loading Alembic."""
 
 PROJECT_LOCK = 0x55_1A

@@ -3,8 +3,8 @@
 Three kinds of table live here. *Truth*: project, label_class, reader, membership, image_set, image,
 true_label and the event log. *Derived* (rebuilt from the events by `replay`): undone, reader_label,
 current_label, forbidden_class, withheld, holdout. *Work*: lease, snapshot, round, round_metric,
-job, embedding. Large arrays are files in the workspace; rows name them by paths relative to its
-root.
+job, embedding, view_set. Large arrays are files in the workspace; rows name them by paths relative
+to its root.
 """
 
 from sqlalchemy import (
@@ -309,4 +309,19 @@ embedding = Table(
     Column("projection", String(400), nullable=False),  # (N, 2) float32 .npy
     Column("created_at", DateTime, nullable=False),
     Index("ix_embedding_project_id_encoder", "project_id", "encoder"),
+)
+
+view_set = Table(
+    "view_set",
+    metadata,
+    Column("id", Integer, primary_key=True),
+    Column("embedding_id", ForeignKey("embedding.id"), nullable=False),  # and its images
+    Column("weak", Integer, nullable=False),  # so many weak views ...
+    Column("strong", Integer, nullable=False),  # ... and strong ones
+    Column("augmentation", String(32), nullable=False),
+    Column("flip", Boolean, nullable=False),
+    Column("seed", BigInteger, nullable=False),
+    Column("folder", String(400), nullable=False),  # weak-0.npy, ...: (N, D) float32 each
+    Column("created_at", DateTime, nullable=False),
+    Index("ix_view_set_embedding_id", "embedding_id"),
 )

@@ -4,16 +4,39 @@ Nothing here needs torch: pages and the command line build their forms from thes
 process that never trains.
 """
 
-from typing import TYPE_CHECKING, Literal
+import re
+from typing import TYPE_CHECKING, Annotated, Literal
 
-from pydantic import BaseModel, ConfigDict, Field
+from pydantic import AfterValidator, BaseModel, ConfigDict, Field
 
 if TYPE_CHECKING:
     from sslapp.training.task import Task
 
 Sampling = Literal["natural", "balanced"]
 
-NetworkName = Literal["small-cnn", "wrn-28-2", "wrn-28-8"]
+Augmentation = Literal["smooth", "fixmatch", "usb", "usb-medical", "geometric"]
+
+NETWORKS = ("small-cnn", "wrn-28-2", "wrn-28-8", "wrn-37-2")
+SUGGESTED = (
+    *NETWORKS,
+    "timm:resnet18",
+    "timm:vit_tiny_patch2_32",
+    "timm:vit_small_patch2_32",
+)
+"""Networks that a form offers; every other of the timm library goes by "timm:" and its name."""
+
+
+def _network(name: str) -> str:
+    """Refuse what no network is called; whether timm knows it shows when the round begins."""
+    if name not in NETWORKS and not re.fullmatch(r"timm:[a-z0-9_]{1,80}", name):
+        raise ValueError(
+            f'"{name}" is no network; use {", ".join(NETWORKS)}, or timm: and a name of the timm '
+            "library, as timm:resnet18."
+        )
+    return name
+
+
+NetworkName = Annotated[str, AfterValidator(_network)]
 
 
 class MethodConfig(BaseModel):
@@ -21,7 +44,8 @@ class MethodConfig(BaseModel):
 
     Every field has a default that works, a description and bounds; none is a path or an address.
     Forms show a number as automatic at its default 0 where the description says "0 chooses ...",
-    and put fields with `json_schema_extra={"usual": True}` before the others.
+    and put fields with `json_schema_extra={"usual": True}` before the others; "suggestions" there
+    are offered for a text.
     """
 
     model_config = ConfigDict(extra="forbid", frozen=True)
@@ -32,8 +56,14 @@ class TrainingConfig(MethodConfig):
 
     network: NetworkName = Field(
         "small-cnn",
-        description="Network: the small CNN for a CPU, the wide ResNets for a GPU.",
-        json_schema_extra={"usual": True},
+        description="Network: the small CNN for a CPU, the wide ResNets for a GPU, wrn-37-2 for "
+        "96 pixels; or any of the timm library as timm:NAME, for instance timm:resnet18.",
+        json_schema_extra={"usual": True, "suggestions": list(SUGGESTED)},
+    )
+    pretrained: bool = Field(
+        False,
+        description="Start a timm network from the file NAME.safetensors or NAME.pth in the "
+        "workspace's folder weights instead of at random.",
     )
     steps: int = Field(
         0,
@@ -43,7 +73,29 @@ class TrainingConfig(MethodConfig):
         json_schema_extra={"usual": True},
     )
     batch_size: int = Field(32, ge=2, le=1024, description="Labelled images in a batch.")
-    learning_rate: float = Field(0.06, gt=0, le=10, description="Highest learning rate of SGD.")
+    learning_rate: float = Field(
+        0.06,
+        gt=0,
+        le=10,
+        description="Highest learning rate of SGD, which trains all but those named next.",
+    )
+    adamw_rate: float = Field(
+        5e-4,
+        gt=0,
+        le=1,
+        description="Highest learning rate of AdamW, which trains vision transformers and other "
+        "timm networks without batch normalisation.",
+    )
+    layer_decay: float = Field(
+        1.0,
+        gt=0,
+        le=1,
+        description="What every layer nearer to the input multiplies its learning rate by; .5 to "
+        ".75 for pre-trained transformers.",
+    )
+    warm_up: int = Field(
+        0, ge=0, le=2**20, description="Steps in which the learning rate rises from nothing."
+    )
     weight_decay: float = Field(5e-4, ge=0, le=1, description="Decay of weights, not of biases.")
     flip: bool = Field(
         False,
@@ -67,7 +119,7 @@ class ConsistencyConfig(TrainingConfig):
     unlabelled_ratio: int = Field(
         4, ge=1, le=64, description="Unlabelled images in a batch for every labelled one (mu)."
     )
-    augmentation: Literal["smooth", "fixmatch", "usb", "usb-medical", "geometric"] = Field(
+    augmentation: Augmentation = Field(
         "smooth",
         description="Policy of the strong views.",
         json_schema_extra={"usual": True},
@@ -82,6 +134,12 @@ def steps(config: TrainingConfig, task: "Task") -> int:
     10,000 and more, which is the reader's to say.
     """
     return config.steps or automatic_steps(len(task.labelled) + len(task.pool))
+
+
+def images_a_step(config: TrainingConfig, views: int) -> int:
+    """Images of a step, each view of an unlabelled one counted."""
+    ratio = config.unlabelled_ratio if isinstance(config, ConsistencyConfig) else 0
+    return config.batch_size * (1 + views * ratio)
 
 
 def automatic_steps(images: int) -> int:

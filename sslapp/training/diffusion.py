@@ -39,21 +39,24 @@ def noisy(y: Tensor, noise: Tensor, t: Tensor, bars: Tensor) -> Tensor:
     return torch.sqrt(bar) * y + torch.sqrt(1 - bar) * noise
 
 
-def antithetic_times(count: int, generator: torch.Generator, steps: int = TIME_STEPS) -> Tensor:
-    """(count,) int64 time steps; for every t that is drawn, T - 1 - t is taken as well."""
-    half = torch.randint(0, steps, (count // 2 + 1,), generator=generator, device=generator.device)
-    return torch.cat([half, steps - 1 - half])[:count]
+def antithetic_times(
+    batches: int, count: int, generator: torch.Generator, steps: int = TIME_STEPS
+) -> Tensor:
+    """(batches, count) int64 time steps; for every t of a batch T - 1 - t is taken as well."""
+    size = (batches, count // 2 + 1)
+    half = torch.randint(0, steps, size, generator=generator, device=generator.device)
+    return torch.cat([half, steps - 1 - half], dim=1)[:, :count]
 
 
-def sample(noise: Noise, count: int, num_classes: int, bars: Tensor, *, steps: int = 10) -> Tensor:
+def sample(noise: Noise, allowed: Tensor, bars: Tensor, *, steps: int = 10) -> Tensor:
     """DDIM without noise (Song et al., "Denoising Diffusion Implicit Models", ICLR 2021, eq. 12).
 
-    It starts at y_T = 0, so it is a function of the image alone.
+    It starts at y_T = 0, so it is a function of the image alone. A class that is ruled out has no
+    noise there: what is known to end at 0 stays at 0, and the others are sampled given that.
 
     Args:
         noise: the denoiser.
-        count: n.
-        num_classes: C.
+        allowed: (n, C) of the dtype of `bars`; 0 for classes that are ruled out, else 1.
         bars: (T,).
         steps: evaluations of the denoiser, at equal distances from 1 on.
 
@@ -62,11 +65,11 @@ def sample(noise: Noise, count: int, num_classes: int, bars: Tensor, *, steps: i
     """
     stride = len(bars) // steps
     times = [*range(1 + (steps - 1) * stride, 0, -stride)]
-    y = torch.zeros(count, num_classes, dtype=bars.dtype, device=bars.device)
+    y = torch.zeros_like(allowed)
     for place, t in enumerate(times):
         bar = bars[t]
         earlier = bars[times[place + 1]] if place + 1 < len(times) else bars[0]
-        eps = noise(y, t)
+        eps = noise(y, t) * allowed
         clean = (y - torch.sqrt(1 - bar) * eps) / torch.sqrt(bar)
         y = torch.sqrt(earlier) * clean + torch.sqrt(1 - earlier) * eps
     return y

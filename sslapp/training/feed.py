@@ -16,6 +16,7 @@ from sslapp.training.configuration import ConsistencyConfig, TrainingConfig
 from sslapp.training.objective import LABELLED, View
 from sslapp.training.run import Run
 from sslapp.training.smooth import SmoothAugmentation
+from sslapp.training.supply import Supply, of_pixels
 from sslapp.training.task import Indices, Task, pixels_of
 
 
@@ -47,13 +48,15 @@ class Feed:
         run: device and generators.
         config: batch sizes, sampling and augmentation.
         views: of every unlabelled image, name -> weak or strong; empty for none.
+
+    Attributes:
+        rows: (n,) int64 rows of the task that are trained on, sorted.
     """
 
     def __init__(
         self, task: Task, run: Run, config: TrainingConfig, views: Mapping[str, View]
     ) -> None:
         self._task, self._run, self._flip = task, run, config.flip
-        self._pixels = pixels_of(task)
         self._views = views
         self._labelled = LabelledBatches(
             task,
@@ -62,34 +65,51 @@ class Feed:
             sampling=config.labelled_batches,
             expert_share=config.expert_share,
         )
-        self._unlabelled = np.sort(np.concatenate([task.pool, task.labelled]))
-        self._stream = Stream(np.arange(len(self._unlabelled)), run, "batches/unlabelled")
-        # what was ruled out for an image that has a label by now says nothing new
-        in_pool = np.isin(self._unlabelled, task.pool)[:, None]
-        forbidden = task.forbidden[self._unlabelled] & in_pool
-        self._forbidden = torch.from_numpy(forbidden).to(run.device)
-        self._count = 0
+        self._size, self._count = config.batch_size, 0
         self._strong: Callable[[Tensor, torch.Generator], Tensor] | None = None
         if views and isinstance(config, ConsistencyConfig):
             self._count = config.batch_size * config.unlabelled_ratio
             self._strong = strong_views(config)
+        self.rows = np.sort(np.concatenate([task.pool, task.labelled]))
+        self._stream = Stream(np.arange(len(self.rows)), run, "batches/unlabelled")
+        labels = np.full(len(self.rows), -1, dtype=np.int64)
+        labels[self._places(task.labelled)] = task.labels[task.labelled]
+        self._labels = torch.from_numpy(labels).to(run.device)
+        # what was ruled out for an image that has a label by now says nothing new
+        in_pool = np.isin(self.rows, task.pool)[:, None]
+        self._forbidden = torch.from_numpy(task.forbidden[self.rows] & in_pool).to(run.device)
+        self._supply = self.supply()
 
     def take(self, step: int) -> Batch:
-        """The batch of step `step`."""
-        chosen = self._labelled.take(step)
-        views = {LABELLED: self.view("weak", LABELLED, self._images(chosen), step)}
-        numbers = self._stream.take(step * self._count, self._count)
+        """The batch of step `step`; the device is not waited for."""
+        images, places = self._supply.take(step)
+        labelled, rows = places[: self._size], places[self._size :]
+        views = {LABELLED: self.view("weak", LABELLED, images[: self._size], step)}
         if self._count:
-            images = self._images(self._unlabelled[numbers])
             for name, kind in self._views.items():
-                views[name] = self.view(kind, name, images, step)
-        rows = torch.from_numpy(numbers).to(self._run.device)
+                views[name] = self.view(kind, name, images[self._size :], step)
         return Batch(
             views=views,
-            labels=torch.from_numpy(self._task.labels[chosen]).to(self._run.device),
+            labels=self._labels[labelled],
             rows=rows,
             forbidden=self._forbidden[rows],
         )
+
+    def close(self) -> None:
+        """End what reads ahead."""
+        self._supply.close()
+
+    def supply(self) -> Supply:
+        """Where a step's images come from; what it gives is what `view` is given."""
+        return of_pixels(pixels_of(self._task), self.rows, self.places, self._run.device)
+
+    def places(self, step: int) -> Indices:
+        """(B + n,) int64 places in `rows` of a step's labelled and then its unlabelled images."""
+        labelled = self._places(self._labelled.take(step))
+        return np.concatenate([labelled, self._stream.take(step * self._count, self._count)])
+
+    def _places(self, rows: Indices) -> Indices:
+        return np.searchsorted(self.rows, rows)
 
     def view(self, kind: View, name: str, images: Tensor, step: int) -> Tensor:
         """Augment (n, C, S, S) uint8 images into the view `name` of step `step`."""
@@ -98,9 +118,6 @@ class Feed:
         if kind == "strong" and self._strong is not None:
             return self._strong(images, generator)
         return weak(images, generator, flip=self._flip)
-
-    def _images(self, rows: Indices) -> Tensor:
-        return self._pixels.take(rows).to(self._run.device)
 
 
 def strong_views(config: ConsistencyConfig) -> Callable[[Tensor, torch.Generator], Tensor]:

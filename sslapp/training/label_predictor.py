@@ -1,19 +1,24 @@
 """A fitted label denoiser: it samples a label vector for any row of a feature source."""
 
+import dataclasses
 from collections.abc import Callable
 from pathlib import Path
 from typing import Self
 
+import numpy as np
 import torch
+from numpy.typing import NDArray
 from torch import Tensor
 
 from models.label_diffusion import LabelDenoiser
 from sslapp.training import predictor
 from sslapp.training.diffusion import Schedule, alpha_bars, sample
+from sslapp.training.directions import directions
+from sslapp.training.image_encoder import ImageEncoder
 from sslapp.training.method import Predictor
 from sslapp.training.task import Features, Indices, Pixels
 
-ROWS = 4096
+ROWS, ROWS_OF_IMAGES = 4096, 512
 
 
 class LabelDiffusionPredictor(Predictor):
@@ -21,37 +26,46 @@ class LabelDiffusionPredictor(Predictor):
 
     Args:
         state: the denoiser's state dict.
+        mean: (D,) of the features, see `training.directions`.
         num_classes: C.
-        num_features: D.
         width: of its hidden layers.
         diffusion: schedule of the forward process.
         steps: of the sampling.
         temperature: tau, by which label vectors are divided.
+        encoder: of the images of the same rows, if it was trained with one.
     """
 
     def __init__(
         self,
         *,
         state: dict[str, Tensor],
+        mean: Tensor,
         num_classes: int,
-        num_features: int,
         width: int,
         diffusion: Schedule,
         steps: int,
         temperature: float,
+        encoder: ImageEncoder | None = None,
     ) -> None:
         self._description: dict[str, object] = {
             "kind": "label-diffusion",
             "num_classes": num_classes,
-            "num_features": num_features,
             "width": width,
             "diffusion": diffusion,
             "steps": steps,
             "temperature": temperature,
         }
-        self._state = state
+        if encoder is not None:
+            self._description |= {"network": encoder.network, "shape": list(encoder.shape)}
+        self._state, self._mean = state, mean.cpu()
         self._device = next(iter(state.values())).device
-        self._network = LabelDenoiser(num_classes, num_features, width=width).to(self._device)
+        self._encoder = encoder
+        self._network = LabelDenoiser(
+            num_classes,
+            len(mean),
+            width=width,
+            encoder=None if encoder is None else encoder.build(width, seed=0),
+        ).to(self._device)
         self._network.load_state_dict(state)
         self._network.eval()
         self._bars = alpha_bars(diffusion).float().to(self._device)
@@ -62,6 +76,7 @@ class LabelDiffusionPredictor(Predictor):
         source: Pixels | Features,
         indices: Indices,
         *,
+        forbidden: NDArray[np.bool_] | None = None,
         check: Callable[[], None] = lambda: None,
     ) -> Tensor:
         """Return (n, C) float32 label vectors on the CPU.
@@ -69,14 +84,22 @@ class LabelDiffusionPredictor(Predictor):
         Args:
             source: (N, D) features.
             indices: (n,) rows.
+            forbidden: (n, C); the others are sampled given that it is none of these.
             check: called now and then; may raise to stop.
+
+        Raises:
+            ValueError: when it looks at images and has none.
         """
+        size = ROWS if self._encoder is None else ROWS_OF_IMAGES
         parts = [torch.zeros(0, self._num_classes)]
         with torch.inference_mode():
-            for start in range(0, len(indices), ROWS):
+            for start in range(0, len(indices), size):
                 check()
-                f = source.take(indices[start : start + ROWS]).to(self._device)
-                parts.append(self._sampled(f).cpu())
+                rows = indices[start : start + size]
+                allowed = torch.ones(len(rows), self._num_classes)
+                if forbidden is not None:
+                    allowed -= torch.from_numpy(forbidden[start : start + size]).float()
+                parts.append(self._sampled(source, rows, allowed.to(self._device)).cpu())
         return torch.cat(parts).clone()
 
     def logits(self, source: Pixels | Features, indices: Indices) -> Tensor:
@@ -86,27 +109,59 @@ class LabelDiffusionPredictor(Predictor):
     def embed(self, source: Pixels | Features, indices: Indices) -> Tensor:
         """Return (n, width) float32: the encoding that the first layer is multiplied by."""
         with torch.inference_mode():
-            return self._network.encode(source.take(indices).to(self._device)).cpu().clone()
+            return self._condition(source, indices)[1].cpu().clone()
 
-    def _sampled(self, f: Tensor) -> Tensor:
-        encoding = self._network.encode(f)
+    def with_pixels(self, pixels: Pixels) -> Self:
+        """Itself, looking at these images: one that was read from a file has none."""
+        if self._encoder is not None:
+            self._encoder = dataclasses.replace(self._encoder, pixels=pixels)
+        return self
+
+    def _sampled(self, source: Pixels | Features, rows: Indices, allowed: Tensor) -> Tensor:
+        share, encoding = self._condition(source, rows)
 
         def noise(y: Tensor, t: int) -> Tensor:
             times = torch.full((len(y),), t, dtype=torch.int64, device=y.device)
-            return self._network.denoise(y, times, f, encoding)
+            return self._network.denoise(y, times, share, encoding)
 
-        return sample(noise, len(f), self._num_classes, self._bars, steps=self._steps)
+        return sample(noise, allowed, self._bars, steps=self._steps)
+
+    def _condition(self, source: Pixels | Features, rows: Indices) -> tuple[Tensor, Tensor]:
+        f, images = directions(source, rows, self._mean).to(self._device), None
+        if self._encoder is not None:
+            if self._encoder.pixels is None:
+                raise ValueError(
+                    "pixels: this predictor looks at images as well; give it those of its project "
+                    "by with_pixels."
+                )
+            images = self._encoder.normalised(self._encoder.pixels.take(rows).to(self._device))
+        return self._network.condition(f, images)
 
     def save(self, folder: Path) -> None:
         """Write weights and description below `folder`."""
-        predictor.write(folder, self._description, self._state)
+        tensors = {**self._state, "features.mean": self._mean}
+        if self._encoder is not None:
+            tensors |= {"normalise.mean": self._encoder.mean, "normalise.std": self._encoder.std}
+        predictor.write(folder, self._description, tensors)
 
     @classmethod
     def load(cls, folder: Path) -> Self:
-        """Read what `save` wrote, onto the CPU.
+        """Read what `save` wrote, onto the CPU; see `with_pixels`.
 
         Raises:
             ValueError: when the folder describes another kind of predictor.
         """
         description, tensors = predictor.read(folder, "label-diffusion")
-        return cls(state=tensors, **{k: v for k, v in description.items() if k != "kind"})
+        del description["kind"]
+        encoder = None
+        if "network" in description:
+            channels, height, width = description.pop("shape")
+            encoder = ImageEncoder(
+                network=description.pop("network"),
+                pixels=None,
+                shape=(channels, height, width),
+                mean=tensors.pop("normalise.mean"),
+                std=tensors.pop("normalise.std"),
+            )
+        mean = tensors.pop("features.mean")
+        return cls(state=tensors, mean=mean, encoder=encoder, **description)

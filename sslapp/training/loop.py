@@ -1,64 +1,45 @@
 """The step loop of every gradient-step method.
 
 A method brings an Objective (views and losses); this file owns what is the same for all: batches,
-views, the joint forward, mixed precision, SGD with Nesterov momentum and the cosine schedule, the
-moving average, progress, cancellation and checkpoints. A killed run that is started again ends
-with the same bits: batches and views are functions of (seed, purpose, step), so weights, momentum
-and averages are all the state there is.
+views, the joint forward, mixed precision, the optimiser and the cosine schedule, the moving
+average, evaluations, progress, cancellation and checkpoints. A killed run that is started again
+ends with the same bits: batches and views are functions of (seed, purpose, step), so weights,
+momentum and averages are all the state there is.
 """
 
 import time
 from collections.abc import Mapping
 
 import torch
-from torch import Tensor, nn
+from torch import Tensor
 
-from sslapp.training import configuration, networks, schedule
-from sslapp.training.augmentation import normalise
+from sslapp.training import configuration, kernels, networks, optimiser, schedule
 from sslapp.training.configuration import TrainingConfig
 from sslapp.training.ema import EMA
-from sslapp.training.feed import Batch, Feed
+from sslapp.training.evaluation import Evaluation
+from sslapp.training.feed import Batch
+from sslapp.training.inputs import inputs_of
+from sslapp.training.method import Predictor
 from sslapp.training.objective import Losses, Objective, Step
-from sslapp.training.predictor import NetworkPredictor
 from sslapp.training.run import Checkpoints, Run, Tensors
-from sslapp.training.task import Indices, Task, check_trainable, pixels_of
+from sslapp.training.task import Indices, Task, check_trainable
 
 REPORTS = 100
-EVALUATIONS = 10
 
 LONGEST_VECTOR = 100
 """Entries of a reported vector; a longer one would fill the table of metrics, unread."""
 
 
-def train(task: Task, run: Run, config: TrainingConfig, objective: Objective) -> NetworkPredictor:
-    """Train a network on the task's pixels and return it with averaged weights.
+def train(task: Task, run: Run, config: TrainingConfig, objective: Objective) -> Predictor:
+    """Train a network on the task's images or encoded views and return it with averaged weights.
 
     Raises:
         Stopped: when the run was asked to stop.
-        ValueError: when there are no images or no labels, or an image has no class left.
+        ValueError: when there is nothing to train on or no label, or an image has no class left.
     """
     check_trainable(task)
-    pixels = pixels_of(task)
     loop = Loop(task, run, config, objective)
-    weights = run.stage("train", loop.all_steps)
-    _, channels, height, width = pixels.shape
-    return NetworkPredictor(
-        name=config.network,
-        shape=(channels, height, width),
-        num_classes=task.num_classes,
-        state=weights,
-        mean=loop.mean,
-        std=loop.std,
-    )
-
-
-def parameter_groups(network: nn.Module, weight_decay: float) -> list[dict[str, object]]:
-    """All trainable parameters in two groups: matrices and kernels decay, 1-D tensors do not."""
-    trainable = [p for p in network.parameters() if p.requires_grad]
-    return [
-        {"params": [p for p in trainable if p.ndim > 1], "weight_decay": weight_decay},
-        {"params": [p for p in trainable if p.ndim <= 1], "weight_decay": 0.0},
-    ]
+    return loop.inputs.predictor(run.stage("train", loop.all_steps))
 
 
 class Loop:
@@ -66,34 +47,34 @@ class Loop:
 
     def __init__(self, task: Task, run: Run, config: TrainingConfig, objective: Objective) -> None:
         self.task, self.run, self.config, self.objective = task, run, config, objective
-        self.pixels = pixels_of(task)
-        self.memory_format = torch.channels_last
-        self.mean, self.std = networks.statistics(task, run)
+        self.inputs = inputs_of(task, run, config)
         self.total = configuration.steps(config, task)
         memory = schedule.memory(self.total)
-        _, channels, size, _ = self.pixels.shape
-        self.network = networks.build(
-            config.network,
-            num_classes=task.num_classes,
-            channels=channels,
-            size=size,
-            seed=run.generator("weights", device="cpu").initial_seed(),
-        ).to(run.device, memory_format=self.memory_format)  # type: ignore[call-overload]
+        self.network = self.inputs.network()
         networks.remember(self.network, memory)
+        self.stepping = kernels.stepping(self.network, run.kernels)
         self.ema = EMA(self.network, 1 - 1 / memory)
-        self.optimiser = torch.optim.SGD(
-            parameter_groups(self.network, config.weight_decay),
-            lr=config.learning_rate,
-            momentum=0.9,
-            nesterov=True,
-            foreach=True,
+        self.optimiser = optimiser.make(self.network, config)
+        self.batches = self.inputs.feed(objective.views)
+        self.report_every = max(1, self.total // REPORTS)
+        self.evaluation = Evaluation(
+            task,
+            run,
+            total=self.total,
+            report_every=self.report_every,
+            images_a_step=configuration.images_a_step(config, len(objective.views)),
+            evaluate=lambda weights, rows: self.inputs.evaluate(self.network, weights, rows),
         )
-        self.batches = Feed(task, run, config, objective.views)
 
     def all_steps(self, checkpoints: Checkpoints) -> Tensors:
         """Take all steps and return the averaged state."""
-        start = self._resume(checkpoints)
-        every = max(1, self.total // REPORTS)
+        try:
+            return self._steps(checkpoints, self._resume(checkpoints))
+        finally:
+            self.batches.close()
+
+    def _steps(self, checkpoints: Checkpoints, start: int) -> Tensors:
+        every = self.report_every
         sums: dict[str, Tensor] = {}
         saved = time.monotonic()
         self.network.train()
@@ -114,16 +95,15 @@ class Loop:
         return self.ema.state()
 
     def step(self, number: int) -> Mapping[str, Tensor]:
-        """Take step `number` and return its metrics, still on the device."""
-        factor = schedule.cosine(number, self.total)
-        for group in self.optimiser.param_groups:
-            group["lr"] = self.config.learning_rate * factor
+        """Take step `number` and return its metrics, still on the device.
+
+        Nothing here asks the device for a value: it may be many steps behind.
+        """
+        kernels.begin_step(self.run.kernels)
+        factor = schedule.cosine(number, self.total, warm_up=self.config.warm_up)
+        optimiser.set_rate(self.optimiser, factor)
         batch = self.batches.take(number)
-        mean, std = self.mean.tolist(), self.std.tolist()
-        views = {
-            name: normalise(view, mean, std).contiguous(memory_format=self.memory_format)
-            for name, view in batch.views.items()
-        }
+        views = {name: self.inputs.prepared(view) for name, view in batch.views.items()}
         losses = self.forward_backward(number, batch, views)
         self.optimiser.step()
         self.objective.stepped(self.network, number)
@@ -132,10 +112,11 @@ class Loop:
 
     def forward_backward(self, number: int, batch: Batch, views: Mapping[str, Tensor]) -> Losses:
         """Run the network on all views, take the losses and leave gradients."""
-        with torch.autocast(
+        mixed = torch.autocast(
             self.run.device.type, self.run.dtype, enabled=self.run.dtype != torch.float32
-        ):
-            outputs = self.objective.forward(self.network, views)
+        )
+        with mixed, networks.keyed(self.network, self.run, number):
+            outputs = self.objective.forward(self.stepping, views)
         logits = {name: outputs.pop(name).float() for name in views}
         losses = self.objective.losses(
             Step(
@@ -154,32 +135,23 @@ class Loop:
 
     def _embed(self, rows: Indices) -> Tensor:
         """(n, D) float32 features of clean images with the averaged weights so far."""
-        state = self.ema.state()
-        return networks.evaluate(
-            self.network, state, self.pixels, rows, mean=self.mean, std=self.std, features=True
-        )
+        return self.inputs.evaluate(self.network, self.ema.state(), rows, features=True)
 
     def _report(self, done: int, sums: Mapping[str, Tensor], count: int) -> None:
         metrics = reported(sums, count)
         metrics["learning rate"] = self.optimiser.param_groups[0]["lr"]
-        rows = self.task.validation
-        every = max(1, REPORTS // EVALUATIONS) * max(1, self.total // REPORTS)
-        if len(rows) and (done % every == 0 or done == self.total):
-            logits = networks.evaluate(
-                self.network, self.ema.state(), self.pixels, rows, mean=self.mean, std=self.std
-            )
-            right = logits.argmax(dim=1).numpy() == self.task.labels[rows]
-            metrics["holdout accuracy"] = float(right.mean())
+        if self.evaluation.due(done):
+            student = dict(self.network.named_parameters()) | dict(self.network.named_buffers())
+            metrics |= self.evaluation.take(done, averaged=self.ema.state(), student=student)
         self.run.report(done, self.total, metrics)
 
     def _state(self) -> Tensors:
         state = {f"network.{k}": v for k, v in self.network.state_dict().items()}
         state |= {f"ema.{k}": v for k, v in self.ema.state().items()}
         state |= {f"objective.{k}": v for k, v in self.objective.state_dict().items()}
-        for name, parameter in self.network.named_parameters():
-            momentum = self.optimiser.state[parameter].get("momentum_buffer")
-            if momentum is not None:  # a parameter that never got a gradient has none
-                state[f"momentum.{name}"] = momentum
+        state |= {f"evaluation.{k}": v for k, v in self.evaluation.state_dict().items()}
+        kept = optimiser.state(self.optimiser, self.network)
+        state |= {f"optimiser.{k}": v for k, v in kept.items()}
         return state
 
     def _resume(self, checkpoints: Checkpoints) -> int:
@@ -193,12 +165,8 @@ class Loop:
         self.objective.load_state_dict(
             {k: v.to(device) for k, v in _part(state, "objective.").items()}
         )
-        momentum = _part(state, "momentum.")
-        for name, parameter in self.network.named_parameters():
-            if name in momentum:
-                # the parameter's own memory layout, or the update would be summed differently
-                buffer = torch.empty_like(parameter).copy_(momentum[name])
-                self.optimiser.state[parameter]["momentum_buffer"] = buffer
+        self.evaluation.load_state_dict(_part(state, "evaluation."))
+        optimiser.load(self.optimiser, self.network, _part(state, "optimiser."))
         return step
 
 

@@ -1,4 +1,4 @@
-"""Loss terms that several methods share, written for float32 logits.
+"""Loss terms that several methods share, written for float32 logits (float64 stays float64).
 
 Softmax, thresholds and losses are float32 whatever the convolutions ran in: 0.95 is 0.9492 in
 bfloat16, so a mask computed there would not be the paper's.
@@ -44,9 +44,9 @@ def allowed_probabilities(logits: Tensor, forbidden: Tensor) -> Tensor:
         forbidden: (n, C) bool with at least one False in every row.
 
     Returns:
-        (n, C) float32, rows sum to 1.
+        (n, C) float32 (float64 for float64), rows sum to 1.
     """
-    return torch.softmax(logits.float().masked_fill(forbidden, -torch.inf), dim=1)
+    return torch.softmax(_exact(logits).masked_fill(forbidden, -torch.inf), dim=1)
 
 
 def complementary_loss(logits: Tensor, forbidden: Tensor) -> Tensor:
@@ -64,7 +64,7 @@ def complementary_loss(logits: Tensor, forbidden: Tensor) -> Tensor:
     Returns:
         (n,) float32, not negative.
     """
-    z = logits.float()
+    z = _exact(logits)
     allowed = torch.logsumexp(z.masked_fill(forbidden, -torch.inf), dim=1)
     # rows without a forbidden class get an exact 0 and no gradient, not a rounding error
     return torch.where(forbidden.any(dim=1), torch.logsumexp(z, dim=1) - allowed, 0.0)
@@ -72,4 +72,40 @@ def complementary_loss(logits: Tensor, forbidden: Tensor) -> Tensor:
 
 def cross_entropy(logits: Tensor, targets: Tensor) -> Tensor:
     """Return (n,) float32 cross-entropies. targets: (n,) classes or (n, C) probabilities."""
-    return functional.cross_entropy(logits.float(), targets, reduction="none")
+    return functional.cross_entropy(_exact(logits), targets, reduction="none")
+
+
+def fairness(p: Tensor, mask: Tensor, share: Tensor, predicted: Tensor) -> Tensor:
+    """FreeMatch's self-adaptive fairness (Wang et al., ICLR 2023, eqs. 9 to 12).
+
+    With pbar the mean of the selected strong predictions and hbar the shares of their argmaxes,
+    a = norm(p~ / h~), b = norm(pbar / hbar), it is sum_c a_c log b_c; a class that no selected
+    image is predicted as has no part in b. As published: minimising it raises the ratios
+    pbar_c / hbar_c that are above their share a_c, so it does not by itself even classes out.
+
+    Args:
+        p: (n, C) probabilities of strong views; the gradient flows through their mean alone.
+        mask: (n,) bool.
+        share: (C,) p~.
+        predicted: (C,) h~.
+
+    Returns:
+        Scalar; 0, with a gradient of 0, for an empty mask.
+    """
+    weights = mask.to(p.dtype)
+    count = weights.sum().clamp(min=1)
+    pbar = (p * weights[:, None]).sum(dim=0) / count
+    hbar = torch.zeros_like(share).scatter_add_(0, p.argmax(dim=1), weights) / count
+    a = _normalised(share / predicted.clamp(min=1e-12))
+    ratio = torch.where(hbar > 0, pbar / hbar.clamp(min=1e-12), 0.0)
+    b = ratio / ratio.sum().clamp(min=1e-12)
+    return torch.sum(a * torch.log(b + 1e-12)) * mask.any()
+
+
+def _normalised(values: Tensor) -> Tensor:
+    return values / values.sum()
+
+
+def _exact(logits: Tensor) -> Tensor:
+    """float32, or float64 where that came: finite differences need it."""
+    return logits.to(torch.promote_types(logits.dtype, torch.float32))

@@ -1,12 +1,16 @@
 """Building, normalising for and evaluating a network on a task's images."""
 
-from collections.abc import Mapping
+from collections.abc import Iterator, Mapping
+from contextlib import contextmanager
+from pathlib import Path
 
 import numpy as np
+import safetensors.torch
 import torch
 from torch import Tensor, nn
 
 import models
+from models import TimmNetwork
 from sslapp.training.augmentation import normalise
 from sslapp.training.run import Run
 from sslapp.training.task import Indices, Pixels, Task, pixels_of
@@ -19,13 +23,51 @@ def build(name: str, *, num_classes: int, channels: int, size: int, seed: int) -
     """The network `name` with weights drawn from `seed`.
 
     Raises:
-        ValueError: for a name that is not in models.NETWORKS.
+        ValueError: when there is none of that name, or it takes no images of that size.
     """
-    if name not in models.NETWORKS:
-        raise ValueError(f'network: "{name}" is unknown; use one of {", ".join(models.NETWORKS)}.')
     with torch.random.fork_rng(devices=[]):
         torch.manual_seed(seed)
-        return models.NETWORKS[name](num_classes, channels, size)
+        return models.build(name, num_classes, channels, size)
+
+
+def load_weights(network: nn.Module, name: str, folder: Path | None) -> None:
+    """Start the network `name` from the file of its weights; its classifier stays as drawn.
+
+    Args:
+        folder: where NAME.safetensors or NAME.pth is looked for, NAME being timm's.
+
+    Raises:
+        ValueError: with the mend, when there is no such file or it does not fit.
+    """
+    if not isinstance(network, TimmNetwork):
+        raise ValueError(
+            f"pretrained: {name} has no pre-trained weights; switch it off, or use a timm network."
+        )
+    file = name.removeprefix(models.PREFIX)
+    paths = [] if folder is None else [folder / f"{file}{end}" for end in (".safetensors", ".pth")]
+    path = next((each for each in paths if each.is_file()), None)
+    if path is None:
+        raise ValueError(
+            f"pretrained: there is no {file}.safetensors or {file}.pth in the workspace's folder "
+            "weights. Put the file there, or switch pretrained off to start at random."
+        )
+    if path.suffix == ".safetensors":
+        network.load_body(safetensors.torch.load_file(path))
+    else:
+        state = torch.load(path, map_location="cpu", weights_only=True)
+        network.load_body(state.get("model", state))  # some files keep more than the weights
+
+
+@contextmanager
+def keyed(network: nn.Module, run: Run, step: int) -> Iterator[None]:
+    """Let what the network itself draws at a step, as stochastic depth does, follow its seed."""
+    if not getattr(network, "draws", False):
+        yield
+        return
+    devices = [run.device] if run.device.type == "cuda" else []
+    with torch.random.fork_rng(devices=devices):
+        torch.manual_seed(run.generator("network", step, device="cpu").initial_seed())
+        yield
 
 
 def remember(network: nn.Module, steps: int) -> None:

@@ -11,6 +11,7 @@ import torch
 from numpy.typing import NDArray
 
 from sslapp import durable
+from sslapp.training.kernels import Kernels
 from sslapp.vocabulary import Gear
 
 Tensors = dict[str, torch.Tensor]
@@ -45,11 +46,13 @@ class Run:
         report: called as report(step, total, metrics).
         should_stop: polled at step boundaries.
         dtype: of convolutions and linear layers under autocast (bfloat16 or float32).
+        kernels: how the network's part of a step is run; see `training.kernels`.
         checkpoint_seconds: least time between two checkpoints of a stage. It decides what is
             lost by a kill, never what comes out.
         observer: called as observer(step, total, embed) after every step of a training, where
             embed(rows) gives the (n, D) features of clean images with the weights so far. It may
             look and keep what it saw, and changes nothing.
+        weights: folder of pre-trained weights that may be chosen by a network's name, or None.
     """
 
     def __init__(
@@ -63,18 +66,22 @@ class Run:
         report: Report = lambda step, total, metrics: None,
         should_stop: Callable[[], bool] = lambda: False,
         dtype: torch.dtype = torch.bfloat16,
+        kernels: Kernels = "eager",
         checkpoint_seconds: float = 20.0,
         observer: Observe = lambda step, total, embed: None,
+        weights: Path | None = None,
     ) -> None:
         self.gear = gear
         self.device = device
         self.seed = seed
         self.dtype = dtype
+        self.kernels: Kernels = kernels
         self.report = report
         self.should_stop = should_stop
         self.checkpoint_seconds = checkpoint_seconds
         self.rank = 0
         self.world_size = 1
+        self.weights = weights
         self._observer = observer
         self._folder = folder
         self._folders = (*earlier, folder)
@@ -87,10 +94,7 @@ class Run:
 
         Because nothing depends on what was drawn before, a checkpoint holds no generator state.
         """
-        key = hashlib.sha256(f"{self.seed}/{purpose}/{step}".encode()).digest()
-        generator = torch.Generator(device=self.device if device is None else device)
-        generator.manual_seed(int.from_bytes(key[:8], "little") >> 1)
-        return generator
+        return keyed_generator(self.seed, purpose, step, self.device if device is None else device)
 
     def mean(self, value: torch.Tensor) -> torch.Tensor:
         """The mean over all processes of the run; with one process the value itself."""
@@ -125,6 +129,16 @@ class Run:
             return {key: value.to(self.device) for key, value in result.items()}
         finally:
             self._names.pop()
+
+
+def keyed_generator(
+    seed: int, purpose: str, step: int, device: torch.device | str
+) -> torch.Generator:
+    """A generator on `device` that is a function of (seed, purpose, step) alone."""
+    key = hashlib.sha256(f"{seed}/{purpose}/{step}".encode()).digest()
+    generator = torch.Generator(device=device)
+    generator.manual_seed(int.from_bytes(key[:8], "little") >> 1)
+    return generator
 
 
 class _StageFiles:

@@ -16,6 +16,7 @@ from torch import Tensor
 from torch.nn import functional
 
 from sslapp.training.augmentation import weak
+from sslapp.training.augmentation.pixels import send
 
 
 @dataclass(frozen=True, kw_only=True)
@@ -44,7 +45,7 @@ class SmoothAugmentation:
         """(n, C, S, S) uint8 on any device -> new images of that shape, there."""
         x = weak(images, generator, flip=self.flip).float()
         # drawn on the host, like every view: the same on every device
-        drawn = torch.rand(9, len(x), generator=generator).to(x.device)
+        drawn = send(torch.rand(9, len(x), generator=generator), x.device)
         signed = 2 * drawn - 1
         grid = functional.affine_grid(self._maps(signed), list(x.shape), align_corners=False)
         moved = functional.grid_sample(x, grid, align_corners=False)

@@ -28,6 +28,7 @@ class Kind(Enum):
     WHOLE = auto()
     REAL = auto()
     TEXT = auto()
+    SUGGESTED = auto()
 
 
 @dataclass(frozen=True, kw_only=True)
@@ -38,7 +39,7 @@ class Option:
         name, title: in the model, and as a reader reads it.
         about: its description with the default and the bounds.
         default: the model's, or the project's in its place.
-        choices: of a CHOICE.
+        choices: of a CHOICE, and what is offered for a SUGGESTED text.
         least, most, step: of a number; open bounds are left to the model.
         longest: characters of a TEXT.
         empty: what an empty number means, "automatic" or "none"; "" when it may not be empty.
@@ -110,6 +111,9 @@ def _option(model: str, name: str, field: FieldInfo, defaults: Mapping[str, Any]
         raise TypeError(f"{model}.{name}: there is no input for the type {field.annotation}.")
     hints = field.json_schema_extra if isinstance(field.json_schema_extra, dict) else {}
     default = defaults.get(name, field.get_default(call_default_factory=True))
+    suggestions = hints.get("suggestions")
+    if kind is Kind.TEXT and isinstance(suggestions, list):
+        kind, choices = Kind.SUGGESTED, tuple(suggestions)
     is_number = kind in (Kind.WHOLE, Kind.REAL)
     automatic = 0 if is_number and default == 0 and CHOOSES in (field.description or "") else None
     least, most = _bounds(field, whole=kind is Kind.WHOLE) if is_number else (None, None)

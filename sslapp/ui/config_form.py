@@ -153,6 +153,8 @@ def _widget(key: str, option: Option, automatic: str) -> None:
             st.toggle(option.title, **kept)
         case Kind.CHOICE:
             st.selectbox(option.title, option.choices, format_func=str, **kept)
+        case Kind.SUGGESTED:
+            st.selectbox(option.title, option.choices, accept_new_options=True, **kept)
         case Kind.TEXT:
             st.text_input(option.title, max_chars=option.longest, **kept)
         case Kind.WHOLE | Kind.REAL:

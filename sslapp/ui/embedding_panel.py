@@ -3,11 +3,17 @@
 import streamlit as st
 
 from sslapp.embedding.encoders import ENCODERS, available
-from sslapp.ui import plain
+from sslapp.ui import plain, views_panel
 from sslapp.ui.words import ago, count
 from sslapp.usecases.access import Access, NotAllowed
 from sslapp.usecases.embeddings import EmbeddingState, embed, encoder_for
+from sslapp.usecases.projections import Projection, projection_of, show_projection
 from sslapp.usecases.projects import Status
+
+ABOUT_MAP = {
+    Projection.PCA: "Map by PCA: what is far apart on it is far apart in the embedding.",
+    Projection.UMAP: "Map by UMAP: neighbours stay together; distances between groups say nothing.",
+}
 
 
 def show(access: Access, status: Status, newest: EmbeddingState | None, *, working: bool) -> None:
@@ -43,9 +49,31 @@ def show(access: Access, status: Status, newest: EmbeddingState | None, *, worki
             key="projects-embed",
         )
     st.caption(ENCODERS[encoder].about)
+    _map(access, status.project_id)
     if pressed:
         try:
             embed(access, status.project_id, encoder)
+        except (ValueError, NotAllowed) as error:
+            st.error(plain.markdown(str(error)))
+        else:
+            st.rerun()
+    if not stale:
+        views_panel.show(access, status.project_id)
+
+
+def _map(access: Access, project_id: int) -> None:
+    """Which projection the map shows, and the button of the other one."""
+    shown = projection_of(access, project_id)
+    if shown is None:
+        return
+    other = Projection.UMAP if shown is Projection.PCA else Projection.PCA
+    with st.container(horizontal=True, vertical_alignment="center"):
+        with st.container(width="stretch"):  # wraps instead of pushing the button below it
+            st.caption(ABOUT_MAP[shown])
+        pressed = st.button(f"{other.upper()} map", key="projects-map")
+    if pressed:
+        try:
+            show_projection(access, project_id, other)
         except (ValueError, NotAllowed) as error:
             st.error(plain.markdown(str(error)))
         else:

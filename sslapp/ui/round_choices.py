@@ -9,7 +9,7 @@ from sslapp.embedding.encoders import ENCODERS
 from sslapp.methods.cards import MethodCard
 from sslapp.ui.words import count
 from sslapp.usecases.preview import Choices, Frozen
-from sslapp.usecases.rounds import DEFAULT_METHOD
+from sslapp.usecases.suggestion import Suggestion
 from sslapp.vocabulary import Gear
 
 LARGEST_SEED = 2**31 - 1
@@ -30,32 +30,33 @@ class Chosen:
     seed: int
 
 
-def method(methods: Mapping[str, MethodCard]) -> MethodCard:
-    """Draw the methods, a card each, and return the chosen one."""
+def method(methods: Mapping[str, MethodCard], suggested: Suggestion) -> MethodCard:
+    """Draw the methods, a card each, with what is suggested and why; return the chosen one."""
     names = list(methods)
     name = st.radio(
         "Method",
         names,
-        index=names.index(DEFAULT_METHOD),
+        index=names.index(suggested.method),
         format_func=lambda each: _card(methods[each]),
         captions=[methods[each].about for each in names],
         key="train-method",
         persist_state="session",
         width="stretch",
     )
-    return methods[name or DEFAULT_METHOD]
+    st.caption(f":material/lightbulb: {suggested.reason}")
+    return methods[name or suggested.method]
 
 
 def _card(card: MethodCard) -> str:
     return " ".join([card.title, *(f":gray-badge[{gear}]" for gear in card.gears)])
 
 
-def settings(card: MethodCard, can: Choices, project_id: int) -> Chosen:
+def settings(card: MethodCard, can: Choices, project_id: int, suggested: Suggestion) -> Chosen:
     """Draw gear and encoder, where there is a choice, and the seed."""
     gear, encoder = card.gears[0], None
     with st.container(horizontal=True, vertical_alignment="bottom"):
         if len(card.gears) > 1:
-            gear = _gear(card)
+            gear = _gear(card, suggested)
         if gear == Gear.FEATURES and can.features:
             encoder = _encoder(can, project_id)
         seed = st.number_input(
@@ -71,18 +72,19 @@ def settings(card: MethodCard, can: Choices, project_id: int) -> Chosen:
     return Chosen(card, gear, encoder, int(seed))
 
 
-def _gear(card: MethodCard) -> Gear:
+def _gear(card: MethodCard, suggested: Suggestion) -> Gear:
+    first = suggested.gear if suggested.method == card.name else card.gears[0]
     picked = st.segmented_control(
         "Gear",
         card.gears,
-        default=card.gears[0],
+        default=first,
         required=True,
         format_func=str,
         key=f"train-gear-{card.name}",
         persist_state="session",
         help=" ".join(f"{each}: trains {GEARS[each]}." for each in card.gears),
     )
-    return Gear(picked) if picked is not None else card.gears[0]
+    return Gear(picked) if picked is not None else first
 
 
 def _encoder(can: Choices, project_id: int) -> str:

@@ -4,6 +4,7 @@ from typing import Any
 
 import streamlit as st
 
+from sslapp.training import figures
 from sslapp.ui import plain, progress_panel, round_figures
 from sslapp.ui.words import count
 from sslapp.usecases.access import Access
@@ -50,6 +51,10 @@ def facts(found: Detail) -> list[tuple[str, str]]:
         fitted = found.metrics.get("calibrated")
         note = "" if fitted else f" (uncalibrated, n = {counts['validation']})"
         told.append(("Temperature", f"{found.metrics['temperature']:.3g}{note}"))
+    latest = {name: course[-1][1] for name, course in found.courses.items()}
+    while_training = figures.said(latest)
+    if while_training:
+        told.append(("Holdout accuracy", " ".join(while_training)))
     if found.plan:
         inexact = found.plan.get("inexact", [])
         told.append(("Ran with", _listed({k: v for k, v in found.plan.items() if k != "inexact"})))

@@ -7,6 +7,7 @@ import plotly.graph_objects as go
 import streamlit as st
 
 from sslapp.charts import look
+from sslapp.training import figures
 from sslapp.ui import plain
 from sslapp.ui.words import percent, proportion
 from sslapp.usecases.metrics import Course
@@ -18,8 +19,7 @@ LINES = {
 }
 """The losses that are drawn, in colours that no class has and that suit both themes."""
 
-ACCURACY = "holdout accuracy"
-IN_THE_LOG = frozenset({"loss", "learning rate", ACCURACY})
+IN_THE_LOG = figures.names() | {"loss", "learning rate"}
 """Reported, but not worth a figure of their own: sums, settings, and what is shown with its n."""
 
 HEIGHT = 170
@@ -36,8 +36,9 @@ def live(work: Work) -> None:
     with st.grid(max(len(shown), 1), min_column_width=130):
         for name in shown:
             st.metric(plain.markdown(name.capitalize()), _value(name, latest[name]))
-    if ACCURACY in latest and work.holdout:
-        st.caption(f"Holdout accuracy so far: {proportion(latest[ACCURACY], work.holdout)}")
+    if figures.ACCURACY in latest and work.holdout:
+        evaluated = int(latest.get(figures.EVALUATED, work.holdout))
+        st.caption(f"Holdout accuracy so far: {proportion(latest[figures.ACCURACY], evaluated)}")
     panels = st.grid(2 if drawn and work.pseudo_labels else 1, min_column_width=320)
     if drawn:
         with panels.container(gap="xsmall"):

@@ -14,6 +14,7 @@ from sslapp.usecases.access import Access, NotAllowed
 from sslapp.usecases.estimates import Estimate, Planned, complete, estimate
 from sslapp.usecases.preview import Choices, Preview, choices, obstacle
 from sslapp.usecases.rounds import start_round
+from sslapp.usecases.suggestion import Suggestion, suggest
 
 REFUSED = "train-refused"
 
@@ -29,13 +30,15 @@ def show(
     """
     can = choices(access, project_id)
     sides = st.grid(2, min_column_width=420, gap="medium")
-    with sides.container():
-        card = round_choices.method(methods)
-        chosen = round_choices.settings(card, can, project_id)
-    with sides.container():
+    left, right = sides.container(), sides.container()
+    with right:  # first: what to suggest on the left depends on the labels
         same_as = round_choices.labels(can, project_id)
         found = round_preview.read(access, project_id, can, same_as)
         round_preview.show(found, can, same_as)
+    suggested = _suggested(found, can)
+    with left:
+        card = round_choices.method(methods, suggested)
+        chosen = round_choices.settings(card, can, project_id, suggested)
     st.markdown("**Options**")
     entered = config_form.show(
         card.options,
@@ -53,7 +56,7 @@ def show(
         "seed": chosen.seed,
         "after": can.newest,
     }
-    why_not = obstacle(found, can, chosen.gear, chosen.encoder)
+    why_not = obstacle(found, can, chosen.gear, chosen.encoder, compares_views=card.compares_views)
     if entered.errors:
         why_not = "Correct the options above first."
     with st.container(horizontal=True, vertical_alignment="center"):
@@ -72,6 +75,16 @@ def show(
     refused = st.session_state.pop(REFUSED, "")
     if refused:
         st.error(plain.markdown(refused))
+
+
+def _suggested(found: Preview, can: Choices) -> Suggestion:
+    newest = can.newest_features(None)
+    covered = newest is not None and newest.count >= found.images
+    return suggest(
+        labels=found.labelled,
+        classes=len(found.classes),
+        encoder=newest.encoder if newest is not None and covered else None,
+    )
 
 
 def _start(access: Access, project_id: int, wanted: dict[str, Any]) -> None:

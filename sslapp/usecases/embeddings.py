@@ -1,5 +1,6 @@
 """Embed a project's images with a frozen encoder, as a job."""
 
+import time
 from dataclasses import dataclass, fields
 from datetime import datetime
 from typing import Any
@@ -21,6 +22,9 @@ from sslapp.workspace import Workspace
 
 DEFAULT_ENCODER = "pixels"
 FOR_PHOTOGRAPHS = "efficientnet-lite0"
+RATE = "images_per_second"
+"""Key of a job's result: how fast its encoder was, by which the next job's cost is told."""
+
 PHOTOGRAPH = 96
 """Side from which on images are embedded as photographs unless the reader says otherwise."""
 
@@ -71,7 +75,7 @@ def encoder_for(image_size: int | None, workspace: Workspace) -> str:
 
 def run_embed(context: JobContext) -> None:
     """Handle a job of kind `embed`: features, their projection, and one row that names them."""
-    from sslapp.embedding.encoders import EncodingStopped, open_encoder
+    from sslapp.embedding.encoders import EncodingStopped, encode, open_encoder
     from sslapp.embedding.projection import pca_projection
 
     project_id, params = context.claim.project_id, context.claim.params
@@ -83,8 +87,10 @@ def run_embed(context: JobContext) -> None:
     pixels = PixelStore([context.workspace.path(each.pixels) for each in sets])
     own = context.workspace.weights / f"{params['encoder']}.safetensors"
     encoder = open_encoder(params["encoder"], own if own.exists() else None)
+    started = time.monotonic()
     try:
-        features = encoder.encode(
+        features = encode(
+            encoder,
             pixels,
             np.flatnonzero(~is_test),
             seed=params["seed"],
@@ -93,11 +99,16 @@ def run_embed(context: JobContext) -> None:
         )
     except EncodingStopped:
         raise Cancelled from None
+    rate = len(features) / (time.monotonic() - started)
     context.check()
     files = {"features": features, "projection": pca_projection(features, params["seed"])}
     for name, array in files.items():
         durable.write_array(context.folder / f"{name}.npy", array)
-    result: dict[str, Any] = {"encoder": params["encoder"], "shape": list(features.shape)}
+    result: dict[str, Any] = {
+        "encoder": params["encoder"],
+        "shape": list(features.shape),
+        RATE: rate,
+    }
     with context.finishing(result) as conn:
         values = {
             "project_id": project_id,

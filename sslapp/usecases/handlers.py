@@ -4,8 +4,10 @@ from types import MappingProxyType
 
 from sslapp.jobs.context import Handlers, JobContext
 from sslapp.usecases.embeddings import run_embed
+from sslapp.usecases.encoded_views import run_encode
 from sslapp.usecases.exports import run_export
 from sslapp.usecases.imports import run_import
+from sslapp.usecases.projections import run_projection
 from sslapp.vocabulary import JobKind
 
 
@@ -15,10 +17,20 @@ def _run_round(context: JobContext) -> None:
     run_round(context)
 
 
+def _run_encoder(context: JobContext) -> None:
+    params = context.claim.params
+    if "views" in params:
+        run_encode(context)
+    elif "projection" in params:
+        run_projection(context)
+    else:
+        run_embed(context)
+
+
 HANDLERS: Handlers = MappingProxyType(
     {
         JobKind.IMPORT: run_import,
-        JobKind.EMBED: run_embed,
+        JobKind.EMBED: _run_encoder,
         JobKind.ROUND: _run_round,
         JobKind.EXPORT: run_export,
     }

@@ -11,9 +11,10 @@ from sslapp.imaging.pixels import PixelStore
 from sslapp.store import events, images, projects, snapshots
 from sslapp.store.database import reading
 from sslapp.store.projects import ClassRow
-from sslapp.store.schema import embedding, round_, snapshot
+from sslapp.store.schema import embedding, round_, snapshot, view_set
 from sslapp.store.state import Standing, load_state
 from sslapp.usecases.access import Access, require
+from sslapp.usecases.encoded_views import NOT_ENCODED
 from sslapp.usecases.rounds import round_row
 from sslapp.vocabulary import Gear, Source
 
@@ -44,10 +45,12 @@ class Features:
 
     Attributes:
         count: images covered, from position 0 on.
+        views: whether views of them are encoded too.
     """
 
     encoder: str
     count: int
+    views: bool = False
 
 
 @dataclass(frozen=True)
@@ -74,12 +77,14 @@ class Choices:
     live: frozenset[int]
     newest: int
 
+    def newest_features(self, encoder: str | None) -> Features | None:
+        """What an encoder has computed, if it has; the newest embedding by default."""
+        return next((each for each in self.features if encoder in (None, each.encoder)), None)
+
     def covered(self, encoder: str | None) -> int:
         """Images that an encoder's features cover; of the newest embedding by default."""
-        for each in self.features:
-            if encoder in (None, each.encoder):
-                return each.count
-        return 0
+        found = self.newest_features(encoder)
+        return found.count if found else 0
 
 
 @dataclass(frozen=True, eq=False)
@@ -125,7 +130,11 @@ def choices(access: Access, project_id: int) -> Choices:
         ).all()
         newest = select(func.max(embedding.c.id)).where(embedding.c.project_id == project_id)
         encoded = conn.execute(
-            select(embedding.c.encoder, embedding.c.count)
+            select(
+                embedding.c.encoder,
+                embedding.c.count,
+                select(view_set.c.id).where(view_set.c.embedding_id == embedding.c.id).exists(),
+            )
             .where(embedding.c.id.in_(newest.group_by(embedding.c.encoder)))
             .order_by(embedding.c.id.desc())
         ).all()
@@ -190,8 +199,14 @@ def _preview(standing: Standing, classes: list[ClassRow]) -> Preview:
     )
 
 
-def obstacle(found: Preview, can: Choices, gear: Gear, encoder: str | None) -> str:
-    """What has to happen before a round can start; "" when it can."""
+def obstacle(
+    found: Preview, can: Choices, gear: Gear, encoder: str | None, *, compares_views: bool = False
+) -> str:
+    """What has to happen before a round can start; "" when it can.
+
+    Args:
+        compares_views: whether the method needs views of unlabelled images.
+    """
     if not can.images:
         return "There are no images yet: import some on the Projects page."
     if len(found.classes) < 2:
@@ -203,6 +218,9 @@ def obstacle(found: Preview, can: Choices, gear: Gear, encoder: str | None) -> s
             f"The features gear needs all {found.images:,} images embedded, and "
             f"{can.covered(encoder):,} are: run `sslapp embed` and wait for it."
         )
+    features = can.newest_features(encoder)
+    if gear == Gear.FEATURES and compares_views and not (features and features.views):
+        return NOT_ENCODED
     return ""
 
 

@@ -15,6 +15,8 @@ from sslapp.store.schema import job, round_
 from sslapp.store.snapshots import SnapshotRow
 from sslapp.usecases.access import Access, find_project
 from sslapp.usecases.embeddings import latest_embedding
+from sslapp.usecases.encoded_views import NOT_ENCODED, latest_views
+from sslapp.usecases.suggestion import Suggestion, suggest
 from sslapp.vocabulary import EventKind, Gear, JobKind, JobState
 
 DEFAULT_METHOD = "fixmatch"
@@ -24,7 +26,7 @@ def start_round(
     access: Access,
     project: str | int | None,
     *,
-    method: str = DEFAULT_METHOD,
+    method: str | None = None,
     gear: Gear | None = None,
     config: Mapping[str, Any] | None = None,
     encoder: str | None = None,
@@ -35,7 +37,7 @@ def start_round(
     """Freeze a snapshot, queue a round on it, and return the round's number.
 
     Args:
-        method: a name of the registry.
+        method: a name of the registry; default: what `suggestion.suggest` says.
         gear: default: the first that the method can run in.
         config: options that differ from the method's defaults.
         encoder: whose features to use; default: those of the newest embedding.
@@ -87,7 +89,7 @@ def _queue(
     access: Access,
     project_id: int,
     *,
-    method: str,
+    method: str | None,
     gear: Gear | None = None,
     config: Mapping[str, Any] | None = None,
     encoder: str | None = None,
@@ -95,14 +97,19 @@ def _queue(
     seed: int = 0,
 ) -> int:
     settings = projects.find_project(conn, project_id).settings
-    chosen, options = _method(method, gear, config or {}, settings)
     features = latest_embedding(conn, project_id, encoder)
     if same_as is None:
         snapshot = snapshots.freeze(conn, access.workspace, project_id)
     else:
         known = round_row(conn, project_id, same_as)
         snapshot = snapshots.find_snapshot(conn, known["snapshot_id"])
+    if method is None:
+        suggested = _suggested(snapshot, features, gear)
+        method, gear = suggested.method, suggested.gear
+    chosen, options = _method(method, gear, config or {}, settings)
     _check_trainable(snapshot, chosen, features)
+    if chosen == Gear.FEATURES and CARDS[method].compares_views:
+        _check_views(conn, features)
     number = 1 + _newest(conn, project_id)
     job_id = queue.enqueue(conn, project_id, JobKind.ROUND, {}, access.reader_id)
     values = {
@@ -137,6 +144,16 @@ def _queue(
         },
     )
     return number
+
+
+def _suggested(snapshot: SnapshotRow, features: RowMapping | None, gear: Gear | None) -> Suggestion:
+    covered = features is not None and features["count"] >= snapshot.counts["images"]
+    return suggest(
+        labels=snapshot.counts["labelled"],
+        classes=len(snapshot.class_ids),
+        encoder=features["encoder"] if features is not None and covered else None,
+        gear=gear,
+    )
 
 
 def _newest(conn: Connection, project_id: int) -> int:
@@ -178,6 +195,11 @@ def _check_trainable(snapshot: SnapshotRow, gear: Gear, features: RowMapping | N
         raise ValueError("A round needs at least two classes. Add one.")
     if gear == Gear.FEATURES and (features is None or features["count"] < counts["images"]):
         raise ValueError("Not all images are embedded yet. Run `sslapp embed` and wait for it.")
+
+
+def _check_views(conn: Connection, features: RowMapping | None) -> None:
+    if features is None or latest_views(conn, features["id"]) is None:
+        raise ValueError(NOT_ENCODED)
 
 
 def round_row(conn: Connection, project_id: int, number: int | None = None) -> dict[str, Any]:

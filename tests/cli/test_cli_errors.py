@@ -29,7 +29,15 @@ CASES = {
     "unknown option": (("round", "start", "-s", "stepz=3"), "stepz"),
     "option out of bounds": (("round", "start", "-s", "tau=7"), "tau"),
     "no equals sign": (("round", "start", "-s", "steps"), '"steps" is not NAME=VALUE'),
-    "wrong gear": (("round", "start", "--gear", "features"), "does not run in the features gear"),
+    "wrong gear": (
+        ("round", "start", "--method", "prototypes", "--gear", "pixels"),
+        "does not run in the pixels gear",
+    ),
+    "no encoded views": (
+        ("round", "start", "--method", "fixmatch", "--gear", "features"),
+        "Run `sslapp encode`",
+    ),
+    "no strong view": (("encode", "--strong", 0), "1 to 32 strong"),
     "both positions and threshold": (("accept", 60, "--threshold", 0.5), "Name either"),
     "a threshold of letters": (("accept", "--threshold", "high"), '"high" is neither a number'),
     "neither of them": (("withhold",), "Name either positions or --threshold"),

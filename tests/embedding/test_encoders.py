@@ -7,14 +7,16 @@ import pytest
 import safetensors.torch
 import torch
 
+from sslapp.embedding import encoders
 from sslapp.embedding.encoders import ENCODERS, EncodingStopped, open_encoder
 
 NO_ROWS = np.zeros(0, dtype=np.int64)
 
 
 def encode(encoder, source, rows=NO_ROWS, *, seed=0, progress=None, should_stop=lambda: False):
-    return encoder.encode(
-        source, rows, seed=seed, progress=progress or (lambda *_: None), should_stop=should_stop
+    progress = progress or (lambda *_: None)
+    return encoders.encode(
+        encoder, source, rows, seed=seed, progress=progress, should_stop=should_stop
     )
 
 

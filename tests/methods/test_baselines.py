@@ -54,6 +54,29 @@ def test_labels_spread_over_the_digits(digits, make_run):
     assert accuracy(fitted, task, truth, task.pool) > 0.88
 
 
+def test_labels_spread_to_the_closed_form(digits, make_run):
+    # F* = (I - alpha S)^-1 Y with S_ij = A_ij / sqrt(d_i d_j), of which the method takes steps
+    task, _ = digits(80)
+    task = dataclasses.replace(task, pool=task.pool[:200])
+    rows = np.sort(np.concatenate([task.labelled, task.pool, task.validation]))
+    x = task.features.array[rows].astype(np.float64)
+    x /= np.linalg.norm(x, axis=1, keepdims=True)
+    near = np.argsort(-x @ x.T, axis=1, kind="stable")[:, 1:10]  # the tenth is the image itself
+    graph = np.zeros((len(rows), len(rows)))
+    np.put_along_axis(graph, near, 1.0, axis=1)
+    degree = np.maximum(graph.sum(axis=0), 1e-12)
+    degree[graph.sum(axis=0) == 0] = 1.0
+    spread = graph / np.sqrt(np.outer(degree, degree))
+    given = np.zeros((len(rows), 10))
+    known = np.isin(rows, task.labelled)
+    given[known, task.labels[rows[known]]] = 1.0
+    expected = np.linalg.solve(np.eye(len(rows)) - 0.5 * spread, given)
+    expected /= expected.sum(axis=1, keepdims=True)
+    fitted = fit(LabelPropagation, task, make_run(Gear.FEATURES), alpha=0.5)
+    found = torch.softmax(fitted.logits(task.features, rows), dim=1).numpy()
+    assert found == pytest.approx(expected, abs=2e-3)
+
+
 def test_rows_outside_the_graph_are_answered_by_their_neighbours(digits, make_run):
     task, truth = digits(80)
     test = task.pool[:300]

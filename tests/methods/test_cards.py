@@ -5,6 +5,7 @@ import pytest
 
 from sslapp.methods.cards import CARDS
 from sslapp.methods.registry import METHODS
+from sslapp.vocabulary import Gear
 
 
 def test_every_card_has_its_code_and_the_code_its_card():
@@ -13,6 +14,11 @@ def test_every_card_has_its_code_and_the_code_its_card():
         assert card.name == name
         assert METHODS[name].Config is card.options
         assert card.gears
+
+
+def test_of_the_methods_that_compare_views_only_fixmatch_runs_on_features():
+    found = {name: card.gears for name, card in CARDS.items() if card.compares_views}
+    assert found == {"fixmatch": (Gear.PIXELS, Gear.FEATURES), "layermatch": (Gear.PIXELS,)}
 
 
 @pytest.mark.parametrize("name", sorted(CARDS))

@@ -3,11 +3,14 @@
 import numpy as np
 import pytest
 import torch
+from pydantic import ValidationError
 
 from sslapp.methods.fixmatch import FixMatch, FixMatchConfig, FixMatchObjective
 from sslapp.methods.label_propagation import LabelPropagation
 from sslapp.methods.supervised import Supervised, SupervisedObjective
+from sslapp.training.alignment import DistributionAlignment
 from sslapp.training.objective import LABELLED, Step
+from sslapp.training.thresholds import FlexibleThreshold, SelfAdaptiveThreshold
 from sslapp.vocabulary import Gear
 
 B, N, C = 4, 12, 3
@@ -150,6 +153,63 @@ def test_bfloat16_logits_are_thresholded_in_float32(logits):
     strong = torch.zeros(1, C)
     step = make_step({LABELLED: logits[LABELLED].detach(), "weak": weak, "strong": strong})
     assert losses(step, tau=0.95).metrics["mask rate"].item() == 1
+
+
+@pytest.mark.parametrize("reduction", ["all", "selected"])
+def test_the_oracles_masked_mean_is_the_loss(logits, reduction):
+    """Mask 1, 1, 1, 0 and a cross-entropy of ln 2 each: .5198604 over all, .6931472 over the
+    selected."""
+    weak = torch.tensor([[9.0, 0.0], [0.0, 9.0], [9.0, 0.0], [0.1, 0.0]])
+    step = Step(
+        number=0,
+        total=1,
+        labels=torch.zeros(1, dtype=torch.int64),
+        logits={LABELLED: torch.tensor([[50.0, 0.0]]), "weak": weak, "strong": torch.zeros(4, 2)},
+        outputs={},
+        forbidden=torch.zeros(4, 2, dtype=torch.bool),
+        rows=torch.arange(4),
+    )
+    expected = {"all": 0.5198604, "selected": 0.6931472}[reduction]
+    assert losses(step, reduction=reduction).total.item() == pytest.approx(expected, abs=1e-6)
+
+
+def test_confidences_and_masks_of_the_oracle(logits):
+    weak = torch.tensor([[3.0, 0, -99], [4, 0, -99], [0, 5, -99], [1, 0, -99]])
+    strong = torch.zeros(4, C, requires_grad=True)
+    step = make_step({LABELLED: logits[LABELLED].detach(), "weak": weak, "strong": strong})
+    found = losses(step, tau=0.95)
+    assert found.metrics["mask rate"].item() == 0.75
+    assert found.metrics["pseudo_labels"].tolist() == [2, 1, 0]
+
+
+def test_alignment_can_turn_a_pseudo_label_and_the_flexible_threshold_lets_all_in(logits):
+    weak = torch.tensor([[0.3, 0.0, -5.0]] * N)
+    step = make_step({**logits, "weak": weak})
+    rare = DistributionAlignment(torch.tensor([0.1, 0.8, 0.1]), momentum=0.5)
+    config = FixMatchConfig(tau=0.95)
+    rule = FlexibleThreshold(0.95, C, N, torch.device("cpu"))
+    plain = FixMatchObjective(config, rule).losses(step)
+    assert plain.metrics["pseudo_labels"].tolist() == [N, 0, 0]
+    rule = FlexibleThreshold(0.95, C, N, torch.device("cpu"))
+    aligned = FixMatchObjective(config, rule, rare).losses(step)
+    assert aligned.metrics["pseudo_labels"].tolist() == [0, N, 0]
+
+
+def test_fairness_is_added_with_its_weight_and_needs_the_adaptive_threshold(logits):
+    step = make_step(logits)
+
+    def found(lambda_f):
+        config = FixMatchConfig(threshold="adaptive", lambda_f=lambda_f)
+        rule = SelfAdaptiveThreshold(0.9, C, torch.device("cpu"))
+        return FixMatchObjective(config, rule).losses(step)
+
+    with_it, without = found(0.5), found(0.0)
+    assert with_it.metrics["fairness loss"] < 0
+    assert with_it.total.item() == pytest.approx(
+        (without.total + 0.5 * with_it.metrics["fairness loss"]).item(), rel=1e-5
+    )
+    with pytest.raises(ValidationError, match="lambda_f needs the adaptive threshold"):
+        FixMatchConfig(lambda_f=0.01)
 
 
 def pool_accuracy(method, config, task, truth, run):

@@ -5,6 +5,7 @@ import pytest
 import torch
 
 from models.small_cnn import SmallCNN
+from sslapp.methods.fixmatch import FixMatchConfig, FixMatchObjective
 from sslapp.methods.layermatch import (
     AVERAGED,
     AveragedHead,
@@ -41,7 +42,7 @@ def objective(**config):
     return LayerMatchObjective(LayerMatchConfig(**config), C, 100, CPU)
 
 
-def take(chosen, network, images, number=0):
+def take(chosen, network, images, number=0, forbidden=None):
     outputs = chosen.forward(network, images)
     logits = {name: outputs.pop(name).float() for name in images}
     step = Step(
@@ -50,7 +51,7 @@ def take(chosen, network, images, number=0):
         labels=torch.arange(B) % C,
         logits=logits,
         outputs=outputs,
-        forbidden=torch.zeros(len(logits["weak"]) if "weak" in logits else 0, C).bool(),
+        forbidden=torch.zeros(N, C).bool() if forbidden is None else forbidden,
         rows=torch.arange(N),
     )
     network.zero_grad(set_to_none=True)
@@ -148,6 +149,95 @@ def test_with_a_copy_at_every_step_the_clustering_loss_is_the_unlabelled_loss(ne
         assert found.metrics["clustering loss"].item() == pytest.approx(
             found.metrics["unlabelled loss"].item(), rel=1e-6
         )
+
+
+FIXMATCH = {
+    "grad_relu": False,
+    "grad_relu_c": False,
+    "average_clustering": False,
+    "threshold": "fixed",
+    "tau": 0.4,
+    "reduction": "all",
+}
+"""The ablations' first row: what is left is FixMatch."""
+
+
+def ruled_out():
+    forbidden = torch.zeros(N, C, dtype=torch.bool)
+    forbidden[2, 1] = True
+    return forbidden
+
+
+def test_with_every_switch_off_it_is_fixmatch(network, images):
+    ours = take(objective(**FIXMATCH), network, images, forbidden=ruled_out())
+    found = gradients(network)
+    plain = FixMatchObjective(FixMatchConfig(tau=0.4))
+    theirs = take(plain, network, images, forbidden=ruled_out())
+    assert 0 < ours.metrics["mask rate"] < 1
+    assert ours.total.item() == theirs.total.item()
+    # one head for all views or one each: the same sums in another order
+    for name, value in gradients(network).items():
+        assert torch.allclose(found[name], value, rtol=1e-4, atol=1e-7), name
+
+
+@pytest.mark.parametrize(
+    ("switches", "moved", "clusters"),
+    [
+        ({}, True, False),  # FixMatch, 63.08 % in the paper's table
+        ({"grad_relu": True, "grad_relu_c": True}, False, False),  # + Grad-ReLU, 66.50 %
+        ({"threshold": "adaptive", "average_clustering": True}, True, True),  # w/o GR, 55.41 %
+        ({"threshold": "adaptive", "grad_relu": True, "grad_relu_c": True}, False, False),  # 80.45
+        (
+            {
+                "threshold": "adaptive",
+                "grad_relu": True,
+                "grad_relu_c": True,
+                "average_clustering": True,
+            },
+            False,
+            True,
+        ),  # LayerMatch, 97.60 %
+    ],
+)
+def test_every_row_of_the_papers_ablations_can_be_run(network, images, switches, moved, clusters):
+    chosen = objective(**{**FIXMATCH, **switches})
+    found = take(chosen, network, images)
+    head = gradients(network)["head.weight"]
+    take(objective(lambda_u=0, lambda_ac=0), network, images)
+    assert torch.equal(head, gradients(network)["head.weight"]) != moved
+    assert ("clustering loss" in found.metrics) == clusters
+    adaptive = switches.get("threshold") == "adaptive"
+    assert isinstance(chosen.threshold, SelfAdaptiveThreshold) == adaptive
+    assert ("threshold" in found.metrics) == adaptive
+
+
+@pytest.mark.parametrize("grad_relu", [True, False])
+@pytest.mark.parametrize("grad_relu_c", [True, False])
+def test_grad_relu_is_switched_for_each_loss_by_itself(network, images, grad_relu, grad_relu_c):
+    switches = {"grad_relu": grad_relu, "grad_relu_c": grad_relu_c}
+    for weights, held in (({"lambda_c": 0.0}, grad_relu), ({"lambda_u": 0.0}, grad_relu_c)):
+        options = {**switches, **weights, "lambda_ac": 0.0}
+        take(objective(**options), network, images, forbidden=ruled_out())
+        head = gradients(network)["head.weight"]
+        body = gradients(network)["body.0.weight"]
+        alone = {"lambda_u": 0.0, "lambda_c": 0.0, "lambda_ac": 0.0}
+        take(objective(**alone), network, images, forbidden=ruled_out())
+        assert torch.equal(head, gradients(network)["head.weight"]) == held
+        assert not torch.equal(body, gradients(network)["body.0.weight"])
+
+
+@pytest.mark.parametrize("every", [1, 3, 204_800])
+def test_the_head_is_copied_at_step_0_and_at_every_nth(network, images, every):
+    chosen = objective(reset_every=every, head_step=0.5, momentum=0.0)
+    copies = []
+    for number in range(7):
+        take(chosen, network, images, number)
+        with torch.no_grad():
+            network.head.weight.mul_(1.1)
+        chosen.stepped(network, number)
+        if torch.equal(chosen.averaged._now["weight"], network.head.weight):
+            copies.append(number)
+    assert copies == [number for number in range(7) if number % every == 0]
 
 
 def test_the_clustering_can_be_switched_off(network, images):

@@ -17,6 +17,7 @@ from sslapp.ui import plain
 from sslapp.usecases.access import enter
 from sslapp.usecases.jobs import job_status
 from sslapp.usecases.members import grant, members
+from sslapp.usecases.projections import Projection, projection_of
 from sslapp.usecases.projects import create_project, status
 from sslapp.vocabulary import EventKind, JobKind, JobState, Role
 from sslapp.workspace import Workspace
@@ -37,6 +38,11 @@ def figures(page: AppTest) -> dict[str, str]:
 def texts(page: AppTest) -> str:
     kinds = ("caption", "error", "subheader", "markdown")
     return "\n".join(each.value for kind in kinds for each in page.get(kind))
+
+
+def labels(page: AppTest) -> set[str]:
+    """What the folded parts of the page are called."""
+    return {each.label for each in page.expander}
 
 
 def press(page: AppTest, key: str) -> AppTest:
@@ -204,6 +210,32 @@ def test_images_are_embedded_with_the_chosen_encoder(project, open_app) -> None:
     assert job_status(project, newest["id"])["state"] == JobState.CANCELLED
 
 
+def test_views_are_encoded_after_their_cost_was_said(project, open_app) -> None:
+    page = open_app(project.workspace.root)
+    assert "No views are encoded yet" in texts(page)
+    page.number_input(key="projects-strong-1").set_value(1).run()
+    assert "3 views of 160 images" in texts(page)
+    press(page, "projects-encode-views")
+    small_project.run_jobs(project)
+    page.run()
+    assert "**2 weak views and 1 strong view**" in texts(page)
+
+
+@pytest.mark.timeout(240)  # UMAP is compiled when a machine uses it first
+def test_the_map_is_made_by_umap_and_goes_back_to_principal_components(project, open_app) -> None:
+    page = open_app(project.workspace.root)
+    assert page.button(key="projects-map").label == "UMAP map"
+    press(page, "projects-map")
+    assert "projects-map" not in {each.key for each in page.button}, "while it is made"
+    small_project.run_jobs(project)
+    page.run()
+    assert "Map by UMAP" in texts(page)
+    assert page.button(key="projects-map").label == "PCA map"
+    press(page, "projects-map")
+    assert projection_of(project, 1) is Projection.PCA
+    assert page.button(key="projects-map").label == "UMAP map"
+
+
 def test_a_class_is_renamed_recoloured_and_given_another_key(project, open_app) -> None:
     page = open_app(project.workspace.root)
     three = classes(project)["3"]
@@ -266,6 +298,24 @@ def test_members_are_shown_when_there_are_several_and_changed_by_admins(project,
     assert page.selectbox(key=ann).value == Role.ADMIN
     press(page, f"projects-remove-1-{ben.reader_id}")
     assert [each.name for each in members(project, 1)] == ["Ann"]
+
+
+def test_server_admins_set_readers_inactive_and_active_again(project, open_app) -> None:
+    page = open_app(project.workspace.root)
+    assert "Readers of this server" not in labels(page)
+    grant(project, 1, "Ben", Role.READER)
+    page.run()
+    assert "Readers of this server · 2" in labels(page)
+    ben = next(each for each in members(project, 1) if each.name == "Ben").reader_id
+    keys = {each.key for each in page.button}
+    assert f"projects-reader-{project.reader_id}-True" not in keys, "nobody locks themselves out"
+    press(page, f"projects-reader-{ben}-True")
+    assert {each.name: each.active for each in members(project, 1)} == {"Ann": True, "Ben": False}
+    assert "inactive · 1 project" in texts(page)
+    assert "No access" in {each.value for each in open_app(project.workspace.root, "Ben").title}
+    page = open_app(project.workspace.root)
+    press(page, f"projects-reader-{ben}-False")
+    assert all(each.active for each in members(project, 1))
 
 
 def test_a_plain_reader_sees_the_project_and_changes_nothing_of_it(project, open_app) -> None:

@@ -7,10 +7,12 @@ import pytest
 import torch
 
 from models.label_diffusion import LabelDenoiser
+from models.small_cnn import SmallCNN
 from sslapp.training.calibration import temperature_by_ece
 from sslapp.training.diffusion import alpha_bars, antithetic_times, noisy, sample
-from sslapp.training.label_diffusion import drawn, label_pools, learning_rate
+from sslapp.training.label_diffusion import denoising_loss, learning_rate
 from sslapp.training.label_predictor import LabelDiffusionPredictor
+from sslapp.training.label_retrieval import Pools, drawn, label_pools, nearest
 
 
 def test_the_cosine_schedule_has_the_values_of_the_authors_code():
@@ -39,39 +41,100 @@ def test_sampling_with_the_true_noise_finds_the_label(schedule, reached):
     def oracle(y, t):
         return (y - torch.sqrt(bars[t]) * y0) / torch.sqrt(1 - bars[t])
 
-    found = sample(oracle, 1, 2, bars)
+    found = sample(oracle, torch.ones(1, 2, dtype=torch.float64), bars)
     assert found[0, 0].item() == pytest.approx(reached, abs=1e-5)
     assert found[0, 1].item() == 0
 
 
+def test_a_class_that_is_ruled_out_is_not_sampled():
+    bars = alpha_bars()
+    allowed = torch.tensor([[1.0, 0.0, 1.0], [1.0, 1.0, 1.0]], dtype=torch.float64)
+    found = sample(lambda y, t: torch.ones_like(y), allowed, bars)
+    assert found[0].tolist() == [found[1, 0].item(), 0, found[1, 2].item()]
+    assert found[1, 1] != 0
+
+
 @pytest.mark.parametrize("count", [1, 2, 7, 24, 25])
 def test_every_time_comes_with_its_mirror_image(count):
-    times = antithetic_times(count, torch.Generator().manual_seed(count))
-    assert len(times) == count
+    times = antithetic_times(3, count, torch.Generator().manual_seed(count))
+    assert times.shape == (3, count)
     assert times.min() >= 0 and times.max() < 1000
     half = count // 2 + 1
-    assert torch.equal(times[half:], 999 - times[: count - half])
+    assert torch.equal(times[:, half:], 999 - times[:, : count - half])
+    assert not torch.equal(times[0], times[1])
 
 
 def test_labels_are_drawn_from_the_pool_and_weigh_as_often_as_they_occur():
-    pools = torch.tensor([[0, 0, 0], [0, 1, 1]])
+    pools = Pools(torch.tensor([[0, 0, 0], [0, 1, 1]]), torch.tensor([3, 3]))
     seen = set()
     for seed in range(20):
-        label, count = drawn(pools, torch.Generator().manual_seed(seed))
-        weight = count.double() / count.sum()
+        label, share = drawn(pools, torch.Generator().manual_seed(seed))
+        weight = share.double() / share.sum()
         seen.add((int(label[1]), *(round(float(each), 6) for each in weight)))
         assert int(label[0]) == 0
     assert seen == {(0, 0.75, 0.25), (1, 0.6, 0.4)}
 
 
-def test_a_pool_holds_the_nearest_labels_and_the_images_own():
-    features = np.array([[0.0], [0.1], [0.2], [5.0], [5.1], [5.2]], dtype=np.float32)
-    labels = np.array([0, 0, 1, 1, 1, 1])
-    pools = label_pools(features, labels, 10)
-    assert pools.shape == (6, 3)  # two images of class 0: k shrinks to 2
-    assert pools[0].tolist() == [0, 0, 0]
-    assert pools[2].tolist() == [1, 0, 1]
-    assert label_pools(features[:1], labels[:1], 10).tolist() == [[0, 0]]
+def test_only_what_is_in_a_pool_is_drawn():
+    pools = Pools(torch.tensor([[4, -1, -1], [2, 3, -1]]), torch.tensor([1, 2]))
+    seen = [drawn(pools, torch.Generator().manual_seed(seed)) for seed in range(20)]
+    assert {int(label[0]) for label, _ in seen} == {4}
+    assert {int(label[1]) for label, _ in seen} == {2, 3}
+    assert all(share.tolist() == [1, 0.5] for _, share in seen)
+
+
+def test_a_pool_holds_the_images_own_label_and_the_nearest():
+    features = np.arange(38, dtype=np.float32)[:, None] ** 1.01  # no two are equally far
+    labels = np.repeat([0, 1, 2], [25, 10, 3])
+    forbidden = np.zeros((38, 3), dtype=bool)
+    near = nearest(features, 10).rows
+    pools = label_pools(near, labels, forbidden)
+    # all ten neighbours from 25 labels a class on, fewer in proportion, at least the image itself
+    assert pools.sizes.tolist() == [11] * 25 + [5] * 10 + [2] * 3
+    assert pools.labels[26, :6].tolist() == [1, *labels[near[26, :4]], -1]
+    assert set(labels[near[26, :4]]) == {0, 1}
+    forbidden[26, 0] = True
+    allowed = label_pools(near, labels, forbidden)
+    assert set(allowed.labels[26].tolist()) == {1, -1}
+    assert allowed.sizes[26] == 1 + (labels[near[26, :4]] == 1).sum()
+    one = label_pools(nearest(features[:1], 10).rows, labels[:1], forbidden[:1])
+    assert one.labels.tolist() == [[0, 0]]
+
+
+@pytest.mark.parametrize("old", [0, 3, 7, 40])
+def test_neighbours_found_in_two_parts_are_those_found_at_once(old):
+    features = np.random.default_rng(0).normal(size=(40, 5)).astype(np.float32)
+    known = nearest(features[:old], 6)
+    found, whole = nearest(features, 6, known), nearest(features, 6)
+    assert np.array_equal(found.rows, whole.rows)
+    assert np.allclose(found.distances, whole.distances, atol=1e-5)
+
+
+def test_the_gradient_of_the_loss_is_its_finite_difference():
+    torch.manual_seed(0)
+    network = LabelDenoiser(3, 4, width=5, time_steps=10).double()
+    y, noise, f = torch.randn(3, 6, 4).double()
+    t, weights = torch.arange(6), torch.softmax(torch.randn(6).double(), 0)
+
+    def loss():
+        return denoising_loss(network(y[:, :3], t, f), noise[:, :3], weights)
+
+    loss().backward()
+    for name, parameter in network.named_parameters():
+        place = parameter.grad.flatten().abs().argmax()
+        flat, gradient = parameter.data.view(-1), parameter.grad.flatten()[place].item()
+        before = flat[place].item()
+        sides = []
+        for side in (1e-6, -1e-6):
+            flat[place] = before + side
+            sides.append(loss().item())
+        flat[place] = before
+        assert (sides[0] - sides[1]) / 2e-6 == pytest.approx(gradient, rel=1e-5, abs=1e-8), name
+
+
+def test_the_loss_weighs_images_and_averages_classes():
+    eps, noise = torch.tensor([[1.0, 0.0], [2.0, 2.0]]), torch.zeros(2, 2)
+    assert denoising_loss(eps, noise, torch.tensor([0.75, 0.25])).item() == pytest.approx(1.375)
 
 
 def test_the_learning_rate_rises_for_five_epochs_and_falls_over_a_thousand():
@@ -101,8 +164,8 @@ def fitted():
             network(torch.randn(32, 4), torch.randint(0, 1000, (32,)), torch.randn(32, 6))
     return LabelDiffusionPredictor(
         state=network.state_dict(),
+        mean=torch.full((6,), 0.5),
         num_classes=4,
-        num_features=6,
         width=16,
         diffusion="cosine",
         steps=10,
@@ -136,13 +199,14 @@ def test_a_denoiser_is_the_same_after_saving(fitted, tmp_path):
     assert torch.equal(loaded.embed(Rows(), rows), fitted.embed(Rows(), rows))
 
 
-@pytest.mark.parametrize("image_features", [None, 3])
-def test_every_part_of_the_denoiser_learns(image_features):
+@pytest.mark.parametrize("trainable", [False, True])
+def test_every_part_of_the_denoiser_learns(trainable):
     torch.manual_seed(0)
-    network = LabelDenoiser(4, 6, width=16, image_features=image_features)
-    image = None if image_features is None else torch.randn(8, 3)
+    encoder = SmallCNN(16, 1, 8) if trainable else None
+    network = LabelDenoiser(4, 6, width=16, encoder=encoder)
+    image = torch.randn(8, 1, 8, 8) if trainable else None
     eps = network(torch.randn(8, 4), torch.arange(8), torch.randn(8, 6), image)
     eps.square().sum().backward()
     still = [name for name, p in network.named_parameters() if not p.grad.any()]
     # a bias before a batch normalisation is taken out by it, but for the scales of the time steps
-    assert still in ([], ["encode.0.bias"])
+    assert still in ([], ["encode.0.bias"], ["encode.0.head.bias"])

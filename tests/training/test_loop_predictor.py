@@ -6,8 +6,9 @@ import numpy as np
 import pytest
 import torch
 
+import models
 from models import NETWORKS
-from sslapp.training import networks
+from sslapp.training import configuration, networks
 from sslapp.training.configuration import TrainingConfig
 from sslapp.training.predictor import LinearPredictor, NetworkPredictor
 
@@ -33,6 +34,28 @@ def test_a_saved_predictor_gives_the_same_scores(fitted, stripes, tmp_path):
     assert torch.equal(loaded.logits(task.pixels, rows), fitted.logits(task.pixels, rows))
     assert torch.equal(loaded.embed(task.pixels, rows), fitted.embed(task.pixels, rows))
     assert loaded.embed(task.pixels, rows).shape == (4, 128)
+
+
+@pytest.mark.parametrize("name", ["timm:vit_tiny_patch4_8", "timm:resnet18"])
+def test_a_saved_timm_network_gives_the_same_scores(name, stripes, tmp_path):
+    size = 8 if "vit" in name else 32
+    network = models.build(name, 3, 1, size)
+    made = NetworkPredictor(
+        name=name,
+        shape=(1, size, size),
+        num_classes=3,
+        state=dict(network.state_dict()),
+        mean=torch.tensor([0.4]),
+        std=torch.tensor([0.2]),
+    )
+    made.save(tmp_path / "predictor")
+    loaded = NetworkPredictor.load(tmp_path / "predictor")
+    pixels = stripes().pixels
+    pixels.array = np.tile(pixels.array, (1, 1, size // 8, size // 8))
+    pixels.shape = pixels.array.shape
+    rows = np.arange(5)
+    assert torch.equal(loaded.logits(pixels, rows), made.logits(pixels, rows))
+    assert loaded.embed(pixels, rows).shape == (5, network.num_features)
 
 
 def test_scores_do_not_depend_on_the_other_rows(fitted, stripes):
@@ -71,8 +94,9 @@ def test_a_predictor_of_another_kind_is_not_loaded(fitted, tmp_path):
 
 
 def test_every_network_can_be_chosen():
-    choices = TrainingConfig.model_json_schema()["properties"]["network"]["enum"]
-    assert sorted(choices) == sorted(NETWORKS)
+    assert sorted(configuration.NETWORKS) == sorted(NETWORKS)
+    for name in configuration.SUGGESTED:
+        assert TrainingConfig(network=name).network == name
 
 
 def test_initial_weights_come_from_the_seed_alone():

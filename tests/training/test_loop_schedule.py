@@ -7,7 +7,7 @@ import torch
 from torch import nn
 
 from models import NETWORKS
-from sslapp.training import loop, networks, schedule
+from sslapp.training import networks, optimiser, schedule
 from sslapp.training.ema import EMA
 
 
@@ -78,7 +78,7 @@ def test_averages_forget_the_start_within_a_short_run():
 def test_only_kernels_and_matrices_decay():
     network = NETWORKS["wrn-28-2"](10, 3, 32)
     network.head.bias.requires_grad_(False)
-    decaying, free = loop.parameter_groups(network, 5e-4)
+    decaying, free = optimiser.parameter_groups(network, 5e-4)
     assert (decaying["weight_decay"], free["weight_decay"]) == (5e-4, 0)
     assert all(p.ndim > 1 for p in decaying["params"])
     assert all(p.ndim <= 1 for p in free["params"])

@@ -31,6 +31,12 @@ class Every(BaseModel):
     colour: Colour = Field(Colour.RED, description="Colour.")
     mirror: bool = Field(False, description="Mirror.", json_schema_extra={"usual": True})
     note: str = Field("", max_length=5, description="Note.")
+    tool: str = Field(
+        "saw",
+        pattern="^[a-z]+$",
+        description="Tool.",
+        json_schema_extra={"suggestions": ["saw", "axe"]},
+    )
 
     @model_validator(mode="after")
     def _fits(self) -> "Every":
@@ -88,6 +94,7 @@ def test_untouched_it_changes_nothing(page) -> None:
         ("colour", Kind.CHOICE, None, None, None),
         ("mirror", Kind.SWITCH, None, None, None),
         ("note", Kind.TEXT, None, None, None),
+        ("tool", Kind.SUGGESTED, None, None, None),
     ],
 )
 def test_type_and_bounds_choose_the_input(name, kind, least, most, step) -> None:
@@ -115,6 +122,27 @@ def test_zero_and_none_are_shown_as_what_they_mean(page) -> None:
     assert result(page) == ({"limit": 7}, {})
     page.number_input(key="form-steps").set_value(0).run()
     assert result(page) == ({"limit": 7}, {})
+
+
+def test_a_text_with_suggestions_takes_them_and_what_else_the_model_allows(page) -> None:
+    assert page.selectbox(key="form-tool").options == ["saw", "axe"]
+    page.selectbox(key="form-tool").select("axe").run()
+    assert result(page) == ({"tool": "axe"}, {})
+    for typed, errors in (("drill", []), ("No!", ["tool"])):
+        other = AppTest.from_function(form, default_timeout=30)
+        other.session_state["form-tool"] = typed  # what a browser sends for a typed text
+        changed, found = result(other.run())
+        assert (changed, list(found)) == ({"tool": typed}, errors)
+
+
+def test_every_network_is_offered_and_any_of_timm_can_be_typed() -> None:
+    for name in ("fixmatch", "layermatch", "supervised"):
+        (network,) = options_of(CARDS[name].options, ["network"], {})
+        assert network.kind is Kind.SUGGESTED
+        for known in (*network.choices, "timm:convnext_atto"):
+            assert validate(CARDS[name].options, {"network": known}) == {}
+        refused = validate(CARDS[name].options, {"network": "../resnet18"})
+        assert refused["network"].startswith('"../resnet18" is no network; use small-cnn')
 
 
 def test_changes_are_counted_and_taken_back_one_by_one_and_all(page) -> None:
@@ -157,11 +185,11 @@ def test_a_value_that_no_input_would_send_is_refused_all_the_same() -> None:
 def test_the_usual_options_come_first_and_the_rest_is_folded(page) -> None:
     usual, rest = grouped(options_of(Every, None, {}))
     assert [each.name for each in usual] == ["mirror"]
-    assert len(rest) == 10
+    assert len(rest) == 11
     (fold,) = page.expander
-    assert fold.label == "10 more options"
+    assert fold.label == "11 more options"
     page.number_input(key="form-even").set_value(6).run()
-    assert page.expander[0].label == "10 more options · 1 changed"
+    assert page.expander[0].label == "11 more options · 1 changed"
     few = options_of(Every, ["rate", "decay", "share"], {})
     assert grouped(few) == (few, [])
 

@@ -114,6 +114,21 @@ def test_the_rule_of_thumb_knows_threads_float32_and_the_labels_alone() -> None:
     assert told("supervised") < told() / 8
 
 
+@pytest.mark.parametrize(("batch", "ratio", "milliseconds"), [(32, 4, 1.49), (64, 7, 3.59)])
+def test_a_step_of_the_linear_head_has_a_cost_of_its_own(batch, ratio, milliseconds) -> None:
+    def told(method="fixmatch", **changed) -> float:
+        return rule_of_thumb(planned(method, Gear.FEATURES, **changed), threads=2, bf16=True)
+
+    options = {"batch_size": batch, "unlabelled_ratio": ratio}
+    steps = told(steps=11_000, **options) - told(steps=1000, **options)
+    assert steps == pytest.approx(10 * milliseconds, rel=0.1)
+    # 500 steps are chosen for so few images
+    assert told(**options) == told(steps=500, **options)
+    # the linear probe has the option and takes no steps
+    assert told("supervised", steps=11_000) == told("supervised", steps=1000)
+    assert told("prototypes") == told("supervised")
+
+
 def test_it_counts_the_threads_that_a_round_is_planned_with() -> None:
     from sslapp.rounds.plan import make_plan
 

@@ -5,8 +5,8 @@ integer-exact copies of what PIL would do to each image.
 """
 
 from sslapp.training.augmentation.crop import weak
-from sslapp.training.augmentation.pixels import normalise
+from sslapp.training.augmentation.pixels import Normalisation, normalise
 from sslapp.training.augmentation.policy import Policy, policies
 from sslapp.training.augmentation.strong import StrongAugmentation
 
-__all__ = ["Policy", "StrongAugmentation", "normalise", "policies", "weak"]
+__all__ = ["Normalisation", "Policy", "StrongAugmentation", "normalise", "policies", "weak"]

@@ -41,26 +41,46 @@ def luma(images: Tensor) -> Tensor:
     return (red * 19595 + green * 38470 + blue * 7471 + 0x8000) >> 16
 
 
-def normalise(images: Tensor, mean: Sequence[float], std: Sequence[float]) -> Tensor:
+class Normalisation:
     """(n, C, H, W) uint8 -> float32 (images / 255 - mean) / std, per channel.
 
+    Its numbers are sent to the device once, so that a step neither sends nor asks for any.
+
     Args:
-        images: uint8 batch on any device.
         mean, std: C numbers each, in units of the full intensity range.
+        device: where the images will be.
 
     Raises:
-        ValueError: when the number of channels and of statistics differ, or a std is not positive.
+        ValueError: when there are not as many of one as of the other, or a std is not positive.
     """
-    check(images)
-    channels = images.shape[1]
-    if len(mean) != channels or len(std) != channels:
-        raise ValueError(
-            f"mean and std: {len(mean)} and {len(std)} numbers for {channels} channels. "
-            "Give one number a channel."
-        )
-    if min(std) <= 0:
-        raise ValueError(f"std: {min(std)} is not positive. A constant channel takes std 1.")
-    scale = torch.tensor([1 / (255 * s) for s in std], dtype=torch.float32)
-    shift = torch.tensor([-m / s for m, s in zip(mean, std, strict=True)], dtype=torch.float32)
-    scale, shift = (send(each.view(1, channels, 1, 1), images.device) for each in (scale, shift))
-    return images.to(torch.float32).mul_(scale).add_(shift)
+
+    def __init__(self, mean: Sequence[float], std: Sequence[float], device: torch.device) -> None:
+        if len(mean) != len(std):
+            raise ValueError(f"mean and std: {len(mean)} and {len(std)} numbers. {_ONE_A_CHANNEL}")
+        if min(std) <= 0:
+            raise ValueError(f"std: {min(std)} is not positive. A constant channel takes std 1.")
+        scale = torch.tensor([1 / (255 * s) for s in std], dtype=torch.float32)
+        shift = torch.tensor([-m / s for m, s in zip(mean, std, strict=True)], dtype=torch.float32)
+        self._scale, self._shift = (send(each.view(1, -1, 1, 1), device) for each in (scale, shift))
+
+    def __call__(self, images: Tensor) -> Tensor:
+        """Normalise a batch on the device.
+
+        Raises:
+            ValueError: when the images have another number of channels.
+        """
+        check(images)
+        if images.shape[1] != self._scale.shape[1]:
+            raise ValueError(
+                f"mean and std: {self._scale.shape[1]} numbers for {images.shape[1]} channels. "
+                f"{_ONE_A_CHANNEL}"
+            )
+        return images.to(torch.float32).mul_(self._scale).add_(self._shift)
+
+
+_ONE_A_CHANNEL = "Give one number a channel."
+
+
+def normalise(images: Tensor, mean: Sequence[float], std: Sequence[float]) -> Tensor:
+    """`Normalisation` of one batch on any device; a loop makes one Normalisation and keeps it."""
+    return Normalisation(mean, std, images.device)(images)

@@ -1,0 +1,74 @@
+"""What encoders with pretrained weights share: images in, one exact pass, vectors out."""
+
+from abc import ABC, abstractmethod
+from typing import ClassVar
+
+import numpy as np
+import torch
+from numpy.typing import NDArray
+from torch import Tensor
+from torch.nn import functional
+
+from sslapp.embedding.encoders import PixelSource, Progress, ShouldStop, Vectors
+
+
+class PretrainedEncoder(ABC):
+    """A frozen network that reads square RGB images of one side.
+
+    Class attributes:
+        name: under which `open_encoder` opens it.
+        title: how its refusals call it.
+        batch: images in one pass.
+
+    Attributes:
+        side: pixels of the images that the network reads.
+        device: where it computes.
+    """
+
+    name: ClassVar[str]
+    title: ClassVar[str]
+    batch = 32
+
+    def __init__(self, side: int) -> None:
+        self.side = side
+        self.device = torch.device("cuda" if torch.cuda.is_available() else "cpu")
+
+    @abstractmethod
+    def features(self, x: Tensor) -> Tensor:
+        """(n, 3, side, side) float32 in [0, 1] -> (n, D) float32."""
+
+    def fit(
+        self,
+        pixels: PixelSource,
+        rows_to_fit: NDArray[np.int64],
+        *,
+        seed: int,
+        progress: Progress,
+        should_stop: ShouldStop,
+    ) -> Vectors:
+        """Return the network's map; nothing is fitted and nothing is drawn. See Encoder.fit.
+
+        Raises:
+            ValueError: when the images have neither 1 nor 3 channels.
+        """
+        channels = pixels.shape[3]
+        if channels not in (1, 3):
+            raise ValueError(
+                f"{self.title} reads grey or RGB images; these have {channels} channels. "
+                "Import them as grey or RGB."
+            )
+        return self._vectors
+
+    def _vectors(self, images: NDArray[np.uint8]) -> NDArray[np.float32]:
+        # a fixed kernel choice, and no TF32: the same image gives the same vector in every run
+        exact = torch.backends.cudnn.flags(
+            enabled=True, benchmark=False, deterministic=True, allow_tf32=False
+        )
+        with torch.inference_mode(), exact:
+            x = torch.from_numpy(np.ascontiguousarray(images)).to(self.device)
+            x = x.permute(0, 3, 1, 2).float() / 255  # (n, C, S, S) in [0, 1]
+            x = x.expand(-1, 3, -1, -1).contiguous()  # one layout: kernels round by layout
+            x = functional.interpolate(
+                x, (self.side, self.side), mode="bicubic", align_corners=False, antialias=True
+            ).clamp(0, 1)  # bicubic overshoots at edges
+            return self.features(x).cpu().numpy()

@@ -1,0 +1,118 @@
+"""What the step loop trains on in each gear: a network on images, or a linear head on features.
+
+The loop is the same for both. What differs stands here: which network is built, how a view becomes
+its input, how it is evaluated, and what predictor is left in the end.
+"""
+
+from collections.abc import Mapping
+from typing import Protocol
+
+import torch
+from torch import Tensor, nn
+
+from sslapp.training import networks
+from sslapp.training.augmentation import Normalisation
+from sslapp.training.configuration import TrainingConfig
+from sslapp.training.encoded import FeatureInputs
+from sslapp.training.feed import Feed
+from sslapp.training.method import Predictor
+from sslapp.training.objective import View
+from sslapp.training.predictor import NetworkPredictor
+from sslapp.training.run import Run
+from sslapp.training.task import Indices, Task, pixels_of
+from sslapp.vocabulary import Gear
+
+
+class Inputs(Protocol):
+    """One task as one gear sees it."""
+
+    def network(self) -> nn.Module:
+        """A new network on the run's device, its weights drawn from the seed."""
+
+    def feed(self, views: Mapping[str, View]) -> Feed:
+        """The batches of the training."""
+
+    def prepared(self, view: Tensor) -> Tensor:
+        """What the network is given for a view of a batch: normalised float32."""
+
+    def evaluate(
+        self,
+        network: nn.Module,
+        state: Mapping[str, Tensor],
+        rows: Indices,
+        *,
+        features: bool = False,
+    ) -> Tensor:
+        """(n, C) logits or (n, D) features of clean rows with the weights `state`, on the CPU."""
+
+    def predictor(self, state: dict[str, Tensor]) -> Predictor:
+        """The trained network, to be kept."""
+
+
+class PixelInputs:
+    """Images, normalised by channel, and a network of models.NETWORKS."""
+
+    def __init__(self, task: Task, run: Run, config: TrainingConfig) -> None:
+        self._task, self._run, self._config = task, run, config
+        self._pixels = pixels_of(task)
+        self.memory_format = torch.channels_last
+        self.mean, self.std = networks.statistics(task, run)
+        self._normalise = Normalisation(self.mean.tolist(), self.std.tolist(), run.device)
+
+    def network(self) -> nn.Module:
+        """See Inputs."""
+        _, channels, size, _ = self._pixels.shape
+        made = networks.build(
+            self._config.network,
+            num_classes=self._task.num_classes,
+            channels=channels,
+            size=size,
+            seed=self._run.generator("weights", device="cpu").initial_seed(),
+        )
+        if self._config.pretrained:
+            networks.load_weights(made, self._config.network, self._run.weights)
+        return made.to(self._run.device, memory_format=self.memory_format)  # type: ignore[call-overload]
+
+    def feed(self, views: Mapping[str, View]) -> Feed:
+        """See Inputs."""
+        return Feed(self._task, self._run, self._config, views)
+
+    def prepared(self, view: Tensor) -> Tensor:
+        """See Inputs. view: (n, C, S, S) uint8."""
+        return self._normalise(view).contiguous(memory_format=self.memory_format)
+
+    def evaluate(
+        self,
+        network: nn.Module,
+        state: Mapping[str, Tensor],
+        rows: Indices,
+        *,
+        features: bool = False,
+    ) -> Tensor:
+        """See Inputs."""
+        return networks.evaluate(
+            network, state, self._pixels, rows, mean=self.mean, std=self.std, features=features
+        )
+
+    def predictor(self, state: dict[str, Tensor]) -> Predictor:
+        """See Inputs."""
+        _, channels, height, width = self._pixels.shape
+        return NetworkPredictor(
+            name=self._config.network,
+            shape=(channels, height, width),
+            num_classes=self._task.num_classes,
+            state=state,
+            mean=self.mean,
+            std=self.std,
+        )
+
+
+def inputs_of(task: Task, run: Run, config: TrainingConfig) -> Inputs:
+    """The task as the run's gear sees it.
+
+    Raises:
+        ValueError: when it has not what the gear needs, with the mend.
+    """
+    if run.gear is Gear.FEATURES:
+        return FeatureInputs(task, run, config)
+    return PixelInputs(task, run, config)

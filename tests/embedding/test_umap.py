@@ -1,0 +1,67 @@
+"""The UMAP map: repeatable, on one scale, near images near, others placed among a sample."""
+
+import numpy as np
+import pytest
+from sklearn.datasets import load_digits
+from sklearn.neighbors import NearestNeighbors
+
+from sslapp.embedding import pca
+from sslapp.embedding.projection import pca_projection
+from sslapp.embedding.umap_projection import LEAST_IMAGES, umap_projection
+
+pytestmark = pytest.mark.timeout(240)  # UMAP is compiled when a machine uses it first
+
+
+@pytest.fixture(scope="module")
+def digits() -> tuple[np.ndarray, np.ndarray]:
+    data = load_digits()
+    return data.data[:400].astype(np.float32), data.target[:400]
+
+
+def agreement(xy: np.ndarray, truth: np.ndarray) -> float:
+    """Share of an image's five nearest on the map that are of its class."""
+    near = NearestNeighbors(n_neighbors=6).fit(xy).kneighbors(xy, return_distance=False)[:, 1:]
+    return float((truth[near] == truth[:, None]).mean())
+
+
+def test_a_map_keeps_classes_together_better_than_principal_components(digits) -> None:
+    features, truth = digits
+    xy = umap_projection(features, 0)
+    assert (xy.shape, xy.dtype) == ((400, 2), np.float32)
+    assert np.quantile(np.abs(xy), 0.99) == pytest.approx(1, abs=1e-4)
+    assert agreement(xy, truth) > agreement(pca_projection(features, 0), truth) + 0.2
+    np.testing.assert_array_equal(xy, umap_projection(features, 0))
+    assert not np.array_equal(xy, umap_projection(features, 1))
+
+
+def test_beyond_the_sample_the_others_are_placed_among_it(digits, monkeypatch) -> None:
+    features, truth = digits
+    sampled = pca.sample_rows
+
+    def few(rows, seed):
+        return sampled(rows, seed, 250)
+
+    monkeypatch.setattr(pca, "sample_rows", few)
+    seen: list[tuple[int, int, str]] = []
+    xy = umap_projection(features, 0, lambda *told: seen.append(told))
+    assert seen == [
+        (0, 400, "preparing UMAP"),
+        (0, 400, "laying out 250 images"),
+        (250, 400, "placing the other images"),
+        (400, 400, "saving the map"),
+    ]
+    others = np.setdiff1d(np.arange(400), few(np.arange(400), 0))
+    assert (xy[others] != 0).any(axis=1).all()
+    assert agreement(xy, truth) > 0.75
+    np.testing.assert_array_equal(xy, umap_projection(features, 0))
+
+
+def test_few_or_equal_images(digits) -> None:
+    features, _ = digits
+    with pytest.raises(ValueError, match=f"at least {LEAST_IMAGES} images; here are 14"):
+        umap_projection(features[:14], 0)
+    assert np.isfinite(umap_projection(features[:LEAST_IMAGES], 0)).all()
+    np.testing.assert_array_equal(umap_projection(np.ones((40, 3), np.float32), 0), 0)
+    nearly = np.ones((40, 3), np.float32)
+    nearly[7] = 2
+    assert np.isfinite(umap_projection(nearly, 0)).all()

@@ -1,0 +1,26 @@
+"""What the Train page says of one round's holdout."""
+
+from sslapp.training import figures
+from sslapp.ui.round_detail import facts
+from sslapp.usecases.history import detail
+
+
+def test_a_finished_rounds_evaluations_are_shown_with_what_they_are_worth(reviewed) -> None:
+    found = detail(reviewed, 1, 1)
+    said = dict(facts(found))["Holdout accuracy"]
+    course = [value for _, value in found.courses[figures.ACCURACY]]
+    assert (
+        f"averaged weights: last {100 * course[-1]:.1f} %, best {100 * max(course):.1f} %" in said
+    )
+    assert "student: last" in said and "median of the last 20" in said
+    assert f"On {found.counts['validation']} images." in said
+    assert "optimistic" in said
+
+
+def test_a_round_without_a_holdout_says_so(reviewed) -> None:
+    found = detail(reviewed, 1, 1)
+    for name in figures.names() & found.courses.keys():
+        del found.courses[name]
+    assert "Holdout accuracy" not in dict(facts(found)), "the method evaluates nothing as it goes"
+    found.courses[figures.EVALUATED] = [(12, 0.0)]
+    assert dict(facts(found))["Holdout accuracy"] == "unknown: the holdout is empty."
