@@ -13,11 +13,13 @@ LOOK_EVERY = 2.0
 
 
 async def spare_modules() -> None:
-    """Freeze all objects now, and again whenever modules have been loaded since."""
-    known = 0
+    """Freeze all objects whenever modules have been loaded since, and no more are being loaded."""
+    frozen = before = 0
     while True:
-        if len(sys.modules) != known:
-            known = len(sys.modules)
+        await asyncio.sleep(LOOK_EVERY)
+        known = len(sys.modules)
+        if known == before != frozen:
             gc.collect()  # what is garbage now must not be kept for ever
             gc.freeze()
-        await asyncio.sleep(LOOK_EVERY)
+            frozen = known
+        before = known

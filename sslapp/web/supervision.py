@@ -12,6 +12,9 @@ from sslapp.web.collection import spare_modules
 from sslapp.web.identity import allow_long_cookies
 from sslapp.workspace import Workspace
 
+AFTER_START = 15.0
+"""Seconds."""
+
 
 @asynccontextmanager
 async def lifespan(_: Any) -> AsyncIterator[None]:
@@ -50,7 +53,11 @@ async def _beside(work: Coroutine[Any, Any, None]) -> AsyncIterator[None]:
 
 
 async def _load_ahead() -> None:
-    """Load what the first choice of images needs: a second or two that no reader need wait."""
+    """Load what the first choice of images needs: a second or two that no reader need wait.
+
+    Not at once, when whoever started the server waits for a first page.
+    """
+    await asyncio.sleep(AFTER_START)
     await asyncio.to_thread(import_module, "sslapp.acquisition.registry")
 
 
