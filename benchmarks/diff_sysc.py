@@ -26,8 +26,12 @@ from sslapp.training.task import Task
 from sslapp.vocabulary import Gear, Source
 
 CLASSES, DIMENSION, LABELS, HOLDOUT, SUBSET = 10, 768, 250, 200, 6000
-SPREAD = 0.185
-"""Deviation of the classes' means, in a feature's deviation within a class."""
+TELLING = 64
+"""Features in which the classes differ, the strongest ones."""
+
+SPREAD = 0.78
+"""Deviation of the classes' means there, in a feature's deviation within a class. A linear probe
+and 10 neighbours are both right about .93 with 250 labels."""
 
 
 class Features:
@@ -45,9 +49,12 @@ class Features:
 def mixture(images: int, seed: int) -> tuple[Task, np.ndarray]:
     random = np.random.default_rng(seed)
     truth = random.integers(0, CLASSES, images)
-    means = SPREAD * random.normal(size=(CLASSES, DIMENSION)).astype(np.float32)
+    # like an encoder's: few directions hold most of the variance, and the classes differ in these
+    scale = np.arange(1, DIMENSION + 1, dtype=np.float32) ** -0.5
+    means = np.zeros((CLASSES, DIMENSION), dtype=np.float32)
+    means[:, :TELLING] = SPREAD * random.normal(size=(CLASSES, TELLING))
     features = random.normal(size=(images, DIMENSION)).astype(np.float32)
-    features += means[truth]
+    features = (features + means[truth]) * scale
     order = random.permutation(images)
     labelled, holdout, pool = np.split(order, [LABELS, LABELS + HOLDOUT])
     labels = np.full(images, -1, dtype=np.int64)

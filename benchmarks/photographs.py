@@ -46,7 +46,8 @@ def play(folder: Path) -> Access:
         decisions.label_many(access, 1, pairs, "photographs")
         start_round(access, 1, method=method, config={"steps": steps})
         _work(access)
-    exports.export_here(access, 1, folder / "labels.csv")
+    exports.export_here(access, 1, exports.Format.CSV)
+    _work(access)
     return access
 
 

@@ -8,7 +8,6 @@ queries were asked together, on threads or on the device, and exact duplicates t
 from functools import cache
 from typing import Any, Literal
 
-import faiss
 import numpy as np
 import structlog
 from numpy.typing import NDArray
@@ -184,6 +183,8 @@ def _sorted(
 
 def _flat_index(rows: NDArray[np.float32]) -> Any:
     """An exact index of the rows: on the GPU if FAISS can use one and the rows fit, else not."""
+    import faiss  # half a second, most of it for the GPU's libraries
+
     index: Any = faiss.IndexFlatL2(rows.shape[1])
     resources = _gpu()
     if resources is not None:
@@ -200,6 +201,8 @@ def _flat_index(rows: NDArray[np.float32]) -> Any:
 @cache
 def _gpu() -> Any:
     """The GPU that FAISS uses, or None, said once in the log."""
+    import faiss
+
     if faiss.get_num_gpus() == 0:
         _log.info("faiss_on_cpu", reason="no GPU that FAISS can use")
         return None

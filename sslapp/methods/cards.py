@@ -228,7 +228,11 @@ class DiffSySCConfig(MethodConfig):
         0, ge=0, le=4096, description="Labelled images in a step; 0 chooses 25, or 200 for many."
     )
     neighbours: int = Field(
-        10, ge=1, le=200, description="Nearest labelled images whose labels are retrieved (k)."
+        0,
+        ge=0,
+        le=200,
+        description="Nearest labelled images whose labels are retrieved (k); 0 takes up to the "
+        "paper's 10, as many as agree with the image's own label.",
     )
     learning_rate: float = Field(1e-3, gt=0, le=1, description="Highest learning rate of Adam.")
     width: int = Field(512, ge=16, le=4096, description="Width of the denoiser's hidden layers.")

@@ -6,6 +6,8 @@ pool image; move those with max softmax(z / tau_i) > gamma to the labelled ones,
 when nothing moved or the pool is empty. The D_i that is best on the holdout is returned.
 
 Where the paper is silent: the features are directions from their mean (`training.directions`);
+of the k = 10 neighbours only so many are asked as agree with the labels there are
+(`label_retrieval.agreeing`); the learning rate falls to nothing over a model's own epochs;
 the temperature comes from a geometric grid of 60 values in .02 .. 2 by
 the least ECE in 15 bins (the threshold .95 needs tau below .195 for ten classes, so the grid must
 reach below it); with fewer than 30 holdout labels it is the one that gives a perfect one-hot vector
@@ -36,13 +38,16 @@ from sslapp.training.directions import centre, directions
 from sslapp.training.image_encoder import ImageEncoder
 from sslapp.training.label_diffusion import Examples, Training, train
 from sslapp.training.label_predictor import LabelDiffusionPredictor
-from sslapp.training.label_retrieval import NONE, Neighbours, label_pools, nearest
+from sslapp.training.label_retrieval import NONE, Neighbours, agreeing, label_pools, nearest
 from sslapp.training.method import Method, Predictor
 from sslapp.training.run import Run, Tensors
 from sslapp.training.task import Indices, Task, check_trainable, features_of
 
 FIRST_STEPS, LATER_STEPS, STEPS_AN_EPOCH = 4000, 1500, 50
 """Least steps of the first model and of later ones, and steps of an epoch of the fast schedule."""
+
+MOST = 10
+"""Neighbours whose labels are retrieved at most: the paper's k."""
 
 SURE = 0.99
 """Confidence that a perfect one-hot vector gets where no temperature can be fitted."""
@@ -175,10 +180,11 @@ class DiffSySC(Method):
         x, labels = directions(features, at.labelled, inputs.mean), at.labels[at.labelled]
         found = run.stage("neighbours", lambda _: self._nearest(x, at, run))
         near = Neighbours(*(found[name].cpu().numpy() for name in ("rows", "distances")))
+        k = self.config.neighbours or agreeing(near.rows, labels)
         training = self._training(chosen, at, run)
         examples = Examples(
             features=x,
-            pools=label_pools(near.rows, labels, task.forbidden[at.labelled]),
+            pools=label_pools(near.rows[:, :k], labels, task.forbidden[at.labelled]),
             num_classes=task.num_classes,
             encoder=inputs.encoder,
             rows=at.labelled,
@@ -215,7 +221,7 @@ class DiffSySC(Method):
         }
 
     def _nearest(self, x: Tensor, at: Standing, run: Run) -> Tensors:
-        near = nearest(x.numpy(), self.config.neighbours, at.near, check=run.check)
+        near = nearest(x.numpy(), self.config.neighbours or MOST, at.near, check=run.check)
         return {"rows": torch.from_numpy(near.rows), "distances": torch.from_numpy(near.distances)}
 
     def _training(self, chosen: Plan, at: Standing, run: Run) -> Training:

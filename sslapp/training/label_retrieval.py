@@ -18,8 +18,8 @@ from sslapp.training.task import Indices
 
 QUERIES = 4096
 
-FULL = 25
-"""Labels of a class from which on all k neighbours are asked."""
+AGREEING = 0.95
+"""Share of retrieved labels that must be the image's own where k is chosen by them."""
 
 
 @dataclass(frozen=True)
@@ -105,12 +105,29 @@ class Pools:
         return Pools(self.labels.to(device), self.sizes.to(device))
 
 
+def agreeing(near: Indices, labels: Indices) -> int:
+    """The most neighbours, the image itself among them, whose labels agree with the images' own.
+
+    Retrieval mends wrong labels among right neighbours. Where labels are few and right, the nearest
+    images are of other classes and retrieval would teach wrong ones: then it is 1, nothing but the
+    image itself.
+
+    Args:
+        near: (n, k) positions of the nearest images, nearest first.
+        labels: (n,).
+    """
+    if near.shape[1] < 2:
+        return 1
+    others = labels[near[:, 1:]] == labels[:, None]
+    share = others.mean(axis=0).cumsum() / np.arange(1, near.shape[1])
+    return 1 + int(np.count_nonzero(np.logical_and.accumulate(share >= AGREEING)))
+
+
 def label_pools(near: Indices, labels: Indices, forbidden: NDArray[np.bool_]) -> Pools:
     """The pools of n images.
 
-    The paper's fewest labels are 25 a class. An image of a class with fewer retrieves fewer, in
-    proportion, and at least its own: among few labels the k nearest are of other classes, and
-    their labels would be taught as the image's. Labels that a reader ruled out for the image are
+    An image of a class with fewer than k labels retrieves no more than there are: a class of one
+    image would be outvoted by its surroundings. Labels that a reader ruled out for the image are
     not retrieved.
 
     Args:
@@ -119,9 +136,8 @@ def label_pools(near: Indices, labels: Indices, forbidden: NDArray[np.bool_]) ->
         forbidden: (n, C).
     """
     retrieved = labels[near]  # (n, k)
-    k = near.shape[1]
-    most = (np.bincount(labels)[labels] * k // FULL).clip(1, k)  # (n,)
-    kept = np.arange(k) < most[:, None]
+    most = np.bincount(labels)[labels]  # (n,) labels of the image's own class
+    kept = np.arange(near.shape[1]) < most[:, None]
     kept &= ~np.take_along_axis(forbidden, retrieved, axis=1)
     order = np.argsort(~kept, axis=1, kind="stable")
     first = np.take_along_axis(np.where(kept, retrieved, -1), order, axis=1)

@@ -86,7 +86,10 @@ def points(workspace: Path) -> list[str]:
 
 def said(workspace: Path) -> list[dict]:
     """What the last process in the workspace printed, as far as it came."""
-    lines = (workspace / "stdout.txt").read_text().splitlines(keepends=True)
+    printed = workspace / "stdout.txt"
+    if not printed.exists():  # killed before it had opened it
+        return []
+    lines = printed.read_text().splitlines(keepends=True)
     return [json.loads(line) for line in lines if line.endswith("\n")]
 
 

@@ -12,7 +12,7 @@ from sslapp.training.calibration import temperature_by_ece
 from sslapp.training.diffusion import alpha_bars, antithetic_times, noisy, sample
 from sslapp.training.label_diffusion import denoising_loss, learning_rate
 from sslapp.training.label_predictor import LabelDiffusionPredictor
-from sslapp.training.label_retrieval import Pools, drawn, label_pools, nearest
+from sslapp.training.label_retrieval import Pools, agreeing, drawn, label_pools, nearest
 
 
 def test_the_cosine_schedule_has_the_values_of_the_authors_code():
@@ -84,21 +84,32 @@ def test_only_what_is_in_a_pool_is_drawn():
 
 
 def test_a_pool_holds_the_images_own_label_and_the_nearest():
-    features = np.arange(38, dtype=np.float32)[:, None] ** 1.01  # no two are equally far
-    labels = np.repeat([0, 1, 2], [25, 10, 3])
-    forbidden = np.zeros((38, 3), dtype=bool)
-    near = nearest(features, 10).rows
-    pools = label_pools(near, labels, forbidden)
-    # all ten neighbours from 25 labels a class on, fewer in proportion, at least the image itself
-    assert pools.sizes.tolist() == [11] * 25 + [5] * 10 + [2] * 3
-    assert pools.labels[26, :6].tolist() == [1, *labels[near[26, :4]], -1]
-    assert set(labels[near[26, :4]]) == {0, 1}
-    forbidden[26, 0] = True
-    allowed = label_pools(near, labels, forbidden)
-    assert set(allowed.labels[26].tolist()) == {1, -1}
-    assert allowed.sizes[26] == 1 + (labels[near[26, :4]] == 1).sum()
+    features = np.array([[0.0], [0.1], [0.2], [5.0], [5.1], [5.2]], dtype=np.float32)
+    labels = np.array([0, 0, 1, 1, 1, 1])
+    forbidden = np.zeros((6, 2), dtype=bool)
+    pools = label_pools(nearest(features, 10).rows, labels, forbidden)
+    assert pools.sizes.tolist() == [3, 3, 5, 5, 5, 5]  # k is at most the labels of the class
+    assert pools.labels[0, :4].tolist() == [0, 0, 0, -1]
+    assert pools.labels[2, :5].tolist() == [1, 1, 0, 0, 1]
+    forbidden[2, 0] = True
+    allowed = label_pools(nearest(features, 10).rows, labels, forbidden)
+    assert allowed.labels[2, :4].tolist() == [1, 1, 1, -1] and allowed.sizes[2] == 3
     one = label_pools(nearest(features[:1], 10).rows, labels[:1], forbidden[:1])
     assert one.labels.tolist() == [[0, 0]]
+
+
+def test_as_many_neighbours_are_asked_as_agree():
+    # 100 images; the second and third nearest are right, of the fourth nearest half are wrong
+    labels = np.repeat([0, 1], 50)
+    near = np.stack(
+        [np.arange(100), *(np.arange(100) ^ 1 for _ in range(2)), np.arange(100)], axis=1
+    )
+    near[::2, 3] = (near[::2, 3] + 50) % 100
+    assert agreeing(near[:, :3], labels) == 3
+    assert agreeing(near, labels) == 3  # (1 + 1 + .5) / 3 is below .95
+    assert agreeing(near[:, [0, 3, 1, 2]], labels) == 1  # and none beyond a wrong one
+    assert agreeing(near[:, :1], labels) == 1
+    assert agreeing(nearest(np.zeros((1, 3), dtype=np.float32), 10).rows, labels[:1]) == 1
 
 
 @pytest.mark.parametrize("old", [0, 3, 7, 40])
@@ -137,12 +148,14 @@ def test_the_loss_weighs_images_and_averages_classes():
     assert denoising_loss(eps, noise, torch.tensor([0.75, 0.25])).item() == pytest.approx(1.375)
 
 
-def test_the_learning_rate_rises_for_five_epochs_and_falls_over_a_thousand():
-    assert learning_rate(0, 1e-3) == 0
-    assert learning_rate(2.5, 1e-3) == pytest.approx(5e-4)
-    assert learning_rate(5, 1e-3) == pytest.approx(1e-3)
-    assert learning_rate(200, 1e-3) == pytest.approx(0.91e-3, abs=5e-6)
-    assert learning_rate(1000, 1e-3) == pytest.approx(0, abs=1e-9)
+def test_the_learning_rate_rises_for_five_epochs_and_falls_to_nothing():
+    assert learning_rate(0, 1000, 1e-3) == 0
+    assert learning_rate(2.5, 1000, 1e-3) == pytest.approx(5e-4)
+    assert learning_rate(5, 1000, 1e-3) == pytest.approx(1e-3)
+    assert learning_rate(200, 1000, 1e-3) == pytest.approx(0.91e-3, abs=5e-6)
+    assert learning_rate(1000, 1000, 1e-3) == pytest.approx(0, abs=1e-9)
+    assert learning_rate(8, 8, 1e-3) == pytest.approx(0, abs=1e-9)
+    assert learning_rate(2, 8, 1e-3) == pytest.approx(1e-3)
 
 
 def test_the_temperature_is_that_of_the_least_calibration_error():
