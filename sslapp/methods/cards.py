@@ -234,7 +234,7 @@ class DiffSySCConfig(MethodConfig):
         description="Nearest labelled images whose labels are retrieved (k); 0 takes up to the "
         "paper's 10, as many as agree with the image's own label.",
     )
-    learning_rate: float = Field(1e-3, gt=0, le=1, description="Highest learning rate of Adam.")
+    learning_rate: float = Field(3e-3, gt=0, le=1, description="Highest learning rate of Adam.")
     width: int = Field(512, ge=16, le=4096, description="Width of the denoiser's hidden layers.")
     diffusion: Literal["cosine", "linear"] = Field(
         "cosine", description="How labels fade into noise over the 1,000 time steps."

@@ -245,7 +245,7 @@ def test_without_a_holdout_that_is_reported_and_the_last_model_is_returned(task,
     chosen, _ = task
     run = make_run(Gear.FEATURES)
     alone = dataclasses.replace(chosen, validation=chosen.validation[:0])
-    fitted, found = iterations(alone, run, iterations=2, confidence=0.95)
+    fitted, found = iterations(alone, run, iterations=2, confidence=0.5)
     assert [each["holdout labels"] for _, _, each in found] == [0, 0]
     assert not any("holdout accuracy" in each for _, _, each in found)
     last = run.stage("iteration-1", lambda _: pytest.fail("was not stored"))
@@ -261,6 +261,6 @@ def test_the_baselines_are_those_of_the_same_labels(task):
 def test_it_learns_the_digits(task, make_run, monkeypatch):
     monkeypatch.setattr("sslapp.methods.diff_sysc.FIRST_STEPS", 1600)
     chosen, truth = task
-    fitted = DiffSySC(DiffSySCConfig(width=64, iterations=1)).fit(chosen, make_run(Gear.FEATURES))
+    fitted = DiffSySC(DiffSySCConfig(width=128, iterations=1)).fit(chosen, make_run(Gear.FEATURES))
     found = fitted.logits(chosen.features, chosen.pool).argmax(1).numpy()
-    assert float((found == truth[chosen.pool]).mean()) > 0.7
+    assert float((found == truth[chosen.pool]).mean()) > 0.75
