@@ -8,8 +8,7 @@ At each visit an image gets a label of its pool (`label_retrieval`), weighted by
 Adam with a learning rate that rises over 5 epochs and falls to nothing by a cosine, gradients
 clipped at norm 1. The authors' code has a cosine of 1,000 epochs however many are trained, so that
 it ends near its highest rate; sampling divides what the last steps leave undone by sqrt(abar), .15
-at its first step, and a tenth of the labels went wrong by it. The moving average that their code
-keeps and never reads is left out.
+at its first step. The moving average that their code keeps and never reads is left out.
 """
 
 import math

@@ -100,11 +100,12 @@ def test_a_value_that_is_read_is_seen(asked, stripes, make_run, monkeypatch):
 @pytest.mark.skipif(not torch.cuda.is_available(), reason="needs a CUDA device")
 @pytest.mark.parametrize("name", TRAINED)
 def test_cuda_is_not_waited_for(name, stripes, tmp_path, monkeypatch):
-    plain = loop.Loop.step
+    plain, strictly = loop.Loop.step, []
 
     def strict(self, number):
         if number < FROM:
             return plain(self, number)
+        strictly.append(number)
         torch.cuda.set_sync_debug_mode("error")
         try:
             return plain(self, number)
@@ -114,3 +115,4 @@ def test_cuda_is_not_waited_for(name, stripes, tmp_path, monkeypatch):
     monkeypatch.setattr(loop.Loop, "step", strict)
     run = Run(gear=Gear.PIXELS, device=torch.device("cuda"), seed=7, folder=tmp_path)
     METHODS[name](config_of(name)).fit(stripes(forbidden=[(0, 1)]), run)
+    assert strictly
