@@ -16,6 +16,7 @@ import numpy as np
 import torch
 from sklearn.neighbors import KNeighborsClassifier
 
+from sslapp.jobs.host_memory import freed_memory_kept
 from sslapp.methods.cards import DiffSySCConfig, SupervisedConfig
 from sslapp.methods.diff_sysc import DiffSySC
 from sslapp.methods.supervised import Supervised
@@ -214,4 +215,5 @@ def main() -> None:
 
 
 if __name__ == "__main__":
-    main()
+    with freed_memory_kept():  # as a job runs
+        main()

@@ -34,6 +34,7 @@ from methods_data import ImageSet, load
 from methods_run import ROWS, Cell, run_cell
 from methods_table import table
 
+from sslapp.jobs.host_memory import freed_memory_kept
 from sslapp.methods.registry import METHODS
 from sslapp.rounds.plan import apply_plan, make_plan
 from sslapp.training.configuration import MethodConfig
@@ -257,4 +258,5 @@ def _set_names() -> list[str]:
 
 
 if __name__ == "__main__":
-    main()
+    with freed_memory_kept():  # as a job runs
+        main()

@@ -32,6 +32,7 @@ from sklearn.neural_network import MLPClassifier
 
 from sslapp import durable
 from sslapp.embedding.encoders import open_encoder
+from sslapp.jobs.host_memory import freed_memory_kept
 from sslapp.methods.registry import METHODS
 from sslapp.rounds.data import TaskFeatures
 from sslapp.training.run import Run
@@ -226,4 +227,5 @@ def main() -> None:
 
 
 if __name__ == "__main__":
-    main()
+    with freed_memory_kept():  # as a job runs
+        main()

@@ -28,6 +28,7 @@ import torch
 from torch.nn import functional
 from torch.utils.flop_counter import FlopCounterMode
 
+from sslapp.jobs.host_memory import freed_memory_kept
 from sslapp.methods.fixmatch import FixMatchConfig, FixMatchObjective
 from sslapp.training import loop
 from sslapp.training.run import Run
@@ -328,4 +329,5 @@ def verdict(network: str, subjects: dict[str, Subject], device: torch.device) ->
 
 
 if __name__ == "__main__":
-    main()
+    with freed_memory_kept():  # as a job runs
+        main()

@@ -12,6 +12,7 @@ from sqlalchemy import Engine
 
 from sslapp.jobs import queue
 from sslapp.jobs.context import Cancelled, Handlers, JobContext
+from sslapp.jobs.host_memory import freed_memory_kept
 from sslapp.jobs.lock import LifeLock
 from sslapp.store.database import writing
 from sslapp.workspace import Workspace
@@ -77,7 +78,8 @@ def run_claimed(
         context = JobContext(workspace, engine, held, threads=threads, log=log)
         log.info("started")
         try:
-            handlers[held.kind](context)
+            with freed_memory_kept():
+                handlers[held.kind](context)
             log.info("done")
         except queue.GivenUp as error:
             log.warning("given up", reason=str(error))
