@@ -28,7 +28,7 @@ def freed_memory_kept() -> Iterator[None]:
     The setting is the process's, all threads included; do not nest.
     """
     c = ctypes.CDLL(None) if sys.platform == "linux" else None
-    if not (hasattr(c, "mallopt") and hasattr(c, "malloc_trim")):  # musl has neither
+    if c is None or not hasattr(c, "mallopt"):  # musl has none
         yield
         return
     _set(c, KEPT)
