@@ -14,7 +14,7 @@ if TYPE_CHECKING:
 
 Sampling = Literal["natural", "balanced"]
 
-Augmentation = Literal["smooth", "fixmatch", "usb", "usb-medical", "geometric"]
+Augmentation = Literal["auto", "smooth", "fixmatch", "usb", "usb-medical", "geometric"]
 
 NETWORKS = ("small-cnn", "wrn-28-2", "wrn-28-8", "wrn-37-2")
 SUGGESTED = (
@@ -120,8 +120,9 @@ class ConsistencyConfig(TrainingConfig):
         4, ge=1, le=64, description="Unlabelled images in a batch for every labelled one (mu)."
     )
     augmentation: Augmentation = Field(
-        "smooth",
-        description="Policy of the strong views.",
+        "auto",
+        description="Policy of the strong views; auto is fixmatch, and smooth for images of fewer "
+        "than 16 pixels a side.",
         json_schema_extra={"usual": True},
     )
 

@@ -19,6 +19,11 @@ from sslapp.training.smooth import SmoothAugmentation
 from sslapp.training.supply import Supply, of_pixels
 from sslapp.training.task import Indices, Task, pixels_of
 
+COARSE = 16
+"""Pixels a side below which the published policy's nearest-pixel operations tear images apart."""
+
+Augment = Callable[[Tensor, torch.Generator], Tensor]
+
 
 @dataclass(frozen=True, kw_only=True)
 class Batch:
@@ -66,7 +71,7 @@ class Feed:
             expert_share=config.expert_share,
         )
         self._size, self._count = config.batch_size, 0
-        self._strong: Callable[[Tensor, torch.Generator], Tensor] | None = None
+        self._strong: Augment | None = None
         if views and isinstance(config, ConsistencyConfig):
             self._count = config.batch_size * config.unlabelled_ratio
             self._strong = strong_views(config)
@@ -120,8 +125,16 @@ class Feed:
         return weak(images, generator, flip=self._flip)
 
 
-def strong_views(config: ConsistencyConfig) -> Callable[[Tensor, torch.Generator], Tensor]:
-    """The strong augmentation that the configuration names."""
+def strong_views(config: ConsistencyConfig) -> Augment:
+    """The strong augmentation that the configuration names, of (n, C, S, S) uint8 images."""
+    smooth = SmoothAugmentation(flip=config.flip)
     if config.augmentation == "smooth":
-        return SmoothAugmentation(flip=config.flip)
-    return StrongAugmentation(config.augmentation, flip=config.flip)
+        return smooth
+    if config.augmentation != "auto":
+        return StrongAugmentation(config.augmentation, flip=config.flip)
+    published = StrongAugmentation("fixmatch", flip=config.flip)
+
+    def fitting(images: Tensor, generator: torch.Generator) -> Tensor:
+        return (smooth if images.shape[-1] < COARSE else published)(images, generator)
+
+    return fitting

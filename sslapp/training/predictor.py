@@ -41,7 +41,8 @@ class NetworkPredictor(Predictor):
         self.name = name
         self.shape = shape
         self.num_classes = num_classes
-        self._state = state
+        # as in training: kernels and so the last digits depend on how weights lie in memory
+        self._state = {name: _channels_last(value) for name, value in state.items()}
         self._mean = mean
         self._std = std
         self._network = networks.build(
@@ -110,6 +111,13 @@ class NetworkPredictor(Predictor):
             std=tensors.pop("normalise.std"),
             state=tensors,
         )
+
+
+def _channels_last(tensor: Tensor) -> Tensor:
+    if tensor.ndim != 4:
+        return tensor
+    # `contiguous` leaves kernels of one pixel as they are, whose strides then choose other kernels
+    return torch.empty_like(tensor, memory_format=torch.channels_last).copy_(tensor)
 
 
 class LinearPredictor(Predictor):

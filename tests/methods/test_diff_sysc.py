@@ -91,6 +91,24 @@ def test_the_confidence_of_a_perfect_label_vector(classes, temperature, confiden
     assert (below, above) == ([7], [])
 
 
+def test_a_boundless_temperature_believes_in_all_classes_alike():
+    z, rows = torch.tensor([[3.0, -1.0, 0.0, 0.5]]), np.array([7])
+    free = np.zeros((1, 4), dtype=bool)
+    just_below, just_above = (
+        confident(z, rows, free, 1e9, 1 / 4 + change)[0].tolist() for change in (-1e-8, 1e-8)
+    )
+    assert (just_below, just_above) == ([7], [])
+
+
+def test_the_class_does_not_depend_on_the_temperature():
+    z = torch.from_numpy(np.random.default_rng(0).normal(size=(200, 5)).astype(np.float32))
+    free = np.zeros((200, 5), dtype=bool)
+    for temperature in (1e-3, 0.02, 1.0, 50.0):
+        rows, classes = confident(z, np.arange(200), free, temperature, 0.0)
+        assert rows.tolist() == list(range(200))
+        assert classes.tolist() == z.argmax(dim=1).tolist()
+
+
 def test_without_a_holdout_a_perfect_label_vector_is_sure():
     for classes in (2, 10, 100):
         z = torch.eye(classes)[:1] / default_temperature(classes)

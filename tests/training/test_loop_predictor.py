@@ -36,10 +36,12 @@ def test_a_saved_predictor_gives_the_same_scores(fitted, stripes, tmp_path):
     assert loaded.embed(task.pixels, rows).shape == (4, 128)
 
 
-@pytest.mark.parametrize("name", ["timm:vit_tiny_patch4_8", "timm:resnet18"])
+@pytest.mark.parametrize(
+    "name", ["timm:vit_tiny_patch4_8", "timm:resnet18", "timm:mobilenetv3_small_050"]
+)
 def test_a_saved_timm_network_gives_the_same_scores(name, stripes, tmp_path):
     size = 8 if "vit" in name else 32
-    network = models.build(name, 3, 1, size)
+    network = models.build(name, 3, 1, size).to(memory_format=torch.channels_last)
     made = NetworkPredictor(
         name=name,
         shape=(1, size, size),

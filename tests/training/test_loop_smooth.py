@@ -82,7 +82,18 @@ def test_the_box_is_filled_with_the_mean_and_no_larger_than_its_share():
 
 def test_every_named_policy_can_be_chosen():
     choices = ConsistencyConfig.model_json_schema()["properties"]["augmentation"]["enum"]
-    assert sorted(choices) == sorted([*policies, "smooth"])
+    assert sorted(choices) == sorted([*policies, "smooth", "auto"])
     for name in choices:
         config = ConsistencyConfig.model_validate({"augmentation": name})
         assert strong_views(config)(blob(3), generator()).shape == (3, 1, 16, 16)
+
+
+@pytest.mark.parametrize(("side", "policy"), [(15, "smooth"), (16, "fixmatch")])
+def test_the_automatic_policy_is_the_published_one_but_for_coarse_images(side, policy):
+    images = blob(40)[:, :, :side, :side].contiguous()
+    made, expected, other = (
+        strong_views(ConsistencyConfig(augmentation=name))(images, generator())
+        for name in ("auto", policy, "geometric")
+    )
+    assert torch.equal(made, expected)
+    assert not torch.equal(made, other)
