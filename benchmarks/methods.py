@@ -11,7 +11,8 @@ name with a sub-folder a class.
 A row per run is appended to the file, and what lies there is not run again: a killed grid goes on
 where it stopped, a killed training at its last checkpoint. Images, features and labels are kept
 beside the file, in a folder of its name. The table at the end is of the rows that fit today's
-options: a row whose method has other defaults by now is run again.
+options: a row whose method has other defaults by now is run again; `--options augmentation=smooth`
+asks for others than the defaults.
 
 Labels are what `auto` acquisition asks for before the first round: typical images, and every fifth
 pick for the holdout, so 40 labels are 32 to train on and 8 to measure with. Methods see neither the
@@ -129,8 +130,9 @@ class Journal:
 def cells(grid: Grid, options: argparse.Namespace) -> list[Cell]:
     """All runs that were asked for; one seed is complete before the next begins."""
     overrides = {**grid.options, "steps": options.steps or grid.steps}
+    asked = dict(each.split("=", 1) for each in options.options)
     return [
-        Cell(row=row, images=images, seed=seed, config=_config(row, overrides))
+        Cell(row=row, images=images, seed=seed, config=_config(row, overrides, asked))
         for seed in range(options.seeds)
         for images in grid.sets
         if not options.sets or images.name in options.sets
@@ -139,15 +141,16 @@ def cells(grid: Grid, options: argparse.Namespace) -> list[Cell]:
     ]
 
 
-def _config(row: str, overrides: Mapping[str, Any]) -> MethodConfig | None:
+def _config(
+    row: str, overrides: Mapping[str, Any], asked: Mapping[str, str]
+) -> MethodConfig | None:
     """A method's defaults; what the grid overrides is meant for networks that see pixels."""
     gear, method = ROWS[row]
     if not method:
         return None
     known = METHODS[method].Config
-    if gear != Gear.PIXELS:
-        return known()
-    return known(**{name: v for name, v in overrides.items() if name in known.model_fields})
+    given = {**overrides, **asked} if gear == Gear.PIXELS else asked
+    return known.model_validate({k: v for k, v in given.items() if k in known.model_fields})
 
 
 def remaining(all_cells: list[Cell], journal: Journal) -> float:
@@ -240,6 +243,14 @@ def main() -> None:
     parser.add_argument("--steps", type=int, help="K of the trainings in the pixels gear")
     parser.add_argument("--sets", nargs="+", choices=_set_names())
     parser.add_argument("--methods", nargs="+", choices=ROWS)
+    parser.add_argument(
+        "--options",
+        nargs="+",
+        default=[],
+        type=_named,
+        metavar="NAME=VALUE",
+        help="of the methods that have them, in the place of the defaults",
+    )
     parser.add_argument("--threads", type=int, default=2)
     parser.add_argument("--only-table", action="store_true", help="run nothing")
     options = parser.parse_args()
@@ -251,6 +262,12 @@ def main() -> None:
     found = [journal.find(cell) for cell in all_cells]
     print(table([row for row in found if row is not None]))
     sys.exit(1 if failures else 0)
+
+
+def _named(text: str) -> str:
+    if "=" not in text:
+        raise argparse.ArgumentTypeError(f'"{text}" is not of the form NAME=VALUE')
+    return text
 
 
 def _set_names() -> list[str]:
