@@ -131,7 +131,7 @@ def test_the_cost_is_told_before_by_the_last_speed_of_the_encoder(project):
     ("wish", "message"),
     [
         (Wish(strong=0), "1 to 32 strong"),
-        (Wish(augmentation="wild"), 'no augmentation "wild"; choose one of smooth'),
+        (Wish(augmentation="wild"), 'no augmentation "wild"; choose one of auto'),
         (Wish(encoder="open_clip"), "`sslapp embed --encoder open_clip`"),
     ],
 )
