@@ -4,7 +4,7 @@
     python benchmarks/prototypes.py --data FOLDER --cache FOLDER --sets mednist --images 1500
 
 Features are EfficientNet-Lite0's of `--images` images drawn from the set once and for all; they
-are kept in `--cache`, so that only the first run encodes (about 100 images a second on two cores).
+are kept in `--cache`, so that only the first run encodes (some 80 images a second on two cores).
 Labels are drawn as many of each class as the number allows, or with `--draw random` as they come;
 50 further images drawn at random are the holdout. A cell is the accuracy on the images in neither,
 mean and standard deviation over the seeds in per cent; the last row is the mean of a fit and its

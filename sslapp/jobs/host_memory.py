@@ -25,7 +25,8 @@ USUAL = {M_MMAP_MAX: 65_536, M_TRIM_THRESHOLD: 128 << 10, M_TOP_PAD: 128 << 10}
 def freed_memory_kept() -> Iterator[None]:
     """Keep what is freed inside the block for the next that asks, and give it back at the end.
 
-    The setting is the process's, all threads included; do not nest.
+    The setting is the process's, all threads included; do not nest. glibc's own adjusting of these
+    numbers, and what MALLOC_ variables say of them, has ended after the first use.
     """
     c = ctypes.CDLL(None) if sys.platform == "linux" else None
     if c is None or not hasattr(c, "mallopt"):  # musl has none

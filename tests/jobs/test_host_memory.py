@@ -1,3 +1,5 @@
+"""Memory is kept while a job computes and given back after it."""
+
 import os
 import platform
 import subprocess

@@ -6,6 +6,7 @@ import numpy as np
 import pytest
 import torch
 
+from sslapp.jobs.host_memory import freed_memory_kept
 from sslapp.methods.fixmatch import FixMatch, FixMatchConfig
 from sslapp.training.run import Stopped
 
@@ -43,6 +44,15 @@ def test_a_killed_run_ends_like_an_undisturbed_one(stripes, make_run, tmp_path, 
     assert same(weights(task, again), undisturbed)
     assert reports[0] == polls + 1, "it continued and did not start over"
     assert reports[-1] == 20
+
+
+@pytest.mark.parametrize("dtype", [torch.bfloat16, torch.float32])
+def test_what_the_worker_does_with_freed_memory_changes_no_bit(stripes, make_run, dtype):
+    task = stripes()
+    usual = weights(task, make_run("usual", dtype=dtype))
+    with freed_memory_kept():
+        kept = weights(task, make_run("kept", dtype=dtype))
+    assert same(kept, usual)
 
 
 def test_a_run_killed_inside_a_checkpoint_still_ends_the_same(stripes, make_run, tmp_path):
