@@ -126,8 +126,8 @@ class Bench:
 
     def _rate(self, examples: Examples, batch: int, dtype: torch.dtype) -> float:
         training = Training(
-            epochs=1,
-            least_steps=1,
+            epochs=4,
+            passes=4,
             batch=batch,
             learning_rate=1e-3,
             width=512,

@@ -16,10 +16,10 @@ Nothing is moved in the last iteration, since no model would learn from it. What
 for an image is neither retrieved nor sampled for it and never its label; no loss is made of it.
 
 The paper's epochs are made for 250 labels and more: 10 steps each at first and some 1,800 later. A
-smaller set is passed over as often as 4,000 steps, later 1,500, take.
+smaller set is passed over as often as 4,000 steps of the paper's batch size, later 1,500, take.
 
-schedule "paper" keeps the batch size throughout, in float32; "fast" keeps the epochs and the first
-iteration's batches and then takes batches of a fiftieth of the labelled images, 50 steps an epoch,
+schedule "paper" keeps the batch size throughout, in float32; "fast" keeps the passes and the first
+iteration's batches and then takes batches of a fiftieth of the labelled images, 50 steps a pass,
 in the number format of the run.
 """
 
@@ -44,7 +44,8 @@ from sslapp.training.run import Run, Tensors
 from sslapp.training.task import Indices, Task, check_trainable, features_of
 
 FIRST_STEPS, LATER_STEPS, STEPS_AN_EPOCH = 4000, 1500, 50
-"""Least steps of the first model and of later ones, and steps of an epoch of the fast schedule."""
+"""Least steps of the paper's batches, of the first model and of later ones; steps of a pass of the
+fast schedule."""
 
 MOST = 10
 """Neighbours whose labels are retrieved at most: the paper's k."""
@@ -225,14 +226,14 @@ class DiffSySC(Method):
         return {"rows": torch.from_numpy(near.rows), "distances": torch.from_numpy(near.distances)}
 
     def _training(self, chosen: Plan, at: Standing, run: Run) -> Training:
-        batch, least_steps = chosen.batch, FIRST_STEPS
-        if at.iteration:
-            least_steps = LATER_STEPS
-            if self.config.schedule == "fast":
-                batch = max(batch, math.ceil(len(at.labelled) / STEPS_AN_EPOCH))
+        epochs, images, batch = chosen.epochs[at.iteration], len(at.labelled), chosen.batch
+        steps_an_epoch = max(1, images // batch)
+        least_steps = LATER_STEPS if at.iteration else FIRST_STEPS
+        if at.iteration and self.config.schedule == "fast":
+            batch = max(batch, math.ceil(images / STEPS_AN_EPOCH))
         return Training(
-            epochs=chosen.epochs[at.iteration],
-            least_steps=least_steps,
+            epochs=epochs,
+            passes=max(epochs, math.ceil(least_steps / steps_an_epoch)),
             batch=batch,
             learning_rate=self.config.learning_rate,
             width=self.config.width,

@@ -20,6 +20,7 @@ import numpy as np
 import torch
 from torch import Tensor
 from torch.nn import functional
+from torch.nn.utils import clip_grads_with_norm_, get_total_norm
 
 from models.label_diffusion import LabelDenoiser
 from sslapp.training.augmentation import weak
@@ -41,8 +42,8 @@ class Training:
     """How one denoiser is trained.
 
     Attributes:
-        epochs: passes over the labelled images.
-        least_steps: pass over them more often where that takes fewer steps than this.
+        epochs: of the learning rate's schedule.
+        passes: over the labelled images in all; as many to every epoch.
         batch: images in a step.
         learning_rate: Adam's highest.
         width: of the hidden layers.
@@ -52,7 +53,7 @@ class Training:
     """
 
     epochs: int
-    least_steps: int
+    passes: int
     batch: int
     learning_rate: float
     width: int
@@ -146,11 +147,12 @@ class Passes:
             places = np.repeat(places, FEWEST_IN_BATCH)
         self._rows = examples.rows[places]
         chosen = torch.from_numpy(places)
-        self._features = examples.features[chosen].to(device)
+        # the layers that see the features would round them to this at every step
+        self._features = examples.features[chosen].to(device, training.dtype)
         self._pools = examples.pools.of(chosen).to(device)
         self._batch = min(training.batch, len(places))
         self.steps = len(places) // self._batch
-        self._count = max(training.epochs, math.ceil(training.least_steps / self.steps))
+        self._count = training.passes
         self._bars = alpha_bars(training.diffusion).float().to(device)
         self._network = self._new_network().to(device).train()
         # the fused kernel is one pass over the weights: with 25 images a step that is what counts
@@ -220,9 +222,16 @@ class Passes:
         loss = denoising_loss(eps.float(), given.noise[step], given.weights[step])
         self._optimiser.zero_grad(set_to_none=True)
         loss.backward()
-        torch.nn.utils.clip_grad_norm_(self._network.parameters(), CLIP, foreach=True)
+        self._clip()
         self._optimiser.step()
         return loss.detach()
+
+    def _clip(self) -> None:
+        parameters = list(self._network.parameters())
+        norm = get_total_norm(each.grad for each in parameters if each.grad is not None)
+        # a GPU would rather multiply by 1 than wait to be told; a CPU saves a pass over the weights
+        if norm.device.type != "cpu" or norm > CLIP:
+            clip_grads_with_norm_(parameters, CLIP, norm, foreach=True)
 
     def _images(self, places: Tensor, number: int, step: int) -> Tensor | None:
         """Weak views of a step's images for the trainable encoder, if there is one."""
