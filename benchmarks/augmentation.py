@@ -14,6 +14,8 @@ import dataclasses
 import statistics
 import time
 from collections.abc import Callable
+from functools import partial
+from types import ModuleType
 
 import torch
 from torch import Tensor
@@ -27,7 +29,7 @@ from sslapp.training.smooth import SmoothAugmentation
 Row = tuple[str, Callable[[], object]]
 
 
-def torchvision_views(api: object, side: int, *, flip: bool) -> list[Callable]:
+def torchvision_views(api: ModuleType, side: int, *, flip: bool) -> list[Callable[..., object]]:
     return [
         api.RandomCrop(side, padding=side // 8, padding_mode="reflect"),
         api.RandomHorizontalFlip(0.5 if flip else 0),
@@ -57,7 +59,7 @@ def rows(images: Tensor, device: torch.device, *, flip: bool) -> list[Row]:
         ("usb", policies["usb"]),
     ):
         strong = StrongAugmentation(policy, flip=flip)
-        found.append((f"sslapp, {name}", lambda strong=strong: strong(on_device, generator)))
+        found.append((f"sslapp, {name}", partial(strong, on_device, generator)))
     smooth = SmoothAugmentation(flip=flip)
     found.append(("sslapp, smooth", lambda: smooth(on_device, generator)))
     return found

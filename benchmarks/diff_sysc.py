@@ -10,6 +10,7 @@ and a holdout of 200 are drawn at random; accuracy is over the rest.
 import argparse
 import tempfile
 import time
+from collections.abc import Mapping
 from pathlib import Path
 
 import numpy as np
@@ -23,7 +24,7 @@ from sslapp.methods.supervised import Supervised
 from sslapp.training.label_diffusion import Examples, Passes, Training
 from sslapp.training.label_retrieval import label_pools
 from sslapp.training.run import Run
-from sslapp.training.task import Task
+from sslapp.training.task import Task, features_of
 from sslapp.vocabulary import Gear, Source
 
 CLASSES, DIMENSION, LABELS, HOLDOUT, SUBSET = 10, 768, 250, 200, 6000
@@ -86,7 +87,7 @@ class Bench:
     def run(self, folder: str, seed: int = 0) -> Run:
         self.moved = []
 
-        def report(step: int, total: int, metrics: dict[str, float]) -> None:
+        def report(step: int, total: int, metrics: Mapping[str, float]) -> None:
             if "moved" in metrics:
                 self.moved.append(int(metrics["moved"]))
 
@@ -149,7 +150,7 @@ class Bench:
             start = time.perf_counter()
             fitted = DiffSySC(DiffSySCConfig(**options)).fit(task, self.run(folder, seed))
             seconds = time.perf_counter() - start
-            found = fitted.logits(task.features, task.pool).argmax(1).numpy()
+            found = fitted.logits(features_of(task), task.pool).argmax(1).numpy()
         right = float((found == truth[task.pool]).mean())
         row(what, seed, right, seconds, f"moved {', '.join(f'{each:,}' for each in self.moved)}")
 
@@ -157,7 +158,7 @@ class Bench:
         with tempfile.TemporaryDirectory() as folder:
             start = time.perf_counter()
             probe = Supervised(SupervisedConfig()).fit(task, self.run(folder, seed))
-            found = probe.logits(task.features, task.pool).argmax(1).numpy()
+            found = probe.logits(features_of(task), task.pool).argmax(1).numpy()
         row(
             "linear probe",
             seed,
@@ -165,10 +166,10 @@ class Bench:
             time.perf_counter() - start,
         )
         start = time.perf_counter()
-        nearest = KNeighborsClassifier(10, weights="distance").fit(
-            task.features.array[task.labelled], truth[task.labelled]
-        )
-        right = nearest.score(task.features.array[task.pool], truth[task.pool])
+        features = features_of(task)
+        known, unknown = (features.take(rows).numpy() for rows in (task.labelled, task.pool))
+        nearest = KNeighborsClassifier(10, weights="distance").fit(known, truth[task.labelled])
+        right = float(nearest.score(unknown, truth[task.pool]))
         row("10 nearest neighbours", seed, right, time.perf_counter() - start)
 
 

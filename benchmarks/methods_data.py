@@ -169,7 +169,8 @@ class _Chosen:
     def __init__(self, source: ImageSource, pool: int, test: int) -> None:
         self._source = source
         self.name, self.class_names, self.refused = source.name, source.class_names, source.refused
-        entries = [(each.true_class, each.split) for each in source.items() if not _bad(each)]
+        readable = (each for each in source.items() if isinstance(each, Item))
+        entries = [(each.true_class, each.split) for each in readable]
         if len(entries) < len(source) or any(true_class is None for true_class, _ in entries):
             raise ValueError(f"{source.name}: a benchmark needs a class for every image.")
         tested = np.array([split == Split.TEST for _, split in entries])
@@ -190,10 +191,6 @@ class _Chosen:
         for row, each in enumerate(self._source.items()):
             if row in wanted:
                 yield each
-
-
-def _bad(entry: Item | Refusal) -> bool:
-    return isinstance(entry, Refusal)
 
 
 def _open(name: str, data: Path) -> ImageSource:

@@ -31,7 +31,7 @@ from sklearn.neighbors import KNeighborsClassifier
 from sklearn.neural_network import MLPClassifier
 
 from sslapp import durable
-from sslapp.embedding.encoders import open_encoder
+from sslapp.embedding.encoders import encode, open_encoder
 from sslapp.jobs.host_memory import freed_memory_kept
 from sslapp.methods.registry import METHODS
 from sslapp.rounds.data import TaskFeatures
@@ -81,7 +81,7 @@ def encoded(
     kept = cache / f"{name}-{images}-{ENCODER}.npz"
     if not kept.exists():
         pictures, classes = read(SETS[name], folders, images)
-        features = encode(name, pictures)
+        features = with_progress(name, pictures)
         durable.write(kept, lambda file: np.savez(file, x=features, y=classes))
     with np.load(kept) as arrays:
         return arrays["x"], arrays["y"]
@@ -99,7 +99,7 @@ def read(which: ImageSet, folders: list[Path], images: int) -> tuple[Pictures, C
     raise SystemExit(f"There is no {which.file} in {searched}. Leave its set out with --sets.")
 
 
-def encode(name: str, pictures: Pictures) -> NDArray[np.float32]:
+def with_progress(name: str, pictures: Pictures) -> NDArray[np.float32]:
     started = time.perf_counter()
 
     def progress(done: int, total: int) -> None:
@@ -109,8 +109,13 @@ def encode(name: str, pictures: Pictures) -> NDArray[np.float32]:
         print(line, end=end, file=sys.stderr, flush=True)
 
     nothing_to_fit = np.zeros(0, dtype=np.int64)
-    return open_encoder(ENCODER).encode(
-        pictures, nothing_to_fit, seed=0, progress=progress, should_stop=lambda: False
+    return encode(
+        open_encoder(ENCODER),
+        pictures,
+        nothing_to_fit,
+        seed=0,
+        progress=progress,
+        should_stop=lambda: False,
     )
 
 

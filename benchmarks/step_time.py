@@ -22,6 +22,8 @@ import time
 from collections.abc import Callable
 from dataclasses import dataclass
 from pathlib import Path
+from typing import ParamSpec, TypeVar
+from unittest.mock import patch
 
 import numpy as np
 import torch
@@ -29,14 +31,21 @@ from torch.nn import functional
 from torch.utils.flop_counter import FlopCounterMode
 
 from sslapp.jobs.host_memory import freed_memory_kept
-from sslapp.methods.fixmatch import FixMatchConfig, FixMatchObjective
+from sslapp.methods.cards import FixMatchConfig
+from sslapp.methods.fixmatch import FixMatchObjective
 from sslapp.training import loop
+from sslapp.training.inputs import PixelInputs
+from sslapp.training.kernels import Kernels
 from sslapp.training.run import Run
 from sslapp.training.task import Task
 from sslapp.vocabulary import Gear, Source
 
+P = ParamSpec("P")
+R = TypeVar("R")
+Case = tuple[str, int, int, int, int]
+
 DEFAULT = FixMatchConfig()
-CASES = [  # network, channels, size, B, mu
+CASES: list[Case] = [  # network, channels, size, B, mu
     ("small-cnn", 1, 8, DEFAULT.batch_size, DEFAULT.unlabelled_ratio),
     ("small-cnn", 1, 28, DEFAULT.batch_size, DEFAULT.unlabelled_ratio),
     ("small-cnn", 3, 32, 64, 7),
@@ -156,8 +165,8 @@ class Clock:
         self.device = device
         self.spent: dict[str, float] = {}
 
-    def wrap(self, name: str, function: Callable) -> Callable:
-        def timed(*arguments, **options):
+    def wrap(self, name: str, function: Callable[P, R]) -> Callable[P, R]:
+        def timed(*arguments: P.args, **options: P.kwargs) -> R:
             start = now(self.device)
             result = function(*arguments, **options)
             self.spent[name] = self.spent.get(name, 0.0) + now(self.device) - start
@@ -178,7 +187,7 @@ class Subject:
     """One loop in one number format, and what was measured of it."""
 
     def __init__(
-        self, case: tuple, dtype: torch.dtype, device: torch.device, folder: Path, kernels: str
+        self, case: Case, dtype: torch.dtype, device: torch.device, folder: Path, kernels: Kernels
     ) -> None:
         network, channels, size, batch, ratio = case
         config = FixMatchConfig(network=network, batch_size=batch, unlabelled_ratio=ratio)
@@ -188,7 +197,9 @@ class Subject:
         self.loop = loop.Loop(random_task(channels, size), run, config, FixMatchObjective(config))
         if dtype == torch.float32:
             self.loop.network.to(memory_format=torch.contiguous_format)
-            self.loop.inputs.memory_format = torch.contiguous_format
+            inputs = self.loop.inputs
+            assert isinstance(inputs, PixelInputs)
+            inputs.memory_format = torch.contiguous_format
         self.loop.network.train()
         self.device, self.dtype, self.images = device, dtype, batch * (1 + 2 * ratio)
         self.next, self.peak = 0, 0
@@ -205,14 +216,15 @@ class Subject:
                 self.step()
             self.times.append((now(self.device) - start) / steps)
             self.peak = max(self.peak, torch.cuda.max_memory_allocated(self.device))
-        clock, feed = Clock(self.device), self.loop.batches
-        view, network = feed.view, self.loop.forward_backward
-        feed.view = clock.wrap("augmentation", view)
-        self.loop.forward_backward = clock.wrap("network", network)
-        start = now(self.device)
-        self.step()
-        total = now(self.device) - start
-        feed.view, self.loop.forward_backward = view, network
+        clock, made, feed = Clock(self.device), self.loop, self.loop.batches
+        network = clock.wrap("network", made.forward_backward)
+        with (
+            patch.object(feed, "view", clock.wrap("augmentation", feed.view)),
+            patch.object(made, "forward_backward", network),
+        ):
+            start = now(self.device)
+            self.step()
+            total = now(self.device) - start
         if self.device.type != "cuda":
             self.times.append(total)
         self.shares.append({name: spent / total for name, spent in clock.spent.items()})
@@ -276,7 +288,7 @@ def main() -> None:
 
 
 def report(
-    case: tuple, device: torch.device, folder: Path, options: argparse.Namespace, machine: Machine
+    case: Case, device: torch.device, folder: Path, options: argparse.Namespace, machine: Machine
 ) -> None:
     """Measure a case in all formats and print its table."""
     network, channels, size, batch, ratio = case

@@ -199,7 +199,7 @@ def measure_gaps(browser: Browser, access: Access, asked: argparse.Namespace) ->
 def measure_kill(browser: Browser, access: Access, asked: argparse.Namespace) -> Iterator[Row]:
     middle = asked.presses // 2
     with tools.serving(access.workspace.root) as server, tools.window(browser) as page:
-        falls = {middle: server.kill, middle + 10: server.start}
+        falls: dict[int, Callable[[], object]] = {middle: server.kill, middle + 10: server.start}
         found = typed(page, server, access, count=asked.presses, gap=0.12, during=falls)
     checked = verify_project(access, 1)
     said = found.said + ("" if checked.ok else f", DAMAGED: {checked.problem}")
@@ -247,7 +247,10 @@ def measure_map(browser: Browser, folder: Path, asked: argparse.Namespace) -> It
             synthetic.build(root, count, reader=tools.READER).engine.dispose()
         large = count >= LARGE
         with tools.serving(root) as server:
-            cold, warm, lassos, later = [], [], [], []
+            cold: list[float] = []
+            warm: list[float] = []
+            lassos: list[float] = []
+            later: list[int] = []
             for number in range(asked.passes):
                 with tools.window(browser) as page:
                     sent = tools.Upstream(page)
