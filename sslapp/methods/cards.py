@@ -199,8 +199,8 @@ class DiffSySCConfig(MethodConfig):
 
     schedule: Literal["fast", "paper"] = Field(
         "fast",
-        description="fast: larger batches from the second iteration on, as many epochs, and the "
-        "processor's short numbers; paper: the paper's batches throughout, in float32.",
+        description="fast: larger batches from the second iteration on, as many epochs, and in "
+        "large batches the processor's short numbers; paper: the paper's batches, in float32.",
     )
     encoder: Literal["frozen", "trainable"] = Field(
         "frozen",

@@ -20,7 +20,7 @@ smaller set is passed over as often as 4,000 steps of the paper's batch size, la
 
 schedule "paper" keeps the batch size throughout, in float32; "fast" keeps the passes and the first
 iteration's batches and then takes batches of a fiftieth of the labelled images, 50 steps a pass,
-in the number format of the run.
+in the number format of the run where a batch is large.
 """
 
 import math
@@ -46,6 +46,10 @@ from sslapp.training.task import Indices, Task, check_trainable, features_of
 FIRST_STEPS, LATER_STEPS, STEPS_AN_EPOCH = 4000, 1500, 50
 """Least steps of the paper's batches, of the first model and of later ones; steps of a pass of the
 fast schedule."""
+
+LARGE = 100
+"""Images in a step from which on short numbers are faster: below it the weights' rounding at every
+step costs more than the products save (benchmarks/diff_sysc.py, at 25 and 200)."""
 
 MOST = 10
 """Neighbours whose labels are retrieved at most: the paper's k."""
@@ -229,7 +233,8 @@ class DiffSySC(Method):
         epochs, images, batch = chosen.epochs[at.iteration], len(at.labelled), chosen.batch
         steps_an_epoch = max(1, images // batch)
         least_steps = LATER_STEPS if at.iteration else FIRST_STEPS
-        if at.iteration and self.config.schedule == "fast":
+        fast = self.config.schedule == "fast"
+        if at.iteration and fast:
             batch = max(batch, math.ceil(images / STEPS_AN_EPOCH))
         return Training(
             epochs=epochs,
@@ -238,7 +243,7 @@ class DiffSySC(Method):
             learning_rate=self.config.learning_rate,
             width=self.config.width,
             diffusion=self.config.diffusion,
-            dtype=run.dtype if self.config.schedule == "fast" else torch.float32,
+            dtype=run.dtype if fast and batch >= LARGE else torch.float32,
             purpose=f"iteration-{at.iteration}",
         )
 

@@ -6,7 +6,8 @@ import numpy as np
 import pytest
 import torch
 
-from sslapp.methods.cards import DiffSySCConfig
+from sslapp.embedding.encoders import encode, open_encoder
+from sslapp.methods.cards import DiffSySCConfig, SupervisedConfig
 from sslapp.methods.diff_sysc import (
     DiffSySC,
     Plan,
@@ -16,6 +17,7 @@ from sslapp.methods.diff_sysc import (
     default_temperature,
     plan,
 )
+from sslapp.methods.supervised import Supervised
 from sslapp.training.label_predictor import LabelDiffusionPredictor
 from sslapp.training.run import Stopped
 from sslapp.vocabulary import Gear
@@ -276,9 +278,56 @@ def test_the_baselines_are_those_of_the_same_labels(task):
     assert 0.6 < found["k-NN holdout accuracy"] <= 1
 
 
-def test_it_learns_the_digits(task, make_run, monkeypatch):
+@pytest.mark.parametrize(
+    ("images", "batch", "dtype"),
+    [(1000, 25, torch.float32), (4_999, 100, torch.bfloat16), (60_000, 1200, torch.bfloat16)],
+)
+def test_the_fast_schedule_takes_the_papers_passes_in_larger_batches(
+    make_run, images, batch, dtype
+):
+    run = make_run(Gear.FEATURES, dtype=torch.bfloat16)
+    at = Standing(2, np.zeros(images, dtype=int), np.arange(images), np.arange(0))
+    chosen = Plan(0.95, 25, (400, 30, 30, 20))
+    fast, paper = (
+        DiffSySC(DiffSySCConfig(schedule=schedule))._training(chosen, at, run)
+        for schedule in ("fast", "paper")
+    )
+    assert fast.passes == paper.passes == 30
+    assert (paper.batch, paper.dtype) == (25, torch.float32)
+    assert (fast.batch, fast.dtype) == (batch, dtype)
+
+
+class _Images:
+    """Digits as an encoder reads them."""
+
+    def __init__(self, array):
+        self.array, self.shape = array, array.shape
+
+    def take(self, indices):
+        return self.array[indices]
+
+
+def test_it_beats_the_linear_probe_on_the_digits(digits, make_run, monkeypatch):
+    """With 40 labels, on what the app's own encoder of small images makes of them."""
     monkeypatch.setattr("sslapp.methods.diff_sysc.FIRST_STEPS", 1600)
-    chosen, truth = task
-    fitted = DiffSySC(DiffSySCConfig(width=128, iterations=1)).fit(chosen, make_run(Gear.FEATURES))
-    found = fitted.logits(chosen.features, chosen.pool).argmax(1).numpy()
-    assert float((found == truth[chosen.pool]).mean()) > 0.75
+    monkeypatch.setattr("sslapp.methods.diff_sysc.LATER_STEPS", 600)
+    chosen, truth = digits(40)
+    every = np.arange(len(truth))
+    images = _Images(chosen.pixels.take(every).permute(0, 2, 3, 1).numpy())
+    features = encode(
+        open_encoder("pixels"),
+        images,
+        every,
+        seed=0,
+        progress=lambda done, total: None,
+        should_stop=lambda: False,
+    )
+    chosen = dataclasses.replace(chosen, features=type(chosen.features)(features))
+
+    def accuracy(method, name):
+        fitted = method.fit(chosen, make_run(Gear.FEATURES, name=name))
+        found = fitted.logits(chosen.features, chosen.pool).argmax(1).numpy()
+        return float((found == truth[chosen.pool]).mean())
+
+    probe = accuracy(Supervised(SupervisedConfig()), "probe")
+    assert accuracy(DiffSySC(DiffSySCConfig(width=128, iterations=2)), "diffusion") > probe + 0.04
