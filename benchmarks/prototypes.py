@@ -81,7 +81,7 @@ def encoded(
     kept = cache / f"{name}-{images}-{ENCODER}.npz"
     if not kept.exists():
         pictures, classes = read(SETS[name], folders, images)
-        features = with_progress(name, pictures)
+        features = encode_set(name, pictures)
         durable.write(kept, lambda file: np.savez(file, x=features, y=classes))
     with np.load(kept) as arrays:
         return arrays["x"], arrays["y"]
@@ -99,7 +99,7 @@ def read(which: ImageSet, folders: list[Path], images: int) -> tuple[Pictures, C
     raise SystemExit(f"There is no {which.file} in {searched}. Leave its set out with --sets.")
 
 
-def with_progress(name: str, pictures: Pictures) -> NDArray[np.float32]:
+def encode_set(name: str, pictures: Pictures) -> NDArray[np.float32]:
     started = time.perf_counter()
 
     def progress(done: int, total: int) -> None:

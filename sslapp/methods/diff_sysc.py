@@ -48,8 +48,8 @@ FIRST_STEPS, LATER_STEPS, STEPS_AN_EPOCH = 4000, 1500, 50
 fast schedule."""
 
 LARGE = 100
-"""Images in a step from which on short numbers are faster: below it the weights' rounding at every
-step costs more than the products save (benchmarks/diff_sysc.py, at 25 and 200)."""
+"""Images in a step from which on short numbers are taken. At 25 the weights' rounding at every step
+costs more than the products save, at 200 far less (benchmarks/diff_sysc.py); between is choice."""
 
 MOST = 10
 """Neighbours whose labels are retrieved at most: the paper's k."""

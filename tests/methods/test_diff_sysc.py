@@ -1,6 +1,7 @@
 """Diff-SySC: its table, what is moved, when it stops, and that a kill changes nothing."""
 
 import dataclasses
+from types import SimpleNamespace
 
 import numpy as np
 import pytest
@@ -297,26 +298,16 @@ def test_the_fast_schedule_takes_the_papers_passes_in_larger_batches(
     assert (fast.batch, fast.dtype) == (batch, dtype)
 
 
-class _Images:
-    """Digits as an encoder reads them."""
-
-    def __init__(self, array):
-        self.array, self.shape = array, array.shape
-
-    def take(self, indices):
-        return self.array[indices]
-
-
 def test_it_beats_the_linear_probe_on_the_digits(digits, make_run, monkeypatch):
     """With 40 labels, on what the app's own encoder of small images makes of them."""
     monkeypatch.setattr("sslapp.methods.diff_sysc.FIRST_STEPS", 1600)
     monkeypatch.setattr("sslapp.methods.diff_sysc.LATER_STEPS", 600)
     chosen, truth = digits(40)
     every = np.arange(len(truth))
-    images = _Images(chosen.pixels.take(every).permute(0, 2, 3, 1).numpy())
+    images = chosen.pixels.take(every).permute(0, 2, 3, 1).numpy()
     features = encode(
         open_encoder("pixels"),
-        images,
+        SimpleNamespace(shape=images.shape, take=images.__getitem__),
         every,
         seed=0,
         progress=lambda done, total: None,
