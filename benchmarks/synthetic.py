@@ -12,6 +12,7 @@ log: `sslapp verify` finds nothing to complain about.
 
 import argparse
 import time
+import uuid
 from collections.abc import Iterator
 from pathlib import Path
 from typing import Any
@@ -25,7 +26,7 @@ from sslapp.imaging.decode import pixel_sha256
 from sslapp.imaging.pixels import PixelWriter
 from sslapp.jobs import queue
 from sslapp.methods.cards import CARDS
-from sslapp.store import events, images, projects, snapshots
+from sslapp.store import events, files, images, projects, rounds, seals, snapshots
 from sslapp.store.database import reading, writing
 from sslapp.store.events import Draft
 from sslapp.store.images import NewImage
@@ -148,24 +149,26 @@ def add_images(access: Access, project_id: int, made: Mixture) -> None:
     with writing(access.engine, project_id) as conn:
         stored = access.workspace.relative(path)
         images.add_image_set(conn, project_id, NAME, stored, rows(), reader_id=access.reader_id)
+        files.record(conn, project_id, files.describe(access.workspace, [path]))
         finish(conn, job_id, {"images": n, "refused": []})
 
 
 def add_embedding(access: Access, project_id: int, made: Mixture) -> None:
     job_id, folder = begin_job(access, project_id, JobKind.EMBED, {"encoder": "pixels", "seed": 0})
-    files = {"features": made.features, "projection": made.projection()}
-    for name, array in files.items():
+    arrays = {"features": made.features, "projection": made.projection()}
+    for name, array in arrays.items():
         durable.write_array(folder / f"{name}.npy", array)
     values = {
         "project_id": project_id,
         "encoder": "pixels",
         "count": len(made.truth),
         "dim": DIMENSIONS,
-        **{name: access.workspace.relative(folder / f"{name}.npy") for name in files},
+        **{name: access.workspace.relative(folder / f"{name}.npy") for name in arrays},
         "created_at": queue.now(),
     }
     with writing(access.engine, project_id) as conn:
-        conn.execute(embedding.insert(), values)
+        seals.insert(conn, embedding, values)
+        files.record(conn, project_id, files.describe(access.workspace, folder.glob("*.npy")))
         finish(conn, job_id, {"encoder": "pixels", "shape": list(made.features.shape)})
 
 
@@ -231,8 +234,11 @@ def add_round(access: Access, project_id: int, made: Mixture, number: int) -> No
             "temperature": fitted.temperature,
             "metrics": metrics,
         }
-        conn.execute(round_.update().where(round_.c.id == round_id).values(values))
         conn.execute(round_metric.insert(), course(round_id))
+        values["curves"] = rounds.curves_hash(conn, round_id)
+        seals.update(conn, round_, [round_.c.id == round_id], values)
+        written = files.describe(access.workspace, [path])
+        files.record(conn, project_id, written)
         finish(conn, job_id, {"round_id": round_id, "round": number, **metrics})
         events.append(
             conn,
@@ -240,7 +246,10 @@ def add_round(access: Access, project_id: int, made: Mixture, number: int) -> No
             EventKind.ROUND_DONE,
             key=f"round-{round_id}-done",
             round_id=round_id,
-            payload={"probabilities_sha256": durable.sha256(path)},
+            payload={
+                "probabilities_sha256": durable.sha256(path),
+                "files_sha256": files.digest(written),
+            },
         )
 
 
@@ -266,7 +275,7 @@ def start_round(
         "encoder": "pixels",
         "created_at": queue.now(),
     }
-    round_id = conn.execute(round_.insert().returning(round_.c.id), values).scalar_one()
+    round_id = int(seals.insert(conn, round_, values))
     changed = job.update().where(job.c.id == job_id)
     conn.execute(changed.values(params={"round_id": round_id}))
     events.append(
@@ -278,7 +287,7 @@ def start_round(
         round_id=round_id,
         payload={"snapshot": frozen.hash, **about},
     )
-    return int(round_id)
+    return round_id
 
 
 def course(round_id: int) -> list[dict[str, Any]]:
@@ -298,6 +307,7 @@ def begin_job(
     values = {
         "project_id": project_id,
         "kind": kind,
+        "folder": f"{kind}-{uuid.uuid4().hex[:12]}",
         "params": params,
         "reader_id": access.reader_id,
         "state": JobState.CANCELLED,  # until `finish`: a build that stops half-way shows it
@@ -307,7 +317,7 @@ def begin_job(
     }
     with writing(access.engine, project_id) as conn:
         job_id = conn.execute(job.insert().returning(job.c.id), values).scalar_one()
-    return int(job_id), access.workspace.attempt(job_id, 1)
+    return int(job_id), access.workspace.attempt(str(values["folder"]), 1)
 
 
 def finish(conn: Connection, job_id: int, result: dict[str, Any]) -> None:

@@ -9,6 +9,14 @@ from typing import Literal
 
 from pydantic import Field
 from pydantic_settings import BaseSettings, SettingsConfigDict
+from sqlalchemy import URL, make_url
+
+DATABASE = "sslapp.db"
+"""The SQLite database's name in a workspace."""
+
+
+class Outside(ValueError):
+    """A stored path that names a file outside the workspace."""
 
 
 class Workspace(BaseSettings):
@@ -40,9 +48,12 @@ class Workspace(BaseSettings):
         return self.workspace.resolve()
 
     @property
-    def url(self) -> str:
+    def url(self) -> URL:
         """The database's SQLAlchemy URL."""
-        return self.database_url or f"sqlite:///{self.root / 'sslapp.db'}"
+        if self.database_url:
+            return make_url(self.database_url)
+        # put together, not written as a text: a folder's name may hold a %, a ? or a #
+        return URL.create("sqlite", database=str(self.root / DATABASE))
 
     @property
     def server_admins(self) -> frozenset[str]:
@@ -73,15 +84,21 @@ class Workspace(BaseSettings):
 
     def project(self, project_id: int) -> Path:
         """Folder of a project's originals, pixels, features and snapshots."""
-        return self.root / "projects" / str(project_id)
+        return self.projects / str(project_id)
 
-    def job(self, job_id: int) -> Path:
-        """Folder of a job's lock, log and attempts."""
-        return self.root / "jobs" / str(job_id)
+    @property
+    def projects(self) -> Path:
+        """Folder of the projects' folders."""
+        return self.root / "projects"
 
-    def attempt(self, job_id: int, attempt: int) -> Path:
-        """Folder that one attempt at a job writes to."""
-        return self.job(job_id) / f"attempt-{attempt}"
+    @property
+    def jobs(self) -> Path:
+        """Folder of the jobs' folders."""
+        return self.root / "jobs"
+
+    def attempt(self, job_folder: str, attempt: int) -> Path:
+        """Folder that one attempt at a job writes to; `job_folder` is the job row's `folder`."""
+        return self.jobs / job_folder / f"attempt-{attempt}"
 
     @property
     def weights(self) -> Path:
@@ -93,5 +110,16 @@ class Workspace(BaseSettings):
         return path.resolve().relative_to(self.root).as_posix()
 
     def path(self, stored: str) -> Path:
-        """The file that a stored path names."""
-        return self.root / stored
+        """The file that a stored path names.
+
+        Raises:
+            Outside: when it lies outside the workspace. A database that came from elsewhere could
+                name any file of this machine.
+        """
+        path = self.root / stored
+        if "\0" in stored or not path.resolve().is_relative_to(self.root):
+            raise Outside(
+                f"The database names the file {stored!r}, which lies outside the workspace "
+                f"{self.root}. Nothing there is read or written."
+            )
+        return path

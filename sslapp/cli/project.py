@@ -14,8 +14,9 @@ from sslapp.usecases import backups, exports, members, projects
 from sslapp.usecases.demo import ensure_demo
 from sslapp.usecases.embeddings import DEFAULT_ENCODER, embed
 from sslapp.usecases.encoded_views import AUGMENTATIONS, Wish, cost, start_encoding
+from sslapp.usecases.file_checks import UNKNOWN
 from sslapp.usecases.imports import import_images
-from sslapp.usecases.verification import verify_project
+from sslapp.usecases.verification import Checked, rebuild, record, verify_workspace
 from sslapp.vocabulary import Role, Source
 
 class_app = typer.Typer(help="Add, edit and retire classes.", no_args_is_help=True)
@@ -227,17 +228,49 @@ def status(project: Project = None, as_json: Json = False) -> None:
 
 
 @command(app, "verify")
-def verify(project: Project = None, as_json: Json = False) -> None:
-    """Walk the event chain, replay it and compare; exit status 1 if anything differs."""
-    found = verify_project(access(), project)
-    text = f"{found.events} events, chain and derived tables agree, head {found.head}"
-    show(
-        {"ok": found.ok, "events": found.events, "head": found.head, "problem": found.problem},
-        as_json,
-        text if found.ok else f"Damaged: {found.problem}",
-    )
+def verify(
+    project: Project = None,
+    head: Annotated[
+        str | None,
+        typer.Option(help="Hash that an export or a report printed: the log must hold it."),
+    ] = None,
+    quick: Annotated[bool, typer.Option("--quick", help="Rows alone; no file is read.")] = False,
+    record_: Annotated[
+        bool,
+        typer.Option("--record", help="Keep the hashes that an older version did not keep."),
+    ] = False,
+    as_json: Json = False,
+) -> None:
+    """Check the database, the log, every table and every file; exit status 1 if one is damaged."""
+    if record_:
+        count = record(workspace())
+        show({"recorded": count}, as_json, f"Recorded {count} rows and files.")
+        return
+    found = verify_workspace(workspace(), project, head=head, quick=quick)
+    show({"ok": found.ok, **asdict(found)}, as_json, lambda: _verdict(found, quick))
     if not found.ok:
         raise typer.Exit(1)
+
+
+def _verdict(found: Checked, quick: bool) -> str:
+    lines = [f"Damaged: {each}" for each in found.every_problem]
+    for name, each in found.projects.items():
+        if each.ok:
+            agree = "chain and tables agree" if quick else "chain, tables and files agree"
+            whole = f"{each.events} events, {agree}, head {each.head}"
+            lines.append(whole if len(found.projects) == 1 else f"{name}: {whole}")
+        lines += [f"Not recorded: {note}" for note in each.notes]
+    if any(each.notes for each in found.projects.values()):
+        lines.append("`sslapp verify --record` records it from now on.")
+    lines += [f"Left over: {each}" for each in found.leftovers if each.endswith(UNKNOWN)]
+    return "\n".join(lines) or "There is no project yet."
+
+
+@command(app, "rebuild")
+def rebuild_tables(project: Project = None, as_json: Json = False) -> None:
+    """Derive labels, holdout and what else follows from the event log again."""
+    names = rebuild(workspace(), project)
+    show({"projects": names}, as_json, f"Derived again: {', '.join(names) or 'nothing'}.")
 
 
 @command(app, "export")

@@ -1,7 +1,7 @@
 """What a running job sees of the queue: its parameters, folders, log, progress and cancel flag."""
 
 import time
-from collections.abc import Callable, Iterator, Mapping
+from collections.abc import Callable, Iterator, Mapping, Sequence
 from contextlib import contextmanager
 from pathlib import Path
 from typing import Any
@@ -11,11 +11,17 @@ from sqlalchemy import Connection, Engine
 
 from sslapp.jobs import queue
 from sslapp.jobs.queue import Claim
+from sslapp.store import files
 from sslapp.store.database import writing
+from sslapp.store.files import Recorded
 from sslapp.workspace import Workspace
 
 BEAT_EVERY = 0.5
 """Seconds between two writes of the progress."""
+
+PASSING = ("log.jsonl", "stages", "chunks")
+"""What lies in an attempt's folder and is not on record: a log; stages, whose names carry their
+hash; pieces that are joined at the end."""
 
 
 class Cancelled(Exception):
@@ -53,13 +59,13 @@ class JobContext:
     @property
     def folder(self) -> Path:
         """Where this attempt writes."""
-        return self.workspace.attempt(self.claim.job_id, self.claim.attempt)
+        return self.workspace.attempt(self.claim.folder, self.claim.attempt)
 
     @property
     def earlier(self) -> tuple[Path, ...]:
         """Folders of the attempts before, oldest first; for reading."""
         before = range(1, self.claim.attempt)
-        return tuple(self.workspace.attempt(self.claim.job_id, number) for number in before)
+        return tuple(self.workspace.attempt(self.claim.folder, number) for number in before)
 
     def progress(
         self,
@@ -106,17 +112,33 @@ class JobContext:
                 also(conn)
         self._last_beat = time.monotonic()
 
-    @contextmanager
-    def finishing(self, result: dict[str, Any]) -> Iterator[Connection]:
-        """The job's last transaction: what is written in it and `result` appear together or never.
+    def written(self) -> list[Recorded]:
+        """What the attempt's files hold, of those that stay: not the log, stages or pieces."""
+        paths = (path for path in self.folder.rglob("*") if path.is_file())
+        return files.describe(self.workspace, [path for path in paths if self._stays(path)])
 
-        `result` may still be filled inside the block.
+    def _stays(self, path: Path) -> bool:
+        top = path.relative_to(self.folder).parts[0]
+        return top not in PASSING and path.suffix != ".tmp"
+
+    @contextmanager
+    def finishing(
+        self, result: dict[str, Any], written: Sequence[Recorded] | None = None
+    ) -> Iterator[Connection]:
+        """The job's last transaction: what is written in it and `result` appear together or not.
+
+        `result` may still be filled inside the block. Files of the attempt go on record.
+
+        Args:
+            written: they, if the caller asked for them already.
 
         Raises:
             GivenUp: when another attempt owns the job; nothing is written.
         """
+        found = self.written() if written is None else written
         with writing(self.engine, self.claim.project_id) as conn:
             queue.write_owned(conn, self.claim, beat=queue.now())
+            files.record(conn, self.claim.project_id, found)
             yield conn
             queue.finish(conn, self.claim, result)
 

@@ -5,6 +5,7 @@ then reclaimed) therefore changes nothing when it wakes: its first write touches
 """
 
 import socket
+import uuid
 from collections.abc import Mapping
 from dataclasses import dataclass
 from datetime import UTC, datetime, timedelta
@@ -42,6 +43,7 @@ class Claim:
     kind: JobKind
     params: Mapping[str, Any]
     reader_id: int | None
+    folder: str
 
 
 def now() -> datetime:
@@ -60,6 +62,8 @@ def enqueue(
     values = {
         "project_id": project_id,
         "kind": kind,
+        # not its id: an older database that is put back gives ids out again, and their files lie
+        "folder": f"{kind}-{uuid.uuid4().hex[:12]}",
         "params": dict(params),
         "reader_id": reader_id,
         "state": JobState.QUEUED,
@@ -110,6 +114,7 @@ def claim(engine: Engine, pid: int) -> Claim | None:
         kind=JobKind(row["kind"]),
         params=row["params"],
         reader_id=row["reader_id"],
+        folder=row["folder"],
     )
 
 

@@ -65,7 +65,7 @@ def run_claimed(
     threads: int | None,
 ) -> None:
     """Run one claimed job to its end and record how it ended."""
-    folder = workspace.attempt(held.job_id, held.attempt)
+    folder = workspace.attempt(held.folder, held.attempt)
     folder.mkdir(parents=True, exist_ok=True)
     with open(folder / "log.jsonl", "a", buffering=1) as file:
         log = structlog.wrap_logger(

@@ -9,7 +9,7 @@ from typing import Any
 import numpy as np
 import torch
 from numpy.typing import NDArray
-from sqlalchemy import Connection, RowMapping, delete, insert, select, update
+from sqlalchemy import Connection, RowMapping, Table, delete, insert, select
 
 from sslapp import durable
 from sslapp.embedding.views import view_names
@@ -21,9 +21,8 @@ from sslapp.rounds import NOT_EXACTLY
 from sslapp.rounds.data import TaskFeatures, TaskPixels, build_task
 from sslapp.rounds.frames import Frames
 from sslapp.rounds.plan import apply_plan, as_planned, differences, make_plan
-from sslapp.store import events, images
+from sslapp.store import events, files, images, rounds, seals
 from sslapp.store.database import reading
-from sslapp.store.embeddings import same_features
 from sslapp.store.schema import embedding, round_, round_metric, view_set
 from sslapp.store.snapshots import find_snapshot, load
 from sslapp.training.calibration import Calibration, calibrate
@@ -114,7 +113,7 @@ def _asked(context: JobContext) -> dict[str, Any]:
 
 def _store_plan(context: JobContext, round_id: int, plan: Mapping[str, Any]) -> None:
     def write(conn: Connection) -> None:
-        conn.execute(update(round_).where(round_.c.id == round_id).values(plan=dict(plan)))
+        seals.update(conn, round_, [round_.c.id == round_id], {"plan": dict(plan)})
 
     context.progress(0, 0, "planned", also=write)
 
@@ -125,19 +124,9 @@ def _task(context: JobContext, row: RowMapping) -> Task:
         snapshot = load(workspace, find_snapshot(conn, row["snapshot_id"]))
         sets = images.image_sets(conn, project_id)
         groups = images.groups(conn, project_id)
-        encoded = conn.execute(
-            select(embedding)
-            .where(
-                embedding.c.project_id == project_id,
-                embedding.c.encoder == row["encoder"],
-                embedding.c.count >= len(snapshot.labels),
-                # not one made between two attempts: they must train on the same features
-                embedding.c.created_at <= row["created_at"],
-            )
-            .order_by(embedding.c.id.desc())
-        ).mappings()
-        features = encoded.first()
-        views = None if features is None else _views(conn, features["id"], row)
+        # by id, not the newest: every attempt must train on the same features and views
+        features = _by_id(conn, embedding, row["embedding_id"])
+        views = _by_id(conn, view_set, row["view_set_id"])
     store = PixelStore([workspace.path(each.pixels) for each in sets])
     return build_task(
         snapshot,
@@ -153,13 +142,10 @@ def _task(context: JobContext, row: RowMapping) -> Task:
     )
 
 
-def _views(conn: Connection, embedding_id: int, row: RowMapping) -> RowMapping | None:
-    """The newest encoded views that were there when the round was started."""
-    query = select(view_set).where(
-        view_set.c.embedding_id.in_(same_features(embedding_id)),
-        view_set.c.created_at <= row["created_at"],
-    )
-    return conn.execute(query.order_by(view_set.c.id.desc())).mappings().first()
+def _by_id(conn: Connection, table: Table, row_id: int | None) -> RowMapping | None:
+    if row_id is None:
+        return None
+    return conn.execute(select(table).where(table.c.id == row_id)).mappings().one()
 
 
 def _report(
@@ -229,21 +215,26 @@ def _publish(
     durable.write_array(path, probabilities)
     metrics = {**_holdout_metrics(probabilities, task, calibration), "seconds": seconds}
     result: dict[str, Any] = {"round_id": row["id"], "round": row["number"], **metrics}
-    with context.finishing(result) as conn:
+    written = context.written()
+    with context.finishing(result, written) as conn:
         values = {
             "probabilities": context.workspace.relative(path),
             "frames": None if frames is None else context.workspace.relative(frames),
             "temperature": calibration.temperature,
             "metrics": metrics,
+            "curves": rounds.curves_hash(conn, row["id"]),
         }
-        conn.execute(update(round_).where(round_.c.id == row["id"]).values(values))
+        seals.update(conn, round_, [round_.c.id == row["id"]], values)
         events.append(
             conn,
             row["project_id"],
             EventKind.ROUND_DONE,
             key=f"round-{row['id']}-done",
             round_id=row["id"],
-            payload={"probabilities_sha256": durable.sha256(path)},
+            payload={
+                "probabilities_sha256": durable.sha256(path),
+                "files_sha256": files.digest(written),
+            },
         )
 
 

@@ -3,6 +3,9 @@
 SQLite allows one writer at a time. A transaction that starts as a reader and then writes may fail
 half-way, so every transaction takes the write lock at its beginning (BEGIN IMMEDIATE) unless it
 was opened by `reading`. On PostgreSQL the writers of one project queue at an advisory lock.
+
+SQLite goes on writing into a file that was deleted or replaced under it, and nobody ever sees what
+it wrote. So every transaction on it checks that the path still is the file that was opened.
 """
 
 import fcntl
@@ -12,6 +15,7 @@ from pathlib import Path
 from typing import Any
 
 from sqlalchemy import (
+    URL,
     Connection,
     Engine,
     create_engine,
@@ -23,9 +27,9 @@ from sqlalchemy import (
     text,
 )
 
-from sslapp.store.errors import DatabaseTooNew
+from sslapp.store.errors import DatabaseGone, DatabaseMissing, DatabaseTooNew
 
-REVISION = "0002"
+REVISION = "0003"
 """The newest migration; a database at this revision opens without loading Alembic."""
 
 PROJECT_LOCK = 0x55_1A
@@ -35,33 +39,39 @@ _BUSY_MILLISECONDS = 30_000
 _MIGRATION_LOCK = 0x55_1B
 
 
-def open_database(url: str) -> Engine:
+def open_database(url: str | URL, *, may_create: bool = True) -> Engine:
     """Open the database at a SQLAlchemy URL, creating or upgrading it as needed.
 
     Safe to call from several processes at once; a database that is up to date opens in a few
     milliseconds.
 
+    Args:
+        may_create: whether a database that is missing or empty is made; False where files that
+            belong to one lie beside it already.
+
     Raises:
+        DatabaseMissing: when there is none and it may not be made.
         DatabaseTooNew: when a later version of the program has upgraded the database.
         ValueError: for a SQLite URL that names no file.
     """
     parsed = make_url(url)
     if parsed.get_backend_name() != "sqlite":
-        engine = create_engine(url)
+        engine = create_engine(parsed)
         with engine.begin() as conn:
             conn.execute(select(func.pg_advisory_xact_lock(_MIGRATION_LOCK, 0)))
-            _bring_up_to_date(conn)
+            _bring_up_to_date(conn, may_create)
         return engine
     if not parsed.database or parsed.database == ":memory:":
         raise ValueError(f"{url}: a SQLite database must be a file, as in sqlite:///folder/name.db")
     path = Path(parsed.database)
     path.parent.mkdir(parents=True, exist_ok=True)
-    engine = create_engine(url, connect_args={"timeout": _BUSY_MILLISECONDS / 1000})
-    event.listen(engine, "connect", _set_pragmas)
-    event.listen(engine, "begin", _begin)
     # The switch to WAL does not wait for a busy database, so first openings queue at a file.
-    with _file_lock(path.with_name(f".{path.name}.lock")), engine.begin() as conn:
-        _bring_up_to_date(conn)
+    with _file_lock(path.with_name(f".{path.name}.lock")):
+        if not may_create and not (path.exists() and path.stat().st_size):
+            raise _missing(f"{path} is missing or empty")
+        engine = _sqlite(parsed, path)
+        with engine.begin() as conn:
+            _bring_up_to_date(conn, may_create)
     return engine
 
 
@@ -108,6 +118,51 @@ def lock_project(conn: Connection, project_id: int) -> None:
         conn.execute(select(func.pg_advisory_xact_lock(PROJECT_LOCK, project_id)))
 
 
+def _sqlite(url: URL, path: Path) -> Engine:
+    """An engine that refuses to go on when another file, or none, is at the path."""
+    path.touch()
+    opened = _Opened(path)
+    engine = create_engine(url, connect_args={"timeout": _BUSY_MILLISECONDS / 1000})
+    event.listen(engine, "connect", _set_pragmas)
+    event.listen(engine, "begin", _begin)
+    event.listen(engine, "begin", opened.check)
+    event.listen(engine, "commit", opened.check)
+    return engine
+
+
+class _Opened:
+    """The files that an engine opened: the database, and its write-ahead log.
+
+    The log is made by a first connection and removed by the last one. While a connection is open
+    it stays the same file, so each connection keeps the one that it met first.
+    """
+
+    def __init__(self, path: Path) -> None:
+        self._path = path
+        self._log = path.with_name(f"{path.name}-wal")
+        self._database = _file_id(path)
+
+    def check(self, conn: Connection) -> None:
+        """Raise DatabaseGone unless the paths still are what was opened."""
+        log, met = _file_id(self._log), conn.info.get("sslapp_log")
+        if met is None:
+            conn.info["sslapp_log"] = met = log
+        if _file_id(self._path) != self._database or met != log:
+            raise DatabaseGone(
+                f"The database {self._path} was deleted or replaced while it was open. Nothing "
+                "more is written. Stop this program, put the right file back if it is missing, "
+                "and start it again."
+            )
+
+
+def _file_id(path: Path) -> tuple[int, int] | None:
+    try:
+        found = path.stat()
+    except OSError:
+        return None
+    return found.st_dev, found.st_ino
+
+
 def _set_pragmas(connection: Any, _: object) -> None:
     connection.isolation_level = None  # the driver must not open transactions of its own
     for pragma in (
@@ -130,12 +185,22 @@ def _file_lock(path: Path) -> Iterator[None]:
         yield
 
 
-def _bring_up_to_date(conn: Connection) -> None:
+def _missing(what: str) -> DatabaseMissing:
+    return DatabaseMissing(
+        f"{what}, but beside it lie files of projects or jobs. A new database would be written "
+        "over them. Put the database back (`sslapp restore` unpacks a backup into a new folder), "
+        "or move these folders away to begin afresh."
+    )
+
+
+def _bring_up_to_date(conn: Connection, may_create: bool) -> None:
     found = None
     if inspect(conn).has_table("alembic_version"):
         found = conn.execute(text("SELECT version_num FROM alembic_version")).scalar()
     if found == REVISION:
         return
+    if found is None and not may_create:
+        raise _missing("The database holds no tables")
     # Imported here: Alembic takes 0.2 s to load and an up-to-date database does not need it.
     from sslapp.store.migrations import runner
 

@@ -9,6 +9,22 @@ class KeyReused(Refused):
     """An idempotency key came back with another content."""
 
 
+class OtherWorkspace(Refused):
+    """A request, a database or a file that belongs to another workspace."""
+
+
+class OtherImage(Refused):
+    """A decision about an image that is not the one at that position."""
+
+
+class DatabaseMissing(Refused):
+    """No database where files of projects lie that belong to one."""
+
+
+class DatabaseGone(Refused):
+    """The database's file was deleted or replaced while it was open."""
+
+
 class Unknown(LookupError):
     """A project, snapshot or image set that is not in the database."""
 

@@ -10,6 +10,7 @@ import numpy as np
 from numpy.typing import NDArray
 from sqlalchemy import Connection, func, select
 
+from sslapp.store import seals
 from sslapp.store.chain import canonical, now
 from sslapp.store.database import lock_project
 from sslapp.store.errors import Refused
@@ -18,6 +19,7 @@ from sslapp.store.schema import image, image_set, label_class, true_label
 from sslapp.vocabulary import EventKind, Split
 
 _AT_ONCE = 500
+_NOT_SHOWN = ("project_id", "seal")
 
 
 @dataclass(frozen=True)
@@ -63,7 +65,8 @@ class ImageSetRow:
     """One import: its images take `count` positions from `first`.
 
     `pixels` names the (count, S, S, C) uint8 array relative to the workspace; `refused` lists what
-    could not be read as {"name": ..., "reason": ...}.
+    could not be read as {"name": ..., "reason": ...}; `truth` is the hash of its true labels, None
+    in older workspaces.
     """
 
     id: int
@@ -73,6 +76,7 @@ class ImageSetRow:
     pixels: str
     refused: list[dict[str, str]]
     created_at: datetime
+    truth: str | None
 
 
 def add_image_set(  # noqa: PLR0917
@@ -113,9 +117,10 @@ def add_image_set(  # noqa: PLR0917
         "refused": [dict(entry) for entry in refused],
         "created_at": now(),
     }
-    conn.execute(image_set.insert(), described)
     conn.execute(image.insert(), values)
     _add_true_labels(conn, project_id, first, new)
+    described["truth"] = truth_hash(conn, project_id, first, len(new))
+    seals.insert(conn, image_set, described)
     append(
         conn,
         project_id,
@@ -139,6 +144,18 @@ def rows_hash(rows: Iterable[Mapping[str, Any]]) -> str:
     names = [column.name for column in image.c]
     for row in rows:
         digest.update(canonical([row[name] for name in names]).encode() + b"\n")
+    return digest.hexdigest()
+
+
+def truth_hash(conn: Connection, project_id: int, first: int, count: int) -> str:
+    """sha256 over the true labels of an import's images, in order."""
+    query = select(true_label.c.position, true_label.c.class_id).where(
+        true_label.c.project_id == project_id,
+        true_label.c.position.between(first, first + count - 1),
+    )
+    digest = hashlib.sha256()
+    for position, class_id in conn.execute(query.order_by(true_label.c.position)):
+        digest.update(f"{position}:{class_id}\n".encode())
     return digest.hexdigest()
 
 
@@ -175,11 +192,25 @@ def image_rows(
     return [found[position] for position in wanted]
 
 
+def pixel_hashes(conn: Connection, project_id: int, positions: Sequence[int]) -> dict[int, str]:
+    """Position -> sha256 of the image's decoded pixels, for those of the images there are."""
+    found: dict[int, str] = {}
+    for start in range(0, len(positions), _AT_ONCE):
+        chunk = list(positions[start : start + _AT_ONCE])
+        rows = conn.execute(
+            select(image.c.position, image.c.sha256).where(
+                image.c.project_id == project_id, image.c.position.in_(chunk)
+            )
+        )
+        found |= {row.position: row.sha256 for row in rows}
+    return found
+
+
 def image_sets(conn: Connection, project_id: int) -> list[ImageSetRow]:
     """The project's imports, by first position."""
     query = select(image_set).where(image_set.c.project_id == project_id)
     return [
-        ImageSetRow(**{name: value for name, value in row.items() if name != "project_id"})
+        ImageSetRow(**{name: value for name, value in row.items() if name not in _NOT_SHOWN})
         for row in conn.execute(query.order_by(image_set.c.first)).mappings()
     ]
 

@@ -10,6 +10,7 @@ from typing import Any
 from pydantic import BaseModel, ConfigDict, Field
 from sqlalchemy import Connection, select
 
+from sslapp.store import seals
 from sslapp.store.chain import now
 from sslapp.store.errors import Refused, Unknown
 from sslapp.store.events import append
@@ -87,7 +88,7 @@ def create_project(conn: Connection, name: str, settings: ProjectSettings) -> in
     if conn.execute(select(project.c.id).where(project.c.name == name)).scalar() is not None:
         raise Refused(f"There is a project {name} already. Choose another name.")
     row = {"name": name, "settings": settings.model_dump(), "created_at": now()}
-    return conn.execute(project.insert().returning(project.c.id), row).scalar_one()
+    return int(seals.insert(conn, project, row))
 
 
 def list_projects(conn: Connection) -> list[ProjectRow]:
@@ -152,7 +153,7 @@ def add_class(
         "key": key,
         "retired": False,
     }
-    class_id = conn.execute(label_class.insert().returning(label_class.c.id), values).scalar_one()
+    class_id = int(seals.insert(conn, label_class, values))
     append(
         conn,
         project_id,
@@ -209,7 +210,7 @@ def edit_class(
     }
     if not changed:
         return False
-    conn.execute(label_class.update().where(label_class.c.id == class_id).values(**changed))
+    seals.update(conn, label_class, [label_class.c.id == class_id], changed)
     append(
         conn,
         project_id,
@@ -233,7 +234,7 @@ def retire_class(
     live = {row.id: row for row in classes(conn, project_id)}
     if class_id not in live:
         raise Refused(f"There is no class {class_id} in use in this project.")
-    conn.execute(label_class.update().where(label_class.c.id == class_id).values(retired=True))
+    seals.update(conn, label_class, [label_class.c.id == class_id], {"retired": True})
     append(
         conn,
         project_id,
@@ -283,9 +284,7 @@ def change_settings(
     if not changed:
         return False
     settings = before.model_copy(update=changed)
-    conn.execute(
-        project.update().where(project.c.id == project_id).values(settings=settings.model_dump())
-    )
+    seals.update(conn, project, [project.c.id == project_id], {"settings": settings.model_dump()})
     append(
         conn,
         project_id,

@@ -4,6 +4,7 @@ from dataclasses import dataclass
 
 from sqlalchemy import Connection, select
 
+from sslapp.store import seals
 from sslapp.store.chain import now
 from sslapp.store.errors import Refused
 from sslapp.store.schema import membership, reader
@@ -23,7 +24,7 @@ def ensure_reader(conn: Connection, name: str) -> int:
     if found is not None:
         return found
     row = {"name": name, "active": True, "created_at": now()}
-    return conn.execute(reader.insert().returning(reader.c.id), row).scalar_one()
+    return int(seals.insert(conn, reader, row))
 
 
 @dataclass(frozen=True)
@@ -44,7 +45,7 @@ def find_reader(conn: Connection, name: str) -> ReaderRow | None:
 
 def set_active(conn: Connection, reader_id: int, active: bool) -> None:
     """Set a reader active or inactive; what they decided so far stays."""
-    conn.execute(reader.update().where(reader.c.id == reader_id).values(active=active))
+    seals.update(conn, reader, [reader.c.id == reader_id], {"active": active})
 
 
 def members(conn: Connection, project_id: int) -> list[tuple[ReaderRow, Role]]:
@@ -68,10 +69,9 @@ def reader_names(conn: Connection) -> dict[int, str]:
 def grant(conn: Connection, project_id: int, reader_id: int, role: Role) -> None:
     """Give a reader a role in a project, in place of the one they had."""
     theirs = (membership.c.project_id == project_id, membership.c.reader_id == reader_id)
-    changed = conn.execute(membership.update().where(*theirs).values(role=role.value))
-    if changed.rowcount == 0:
+    if seals.update(conn, membership, theirs, {"role": role.value}) == 0:
         row = {"project_id": project_id, "reader_id": reader_id, "role": role.value}
-        conn.execute(membership.insert(), row)
+        seals.insert(conn, membership, row)
 
 
 def role_of(conn: Connection, project_id: int, reader_id: int) -> Role | None:

@@ -1,10 +1,13 @@
 """The tables, in SQLAlchemy Core.
 
-Three kinds of table live here. *Truth*: project, label_class, reader, membership, image_set, image,
-true_label and the event log. *Derived* (rebuilt from the events by `replay`): undone, reader_label,
-current_label, forbidden_class, withheld, holdout. *Work*: lease, snapshot, round, round_metric,
-job, embedding, view_set. Large arrays are files in the workspace; rows name them by paths relative
-to its root.
+Three kinds of table live here. *Truth*: workspace, project, label_class, reader, membership,
+image_set, image, true_label and the event log. *Derived* (rebuilt from the events by `replay`):
+undone, reader_label, current_label, forbidden_class, withheld, holdout. *Work*: lease, snapshot,
+round, round_metric, job, embedding, view_set, file. Large arrays are files in the workspace; rows
+name them by paths relative to its root.
+
+The log vouches for itself, for images, true labels and what is derived. A row of another table
+that a label or a prediction depends on carries a `seal`, see store.seals.
 """
 
 from sqlalchemy import (
@@ -49,7 +52,20 @@ def _project_key() -> Column[int]:
     return Column("project_id", ForeignKey("project.id"), primary_key=True)
 
 
+def _seal() -> Column[str]:
+    return Column("seal", String(64))  # NULL: the row is older than seals
+
+
 # -- truth -----------------------------------------------------------------------------------------
+
+workspace = Table(  # one row
+    "workspace",
+    metadata,
+    Column("id", String(32), primary_key=True),  # random; a new one when a backup is restored
+    Column("created_at", DateTime, nullable=False),
+    Column("recorded_at", DateTime),  # since when every row is sealed and every file recorded
+    _seal(),
+)
 
 project = Table(
     "project",
@@ -58,6 +74,7 @@ project = Table(
     Column("name", String(200), nullable=False, unique=True),
     Column("settings", JSON, nullable=False),  # see store.projects.ProjectSettings
     Column("created_at", DateTime, nullable=False),  # UTC, naive, as every time here
+    _seal(),
 )
 
 label_class = Table(
@@ -70,6 +87,7 @@ label_class = Table(
     Column("colour", String(7), nullable=False),
     Column("key", String(1), nullable=False),  # the key that labels it; "" for none
     Column("retired", Boolean, nullable=False, default=False),
+    _seal(),
     UniqueConstraint("project_id", "number"),
     UniqueConstraint("project_id", "name"),
 )
@@ -81,6 +99,7 @@ reader = Table(
     Column("name", String(200), nullable=False, unique=True),
     Column("active", Boolean, nullable=False, default=True),
     Column("created_at", DateTime, nullable=False),
+    _seal(),
 )
 
 membership = Table(
@@ -89,6 +108,7 @@ membership = Table(
     _project_key(),
     Column("reader_id", ForeignKey("reader.id"), primary_key=True),
     Column("role", String(16), nullable=False),
+    _seal(),
     _one_of("role", Role),
 )
 
@@ -102,7 +122,9 @@ image_set = Table(  # one import; its images take `count` positions from `first`
     Column("count", BigInteger, nullable=False),
     Column("pixels", String(400), nullable=False),  # (count, S, S, C) uint8 .npy
     Column("refused", JSON, nullable=False),  # [{"name": ..., "reason": ...}, ...]
+    Column("truth", String(64)),  # sha256 over its rows of true_label; NULL: not recorded
     Column("created_at", DateTime, nullable=False),
+    _seal(),
     UniqueConstraint("project_id", "first"),
 )
 
@@ -238,6 +260,7 @@ snapshot = Table(
     Column("hash", String(64), nullable=False),
     Column("path", String(400), nullable=False),
     Column("created_at", DateTime, nullable=False),
+    _seal(),
 )
 
 job = Table(
@@ -247,6 +270,7 @@ job = Table(
     Column("project_id", ForeignKey("project.id"), nullable=False),
     Column("kind", String(16), nullable=False),
     Column("params", JSON, nullable=False),
+    Column("folder", String(64), nullable=False, server_default=""),  # its own, below jobs/
     Column("reader_id", ForeignKey("reader.id")),
     Column("state", String(16), nullable=False, index=True),
     Column("attempt", Integer, nullable=False, default=0),
@@ -279,12 +303,16 @@ round_ = Table(
     Column("config", JSON, nullable=False),
     Column("seed", BigInteger, nullable=False),
     Column("plan", JSON, nullable=False),  # threads, dtype, kernels, versions: required on resume
-    Column("encoder", String(64)),  # whose features it used, if any
+    Column("encoder", String(64)),  # whose features it used, if any,
+    Column("embedding_id", Integer),  # and which: a row of `embedding`
+    Column("view_set_id", Integer),  # the encoded views it used, if any
     Column("probabilities", String(400)),  # (N, C) float32 raw softmax .npy, written at the end
     Column("frames", String(400)),  # folder of the embedding of a sample as training went on
     Column("temperature", Float),
     Column("metrics", JSON),  # holdout accuracy, ECE before/after, seconds, ...
+    Column("curves", String(64)),  # sha256 over its rows of round_metric, written at the end
     Column("created_at", DateTime, nullable=False),
+    _seal(),
     UniqueConstraint("project_id", "number"),
 )
 
@@ -308,6 +336,7 @@ embedding = Table(
     Column("features", String(400), nullable=False),  # (N, D) float32 .npy
     Column("projection", String(400), nullable=False),  # (N, 2) float32 .npy
     Column("created_at", DateTime, nullable=False),
+    _seal(),
     Index("ix_embedding_project_id_encoder", "project_id", "encoder"),
 )
 
@@ -323,5 +352,16 @@ view_set = Table(
     Column("seed", BigInteger, nullable=False),
     Column("folder", String(400), nullable=False),  # weak-0.npy, ...: (N, D) float32 each
     Column("created_at", DateTime, nullable=False),
+    _seal(),
     Index("ix_view_set_embedding_id", "embedding_id"),
+)
+
+file = Table(  # what a file of the workspace held when it was written
+    "file",
+    metadata,
+    Column("path", String(400), primary_key=True),  # relative to the workspace
+    Column("project_id", ForeignKey("project.id"), nullable=False),
+    Column("sha256", String(64), nullable=False),
+    Column("bytes", BigInteger, nullable=False),
+    Index("ix_file_project_id", "project_id"),
 )

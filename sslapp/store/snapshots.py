@@ -12,6 +12,7 @@ import numpy as np
 from sqlalchemy import Connection, Row, func, select
 
 from sslapp import durable
+from sslapp.store import files, seals
 from sslapp.store.chain import canonical, now
 from sslapp.store.errors import Damaged, Unknown
 from sslapp.store.events import append
@@ -94,7 +95,8 @@ def freeze(conn: Connection, workspace: Workspace, project_id: int) -> SnapshotR
         "path": workspace.relative(path),
         "created_at": now(),
     }
-    conn.execute(snapshot.insert(), values)
+    seals.insert(conn, snapshot, values)
+    files.record(conn, project_id, files.describe(workspace, [path]))
     append(
         conn,
         project_id,
@@ -183,4 +185,4 @@ def _counts(conn: Connection, project_id: int, state: ProjectState) -> dict[str,
 
 
 def _row(row: Row[Any]) -> SnapshotRow:
-    return SnapshotRow(**row._mapping)
+    return SnapshotRow(**{name: value for name, value in row._mapping.items() if name != "seal"})

@@ -1,17 +1,37 @@
-"""Proving that the log is whole and that the derived tables say what it says."""
+"""Proving that the rows of a project are what was written: log, derived tables, seals.
 
-from collections.abc import Iterator
-from dataclasses import dataclass
+A damaged database must give sentences and never an exception, and what is not damaged is still
+looked at. So every check runs on its own, and whatever it raises is a finding.
+"""
+
+import json
+from collections.abc import Callable, Iterable, Iterator
+from dataclasses import dataclass, field
+from itertools import islice
 from typing import Any
 
-from sqlalchemy import Connection, Row, Table, select
+from sqlalchemy import Connection, Row, Table, func, select
 
-from sslapp.store import replay
+from sslapp.store import replay, seals
 from sslapp.store.chain import GENESIS, Event, from_row, hash_row
-from sslapp.store.images import image_count, rows_hash, stored_rows
+from sslapp.store.identity import is_recorded
+from sslapp.store.images import (
+    image_count,
+    image_sets,
+    pixel_hashes,
+    rows_hash,
+    stored_rows,
+    truth_hash,
+)
 from sslapp.store.projects import classes
-from sslapp.store.schema import event, undone
-from sslapp.vocabulary import EventKind
+from sslapp.store.rounds import curves_hash
+from sslapp.store.schema import event, round_, snapshot, undone
+from sslapp.vocabulary import READER_ACTIONS, EventKind
+
+MOST_OF_A_KIND = 10
+"""Findings that one check reports; a damaged page of a large table gives thousands."""
+
+RESTORE = "Restore the workspace from a backup."
 
 
 @dataclass(frozen=True)
@@ -19,48 +39,124 @@ class Verification:
     """The outcome.
 
     Attributes:
-        ok: no problem was found.
         events: how many events were walked.
         head: hash of the last good event.
-        problem: the first thing that is wrong, naming event, or table and row; else None.
+        problems: what is wrong, a sentence each, with the place and the mend.
+        notes: what could not be checked, because an older version did not record it.
+        leftovers: files of the workspace that nothing vouches for, with what they are.
     """
 
-    ok: bool
     events: int
     head: str
-    problem: str | None
+    problems: tuple[str, ...] = ()
+    notes: tuple[str, ...] = ()
+    leftovers: tuple[str, ...] = ()
+
+    @property
+    def ok(self) -> bool:
+        """No problem was found."""
+        return not self.problems
+
+    @property
+    def problem(self) -> str | None:
+        """The first one."""
+        return self.problems[0] if self.problems else None
+
+
+@dataclass
+class _Walk:
+    """What a walk of the chain found, for the checks that come after it."""
+
+    events: int = 0
+    head: str = GENESIS
+    heads: set[str] = field(default_factory=set)
+    facts: list[Event] = field(default_factory=list)
+    seen: dict[int, tuple[int, str]] = field(default_factory=dict)  # event -> position, image
 
 
 _FACTS = frozenset(
-    {EventKind.IMPORT, EventKind.ADD_CLASS, EventKind.EDIT_CLASS, EventKind.RETIRE_CLASS}
+    {
+        *(EventKind.IMPORT, EventKind.ADD_CLASS, EventKind.EDIT_CLASS, EventKind.RETIRE_CLASS),
+        *(EventKind.SNAPSHOT, EventKind.ROUND_START),
+    }
 )
-"""Kinds whose events say what is in the tables of images and classes."""
+"""Kinds whose events say what is in other tables."""
 
 
-class _Wrong(Exception):
-    """The first problem; ends the walk."""
+def verify(conn: Connection, project_id: int, head: str | None = None) -> Verification:
+    """Walk the hash chain, replay it, compare every table of the project with it and its seals.
 
+    A log that was cut off at its end looks whole: only a head that was noted elsewhere tells.
 
-def verify(conn: Connection, project_id: int) -> Verification:
-    """Walk the hash chain, check imports and classes, replay, compare every derived table.
-
-    What it cannot see is a log cut off at its end: compare `head` with one noted elsewhere.
+    Args:
+        head: the hash of an event that the log must hold, as a report or an export printed it.
     """
-    events, head = 0, GENESIS
+    walk = _Walk()
+    checks: list[Callable[[], Iterable[str]]] = [
+        lambda: _chain(conn, project_id, walk),
+        lambda: _head(walk, head),
+        lambda: _imports(conn, project_id, walk.facts),
+        lambda: _classes(conn, project_id, walk.facts),
+        lambda: _undone(conn, project_id),
+        lambda: _derived(conn, project_id),
+        lambda: _images_seen(conn, project_id, walk),
+        lambda: _rounds(conn, project_id, walk.facts),
+        lambda: seals.broken(conn, project_id, is_recorded(conn)),
+    ]
+    problems = [sentence for check in checks for sentence in findings(check)]
+    notes = findings(lambda: _not_recorded(conn, project_id))
+    return Verification(walk.events, walk.head, tuple(problems), tuple(notes))
+
+
+def findings(check: Callable[[], Iterable[str]]) -> list[str]:
+    """What a check finds; what it raises is a finding too."""
+    found: list[str] = []
     try:
-        facts: list[Event] = []
-        for row in _event_rows(conn, project_id):
-            _check_link(row, events + 1, head)
-            events, head = row.number, row.hash
-            if row.kind in _FACTS:
-                facts.append(from_row(row))
-        _check_imports(conn, project_id, facts)
-        _check_classes(conn, project_id, facts)
-        _check_undone(conn, project_id)
-        _check_derived(conn, project_id)
-    except _Wrong as wrong:
-        return Verification(False, events, head, str(wrong))
-    return Verification(True, events, head, None)
+        for sentence in check():
+            if len(found) == MOST_OF_A_KIND:
+                return [*found, "And more of this kind."]
+            found.append(sentence)
+    except Exception as error:
+        found.append(unreadable(error))
+    return found
+
+
+def unreadable(error: Exception) -> str:
+    """What was raised while something was read, as a finding."""
+    reason = " ".join(str(error).split("\n", 1)[0].split())[:200]
+    return f"The database cannot be read ({type(error).__name__}: {reason}). {RESTORE}"
+
+
+def integrity(conn: Connection) -> Iterator[str]:
+    """What the database itself finds wrong with its pages, indexes and references (SQLite).
+
+    PostgreSQL keeps checksums of its own pages where they are switched on (initdb
+    --data-checksums), and refuses to read a page that is damaged.
+    """
+    if conn.dialect.name != "sqlite":
+        return
+    for row in conn.exec_driver_sql(f"PRAGMA integrity_check({MOST_OF_A_KIND + 1})"):
+        if row[0] != "ok":
+            yield f"The database is damaged: {row[0]}. {RESTORE}"
+    for row in conn.exec_driver_sql("PRAGMA foreign_key_check"):
+        yield f"{row[0]}: row {row[1]} refers to a row of {row[2]} that is not there. {RESTORE}"
+
+
+# -- the log ---------------------------------------------------------------------------------------
+
+
+def _chain(conn: Connection, project_id: int, walk: _Walk) -> Iterator[str]:
+    for row in _event_rows(conn, project_id):
+        wrong = _broken_link(row, walk.events + 1, walk.head)
+        if wrong is not None:
+            yield f"{wrong} {RESTORE}"
+            return  # every link after a broken one is broken
+        walk.events, walk.head = row.number, row.hash
+        walk.heads.add(row.hash)
+        if row.kind in _FACTS:
+            walk.facts.append(from_row(row))
+        elif row.position is not None and row.kind in READER_ACTIONS and '"image":' in row.payload:
+            walk.seen[row.number] = (row.position, json.loads(row.payload)["image"])
 
 
 def _event_rows(conn: Connection, project_id: int) -> Iterator[Row[Any]]:
@@ -68,16 +164,26 @@ def _event_rows(conn: Connection, project_id: int) -> Iterator[Row[Any]]:
     yield from conn.execute(query.execution_options(yield_per=1000))
 
 
-def _check_link(row: Row[Any], number: int, prev_hash: str) -> None:
+def _broken_link(row: Row[Any], number: int, prev_hash: str) -> str | None:
     if row.number != number:
-        raise _Wrong(f"Event {number} is missing: the next one is {row.number}.")
+        return f"Event {number} is missing: the next one is {row.number}."
     if row.prev_hash != prev_hash:
-        raise _Wrong(f"Event {number} does not continue the hash chain.")
-    if hash_row(row._asdict()) != row.hash:
-        raise _Wrong(f"Event {number} was changed: its content does not give its hash.")
+        return f"Event {number} does not continue the hash chain."
+    try:
+        same = hash_row(row._asdict()) == row.hash
+    except (TypeError, ValueError, AttributeError):  # a value of another type than was written
+        same = False
+    return None if same else f"Event {number} was changed: its content does not give its hash."
 
 
-def _check_imports(conn: Connection, project_id: int, facts: list[Event]) -> None:
+def _head(walk: _Walk, head: str | None) -> Iterator[str]:
+    if head is not None and head not in walk.heads:
+        yield (
+            f"No event has the hash {head}: the log was cut off before it, or replaced. {RESTORE}"
+        )
+
+
+def _imports(conn: Connection, project_id: int, facts: list[Event]) -> Iterator[str]:
     covered = 0
     for fact in facts:
         if fact.kind is not EventKind.IMPORT:
@@ -85,17 +191,25 @@ def _check_imports(conn: Connection, project_id: int, facts: list[Event]) -> Non
         first, count = fact.payload["first"], fact.payload["count"]
         found = rows_hash(stored_rows(conn, project_id, first, count))
         if found != fact.payload["sha256"]:
-            raise _Wrong(
+            yield (
                 f"image: positions {first} to {first + count - 1} are not what event "
-                f"{fact.number} imported."
+                f"{fact.number} imported. {RESTORE}"
             )
         covered = first + count
     there = image_count(conn, project_id)
     if there != covered:
-        raise _Wrong(f"image: {there} positions, but the imports in the log cover {covered}.")
+        yield (f"image: {there} positions, but the imports in the log cover {covered}. {RESTORE}")
+    sets = image_sets(conn, project_id)
+    imported = [fact for fact in facts if fact.kind is EventKind.IMPORT]
+    if len(sets) != len(imported):
+        yield f"image_set: {len(sets)} rows, but the log has {len(imported)} imports. {RESTORE}"
+    for row in sets:
+        if row.truth not in (None, truth_hash(conn, project_id, row.first, row.count)):
+            last = row.first + row.count - 1
+            yield f"true_label: those of images {row.first} to {last} were changed. {RESTORE}"
 
 
-def _check_classes(conn: Connection, project_id: int, facts: list[Event]) -> None:
+def _classes(conn: Connection, project_id: int, facts: list[Event]) -> Iterator[str]:
     expected: dict[int, tuple[int, str, bool]] = {}
     for fact in facts:
         if fact.class_id is None:
@@ -111,27 +225,71 @@ def _check_classes(conn: Connection, project_id: int, facts: list[Event]) -> Non
     found = {row.id: (row.number, row.name, row.retired) for row in classes(conn, project_id, True)}
     for class_id in sorted(expected.keys() | found.keys()):
         if expected.get(class_id) != found.get(class_id):
-            raise _Wrong(
+            yield (
                 f"label_class: class {class_id} is {found.get(class_id)} as (number, name, "
-                f"retired), but the log says {expected.get(class_id)}."
+                f"retired), but the log says {expected.get(class_id)}. {RESTORE}"
             )
 
 
-def _check_undone(conn: Connection, project_id: int) -> None:
+def _images_seen(conn: Connection, project_id: int, walk: _Walk) -> Iterator[str]:
+    """Decisions keep the hash of the image that was on screen; it must be the image still."""
+    numbers = iter(walk.seen)
+    while chunk := list(islice(numbers, 500)):
+        there = pixel_hashes(conn, project_id, [walk.seen[each][0] for each in chunk])
+        for number in chunk:
+            position, seen = walk.seen[number]
+            if there.get(position) != seen:
+                yield (
+                    f"Event {number} decided about another image than the one that is image "
+                    f"{position} now. {RESTORE}"
+                )
+
+
+def _rounds(conn: Connection, project_id: int, facts: list[Event]) -> Iterator[str]:
+    """Snapshots and rounds that the log tells of are there, with the curves they ended with."""
+    frozen = set(
+        conn.execute(select(snapshot.c.hash).where(snapshot.c.project_id == project_id)).scalars()
+    )
+    rows = conn.execute(
+        select(round_.c.id, round_.c.number, round_.c.curves).where(
+            round_.c.project_id == project_id
+        )
+    ).all()
+    started = {row.id for row in rows}
+    for fact in facts:
+        if fact.kind is EventKind.SNAPSHOT and fact.payload["sha256"] not in frozen:
+            yield f"snapshot: the one of event {fact.number} is missing. {RESTORE}"
+        if fact.kind is EventKind.ROUND_START and fact.round_id not in started:
+            yield f"round: the one that event {fact.number} started is missing. {RESTORE}"
+    for row in rows:
+        if row.curves not in (None, curves_hash(conn, row.id)):
+            yield (
+                f"round_metric: the curves of round {row.number} are not those it ended with. "
+                f"Its predictions do not depend on them. {RESTORE}"
+            )
+
+
+# -- what is derived from it -----------------------------------------------------------------------
+
+
+def _undone(conn: Connection, project_id: int) -> Iterator[str]:
     rows = conn.execute(select(undone.c.number).where(undone.c.project_id == project_id))
     found, expected = set(rows.scalars()), replay.undone_by_events(conn, project_id)
     for number in sorted(found ^ expected):
         says = "undone" if number in expected else "standing"
-        raise _Wrong(f"undone: event {number} is {says} by the log, but the table differs.")
+        yield (f"undone: event {number} is {says} by the log, but the table differs. {REBUILD}")
 
 
-def _check_derived(conn: Connection, project_id: int) -> None:
+REBUILD = "`sslapp rebuild` derives it from the log again."
+
+
+def _derived(conn: Connection, project_id: int) -> Iterator[str]:
     found = replay.load(conn, project_id, None)
     expected = replay.rows_of(replay.replayed(conn, project_id, None))
     for table, rows in expected.items():
         for key in sorted(rows.keys() | found[table].keys()):
             if rows.get(key) != found[table].get(key):
-                raise _Wrong(_difference(table, key, found[table].get(key), rows.get(key)))
+                yield _difference(table, key, found[table].get(key), rows.get(key))
 
 
 def _difference(
@@ -147,4 +305,23 @@ def _difference(
     def say(row: tuple[int | None, ...] | None) -> str:
         return "no row" if row is None else str(tuple(None if v is None else int(v) for v in row))
 
-    return f"{table.name}: {where}: ({names}) is {say(found)}, but the log gives {say(expected)}."
+    return (
+        f"{table.name}: {where}: ({names}) is {say(found)}, but the log gives {say(expected)}. "
+        f"{REBUILD}"
+    )
+
+
+def _not_recorded(conn: Connection, project_id: int) -> Iterator[str]:
+    rows = seals.unsealed(conn, project_id)
+    if rows:
+        yield f"{rows} rows are older than seals, so a change in them would not be noticed."
+    if any(row.truth is None for row in image_sets(conn, project_id)):
+        yield "The true labels' hash was not recorded when they were imported."
+    ended = select(func.count()).where(
+        round_.c.project_id == project_id,
+        round_.c.probabilities.is_not(None),
+        round_.c.curves.is_(None),
+    )
+    old = conn.execute(ended).scalar_one()
+    if old:
+        yield f"The curves of {old} rounds were not recorded when they ended."

@@ -100,7 +100,7 @@ def current_reader(claims: Callable[[], Mapping[str, Any]]) -> Access:
         NotAllowed: when the reader is set inactive or has no verified e-mail address.
     """
     workspace = Workspace()
-    engine = _engine(str(workspace.root), workspace.url)
+    engine = _engine(str(workspace.root), str(workspace.url))
     if sign_in() is None:
         return admit(workspace, engine, account(), server_admin=True)
     name = verified_name(claims())

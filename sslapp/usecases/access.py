@@ -8,11 +8,15 @@ from typing import Any
 
 from sqlalchemy import Connection, Engine
 
-from sslapp.store import projects, readers
+from sslapp import durable
+from sslapp.store import identity, projects, readers
 from sslapp.store.database import open_database, reading, writing
-from sslapp.store.errors import Unknown
+from sslapp.store.errors import OtherWorkspace, Unknown
 from sslapp.vocabulary import Role
 from sslapp.workspace import Workspace
+
+IDENTITY = "workspace.id"
+"""The file in a workspace that says whose files these are: its database's id."""
 
 _RANK = {role: rank for rank, role in enumerate(Role)}
 
@@ -36,6 +40,7 @@ class Access:
     Attributes:
         workspace: where things are.
         engine: its database.
+        workspace_id: what the workspace is known by, see store.identity.
         reader_id: who acts.
         reader: their name.
         server_admin: whether they may create projects, import folders of the server and grant
@@ -46,6 +51,7 @@ class Access:
     engine: Engine
     reader_id: int
     reader: str
+    workspace_id: str
     server_admin: bool = False
 
 
@@ -63,7 +69,40 @@ def enter(workspace: Workspace, reader: str | None = None) -> Access:
 def open_workspace(workspace: Workspace) -> Engine:
     """The workspace's database; folder and database are made if absent."""
     workspace.root.mkdir(parents=True, exist_ok=True)
-    return open_database(workspace.url)
+    with durable.folder_lock(workspace.root):
+        engine = open_database(workspace.url, may_create=not _holds_files(workspace))
+        try:
+            _check_folder(workspace, engine)
+        except BaseException:
+            engine.dispose()
+            raise
+    return engine
+
+
+def _holds_files(workspace: Workspace) -> bool:
+    """Whether something lies in the workspace that only a database makes sense of."""
+    folders = (workspace.projects, workspace.jobs)
+    named = (workspace.root / IDENTITY).exists()
+    return named or any(each.is_dir() and any(each.iterdir()) for each in folders)
+
+
+def _check_folder(workspace: Workspace, engine: Engine) -> None:
+    """Check that database and folder are of one workspace; a folder without a name takes one.
+
+    Raises:
+        OtherWorkspace: when they are not.
+    """
+    with reading(engine) as conn:
+        own = identity.workspace_id(conn)
+    path = workspace.root / IDENTITY
+    if not path.exists():
+        durable.write_bytes(path, f"{own}\n".encode())
+    elif path.read_text(errors="replace").strip() != own:
+        raise OtherWorkspace(
+            f"The database is of another workspace than the files in {workspace.root}: {IDENTITY} "
+            "there names another one. Put the database back that belongs to them. If they belong "
+            f"together and only {IDENTITY} is damaged, delete it."
+        )
 
 
 def admit(workspace: Workspace, engine: Engine, name: str, *, server_admin: bool) -> Access:
@@ -74,6 +113,7 @@ def admit(workspace: Workspace, engine: Engine, name: str, *, server_admin: bool
     """
     with reading(engine) as conn:
         row = readers.find_reader(conn, name)
+        workspace_id = identity.workspace_id(conn)
     if row is None:
         with writing(engine) as conn:
             readers.ensure_reader(conn, name)
@@ -83,7 +123,7 @@ def admit(workspace: Workspace, engine: Engine, name: str, *, server_admin: bool
         raise NotAllowed(
             f"{row.name} is set inactive on this server. A server admin can set them active again."
         )
-    return Access(workspace, engine, row.id, row.name, server_admin)
+    return Access(workspace, engine, row.id, row.name, workspace_id, server_admin)
 
 
 def verified_name(claims: Mapping[str, Any]) -> str:

@@ -6,14 +6,14 @@ from datetime import datetime
 from typing import Any
 
 import numpy as np
-from sqlalchemy import Connection, RowMapping, insert, select
+from sqlalchemy import Connection, RowMapping, select
 
 from sslapp import durable
 from sslapp.embedding.encoders import available
 from sslapp.imaging.pixels import PixelStore
 from sslapp.jobs import queue
 from sslapp.jobs.context import Cancelled, JobContext
-from sslapp.store import images
+from sslapp.store import images, seals
 from sslapp.store.database import reading, writing
 from sslapp.store.schema import embedding
 from sslapp.usecases.access import Access, find_project, require
@@ -118,7 +118,7 @@ def run_embed(context: JobContext) -> None:
             **{name: context.workspace.relative(context.folder / f"{name}.npy") for name in files},
             "created_at": queue.now(),
         }
-        conn.execute(insert(embedding).values(values))
+        seals.insert(conn, embedding, values)
 
 
 def latest_embedding(

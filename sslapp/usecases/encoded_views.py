@@ -11,14 +11,14 @@ from datetime import datetime
 from typing import Any, get_args
 
 import numpy as np
-from sqlalchemy import Connection, RowMapping, insert, select
+from sqlalchemy import Connection, RowMapping, select
 
 from sslapp import durable
 from sslapp.embedding.views import ViewChunks, check_same, encode_views, view_names
 from sslapp.imaging.pixels import PixelStore
 from sslapp.jobs import queue
 from sslapp.jobs.context import Cancelled, JobContext
-from sslapp.store import images, projects
+from sslapp.store import images, projects, seals
 from sslapp.store.database import reading, writing
 from sslapp.store.embeddings import same_features
 from sslapp.store.schema import embedding, job, view_set
@@ -259,6 +259,6 @@ def run_encode(context: JobContext) -> None:
             "folder": workspace.relative(context.folder / "views"),
             "created_at": queue.now(),
         }
-        conn.execute(insert(view_set).values(values))
+        seals.insert(conn, view_set, values)
     for folder in (context.folder, *context.earlier):  # their content is in the views now
         shutil.rmtree(folder / "chunks", ignore_errors=True)

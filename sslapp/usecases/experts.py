@@ -65,7 +65,7 @@ def experts(conn: Connection, access: Access, project_id: int) -> Experts | None
         return None
     labels = _labels(conn, project_id, row["count"])
     digest = hashlib.sha256(labels.tobytes()).hexdigest()
-    key = (access.workspace.url, str(access.workspace.root), row["id"], digest)
+    key = (str(access.workspace.url), str(access.workspace.root), row["id"], digest)
     with _lock:
         if key in _kept:
             _kept.move_to_end(key)

@@ -17,17 +17,18 @@ from sqlalchemy import Connection, RowMapping, select, update
 from sslapp import durable
 from sslapp.datasets.cells import safe_stem
 from sslapp.jobs import queue
-from sslapp.store import projects, readers
+from sslapp.store import files, projects, readers
 from sslapp.store.database import reading, writing
 from sslapp.store.errors import Unknown
 from sslapp.store.schema import job, reader
 from sslapp.usecases.access import Access, NotAllowed, find_project, require
-from sslapp.usecases.exports import Format
+from sslapp.usecases.exports import Format, target_path
 from sslapp.usecases.jobs import eta
 from sslapp.vocabulary import JobKind, JobState, Role
-from sslapp.workspace import Workspace
+from sslapp.workspace import Outside, Workspace
 
 Part = Literal["file", "manifest"]
+PARTS: tuple[Part, ...] = ("file", "manifest")
 
 
 @dataclass(frozen=True, kw_only=True)
@@ -134,6 +135,8 @@ def delete_export(access: Access, job_id: int) -> None:
         mark = {"deleted_at": queue.now().isoformat(), "deleted_by": access.reader_id}
         result = {**(row["result"] or {}), **mark}
         conn.execute(update(job).where(job.c.id == job_id).values(result=result))
+        gone = [_inside(access.workspace, row, part) for part in PARTS]
+        files.forget(conn, [access.workspace.relative(each) for each in gone if each is not None])
         deleted = [each for each in _rows(conn, row["project_id"]) if _is_deleted(each)]
     _remove_files(access.workspace, row)
     for each in deleted:  # what a kill left behind
@@ -158,8 +161,7 @@ def _is_deleted(row: RowMapping) -> bool:
 
 def _remove_files(workspace: Workspace, row: RowMapping) -> None:
     """Take an export's own files away, and its folder if nothing else lies in it."""
-    parts: tuple[Part, ...] = ("file", "manifest")
-    for path in (_inside(workspace, row, part) for part in parts):
+    for path in (_inside(workspace, row, part) for part in PARTS):
         if path is not None and path.is_file():
             path.unlink()
             durable.sync_folder(path.parent)
@@ -178,7 +180,10 @@ def _kept(workspace: Workspace, row: RowMapping, part: Part) -> Path | None:
 def _inside(workspace: Workspace, row: RowMapping, part: Part) -> Path | None:
     """Where the part lies; None unless that is below the project's own folder of exports."""
     # where the job was told to write, not what a result says: that is absolute and may have moved
-    target = workspace.path(row["params"]["target"])
+    try:
+        target = target_path(workspace, row["params"])
+    except Outside:
+        return None
     path = target if part == "file" else target.with_name(target.name + ".manifest.json")
     inside = path.resolve().is_relative_to(workspace.root / "exports" / str(row["project_id"]))
     return path if inside else None

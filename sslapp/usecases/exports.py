@@ -5,7 +5,7 @@ An export goes where the command line says, or, for the browser, into
 """
 
 import json
-from collections.abc import Collection
+from collections.abc import Collection, Mapping
 from enum import StrEnum
 from pathlib import Path
 from typing import Any
@@ -22,12 +22,13 @@ from sslapp.datasets.export import (
 )
 from sslapp.jobs import queue
 from sslapp.jobs.context import JobContext
-from sslapp.store import events, projects, snapshots
+from sslapp.store import events, files, projects, snapshots
 from sslapp.store.database import reading, writing
 from sslapp.usecases.access import Access, find_project
 from sslapp.usecases.content import Content
 from sslapp.usecases.export_table import ALL_SOURCES, labels_frame
 from sslapp.vocabulary import EventKind, JobKind, Source
+from sslapp.workspace import Workspace
 
 
 class Format(StrEnum):
@@ -140,6 +141,12 @@ def _nothing(sources: Collection[Source]) -> str:
     return f"There is no label to export from {names}. Include another source."
 
 
+def target_path(workspace: Workspace, params: Mapping[str, Any]) -> Path:
+    """Where an export goes: an absolute path of this machine, or one in the workspace."""
+    named = Path(params["target"])
+    return named if named.is_absolute() else workspace.path(params["target"])
+
+
 def run_export(context: JobContext) -> None:
     """Handle a job of kind `export`."""
     if Format(context.claim.params["format"]) is Format.REPORT:
@@ -150,7 +157,7 @@ def run_export(context: JobContext) -> None:
 
 def _run_labels(context: JobContext) -> None:
     params, project_id = context.claim.params, context.claim.project_id
-    target = context.workspace.path(params["target"])  # an absolute one stays as it is
+    target = target_path(context.workspace, params)
     # a job that was queued by an earlier version names no sources
     names = params.get("sources", [each.name.lower() for each in ALL_SOURCES])
     context.check()
@@ -196,7 +203,7 @@ def _run_report(context: JobContext) -> None:
     from sslapp.usecases.report import gather
     from sslapp.usecases.report_page import render
 
-    target = context.workspace.path(context.claim.params["target"])
+    target = target_path(context.workspace, context.claim.params)
     context.progress(0, 2, "reading")
     with reading(context.engine) as conn:
         found = gather(conn, context.workspace, context.claim.project_id)
@@ -215,7 +222,10 @@ def _run_report(context: JobContext) -> None:
 def _finish(context: JobContext, result: dict[str, Any], **facts: Any) -> None:
     """End the job, and say in the log what left the program."""
     params = context.claim.params
-    with context.finishing(result) as conn:
+    kept = [Path(result[part]) for part in ("target", "manifest") if part in result]
+    within = [path for path in kept if path.is_relative_to(context.workspace.root)]
+    written = files.describe(context.workspace, [path for path in within if path.is_file()])
+    with context.finishing(result, written) as conn:
         events.append(
             conn,
             context.claim.project_id,

@@ -223,7 +223,7 @@ def log_tail(access: Access, job_id: int, lines: int = 40) -> str:
     with reading(access.engine) as conn:
         row = queue.read_job(conn, job_id)
         require(conn, access, row["project_id"])
-    path = access.workspace.attempt(job_id, row["attempt"]) / "log.jsonl"
+    path = access.workspace.attempt(row["folder"], row["attempt"]) / "log.jsonl"
     if not path.exists():
         return ""
     with open(path, "rb") as file:

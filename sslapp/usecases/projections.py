@@ -8,12 +8,13 @@ wherever an embedding's id says which map it is, and nothing that was ever shown
 from enum import StrEnum
 from pathlib import Path
 
-from sqlalchemy import Connection, RowMapping, insert, select
+from sqlalchemy import Connection, RowMapping, select
 
 from sslapp import durable
 from sslapp.embedding.umap_projection import LEAST_IMAGES, umap_projection
 from sslapp.jobs import queue
 from sslapp.jobs.context import JobContext
+from sslapp.store import seals
 from sslapp.store.database import reading, writing
 from sslapp.store.errors import Refused
 from sslapp.store.schema import embedding, job
@@ -129,5 +130,5 @@ def _is_of(params: dict[str, str], row: RowMapping) -> bool:
 
 def _publish(conn: Connection, row: RowMapping, projection: str) -> None:
     """Add the row again with another projection; the time stays that of its features."""
-    values = {name: value for name, value in row.items() if name != "id"}
-    conn.execute(insert(embedding).values({**values, "projection": projection}))
+    values = {name: value for name, value in row.items() if name not in ("id", "seal")}
+    seals.insert(conn, embedding, {**values, "projection": projection})

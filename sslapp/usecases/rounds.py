@@ -4,11 +4,11 @@ from collections.abc import Mapping, Sequence
 from typing import Any
 
 from pydantic import ValidationError
-from sqlalchemy import Connection, RowMapping, func, insert, select
+from sqlalchemy import Connection, RowMapping, func, select
 
 from sslapp.jobs import queue
 from sslapp.methods.cards import CARDS
-from sslapp.store import events, projects, snapshots
+from sslapp.store import events, projects, seals, snapshots
 from sslapp.store.database import reading, writing
 from sslapp.store.projects import ProjectSettings
 from sslapp.store.schema import job, round_
@@ -110,6 +110,9 @@ def _queue(
     _check_trainable(snapshot, chosen, features)
     if chosen == Gear.FEATURES and CARDS[method].compares_views:
         _check_views(conn, features)
+    if features is not None and features["count"] < snapshot.counts["images"]:
+        features = None  # it lacks images that the round covers
+    views = None if features is None else latest_views(conn, features["id"])
     number = 1 + _newest(conn, project_id)
     job_id = queue.enqueue(conn, project_id, JobKind.ROUND, {}, access.reader_id)
     values = {
@@ -123,18 +126,19 @@ def _queue(
         "seed": seed,
         "plan": {},
         "encoder": features["encoder"] if features else None,
+        "embedding_id": features["id"] if features else None,
+        "view_set_id": views["id"] if views else None,
         "created_at": queue.now(),
     }
-    inserted = conn.execute(insert(round_).values(values)).inserted_primary_key
-    assert inserted is not None
-    conn.execute(job.update().where(job.c.id == job_id).values(params={"round_id": inserted[0]}))
+    round_id = int(seals.insert(conn, round_, values))
+    conn.execute(job.update().where(job.c.id == job_id).values(params={"round_id": round_id}))
     events.append(
         conn,
         project_id,
         EventKind.ROUND_START,
-        key=f"round-{inserted[0]}-start",
+        key=f"round-{round_id}-start",
         reader_id=access.reader_id,
-        round_id=inserted[0],
+        round_id=round_id,
         payload={
             "snapshot": snapshot.hash,
             "method": method,

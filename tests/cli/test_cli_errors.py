@@ -3,9 +3,12 @@
 import os
 import signal
 import time
+from collections.abc import Iterator
+from pathlib import Path
 
 import pytest
 import small_project
+from job_folders import attempt_folder
 
 from sslapp.cli.jobs import wait_for
 from sslapp.jobs import queue
@@ -113,12 +116,16 @@ def _import_params(source: str) -> dict:
     return {"source": source, "root": "", "download": False, "group_pattern": None}
 
 
+def _stages(project) -> Iterator[Path]:
+    return attempt_folder(project.workspace, project.engine, 3).glob("stages/*/*")
+
+
 @pytest.mark.timeout(180)
 def test_a_wait_that_ends_in_a_refusal_to_resume_says_why(project, launcher) -> None:
     start_round(project, None, config={**small_project.TINY, "steps": 30})
     worker = launcher.start(project.workspace.root, ("worker", "--until-idle", "--threads", "1"))
     until = time.monotonic() + 60
-    while not list(project.workspace.attempt(3, 1).glob("stages/*/*")):
+    while not list(_stages(project)):
         assert time.monotonic() < until
         time.sleep(0.01)
     os.kill(worker, signal.SIGKILL)

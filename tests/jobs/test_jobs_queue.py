@@ -10,6 +10,7 @@ from datetime import timedelta
 from pathlib import Path
 
 import pytest
+from job_folders import attempt_folder
 from sqlalchemy import update
 
 from sslapp.jobs import queue
@@ -150,7 +151,7 @@ def test_a_failing_job_keeps_its_reason_and_the_worker_goes_on(shop, error, reas
     shop.work(handler)
     row = shop.row(failing)
     assert (row["state"], row["error"]) == (JobState.FAILED, reason)
-    log = (shop.workspace.attempt(failing, 1) / "log.jsonl").read_text()
+    log = (attempt_folder(shop.workspace, shop.engine, failing) / "log.jsonl").read_text()
     assert "Traceback" in log
     assert shop.row(next_one)["state"] == JobState.DONE
 
@@ -298,7 +299,7 @@ def test_a_later_attempt_sees_the_folders_of_the_earlier_ones(shop) -> None:
         complete(context)
 
     shop.work(handler)
-    attempts = [shop.workspace.attempt(job_id, number) for number in (1, 2, 3)]
+    attempts = [attempt_folder(shop.workspace, shop.engine, job_id, number) for number in (1, 2, 3)]
     assert seen == [(attempts[2], (attempts[0], attempts[1]))]
 
 

@@ -9,6 +9,7 @@ import time
 import numpy as np
 import pytest
 from doomed import WORKER
+from job_folders import attempt_folder
 
 from sslapp.jobs.queue import MAX_ATTEMPTS
 from sslapp.usecases.jobs import job_status
@@ -48,7 +49,10 @@ def test_killed_at_random_steps_it_ends_the_same(
         assert launcher.wait() == -signal.SIGKILL
     assert launcher.run(access.workspace.root, WORKER) == 0
     assert round_status(access, None)["attempt"] == MAX_ATTEMPTS
-    stages = [access.workspace.attempt(3, attempt) / "stages" for attempt in (1, MAX_ATTEMPTS)]
+    stages = [
+        attempt_folder(access.workspace, access.engine, 3, attempt) / "stages"
+        for attempt in (1, MAX_ATTEMPTS)
+    ]
     assert list(stages[0].rglob("checkpoint.safetensors")), "nothing to resume from"
     assert_undisturbed(access, LONG)
 

@@ -9,6 +9,7 @@ import numpy as np
 import pytest
 import small_project
 from doomed import WORKER
+from job_folders import attempt_folder
 from sqlalchemy import select, update
 
 from sslapp import durable
@@ -52,7 +53,7 @@ def test_a_stopped_worker_that_wakes_after_another_finished_writes_nothing(
     small_project.run_jobs(access, hung_after=timedelta(seconds=0.1))
     row = job_status(access, 3)
     assert (row["state"], row["attempt"]) == (JobState.DONE, 2)
-    own = access.workspace.attempt(3, 1)
+    own = attempt_folder(access.workspace, access.engine, 3)
 
     def files() -> dict:
         everything = access.workspace.root.rglob("*")

@@ -7,7 +7,7 @@ from typing import Any
 import numpy as np
 from sqlalchemy import Connection
 
-from sslapp.store import events, images, projects, readers
+from sslapp.store import events, images, projects, readers, seals
 from sslapp.store.chain import now
 from sslapp.store.events import Event
 from sslapp.store.schema import job, round_, snapshot
@@ -59,11 +59,11 @@ def lay_desk(conn: Connection) -> Desk:
 def _add_round(conn: Connection, project_id: int, number: int) -> int:
     common = {"project_id": project_id, "created_at": now()}
     frozen = {"event_number": 1, "class_ids": [], "counts": {}, "hash": "", "path": "", **common}
-    snapshot_id = conn.execute(snapshot.insert().returning(snapshot.c.id), frozen).scalar_one()
+    snapshot_id = seals.insert(conn, snapshot, frozen)
     work = {"kind": "round", "params": {}, "state": "done", **common}
     job_id = conn.execute(job.insert().returning(job.c.id), work).scalar_one()
     values = {
         **{"number": number, "snapshot_id": snapshot_id, "job_id": job_id, "method": "m"},
         **{"gear": "pixels", "config": {}, "seed": 0, "plan": {}, **common},
     }
-    return conn.execute(round_.insert().returning(round_.c.id), values).scalar_one()
+    return seals.insert(conn, round_, values)

@@ -90,7 +90,9 @@ def test_a_removed_event_is_found(engine: Engine, desk: Desk, numbers) -> None:
         conn.execute(text(f"DELETE FROM event WHERE number = {numbers['label']}"))
     with reading(engine) as conn:
         problem = verify(conn, desk.project_id).problem
-    assert problem == f"Event {numbers['label']} is missing: the next one is {numbers['bulk']}."
+    assert problem.startswith(
+        f"Event {numbers['label']} is missing: the next one is {numbers['bulk']}."
+    )
 
 
 DERIVED_CHANGES = [
@@ -146,4 +148,4 @@ def test_images_that_no_import_brought_are_found(engine: Engine, desk: Desk) -> 
         )
     with reading(engine) as conn:
         problem = verify(conn, desk.project_id).problem
-    assert problem == "image: 13 positions, but the imports in the log cover 12."
+    assert problem.startswith("image: 13 positions, but the imports in the log cover 12.")

@@ -15,7 +15,7 @@ def stored(access, column):
 def test_an_untouched_project_is_whole(reviewed):
     found = verify_project(reviewed, None)
     assert found.ok
-    assert found.problem is None
+    assert (found.problem, found.notes) == (None, ())
 
 
 def test_one_changed_bit_in_a_round_s_predictions_is_named(reviewed):

@@ -1,0 +1,217 @@
+"""Whether the files of a workspace hold what was written, and which of them nobody vouches for."""
+
+import json
+from collections.abc import Iterator
+from pathlib import Path, PurePosixPath
+
+from sqlalchemy import Connection, select
+
+from sslapp import durable
+from sslapp.imaging.originals import original_path
+from sslapp.store import files
+from sslapp.store.errors import Damaged
+from sslapp.store.files import Recorded
+from sslapp.store.identity import is_recorded
+from sslapp.store.schema import embedding, event, image, image_set, job, round_, snapshot, view_set
+from sslapp.store.snapshots import find_snapshot, load
+from sslapp.store.verify import RESTORE
+from sslapp.usecases.access import IDENTITY
+from sslapp.vocabulary import EventKind, JobKind
+from sslapp.workspace import DATABASE, Workspace
+
+MENDS = {
+    JobKind.IMPORT: RESTORE,
+    JobKind.EMBED: f"Embed the images again, or: {RESTORE}",
+    JobKind.ROUND: f"Run round {{number}} again on the same labels, or: {RESTORE}",
+    JobKind.EXPORT: "Export again.",
+}
+
+PASSING = {
+    "log.jsonl": "a log",
+    "worker.log": "a log",
+    "workers": "a lock",
+    "uploads": "an upload that waits for its import",
+    "weights": "brought in by hand",
+    "data": "a named set that can be fetched again",
+    "chunks": "a piece of encoding under way",
+}
+"""Names of files and folders that the workspace can do without, and what they are."""
+
+UNKNOWN = "nothing refers to it, or it is older than its hash"
+
+
+def damaged_files(conn: Connection, workspace: Workspace, project_id: int) -> Iterator[str]:
+    """A sentence on each file of a project that is missing or not what was written."""
+    mends = _mends(conn, project_id)
+    on_record = files.recorded(conn, project_id)
+    for each in on_record:
+        wrong = _wrong(workspace.path(each.path), each)
+        if wrong is not None:
+            yield f"{workspace.root / each.path} {wrong}. {_mend(each.path, mends)}"
+    yield from _unlisted(conn, workspace, project_id, on_record)
+    yield from _snapshots(conn, workspace, project_id)
+    yield from _rounds(conn, workspace, project_id, on_record)
+    yield from _originals(conn, workspace, project_id)
+    for folder in mends:
+        for path in sorted((workspace.jobs / folder).glob("attempt-*/stages/**/*.safetensors")):
+            if durable.carries_hash(path) and not durable.is_intact(path):
+                yield f"{path} is damaged. A resumed round passes over it; delete it."
+
+
+def not_recorded(conn: Connection, workspace: Workspace, project_id: int) -> Iterator[str]:
+    """What an older version wrote without keeping a hash."""
+    known = {each.path for each in files.recorded(conn, project_id)}
+    count = sum(each not in known for each in named_files(conn, workspace, project_id))
+    if count:
+        yield f"{count} files have no hash on record, so a change would not be noticed."
+
+
+def named_files(conn: Connection, workspace: Workspace, project_id: int) -> list[str]:
+    """Paths of the files that a project's rows name, whether they are there or not, by path."""
+    named: set[str | None] = set()
+    for column in (
+        *(image_set.c.pixels, snapshot.c.path, embedding.c.features, embedding.c.projection),
+        round_.c.probabilities,
+    ):
+        named |= set(
+            conn.execute(select(column).where(column.table.c.project_id == project_id)).scalars()
+        )
+    mine = select(embedding.c.id).where(embedding.c.project_id == project_id)
+    views = select(view_set.c.folder).where(view_set.c.embedding_id.in_(mine))
+    frames = select(round_.c.frames).where(round_.c.project_id == project_id)
+    folders = {*conn.execute(views).scalars(), *conn.execute(frames).scalars()} - {None}
+    trained = select(round_.c.probabilities).where(round_.c.project_id == project_id)
+    folders |= {
+        f"{PurePosixPath(each).parent}/predictor"
+        for each in conn.execute(trained).scalars()
+        if each
+    }
+    for folder in folders:
+        named |= {
+            workspace.relative(path)
+            for path in workspace.path(str(folder)).rglob("*")
+            if path.is_file()
+        }
+    return sorted(each for each in named if each is not None)
+
+
+def leftovers(conn: Connection, workspace: Workspace) -> Iterator[str]:
+    """ "PATH: what it is" of each file of the workspace that nothing vouches for."""
+    known = {each.path for each in files.recorded(conn)}
+    known |= {IDENTITY, *(f"{DATABASE}{end}" for end in ("", "-wal", "-shm"))}
+    for path in sorted(workspace.root.rglob("*")):
+        if path.is_file() and not _is_known(workspace, path, known):
+            relative = path.relative_to(workspace.root)
+            yield f"{relative.as_posix()}: {_what(relative)}"
+
+
+def _is_known(workspace: Workspace, path: Path, known: set[str]) -> bool:
+    relative = path.relative_to(workspace.root)
+    if relative.as_posix() in known:
+        return True
+    if relative.parts[0] == "projects" and "originals" in relative.parts:
+        return path.suffix != ".tmp"  # named by its hash
+    return "stages" in relative.parts and durable.carries_hash(path)
+
+
+def _what(relative: Path) -> str:
+    if relative.suffix in (".tmp", ".part"):
+        return "left behind by a process that was killed"
+    if relative.suffix == ".lock":
+        return "a lock"
+    found = next((PASSING[part] for part in relative.parts if part in PASSING), None)
+    return found or UNKNOWN
+
+
+def _is(path: Path, sha256: str) -> bool:
+    return path.is_file() and durable.sha256(path) == sha256
+
+
+def _wrong(path: Path, each: Recorded) -> str | None:
+    if not path.is_file():
+        return "is missing"
+    same = path.stat().st_size == each.bytes and durable.sha256(path) == each.sha256
+    return None if same else "is not what was written"
+
+
+def _mends(conn: Connection, project_id: int) -> dict[str, str]:
+    """What can be done about a job's files, by the job's folder."""
+    query = (
+        select(job.c.folder, job.c.kind, round_.c.number)
+        .outerjoin(round_, round_.c.job_id == job.c.id)
+        .where(job.c.project_id == project_id)
+    )
+    return {
+        row.folder: MENDS[JobKind(row.kind)].format(number=row.number)
+        for row in conn.execute(query)
+    }
+
+
+def _mend(path: str, mends: dict[str, str]) -> str:
+    parts = PurePosixPath(path).parts
+    if parts[0] == "exports":
+        return MENDS[JobKind.EXPORT]
+    return mends.get(parts[1], RESTORE) if parts[0] == "jobs" else RESTORE
+
+
+def _unlisted(
+    conn: Connection, workspace: Workspace, project_id: int, on_record: list[Recorded]
+) -> Iterator[str]:
+    """Files without a hash, where every file has one; files that are missing altogether."""
+    known = {each.path for each in on_record}
+    complete = is_recorded(conn)
+    for each in named_files(conn, workspace, project_id):
+        if each in known:
+            continue
+        if not workspace.path(each).is_file():
+            yield f"{workspace.root / each} is missing. {RESTORE}"
+        elif complete:
+            yield f"file: the hash of {workspace.root / each} is missing. {RESTORE}"
+
+
+def _snapshots(conn: Connection, workspace: Workspace, project_id: int) -> Iterator[str]:
+    ids = select(snapshot.c.id).where(snapshot.c.project_id == project_id).order_by(snapshot.c.id)
+    for snapshot_id in conn.execute(ids).scalars().all():
+        try:
+            load(workspace, find_snapshot(conn, snapshot_id))
+        except Damaged as error:
+            yield str(error)
+
+
+def _rounds(
+    conn: Connection, workspace: Workspace, project_id: int, on_record: list[Recorded]
+) -> Iterator[str]:
+    """Predictions and the record of a round's files, against what its last event says."""
+    done = (
+        select(event.c.payload, round_.c.number, round_.c.probabilities)
+        .join(round_, round_.c.id == event.c.round_id)
+        .where(event.c.project_id == project_id, event.c.kind == EventKind.ROUND_DONE)
+        .order_by(event.c.number)
+    )
+    known = {each.path for each in on_record}
+    for payload, number, stored in conn.execute(done):
+        said = json.loads(payload)
+        if stored not in known and not _is(workspace.path(stored), said["probabilities_sha256"]):
+            yield (
+                f"{workspace.path(stored)} is not what round {number} ended with. "
+                f"{MENDS[JobKind.ROUND].format(number=number)}"
+            )
+        folder = f"{PurePosixPath(stored).parent}/"
+        own = [each for each in on_record if each.path.startswith(folder)]
+        if "files_sha256" in said and files.digest(own) != said["files_sha256"]:
+            yield (
+                f"file: the hashes of round {number}'s files are not those it ended with. {RESTORE}"
+            )
+
+
+def _originals(conn: Connection, workspace: Workspace, project_id: int) -> Iterator[str]:
+    folder = workspace.project(project_id) / "originals"
+    query = select(image.c.original).where(
+        image.c.project_id == project_id, image.c.original.is_not(None)
+    )
+    for sha256 in conn.execute(query.distinct().order_by(image.c.original)).scalars().all():
+        path = original_path(folder, sha256)
+        if not path.is_file():
+            yield f"{path}: this original is missing. {RESTORE}"
+        elif not _is(path, sha256):
+            yield f"{path}: this original is not what was imported. {RESTORE}"
