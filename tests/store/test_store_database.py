@@ -2,7 +2,10 @@
 
 import multiprocessing
 import os
+import sqlite3
 import time
+from collections.abc import Iterator
+from contextlib import closing
 from pathlib import Path
 
 import pytest
@@ -14,12 +17,13 @@ from sqlalchemy import Engine, create_engine, text
 from store_desk import Desk
 
 from sslapp.store.database import PROJECT_LOCK, REVISION, open_database, reading, writing
-from sslapp.store.errors import DatabaseTooNew
+from sslapp.store.errors import DatabaseGone, DatabaseMissing, DatabaseTooNew
 from sslapp.store.events import read
 from sslapp.store.migrations import runner
 from sslapp.store.projects import find_project
 from sslapp.store.schema import metadata
 from sslapp.store.verify import verify
+from sslapp.workspace import Workspace
 
 
 def test_the_migrated_schema_is_the_declared_one(engine: Engine) -> None:
@@ -134,3 +138,70 @@ def test_a_transaction_that_was_killed_leaves_nothing(url: str, engine: Engine, 
         keys = [each.key for each in read(conn, desk.project_id)]
     assert found.ok, found.problem
     assert keys[-1] == "kept"
+
+
+CHANGE = text("UPDATE workspace SET id = id")
+
+
+def path_of(engine: Engine) -> Path:
+    return Path(str(engine.url.database))
+
+
+@pytest.fixture
+def opened(tmp_path: Path) -> Iterator[Engine]:
+    """A SQLite database with a write-ahead log, as a running server holds it."""
+    engine = open_database(f"sqlite:///{tmp_path / 'work' / 'sslapp.db'}")
+    with writing(engine) as conn:
+        conn.execute(CHANGE)
+    yield engine
+    engine.dispose()
+
+
+@pytest.mark.parametrize("what", ["sslapp.db", "sslapp.db-wal"])
+def test_nothing_is_written_into_a_file_that_was_deleted(opened: Engine, what: str) -> None:
+    path_of(opened).with_name(what).rename(path_of(opened).with_name("away"))
+    for transaction in (writing, reading):
+        with pytest.raises(DatabaseGone, match="was deleted or replaced"), transaction(opened):
+            pytest.fail("a transaction began")
+    path_of(opened).with_name("away").rename(path_of(opened).with_name(what))
+    with writing(opened) as conn:  # put back, it is the same file
+        conn.execute(CHANGE)
+
+
+def test_nothing_is_written_when_another_database_lies_at_the_path(
+    opened: Engine, tmp_path: Path
+) -> None:
+    other = open_database(f"sqlite:///{tmp_path / 'other.db'}")
+    other.dispose()
+    (tmp_path / "other.db").replace(path_of(opened))
+    with pytest.raises(DatabaseGone), writing(opened):
+        pytest.fail("a transaction began")
+
+
+def test_a_database_deleted_in_the_middle_of_a_transaction_takes_no_commit(opened: Engine) -> None:
+    with pytest.raises(DatabaseGone), writing(opened) as conn:
+        conn.execute(CHANGE)
+        path_of(opened).unlink()
+
+
+@pytest.mark.parametrize("left", ["nothing", "an empty file", "a database without tables"])
+def test_no_database_is_made_where_one_must_be(tmp_path: Path, left: str) -> None:
+    path = tmp_path / "sslapp.db"
+    if left == "an empty file":
+        path.touch()
+    if left == "a database without tables":
+        with closing(sqlite3.connect(path)) as conn:
+            conn.execute("CREATE TABLE other (id)")
+    with pytest.raises(DatabaseMissing, match="Put the database back"):
+        open_database(f"sqlite:///{path}", may_create=False)
+    assert path.exists() == (left != "nothing")
+
+
+def test_a_folder_may_be_called_what_an_address_would_misread(tmp_path: Path) -> None:
+    root = tmp_path / "100%20 ? #1 & more"
+    workspace = Workspace(workspace=root, database_url="")
+    root.mkdir()
+    engine = open_database(workspace.url)
+    assert path_of(engine) == root / "sslapp.db"
+    engine.dispose()
+    assert [each.name for each in tmp_path.iterdir()] == [root.name]
