@@ -1,16 +1,37 @@
-"""Writing files so that a kill at any moment leaves the old content or the new, never half."""
+"""Writing files so that a kill at any moment leaves the old content or the new, never half.
+
+Against disks that lose or turn bits there are *named* files: the hash of the content is part of the
+name, so that one rename writes both and whoever reads the file can tell whether it is what was
+written.
+"""
 
 import fcntl
 import hashlib
 import os
 import re
+import secrets
+import threading
 from collections.abc import Callable, Iterator
 from contextlib import contextmanager
+from fnmatch import fnmatchcase
 from pathlib import Path
 from typing import BinaryIO
 
 import numpy as np
 from numpy.typing import NDArray
+
+_NAMED = re.compile(r"(?P<stem>[^.].*)-(?P<hash>[0-9a-f]{32})(?P<suffix>\.[^.]+)")
+
+
+def temporary(path: Path) -> Path:
+    """A name beside `path` for what is not complete yet; no two calls give the same.
+
+    Process and thread say to people whose it is. They tell nobody apart: two containers number
+    their processes alike.
+    """
+    about = f"{os.getpid()}.{threading.get_native_id()}.{secrets.token_hex(8)}"
+    # shortened, so that it is not too long for the file system where `path` is not
+    return path.with_name(f".{path.name[:40]}.{about}.tmp")
 
 
 def write(path: Path, fill: Callable[[BinaryIO], object]) -> None:
@@ -19,15 +40,15 @@ def write(path: Path, fill: Callable[[BinaryIO], object]) -> None:
     The temporary file stands beside the target, so the rename stays on one file system.
     """
     path.parent.mkdir(parents=True, exist_ok=True)
-    temporary = path.with_name(f".{path.name}.{os.getpid()}.tmp")
+    unfinished = temporary(path)
     try:
-        with open(temporary, "wb") as file:
+        with open(unfinished, "xb") as file:
             fill(file)
             file.flush()
             os.fsync(file.fileno())
-        temporary.replace(path)
+        unfinished.replace(path)
     except BaseException:
-        temporary.unlink(missing_ok=True)
+        unfinished.unlink(missing_ok=True)
         raise
     sync_folder(path.parent)
 
@@ -47,13 +68,78 @@ def read_array(path: Path) -> NDArray[np.generic]:
     return np.load(path, mmap_mode="r", allow_pickle=False)
 
 
-def sync_folder(folder: Path) -> None:
-    """Make a rename in `folder` survive a power cut."""
-    descriptor = os.open(folder, os.O_RDONLY)
+def write_named(folder: Path, stem: str, suffix: str, content: bytes) -> Path:
+    """Write `content` to "<stem>-<hash><suffix>" in `folder` and return the path.
+
+    Args:
+        stem: what the file is called.
+        suffix: its ending, with the dot.
+    """
+    path = folder / f"{stem}-{hashlib.sha256(content).hexdigest()[:32]}{suffix}"
+    write_bytes(path, content)
+    return path
+
+
+def find_named(folder: Path, stem: str, suffix: str) -> list[Path]:
+    """The named files of a folder, which need not exist, whose stem matches, in no order.
+
+    Args:
+        stem: may hold "*".
+    """
+    return [
+        path
+        for path in folder.glob(f"*{suffix}")
+        if _NAMED.fullmatch(path.name) and fnmatchcase(stem_of(path), stem)
+    ]
+
+
+def stem_of(path: Path) -> str:
+    """What a file is called without its ending and, if it is a named one, without its hash."""
+    found = _NAMED.fullmatch(path.name)
+    return path.stem if found is None else found["stem"]
+
+
+def carries_hash(path: Path) -> bool:
+    """Whether the file is a named one."""
+    return _NAMED.fullmatch(path.name) is not None
+
+
+def read_named(path: Path) -> bytes:
+    """The content of a file, checked against its name if that carries a hash.
+
+    Raises:
+        ValueError: when it is not what was written.
+        OSError: when it cannot be read.
+    """
+    content = path.read_bytes()
+    found = _NAMED.fullmatch(path.name)
+    if found is not None and not hashlib.sha256(content).hexdigest().startswith(found["hash"]):
+        raise ValueError(f"{path.name}: its content is not what its name says (sha256)")
+    return content
+
+
+def passed_over(path: Path, depth: int, why: Exception | str) -> str:
+    """A sentence for people about a damaged file that was done without.
+
+    Args:
+        depth: how many parts of the path to name: enough to find it, and no folder of the server.
+        why: what reading it raised, or what is wrong with it.
+    """
+    reason = (isinstance(why, OSError) and why.strerror) or str(why)
+    where = "/".join(path.parts[-depth:])
+    return f"{where} was passed over as damaged: {reason.removeprefix(f'{path.name}: ')}."
+
+
+def is_intact(path: Path) -> bool:
+    """Whether a file can be read and is what its name says; without a hash the name says nothing.
+
+    Reads it block by block, whatever its size.
+    """
+    found = _NAMED.fullmatch(path.name)
     try:
-        os.fsync(descriptor)
-    finally:
-        os.close(descriptor)
+        return sha256(path).startswith("" if found is None else found["hash"])
+    except OSError:
+        return False
 
 
 @contextmanager
@@ -79,21 +165,16 @@ def _locked(folder: Path) -> int:
         os.close(descriptor)  # the folder was replaced by another while this one waited
 
 
+def sync_folder(folder: Path) -> None:
+    """Make a rename in `folder` survive a power cut."""
+    descriptor = os.open(folder, os.O_RDONLY)
+    try:
+        os.fsync(descriptor)
+    finally:
+        os.close(descriptor)
+
+
 def sha256(path: Path) -> str:
     """The content's hash, as hexadecimal digits."""
     with open(path, "rb") as file:
         return hashlib.file_digest(file, "sha256").hexdigest()
-
-
-_NAMED = re.compile(r".*-([0-9a-f]{32})\.[a-z]+")
-
-
-def carries_hash(path: Path) -> bool:
-    """Whether the file's name ends in the hash of its content."""
-    return _NAMED.fullmatch(path.name) is not None
-
-
-def is_intact(path: Path) -> bool:
-    """Whether the content still is what the name says."""
-    found = _NAMED.fullmatch(path.name)
-    return found is not None and path.is_file() and sha256(path)[:32] == found[1]

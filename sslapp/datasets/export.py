@@ -108,8 +108,7 @@ def write_image_folder(
     rows = _checked(rows, provenance)
     if folder.exists():
         raise FileExistsError(f"{folder} exists already; choose another name or remove it.")
-    building = folder.with_name(f".{folder.name}.{os.getpid()}.tmp")
-    shutil.rmtree(building, ignore_errors=True)
+    building = durable.temporary(folder)
     building.mkdir(parents=True)
     try:
         for name in _class_folders(provenance.class_names).values():

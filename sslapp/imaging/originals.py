@@ -4,7 +4,6 @@ import ctypes
 import hashlib
 import os
 import re
-import threading
 from pathlib import Path
 
 from sslapp import durable
@@ -45,12 +44,12 @@ class OriginalsWriter:
         # compared, because a power cut before `finish` may leave a name without its content
         if path.exists() and path.read_bytes() == content:
             return sha256
-        temporary = path.with_name(f".{sha256}.{os.getpid()}.{threading.get_ident()}.tmp")
+        unfinished = durable.temporary(path)
         try:
-            temporary.write_bytes(content)
-            temporary.replace(path)
+            unfinished.write_bytes(content)
+            unfinished.replace(path)
         except BaseException:
-            temporary.unlink(missing_ok=True)
+            unfinished.unlink(missing_ok=True)
             raise
         return sha256
 

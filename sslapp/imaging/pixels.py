@@ -37,7 +37,7 @@ class PixelWriter:
         self.rows = 0
         self._path = path
         self._count = count
-        self._temporary = path.with_name(f".{path.name}.{os.getpid()}.tmp")
+        self._temporary = durable.temporary(path)
         path.parent.mkdir(parents=True, exist_ok=True)
         self._file = open(self._temporary, "w+b")  # noqa: SIM115  closed by __exit__
         self._start()
@@ -75,7 +75,7 @@ class PixelWriter:
         shape = (self.size, self.size, self.channels)
         row_bytes = self.size * self.size * self.channels
         old.seek(self._header_bytes)
-        second = self._temporary.with_suffix(".tmp2")
+        second = durable.temporary(self._path)
         self._file = open(second, "w+b")  # noqa: SIM115  closed by __exit__
         self.size, self.channels, self.rows = size, channels, 0
         try:
