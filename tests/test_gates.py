@@ -72,6 +72,7 @@ ALLOWED = [
     ("x.js", 'import {x} from "./x.js"'),
     ("x.js", 'svg = document.createElementNS("http://www.w3.org/2000/svg", "svg")'),
     ("x.py", "torch.load(path, weights_only=True)"),
+    ("x.py", "safetensors.torch.load(content)"),
     ("x.py", "np.load(path, mmap_mode='r', allow_pickle=False)"),
     ("x.py", "from urllib.parse import urlsplit"),
     (

@@ -2,7 +2,7 @@
 
 import math
 import time
-from collections.abc import Mapping
+from collections.abc import Callable, Mapping
 from pathlib import Path
 from typing import Any
 
@@ -17,7 +17,7 @@ from sslapp.imaging.pixels import PixelStore
 from sslapp.jobs.context import Cancelled, JobContext
 from sslapp.jobs.worker import Refused
 from sslapp.methods.registry import METHODS
-from sslapp.rounds import NOT_EXACTLY
+from sslapp.rounds import NOT_EXACTLY, PASSED_OVER
 from sslapp.rounds.data import TaskFeatures, TaskPixels, build_task
 from sslapp.rounds.frames import Frames
 from sslapp.rounds.plan import apply_plan, as_planned, differences, make_plan
@@ -48,11 +48,16 @@ def run_round(context: JobContext) -> None:
     started = time.monotonic()
     row = _round_row(context)
     plan = _planned(context, row)
+    say = _sayer(context, row["id"], plan)
     device, dtype = apply_plan(plan)
     task = _task(context, row)
     method_class = METHODS[row["method"]]
     frames = Frames(
-        task, row["seed"], context.folder / "frames", [each / "frames" for each in context.earlier]
+        task,
+        row["seed"],
+        context.folder / "frames",
+        [each / "frames" for each in context.earlier],
+        say,
     )
     run = Run(
         gear=Gear(row["gear"]),
@@ -69,6 +74,7 @@ def run_round(context: JobContext) -> None:
         checkpoint_seconds=CHECKPOINT_SECONDS,
         observer=frames.observe,
         weights=context.workspace.weights,
+        say=say,
     )
     try:
         predictor = method_class(method_class.Config(**row["config"])).fit(task, run)
@@ -85,7 +91,7 @@ def _round_row(context: JobContext) -> RowMapping:
         return conn.execute(query).mappings().one()
 
 
-def _planned(context: JobContext, row: RowMapping) -> Mapping[str, Any]:
+def _planned(context: JobContext, row: RowMapping) -> dict[str, Any]:
     """The stored plan; the first attempt makes it, a later one must be able to keep it."""
     if not row["plan"]:
         plan = make_plan(context.threads, **_asked(context), steps=row["config"].get("steps", 0))
@@ -93,14 +99,15 @@ def _planned(context: JobContext, row: RowMapping) -> Mapping[str, Any]:
         return plan
     changed = differences(row["plan"], context.threads, **_asked(context))
     if not changed:
-        return row["plan"]
+        return dict(row["plan"])
     if not context.claim.params.get("inexact"):
         raise Refused(
             f"Round {row['number']} {NOT_EXACTLY}: {'; '.join(changed)}. Start "
             f"the worker as it was planned, or resume with --inexact to accept other rounding."
         )
-    plan = as_planned(row["plan"], context.threads, **_asked(context))
-    plan["inexact"] = [*row["plan"].get("inexact", []), *changed]
+    here = as_planned(row["plan"], context.threads, **_asked(context))
+    inexact = [*row["plan"].get("inexact", []), *changed]
+    plan = {**row["plan"], **here, "inexact": inexact}
     _store_plan(context, row["id"], plan)
     return plan
 
@@ -111,11 +118,26 @@ def _asked(context: JobContext) -> dict[str, Any]:
     return {"kernels": settings.kernels, "deterministic": settings.deterministic}
 
 
-def _store_plan(context: JobContext, round_id: int, plan: Mapping[str, Any]) -> None:
+def _store_plan(
+    context: JobContext, round_id: int, plan: Mapping[str, Any], message: str = "planned"
+) -> None:
     def write(conn: Connection) -> None:
         seals.update(conn, round_, [round_.c.id == round_id], {"plan": dict(plan)})
 
-    context.progress(0, 0, "planned", also=write)
+    context.progress(0, 0, message, also=write)
+
+
+def _sayer(context: JobContext, round_id: int, plan: dict[str, Any]) -> Callable[[str], None]:
+    """A function that keeps a sentence about a damaged file in the log and in the round's plan."""
+
+    def say(text: str) -> None:
+        said = plan.setdefault(PASSED_OVER, [])
+        if text not in said:  # a later attempt comes by the same file
+            said.append(text)
+            context.log.warning("passed over", what=text)
+            _store_plan(context, round_id, plan, text)
+
+    return say
 
 
 def _task(context: JobContext, row: RowMapping) -> Task:

@@ -6,7 +6,8 @@ kept is a function of weights that a resumed round has again bit for bit, so a k
 and changes none. Reading a film needs no torch.
 """
 
-from collections.abc import Sequence
+import io
+from collections.abc import Callable, Sequence
 from dataclasses import dataclass
 from pathlib import Path
 from typing import TYPE_CHECKING
@@ -26,6 +27,7 @@ SAMPLE = 600
 """Images in a frame; eight frames cost 2 % of the shortest training (500 steps on digits)."""
 
 SMALLEST = 1e-12
+SUFFIX = ".npy"
 
 FILES = POSITIONS, STEPS, XY = "positions.npy", "steps.npy", "xy.npy"
 
@@ -70,12 +72,22 @@ class Frames:
         seed: the round's, for the choice of images.
         folder: where this attempt keeps them.
         earlier: those of earlier attempts; read, never written.
+        say: called with a sentence when a damaged frame was passed over. The film then goes
+            without it, unless the training comes by its step again.
     """
 
-    def __init__(self, task: "Task", seed: int, folder: Path, earlier: Sequence[Path] = ()) -> None:
+    def __init__(
+        self,
+        task: "Task",
+        seed: int,
+        folder: Path,
+        earlier: Sequence[Path] = (),
+        say: Callable[[str], None] = lambda text: None,
+    ) -> None:
         self._rows = sample(task, seed)
         self._folder = folder
         self._folders = (*earlier, folder)
+        self._say = say
 
     def observe(self, step: int, total: int, embed: "Embed") -> None:
         """Keep a frame, if one is due after `step` steps.
@@ -83,11 +95,13 @@ class Frames:
         Args:
             embed: gives (n, D) float32 features of clean images with the averaged weights.
         """
-        if step in moments(total) and self._find(step) is None:
+        if step in moments(total) and self._kept(step) is None:
             x = embed(self._rows).cpu().numpy()  # (n, D)
             # only directions: the scale of a young network's features is its running statistics'
             x /= np.maximum(np.linalg.norm(x, axis=1, keepdims=True), SMALLEST)
-            durable.write_array(self._folder / f"{step}.npy", x.astype(np.float16))
+            content = io.BytesIO()
+            np.save(content, x.astype(np.float16), allow_pickle=False)
+            durable.write_named(self._folder, str(step), SUFFIX, content.getvalue())
 
     def finish(self) -> Path | None:
         """Project all frames to 2-D, write them, and return their folder; None without frames.
@@ -95,10 +109,11 @@ class Frames:
         Writes POSITIONS (n,) int64, STEPS (F,) int64 and XY (F, n, 2) float32. The axes are the
         leading principal components of the last frame: what the finished network tells apart.
         """
-        steps = sorted({int(each.stem) for folder in self._folders for each in _kept(folder)})
-        if len(steps) < 2:
+        found = {step: self._kept(step) for step in sorted(self._steps())}
+        frames = {step: each for step, each in found.items() if each is not None}
+        if len(frames) < 2:
             return None
-        features = [durable.read_array(self._found(step)) for step in steps]
+        steps, features = list(frames), list(frames.values())
         axes = pca.fit([features[-1].astype(np.float32)], 2)
         xy = np.zeros((len(steps), len(self._rows), 2), dtype=np.float32)
         for frame, each in zip(xy, features, strict=True):
@@ -109,17 +124,21 @@ class Frames:
         durable.write_array(self._folder / XY, xy)
         return self._folder
 
-    def _find(self, step: int) -> Path | None:
+    def _steps(self) -> set[int]:
+        """Of all frames, damaged ones too."""
+        names = {
+            durable.stem_of(path) for folder in self._folders for path in folder.glob(f"*{SUFFIX}")
+        }
+        return {int(name) for name in names if name.isdecimal()}
+
+    def _kept(self, step: int) -> NDArray[np.float16] | None:
+        """(n, D) of the frame after `step` steps, or None if none is intact, which is said."""
         for folder in self._folders:
-            if (folder / f"{step}.npy").exists():
-                return folder / f"{step}.npy"
+            earlier = folder / f"{step}{SUFFIX}"  # of an earlier version: no hash in its name
+            named = durable.find_named(folder, str(step), SUFFIX)
+            for path in [*named, *([earlier] if earlier.exists() else [])]:
+                try:
+                    return np.load(io.BytesIO(durable.read_named(path)), allow_pickle=False)
+                except (OSError, ValueError, EOFError) as error:
+                    self._say(durable.passed_over(path, 3, error))
         return None
-
-    def _found(self, step: int) -> Path:
-        path = self._find(step)
-        assert path is not None
-        return path
-
-
-def _kept(folder: Path) -> list[Path]:
-    return [each for each in folder.glob("*.npy") if each.stem.isdecimal()]

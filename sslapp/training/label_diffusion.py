@@ -35,6 +35,8 @@ REPORTS = 20
 CLIP = 1.0
 FEWEST_IN_BATCH = 2
 """Batch normalisation needs two images."""
+ADAM = ("step", "exp_avg", "exp_avg_sq")
+"""What Adam keeps of a parameter."""
 
 
 @dataclass(frozen=True, kw_only=True)
@@ -268,7 +270,11 @@ class Passes:
         return state
 
     def _resume(self, checkpoints: Checkpoints) -> int:
-        found = checkpoints.load()
+        weights = [f"network.{key}" for key in self._network.state_dict()]
+        moments = [
+            f"adam.{key}.{name}" for name, _ in self._network.named_parameters() for key in ADAM
+        ]
+        found = checkpoints.load([*weights, *moments])
         if found is None:
             return 0
         done, state = found
@@ -277,7 +283,6 @@ class Passes:
         )
         for name, parameter in self._network.named_parameters():
             self._optimiser.state[parameter] = {
-                key: state[f"adam.{key}.{name}"].to(self._run.device)
-                for key in ("step", "exp_avg", "exp_avg_sq")
+                key: state[f"adam.{key}.{name}"].to(self._run.device) for key in ADAM
             }
         return done

@@ -155,7 +155,8 @@ class Loop:
         return state
 
     def _resume(self, checkpoints: Checkpoints) -> int:
-        found = checkpoints.load()
+        # momenta are not among them: there are none before the first step
+        found = checkpoints.load(self._state().keys())
         if found is None:
             return 0
         step, state = found

@@ -1,7 +1,7 @@
 """One run of a method: its seed, device, progress, and the stages that survive a kill."""
 
 import hashlib
-from collections.abc import Callable, Mapping
+from collections.abc import Callable, Collection, Mapping
 from pathlib import Path
 from typing import Protocol
 
@@ -9,6 +9,7 @@ import numpy as np
 import safetensors.torch
 import torch
 from numpy.typing import NDArray
+from safetensors import SafetensorError
 
 from sslapp import durable
 from sslapp.training.kernels import Kernels
@@ -19,6 +20,12 @@ Report = Callable[[int, int, Mapping[str, float]], None]
 Embed = Callable[[NDArray[np.int64]], torch.Tensor]
 Observe = Callable[[int, int, Embed], None]
 
+KEPT = 2
+"""Checkpoints of a stage that an attempt keeps: the older is for when the newer is damaged."""
+
+STEP = "checkpoint.step"
+SUFFIX = ".safetensors"
+
 
 class Stopped(Exception):
     """The run was asked to stop, by a cancel or because another attempt took over."""
@@ -27,11 +34,15 @@ class Stopped(Exception):
 class Checkpoints(Protocol):
     """What a stage's `compute` may keep while it runs."""
 
-    def load(self) -> tuple[int, Tensors] | None:
-        """The newest complete checkpoint as (step, tensors), or None."""
+    def load(self, needed: Collection[str] = ()) -> tuple[int, Tensors] | None:
+        """The newest intact checkpoint as (step, tensors), or None.
+
+        Args:
+            needed: names of tensors without which a checkpoint is damaged.
+        """
 
     def save(self, step: int, tensors: Tensors) -> None:
-        """Replace the checkpoint by the state after `step` steps."""
+        """Keep the state after `step` steps, and that of the checkpoint before."""
 
 
 class Run:
@@ -53,6 +64,8 @@ class Run:
             embed(rows) gives the (n, D) features of clean images with the weights so far. It may
             look and keep what it saw, and changes nothing.
         weights: folder of pre-trained weights that may be chosen by a network's name, or None.
+        say: called with a sentence when a damaged file of a stage was passed over. It costs the
+            steps since the file before, and changes nothing that comes out.
     """
 
     def __init__(
@@ -70,6 +83,7 @@ class Run:
         checkpoint_seconds: float = 20.0,
         observer: Observe = lambda step, total, embed: None,
         weights: Path | None = None,
+        say: Callable[[str], None] = lambda text: None,
     ) -> None:
         self.gear = gear
         self.device = device
@@ -83,6 +97,7 @@ class Run:
         self.world_size = 1
         self.weights = weights
         self._observer = observer
+        self._say = say
         self._folder = folder
         self._folders = (*earlier, folder)
         self._names: list[str] = []
@@ -116,12 +131,14 @@ class Run:
     def stage(self, name: str, compute: Callable[[Checkpoints], Tensors]) -> Tensors:
         """Return the stored result of the stage `name`, or compute and store it.
 
+        A stored result that is damaged is computed again, from a checkpoint if there is one.
+
         Stages may nest: inside `stage("iteration-2", ...)` the name "train" means
         "iteration-2/train". A name may be used once in a run.
         """
         self._names.append(name)
         try:
-            files = _StageFiles("/".join(self._names), self._folder, self._folders)
+            files = _StageFiles("/".join(self._names), self._folder, self._folders, self._say)
             result = files.result()
             if result is None:
                 result = compute(files)
@@ -142,34 +159,77 @@ def keyed_generator(
 
 
 class _StageFiles:
-    """A stage's result and checkpoint, looked up in all attempts and written to the newest."""
+    """A stage's result and checkpoints, looked up in all attempts and written to the newest.
 
-    def __init__(self, name: str, folder: Path, folders: tuple[Path, ...]) -> None:
+    Files of earlier versions carry no hash in their names and, as checkpoints, no step.
+    """
+
+    def __init__(
+        self, name: str, folder: Path, folders: tuple[Path, ...], say: Callable[[str], None]
+    ) -> None:
         self._own = folder / name
         self._all = [each / name for each in folders]
+        self._say = say
+        self._depth = len(Path(name).parts) + 3  # attempt-2/stages/train/checkpoint-40-...
 
     def result(self) -> Tensors | None:
         for folder in reversed(self._all):
-            if (folder / "result.safetensors").exists():
-                return safetensors.torch.load_file(folder / "result.safetensors")
+            for path in _files(folder, "result"):
+                tensors = self._read(path)
+                if tensors is not None:
+                    return tensors
         return None
 
     def finish(self, tensors: Tensors) -> None:
         self._write("result", tensors)
-        (self._own / "checkpoint.safetensors").unlink(missing_ok=True)
+        for path in _checkpoints(self._own):
+            path.unlink(missing_ok=True)
 
-    def load(self) -> tuple[int, Tensors] | None:
-        found = []
-        for folder in self._all:
-            if (folder / "checkpoint.safetensors").exists():
-                tensors = safetensors.torch.load_file(folder / "checkpoint.safetensors")
-                found.append((int(tensors.pop("checkpoint.step")), tensors))
-        return max(found, key=lambda pair: pair[0]) if found else None
+    def load(self, needed: Collection[str] = ()) -> tuple[int, Tensors] | None:
+        found = [path for folder in reversed(self._all) for path in _checkpoints(folder)]
+        for path in sorted(found, key=_step, reverse=True):  # stable: of equals the newest attempt
+            tensors = self._read(path, {*needed, STEP})
+            if tensors is not None:
+                return int(tensors.pop(STEP)), tensors
+        return None
 
     def save(self, step: int, tensors: Tensors) -> None:
-        self._write("checkpoint", {**tensors, "checkpoint.step": torch.tensor(step)})
+        self._write(f"checkpoint-{step}", {**tensors, STEP: torch.tensor(step)})
+        for path in sorted(_checkpoints(self._own), key=_step)[:-KEPT]:
+            path.unlink(missing_ok=True)
+
+    def _read(self, path: Path, needed: Collection[str] = ()) -> Tensors | None:
+        """The tensors of a file, or None, said, if it is not what was written."""
+        damage: Exception | str
+        try:
+            tensors = safetensors.torch.load(durable.read_named(path))
+        except (OSError, ValueError, KeyError, SafetensorError) as error:
+            damage = error
+        else:
+            lacking = sorted(set(needed) - tensors.keys())
+            if not lacking:
+                return tensors
+            damage = f"it lacks {', '.join(lacking[:3])}"
+        self._say(durable.passed_over(path, self._depth, damage))
+        return None
 
     def _write(self, what: str, tensors: Tensors) -> None:
         # clone: safetensors refuses tensors that share memory, and a checkpoint must not move on
         plain = {key: value.detach().cpu().contiguous().clone() for key, value in tensors.items()}
-        durable.write_bytes(self._own / f"{what}.safetensors", safetensors.torch.save(plain))
+        durable.write_named(self._own, what, SUFFIX, safetensors.torch.save(plain))
+
+
+def _files(folder: Path, stem: str) -> list[Path]:
+    """The named files of a stage, then that of an earlier version."""
+    earlier = folder / f"{stem.removesuffix('-*')}{SUFFIX}"
+    return [*durable.find_named(folder, stem, SUFFIX), *([earlier] if earlier.exists() else [])]
+
+
+def _checkpoints(folder: Path) -> list[Path]:
+    return _files(folder, "checkpoint-*")
+
+
+def _step(path: Path) -> int:
+    """After how many steps a checkpoint was made; -1 where only its content says."""
+    number = durable.stem_of(path).removeprefix("checkpoint-")
+    return int(number) if number.isdecimal() else -1

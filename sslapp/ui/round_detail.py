@@ -4,6 +4,7 @@ from typing import Any
 
 import streamlit as st
 
+from sslapp.rounds import PASSED_OVER
 from sslapp.training import figures
 from sslapp.ui import plain, progress_panel, round_figures
 from sslapp.ui.words import count
@@ -57,9 +58,13 @@ def facts(found: Detail) -> list[tuple[str, str]]:
         told.append(("Holdout accuracy", " ".join(while_training)))
     if found.plan:
         inexact = found.plan.get("inexact", [])
-        told.append(("Ran with", _listed({k: v for k, v in found.plan.items() if k != "inexact"})))
+        damaged = found.plan.get(PASSED_OVER, [])
+        ran = {k: v for k, v in found.plan.items() if k not in ("inexact", PASSED_OVER)}
+        told.append(("Ran with", _listed(ran)))
         if inexact:
             told.append(("Resumed", f"inexactly: {'; '.join(inexact)}"))
+        if damaged:
+            told.append(("Damaged files", f"{' '.join(damaged)} The predictions are unchanged."))
     if found.attempt > 1:
         told.append(("Attempts", str(found.attempt)))
     return told

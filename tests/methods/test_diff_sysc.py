@@ -5,8 +5,10 @@ from types import SimpleNamespace
 
 import numpy as np
 import pytest
+import safetensors.torch
 import torch
 
+from sslapp import durable
 from sslapp.embedding.encoders import encode, open_encoder
 from sslapp.methods.cards import DiffSySCConfig, SupervisedConfig
 from sslapp.methods.diff_sysc import (
@@ -202,6 +204,37 @@ def test_a_killed_fit_ends_like_an_undisturbed_one(task, make_run, tmp_path, sto
     resumed = fit(chosen, again, iterations=3, confidence=0.15)
     rows = np.arange(1797)
     assert torch.equal(whole.logits(chosen.features, rows), resumed.logits(chosen.features, rows))
+
+
+def test_a_checkpoint_without_a_moment_of_adam_is_passed_over(task, make_run, tmp_path):
+    chosen, _ = task
+    whole = fit(chosen, make_run(Gear.FEATURES, "whole"), iterations=1)
+    asked = iter(range(10**9))
+    run = make_run(
+        Gear.FEATURES,
+        "attempt-1",
+        should_stop=lambda: next(asked) >= 37,
+        checkpoint_seconds=0.0,
+    )
+    with pytest.raises(Stopped):
+        fit(chosen, run, iterations=1)
+    newest = max((tmp_path / "attempt-1").rglob("checkpoint-*"), key=step_of)
+    tensors = safetensors.torch.load_file(newest)
+    lost = min(name for name in tensors if name.startswith("adam.exp_avg."))
+    del tensors[lost]
+    newest.unlink()
+    stem = durable.stem_of(newest)
+    durable.write_named(newest.parent, stem, newest.suffix, safetensors.torch.save(tensors))
+    said = []
+    again = make_run(Gear.FEATURES, "attempt-2", earlier=(tmp_path / "attempt-1",), say=said.append)
+    resumed = fit(chosen, again, iterations=1)
+    assert len(said) == 1 and f"it lacks {lost}" in said[0]
+    rows = np.arange(1797)
+    assert torch.equal(whole.logits(chosen.features, rows), resumed.logits(chosen.features, rows))
+
+
+def step_of(path) -> int:
+    return int(durable.stem_of(path).removeprefix("checkpoint-"))
 
 
 @pytest.mark.parametrize("labels", [1, 2, 10])

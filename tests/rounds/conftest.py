@@ -1,5 +1,7 @@
 """A round that waits for its worker, and how it ends when nobody disturbs it."""
 
+import os
+import signal
 from collections.abc import Callable
 from pathlib import Path
 from types import SimpleNamespace
@@ -55,6 +57,17 @@ def undisturbed(queued, launcher, tmp_path_factory: pytest.TempPathFactory) -> C
 def waiting(open_copy, queued) -> Callable:
     """A function that gives access to a fresh project with a round of so many steps waiting."""
     return lambda steps: open_copy(queued(steps))
+
+
+@pytest.fixture
+def half_done(launcher, waiting):
+    """Access to a project whose round was killed at step 20 of 40, planned with one thread."""
+    access = waiting(40)
+    worker = launcher.start(access.workspace.root, doomed.WORKER)
+    small_project.wait_for_step(access, 20)
+    os.kill(worker, signal.SIGKILL)
+    launcher.wait()
+    return access
 
 
 @pytest.fixture

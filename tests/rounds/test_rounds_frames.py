@@ -7,7 +7,6 @@ import doomed
 import numpy as np
 import pytest
 import small_project
-from test_rounds_killed import wait_for_step
 
 from sslapp import durable
 from sslapp.rounds import frames
@@ -83,7 +82,7 @@ def test_killed_between_steps_it_leaves_the_same_film(stops, film, launcher, wai
     access = waiting(STEPS)
     for step in stops:
         worker = launcher.start(access.workspace.root, doomed.WORKER)
-        wait_for_step(access, step)
+        small_project.wait_for_step(access, step)
         os.kill(worker, signal.SIGKILL)
         launcher.wait()
     assert launcher.run(access.workspace.root, doomed.WORKER) == 0

@@ -4,10 +4,10 @@ import os
 import signal
 import subprocess
 import sys
-import time
 
 import numpy as np
 import pytest
+import small_project
 from doomed import WORKER
 from job_folders import attempt_folder
 
@@ -25,16 +25,6 @@ SHORT = 3
 SHARDS = 4
 
 
-def wait_for_step(access, step: int) -> None:
-    until = time.monotonic() + 40
-    while time.monotonic() < until:
-        row = round_status(access, None)
-        if row["state"] == JobState.RUNNING and row["step"] >= step:
-            return
-        time.sleep(0.002)
-    raise AssertionError(f"step {step} was not reached: {row}")
-
-
 @pytest.mark.parametrize("number", range(3))
 def test_killed_at_random_steps_it_ends_the_same(
     number, launcher, waiting, assert_undisturbed
@@ -44,7 +34,7 @@ def test_killed_at_random_steps_it_ends_the_same(
     access = waiting(LONG)
     for step in steps.tolist():
         worker = launcher.start(access.workspace.root, WORKER)
-        wait_for_step(access, step)
+        small_project.wait_for_step(access, step)
         os.kill(worker, signal.SIGKILL)
         assert launcher.wait() == -signal.SIGKILL
     assert launcher.run(access.workspace.root, WORKER) == 0
@@ -53,7 +43,7 @@ def test_killed_at_random_steps_it_ends_the_same(
         attempt_folder(access.workspace, access.engine, 3, attempt) / "stages"
         for attempt in (1, MAX_ATTEMPTS)
     ]
-    assert list(stages[0].rglob("checkpoint.safetensors")), "nothing to resume from"
+    assert list(stages[0].rglob("checkpoint-*.safetensors")), "nothing to resume from"
     assert_undisturbed(access, LONG)
 
 
@@ -67,7 +57,7 @@ def test_a_worker_process_that_is_killed_from_outside_leaves_the_same_round(
     )
     environment = {**os.environ, "SSLAPP_WORKSPACE": str(access.workspace.root)}
     killed = subprocess.Popen([sys.executable, "-c", program, *WORKER], env=environment)
-    wait_for_step(access, 15)
+    small_project.wait_for_step(access, 15)
     killed.kill()
     killed.wait()
     # the second is the worker as it is, without a test's checkpoint spacing
@@ -96,7 +86,7 @@ def test_the_points_cover_checkpoints_and_the_publication(undisturbed) -> None:
     assert {
         "before commit",
         "after commit",
-        "in checkpoint.safetensors",
+        "in checkpoint-1.safetensors",
         "after rename result.safetensors",
         "in probabilities.npy",
         "after rename probabilities.npy",

@@ -129,7 +129,9 @@ class Doom:
                 self.reached("after commit")
 
         def watched_write(path: Path, fill: Any) -> None:
-            write(path, lambda file: fill(_Halved(file, lambda: self.reached(f"in {path.name}"))))
+            write(
+                path, lambda file: fill(_Halved(file, lambda: self.reached(f"in {_called(path)}")))
+            )
 
         DefaultDialect.do_commit = watched_commit  # type: ignore[method-assign]
         durable.write = watched_write  # type: ignore[assignment]
@@ -139,11 +141,18 @@ class Doom:
 
         def watched(*args: Any, **named: Any) -> Any:
             result = real(*args, **named)
-            about = f" {Path(args[1]).name}" if len(args) > 1 else ""
+            about = f" {_called(Path(args[1]))}" if len(args) > 1 else ""
             self.reached(f"after {what}{about}")
             return result
 
         setattr(module, name, watched)
+
+
+def _called(path: Path) -> str:
+    """A file's name without the hash of its content."""
+    from sslapp import durable
+
+    return durable.stem_of(path) + path.suffix
 
 
 class _Halved:

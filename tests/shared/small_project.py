@@ -5,6 +5,7 @@ for the holdout. Who owns it is called Ann.
 """
 
 import shutil
+import time
 from pathlib import Path
 
 import numpy as np
@@ -26,7 +27,8 @@ from sslapp.usecases.handlers import HANDLERS
 from sslapp.usecases.imports import import_images
 from sslapp.usecases.jobs import job_status
 from sslapp.usecases.projects import create_project
-from sslapp.vocabulary import EventKind
+from sslapp.usecases.rounds import round_status
+from sslapp.vocabulary import EventKind, JobState
 from sslapp.workspace import Workspace
 
 NAME = "Digits"
@@ -125,6 +127,17 @@ def damage(access: Access, project_id: int = 1) -> str | None:
     """What `verify` finds wrong; None when all is well."""
     with reading(access.engine) as conn:
         return verify(conn, project_id).problem
+
+
+def wait_for_step(access: Access, step: int) -> None:
+    """Wait until the newest round runs and has taken so many steps."""
+    until = time.monotonic() + 40
+    while time.monotonic() < until:
+        row = round_status(access, None)
+        if row["state"] == JobState.RUNNING and row["step"] >= step:
+            return
+        time.sleep(0.002)
+    raise AssertionError(f"step {step} was not reached: {row}")
 
 
 def published(access: Access, number: int = 1) -> tuple[NDArray[np.float32], float]:

@@ -4,8 +4,10 @@ import dataclasses
 
 import numpy as np
 import pytest
+import safetensors.torch
 import torch
 
+from sslapp import durable
 from sslapp.jobs.host_memory import freed_memory_kept
 from sslapp.methods.fixmatch import FixMatch, FixMatchConfig
 from sslapp.training.run import Stopped
@@ -68,6 +70,41 @@ def test_a_run_killed_inside_a_checkpoint_still_ends_the_same(stripes, make_run,
             weights(task, make_run(name, report=fail, earlier=earlier, checkpoint_seconds=0))
     again = make_run("again", earlier=(tmp_path / "killed", tmp_path / "killed-again"))
     assert same(weights(task, again), undisturbed)
+
+
+def test_a_run_with_a_damaged_checkpoint_ends_like_an_undisturbed_one(stripes, make_run, tmp_path):
+    task = stripes()
+    undisturbed = weights(task, make_run("undisturbed"))
+    with pytest.raises(Stopped):
+        weights(task, make_run("killed", checkpoint_seconds=0, should_stop=stop_after(13)))
+    (newest,) = durable.find_named(tmp_path / "killed" / "train", "checkpoint-13", ".safetensors")
+    newest.write_bytes(newest.read_bytes()[:-1])
+    reports = []
+    again = make_run(
+        "again",
+        earlier=(tmp_path / "killed",),
+        report=lambda step, total, metrics: reports.append(step),
+    )
+    assert same(weights(task, again), undisturbed)
+    assert reports == list(range(13, 21))
+
+
+def test_a_checkpoint_without_a_tensor_of_the_training_is_passed_over(stripes, make_run, tmp_path):
+    task = stripes()
+    undisturbed = weights(task, make_run("undisturbed"))
+    with pytest.raises(Stopped):
+        weights(task, make_run("killed", checkpoint_seconds=0, should_stop=stop_after(13)))
+    folder = tmp_path / "killed" / "train"
+    (newest,) = durable.find_named(folder, "checkpoint-13", ".safetensors")
+    tensors = safetensors.torch.load_file(newest)
+    lost = min(name for name in tensors if name.startswith("ema."))
+    del tensors[lost]
+    newest.unlink()
+    durable.write_named(folder, "checkpoint-13", ".safetensors", safetensors.torch.save(tensors))
+    said = []
+    again = make_run("again", earlier=(tmp_path / "killed",), say=said.append)
+    assert same(weights(task, again), undisturbed)
+    assert f"it lacks {lost}" in said[0]
 
 
 def test_a_finished_run_is_not_repeated(stripes, make_run, tmp_path):

@@ -1,5 +1,6 @@
 """What the Train page says of one round's holdout."""
 
+from sslapp.rounds import PASSED_OVER
 from sslapp.training import figures
 from sslapp.ui.round_detail import facts
 from sslapp.usecases.history import detail
@@ -24,3 +25,12 @@ def test_a_round_without_a_holdout_says_so(reviewed) -> None:
     assert "Holdout accuracy" not in dict(facts(found)), "the method evaluates nothing as it goes"
     found.courses[figures.EVALUATED] = [(12, 0.0)]
     assert dict(facts(found))["Holdout accuracy"] == "unknown: the holdout is empty."
+
+
+def test_damaged_files_that_a_round_did_without_are_told(reviewed) -> None:
+    found = detail(reviewed, 1, 1)
+    assert "Damaged files" not in dict(facts(found))
+    found.plan[PASSED_OVER] = ["attempt-1/stages/train/a was passed over as damaged: it is cut."]
+    told = dict(facts(found))
+    assert told["Damaged files"].startswith("attempt-1/stages/train/a was passed over")
+    assert "passed over" not in told["Ran with"]
