@@ -4,9 +4,9 @@ import os
 import signal
 from collections.abc import Callable
 from pathlib import Path
-from types import SimpleNamespace
 
 import doomed
+import killing
 import pytest
 import small_project
 
@@ -31,22 +31,14 @@ def queued(prepared: Path, tmp_path_factory: pytest.TempPathFactory) -> Callable
 
 @pytest.fixture(scope="session")
 def undisturbed(queued, launcher, tmp_path_factory: pytest.TempPathFactory) -> Callable:
-    """A function that says how a round of so many steps ends: probabilities, temperature, points,
-    the head of the log."""
-    made: dict[int, SimpleNamespace] = {}
+    """A function that says how a round of so many steps ends when nobody disturbs it."""
+    made: dict[int, killing.Ending] = {}
 
-    def make(steps: int) -> SimpleNamespace:
+    def make(steps: int) -> killing.Ending:
         if steps not in made:
             root = tmp_path_factory.mktemp("undisturbed") / "workspace"
             access = small_project.copy(queued(steps), root)
-            assert launcher.run(root, doomed.WORKER) == 0
-            probabilities, temperature = small_project.published(access)
-            made[steps] = SimpleNamespace(
-                probabilities=probabilities,
-                temperature=temperature,
-                points=doomed.points(root),
-                decisions=[(each.number, each.kind) for each in small_project.log(access)],
-            )
+            made[steps] = killing.undisturbed(launcher, access)
             access.engine.dispose()
         return made[steps]
 
@@ -75,12 +67,7 @@ def assert_undisturbed(undisturbed) -> Callable:
     """A function that checks that a round ended like an undisturbed one, bit for bit."""
 
     def check(access, steps: int) -> None:
-        expected = undisturbed(steps)
-        probabilities, temperature = small_project.published(access)
-        assert probabilities.tobytes() == expected.probabilities.tobytes()
-        assert temperature == expected.temperature
-        found = [(each.number, each.kind) for each in small_project.log(access)]
-        assert found == expected.decisions
-        assert small_project.damage(access) is None
+        differs = killing.difference(access, undisturbed(steps))
+        assert differs is None, differs
 
     return check

@@ -5,6 +5,7 @@ import signal
 import subprocess
 import sys
 
+import killing
 import numpy as np
 import pytest
 import small_project
@@ -20,9 +21,13 @@ pytestmark = pytest.mark.timeout(180)  # processes by the dozen; minutes on a bu
 
 LONG = 40
 """Steps of a training that can be killed between two of them."""
+MIDDLE = 12
+"""Steps of a training that is killed before, in and after it."""
 SHORT = 3
 """Steps of a training all of whose points are tried."""
 SHARDS = 4
+KILLS = 12
+"""Of the workers at random moments; the pages' are in `usecases`."""
 
 
 @pytest.mark.parametrize("number", range(3))
@@ -45,6 +50,15 @@ def test_killed_at_random_steps_it_ends_the_same(
     ]
     assert list(stages[0].rglob("checkpoint-*.safetensors")), "nothing to resume from"
     assert_undisturbed(access, LONG)
+
+
+def test_killed_at_random_moments_it_ends_the_same(launcher, waiting, undisturbed) -> None:
+    rng, tally = np.random.default_rng(29), killing.Tally()
+    ending = undisturbed(MIDDLE)
+    while tally.workers < KILLS:
+        killing.kill_round(launcher, waiting(MIDDLE), ending=ending, rng=rng, tally=tally)
+    assert not tally.problems
+    assert tally.identical == tally.rounds
 
 
 def test_a_worker_process_that_is_killed_from_outside_leaves_the_same_round(

@@ -14,7 +14,8 @@ import signal
 import subprocess
 import sys
 import time
-from collections.abc import Sequence
+import traceback
+from collections.abc import Callable, Sequence
 from pathlib import Path
 from typing import IO, Any
 
@@ -24,11 +25,18 @@ WORKER = ("worker", "--until-idle", "--threads", "1")
 
 
 class Launcher:
-    """The launcher as its user sees it; a context manager."""
+    """The launcher as its user sees it; a context manager.
+
+    Args:
+        program: a Python file that calls `serve`; by default this one, which runs sslapp commands.
+    """
+
+    def __init__(self, program: str = __file__) -> None:
+        self._program = program
 
     def __enter__(self) -> "Launcher":
         self._process = subprocess.Popen(
-            [sys.executable, __file__],
+            [sys.executable, self._program],
             stdin=subprocess.PIPE,
             stdout=subprocess.PIPE,
             text=True,
@@ -171,7 +179,7 @@ class _Halved:
 
 
 def main() -> None:
-    """Fork a process for every line of standard input."""
+    """Fork a process that runs sslapp commands for every line of standard input."""
     import sklearn.datasets  # noqa: F401
     import torch
 
@@ -185,12 +193,21 @@ def main() -> None:
     torch.optim.SGD([torch.zeros(1, requires_grad=True)])  # the first one imports a second long
     sslapp.rounds.execute.CHECKPOINT_SECONDS = 0.0  # a checkpoint at every report
     sslapp.jobs.context.BEAT_EVERY = math.inf  # the same points in every process
+    serve(_run_commands)
+
+
+def serve(run: Callable[[Path, Any], object]) -> None:
+    """Fork a process for every line of standard input, and let it run what is asked for.
+
+    Args:
+        run: called with the workspace and the commands.
+    """
     print(0, flush=True)
     for line in sys.stdin:
         request = json.loads(line)
         child = os.fork()
         if child == 0:
-            _serve(request)
+            _serve(request, run)
         print(child, flush=True)
         if request["die_after"] is not None:
             time.sleep(request["die_after"])
@@ -198,22 +215,28 @@ def main() -> None:
         print(os.waitstatus_to_exitcode(os.waitpid(child, 0)[1]), flush=True)
 
 
-def _serve(request: dict[str, Any]) -> None:
-    from sslapp.cli import app
-
+def _serve(request: dict[str, Any], run: Callable[[Path, Any], object]) -> None:
     root = Path(request["workspace"])
     for number, name in ((1, "stdout.txt"), (2, "stderr.txt")):
         os.dup2(os.open(root / name, os.O_WRONLY | os.O_CREAT | os.O_TRUNC), number)
     status = 1
     try:
         Doom(request["die_at"], root / POINTS).watch()
-        for command in request["commands"]:
-            app(["--workspace", str(root), "--reader", "Ann", *command], standalone_mode=False)
-            sys.stdout.flush()
+        run(root, request["commands"])
         status = 0
+    except BaseException:
+        traceback.print_exc()
     finally:
         sys.stderr.flush()
         os._exit(status)
+
+
+def _run_commands(root: Path, commands: Sequence[Sequence[str]]) -> None:
+    from sslapp.cli import app
+
+    for command in commands:
+        app(["--workspace", str(root), "--reader", "Ann", *command], standalone_mode=False)
+        sys.stdout.flush()
 
 
 if __name__ == "__main__":
