@@ -232,7 +232,7 @@ def verify(
     project: Project = None,
     head: Annotated[
         str | None,
-        typer.Option(help="Hash that an export or a report printed: the log must hold it."),
+        typer.Option(help="Hash, or its beginning, that an export or a report printed."),
     ] = None,
     quick: Annotated[bool, typer.Option("--quick", help="Rows alone; no file is read.")] = False,
     record_: Annotated[
@@ -297,7 +297,7 @@ def export(
         if not wait:
             return "Queued."
         what = f"{result['rows']} labels" if "rows" in result else "the report"
-        return f"Wrote {what} to {target}."
+        return f"Wrote {what} to {target}. Log head {result['head']}."
 
     show(result, as_json, words)
 
@@ -313,7 +313,8 @@ def report(
     who = access()
     job_id = exports.export(who, project, target, exports.Format.REPORT)
     result = wait_for(who, job_id, wait)
-    show(result, as_json, f"Wrote the report to {target}." if wait else "Queued.")
+    words = f"Wrote the report to {target}. Log head {result['head']}." if wait else "Queued."
+    show(result, as_json, words)
 
 
 @command(app, "backup")

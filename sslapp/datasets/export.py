@@ -33,12 +33,15 @@ class Provenance:
     Attributes:
         project: the project's name.
         snapshot: hash of the snapshot.
+        head: number and hash of the last event that the labels come from; who keeps it can tell
+            later whether the log was cut off or rewritten.
         class_names: all classes in column order, also those without an image.
         included: the sources whose labels were asked for; None for all.
     """
 
     project: str
     snapshot: str
+    head: tuple[int, str]
     class_names: list[str]
     included: Sequence[str] | None = None
 
@@ -276,6 +279,7 @@ def _manifest(
         "version": __version__,
         "project": provenance.project,
         "snapshot": provenance.snapshot,
+        "log": {"events": provenance.head[0], "head": provenance.head[1]},
         "images": len(rows),
         "classes": [
             {"name": name, "images": int(by_class.get(name, 0))} for name in provenance.class_names

@@ -145,6 +145,12 @@ def head(conn: Connection, project_id: int) -> tuple[int, str]:
     return (0, GENESIS) if row is None else (row.number, row.hash)
 
 
+def up_to(conn: Connection, project_id: int, number: int) -> tuple[int, str]:
+    """That number and the event's hash, which vouches for all events up to it; GENESIS for 0."""
+    query = select(event.c.hash).where(event.c.project_id == project_id, event.c.number == number)
+    return number, conn.execute(query).scalar() or GENESIS
+
+
 def _event(draft: Draft, project_id: int, number: int, at: Any, prev_hash: str) -> Event:
     """The draft with its place in the log; NumPy integers become plain ones."""
 

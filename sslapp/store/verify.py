@@ -28,6 +28,9 @@ from sslapp.store.rounds import curves_hash
 from sslapp.store.schema import event, round_, snapshot, undone
 from sslapp.vocabulary import READER_ACTIONS, EventKind
 
+SHORTEST_HEAD = 16
+"""Digits of a hash that name it beyond doubt; reports print so many."""
+
 MOST_OF_A_KIND = 10
 """Findings that one check reports; a damaged page of a large table gives thousands."""
 
@@ -89,7 +92,8 @@ def verify(conn: Connection, project_id: int, head: str | None = None) -> Verifi
     A log that was cut off at its end looks whole: only a head that was noted elsewhere tells.
 
     Args:
-        head: the hash of an event that the log must hold, as a report or an export printed it.
+        head: the hash of an event that the log must hold, or its first digits, as a report or an
+            export printed it.
     """
     walk = _Walk()
     checks: list[Callable[[], Iterable[str]]] = [
@@ -177,7 +181,9 @@ def _broken_link(row: Row[Any], number: int, prev_hash: str) -> str | None:
 
 
 def _head(walk: _Walk, head: str | None) -> Iterator[str]:
-    if head is not None and head not in walk.heads:
+    if head is None:
+        return
+    if len(head) < SHORTEST_HEAD or not any(each.startswith(head) for each in walk.heads):
         yield (
             f"No event has the hash {head}: the log was cut off before it, or replaced. {RESTORE}"
         )

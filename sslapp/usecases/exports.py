@@ -178,6 +178,7 @@ def _run_labels(context: JobContext) -> None:
         provenance = Provenance(
             project=projects.find_project(conn, project_id).name,
             snapshot=snapshot.hash,
+            head=events.up_to(conn, project_id, snapshot.event_number),
             class_names=[classes[each] for each in snapshot.class_ids],
             included=names,
         )
@@ -191,6 +192,7 @@ def _run_labels(context: JobContext) -> None:
         "manifest": str(manifest),
         "snapshot": snapshot.hash,
         "event": snapshot.event_number,
+        "head": provenance.head[1],
         "sources": {str(k): int(n) for k, n in frame["source"].value_counts().items()},
         "bytes": file.stat().st_size,
         "sha256": durable.sha256(file),
@@ -213,6 +215,7 @@ def _run_report(context: JobContext) -> None:
     result = {
         "target": str(target),
         "event": found.head[0],
+        "head": found.head[1],
         "bytes": target.stat().st_size,
         "sha256": durable.sha256(target),
     }

@@ -52,9 +52,11 @@ def damaged_files(conn: Connection, workspace: Workspace, project_id: int) -> It
     yield from _snapshots(conn, workspace, project_id)
     yield from _rounds(conn, workspace, project_id, on_record)
     yield from _originals(conn, workspace, project_id)
+    known = {each.path for each in on_record}
     for folder in mends:
-        for path in sorted((workspace.jobs / folder).glob("attempt-*/stages/**/*.safetensors")):
-            if durable.carries_hash(path) and not durable.is_intact(path):
+        for path in sorted((workspace.jobs / folder).rglob("*-*")):
+            apart = durable.carries_hash(path) and workspace.relative(path) not in known
+            if apart and not durable.is_intact(path):
                 yield f"{path} is damaged. A resumed round passes over it; delete it."
 
 
@@ -111,7 +113,7 @@ def _is_known(workspace: Workspace, path: Path, known: set[str]) -> bool:
         return True
     if relative.parts[0] == "projects" and "originals" in relative.parts:
         return path.suffix != ".tmp"  # named by its hash
-    return "stages" in relative.parts and durable.carries_hash(path)
+    return relative.parts[0] == "jobs" and durable.carries_hash(path)
 
 
 def _what(relative: Path) -> str:

@@ -206,14 +206,15 @@ def _refused(imported: ImageSetRow) -> list[Markup]:
 
 def _record(found: Report) -> list[Markup]:
     number, digest = found.head
-    command = f"sslapp verify --project {shlex.quote(found.project)}"
+    command = f"sslapp verify --project {shlex.quote(found.project)} --head {digest}"
     return [
         element("p", f"Read at event {number:,}, whose hash is"),
         element("pre", element("code", digest)),
         element(
             "p",
             "Every event's hash covers the one before it. This command walks the chain, replays "
-            "it, compares every derived table and checks the files it vouches for:",
+            "it, compares every table and file with what was written, and looks for this hash, "
+            "which a log that was cut off has lost:",
         ),
         element("pre", element("code", command)),
         element(

@@ -32,7 +32,8 @@ def labels(**changes):
 
 @pytest.fixture
 def provenance():
-    return Provenance(project="pets", snapshot="ab" * 32, class_names=["cat", "dog", "eel"])
+    names = ["cat", "dog", "eel"]
+    return Provenance(project="pets", snapshot="ab" * 32, head=(7, "cd" * 32), class_names=names)
 
 
 def read(path):
@@ -177,7 +178,7 @@ def test_hostile_names_stay_in_the_folder_and_apart(tmp_path, picture):
             "source": "expert",
         }
     )
-    about = Provenance(project="p", snapshot="s", class_names=classes)
+    about = Provenance(project="p", snapshot="s", head=(1, "h"), class_names=classes)
     write_image_folder(rows, tmp_path / "in" / "out", about, picture)
     files = sorted(p.relative_to(tmp_path) for p in tmp_path.rglob("*") if p.is_file())
     assert [path.as_posix() for path in files] == [

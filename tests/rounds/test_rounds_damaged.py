@@ -5,6 +5,7 @@ import json
 import doomed
 import pytest
 import small_project
+from job_folders import attempt_folder
 
 from sslapp import durable
 from sslapp.rounds import PASSED_OVER, frames
@@ -20,9 +21,14 @@ STEPS = 40
 
 def checkpoints(access, attempt: int = 1) -> list:
     """Those of an attempt's training, oldest first."""
-    folder = access.workspace.attempt(3, attempt) / "stages" / "train"
+    folder = attempt_folder(access.workspace, access.engine, 3, attempt) / "stages" / "train"
     found = durable.find_named(folder, "checkpoint-*", ".safetensors")
     return sorted(found, key=lambda path: int(durable.stem_of(path).removeprefix("checkpoint-")))
+
+
+def log_lines(access) -> list[str]:
+    folder = attempt_folder(access.workspace, access.engine, 3, 2)
+    return (folder / "log.jsonl").read_text().splitlines()
 
 
 def flip_a_bit(path) -> None:
@@ -54,7 +60,7 @@ def test_a_damaged_newest_checkpoint_is_passed_over_and_the_round_ends_the_same(
     assert first_step(half_done) == resumed_from + 1
     (said,) = round_status(half_done, None)["plan"][PASSED_OVER]
     assert newest.name in said
-    log = (half_done.workspace.attempt(3, 2) / "log.jsonl").read_text().splitlines()
+    log = log_lines(half_done)
     logged = [json.loads(line) for line in log]
     assert [each["what"] for each in logged if each["event"] == "passed over"] == [said]
 
@@ -76,7 +82,7 @@ def test_a_damaged_result_is_computed_again_and_the_round_ends_the_same(
     access = waiting(STEPS)
     point = undisturbed(STEPS).points.index("in probabilities.npy") + 1
     launcher.run(access.workspace.root, doomed.WORKER, die_at=point)
-    (result,) = (access.workspace.attempt(3, 1) / "stages" / "train").iterdir()
+    (result,) = (attempt_folder(access.workspace, access.engine, 3) / "stages" / "train").iterdir()
     assert durable.stem_of(result) == "result"
     cut(result)
     small_project.run_jobs(access)
@@ -104,7 +110,7 @@ def test_a_round_goes_on_from_the_checkpoint_of_an_earlier_version(
     older, newest = checkpoints(half_done)
     older.unlink()
     newest.rename(newest.with_name("checkpoint.safetensors"))
-    kept = half_done.workspace.attempt(3, 1) / "frames"
+    kept = attempt_folder(half_done.workspace, half_done.engine, 3, 1) / "frames"
     for path in kept.iterdir():
         path.rename(path.with_name(durable.stem_of(path) + path.suffix))
     assert launcher.run(half_done.workspace.root, doomed.WORKER) == 0
@@ -117,7 +123,7 @@ def test_a_round_goes_on_from_the_checkpoint_of_an_earlier_version(
 def test_a_damaged_frame_is_left_out_of_the_film_and_the_round_ends_the_same(
     half_done, assert_undisturbed
 ) -> None:
-    kept = half_done.workspace.attempt(3, 1) / "frames"
+    kept = attempt_folder(half_done.workspace, half_done.engine, 3, 1) / "frames"
     (path,) = durable.find_named(kept, "2", frames.SUFFIX)
     cut(path)
     small_project.run_jobs(half_done)

@@ -1,17 +1,21 @@
 """A backup restored elsewhere is the same workspace."""
 
+import io
 import tarfile
+from pathlib import Path
 
 import pandas as pd
 import pytest
 import small_project
+from sqlalchemy import text
 
 from sslapp.usecases import bulk_decisions, decisions
-from sslapp.usecases.access import enter
+from sslapp.usecases.access import IDENTITY, enter
 from sslapp.usecases.backups import backup, restore
 from sslapp.usecases.exports import export
 from sslapp.usecases.predictions import propose
 from sslapp.usecases.rounds import round_status, start_round
+from sslapp.usecases.verification import verify_workspace
 from sslapp.vocabulary import JobState
 from sslapp.workspace import Workspace
 
@@ -78,18 +82,61 @@ def test_nothing_is_overwritten(reviewed, tmp_path) -> None:
         restore(target, reviewed.workspace)
 
 
-@pytest.mark.parametrize("damage", ["cut", "no tar", "no database", "changed event"])
-def test_a_damaged_backup_is_refused_and_leaves_nothing(damage, reviewed, tmp_path) -> None:
-    target = tmp_path / "backup.tar"
-    if damage == "changed event":
-        from sqlalchemy import text
+@pytest.fixture
+def members(reviewed, tmp_path):
+    """The members of a backup, and a function that writes them as one."""
+    backup(reviewed, tmp_path / "whole.tar")
+    with tarfile.open(tmp_path / "whole.tar") as archive:
+        found = {each.name: archive.extractfile(each).read() for each in archive.getmembers()}
 
-        with reviewed.engine.begin() as conn:
-            for (name,) in conn.execute(
-                text("SELECT name FROM sqlite_master WHERE type = 'trigger'")
-            ).all():
-                conn.execute(text(f"DROP TRIGGER {name}"))
-            conn.execute(text("UPDATE event SET key = 'another' WHERE number = 20"))
+    def write(changed: dict[str, bytes]) -> Path:
+        with tarfile.open(tmp_path / "backup.tar", "w") as archive:
+            for name, content in changed.items():
+                info = tarfile.TarInfo(name)
+                info.size = len(content)
+                archive.addfile(info, io.BytesIO(content))
+        return tmp_path / "backup.tar"
+
+    return found, write
+
+
+def refused(source, tmp_path) -> str:
+    workspace = Workspace(workspace=tmp_path / "new")
+    with pytest.raises(ValueError, match=r"backup\.tar") as caught:
+        restore(source, workspace)
+    assert not workspace.root.exists()
+    assert [path.name for path in tmp_path.iterdir() if path.name.startswith("tmp")] == []
+    return str(caught.value)
+
+
+def test_a_missing_member_is_named(members, tmp_path) -> None:
+    found, write = members
+    for name in found:
+        left = {other: content for other, content in found.items() if other != name}
+        expected = "holds no sslapp.db" if name == "sslapp.db" else f"{name} is missing"
+        assert expected in refused(write(left), tmp_path)
+
+
+def test_a_changed_member_is_named(members, tmp_path) -> None:
+    found, write = members
+    for name in (each for each in found if each != "manifest.json"):
+        content = bytearray(found[name])
+        content[len(content) // 2] ^= 1
+        said = refused(write({**found, name: bytes(content)}), tmp_path)
+        assert f"{name} was changed" in said
+
+
+def test_a_member_that_is_no_part_of_it_is_named(members, tmp_path) -> None:
+    found, write = members
+    source = write({**found, "projects/1/more.npy": b"0"})
+    assert "projects/1/more.npy is no part of it" in refused(source, tmp_path)
+    source = write({**found, "manifest.json": b"[]"})
+    assert "its manifest.json cannot be read" in refused(source, tmp_path)
+
+
+@pytest.mark.parametrize("damage", ["cut", "no tar", "no database"])
+def test_what_is_no_whole_backup_is_refused_and_leaves_nothing(damage, reviewed, tmp_path) -> None:
+    target = tmp_path / "backup.tar"
     backup(reviewed, target)
     if damage == "cut":
         target.write_bytes(target.read_bytes()[: target.stat().st_size // 2])
@@ -98,11 +145,47 @@ def test_a_damaged_backup_is_refused_and_leaves_nothing(damage, reviewed, tmp_pa
     if damage == "no database":
         with tarfile.open(target, "w") as archive:
             archive.add(__file__, "something.py")
-    workspace = Workspace(workspace=tmp_path / "new")
-    with pytest.raises(ValueError, match=r"backup\.tar"):
-        restore(target, workspace)
-    assert not workspace.root.exists()
-    assert [path.name for path in tmp_path.iterdir() if path.name.startswith("tmp")] == []
+    refused(target, tmp_path)
+
+
+def test_a_log_that_was_damaged_before_the_backup_is_not_restored(reviewed, tmp_path) -> None:
+    with reviewed.engine.begin() as conn:
+        conn.execute(text("DROP TRIGGER event_no_update"))
+        conn.execute(text("UPDATE event SET key = 'another' WHERE number = 20"))
+    backup(reviewed, tmp_path / "backup.tar")
+    assert "Event 20 was changed" in refused(tmp_path / "backup.tar", tmp_path)
+
+
+@pytest.mark.parametrize("how", ["flipped", "missing"])
+def test_no_backup_is_made_of_a_damaged_file(reviewed, tmp_path, how) -> None:
+    path = next(reviewed.workspace.jobs.glob("*/attempt-1/features.npy"))
+    if how == "missing":
+        path.unlink()
+    else:
+        path.write_bytes(path.read_bytes()[:-1] + b"x")
+    what = "is missing" if how == "missing" else "is not what was written"
+    with pytest.raises(ValueError, match=rf"features\.npy {what}, so no backup was made"):
+        backup(reviewed, tmp_path / "backup.tar")
+    assert not (tmp_path / "backup.tar").exists()
+
+
+def test_a_restored_workspace_is_another_one(reviewed, tmp_path) -> None:
+    backup(reviewed, tmp_path / "backup.tar")
+    access = restored(tmp_path)
+    assert access.workspace_id != reviewed.workspace_id
+    assert (access.workspace.root / IDENTITY).read_text().strip() == access.workspace_id
+    assert verify_workspace(access.workspace).ok
+    access.engine.dispose()
+
+
+def test_what_names_files_of_another_machine_is_not_taken_up_again(reviewed, tmp_path) -> None:
+    target = tmp_path / "elsewhere.csv"
+    export(reviewed, None, target)
+    backup(reviewed, tmp_path / "backup.tar")
+    access = restored(tmp_path)
+    assert small_project.run_jobs(access) == 0
+    assert not target.exists()
+    access.engine.dispose()
 
 
 def test_a_backup_outside_sqlite_names_the_right_tool(reviewed, tmp_path) -> None:
