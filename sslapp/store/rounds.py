@@ -1,12 +1,21 @@
-"""What the store itself knows of rounds: the curves that a training left."""
+"""What the store itself knows of rounds: which have finished, and the curves that they left."""
 
 import hashlib
 from typing import Any
 
-from sqlalchemy import Connection, select
+from sqlalchemy import ColumnElement, Connection, select
 
 from sslapp.store.chain import canonical
-from sslapp.store.schema import round_metric
+from sslapp.store.schema import round_, round_metric
+
+
+def finished(project_id: int) -> ColumnElement[bool]:
+    """A condition on the table of rounds: this project's rounds that have predictions.
+
+    Predictions and the job's end are written in one transaction; what there is to review, to
+    compare and to report are the predictions.
+    """
+    return (round_.c.project_id == project_id) & round_.c.probabilities.is_not(None)
 
 
 def curves_hash(conn: Connection, round_id: int) -> str:

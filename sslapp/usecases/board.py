@@ -19,10 +19,12 @@ from sslapp.review.selection import inside
 from sslapp.store import events, projects
 from sslapp.store.database import reading
 from sslapp.store.projects import ClassRow
+from sslapp.store.rounds import finished
 from sslapp.store.schema import round_, snapshot
 from sslapp.store.state import ProjectState, load_state, withheld
 from sslapp.usecases.access import Access, require
 from sslapp.usecases.embeddings import latest_embedding
+from sslapp.usecases.predictions import ruled_out
 from sslapp.vocabulary import Source
 
 Mask = NDArray[np.bool_]
@@ -203,7 +205,7 @@ def read_board(access: Access, project_id: int, round_number: int | None = None)
     known = [rows[each] for each in row["class_ids"]]
     added = [rows[each] for each in state.class_ids.tolist() if each not in row["class_ids"]]
     raw = _mapped(access, row["probabilities"])
-    found = best_classes(raw, row["temperature"], _forbidden(state, row["class_ids"], len(raw)))
+    found = best_classes(raw, row["temperature"], ruled_out(state, row["class_ids"], len(raw)))
     predicted = np.full(len(state.labels), -1, dtype=np.int16)
     confidence = np.zeros(len(state.labels), dtype=np.float32)
     blind = state.holdout | state.is_test
@@ -281,7 +283,7 @@ def _rounds(project_id: int):  # type: ignore[no-untyped-def]
     return (
         select(round_, snapshot.c.class_ids)
         .join(snapshot, snapshot.c.id == round_.c.snapshot_id)
-        .where(round_.c.project_id == project_id, round_.c.probabilities.is_not(None))
+        .where(finished(project_id))
     )
 
 
@@ -293,16 +295,6 @@ def _round_row(conn: Connection, project_id: int, number: int | None) -> RowMapp
     if row is None and number is not None:
         raise ValueError(f"Round {number} has not finished. Choose a finished round.")
     return row
-
-
-def _forbidden(state: ProjectState, class_ids: Sequence[int], count: int) -> Mask:
-    """(count, C) bool in the round's columns; a class retired since is ruled out everywhere."""
-    table = np.ones((count, len(class_ids)), dtype=bool)
-    live = state.class_ids.tolist()
-    for column, known in enumerate(class_ids):
-        if known in live:
-            table[:, column] = state.forbidden[:count, live.index(known)]
-    return table
 
 
 def _labels(state: ProjectState, class_ids: Sequence[int]) -> NDArray[np.int16]:

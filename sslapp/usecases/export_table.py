@@ -169,7 +169,7 @@ def _confidence(
     conn: Connection, workspace: Workspace, project_id: int, frame: pd.DataFrame
 ) -> NDArray[np.float32]:
     """(rows,): what the round named in each row gave the row's class; NaN without a round, and
-    for a class that the round did not know.
+    for a class or an image that the round did not know.
     """
     found = np.full(len(frame), np.nan, dtype=np.float32)
     numbers = [int(each) for each in frame["round"].dropna().unique()]
@@ -180,9 +180,11 @@ def _confidence(
     )
     for row in conn.execute(query):
         proposed = (frame["round"] == row.number).fillna(False).to_numpy(dtype=bool)
-        rows = np.flatnonzero(proposed & frame["class_id"].isin(row.class_ids).to_numpy())
-        columns = [row.class_ids.index(each) for each in frame["class_id"].iloc[rows]]
         raw = durable.read_array(workspace.path(row.probabilities))
+        # logs of earlier versions hold labels of images that came after their round
+        known = frame["class_id"].isin(row.class_ids) & (frame["position"] < len(raw))
+        rows = np.flatnonzero(proposed & known.to_numpy())
+        columns = [row.class_ids.index(each) for each in frame["class_id"].iloc[rows]]
         ours = np.asarray(raw[frame["position"].iloc[rows].to_numpy()], dtype=np.float32)
         found[rows] = calibrated(ours, row.temperature)[np.arange(len(rows)), columns]
     return found

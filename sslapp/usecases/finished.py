@@ -6,6 +6,7 @@ from dataclasses import dataclass
 from sqlalchemy import RowMapping, func, select
 
 from sslapp.store.database import reading
+from sslapp.store.rounds import finished
 from sslapp.store.schema import round_, round_metric, snapshot
 from sslapp.usecases.access import Access, require
 
@@ -44,7 +45,7 @@ def finished_rounds(access: Access, project_id: int) -> list[Finished]:
     query = (
         select(round_, snapshot.c.hash, snapshot.c.counts, last.scalar_subquery().label("steps"))
         .join(snapshot, snapshot.c.id == round_.c.snapshot_id)
-        .where(round_.c.project_id == project_id, round_.c.probabilities.is_not(None))
+        .where(finished(project_id))
         .order_by(round_.c.number)
     )
     with reading(access.engine) as conn:
@@ -56,7 +57,7 @@ def numbers_and_methods(access: Access, project_id: int) -> list[tuple[int, str]
     """Number and method of each finished round, newest first: what a choice of rounds needs."""
     query = (
         select(round_.c.number, round_.c.method)
-        .where(round_.c.project_id == project_id, round_.c.probabilities.is_not(None))
+        .where(finished(project_id))
         .order_by(round_.c.number.desc())
     )
     with reading(access.engine) as conn:

@@ -6,11 +6,12 @@ from enum import StrEnum
 from sqlalchemy import Connection, func, select
 
 from sslapp.store.database import reading
+from sslapp.store.rounds import finished
 from sslapp.store.schema import event, job, round_
 from sslapp.usecases.access import Access, require
 from sslapp.usecases.embeddings import latest_embedding
 from sslapp.usecases.projects import Status
-from sslapp.vocabulary import EventKind, JobKind, JobState, Source
+from sslapp.vocabulary import EventKind, JobKind, JobState
 
 REVIEWS = (
     EventKind.ACCEPT,
@@ -53,7 +54,7 @@ class Facts:
     Attributes:
         images, pool: how many there are.
         classes: classes in use.
-        bare: classes among them without a label.
+        bare: classes among them without a label that a round would learn from.
         labelled: labels that a round would learn from.
         embedded: whether there is an embedding.
         working: kinds of the jobs that wait or run.
@@ -137,8 +138,8 @@ def read_facts(access: Access, found: Status) -> Facts:
             images=found.counts["images"],
             pool=found.counts["pool"],
             classes=len(found.classes),
-            bare=int((found.per_class[:, Source.EXPERT :].sum(axis=1) == 0).sum()),
-            labelled=int(found.per_class.sum()) - found.counts["holdout_labelled"],
+            bare=int((found.taught == 0).sum()),
+            labelled=int(found.taught.sum()),
             embedded=latest_embedding(conn, found.project_id) is not None,
             working=frozenset(JobKind(kind) for kind in working),
             round_number=number,
@@ -149,8 +150,7 @@ def read_facts(access: Access, found: Status) -> Facts:
 def _newest_round(conn: Connection, project_id: int) -> tuple[int, int]:
     row = conn.execute(
         select(round_.c.number, round_.c.id)
-        .join(job, job.c.id == round_.c.job_id)
-        .where(round_.c.project_id == project_id, job.c.state == JobState.DONE)
+        .where(finished(project_id))
         .order_by(round_.c.number.desc())
         .limit(1)
     ).one_or_none()

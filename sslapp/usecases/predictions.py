@@ -1,6 +1,6 @@
 """What a round predicted, ready for a reader: calibrated, with the forbidden classes taken out."""
 
-from collections.abc import Mapping
+from collections.abc import Mapping, Sequence
 from dataclasses import dataclass
 
 import numpy as np
@@ -11,6 +11,7 @@ from sslapp import durable
 from sslapp.review.candidates import Candidates, candidates
 from sslapp.review.confidence import calibrated
 from sslapp.store.database import reading
+from sslapp.store.rounds import finished
 from sslapp.store.schema import round_, snapshot
 from sslapp.store.state import ProjectState, load_state, withheld
 from sslapp.usecases.access import Access, find_project
@@ -38,15 +39,7 @@ class Predictions:
 
     def forbidden(self, state: ProjectState) -> NDArray[np.bool_]:
         """What readers ruled out by now. Returns (N, C) bool in this round's columns."""
-        count = len(self.probabilities)
-        table = np.zeros((count, len(self.class_ids)), dtype=bool)
-        live = state.class_ids.tolist()
-        for column, known in enumerate(self.class_ids):
-            if known in live:
-                table[:, column] = state.forbidden[:count, live.index(known)]
-            else:
-                table[:, column] = True  # retired since
-        return table
+        return ruled_out(state, self.class_ids, len(self.probabilities))
 
     def best(
         self, positions: NDArray[np.int64], state: ProjectState
@@ -74,6 +67,24 @@ class Predictions:
         return found.columns[order], found.confidence[order]
 
 
+def ruled_out(state: ProjectState, class_ids: Sequence[int], count: int) -> NDArray[np.bool_]:
+    """What a round must not propose: classes that readers ruled out, and those retired since.
+
+    Args:
+        class_ids: (C,) what the round's columns mean.
+        count: N, so many images it covers.
+
+    Returns:
+        (N, C) bool.
+    """
+    table = np.ones((count, len(class_ids)), dtype=bool)
+    live = state.class_ids.tolist()
+    for column, known in enumerate(class_ids):
+        if known in live:
+            table[:, column] = state.forbidden[:count, live.index(known)]
+    return table
+
+
 def read_predictions(
     conn: Connection, workspace: Workspace, project_id: int, round_number: int | None = None
 ) -> Predictions:
@@ -85,7 +96,7 @@ def read_predictions(
     query = (
         select(round_, snapshot.c.class_ids)
         .join(snapshot, snapshot.c.id == round_.c.snapshot_id)
-        .where(round_.c.project_id == project_id, round_.c.probabilities.is_not(None))
+        .where(finished(project_id))
         .order_by(round_.c.number.desc())
     )
     if round_number is not None:

@@ -136,6 +136,8 @@ class Status:
         counts: images, pool, holdout (drawn and labelled), test, labels per source, ...
         classes: live classes in column order.
         per_class: (C, 4) int64: labels per class and vocabulary.Source code.
+        taught: (C,) int64: labels per class that a round would learn from; none of the holdout or
+            the test split.
         rounds, jobs: rows, newest first.
         head: number and hash of the newest event.
     """
@@ -146,6 +148,7 @@ class Status:
     counts: dict[str, int]
     classes: list[ClassRow]
     per_class: np.ndarray
+    taught: np.ndarray
     rounds: list[dict[str, Any]]
     jobs: list[dict[str, Any]]
     sets: list[ImageSetRow]
@@ -175,6 +178,7 @@ def status(access: Access, project: str | int | None = None) -> Status:
             counts=counts_of(state),
             classes=classes,
             per_class=per_class_of(state),
+            taught=np.bincount(state.labels[state.labelled], minlength=len(classes)),
             rounds=[dict(each) for each in rounds],
             jobs=[dict(each) for each in jobs],
             sets=images.image_sets(conn, project_id),

@@ -18,6 +18,7 @@ from sslapp.store.chain import now
 from sslapp.store.database import reading, writing
 from sslapp.store.images import image_count
 from sslapp.store.projects import ClassRow
+from sslapp.store.rounds import finished
 from sslapp.store.schema import current_label, event, label_class, lease, round_, undone
 from sslapp.usecases.access import Access, find_project
 from sslapp.usecases.embeddings import latest_embedding
@@ -86,10 +87,8 @@ def opening(access: Access, project: str | int | None) -> Opening:
     """Read what the page for labelling begins with."""
     with reading(access.engine) as conn:
         project_id = find_project(conn, access, project)
-        finished = select(round_.c.id).where(
-            round_.c.project_id == project_id, round_.c.probabilities.is_not(None)
-        )
-        has_round = conn.execute(finished.limit(1)).scalar() is not None
+        done = select(round_.c.id).where(finished(project_id))
+        has_round = conn.execute(done.limit(1)).scalar() is not None
         embedded = latest_embedding(conn, project_id) is not None
         return Opening(
             images=image_count(conn, project_id),

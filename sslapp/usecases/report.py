@@ -12,15 +12,18 @@ from sqlalchemy import Connection, select
 
 from sslapp import __version__, durable
 from sslapp.review.calibration_table import CalibrationTable, calibration_table
-from sslapp.review.confidence import calibrated
+from sslapp.review.confusion import confusion
+from sslapp.review.proposals import best_classes
 from sslapp.store import events, images, projects
 from sslapp.store.chain import now
 from sslapp.store.images import ImageSetRow
 from sslapp.store.projects import ClassRow
+from sslapp.store.rounds import finished
 from sslapp.store.schema import round_, round_metric
 from sslapp.store.snapshots import find_snapshot, load
-from sslapp.store.state import load_state
+from sslapp.store.state import ProjectState, load_state
 from sslapp.usecases.overview import RoundLine, read_lines
+from sslapp.usecases.predictions import ruled_out
 from sslapp.usecases.projects import counts_of, per_class_of
 from sslapp.usecases.report_decisions import Activity, RoundVerdicts, activity, verdicts
 from sslapp.workspace import Workspace
@@ -37,7 +40,7 @@ class Judged:
 
     Attributes:
         number: of the round.
-        names: its classes, in column order.
+        names: its classes that are in use, in column order.
         confusion: (C, C) int64, holdout images by true column and predicted column.
         raw, calibrated: its reliability before and after the temperature.
         temperature: of the calibration.
@@ -104,8 +107,8 @@ def gather(conn: Connection, workspace: Workspace, project_id: int) -> Report:
         per_class={int(each): table[c] for c, each in enumerate(state.class_ids)},
         rounds=read_lines(conn, project_id),
         activity=activity(conn, project_id),
-        verdicts=verdicts(conn, workspace, project_id),
-        judged=_judged(conn, workspace, project_id),
+        verdicts=verdicts(conn, workspace, project_id, state),
+        judged=_judged(conn, workspace, project_id, state),
         curves=_curves(conn, project_id),
         imports=images.image_sets(conn, project_id),
         versions={
@@ -116,33 +119,38 @@ def gather(conn: Connection, workspace: Workspace, project_id: int) -> Report:
     )
 
 
-def _judged(conn: Connection, workspace: Workspace, project_id: int) -> Judged | None:
-    """The newest finished round on the holdout as its own snapshot froze it."""
+def _judged(
+    conn: Connection, workspace: Workspace, project_id: int, state: ProjectState
+) -> Judged | None:
+    """What the newest finished round proposes for the holdout as its own snapshot froze it.
+
+    Images whose class is retired since, or for which nothing is left to propose, are not judged.
+    """
     row = conn.execute(
-        select(round_)
-        .where(round_.c.project_id == project_id, round_.c.probabilities.is_not(None))
-        .order_by(round_.c.number.desc())
-        .limit(1)
+        select(round_).where(finished(project_id)).order_by(round_.c.number.desc()).limit(1)
     ).one_or_none()
     if row is None:
         return None
     frozen = load(workspace, find_snapshot(conn, row.snapshot_id))
+    in_use = np.isin(frozen.class_ids, state.class_ids)
     rows = frozen.validation
-    if len(rows) == 0:
-        return None
+    rows = rows[in_use[frozen.labels[rows]]]
     table = durable.read_array(workspace.path(row.probabilities))
     raw = np.asarray(table[rows], dtype=np.float32)
-    truth, predicted = frozen.labels[rows], raw.argmax(axis=1)
-    counts = np.zeros((len(frozen.class_ids), len(frozen.class_ids)), dtype=np.int64)
-    np.add.at(counts, (truth, predicted), 1)
+    out = ruled_out(state, frozen.class_ids.tolist(), len(table))[rows]
+    before, after = best_classes(raw, 1.0, out), best_classes(raw, row.temperature, out)
+    there = after.columns >= 0
+    if not there.any():
+        return None
+    truth, predicted = frozen.labels[rows][there], after.columns[there]
+    classes = len(frozen.class_ids)
     names = {each.id: each.name for each in projects.classes(conn, project_id, retired=True)}
-    scaled = calibrated(raw, row.temperature)
     return Judged(
         number=row.number,
-        names=[names[each] for each in frozen.class_ids.tolist()],
-        confusion=counts,
-        raw=calibration_table(raw.max(axis=1), predicted == truth),
-        calibrated=calibration_table(scaled.max(axis=1), predicted == truth),
+        names=[names[each] for each in frozen.class_ids[in_use].tolist()],
+        confusion=confusion(truth, predicted, classes)[np.ix_(in_use, in_use)],
+        raw=calibration_table(before.confidence[there], predicted == truth),
+        calibrated=calibration_table(after.confidence[there], predicted == truth),
         temperature=row.temperature,
     )
 

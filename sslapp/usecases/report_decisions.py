@@ -13,8 +13,12 @@ from numpy.typing import NDArray
 from sqlalchemy import Connection, Row, select
 
 from sslapp import durable
+from sslapp.review.proposals import best_classes
 from sslapp.store.chain import unpack
+from sslapp.store.rounds import finished
 from sslapp.store.schema import event, round_, snapshot, undone
+from sslapp.store.state import ProjectState
+from sslapp.usecases.predictions import ruled_out
 from sslapp.vocabulary import READER_ACTIONS, EventKind
 from sslapp.workspace import Workspace
 
@@ -108,19 +112,33 @@ def _every_day(first: date, last: date) -> Iterator[date]:
         yield first + timedelta(days=number)
 
 
-def verdicts(conn: Connection, workspace: Workspace, project_id: int) -> list[RoundVerdicts]:
-    """What readers said to each finished round, newest round first."""
+def verdicts(
+    conn: Connection, workspace: Workspace, project_id: int, state: ProjectState
+) -> list[RoundVerdicts]:
+    """What readers said to each finished round, newest round first.
+
+    An accepted or rejected class stands in its event. What else was answered is what the round
+    proposes by now, with the classes out that readers ruled out or retired; images for which it
+    proposes nothing are left out.
+    """
     rounds = conn.execute(
-        select(round_.c.id, round_.c.number, round_.c.probabilities, snapshot.c.class_ids)
+        select(
+            *(round_.c[name] for name in ("id", "number", "probabilities", "temperature")),
+            snapshot.c.class_ids,
+        )
         .join(snapshot, snapshot.c.id == round_.c.snapshot_id)
-        .where(round_.c.project_id == project_id, round_.c.probabilities.is_not(None))
+        .where(finished(project_id))
         .order_by(round_.c.number.desc())
     )
-    return [_verdicts_on(conn, workspace, project_id, row) for row in rounds.all()]
+    return [_verdicts_on(conn, workspace, project_id, state, row) for row in rounds.all()]
 
 
 def _verdicts_on(
-    conn: Connection, workspace: Workspace, project_id: int, row: Row[*tuple[Any, ...]]
+    conn: Connection,
+    workspace: Workspace,
+    project_id: int,
+    state: ProjectState,
+    row: Row[*tuple[Any, ...]],
 ) -> RoundVerdicts:
     gone = select(undone.c.number).where(undone.c.project_id == project_id)
     decided = conn.execute(
@@ -138,7 +156,12 @@ def _verdicts_on(
         )
     )
     table = durable.read_array(workspace.path(row.probabilities))
-    proposals = _Proposals(np.asarray(row.class_ids, dtype=np.int64), table)
+    proposals = _Proposals(
+        np.asarray(row.class_ids, dtype=np.int64),
+        table,
+        row.temperature,
+        ruled_out(state, row.class_ids, len(table)),
+    )
     found = RoundVerdicts(row.number)
     for each in decided:
         for name, classes in _counted(each, proposals):
@@ -153,10 +176,16 @@ def _verdicts_on(
 class _Proposals:
     class_ids: NDArray[np.int64]  # (C,)
     probabilities: NDArray[np.generic]  # (N, C)
+    temperature: float
+    ruled_out: NDArray[np.bool_]  # (N, C)
 
     def of(self, positions: NDArray[np.int64]) -> NDArray[np.int64]:
-        """(n,) class ids: the likeliest class of each image."""
-        return self.class_ids[np.asarray(self.probabilities[positions]).argmax(axis=1)]
+        """Class ids that the round proposes, of those of the images that have a proposal."""
+        # logs of earlier versions hold decisions about images that came after the round
+        covered = positions[positions < len(self.probabilities)]
+        raw = np.asarray(self.probabilities[covered], dtype=np.float32)
+        columns = best_classes(raw, self.temperature, self.ruled_out[covered]).columns
+        return self.class_ids[columns[columns >= 0]]
 
 
 def _counted(

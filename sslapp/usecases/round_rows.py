@@ -15,6 +15,7 @@ from sslapp.review.candidates import candidates
 from sslapp.review.confidence import calibrated
 from sslapp.store import images, projects
 from sslapp.store.errors import Refused, Unknown
+from sslapp.store.rounds import finished
 from sslapp.store.schema import (
     current_label,
     event,
@@ -143,7 +144,7 @@ def round_row(
     query = (
         select(round_, snapshot.c.class_ids)
         .join(snapshot, snapshot.c.id == round_.c.snapshot_id)
-        .where(round_.c.project_id == project_id, round_.c.probabilities.is_not(None))
+        .where(finished(project_id))
         .where(round_.c.number <= number if or_before else round_.c.number == number)
         .order_by(round_.c.number.desc())
     )

@@ -5,10 +5,14 @@ import dataclasses
 import pytest
 import small_project
 
+from sslapp.store.database import writing
+from sslapp.store.schema import round_
 from sslapp.usecases import decisions
 from sslapp.usecases.access import enter
+from sslapp.usecases.board import board_key
+from sslapp.usecases.finished import finished_rounds
 from sslapp.usecases.next_step import Facts, Page, next_step, read_facts
-from sslapp.usecases.projects import create_project, status
+from sslapp.usecases.projects import add_class, create_project, status
 from sslapp.vocabulary import JobKind
 from sslapp.workspace import Workspace
 
@@ -62,6 +66,28 @@ def test_the_facts_are_those_of_the_project(reviewed) -> None:
     assert next_step(before).page is Page.REVIEW
     decisions.reject(reviewed, 1, 60)
     assert read_facts(reviewed, status(reviewed)).reviews == 1
+
+
+def test_labels_of_the_test_split_and_of_the_holdout_teach_no_round(project) -> None:
+    before = read_facts(project, status(project))
+    add_class(project, None, "eel")
+    for position in (small_project.POOL, small_project.POOL + 1):
+        decisions.label(project, 1, position, "eel")
+    small_project.draw_holdout(project, 60)
+    decisions.label(project, 1, 60, "eel")
+    facts = read_facts(project, status(project))
+    assert (facts.labelled, facts.bare) == (before.labelled, 1)
+    decisions.label(project, 1, 61, "eel")
+    facts = read_facts(project, status(project))
+    assert (facts.labelled, facts.bare) == (before.labelled + 1, 0)
+
+
+def test_a_round_has_finished_when_it_has_predictions_wherever_it_is_asked(reviewed) -> None:
+    with writing(reviewed.engine) as conn:
+        conn.execute(round_.update().values(probabilities=None))
+    assert read_facts(reviewed, status(reviewed)).round_number == 0
+    assert finished_rounds(reviewed, 1) == []
+    assert board_key(reviewed, 1) is None
 
 
 def test_an_empty_project_has_facts(tmp_path) -> None:

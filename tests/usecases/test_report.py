@@ -6,6 +6,7 @@ import json
 import re
 from html.parser import HTMLParser
 
+import numpy as np
 import pytest
 import small_project
 
@@ -155,6 +156,51 @@ def test_the_newest_round_is_held_against_its_own_snapshot(decided) -> None:
     assert judged.confusion.sum() == line.holdout == judged.raw.counts.sum()
     assert judged.confusion.trace() / line.holdout == pytest.approx(line.accuracy)
     assert judged.raw.error == pytest.approx(line.ece_before)
+
+
+def test_verdicts_go_by_what_the_round_proposes_after_rejections_and_retirements(reviewed) -> None:
+    probabilities, _ = small_project.published(reviewed)
+    with reading(reviewed.engine) as conn:
+        ids = [each.id for each in projects.classes(conn, 1)]
+    first, second, third, fourth = (ids[each] for each in np.argsort(-probabilities[60])[:4])
+    decisions.reject(reviewed, None, 60)
+    names = {each.id: each.name for each in status(reviewed).classes}
+    decisions.relabel(reviewed, None, 60, names[fourth])
+
+    def relabelled() -> set[int]:
+        (found,) = report(reviewed).verdicts
+        return {each for each, line in found.by_class.items() if line.relabelled}
+
+    assert relabelled() == {second}
+    with writing(reviewed.engine) as conn:
+        projects.retire_class(conn, 1, second)
+    assert relabelled() == {third}
+    assert {each for each, line in report(reviewed).verdicts[0].by_class.items() if line.rejected}
+    assert first != second
+
+
+def test_the_holdout_is_judged_without_what_was_ruled_out(reviewed) -> None:
+    before = report(reviewed).judged
+    rows = np.array([5, 11, 17, 23, 29, 35])
+    probabilities, _ = small_project.published(reviewed)
+    truth = small_project.true_columns(reviewed)[rows]
+    predicted = probabilities[rows].argmax(axis=1)
+    (wrong, *_) = np.flatnonzero(predicted != truth)
+    with reading(reviewed.engine) as conn:
+        ids = [each.id for each in projects.classes(conn, 1)]
+    # judged before it was drawn into the holdout, in a log of an earlier version
+    ruled_out = {"position": int(rows[wrong]), "class_id": ids[predicted[wrong]], "round_id": 1}
+    small_project.plant(reviewed, EventKind.REJECT, **ruled_out)
+    after = report(reviewed).judged
+    assert before.confusion[truth[wrong], predicted[wrong]] == 1
+    assert after.confusion[truth[wrong], predicted[wrong]] == 0
+    assert after.confusion.sum() == before.confusion.sum()
+    with writing(reviewed.engine) as conn:
+        projects.retire_class(conn, 1, ids[truth[wrong]])
+    last = report(reviewed).judged
+    assert last.confusion.shape == (9, 9)
+    assert last.confusion.sum() == before.confusion[np.arange(10) != truth[wrong]].sum()
+    assert len(last.names) == 9
 
 
 def test_everything_it_needs_is_in_it_and_only_its_own_scripts_may_run(decided) -> None:
