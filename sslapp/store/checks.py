@@ -5,14 +5,14 @@ from dataclasses import dataclass
 
 import numpy as np
 from numpy.typing import NDArray
-from sqlalchemy import ColumnElement, Connection, Table, func, select
+from sqlalchemy import Connection, Table, func, select
 
 from sslapp.store.chain import Event
 from sslapp.store.errors import Refused
 from sslapp.store.fold import LABEL_SOURCE, ImageState, Step
-from sslapp.store.schema import event, image, label_class, project, reader, round_
+from sslapp.store.schema import event, image, label_class, project, reader, round_, snapshot
 from sslapp.store.schema import undone as undone_table
-from sslapp.vocabulary import READER_ACTIONS, EventKind, Source
+from sslapp.vocabulary import READER_ACTIONS, EventKind, Source, Split
 
 _WITH_CLASS = frozenset(
     {
@@ -42,6 +42,21 @@ _WITH_IMAGE = frozenset(
 )
 _WITH_ROUND = frozenset({EventKind.WITHHOLD, EventKind.BULK_WITHHOLD, EventKind.BULK_RELABEL})
 _WITH_MEMBERS = frozenset({EventKind.BULK_ACCEPT, EventKind.BULK_WITHHOLD, EventKind.BULK_RELABEL})
+_JUDGING = _WITH_MEMBERS | {
+    EventKind.ACCEPT,
+    EventKind.REJECT,
+    EventKind.RELABEL,
+    EventKind.WITHHOLD,
+}
+"""Kinds that answer a prediction; who measures must not have seen one."""
+
+
+@dataclass(frozen=True)
+class Covered:
+    """A round by its number; it predicted the images 0 to `images` - 1 of its snapshot."""
+
+    number: int
+    images: int
 
 
 @dataclass(frozen=True)
@@ -52,13 +67,15 @@ class Scope:
         images: N; positions are 0..N-1.
         classes: class id -> (name, retired).
         readers: ids, of those the batch names, that exist.
-        rounds: ids, of those the batch names, that belong to the project.
+        rounds: round id -> what it covers, of those the batch names that belong to the project.
+        tests: positions of the test split among those whose prediction the batch judges.
     """
 
     images: int
     classes: Mapping[int, tuple[str, bool]]
     readers: frozenset[int]
-    rounds: frozenset[int]
+    rounds: Mapping[int, Covered]
+    tests: frozenset[int]
 
 
 def scope(conn: Connection, project_id: int, batch: Sequence[Event]) -> Scope:
@@ -83,7 +100,8 @@ def scope(conn: Connection, project_id: int, batch: Sequence[Event]) -> Scope:
         images=0 if last is None else last + 1,
         classes={row.id: (row.name, row.retired) for row in classes},
         readers=_existing(conn, reader, readers),
-        rounds=_existing(conn, round_, rounds, round_.c.project_id == project_id),
+        rounds=_covered(conn, project_id, rounds),
+        tests=_tests(conn, project_id, batch),
     )
 
 
@@ -100,8 +118,8 @@ def check(made: Event, within: Scope) -> None:
     _check_classes(made, within)
     if made.reader_id is not None and made.reader_id not in within.readers:
         raise Refused(f"There is no reader {made.reader_id}.")
-    if made.round_id is not None and made.round_id not in within.rounds:
-        raise Refused(f"There is no round {made.round_id} in this project.")
+    if made.round_id is not None:
+        _check_round(made, made.round_id, within)
 
 
 def check_undo(conn: Connection, undo: Event) -> None:
@@ -129,21 +147,25 @@ def check_undo(conn: Connection, undo: Event) -> None:
         raise Refused(f"Event {undo.target} is undone already. To bring it back, undo that undo.")
 
 
-def check_acceptance(position: int, image_state: ImageState, step: Step, within: Scope) -> None:
-    """Check that a pseudo-label may be accepted for this image.
+def check_judgement(position: int, image_state: ImageState, step: Step, within: Scope) -> None:
+    """Check that a prediction may be judged for this image, if that is what the event does.
 
     Raises:
-        Refused: when the class was rejected for it, or when the image is in the holdout, whose
-            labels must come from a reader who saw no prediction.
+        Refused: when the image is in the holdout or the test split, whose labels must come from a
+            reader who saw no prediction, or when the class to accept was rejected for it.
     """
-    if LABEL_SOURCE.get(step.kind) is not Source.ACCEPTED:
+    if step.kind not in _JUDGING:
         return
-    if image_state.holdout is not None:
+    where = "holdout" if image_state.holdout is not None else None
+    if position in within.tests:
+        where = "test split"
+    if where is not None:
         raise Refused(
-            f"Image {position} is in the holdout: label it without a prediction instead of "
-            "accepting one."
+            f"Image {position} belongs to the {where}, where a judgement on a prediction would "
+            "spoil the measurement. Give it a label instead."
         )
-    if step.class_id in image_state.forbidden:
+    accepts = LABEL_SOURCE.get(step.kind) is Source.ACCEPTED
+    if accepts and step.class_id in image_state.forbidden:
         name = within.classes[step.class_id][0]
         raise Refused(
             f"Image {position} was judged not to be {name}, so that pseudo-label cannot be "
@@ -187,6 +209,18 @@ def _check_images(made: Event, within: Scope) -> None:
             raise Refused(_no_image(position, within))
 
 
+def _check_round(made: Event, round_id: int, within: Scope) -> None:
+    if round_id not in within.rounds:
+        raise Refused(f"There is no round {round_id} in this project.")
+    covered = within.rounds[round_id]
+    last = made.position if made.members is None else int(made.members[-1])
+    if last is not None and last >= covered.images:
+        raise Refused(
+            f"Round {covered.number} covers images 0 to {covered.images - 1}; image {last} came "
+            "later. Start a new round."
+        )
+
+
 def _no_image(position: int, within: Scope) -> str:
     if within.images == 0:
         return f"There is no image {position}: this project has no images yet."
@@ -215,10 +249,35 @@ def _check_class(class_id: int, within: Scope, *, retired_too: bool) -> None:
         raise Refused(f"Class {name} is retired: it takes no new decisions.")
 
 
-def _existing(
-    conn: Connection, table: Table, ids: set[int | None], *conditions: ColumnElement[bool]
-) -> frozenset[int]:
+def _existing(conn: Connection, table: Table, ids: set[int | None]) -> frozenset[int]:
     if not ids:
         return frozenset()
-    rows = conn.execute(select(table.c.id).where(table.c.id.in_(ids), *conditions))
-    return frozenset(rows.scalars())
+    return frozenset(conn.execute(select(table.c.id).where(table.c.id.in_(ids))).scalars())
+
+
+def _covered(conn: Connection, project_id: int, ids: set[int | None]) -> dict[int, Covered]:
+    if not ids:
+        return {}
+    rows = conn.execute(
+        select(round_.c.id, round_.c.number, snapshot.c.counts)
+        .join(snapshot, snapshot.c.id == round_.c.snapshot_id)
+        .where(round_.c.project_id == project_id, round_.c.id.in_(ids))
+    )
+    return {row.id: Covered(row.number, row.counts["images"]) for row in rows}
+
+
+def _tests(conn: Connection, project_id: int, batch: Sequence[Event]) -> frozenset[int]:
+    judging = [made for made in batch if made.kind in _JUDGING]
+    singles = [made.position for made in judging if made.position is not None]
+    bulks = [made.members for made in judging if made.members is not None]
+    judged = np.unique(np.concatenate([np.array(singles, dtype=np.int64), *bulks]))
+    if len(judged) == 0:
+        return frozenset()
+    rows = conn.execute(
+        select(image.c.position).where(
+            image.c.project_id == project_id,
+            image.c.position.between(int(judged[0]), int(judged[-1])),
+            image.c.split == Split.TEST.value,
+        )
+    )
+    return frozenset(np.intersect1d(judged, rows.scalars().all()).tolist())

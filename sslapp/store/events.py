@@ -10,7 +10,7 @@ from sqlalchemy import Connection, select
 
 from sslapp.store import replay
 from sslapp.store.chain import GENESIS, Event, from_row, hash_row, now
-from sslapp.store.checks import Scope, check, check_acceptance, check_undo, scope
+from sslapp.store.checks import Scope, check, check_judgement, check_undo, scope
 from sslapp.store.database import lock_project
 from sslapp.store.errors import KeyReused
 from sslapp.store.fold import FOLDED, ImageState, Step
@@ -229,7 +229,7 @@ def _touched(fresh: Sequence[Event]) -> NDArray[np.int64]:
 
 def _apply(made: Event, images: Mapping[int, ImageState], within: Scope) -> None:
     for position, step in _steps(made):
-        check_acceptance(position, images[position], step, within)
+        check_judgement(position, images[position], step, within)
         images[position].apply(step)
 
 

@@ -58,7 +58,15 @@ def lay_desk(conn: Connection) -> Desk:
 
 def _add_round(conn: Connection, project_id: int, number: int) -> int:
     common = {"project_id": project_id, "created_at": now()}
-    frozen = {"event_number": 1, "class_ids": [], "counts": {}, "hash": "", "path": "", **common}
+    counts = {"images": COUNT}
+    frozen = {
+        "event_number": 1,
+        "class_ids": [],
+        "counts": counts,
+        "hash": "",
+        "path": "",
+        **common,
+    }
     snapshot_id = seals.insert(conn, snapshot, frozen)
     work = {"kind": "round", "params": {}, "state": "done", **common}
     job_id = conn.execute(job.insert().returning(job.c.id), work).scalar_one()

@@ -4,14 +4,16 @@ import numpy as np
 import pytest
 from sqlalchemy import Engine, func, select, text
 from sqlalchemy.exc import DBAPIError
+from store_desk import COUNT, new_images
 
-from sslapp.store import events, projects
+from sslapp.store import events, images, projects
 from sslapp.store.chain import GENESIS, hash_row
 from sslapp.store.database import reading, writing
 from sslapp.store.errors import KeyReused, Refused
 from sslapp.store.events import Draft
-from sslapp.store.schema import current_label, event
-from sslapp.vocabulary import EventKind
+from sslapp.store.schema import current_label, event, snapshot
+from sslapp.store.state import load_state
+from sslapp.vocabulary import EventKind, Split
 
 
 def test_numbers_are_dense_and_every_hash_continues_the_one_before(engine: Engine, desk) -> None:
@@ -148,12 +150,60 @@ def test_no_pseudo_label_is_accepted_in_the_holdout_or_against_a_rejection(
     with writing(engine, desk.project_id) as conn:
         desk.do(conn, EventKind.DRAW_HOLDOUT, reader_id=None, members=[3])
         desk.do(conn, EventKind.REJECT, position=4, class_id=desk.dog)
-        with pytest.raises(Refused, match="Image 3 is in the holdout"):
+        with pytest.raises(Refused, match="Image 3 belongs to the holdout"):
             desk.do(conn, EventKind.ACCEPT, position=3, class_id=desk.cat)
         members = {"members": [2, 4], "member_classes": [desk.dog, desk.dog]}
         with pytest.raises(Refused, match="Image 4 was judged not to be dog"):
             desk.do(conn, EventKind.BULK_ACCEPT, **members)
         assert conn.execute(select(func.count()).select_from(current_label)).scalar_one() == 0
+
+
+def judgements(desk, position: int) -> list[tuple[EventKind, dict]]:
+    """Every way to judge what the first round says of an image."""
+    about = {"round_id": desk.rounds[0]}
+    one, many = {**about, "position": position}, {**about, "members": [0, position]}
+    return [
+        (EventKind.ACCEPT, {**one, "class_id": desk.cat}),
+        (EventKind.REJECT, {**one, "class_id": desk.cat}),
+        (EventKind.RELABEL, {**one, "class_id": desk.cat}),
+        (EventKind.WITHHOLD, one),
+        (EventKind.BULK_ACCEPT, {**many, "member_classes": [desk.cat, desk.cat]}),
+        (EventKind.BULK_RELABEL, {**many, "class_id": desk.cat}),
+        (EventKind.BULK_WITHHOLD, many),
+    ]
+
+
+def test_no_prediction_is_judged_of_an_image_that_the_round_does_not_cover(
+    engine: Engine, desk
+) -> None:
+    with writing(engine, desk.project_id) as conn:
+        images.add_image_set(conn, desk.project_id, "more", "sets/2.npy", new_images(3, COUNT))
+        before = events.head(conn, desk.project_id)
+        for kind, fields in judgements(desk, COUNT):
+            with pytest.raises(Refused, match="Round 1 covers images 0 to 11; image 12 came later"):
+                desk.do(conn, kind, **fields)
+        assert events.head(conn, desk.project_id) == before
+        kinds = dict(judgements(desk, COUNT - 1))
+        desk.do(conn, EventKind.WITHHOLD, **kinds[EventKind.WITHHOLD])
+
+
+def test_no_prediction_is_judged_where_accuracy_is_measured(engine: Engine, desk) -> None:
+    with writing(engine, desk.project_id) as conn:
+        measured = [images.NewImage("t", "t", 8, 8, split=Split.TEST)]
+        images.add_image_set(conn, desk.project_id, "test", "sets/2.npy", measured)
+        conn.execute(snapshot.update().values(counts={"images": COUNT + 1}))
+        desk.do(conn, EventKind.DRAW_HOLDOUT, reader_id=None, members=[3])
+        before = load_state(conn, desk.project_id)
+        for position, where in ((3, "holdout"), (COUNT, "test split")):
+            for kind, fields in judgements(desk, position):
+                with pytest.raises(Refused, match=f"Image {position} belongs to the {where}"):
+                    desk.do(conn, kind, **fields)
+        after = load_state(conn, desk.project_id)
+        assert after.event_number == before.event_number
+        desk.do(conn, EventKind.BULK_WITHHOLD, members=[0, 1], round_id=desk.rounds[0])
+        after = load_state(conn, desk.project_id)
+    assert after.pool.tolist() == before.pool.tolist()
+    assert after.holdout.tolist() == before.holdout.tolist()
 
 
 @pytest.mark.parametrize("change", ["UPDATE event SET position = 3", "DELETE FROM event"])

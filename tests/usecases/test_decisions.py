@@ -9,11 +9,16 @@ from sslapp.store.database import reading, writing
 from sslapp.store.errors import Refused
 from sslapp.store.snapshots import freeze, load
 from sslapp.store.state import load_state
-from sslapp.usecases import bulk_decisions, decisions, picks
+from sslapp.usecases import bulk_decisions, decisions, outbox, picks
+from sslapp.usecases.board import read_board
+from sslapp.usecases.comparison import read_comparison
+from sslapp.usecases.exports import export
+from sslapp.usecases.history import history
 from sslapp.usecases.imports import import_images
 from sslapp.usecases.labels import label_from_csv
 from sslapp.usecases.predictions import propose
 from sslapp.usecases.projects import status
+from sslapp.usecases.report import gather
 from sslapp.usecases.rounds import round_status, start_round
 from sslapp.vocabulary import EventKind, JobState, Source
 
@@ -250,6 +255,85 @@ def test_a_second_import_appends_and_the_old_round_covers_what_it_knew(reviewed,
     assert set(range(160, 280)) <= set(proposed(reviewed))
     decisions.accept(reviewed, None, [170])
     assert small_project.damage(reviewed) is None
+
+
+@pytest.fixture
+def grown(reviewed, tmp_path):
+    """Round 1 covers the images 0 to 159 of 320."""
+    import_images(reviewed, None, str(small_project.write_npz(tmp_path / "digits.npz")))
+    small_project.run_jobs(reviewed)
+    return reviewed
+
+
+@pytest.mark.parametrize(
+    "decide",
+    [
+        lambda who, at: decisions.accept(who, None, [at]),
+        lambda who, at: decisions.reject(who, None, at, "3"),
+        lambda who, at: decisions.relabel(who, None, at, "3"),
+        lambda who, at: bulk_decisions.bulk_accept(who, None, [60, at]),
+        lambda who, at: bulk_decisions.bulk_relabel(who, None, [60, at], "3"),
+        lambda who, at: bulk_decisions.withhold(who, None, [60, at]),
+    ],
+    ids=["accept", "reject", "relabel", "bulk accept", "bulk relabel", "withhold"],
+)
+def test_a_round_is_judged_only_on_images_that_it_covers(grown, decide) -> None:
+    before = standing(grown).event_number
+    with pytest.raises(ValueError, match="Round 1 covers images 0 to 159; image 170 came later"):
+        decide(grown, 170)
+    assert standing(grown).event_number == before
+
+
+def test_the_outbox_takes_no_judgement_of_an_image_that_the_round_does_not_cover(grown) -> None:
+    seen = {"placed_at": 0.0, "painted_at": 0.0, "pressed_at": 100.0, "round": 1, "position": 170}
+    items = [
+        {"seq": 1, "kind": "relabel", "class_id": 4, **seen},
+        {"seq": 2, "kind": "reject", "class_id": 4, **seen},
+    ]
+    receipt = outbox.ingest(grown, None, "client-1", items)
+    assert not receipt.acked
+    assert all("image 170 came later" in why for why in receipt.refused.values())
+
+
+def test_older_judgements_of_images_that_a_round_does_not_cover_break_nothing(
+    grown, tmp_path
+) -> None:
+    about = {"round_id": 1, "class_id": standing(grown).class_ids[3].item()}
+    E = EventKind
+    small_project.plant(grown, E.RELABEL, position=170, **about)
+    small_project.plant(grown, E.ACCEPT, position=171, **about)
+    small_project.plant(grown, E.WITHHOLD, position=172, round_id=1)
+    small_project.plant(grown, E.BULK_WITHHOLD, members=np.array([60, 173]), round_id=1)
+    small_project.plant(grown, E.BULK_RELABEL, members=np.array([61, 174]), **about)
+    assert small_project.damage(grown) is None
+    for name in ("report.html", "labels.csv", "images.zip"):
+        row = small_project.finish(grown, export(grown, None, tmp_path / name))
+        assert row["state"] == JobState.DONE, row["error"]
+    board = read_board(grown, 1)
+    assert not {60, 61, 170} & set(board.proposals.positions.tolist())
+    assert set(proposed(grown)) == set(board.proposals.positions.tolist())
+    assert history(grown, 1).accepted[1] == 3
+    assert read_comparison(grown, 1, [1]).rounds
+    with reading(grown.engine) as conn:
+        (verdicts,) = gather(conn, grown.workspace, 1).verdicts
+    counted = [sum(vars(line).values()) for line in verdicts.by_class.values()]
+    assert sum(counted) == 1 + 2, "one acceptance, which names its class, and images 60 and 61"
+    last = next(each for each in small_project.log(grown) if each.kind is E.BULK_RELABEL)
+    decisions.undo(grown, None, last.number)
+    next_round(grown)
+
+
+def test_withholding_leaves_pool_and_holdout_as_they_are(reviewed) -> None:
+    before = standing(reviewed)
+    measured = (np.flatnonzero(before.holdout)[0], np.flatnonzero(before.is_test)[0])
+    for each in measured:
+        with pytest.raises(ValueError, match="would spoil the measurement"):
+            bulk_decisions.withhold(reviewed, None, [60, int(each)])
+    bulk_decisions.withhold(reviewed, None, [60])
+    after = standing(reviewed)
+    assert after.event_number == before.event_number + 1
+    np.testing.assert_array_equal(after.pool, before.pool)
+    np.testing.assert_array_equal(after.holdout, before.holdout)
 
 
 def test_features_that_do_not_cover_a_later_import_are_refused_with_the_mend(
