@@ -35,7 +35,7 @@ def next_command(
 
 @command(app, "label")
 def label(
-    what: Annotated[str, typer.Argument(help="A position, or a CSV file of image,class rows.")],
+    what: Annotated[str, typer.Argument(help="A position, or a CSV file of name,class rows.")],
     class_name: Annotated[str | None, typer.Argument(help="The class of that image.")] = None,
     adjudicate: Annotated[bool, typer.Option(help="Settle a disagreement of readers.")] = False,
     project: Project = None,

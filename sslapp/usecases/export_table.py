@@ -39,6 +39,7 @@ COLUMNS = {
     "confidence": "Calibrated probability that this round gave the class.",
     "group": "Patient, scene or the like, if the import had one.",
     "split": "Part of the imported set: pool or test.",
+    "sha256": "Of the image's pixels: says which image is meant, in other projects too.",
 }
 """The columns of an export and what they mean; files have `snapshot` besides."""
 
@@ -132,6 +133,7 @@ def labels_frame(
             round_.c.number.label("round"),
             image.c.group_key.label("group"),
             image.c.split,
+            image.c.sha256,
         )
         .join(
             image,

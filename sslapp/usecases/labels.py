@@ -11,22 +11,29 @@ from sslapp.store.schema import image
 from sslapp.usecases.access import Access, find_project
 from sslapp.usecases.decisions import label_many
 
-SHOWN_ERRORS = 20
+SHOWN_ERRORS = 10
 
 
 def label_from_csv(access: Access, project: str | int | None, path: Path) -> int:
-    """Record all labels of a CSV file with columns image,class or position,class, or none.
+    """Record all labels of a CSV file, or none; its columns are those of `parse_labels`.
 
     Raises:
         ValueError: listing every wrong line and its mend.
     """
     with reading(access.engine) as conn:
         project_id = find_project(conn, access, project)
-        names = conn.execute(
-            select(image.c.name).where(image.c.project_id == project_id).order_by(image.c.position)
-        ).scalars()
-        classes = [each.name for each in projects.classes(conn, project_id)]
-        found = parse_labels(path.read_bytes(), path.name, names=list(names), class_names=classes)
+        rows = conn.execute(
+            select(image.c.name, image.c.sha256)
+            .where(image.c.project_id == project_id)
+            .order_by(image.c.position)
+        ).all()
+        found = parse_labels(
+            path.read_bytes(),
+            path.name,
+            names=[row.name for row in rows],
+            hashes=[row.sha256 for row in rows],
+            class_names=[each.name for each in projects.classes(conn, project_id)],
+        )
     if found.errors:
         more = len(found.errors) - SHOWN_ERRORS
         tail = [f"... and {more} more."] if more > 0 else []

@@ -12,9 +12,14 @@ NAMES = ["a.png", "b.png", "c, d.png", "=e.png"]
 CLASSES = ["Cats", "Dogs"]
 
 
-def parse(text, names=NAMES, classes=CLASSES):
+def parse(text, names=NAMES, classes=CLASSES, hashes=None):
     content = text if isinstance(text, bytes) else text.encode()
-    return parse_labels(content, "labels.csv", names=names, class_names=classes)
+    hashes = [digest(each) for each in range(len(names))] if hashes is None else hashes
+    return parse_labels(content, "labels.csv", names=names, hashes=hashes, class_names=classes)
+
+
+def digest(number: int) -> str:
+    return f"{number:064x}"
 
 
 def pairs(parsed):
@@ -42,7 +47,9 @@ def test_what_spreadsheets_save_is_understood(separator, end, mark):
 
 def test_our_own_export_is_read_back():
     text = f"position,name,class\n0,{escape_cell('=e.png')},Cats\n"
-    assert pairs(parse(text)) == [(2, 0, "Cats")]
+    (error,) = parse(text).errors
+    assert 'position 0 is "a.png", but the image called "' in error
+    assert pairs(parse(text.replace("\n0,", "\n3,"))) == [(2, 3, "Cats")]
     assert pairs(parse(f"name,class\n{escape_cell('=e.png')},Cats\n")) == [(2, 3, "Cats")]
 
 
@@ -68,11 +75,48 @@ def test_a_position_outside_is_an_error(cell):
     assert "is not a position 0..3" in parsed.errors[0]
 
 
-def test_a_name_that_two_images_have_asks_for_positions():
-    parsed = parse("image,class\na,Cats\n", names=["a", "b", "a"])
+def test_a_name_that_two_images_have_is_told_apart_by_position_or_content():
+    names = ["a", "b", "a"]
+    parsed = parse("image,class\na,Cats\n", names=names)
     assert parsed.errors == [
-        'labels.csv line 2: 2 images are called "a". Use a position column instead.'
+        'labels.csv line 2: 2 images are called "a". Add a column position or sha256.'
     ]
+    assert pairs(parse("image,position,class\na,2,Cats\n", names)) == [(2, 2, "Cats")]
+    text = f"image,sha256,class\na,{digest(2)},Cats\n"
+    assert pairs(parse(text, names)) == [(2, 2, "Cats")]
+    (error,) = parse("image,position,class\na,1,Cats\n", names).errors
+    assert 'position 1 is "b", but the image called "a" is at 0' in error
+
+
+def test_images_of_one_content_are_told_apart_by_name_or_position():
+    hashes = [digest(7), digest(7), digest(8), digest(9)]
+
+    def read(text):
+        return parse(text, hashes=hashes)
+
+    assert pairs(read(f"sha256,class\n{digest(8)},Cats\n")) == [(2, 2, "Cats")]
+    (error,) = read(f"sha256,class\n{digest(7)},Cats\n").errors
+    assert "2 images have this sha256. Add a column position" in error
+    assert pairs(read(f"sha256,image,class\n{digest(7)},b.png,Cats\n")) == [(2, 1, "Cats")]
+    assert pairs(read(f"sha256,position,class\n{digest(7)},1,Cats\n")) == [(2, 1, "Cats")]
+    (error,) = read(f"sha256,position,class\n{digest(7)},3,Cats\n").errors
+    assert 'position 3 is "=e.png", but the image of this sha256 is at 0' in error
+    (error,) = read(f"sha256,class\n{digest(1)},Cats\n").errors
+    assert f'no image has the sha256 "{digest(1)}"' in error
+
+
+def test_a_name_and_a_content_that_contradict_each_other_are_refused():
+    (error,) = parse(f"image,sha256,class\nb.png,{digest(0)},Cats\n").errors
+    assert '"b.png" is image 1, but its sha256 is that of image 0 ("a.png")' in error
+
+
+def test_name_and_content_say_which_image_is_meant_whatever_position_it_had_elsewhere():
+    text = f"position,image,class,sha256\n900,b.png,Cats,{digest(1)}\n"
+    assert pairs(parse(text)) == [(2, 1, "Cats")]
+
+
+def test_a_line_without_name_and_content_goes_by_its_position():
+    assert pairs(parse("position,image,sha256,class\n1,,,Cats\n")) == [(2, 1, "Cats")]
 
 
 @pytest.mark.parametrize(

@@ -200,7 +200,7 @@ def test_names_that_two_images_share_are_refused_in_a_file(project, tmp_path) ->
     path = tmp_path / "labels.csv"
     path.write_text("image,class\ntrain/00060,3\n")
     before = len(small_project.log(project))
-    with pytest.raises(ValueError, match=r"line 2: 2 images are called .*Use a position column"):
+    with pytest.raises(ValueError, match=r"line 2: 2 images are called .*Add a column position"):
         label_from_csv(project, None, path)
     assert len(small_project.log(project)) == before
 

@@ -29,7 +29,7 @@ from sslapp.vocabulary import EventKind, JobState, Source
 
 COLUMNS = {
     *("position", "name", "class", "source", "reader", "event", "round", "confidence"),
-    *("group", "split", "snapshot"),
+    *("group", "split", "sha256", "snapshot"),
 }
 
 
