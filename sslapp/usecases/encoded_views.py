@@ -168,9 +168,16 @@ def _rate(conn: Connection, project_id: int, encoder: str) -> float | None:
 
 
 def _same_job(conn: Connection, project_id: int, params: dict[str, Any]) -> RowMapping | None:
+    """The newest job that makes these views of the same features, whatever map showed them then."""
     mine = (job.c.project_id == project_id) & (job.c.kind == JobKind.EMBED)
-    rows = conn.execute(select(job).where(mine).order_by(job.c.id.desc())).mappings()
-    return next((each for each in rows if each["params"] == params), None)
+    rows = conn.execute(select(job).where(mine).order_by(job.c.id.desc())).mappings().all()
+    alike = set(conn.execute(same_features(params["views"]["embedding_id"])).scalars())
+
+    def told(asked: dict[str, Any]) -> dict[str, Any]:
+        views = dict(asked.get("views", {}))
+        return {**asked, "views": {**views, "embedding_id": views.get("embedding_id") in alike}}
+
+    return next((each for each in rows if told(each["params"]) == told(params)), None)
 
 
 def latest_views(conn: Connection, embedding_id: int) -> RowMapping | None:

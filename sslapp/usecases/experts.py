@@ -65,7 +65,7 @@ def experts(conn: Connection, access: Access, project_id: int) -> Experts | None
         return None
     labels = _labels(conn, project_id, row["count"])
     digest = hashlib.sha256(labels.tobytes()).hexdigest()
-    key = (str(access.workspace.url), str(access.workspace.root), row["id"], digest)
+    key = (str(access.workspace.url), str(access.workspace.root), row["features"], digest)
     with _lock:
         if key in _kept:
             _kept.move_to_end(key)
@@ -78,7 +78,7 @@ def experts(conn: Connection, access: Access, project_id: int) -> Experts | None
     return made
 
 
-_kept: OrderedDict[tuple[str, str, int, str], Experts] = OrderedDict()
+_kept: OrderedDict[tuple[str, str, str, str], Experts] = OrderedDict()
 _lock = threading.Lock()
 
 

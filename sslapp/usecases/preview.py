@@ -10,8 +10,9 @@ from sqlalchemy import func, select
 from sslapp.imaging.pixels import PixelStore
 from sslapp.store import events, images, projects, snapshots
 from sslapp.store.database import reading
+from sslapp.store.embeddings import has_views
 from sslapp.store.projects import ClassRow
-from sslapp.store.schema import embedding, round_, snapshot, view_set
+from sslapp.store.schema import embedding, round_, snapshot
 from sslapp.store.state import Standing, load_state
 from sslapp.usecases.access import Access, require
 from sslapp.usecases.encoded_views import NOT_ENCODED
@@ -130,11 +131,7 @@ def choices(access: Access, project_id: int) -> Choices:
         ).all()
         newest = select(func.max(embedding.c.id)).where(embedding.c.project_id == project_id)
         encoded = conn.execute(
-            select(
-                embedding.c.encoder,
-                embedding.c.count,
-                select(view_set.c.id).where(view_set.c.embedding_id == embedding.c.id).exists(),
-            )
+            select(embedding.c.encoder, embedding.c.count, has_views())
             .where(embedding.c.id.in_(newest.group_by(embedding.c.encoder)))
             .order_by(embedding.c.id.desc())
         ).all()

@@ -12,10 +12,19 @@ from sslapp.store.errors import Refused
 from sslapp.store.schema import embedding, view_set
 from sslapp.usecases import board, overview, projections
 from sslapp.usecases.embeddings import embed, latest_embedding, newest_embedding
-from sslapp.usecases.encoded_views import latest_views
+from sslapp.usecases.encoded_views import (
+    NOT_ENCODED,
+    Wish,
+    encoded_views,
+    latest_views,
+    start_encoding,
+)
+from sslapp.usecases.experts import experts
 from sslapp.usecases.jobs import cancel_job, job_status
+from sslapp.usecases.preview import choices, obstacle, preview
 from sslapp.usecases.projections import Projection, projection_of, show_projection
-from sslapp.vocabulary import JobState
+from sslapp.usecases.rounds import start_round
+from sslapp.vocabulary import Gear, JobState
 
 pytestmark = pytest.mark.timeout(240)  # UMAP is compiled when a machine uses it first
 
@@ -138,3 +147,37 @@ def test_encoded_views_stay_with_their_features_under_another_projection(project
     with reading(project.engine) as conn:
         row = latest_views(conn, newest(project)["id"])
     assert row is not None and row["embedding_id"] == before
+    assert encoded_views(project, 1) is not None
+    can = choices(project, 1)
+    assert [(each.encoder, each.views) for each in can.features] == [("pixels", True)]
+    found = preview(project, 1)
+    assert obstacle(found, can, Gear.FEATURES, None, compares_views=True) == ""
+    start_round(project, 1, method="fixmatch", gear=Gear.FEATURES, config=small_project.TINY)
+
+    embed(project, 1, seed=3)
+    small_project.run_jobs(project)
+    can = choices(project, 1)
+    assert not can.features[0].views, "other features have no views yet"
+    assert obstacle(found, can, Gear.FEATURES, None, compares_views=True) == NOT_ENCODED
+
+
+def test_the_same_views_are_not_encoded_twice_because_the_map_was_switched(project) -> None:
+    first = start_encoding(project, 1, Wish(weak=1, strong=1))
+    with writing(project.engine) as conn:
+        row = {**newest(project), "projection": "elsewhere/umap.npy"}
+        del row["id"]
+        conn.execute(insert(embedding).values(row))
+    with pytest.raises(ValueError, match=f"being encoded already, by job {first}"):
+        start_encoding(project, 1, Wish(weak=1, strong=1))
+    assert start_encoding(project, 1, Wish(weak=1, strong=2)) != first
+
+
+def test_evidence_is_indexed_once_for_all_maps_of_the_same_features(project) -> None:
+    with reading(project.engine) as conn:
+        before = experts(conn, project, 1)
+    with writing(project.engine) as conn:
+        row = {**newest(project), "projection": "elsewhere/umap.npy"}
+        del row["id"]
+        conn.execute(insert(embedding).values(row))
+    with reading(project.engine) as conn:
+        assert experts(conn, project, 1) is before
