@@ -17,7 +17,7 @@ from sslapp.store.fold import FOLDED, ImageState, Step
 from sslapp.store.schema import event
 from sslapp.vocabulary import EventKind
 
-__all__ = ["Draft", "Event", "append", "append_many", "head", "read"]
+__all__ = ["Draft", "Event", "append", "append_many", "find", "head", "read", "reused"]
 
 _KEYS_AT_ONCE = 500
 
@@ -134,6 +134,19 @@ def read(
         yield from_row(row)
 
 
+def find(conn: Connection, project_id: int, key: str) -> Event | None:
+    """The event that was stored under a key; None for a key that is new."""
+    return _known(conn, project_id, [key]).get(key)
+
+
+def reused(stored: Event) -> KeyReused:
+    """What to raise when the key of a stored event comes with another content."""
+    return KeyReused(
+        f'The key "{stored.key}" already names event {stored.number} ({stored.kind}) with another '
+        "content. Send every new decision with a new key."
+    )
+
+
 def head(conn: Connection, project_id: int) -> tuple[int, str]:
     """Number and hash of the newest event; (0, GENESIS) before the first."""
     row = conn.execute(
@@ -191,10 +204,7 @@ def _known(conn: Connection, project_id: int, keys: Sequence[str]) -> dict[str, 
 def _repeated(stored: Event, made: Event) -> Event:
     if stored.same_decision(made):
         return stored
-    raise KeyReused(
-        f'The key "{made.key}" already names event {stored.number} ({stored.kind}) with another '
-        "content. Send every new decision with a new key."
-    )
+    raise reused(stored)
 
 
 def _store(conn: Connection, project_id: int, fresh: Sequence[Event]) -> None:

@@ -10,6 +10,7 @@ import numpy as np
 from numpy.typing import NDArray
 from sqlalchemy import func, select
 
+from sslapp.store import events
 from sslapp.store.chain import Event
 from sslapp.store.database import reading
 from sslapp.store.schema import event, label_class, undone
@@ -67,13 +68,23 @@ def decide(
         class_name: the class of a relabel.
         excluded: single images that the reader took out of the selection.
         opened: images looked at one by one for it.
-        key: made by the client.
+        key: made by the client; the same one again gives the event that it made.
 
     Raises:
         ValueError: when nothing is left to decide, or the decision is refused.
+        KeyReused: when the key was used for another decision.
     """
     wanted = np.setdiff1d(positions, np.asarray(excluded, dtype=np.int64))
     open_now = wanted if seen is now else np.intersect1d(wanted, now.proposals.positions)
+    if key is not None and (before := _stored(access, project_id, key)) is not None:
+        assert before.members is not None
+        # what it decided has left the list since, so a repetition may select less
+        lacking = np.setdiff1d(before.members, wanted)
+        same = not np.isin(lacking, seen.proposals.positions).any()
+        if not same or len(np.setdiff1d(open_now, before.members)):
+            raise events.reused(before)
+        open_now = before.members
+        wanted = np.union1d(wanted, open_now)
     if len(open_now) == 0:
         raise ValueError("Nothing is selected that could be decided. Select other images.")
     about = {
@@ -91,6 +102,16 @@ def decide(
             raise ValueError("Relabelling needs a class. Choose one.")
         made = bulk_decisions.bulk_relabel(access, project_id, open_now, class_name, **about)  # type: ignore[arg-type]
     return Done(made, len(open_now), len(wanted) - len(open_now))
+
+
+def _stored(access: Access, project_id: int, key: str) -> Event | None:
+    """The bulk decision that the key made before, if any."""
+    with reading(access.engine) as conn:
+        require(conn, access, project_id)
+        found = events.find(conn, project_id, key)
+    if found is not None and found.members is None:
+        raise events.reused(found)
+    return found
 
 
 @dataclass(frozen=True)

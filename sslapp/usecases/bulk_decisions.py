@@ -4,12 +4,20 @@ from collections.abc import Mapping, Sequence
 from typing import Any
 
 import numpy as np
+from sqlalchemy import Connection, select
 
 from sslapp.store.database import writing
 from sslapp.store.events import Event
+from sslapp.store.schema import round_
 from sslapp.store.state import load_state
 from sslapp.usecases.access import Access, find_project
-from sslapp.usecases.decisions import Positions, append, must_be_in_pool
+from sslapp.usecases.decisions import (
+    Positions,
+    append,
+    class_named,
+    must_be_in_pool,
+    repeated,
+)
 from sslapp.usecases.predictions import read_predictions
 from sslapp.usecases.projects import class_id
 from sslapp.vocabulary import EventKind
@@ -31,13 +39,16 @@ def bulk_accept(
         opened: how many of the images the reader looked at one by one for it.
         payload: what selected them: threshold, polygon, class.
     """
+    said = _said(positions, payload, opened)
     with writing(access.engine) as conn:
         project_id = find_project(conn, access, project)
+        about = said | _of_round(conn, project_id, round_number)
+        if stored := repeated(conn, access, project_id, EventKind.BULK_ACCEPT, key, **about):
+            return stored
         predictions = read_predictions(conn, access.workspace, project_id, round_number)
-        wanted = np.unique(np.asarray(positions, dtype=np.int64))
         state = load_state(conn, project_id)
-        columns, _ = predictions.best(wanted, state)
-        must_be_in_pool(state, wanted)
+        columns, _ = predictions.best(said["members"], state)
+        must_be_in_pool(state, said["members"])
         return append(
             conn,
             access,
@@ -45,9 +56,8 @@ def bulk_accept(
             EventKind.BULK_ACCEPT,
             key=key,
             round_id=predictions.round_id,
-            members=wanted,
             member_classes=np.asarray(predictions.class_ids, dtype=np.int64)[columns],
-            payload={**(payload or {}), "opened": opened},
+            **said,
         )
 
 
@@ -62,8 +72,12 @@ def withhold(
     key: str | None = None,
 ) -> Event:
     """Take candidates off the list until the next round, as one decision."""
+    said = _said(positions, payload, opened)
     with writing(access.engine) as conn:
         project_id = find_project(conn, access, project)
+        about = said | _of_round(conn, project_id, round_number)
+        if stored := repeated(conn, access, project_id, EventKind.BULK_WITHHOLD, key, **about):
+            return stored
         predictions = read_predictions(conn, access.workspace, project_id, round_number)
         return append(
             conn,
@@ -72,8 +86,7 @@ def withhold(
             EventKind.BULK_WITHHOLD,
             key=key,
             round_id=predictions.round_id,
-            members=np.unique(np.asarray(positions, dtype=np.int64)),
-            payload={**(payload or {}), "opened": opened},
+            **said,
         )
 
 
@@ -92,11 +105,15 @@ def bulk_relabel(
 
     The labels count as accepted pseudo-labels, not as an expert's: nobody looked at each image.
     """
+    said = _said(positions, payload, opened)
     with writing(access.engine) as conn:
         project_id = find_project(conn, access, project)
+        about = said | _of_round(conn, project_id, round_number)
+        about["class_id"] = class_named(conn, project_id, class_name)
+        if stored := repeated(conn, access, project_id, EventKind.BULK_RELABEL, key, **about):
+            return stored
         predictions = read_predictions(conn, access.workspace, project_id, round_number)
-        wanted = np.unique(np.asarray(positions, dtype=np.int64))
-        must_be_in_pool(load_state(conn, project_id), wanted)
+        must_be_in_pool(load_state(conn, project_id), said["members"])
         return append(
             conn,
             access,
@@ -105,6 +122,21 @@ def bulk_relabel(
             key=key,
             round_id=predictions.round_id,
             class_id=class_id(conn, project_id, class_name),
-            members=wanted,
-            payload={**(payload or {}), "opened": opened},
+            **said,
         )
+
+
+def _said(
+    positions: Sequence[int] | Positions, payload: Mapping[str, Any] | None, opened: int
+) -> dict[str, Any]:
+    """Members and payload of a bulk decision."""
+    members = np.unique(np.asarray(positions, dtype=np.int64))
+    return {"members": members, "payload": {**(payload or {}), "opened": opened}}
+
+
+def _of_round(conn: Connection, project_id: int, number: int | None) -> dict[str, Any]:
+    """The round's id if one is named; the newest may be another by now."""
+    if number is None:
+        return {}
+    query = select(round_.c.id).where(round_.c.project_id == project_id, round_.c.number == number)
+    return {"round_id": conn.execute(query).scalar()}

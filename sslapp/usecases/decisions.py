@@ -7,7 +7,8 @@ import numpy as np
 from numpy.typing import NDArray
 from sqlalchemy import Connection
 
-from sslapp.store import events
+from sslapp.store import events, projects
+from sslapp.store.chain import canonical
 from sslapp.store.database import writing
 from sslapp.store.events import Draft, Event
 from sslapp.store.state import ProjectState, load_state
@@ -41,15 +42,18 @@ def label(
         project_id = find_project(conn, access, project)
         if adjudicate:
             require(conn, access, project_id, Role.ADJUDICATOR)
+        said = {"position": position, "payload": payload or {}}
+        named = class_named(conn, project_id, class_name)
+        if stored := repeated(conn, access, project_id, kind, key, class_id=named, **said):
+            return stored
         return append(
             conn,
             access,
             project_id,
             kind,
             key=key,
-            position=position,
             class_id=class_id(conn, project_id, class_name),
-            payload=payload,
+            **said,
         )
 
 
@@ -205,6 +209,49 @@ def undo(access: Access, project: str | int | None, number: int) -> Event:
             EventKind.UNDO,
             target=number,
         )
+
+
+def repeated(
+    conn: Connection,
+    access: Access,
+    project_id: int,
+    kind: EventKind,
+    key: str | None,
+    **said: Any,
+) -> Event | None:
+    """The event that a client's key made before; None for a new key.
+
+    Asked before anything that the event itself may have changed: a client that did not get its
+    answer gets it when it asks again.
+
+    Args:
+        said: fields of the event as the client says them.
+
+    Raises:
+        KeyReused: when the key was used by another reader or for another content.
+    """
+    stored = None if key is None else events.find(conn, project_id, key)
+    if stored is None:
+        return None
+    row = {**stored.__dict__, "payload": canonical(stored.payload), "members": _listed(stored)}
+    said = {**said, "kind": kind, "reader_id": access.reader_id}
+    if "payload" in said:
+        said["payload"] = canonical(said["payload"])
+    if "members" in said:
+        said["members"] = said["members"].tolist()
+    if any(row[name] != value for name, value in said.items()):
+        raise events.reused(stored)
+    return stored
+
+
+def class_named(conn: Connection, project_id: int, name: str) -> int | None:
+    """The id of the class with that name, retired or not; None when there is none."""
+    known = projects.classes(conn, project_id, retired=True)
+    return next((each.id for each in known if each.name == name), None)
+
+
+def _listed(stored: Event) -> list[int] | None:
+    return None if stored.members is None else stored.members.tolist()
 
 
 def append(

@@ -6,7 +6,7 @@ import small_project
 
 from sslapp.store import projects as stored_projects
 from sslapp.store.database import reading, writing
-from sslapp.store.errors import Refused
+from sslapp.store.errors import KeyReused, Refused
 from sslapp.store.snapshots import freeze, load
 from sslapp.store.state import load_state
 from sslapp.usecases import bulk_decisions, decisions, outbox, picks
@@ -17,7 +17,7 @@ from sslapp.usecases.history import history
 from sslapp.usecases.imports import import_images
 from sslapp.usecases.labels import label_from_csv
 from sslapp.usecases.predictions import propose
-from sslapp.usecases.projects import status
+from sslapp.usecases.projects import retire_class, status
 from sslapp.usecases.report import gather
 from sslapp.usecases.rounds import round_status, start_round
 from sslapp.vocabulary import EventKind, JobState, Source
@@ -178,6 +178,16 @@ def test_the_same_key_again_is_the_same_event(project) -> None:
     assert first.number == again.number
     with pytest.raises(Refused, match="with another"):
         decisions.label(project, None, 61, "3", key="k1")
+
+
+def test_a_repeated_key_gives_its_event_although_the_class_is_retired_since(project) -> None:
+    first = decisions.label(project, None, 60, "3", key="k1")
+    retire_class(project, None, "3")
+    assert decisions.label(project, None, 60, "3", key="k1").number == first.number
+    with pytest.raises(KeyReused, match="with another"):
+        decisions.label(project, None, 60, "4", key="k1")
+    with pytest.raises(KeyReused, match="with another"):
+        decisions.note(project, None, EventKind.SKIP, 60, key="k1")
 
 
 def test_an_unknown_class_or_image_is_refused_with_what_there_is(project) -> None:

@@ -7,13 +7,14 @@ import pytest
 import small_project
 
 from sslapp.store.database import reading
-from sslapp.store.errors import Refused
+from sslapp.store.errors import KeyReused, Refused
 from sslapp.store.state import load_state
 from sslapp.usecases import bulk_decisions, decisions
 from sslapp.usecases.access import enter
 from sslapp.usecases.board import read_board
 from sslapp.usecases.bulk import BulkAction, decide, own_bulks
 from sslapp.usecases.members import grant
+from sslapp.usecases.projects import retire_class
 from sslapp.usecases.review_queue import Choice, selected
 from sslapp.vocabulary import EventKind, Role, Source
 
@@ -114,6 +115,78 @@ def test_the_same_key_is_the_same_decision(reviewed, board, chosen) -> None:
     first = act(reviewed, board, chosen, BulkAction.WITHHOLD, key="browser:7")
     second = act(reviewed, board, chosen, BulkAction.WITHHOLD, key="browser:7")
     assert first.event.number == second.event.number
+
+
+@pytest.mark.parametrize("action", BulkAction)
+def test_a_repeated_key_gives_the_first_event_whatever_was_decided_since(
+    reviewed, board, chosen, action
+) -> None:
+    theirs = int(chosen.positions[2])
+    decisions.label(reviewed, None, theirs, board.classes[9].name)
+    about = {"key": "browser:7", "excluded": [int(chosen.positions[0])], "opened": 1}
+    if action is BulkAction.RELABEL:
+        about["class_name"] = board.classes[7].name
+
+    def send(seen, positions=chosen.positions, **changes):
+        now = read_board(reviewed, 1)
+        request = {"choice": CHOICE, "seen": seen, "now": now, **about, **changes}
+        return decide(reviewed, 1, positions, action, **request)
+
+    first = send(board)
+    assert first.decided_meanwhile == 1
+    decisions.label(reviewed, None, int(chosen.positions[1]), board.classes[9].name)
+    events = len(small_project.log(reviewed))
+    again = send(board)
+    assert (again.event.number, again.images) == (first.event.number, first.images)
+    assert again.decided_meanwhile == 1
+    now = read_board(reviewed, 1)
+    late = send(now, selected(now, CHOICE).positions)
+    assert late.event.number == first.event.number
+    assert len(small_project.log(reviewed)) == events
+    others = [
+        {"opened": 2},
+        {"excluded": [int(chosen.positions[1])]},
+        {"choice": Choice(threshold=0.6)},
+    ]
+    for other in others:
+        with pytest.raises(KeyReused, match="with another content"):
+            send(board, **other)
+    more = np.append(chosen.positions, board.rest(0.6).positions[0])
+    for positions in (chosen.positions[:4], more):
+        with pytest.raises(KeyReused, match="with another content"):
+            send(board, positions)
+    assert len(small_project.log(reviewed)) == events
+    retire_class(reviewed, 1, board.classes[7].name)
+    assert send(board).event.number == first.event.number
+
+
+def test_a_key_is_no_other_readers_and_no_other_kinds(reviewed, board, chosen) -> None:
+    act(reviewed, board, chosen, BulkAction.ACCEPT, key="browser:7")
+    with pytest.raises(KeyReused):
+        act(reviewed, board, chosen, BulkAction.WITHHOLD, key="browser:7")
+    grant(reviewed, None, "Bob", Role.READER)
+    bob = enter(reviewed.workspace, "Bob")
+    with pytest.raises(KeyReused):
+        act(bob, board, chosen, BulkAction.ACCEPT, key="browser:7")
+    bob.engine.dispose()
+    decisions.label(reviewed, None, 60, board.classes[9].name, key="browser:8")
+    with pytest.raises(KeyReused):
+        act(reviewed, board, chosen, BulkAction.ACCEPT, key="browser:8")
+
+
+@pytest.mark.parametrize("name", ["bulk_accept", "withhold", "bulk_relabel"])
+def test_bulk_commands_find_their_key_before_they_look_at_the_images(reviewed, name) -> None:
+    command = getattr(bulk_decisions, name)
+    about = ["3"] if name == "bulk_relabel" else []
+    first = command(reviewed, None, [60, 61], *about, round_number=1, key="k")
+    decisions.label(reviewed, None, 60, "4")
+    again = command(reviewed, None, [61, 60], *about, round_number=1, key="k")
+    assert again.number == first.number
+    for other in ({"round_number": 2}, {"round_number": 1, "opened": 1}):
+        with pytest.raises(KeyReused):
+            command(reviewed, None, [60, 61], *about, key="k", **other)
+    with pytest.raises(KeyReused):
+        command(reviewed, None, [60], *about, round_number=1, key="k")
 
 
 def test_a_reader_sees_and_undoes_only_their_own_bulk_decisions(reviewed, board, chosen) -> None:
