@@ -37,15 +37,18 @@ def pick(situation: Situation, count: int, seed: int) -> list[Pick]:
     order = np.lexsort((rows, margins))
     shortlist = order[: SHORTLIST * count]
     points = compact(situation.features[rows[shortlist]], seed)
+    reason = _reason if situation.num_classes > 1 else _no_doubt
     chosen = shortlist[_one_each(cluster(points, count, seed), count)]
     return [
-        Pick(int(rows[i]), NAME, _reason(best[i]), holdout=False, score=float(-margins[i]))
+        Pick(int(rows[i]), NAME, reason(best[i]), holdout=False, score=float(-margins[i]))
         for i in chosen
     ]
 
 
 def _two_best(probabilities: NDArray[np.float32]) -> NDArray[np.float32]:
-    """Return (n, 2): the largest and the second largest probability of each row."""
+    """Return (n, 2): the largest and the second largest probability of each row; 0 for none."""
+    if probabilities.shape[1] < 2:
+        return np.pad(probabilities, ((0, 0), (0, 2 - probabilities.shape[1])))
     return -np.partition(-probabilities, 1, axis=1)[:, :2]
 
 
@@ -58,3 +61,7 @@ def _one_each(assigned: NDArray[np.int64], count: int) -> NDArray[np.int64]:
 
 def _reason(best: NDArray[np.float32]) -> str:
     return f"The last round is torn between two classes: {best[0]:.0%} against {best[1]:.0%}."
+
+
+def _no_doubt(_: NDArray[np.float32]) -> str:
+    return "Only one class is in use, so the last round is in doubt about no image."

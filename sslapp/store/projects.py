@@ -229,11 +229,15 @@ def retire_class(
     """Take a class out of use, for good; its past labels stay in the log but count no longer.
 
     Raises:
-        Refused: when the project has no such class in use.
+        Refused: when the project has no such class in use, or no other one.
     """
     live = {row.id: row for row in classes(conn, project_id)}
     if class_id not in live:
         raise Refused(f"There is no class {class_id} in use in this project.")
+    if len(live) == 1:
+        raise Refused(
+            f"{live[class_id].name} is the only class in use. Add another one before you retire it."
+        )
     seals.update(conn, label_class, [label_class.c.id == class_id], {"retired": True})
     append(
         conn,

@@ -195,19 +195,28 @@ def _situation(
 def _probabilities(
     conn: Connection, access: Access, project_id: int, state: ProjectState
 ) -> NDArray[np.float32] | None:
-    """The newest round's probabilities in today's columns and length, 1/C where it has none."""
+    """The newest round's probabilities in today's columns and length, 1/C where it has none.
+
+    What a class had that is retired since goes to the others in proportion.
+    """
+    classes = len(state.class_ids)
+    if classes == 0:  # earlier versions let the last class be retired
+        return None
     try:
         found: Predictions = read_predictions(conn, access.workspace, project_id)
     except ValueError:
         return None
-    classes = len(state.class_ids)
     table = np.full((len(state.labels), classes), 1 / classes, dtype=np.float32)
-    rows = len(found.probabilities)
+    ours = np.zeros((len(found.probabilities), classes), dtype=np.float32)
     for column, class_id in enumerate(state.class_ids.tolist()):
-        known = class_id in found.class_ids
-        table[:rows, column] = (
-            found.probabilities[:, found.class_ids.index(class_id)] if known else 0
-        )
+        if class_id in found.class_ids:
+            ours[:, column] = found.probabilities[:, found.class_ids.index(class_id)]
+    there = slice(0, len(ours))
+    if set(found.class_ids) <= set(state.class_ids.tolist()):
+        table[there] = ours
+    else:
+        mass = ours.sum(axis=1, keepdims=True)
+        np.divide(ours, mass, out=table[there], where=mass > 0)
     return table
 
 

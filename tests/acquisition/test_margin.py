@@ -3,7 +3,7 @@ from dataclasses import replace
 import numpy as np
 import pytest
 
-from sslapp.acquisition.registry import pick
+from sslapp.acquisition.registry import STRATEGIES, pick
 
 
 def test_the_most_doubtful_image_is_picked_first(small):
@@ -33,6 +33,22 @@ def test_doubt_outside_the_pool_is_not_looked_at(small):
     probabilities[5] = [0.5, 0.5, 0]
     situation = replace(small, probabilities=probabilities, candidates=np.arange(50, 120))
     assert all(each.position >= 50 for each in pick("margin", situation, 20, seed=0))
+
+
+@pytest.mark.parametrize("classes", [1, 2])
+@pytest.mark.parametrize("strategy", STRATEGIES)
+def test_every_strategy_picks_in_a_project_of_few_classes(small, strategy, classes):
+    situation = replace(
+        small,
+        num_classes=classes,
+        probabilities=np.full((120, classes), 1 / classes, dtype=np.float32),
+        labels=np.where(np.arange(120) < 3, 0, -1),
+        candidates=np.arange(3, 120),
+    )
+    picks = pick(strategy, situation, 10, seed=0)
+    assert len({each.position for each in picks}) == 10
+    torn = [each for each in picks if "between two classes" in each.reason]
+    assert not torn or classes == 2
 
 
 def test_margin_before_the_first_round_says_what_to_do(small):

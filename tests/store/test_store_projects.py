@@ -57,6 +57,19 @@ def test_classes_get_numbers_keys_and_colours_that_differ(engine: Engine) -> Non
     assert not set(KEYS) & set("axuf ")
 
 
+def test_the_last_class_in_use_stays(engine: Engine, desk: Desk) -> None:
+    with writing(engine, desk.project_id) as conn:
+        for class_id in (desk.dog, desk.cow):
+            projects.retire_class(conn, desk.project_id, class_id)
+        before = events.head(conn, desk.project_id)
+        with pytest.raises(Refused, match=r"cat is the only class in use\. Add another one"):
+            projects.retire_class(conn, desk.project_id, desk.cat)
+        assert events.head(conn, desk.project_id) == before
+        assert [row.id for row in projects.classes(conn, desk.project_id)] == [desk.cat]
+        projects.add_class(conn, desk.project_id, "horse")
+        projects.retire_class(conn, desk.project_id, desk.cat)
+
+
 def test_a_retired_class_keeps_its_number_and_frees_its_key(engine: Engine, desk: Desk) -> None:
     with writing(engine, desk.project_id) as conn:
         projects.retire_class(conn, desk.project_id, desk.dog, desk.ann)

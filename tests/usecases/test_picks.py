@@ -1,18 +1,24 @@
 """What is offered next: the holdout's share, groups, what was passed over."""
 
 import numpy as np
+import pytest
 import small_project
 from PIL import Image
 
+from sslapp.acquisition.registry import STRATEGIES
+from sslapp.review.confidence import calibrated
 from sslapp.store import images
-from sslapp.store.database import reading
+from sslapp.store.database import reading, writing
+from sslapp.store.schema import label_class
 from sslapp.store.state import load_state
 from sslapp.usecases import decisions
 from sslapp.usecases.access import enter
+from sslapp.usecases.board import read_board
 from sslapp.usecases.embeddings import embed
 from sslapp.usecases.imports import import_images
 from sslapp.usecases.picks import next_images
-from sslapp.usecases.projects import create_project
+from sslapp.usecases.projects import create_project, retire_class
+from sslapp.usecases.reading import refill
 from sslapp.vocabulary import EventKind
 from sslapp.workspace import Workspace
 
@@ -105,6 +111,40 @@ def test_margin_asks_about_what_the_round_doubts(reviewed) -> None:
     asked = positions(next_images(reviewed, None, 8, strategy="margin"))
     pool = np.arange(small_project.LABELLED, small_project.POOL)
     assert margins[asked].mean() < margins[pool].mean() / 2
+
+
+@pytest.mark.parametrize("left", [1, 2, 9])
+@pytest.mark.parametrize("strategy", STRATEGIES)
+def test_every_strategy_goes_on_when_classes_of_the_round_are_retired(
+    reviewed, strategy, left
+) -> None:
+    for number in range(9, left - 1, -1):
+        retire_class(reviewed, None, str(number))
+    picks = next_images(reviewed, None, 12, strategy=strategy)
+    assert len(set(positions(picks))) == 12
+    assert refill(reviewed, None, count=12, strategy=strategy).items
+    assert len(read_board(reviewed, 1).proposals) == 0 or left > 1
+
+
+def test_doubt_is_about_the_classes_that_are_left(reviewed) -> None:
+    raw, temperature = small_project.published(reviewed)
+    retire_class(reviewed, None, "8")  # no holdout image waits for a label because of it
+    (first, *_) = next_images(reviewed, None, 1, strategy="margin")
+    kept = np.delete(calibrated(raw, temperature), 8, axis=1)
+    best = np.sort(kept / kept.sum(axis=1, keepdims=True), axis=1)
+    margins = best[:, -1] - best[:, -2]
+    with reading(reviewed.engine) as conn:
+        pool = load_state(conn, 1).pool
+    assert first.position == pool[margins[pool].argmin()]
+
+
+@pytest.mark.parametrize("strategy", ["auto", "random", "typiclust"])
+def test_a_project_whose_last_class_an_earlier_version_retired_still_picks(
+    reviewed, strategy
+) -> None:
+    with writing(reviewed.engine) as conn:
+        conn.execute(label_class.update().values(retired=True))
+    assert len(next_images(reviewed, None, 12, strategy=strategy)) == 12
 
 
 def test_the_holdout_never_shares_a_group_with_what_is_trained_on(tmp_path) -> None:
