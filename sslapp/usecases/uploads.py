@@ -14,9 +14,15 @@ import uuid
 from dataclasses import asdict, dataclass
 from pathlib import Path
 
+from sqlalchemy import select
+
 from sslapp import durable
+from sslapp.jobs import queue
+from sslapp.store.database import reading
 from sslapp.store.errors import Refused, Unknown
+from sslapp.store.schema import job
 from sslapp.usecases.access import Access
+from sslapp.vocabulary import JobKind
 from sslapp.workspace import Workspace
 
 SUFFIXES = (".zip", ".npz")
@@ -77,7 +83,7 @@ class Incoming:
                 "pictures into a zip archive."
             )
         self._limit = access.workspace.upload_limit
-        sweep(access.workspace)
+        sweep(access)
         self._check_room(announced or 0)
         self._id = uuid.uuid4().hex
         self._path = _path(access.workspace, self._id, self._suffix)
@@ -171,15 +177,28 @@ def forget(workspace: Workspace, upload_id: str) -> None:
         path.unlink(missing_ok=True)
 
 
-def sweep(workspace: Workspace) -> None:
-    """Delete what was never imported or never arrived as a whole, KEPT seconds after."""
+def sweep(access: Access) -> None:
+    """Delete what was never imported or never arrived as a whole, KEPT seconds after.
+
+    What a job that has not ended names stays, however long it waits behind others.
+    """
     oldest = time.time() - KEPT
-    for path in workspace.uploads.glob("*"):
+    wanted = _wanted(access)
+    for path in access.workspace.uploads.glob("*"):
         try:
-            if path.stat().st_mtime < oldest:
+            if path.name.split(".")[0] not in wanted and path.stat().st_mtime < oldest:
                 path.unlink()
         except FileNotFoundError:  # another process swept it
             continue
+
+
+def _wanted(access: Access) -> set[str | None]:
+    """Ids of the uploads that imports which wait or run are to read."""
+    waiting = select(job.c.params).where(
+        job.c.kind == JobKind.IMPORT, job.c.state.not_in(queue.ENDED)
+    )
+    with reading(access.engine) as conn:
+        return {params.get("upload") for params in conn.execute(waiting).scalars()}
 
 
 def _files(workspace: Workspace, upload_id: str) -> list[Path]:

@@ -5,10 +5,15 @@ import time
 
 import pytest
 
+from sslapp.store.database import writing
 from sslapp.store.errors import Unknown
+from sslapp.store.schema import job
 from sslapp.usecases import uploads
 from sslapp.usecases.access import enter
+from sslapp.usecases.projects import create_project
+from sslapp.usecases.sources import Choice, Kind, import_chosen
 from sslapp.usecases.uploads import Incoming, TooLarge, find_upload, forget
+from sslapp.vocabulary import JobState
 from sslapp.workspace import Workspace
 
 ZIP = b"PK\x03\x04"
@@ -100,6 +105,23 @@ def test_what_is_no_zip_inside_is_refused_with_its_first_bytes(access, chunks) -
 def test_nothing_at_all_is_refused_at_the_end(access) -> None:
     with pytest.raises(ValueError, match="empty"):
         Incoming(access, "set.zip", None).finish()
+
+
+@pytest.mark.parametrize("state", JobState)
+def test_what_an_import_still_waits_for_is_kept(access, state) -> None:
+    incoming = Incoming(access, "set.zip", None)
+    incoming.write(ZIP)
+    made = incoming.finish()
+    project = create_project(access, "Digits")
+    number = import_chosen(access, project, Choice(kind=Kind.UPLOAD, value=made.id))
+    with writing(access.engine) as conn:
+        conn.execute(job.update().where(job.c.id == number).values(state=state))
+    long_ago = time.time() - uploads.KEPT - 1
+    for path in access.workspace.uploads.iterdir():
+        os.utime(path, (long_ago, long_ago))
+    Incoming(access, "new.zip", None).abort()
+    waits = state in (JobState.QUEUED, JobState.RUNNING)
+    assert there(access) == ([".json", ".zip"] if waits else [])
 
 
 def test_files_that_nobody_imported_are_deleted_after_a_day(access) -> None:
