@@ -4,6 +4,7 @@ Every write of a worker says `WHERE id = ? AND attempt = ?`. A worker that was g
 then reclaimed) therefore changes nothing when it wakes: its first write touches no row and it ends.
 """
 
+import re
 import socket
 import uuid
 from collections.abc import Mapping
@@ -254,5 +255,21 @@ def lock_path(workspace: Workspace, host: str, pid: int) -> Path:
 
 
 def worker_alive(workspace: Workspace) -> bool:
-    """Whether a worker process lives on this workspace and machine, busy or not."""
-    return any(is_held(lock) for lock in (workspace.root / "workers").glob("*.lock"))
+    """Whether a worker process lives on this workspace and machine, busy or not.
+
+    A lock of another machine says nothing here: not every shared folder carries locks.
+    """
+    mine = re.compile(rf"{re.escape(socket.gethostname())}-\d+\.lock")
+    locks = (workspace.root / "workers").glob("*.lock")
+    return any(mine.fullmatch(lock.name) and is_held(lock) for lock in locks)
+
+
+def worker_seen(conn: Connection, workspace: Workspace) -> bool:
+    """Whether some worker takes this workspace's jobs: one of this machine, or one elsewhere that
+    is at a job and has shown a sign of life of late."""
+    elsewhere = select(job.c.id).where(
+        job.c.state == JobState.RUNNING,
+        job.c.host != socket.gethostname(),
+        job.c.beat > now() - HUNG_AFTER,
+    )
+    return worker_alive(workspace) or conn.execute(elsewhere.limit(1)).first() is not None

@@ -92,7 +92,7 @@ class Progress:
     Attributes:
         active: running and queued jobs, oldest first.
         failed: the newest jobs if they failed, oldest first, at most FAILURES.
-        worker_alive: whether a worker process lives on this machine.
+        worker_alive: whether a worker lives on this machine, or is at a job on another.
         stamp: changes when anything in it does, but for times and memory.
     """
 
@@ -112,7 +112,8 @@ def pulse(access: Access, project_id: int) -> str:
     with reading(access.engine) as conn:
         require(conn, access, project_id)
         rows = conn.execute(_active(select(job), project_id)).mappings().all()
-    return _stamp(rows, queue.worker_alive(access.workspace))
+        alive = queue.worker_seen(conn, access.workspace)
+    return _stamp(rows, alive)
 
 
 def progress(access: Access, project_id: int) -> Progress:
@@ -136,7 +137,7 @@ def progress(access: Access, project_id: int) -> Progress:
         rows = conn.execute(_active(query, project_id)).mappings().all()
         newest = conn.execute(mine.limit(FAILURES)).mappings().all()
         failed = list(takewhile(lambda row: row["state"] == JobState.FAILED, newest))
-        alive = queue.worker_alive(access.workspace)
+        alive = queue.worker_seen(conn, access.workspace)
         return Progress(
             active=[_work(conn, row) for row in rows],
             failed=[_work(conn, row) for row in reversed(failed)],

@@ -7,6 +7,8 @@ import subprocess
 import sys
 import time
 from collections.abc import Callable, Iterator
+from contextlib import ExitStack
+from datetime import timedelta
 from itertools import pairwise
 from pathlib import Path
 
@@ -14,9 +16,12 @@ import pytest
 
 from sslapp.jobs import supervisor
 from sslapp.jobs.lock import LifeLock, is_held
-from sslapp.jobs.queue import lock_path, worker_alive
+from sslapp.jobs.queue import enqueue, lock_path, now, worker_alive, worker_seen
 from sslapp.jobs.supervisor import Supervisor
-from sslapp.store.database import open_database
+from sslapp.store.database import open_database, writing
+from sslapp.store.projects import ProjectSettings, create_project
+from sslapp.store.schema import job
+from sslapp.vocabulary import JobKind, JobState
 from sslapp.workspace import Workspace
 
 
@@ -55,6 +60,39 @@ def test_a_worker_is_started_and_ends_when_it_is_told_to(
     watch.end()
     assert watch.worker.wait(timeout=30) == 0  # it ended by itself, at the end of its loop
     assert not worker_alive(workspace)
+
+
+def test_workers_of_other_machines_are_no_worker_of_this_one(
+    workspace: Workspace, watch: Supervisor
+) -> None:
+    here, pid = socket.gethostname(), os.getpid()
+    with ExitStack() as held:
+        for host in ("elsewhere", f"{here}-2", f"x{here}"):
+            held.enter_context(LifeLock(lock_path(workspace, host, pid)))
+        assert not worker_alive(workspace)
+        watch.look()
+        assert watch.worker is not None, "this machine has no worker"
+    with LifeLock(lock_path(workspace, here, pid)):
+        assert worker_alive(workspace)
+
+
+@pytest.mark.parametrize(
+    ("host", "silent", "seen"),
+    [("elsewhere", 1, True), ("elsewhere", 601, False), (None, 1, False)],
+)
+def test_a_worker_elsewhere_is_seen_by_the_job_it_is_at(
+    workspace: Workspace, host: str | None, silent: int, seen: bool
+) -> None:
+    engine = open_database(workspace.url)
+    with writing(engine) as conn:
+        project = create_project(conn, "p", ProjectSettings())
+        number = enqueue(conn, project, JobKind.EXPORT, {})
+        assert not worker_seen(conn, workspace)
+        beat = now() - timedelta(seconds=silent)
+        running = {"state": JobState.RUNNING, "host": host or socket.gethostname(), "beat": beat}
+        conn.execute(job.update().where(job.c.id == number).values(running))
+        assert worker_seen(conn, workspace) == seen
+    engine.dispose()
 
 
 def test_a_worker_that_died_is_started_again_after_a_pause(
