@@ -59,7 +59,7 @@ def _line(access: Access, line: ExportLine) -> None:
         with st.container(width="stretch", gap="xxsmall"):
             st.markdown(f"**{TITLES[line.format]}** · {plain.markdown(_what(line))}")
             st.caption(_when(line))
-        if line.state in ACTIVE:
+        if line.state in ACTIVE and line.controllable:
             st.button(
                 "Cancelling …" if line.cancelling else "Cancel",
                 key=f"export-cancel-{line.job_id}",

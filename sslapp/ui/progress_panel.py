@@ -49,13 +49,14 @@ def _job(access: Access, work: Work, titles: dict[str, str], worker_alive: bool)
         st.subheader(_title(work, titles), anchor=False, width="content" if waits else "stretch")
         if waits:
             st.caption(_waits(work, worker_alive), width="stretch")
-        st.button(
-            "Cancelling …" if work.cancelling else "Cancel",
-            key=f"cancel-{work.id}",
-            disabled=work.cancelling,
-            on_click=_cancel,
-            args=(access, work.id),
-        )
+        if work.controllable:
+            st.button(
+                "Cancelling …" if work.cancelling else "Cancel",
+                key=f"cancel-{work.id}",
+                disabled=work.cancelling,
+                on_click=_cancel,
+                args=(access, work.id),
+            )
     if waits:
         return
     st.progress(min(work.step / work.total, 1.0) if work.total else 0.0, text=_pace(work))
@@ -122,7 +123,7 @@ def show_failures(access: Access, seen: Progress) -> None:
         what = TITLES.get(failed.kind, f"Round {failed.round_number}")
         st.error(f"{what} failed. {plain.markdown(failed.error or '')}", icon=":material/error:")
     for failed in seen.failed:
-        if failed.round_number is not None:
+        if failed.round_number is not None and failed.controllable:
             inexact = failed.refused_to_resume
             resume(access, failed.project_id, failed.round_number, inexact=inexact)
     if seen.failed:

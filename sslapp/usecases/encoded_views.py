@@ -25,6 +25,7 @@ from sslapp.store.schema import embedding, job, view_set
 from sslapp.training.configuration import Augmentation
 from sslapp.usecases.access import Access, find_project, require
 from sslapp.usecases.embeddings import RATE, latest_embedding
+from sslapp.usecases.jobs import may_control
 from sslapp.vocabulary import JobKind, JobState, Role
 from sslapp.words import count, roughly, size
 
@@ -110,7 +111,8 @@ def cost(access: Access, project: str | int | None, wish: Wish) -> Cost:
 def start_encoding(access: Access, project: str | int | None, wish: Wish) -> int:
     """Queue the encoding of views of all images and return the job's id.
 
-    The same wish once more goes on where a cancelled or failed job stopped.
+    The same wish once more goes on where a cancelled or failed job stopped, if the reader may
+    resume that job.
 
     Raises:
         ValueError: when they cannot be encoded, with the mend, or are being encoded already.
@@ -133,10 +135,12 @@ def start_encoding(access: Access, project: str | int | None, wish: Wish) -> int
         before = _same_job(conn, project_id, params)
         if before is None or before["state"] == JobState.DONE:
             return queue.enqueue(conn, project_id, JobKind.EMBED, params, access.reader_id)
-        if before["state"] in queue.ENDED:
-            queue.requeue(conn, before["id"])
-            return int(before["id"])
-        raise ValueError(f"These views are being encoded already, by job {before['id']}.")
+        if before["state"] not in queue.ENDED:
+            raise ValueError(f"These views are being encoded already, by job {before['id']}.")
+        if not may_control(conn, access, project_id, before["reader_id"]):
+            return queue.enqueue(conn, project_id, JobKind.EMBED, params, access.reader_id)
+        queue.requeue(conn, before["id"])
+        return int(before["id"])
 
 
 def _covering(conn: Connection, project_id: int, wish: Wish) -> RowMapping:

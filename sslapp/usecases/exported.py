@@ -23,7 +23,7 @@ from sslapp.store.errors import Unknown
 from sslapp.store.schema import job, reader
 from sslapp.usecases.access import Access, NotAllowed, find_project, require
 from sslapp.usecases.exports import Format, target_path
-from sslapp.usecases.jobs import eta
+from sslapp.usecases.jobs import eta, may_control
 from sslapp.vocabulary import JobKind, JobState, Role
 from sslapp.workspace import Outside, Workspace
 
@@ -44,6 +44,7 @@ class ExportLine:
         fetchable: it lies in the workspace and is still there.
         has_manifest: so does its manifest.
         deletable: it lies there, and the reader asked for it or is an admin of the project.
+        controllable: whether the reader may cancel it.
         error: why it failed.
         eta: seconds left.
     """
@@ -64,6 +65,7 @@ class ExportLine:
     fetchable: bool
     has_manifest: bool
     deletable: bool
+    controllable: bool
     error: str | None
     step: int
     total: int
@@ -89,7 +91,12 @@ def exports_of(
         is_admin = readers.role_of(conn, project_id, access.reader_id) is Role.ADMIN
         there = (row for row in _rows(conn, project_id) if not _is_deleted(row))
         return [
-            _line(access.workspace, row, own=is_admin or row["reader_id"] == access.reader_id)
+            _line(
+                access.workspace,
+                row,
+                own=is_admin or row["reader_id"] == access.reader_id,
+                controllable=may_control(conn, access, project_id, row["reader_id"]),
+            )
             for row in islice(there, limit)
         ]
 
@@ -189,7 +196,7 @@ def _inside(workspace: Workspace, row: RowMapping, part: Part) -> Path | None:
     return path if inside else None
 
 
-def _line(workspace: Workspace, row: RowMapping, *, own: bool) -> ExportLine:
+def _line(workspace: Workspace, row: RowMapping, *, own: bool, controllable: bool) -> ExportLine:
     result = row["result"] or {}
     fetchable = _kept(workspace, row, "file") is not None
     return ExportLine(
@@ -209,6 +216,7 @@ def _line(workspace: Workspace, row: RowMapping, *, own: bool) -> ExportLine:
         fetchable=fetchable,
         has_manifest=_kept(workspace, row, "manifest") is not None,
         deletable=fetchable and own,
+        controllable=controllable,
         error=row["error"],
         step=row["step"],
         total=row["total"],

@@ -11,6 +11,7 @@ from sslapp.store.database import reading
 from sslapp.store.events import head
 from sslapp.store.schema import current_label, event, round_, snapshot
 from sslapp.usecases.access import Access, require
+from sslapp.usecases.jobs import may_control
 from sslapp.usecases.metrics import Course, courses
 from sslapp.usecases.overview import RoundLine, read_lines
 from sslapp.usecases.rounds import round_row
@@ -41,7 +42,9 @@ class Detail:
         defaults: those of its method today; {} for a method that the program no longer has.
         counts: of its snapshot, see store.snapshots.SnapshotRow.
         courses: name -> [(step, value), ...].
-        resumable, inexactly: whether it can go on, and whether only by accepting other rounding.
+        controllable: whether the reader may cancel and resume it.
+        resumable, inexactly: whether the reader can let it go on, and whether only by accepting
+            other rounding.
     """
 
     number: int
@@ -61,6 +64,7 @@ class Detail:
     steps: int
     error: str | None
     attempt: int
+    controllable: bool
 
     @property
     def changed(self) -> dict[str, Any]:
@@ -71,8 +75,8 @@ class Detail:
 
     @property
     def resumable(self) -> bool:
-        """Whether it stopped before its end."""
-        return self.state in (JobState.FAILED, JobState.CANCELLED)
+        """Whether it stopped before its end and the reader may let it go on."""
+        return self.controllable and self.state in (JobState.FAILED, JobState.CANCELLED)
 
     @property
     def inexactly(self) -> bool:
@@ -118,6 +122,7 @@ def detail(access: Access, project_id: int, number: int) -> Detail:
         row = round_row(conn, project_id, number)
         frozen = conn.execute(select(snapshot).where(snapshot.c.id == row["snapshot_id"])).one()
         told = courses(conn, row["id"])
+        controllable = may_control(conn, access, project_id, row["reader_id"])
     card = CARDS.get(row["method"])
     return Detail(
         number=number,
@@ -137,4 +142,5 @@ def detail(access: Access, project_id: int, number: int) -> Detail:
         steps=max((course[-1][0] for course in told.values()), default=0),
         error=row["error"],
         attempt=row["attempt"],
+        controllable=controllable,
     )

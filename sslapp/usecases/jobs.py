@@ -1,12 +1,16 @@
 """Follow and cancel jobs of any kind."""
 
+from collections.abc import Mapping
 from datetime import datetime
 from typing import Any
 
+from sqlalchemy import Connection
+
 from sslapp.jobs import queue
+from sslapp.store import readers
 from sslapp.store.database import reading, writing
-from sslapp.usecases.access import Access, require
-from sslapp.vocabulary import JobState
+from sslapp.usecases.access import Access, NotAllowed, require
+from sslapp.vocabulary import JobState, Role
 
 
 def job_status(access: Access, job_id: int) -> dict[str, Any]:
@@ -25,7 +29,39 @@ def eta(state: str, step: int, total: int, started_at: datetime | None) -> float
 
 
 def cancel_job(access: Access, job_id: int) -> JobState:
-    """Ask a job to stop."""
+    """Ask a job to stop.
+
+    Raises:
+        NotAllowed: when the reader neither started it nor is an admin.
+    """
     with writing(access.engine) as conn:
-        require(conn, access, queue.read_job(conn, job_id)["project_id"])
+        require_control(conn, access, queue.read_job(conn, job_id))
         return queue.cancel(conn, job_id)
+
+
+def may_control(conn: Connection, access: Access, project_id: int, started_by: int | None) -> bool:
+    """Whether a member may cancel and resume a job: its starter, and admins of project or server.
+
+    Args:
+        started_by: id of the reader who started it.
+    """
+    if access.server_admin or started_by == access.reader_id:
+        return True
+    return readers.role_of(conn, project_id, access.reader_id) is Role.ADMIN
+
+
+def require_control(conn: Connection, access: Access, row: Mapping[str, Any]) -> None:
+    """Check that the reader may cancel and resume a job.
+
+    Args:
+        row: of the job.
+
+    Raises:
+        NotAllowed: when not.
+    """
+    require(conn, access, row["project_id"])
+    if not may_control(conn, access, row["project_id"], row["reader_id"]):
+        raise NotAllowed(
+            f"Job {row['id']} was started by somebody else. They or an admin of the project can "
+            "cancel and resume it."
+        )

@@ -16,7 +16,7 @@ from sslapp.store.database import reading
 from sslapp.store.schema import job, round_, snapshot
 from sslapp.usecases.access import Access, require
 from sslapp.usecases.estimates import images_per_step
-from sslapp.usecases.jobs import eta
+from sslapp.usecases.jobs import eta, may_control
 from sslapp.usecases.metrics import (
     GPU_MEMORY,
     SECONDS,
@@ -41,6 +41,7 @@ class Work:
     """A job that waits, runs, or failed last.
 
     Attributes:
+        controllable: whether the reader may cancel and resume it.
         ahead: jobs of any project that run or wait before it, while it is queued.
         round_number, method, config: of a round; else None and {}.
         eta: seconds left by its pace so far, or None.
@@ -61,6 +62,7 @@ class Work:
     attempt: int
     cancelling: bool
     error: str | None
+    controllable: bool
     ahead: int = 0
     eta: float | None = None
     rate: float | None = None
@@ -139,8 +141,8 @@ def progress(access: Access, project_id: int) -> Progress:
         failed = list(takewhile(lambda row: row["state"] == JobState.FAILED, newest))
         alive = queue.worker_seen(conn, access.workspace)
         return Progress(
-            active=[_work(conn, row) for row in rows],
-            failed=[_work(conn, row) for row in reversed(failed)],
+            active=[_work(conn, access, row) for row in rows],
+            failed=[_work(conn, access, row) for row in reversed(failed)],
             worker_alive=alive,
             stamp=_stamp(rows, alive),
         )
@@ -159,7 +161,7 @@ def _stamp(rows: Sequence[RowMapping], worker_alive: bool) -> str:
     return hashlib.sha256(repr(seen).encode()).hexdigest()[:16]
 
 
-def _work(conn: Connection, row: RowMapping) -> Work:
+def _work(conn: Connection, access: Access, row: RowMapping) -> Work:
     metrics = {} if row["round_id"] is None else courses(conn, row["round_id"])
     seconds, gpu = metrics.pop(SECONDS, []), metrics.pop(GPU_MEMORY, [])
     rate = recent_rate(seconds) if row["state"] == JobState.RUNNING else None
@@ -174,6 +176,7 @@ def _work(conn: Connection, row: RowMapping) -> Work:
         attempt=row["attempt"],
         cancelling=row["cancel"],
         error=row["error"],
+        controllable=may_control(conn, access, row["project_id"], row["reader_id"]),
         ahead=_ahead(conn, row) if row["state"] == JobState.QUEUED else 0,
         eta=_eta(row, rate),
         rate=rate,

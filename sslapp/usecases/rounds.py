@@ -16,6 +16,7 @@ from sslapp.store.snapshots import SnapshotRow
 from sslapp.usecases.access import Access, find_project
 from sslapp.usecases.embeddings import latest_embedding
 from sslapp.usecases.encoded_views import NOT_ENCODED, latest_views
+from sslapp.usecases.jobs import require_control
 from sslapp.usecases.suggestion import Suggestion, suggest
 from sslapp.vocabulary import EventKind, Gear, JobKind, JobState
 
@@ -215,6 +216,7 @@ def round_row(conn: Connection, project_id: int, number: int | None = None) -> d
     query = (
         select(
             round_,
+            job.c.reader_id,
             job.c.state,
             job.c.step,
             job.c.total,
@@ -245,10 +247,16 @@ def round_status(
 
 
 def cancel_round(access: Access, project: str | int | None, number: int | None = None) -> JobState:
-    """Cancel a round: at once while it is queued, at its next step while it runs."""
+    """Cancel a round: at once while it is queued, at its next step while it runs.
+
+    Raises:
+        NotAllowed: when the reader neither started it nor is an admin.
+    """
     with writing(access.engine) as conn:
         project_id = find_project(conn, access, project)
-        return queue.cancel(conn, round_row(conn, project_id, number)["job_id"])
+        job_id = round_row(conn, project_id, number)["job_id"]
+        require_control(conn, access, queue.read_job(conn, job_id))
+        return queue.cancel(conn, job_id)
 
 
 def resume_round(
@@ -263,8 +271,12 @@ def resume_round(
     Args:
         inexact: accept another thread count, processor or version than the round was planned
             with; what differed is recorded in its plan.
+
+    Raises:
+        NotAllowed: when the reader neither started it nor is an admin.
     """
     with writing(access.engine) as conn:
         project_id = find_project(conn, access, project)
         job_id = round_row(conn, project_id, number)["job_id"]
+        require_control(conn, access, queue.read_job(conn, job_id))
         queue.requeue(conn, job_id, {"inexact": inexact})

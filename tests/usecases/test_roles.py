@@ -1,5 +1,7 @@
 """Who may do what: every command takes its reader's role in the project into account."""
 
+from dataclasses import replace
+
 import pytest
 import small_project
 
@@ -9,12 +11,16 @@ from sslapp.store.errors import Refused
 from sslapp.usecases import bulk_decisions, decisions, exports, picks, predictions, projects
 from sslapp.usecases.access import Access, NotAllowed, enter
 from sslapp.usecases.embeddings import embed
+from sslapp.usecases.encoded_views import Wish, start_encoding
+from sslapp.usecases.exported import exports_of
+from sslapp.usecases.history import detail
 from sslapp.usecases.imports import import_images
 from sslapp.usecases.jobs import cancel_job, job_status
 from sslapp.usecases.labels import label_from_csv
+from sslapp.usecases.progress import progress
 from sslapp.usecases.rounds import cancel_round, resume_round, round_status, start_round
 from sslapp.usecases.verification import verify_project
-from sslapp.vocabulary import EventKind, Role
+from sslapp.vocabulary import EventKind, JobState, Role
 
 
 def enter_as(access: Access, name: str, role: Role | None) -> Access:
@@ -95,6 +101,57 @@ def test_an_adjudication_outlasts_another_readers_later_label(project) -> None:
     status = projects.status(project)
     assert status.counts["adjudicated"] == 1
     assert status.per_class[3, 2] == 1
+
+
+def member(access: Access, name: str, role: Role) -> Access:
+    """A member who is no server admin, as on a team's server."""
+    return replace(enter_as(access, name, role), server_admin=False)
+
+
+@pytest.mark.parametrize("who", ["reader", "adjudicator", "starter", "admin", "server admin"])
+def test_jobs_are_cancelled_and_resumed_by_who_started_them_and_by_admins(project, who) -> None:
+    rita = member(project, "Rita", Role.READER)
+    number = start_round(rita, 1, method="supervised")
+    job_id = round_status(rita, 1, number)["job_id"]
+    roles = {"reader": Role.READER, "adjudicator": Role.ADJUDICATOR, "admin": Role.ADMIN}
+    actor = rita if who == "starter" else member(project, "Bob", roles.get(who, Role.READER))
+    actor = replace(actor, server_admin=who == "server admin")
+    allowed = who not in ("reader", "adjudicator")
+
+    def tries(command) -> None:
+        if allowed:
+            command()
+            return
+        before = job_status(rita, job_id)
+        with pytest.raises(NotAllowed, match="was started by somebody else"):
+            command()
+        assert job_status(rita, job_id) == before
+
+    assert progress(actor, 1).active[0].controllable == allowed
+    tries(lambda: cancel_round(actor, 1, number))
+    cancel_round(rita, 1, number)
+    assert detail(actor, 1, number).resumable == allowed
+    tries(lambda: resume_round(actor, 1, number))
+    if not allowed:
+        resume_round(rita, 1, number)
+    tries(lambda: cancel_job(actor, job_id))
+    cancel_job(rita, job_id)
+    tries(lambda: resume_round(actor, 1, number, inexact=True))
+    export = exports.export_here(rita, 1, exports.Format.CSV)
+    (line,) = exports_of(actor, 1)
+    assert (line.job_id, line.controllable) == (export, allowed)
+    tries(lambda: cancel_job(actor, export))
+
+
+def test_views_that_somebody_else_began_to_encode_are_begun_anew(project) -> None:
+    rita, bob = (member(project, name, Role.READER) for name in ("Rita", "Bob"))
+    first = start_encoding(rita, 1, Wish(weak=1, strong=1))
+    cancel_job(rita, first)
+    second = start_encoding(bob, 1, Wish(weak=1, strong=1))
+    assert second != first
+    assert job_status(bob, first)["state"] == JobState.CANCELLED
+    cancel_job(bob, second)
+    assert start_encoding(bob, 1, Wish(weak=1, strong=1)) == second
 
 
 def test_readers_undo_only_their_own_decisions(project) -> None:
