@@ -1,4 +1,9 @@
-"""Snapshots: the labels of one moment, frozen in a file that a round trains on."""
+"""Snapshots: the labels of one moment, frozen in a file that a round trains on.
+
+A snapshot's hash is that of the arrays that it holds. What leaves these as they are leaves the
+snapshot as it is: the colour of a class, a decision taken back, a label given once more. Snapshots
+of earlier versions have the number of their last event in the hash too; they are read as they are.
+"""
 
 import hashlib
 import io
@@ -33,6 +38,7 @@ _CONTENT = sorted(
     set(EventKind)
     - {EventKind.SNAPSHOT, EventKind.ROUND_START, EventKind.ROUND_DONE, EventKind.EXPORT}
     - {EventKind.SKIP, EventKind.FLAG, EventKind.WITHHOLD, EventKind.BULK_WITHHOLD}
+    - {EventKind.EDIT_CLASS, EventKind.SETTINGS}
 )
 """Kinds of event that can change what a snapshot holds."""
 
@@ -43,11 +49,11 @@ class SnapshotRow:
 
     Attributes:
         id, project_id: its name.
-        event_number: the last event that had a say in it.
+        event_number: the last event that had a say in it, when it was first frozen.
         class_ids: column c of every array of a round means class_ids[c].
         counts: images, pool, labelled, validation, holdout, test, none_of_these, per source and
             per class (its name -> labels).
-        hash: sha256 over the content.
+        hash: sha256 over the arrays.
         path: the file, relative to the workspace.
         created_at: UTC.
     """
@@ -70,7 +76,7 @@ class Snapshot(Standing):
 
 
 def freeze(conn: Connection, workspace: Workspace, project_id: int) -> SnapshotRow:
-    """Freeze the present labels; while nothing changes, the same snapshot is returned.
+    """Freeze the present labels; the same labels are the same snapshot.
 
     Args:
         conn: a write transaction.
@@ -78,8 +84,8 @@ def freeze(conn: Connection, workspace: Workspace, project_id: int) -> SnapshotR
         project_id: the project.
     """
     state = load_state(conn, project_id)
-    number = _last_content(conn, project_id)
-    digest = _hash(number, state)
+    number = last_content(conn, project_id)
+    digest = _hash(state)
     query = select(snapshot).where(snapshot.c.project_id == project_id, snapshot.c.hash == digest)
     row = conn.execute(query).one_or_none()
     if row is not None:
@@ -101,7 +107,7 @@ def freeze(conn: Connection, workspace: Workspace, project_id: int) -> SnapshotR
         conn,
         project_id,
         EventKind.SNAPSHOT,
-        key=f"snapshot:{number}",
+        key=f"snapshot:{digest[:48]}",  # as long as a key may be
         payload={"event_number": number, "sha256": digest},
     )
     return _row(conn.execute(query).one())
@@ -134,12 +140,13 @@ def load(workspace: Workspace, row: SnapshotRow) -> Snapshot:
     except _UNREADABLE as error:
         raise Damaged(f"Snapshot {row.id}: {path} cannot be read ({error}). {mend}") from error
     found = Snapshot(event_number=number, hash=row.hash, **arrays)
-    if _hash(number, found) != row.hash:
+    if number != row.event_number or row.hash not in (_hash(found), _hash(found, number)):
         raise Damaged(f"Snapshot {row.id}: {path} does not hold what was frozen. {mend}")
     return found
 
 
-def _last_content(conn: Connection, project_id: int) -> int:
+def last_content(conn: Connection, project_id: int) -> int:
+    """Number of the newest event that can change what a snapshot holds; 0 before the first."""
     number = conn.execute(
         select(func.max(event.c.number)).where(
             event.c.project_id == project_id, event.c.kind.in_([kind.value for kind in _CONTENT])
@@ -148,8 +155,11 @@ def _last_content(conn: Connection, project_id: int) -> int:
     return number or 0
 
 
-def _hash(number: int, standing: Standing) -> str:
-    digest = hashlib.sha256(canonical({"event_number": number}).encode())
+def _hash(standing: Standing, number: int | None = None) -> str:
+    """sha256 over the arrays; with an event's number, as earlier versions had it."""
+    digest = hashlib.sha256()
+    if number is not None:
+        digest.update(canonical({"event_number": number}).encode())
     for name in _ARRAYS:
         array = getattr(standing, name)
         little = np.ascontiguousarray(array, dtype=array.dtype.newbyteorder("<"))

@@ -105,7 +105,6 @@ def labels_frame(
     class_ids: Sequence[int],
     *,
     sources: Collection[Source] = ALL_SOURCES,
-    up_to: int | None = None,
     limit: int | None = None,
 ) -> pd.DataFrame:
     """The current labels, a row an image, by position.
@@ -115,7 +114,6 @@ def labels_frame(
     Args:
         class_ids: the classes whose labels count.
         sources: the sources whose labels are wanted.
-        up_to: number of the last event that has a say; None for all.
         limit: how many rows at most; None for all.
 
     Returns:
@@ -156,8 +154,6 @@ def labels_frame(
         .order_by(current_label.c.position)
         .limit(limit)
     )
-    if up_to is not None:
-        query = query.where(current_label.c.event_number <= up_to)
     found = conn.execute(query)
     frame = pd.DataFrame(found.mappings().all(), columns=list(found.keys()))
     accepted = frame["source"] == Source.ACCEPTED

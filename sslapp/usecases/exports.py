@@ -163,6 +163,7 @@ def _run_labels(context: JobContext) -> None:
     context.check()
     # frozen and read in one transaction: a decision between the two would drop its image's row
     with writing(context.engine, project_id) as conn:
+        number = events.head(conn, project_id)[0]
         snapshot = snapshots.freeze(conn, context.workspace, project_id)
         frame = labels_frame(
             conn,
@@ -170,7 +171,6 @@ def _run_labels(context: JobContext) -> None:
             project_id,
             snapshot.class_ids,
             sources=[Source[name.upper()] for name in names],
-            up_to=snapshot.event_number,
         )
         if frame.empty:
             raise ValueError(_nothing([Source[name.upper()] for name in names]))
@@ -178,7 +178,7 @@ def _run_labels(context: JobContext) -> None:
         provenance = Provenance(
             project=projects.find_project(conn, project_id).name,
             snapshot=snapshot.hash,
-            head=events.up_to(conn, project_id, snapshot.event_number),
+            head=events.up_to(conn, project_id, snapshots.last_content(conn, project_id)),
             class_names=[classes[each] for each in snapshot.class_ids],
             included=names,
         )
@@ -191,7 +191,7 @@ def _run_labels(context: JobContext) -> None:
         "target": str(target),
         "manifest": str(manifest),
         "snapshot": snapshot.hash,
-        "event": snapshot.event_number,
+        "event": number,
         "head": provenance.head[1],
         "sources": {str(k): int(n) for k, n in frame["source"].value_counts().items()},
         "bytes": file.stat().st_size,

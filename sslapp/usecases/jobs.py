@@ -1,10 +1,9 @@
 """Follow and cancel jobs of any kind."""
 
-from collections.abc import Mapping
 from datetime import datetime
 from typing import Any
 
-from sqlalchemy import Connection
+from sqlalchemy import Connection, RowMapping
 
 from sslapp.jobs import queue
 from sslapp.store import readers
@@ -50,7 +49,7 @@ def may_control(conn: Connection, access: Access, project_id: int, started_by: i
     return readers.role_of(conn, project_id, access.reader_id) is Role.ADMIN
 
 
-def require_control(conn: Connection, access: Access, row: Mapping[str, Any]) -> None:
+def require_control(conn: Connection, access: Access, row: RowMapping) -> None:
     """Check that the reader may cancel and resume a job.
 
     Args:

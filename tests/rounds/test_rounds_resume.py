@@ -9,14 +9,17 @@ import numpy as np
 import small_project
 from doomed import WORKER
 from job_folders import attempt_folder
+from old_snapshots import as_an_earlier_version_stored_it
 from sqlalchemy import select, update
 
 from sslapp import durable
 from sslapp.store.database import reading, writing
 from sslapp.store.schema import round_, round_metric
+from sslapp.store.snapshots import find_snapshot
 from sslapp.usecases.embeddings import embed, latest_embedding
 from sslapp.usecases.jobs import job_status
 from sslapp.usecases.rounds import cancel_round, resume_round, round_status, start_round
+from sslapp.usecases.verification import verify_project
 from sslapp.vocabulary import JobState
 
 STEPS = 40
@@ -140,6 +143,24 @@ def test_a_round_keeps_the_features_it_was_started_with(project) -> None:
     small_project.run_jobs(project)
     first, second = (small_project.published(project, number)[0] for number in (1, 2))
     assert first.tobytes() == second.tobytes()
+
+
+def test_a_round_on_a_snapshot_of_an_earlier_version_resumes_and_is_compared_with(project) -> None:
+    config = small_project.TINY_SUPERVISED
+    start_round(project, None, method="supervised", config=config)
+    with writing(project.engine) as conn:
+        row = find_snapshot(conn, round_status(project, None, 1)["snapshot_id"])
+        old = as_an_earlier_version_stored_it(conn, project.workspace, row)
+    cancel_round(project, None, 1)
+    resume_round(project, None, 1)
+    start_round(project, None, method="supervised", config=config, same_as=1)
+    start_round(project, None, method="supervised", config=config)
+    small_project.run_jobs(project)
+    used = [round_status(project, None, number)["snapshot_id"] for number in (1, 2, 3)]
+    assert used == [old.id, old.id, old.id + 1]
+    one, *others = (small_project.published(project, number)[0] for number in (1, 2, 3))
+    assert all(each.tobytes() == one.tobytes() for each in others)
+    assert verify_project(project, None).ok
 
 
 def test_a_diverged_training_fails_with_the_reason_and_publishes_nothing(project) -> None:

@@ -1,9 +1,11 @@
 """A project's state as arrays, and snapshots of it."""
 
+import dataclasses
 from pathlib import Path
 
 import numpy as np
 import pytest
+from old_snapshots import as_an_earlier_version_stored_it
 from sqlalchemy import Engine, func, select
 from store_desk import COUNT, Desk, new_images
 
@@ -135,6 +137,50 @@ def test_an_unchanged_project_keeps_its_snapshot(
         paths = conn.execute(select(func.count()).where(mine, snapshot.c.path != "")).scalar()
     assert second.hash != first.hash
     assert paths == 2
+
+
+def test_only_what_a_snapshot_holds_changes_it(
+    engine: Engine, desk: Desk, workspace: Workspace
+) -> None:
+    with writing(engine, desk.project_id) as conn:
+        desk.do(conn, E.LABEL, position=0, class_id=desk.dog)
+        first = snapshots.freeze(conn, workspace, desk.project_id)
+        projects.edit_class(
+            conn, desk.project_id, desk.dog, colour="#123456", key="9", name="hound"
+        )
+        projects.change_settings(conn, desk.project_id, flip=True, single_reads=False)
+        desk.do(conn, E.FLAG, position=1)
+        desk.do(conn, E.UNSURE, position=2)
+        desk.do(conn, E.LABEL, position=0, class_id=desk.dog)
+        assert snapshots.freeze(conn, workspace, desk.project_id) == first
+        rejection = desk.do(conn, E.REJECT, position=3, class_id=desk.cat)
+        second = snapshots.freeze(conn, workspace, desk.project_id)
+        desk.do(conn, E.UNDO, target=rejection.number)
+        assert snapshots.freeze(conn, workspace, desk.project_id) == first
+        made = [each for each in events.read(conn, desk.project_id) if each.kind is E.SNAPSHOT]
+    assert second.hash != first.hash
+    assert [each.payload["sha256"] for each in made] == [first.hash, second.hash]
+
+
+def test_a_snapshot_of_an_earlier_version_is_read_and_checked(
+    engine: Engine, desk: Desk, workspace: Workspace
+) -> None:
+    with writing(engine, desk.project_id) as conn:
+        desk.do(conn, E.LABEL, position=0, class_id=desk.dog)
+        row = snapshots.freeze(conn, workspace, desk.project_id)
+        expected = snapshots.load(workspace, row)
+        old = as_an_earlier_version_stored_it(conn, workspace, row)
+        assert old.hash != row.hash
+        found = snapshots.load(workspace, old)
+        assert (found.labels == expected.labels).all()
+        assert snapshots.freeze(conn, workspace, desk.project_id).hash == row.hash
+        with pytest.raises(Damaged, match="does not hold what was frozen"):
+            snapshots.load(workspace, dataclasses.replace(old, event_number=old.event_number + 1))
+    arrays = dict(np.load(workspace.path(old.path)))
+    arrays["labels"][1] = 0
+    np.savez(workspace.path(old.path), **arrays)
+    with pytest.raises(Damaged, match="does not hold what was frozen"):
+        snapshots.load(workspace, old)
 
 
 def test_snapshots_follow_an_import(engine: Engine, desk: Desk, workspace: Workspace) -> None:

@@ -60,6 +60,16 @@ def test_every_label_is_there_once_and_no_candidate(decided, tmp_path) -> None:
     assert result["rows"] == len(frame)
 
 
+def test_labels_that_were_given_again_after_their_snapshot_are_there(decided, tmp_path) -> None:
+    first = exported(decided, tmp_path / "first.csv")
+    again = decisions.label(decided, None, 0, "0")
+    second = exported(decided, tmp_path / "second.csv")
+    assert (second["snapshot"], second["rows"]) == (first["snapshot"], first["rows"])
+    assert second["event"] >= again.number > first["event"]
+    frame = pd.read_csv(tmp_path / "second.csv").set_index("position")
+    assert frame.loc[0, "event"] == again.number
+
+
 def test_sources_rounds_and_confidences_belong_together(decided, tmp_path) -> None:
     found = propose(decided, None, threshold=0.0).predictions
     exported(decided, tmp_path / "labels.parquet")
