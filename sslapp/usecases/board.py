@@ -23,7 +23,7 @@ from sslapp.store.rounds import finished
 from sslapp.store.schema import round_, snapshot
 from sslapp.store.state import ProjectState, load_state, withheld
 from sslapp.usecases.access import Access, require
-from sslapp.usecases.embeddings import latest_embedding
+from sslapp.usecases.embeddings import embedding_of_round
 from sslapp.usecases.predictions import ruled_out
 from sslapp.vocabulary import Source
 
@@ -38,7 +38,7 @@ class BoardKey:
 
     Attributes:
         event_number: the newest event.
-        embedding_id: the newest embedding; None before there is one.
+        embedding_id: that of the map; None before there is one.
     """
 
     round_id: int
@@ -181,7 +181,7 @@ def board_key(access: Access, project_id: int, round_number: int | None = None) 
         row = _round_row(conn, project_id, round_number)
         if row is None:
             return None
-        drawn = latest_embedding(conn, project_id)
+        drawn = embedding_of_round(conn, row)
         number = events.head(conn, project_id)[0]
         return BoardKey(row["id"], number, None if drawn is None else drawn["id"])
 
@@ -197,7 +197,7 @@ def read_board(access: Access, project_id: int, round_number: int | None = None)
         row = _round_row(conn, project_id, round_number)
         if row is None:
             raise ValueError("No round has finished yet. Start one on the Train page.")
-        drawn = latest_embedding(conn, project_id)
+        drawn = embedding_of_round(conn, row)
         state = load_state(conn, project_id)
         off = withheld(conn, project_id, row["id"])
         rows = {each.id: each for each in projects.classes(conn, project_id, retired=True)}

@@ -1,6 +1,7 @@
 """Embed a project's images with a frozen encoder, as a job."""
 
 import time
+from collections.abc import Mapping
 from dataclasses import dataclass, fields
 from datetime import datetime
 from typing import Any
@@ -15,9 +16,10 @@ from sslapp.jobs import queue
 from sslapp.jobs.context import Cancelled, JobContext
 from sslapp.store import images, seals
 from sslapp.store.database import reading, writing
+from sslapp.store.embeddings import same_features
 from sslapp.store.schema import embedding
 from sslapp.usecases.access import Access, find_project, require
-from sslapp.vocabulary import JobKind, Role
+from sslapp.vocabulary import Gear, JobKind, Role
 from sslapp.workspace import Workspace
 
 DEFAULT_ENCODER = "pixels"
@@ -128,6 +130,21 @@ def latest_embedding(
     query = select(embedding).where(embedding.c.project_id == project_id)
     if encoder is not None:
         query = query.where(embedding.c.encoder == encoder)
+    return conn.execute(query.order_by(embedding.c.id.desc()).limit(1)).mappings().first()
+
+
+def embedding_of_round(conn: Connection, row: Mapping[Any, Any]) -> RowMapping | None:
+    """What speaks for or against a round's predictions, and the map they are shown on.
+
+    A round on features is judged in the features that it was trained on, whatever was embedded
+    since, on their newest map; a round on pixels in the newest embedding.
+
+    Args:
+        row: of the round: `project_id`, `gear`, `embedding_id`.
+    """
+    if row["gear"] != Gear.FEATURES or row["embedding_id"] is None:
+        return latest_embedding(conn, row["project_id"])
+    query = select(embedding).where(embedding.c.id.in_(same_features(row["embedding_id"])))
     return conn.execute(query.order_by(embedding.c.id.desc()).limit(1)).mappings().first()
 
 

@@ -17,7 +17,8 @@ from sslapp.embedding.index import NeighbourIndex
 from sslapp.review.evidence import Evidence, evidence_among
 from sslapp.store.schema import current_label, holdout, image, label_class
 from sslapp.usecases.access import Access
-from sslapp.usecases.embeddings import latest_embedding
+from sslapp.usecases.embeddings import embedding_of_round
+from sslapp.usecases.round_rows import round_row
 from sslapp.vocabulary import Source, Split
 
 NEIGHBOURS = 5
@@ -54,13 +55,13 @@ class Experts:
         return evidence_among(self.index, asked, positions, self.positions, self.classes, k=k)
 
 
-def experts(conn: Connection, access: Access, project_id: int) -> Experts | None:
-    """The experts' images in the newest embedding; None when nothing is embedded yet.
+def experts(conn: Connection, access: Access, project_id: int, round_number: int) -> Experts | None:
+    """The experts' images in a round's embedding; None when nothing is embedded yet.
 
     The index is made anew only when what the experts said has changed; accepted pseudo-labels and
     other decisions leave it as it is.
     """
-    row = latest_embedding(conn, project_id)
+    row = embedding_of_round(conn, round_row(conn, project_id, round_number))
     if row is None:
         return None
     labels = _labels(conn, project_id, row["count"])

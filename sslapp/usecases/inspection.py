@@ -118,7 +118,7 @@ def inspect(
     with reading(access.engine) as conn:
         project_id = find_project(conn, access, project)
         rows = read_rows(conn, access, project_id, round_number, asked)
-        known = experts(conn, access, project_id)
+        known = experts(conn, access, project_id, round_number)
     if rows.blind[0]:
         raise Blind(
             f"Image {position} belongs to the holdout or the test split: who judges it must not "
@@ -153,7 +153,7 @@ def tiles(
     with reading(access.engine) as conn:
         project_id = find_project(conn, access, project)
         rows = read_rows(conn, access, project_id, round_number, asked)
-        return _tiles(rows, experts(conn, access, project_id))
+        return _tiles(rows, experts(conn, access, project_id, round_number))
 
 
 def claim_page(

@@ -109,9 +109,17 @@ def positions(access: Access, project_id: int, board: Board, choice: Choice) -> 
     """
     if choice.image is None and choice.like is not None:
         there = board.proposals.positions
-        return similar(access, project_id, choice.like, among=there)
+        return similar(
+            access, project_id, choice.like, among=there, round_number=board.round_number
+        )
     if choice.image is None and choice.text:
-        return like_text(access, project_id, choice.text, among=board.proposals.positions)
+        return like_text(
+            access,
+            project_id,
+            choice.text,
+            among=board.proposals.positions,
+            round_number=board.round_number,
+        )
     return ordered(access, project_id, board, selected(board, choice), choice.queue)
 
 
@@ -160,7 +168,7 @@ def neighbours_against(
     """
     with reading(access.engine) as conn:
         require(conn, access, project_id)
-        known = experts(conn, access, project_id)
+        known = experts(conn, access, project_id, board.round_number)
     if known is None or len(known) == 0:
         return None
     there = known.covers(positions)

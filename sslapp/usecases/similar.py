@@ -4,7 +4,7 @@ from pathlib import Path
 
 import numpy as np
 from numpy.typing import NDArray
-from sqlalchemy import RowMapping
+from sqlalchemy import Connection, RowMapping
 
 from sslapp import durable
 from sslapp.embedding.encoders import ENCODERS, weights_file
@@ -13,7 +13,8 @@ from sslapp.store.database import reading
 from sslapp.store.errors import Unknown
 from sslapp.store.state import load_state
 from sslapp.usecases.access import Access, find_project
-from sslapp.usecases.embeddings import latest_embedding
+from sslapp.usecases.embeddings import embedding_of_round, latest_embedding
+from sslapp.usecases.round_rows import round_row
 
 DEFAULT_COUNT = 60
 _BLOCK = 1 << 15
@@ -28,17 +29,20 @@ def similar(
     position: int,
     k: int = DEFAULT_COUNT,
     among: Positions | None = None,
+    *,
+    round_number: int | None = None,
 ) -> Positions:
-    """The k images nearest to one in the newest embedding, nearest first, without itself.
+    """The k images nearest to one in an embedding, nearest first, without itself.
 
     Args:
         among: (n,) positions to look among; None means the pool.
+        round_number: look in the embedding of this round; default: in the newest.
 
     Raises:
         Unknown: when the embedding does not have the image.
         ValueError: when nothing is embedded yet.
     """
-    row, wanted = _searched(access, project, among)
+    row, wanted = _searched(access, project, among, round_number)
     features = durable.read_array(access.workspace.path(row["features"]))
     if not 0 <= position < len(features):
         raise Unknown(f"Image {position} is not embedded. Embed the new images first.")
@@ -46,12 +50,11 @@ def similar(
     return nearest(features, query, wanted[wanted != position], k)
 
 
-def reads_text(access: Access, project: str | int | None) -> bool:
-    """Whether images can be searched by text: the newest embedding's encoder reads it, and its
-    weights still lie in the workspace."""
+def reads_text(access: Access, project: str | int | None, round_number: int | None = None) -> bool:
+    """Whether images can be searched by text: the embedding's encoder reads it, and its weights
+    still lie in the workspace. The embedding is a round's, by default the newest."""
     with reading(access.engine) as conn:
-        project_id = find_project(conn, access, project)
-        row = latest_embedding(conn, project_id)
+        row = _embedding(conn, find_project(conn, access, project), round_number)
     return row is not None and _text_weights(access, row) is not None
 
 
@@ -61,17 +64,20 @@ def like_text(
     text: str,
     k: int = DEFAULT_COUNT,
     among: Positions | None = None,
+    *,
+    round_number: int | None = None,
 ) -> Positions:
     """The k images nearest to a sentence, nearest first. Takes seconds when the text is new.
 
     Args:
         among: (n,) positions to look among; None means the pool.
+        round_number: look in the embedding of this round; default: in the newest.
 
     Raises:
         ValueError: when the newest embedding is not of an encoder that reads text, or its weights
             are gone or were replaced by others.
     """
-    row, wanted = _searched(access, project, among)
+    row, wanted = _searched(access, project, among, round_number)
     weights = _text_weights(access, row)
     if weights is None:
         raise ValueError(
@@ -127,13 +133,22 @@ def _cosine(
     return alike
 
 
+def _embedding(conn: Connection, project_id: int, round_number: int | None) -> RowMapping | None:
+    if round_number is None:
+        return latest_embedding(conn, project_id)
+    return embedding_of_round(conn, round_row(conn, project_id, round_number))
+
+
 def _searched(
-    access: Access, project: str | int | None, among: Positions | None
+    access: Access,
+    project: str | int | None,
+    among: Positions | None,
+    round_number: int | None,
 ) -> tuple[RowMapping, Positions]:
-    """The newest embedding, and the positions to look among."""
+    """The embedding, and the positions to look among."""
     with reading(access.engine) as conn:
         project_id = find_project(conn, access, project)
-        row = latest_embedding(conn, project_id)
+        row = _embedding(conn, project_id, round_number)
         if row is None:
             raise ValueError("Nothing is embedded yet. Embed the images first.")
         return row, load_state(conn, project_id).pool if among is None else among
