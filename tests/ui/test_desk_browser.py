@@ -6,6 +6,7 @@ from collections.abc import Callable
 import numpy as np
 import pytest
 import small_project
+from keyboard import stroke
 from playwright.sync_api import Page, Route, expect
 
 from sslapp.store import projects
@@ -15,6 +16,7 @@ from sslapp.usecases import decisions
 from sslapp.usecases.access import enter
 from sslapp.usecases.inspection import claim_page, tiles
 from sslapp.usecases.predictions import propose
+from sslapp.usecases.projects import add_class
 from sslapp.usecases.similar import similar
 from sslapp.vocabulary import EventKind, Role
 
@@ -101,6 +103,46 @@ def test_keys_decide_in_order_and_the_log_is_clean(reviewed, desk) -> None:
         page.keyboard.press(key)
     log = made(reviewed, page, since)
     assert [each.target for each in log[5:]] == [log[2].number, log[1].number]
+
+
+def test_caps_lock_and_other_keyboards_decide_alike(reviewed, desk) -> None:
+    for name, key in (("eleven", "e"), ("twelve", "s")):
+        add_class(reviewed, None, name, key=key)
+    with reading(reviewed.engine) as conn:
+        ids = {each.name: each.id for each in projects.classes(conn, 1)}
+    page = desk()
+    since = small_project.log(reviewed)[-1].number
+    strokes = [
+        ("A", "KeyA", EventKind.ACCEPT, None),  # with Caps Lock, as the three below it
+        ("X", "KeyX", EventKind.REJECT, None),
+        ("E", "KeyE", EventKind.RELABEL, ids["eleven"]),
+        ("S", "KeyS", EventKind.RELABEL, ids["twelve"]),
+        ("&", "Digit1", EventKind.RELABEL, ids["1"]),  # French
+        ("7", "Numpad7", EventKind.RELABEL, ids["7"]),
+    ]
+    expected = []
+    for key, code, kind, class_id in strokes:
+        position = focused(page)
+        expect(page.locator(".stage")).to_have_attribute("data-ready", str(position))
+        stroke(page, key, code)
+        expected.append((kind, position, class_id))
+    here = focused(page)
+    expect(page.locator(".stage")).to_have_attribute("data-ready", str(here))
+    stroke(page, "1", "Digit1", shiftKey=True)  # the French way to print a 1
+    stroke(page, "E", "KeyE", shiftKey=True)
+    expect(tile(page, here).locator(".stamp")).to_have_text("left out")
+    stroke(page, "e", "KeyE", shiftKey=True)  # with Caps Lock
+    expect(tile(page, here).locator(".stamp")).to_have_text("")
+    log = made(reviewed, page, since)
+    chosen = [each.class_id if each.kind is EventKind.RELABEL else None for each in log]
+    assert [(e.kind, e.position, c) for e, c in zip(log, chosen, strict=True)] == expected
+    stroke(page, "?", "KeyM", shiftKey=True)  # French
+    expect(page.locator(".keys")).to_be_visible()
+    stroke(page, "Escape", "Escape")
+    stroke(page, "S", "KeyS", shiftKey=True)
+    every = propose(reviewed, 1, threshold=0.0).candidates.positions
+    nearest = similar(reviewed, 1, here, among=every)
+    expect(page.locator(".total")).to_have_text(f"{len(nearest)} images selected")
 
 
 def test_a_bulk_decision_leaves_out_what_the_reader_took_out(reviewed, desk) -> None:

@@ -14,6 +14,7 @@ from pathlib import Path
 
 import pytest
 import small_project
+from keyboard import stroke
 
 from sslapp.store.database import reading
 from sslapp.store.projects import classes
@@ -277,6 +278,52 @@ def test_buttons_comments_help_and_names_that_look_like_markup(digits, serve, lo
     assert log[-2].payload["comment"] == "odd 3 u"
     assert read(digits) == [(image, hostile)]
     assert page.locator("img[src='x']").count() == 0
+
+
+def test_caps_lock_and_other_keyboards_label_alike(digits, serve, look) -> None:
+    add_class(digits, None, "eleven", key="e")
+    page = look(serve(digits.workspace.root))
+    strokes = [
+        ("E", "KeyE", "eleven"),  # with Caps Lock
+        ("&", "Digit1", "1"),  # French
+        ("7", "Numpad7", "7"),
+        ("e", "KeyE", "eleven"),
+    ]
+    given = []
+    for key, code, name in strokes:
+        given.append((ready(page), name))
+        stroke(page, key, code)
+    here = ready(page)
+    stroke(page, "1", "Digit1", shiftKey=True)  # the French way to print a 1
+    stroke(page, "E", "KeyE", shiftKey=True)
+    assert ready(page) == here
+    stroke(page, "U", "KeyU")
+    page.wait_for_function(f"old => ({IMAGE})() !== old", arg=here)
+    all_saved(page)
+    assert read(digits) == given
+    last = small_project.log(digits)[-1]
+    assert (last.kind, last.position) == (EventKind.UNSURE, here)
+
+
+def test_signs_zoom_and_window_and_a_class_leaves_shift_to_the_view(digits, serve, look) -> None:
+    add_class(digits, None, "eleven", key="i")
+    page = look(serve(digits.workspace.root))
+    ready(page)
+    style = page.locator(".box img")
+    seen = [style.get_attribute("style")]
+    keys = ("+", "-", "]", "}", "[", "{", "I")
+    for key in keys:
+        page.keyboard.press(key if key != "I" else "Shift+I")
+        seen.append(style.get_attribute("style"))
+    for before, after, key in zip(seen, seen[1:], keys, strict=False):
+        assert before != after, key
+    assert "invert(1)" in seen[-1]
+    stroke(page, "[", "Digit8", modifierAltGraph=True)  # German: the 8 is not meant
+    assert style.get_attribute("style") != seen[-1]
+    page.keyboard.press("?")
+    page.get_by_role("heading", name="Keys").wait_for()
+    assert page.locator("dialog.help dt", has_text="⇧I").count() == 1
+    assert read(digits) == []
 
 
 def test_zoom_pan_and_window_touch_the_view_alone(digits, serve, look) -> None:

@@ -17,8 +17,8 @@ HERE = Path(__file__).parent
 
 _STYLES = ("reader.css", "stage.css", "side.css")  # later rules win
 _SCRIPTS = (
-    *("outbox.js", "keys.js", "clock.js", "stage.js"),
-    *("book.js", "panel.js", "reader.js"),
+    *("outbox.js", "strokes.js", "keys.js", "clock.js"),
+    *("stage.js", "book.js", "panel.js", "reader.js"),
 )
 
 

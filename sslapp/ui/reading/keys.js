@@ -1,5 +1,6 @@
-// What each key does on the reading page. Keys of classes come first: a project whose classes use
-// "0" or "i" keeps them, and the view's own key is then the button alone.
+// What each key does on the reading page; strokes.js says which key an event is. Keys of classes
+// come first: in a project whose classes use "i" Shift+I inverts, and where they use "0" the view's
+// own key is the button alone.
 
 const ACTIONS = [
   { name: "skip", keys: [" "], shown: "Space", about: "Skip: show it to me no more" },
@@ -22,31 +23,25 @@ const ACTIONS = [
   { name: "help", keys: ["?"], shown: "?", about: "Show or hide this list" },
 ]
 
-/** The map from a key to { class } or { action, repeats } in a project with these classes. */
-function keyMap(classes) {
-  const map = new Map()
-  for (const { name, keys, repeats } of ACTIONS) {
-    for (const key of keys) map.set(key, { action: name, repeats })
-  }
-  for (const each of classes) if (each.key) map.set(each.key, { class: each })
-  return map
-}
+const COMMANDS = new Map(
+  ACTIONS.flatMap(({ name, keys, repeats }) => keys.map(key => [key, { action: name, repeats }])),
+)
+
+/** The map from a key to its class. */
+const keyMap = classes => new Map(classes.filter(each => each.key).map(each => [each.key, each]))
 
 /** What the help lists: [[keys, what they do], ...]. */
 function keyHelp(classes) {
-  const map = keyMap(classes)
-  const own = ACTIONS.filter(each => each.about && map.get(each.keys[0]).action === each.name)
-  const letters = classes.filter(each => each.key).map(each => each.key.toUpperCase())
-  return [[letters.join(" "), "Give the class"], ...own.map(each => [each.shown, each.about])]
+  const taken = keyMap(classes)
+  const letters = [...taken.keys()].map(key => key.toUpperCase())
+  const gone = each => taken.has(each.keys[0]) && /\d/.test(each.keys[0]) // Shift takes no digit
+  const others = ACTIONS.filter(each => each.about && !gone(each))
+  const shown = each => (taken.has(each.keys[0]) ? `⇧${each.shown}` : each.shown)
+  return [[letters.join(" "), "Give the class"], ...others.map(each => [shown(each), each.about])]
 }
 
-/** What a key event asks for, or null when it is none of ours. */
-function wanted(event, map) {
-  if (event.ctrlKey || event.metaKey || event.altKey || event.isComposing) return null
-  const [target] = event.composedPath()
-  if (/^(input|textarea|select)$/i.test(target.tagName) || target.isContentEditable) return null
-  // a button that was reached by the Tab key is pressed by these, as everywhere
-  if (target.closest?.("button, a, summary") && /^( |Enter)$/.test(event.key)) return null
-  const key = event.key.length === 1 ? event.key.toLowerCase() : event.key
-  return map.get(key) ?? null
+/** What a key event asks for, { class } or { action, repeats }, or null when it is none of ours. */
+function wanted(event, classes) {
+  const found = isHeard(event) ? meaning(event, classes, COMMANDS) : null
+  return found?.command ?? found
 }

@@ -1,7 +1,7 @@
 // The reading page: keys and buttons to decisions, and what the book says to what is on screen.
 //
-// Put together by reading/desk.py from outbox.js, keys.js, clock.js, stage.js, book.js, panel.js and
-// this file. Nothing typed by people ever becomes markup: textContent alone.
+// Put together by reading/desk.py from outbox.js, strokes.js, keys.js, clock.js, stage.js, book.js,
+// panel.js and this file. Nothing typed by people ever becomes markup: textContent alone.
 
 const READERS = new WeakMap()
 const STEP = 60 // pixels that an arrow key moves the image
@@ -103,7 +103,7 @@ function openReader(root, first) {
 
   function onKey(event) {
     const ask = wanted(event, keys)
-    if (!ask || document.querySelector('[data-testid="stDialog"]')) return
+    if (!ask) return
     if (panel.helping() && ask.action !== "help") return
     if (/^Arrow/.test(event.key) && !stage.zoomed()) return // the page scrolls
     event.preventDefault()

@@ -4,9 +4,9 @@
    them at once. Python hears three things only: a bulk decision or a wish for similar images
    ("ask"), another sheet ("turn"), and that single decisions were saved ("changed").
 
-   The module is put together from reading/outbox.js, reading/clock.js, decisions.js, focus.js,
-   grid.js, panel.js, keys.js and this file. What people typed is set as textContent, never as
-   markup. */
+   The module is put together from reading/outbox.js, reading/strokes.js, reading/clock.js,
+   decisions.js, focus.js, grid.js, panel.js, keys.js and this file. What people typed is set as
+   textContent, never as markup. */
 
 const RENEW_MS = 240000 // the page's leases are renewed while it is open
 

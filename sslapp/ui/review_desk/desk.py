@@ -29,7 +29,7 @@ MOST_BYTES = 700_000
 
 HERE = Path(__file__).parent
 SCRIPTS = (
-    *("../reading/outbox.js", "../reading/clock.js"),
+    *("../reading/outbox.js", "../reading/strokes.js", "../reading/clock.js"),
     *("decisions.js", "focus.js", "grid.js", "panel.js", "keys.js", "desk.js"),
 )
 

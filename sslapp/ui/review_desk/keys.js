@@ -1,57 +1,40 @@
-/* What keys and the mouse do at the desk. A class key wins over a command of the same letter, which
-   then takes Shift. */
+/* What keys and the mouse do at the desk; strokes.js says which key an event is. A class key wins
+   over a command of the same letter, which then takes Shift. */
 
 function onKey(desk, event) {
-  if (event.ctrlKey || event.metaKey || event.altKey || !listens(desk, event)) return
-  const done = keyWork(desk, event)
+  const shown = (desk.root.host ?? desk.root).getClientRects().length
+  const done = shown && isHeard(event, ".grid") ? keyWork(desk, event) : null
   if (!done) return
   event.preventDefault()
   event.stopPropagation()
   done(performance.timeOrigin + event.timeStamp)
 }
 
-// keys mean the desk unless something else on the page would take them
-function listens(desk, event) {
-  const target = event.composedPath()[0]
-  const host = desk.root.host ?? desk.root
-  if (!host.getClientRects().length || document.querySelector('[role="dialog"]')) return false
-  if (!(target instanceof Element)) return true
-  if (target.closest("input, textarea, select, [contenteditable=true], [role=slider]")) return false
-  if (target.closest("[role=combobox], [role=listbox]:not(.grid), [role=menu]")) return false
-  const pressed = target.closest("button, a, summary, [role=tab]")
-  const native = event.key === " " || event.key === "Enter"
-  return !(pressed && native && !target.closest(".tile"))
-}
-
 function keyWork(desk, event) {
-  const { key } = event
-  const chosen = desk.byKey.get(key)
-  if (!desk.find("keys").hidden && key === "Escape") return () => help(desk)
-  if (key === "?") return () => help(desk)
-  if (desk.focus === null) return null
-  if (chosen) return event.repeat ? () => {} : at => decide(desk, "relabel", chosen.id, at)
-  return COMMANDS[key] && ((COMMANDS[key].repeats ?? false) || !event.repeat)
-    ? at => COMMANDS[key].work(desk, at)
-    : null
+  const asked = meaning(event, desk.byKey, COMMANDS)
+  if (!desk.find("keys").hidden && event.key === "Escape") return () => help(desk)
+  if (!asked || (desk.focus === null && !asked.command?.always)) return null
+  if (asked.class) return event.repeat ? () => {} : at => decide(desk, "relabel", asked.class.id, at)
+  return asked.command.repeats || !event.repeat ? at => asked.command.work(desk, at) : null
 }
 
 const proposed = desk => tileOf(desk, desk.focus).proposed
 
-const COMMANDS = {
-  a: { work: (desk, at) => decide(desk, "accept", proposed(desk), at) },
-  x: { work: (desk, at) => decide(desk, "reject", proposed(desk), at) },
-  e: { work: desk => exclude(desk, desk.focus) },
-  E: { work: desk => exclude(desk, desk.focus) },
-  s: { work: desk => ask(desk, { action: "similar", position: desk.focus }) },
-  S: { work: desk => ask(desk, { action: "similar", position: desk.focus }) },
-  " ": { work: moveOn },
-  Enter: { work: desk => desk.data.more && turn(desk, "next") },
-  Backspace: { work: (desk, at) => undo(desk, at) },
-  ArrowLeft: { work: desk => step(desk, -1), repeats: true },
-  ArrowRight: { work: desk => step(desk, 1), repeats: true },
-  ArrowUp: { work: desk => step(desk, -across(desk)), repeats: true },
-  ArrowDown: { work: desk => step(desk, across(desk)), repeats: true },
-}
+/* always: without an image in focus as well */
+const COMMANDS = new Map([
+  ["a", { work: (desk, at) => decide(desk, "accept", proposed(desk), at) }],
+  ["x", { work: (desk, at) => decide(desk, "reject", proposed(desk), at) }],
+  ["e", { work: desk => exclude(desk, desk.focus) }],
+  ["s", { work: desk => ask(desk, { action: "similar", position: desk.focus }) }],
+  [" ", { work: moveOn }],
+  ["Enter", { work: desk => desk.data.more && turn(desk, "next"), always: true }],
+  ["Backspace", { work: (desk, at) => undo(desk, at), always: true }],
+  ["ArrowLeft", { work: desk => step(desk, -1), repeats: true }],
+  ["ArrowRight", { work: desk => step(desk, 1), repeats: true }],
+  ["ArrowUp", { work: desk => step(desk, -across(desk)), repeats: true }],
+  ["ArrowDown", { work: desk => step(desk, across(desk)), repeats: true }],
+  ["?", { work: desk => help(desk), always: true }],
+])
 
 function exclude(desk, position) {
   if (desk.excluded.has(position)) desk.excluded.delete(position)
