@@ -12,7 +12,7 @@ from playwright.sync_api import Page, Route, expect
 from sslapp.store import projects
 from sslapp.store.database import reading, writing
 from sslapp.store.readers import grant
-from sslapp.usecases import decisions
+from sslapp.usecases import bulk_decisions, decisions
 from sslapp.usecases.access import enter
 from sslapp.usecases.inspection import claim_page, tiles
 from sslapp.usecases.predictions import propose
@@ -173,6 +173,41 @@ def test_more_like_this_makes_the_nearest_images_the_selection(reviewed, desk) -
     nearest = similar(reviewed, 1, position, among=every)
     expect(page.locator(".total")).to_have_text(f"{len(nearest)} images selected")
     expect(page.locator(".tile").first).to_have_attribute("data-position", str(nearest[0]))
+
+
+def test_an_empty_sheet_has_no_image_that_a_key_could_mean(reviewed, desk) -> None:
+    most = propose(reviewed, 1, threshold=0.0).candidates.positions
+    with reading(reviewed.engine) as conn:
+        three = next(each.id for each in projects.classes(conn, 1) if each.name == "3")
+    bulk_decisions.bulk_accept(reviewed, None, np.setdiff1d(most, most[-2:]))
+    page = desk()
+    errors: list[str] = []
+    page.on("pageerror", lambda error: errors.append(str(error)))
+    last = press(page, "a")
+    tile(page, last).click()
+    made(reviewed, page, 0)
+    page.keyboard.press("s")  # the other one of the last two
+    expect(page.locator(".total")).to_have_text("1 image selected")
+    page.get_by_role("button", name="Accept 1", exact=True).click()
+    expect(page.locator(".total")).to_have_text("0 images selected")
+    expect(page.locator(".tile")).to_have_count(0)
+    since = small_project.log(reviewed)[-1].number
+
+    for key in ("a", "x", "3", "e", "s", "Space", "ArrowRight", "ArrowDown", "Enter"):
+        page.keyboard.press(key)
+    page.keyboard.press("?")
+    expect(page.locator(".keys")).to_be_visible()
+    page.keyboard.press("Escape")
+    page.keyboard.press("Backspace")  # takes back what is on no sheet any more
+    expect(page.locator(".total")).to_have_text("1 image selected")
+    assert focused(page) == last
+    press(page, "3")
+    log = made(reviewed, page, since)
+    assert [(each.kind, each.position, each.class_id) for each in log] == [
+        (EventKind.UNDO, None, None),
+        (EventKind.RELABEL, last, three),
+    ]
+    assert errors == []
 
 
 def test_a_key_before_the_image_is_on_screen_is_refused_with_a_cue(reviewed, desk) -> None:

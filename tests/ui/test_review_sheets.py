@@ -69,3 +69,9 @@ def test_a_token_names_one_sheet(change) -> None:
     assert token(Sheet(**values)) != token(Sheet(**(values | change)))
     assert token(Sheet(**values)) == token(Sheet(**(values | {"total": 9})))
     assert sheets.LENGTH <= 100
+
+
+def test_an_empty_sheet_takes_in_what_an_undo_brings_back() -> None:
+    empty = current(None, "all", np.arange(0))
+    assert empty.images == ()
+    assert current(empty, "all", np.array([7])).images == (7,)

@@ -47,7 +47,7 @@ function across(desk) {
 }
 
 function focusOn(desk, position, byReader) {
-  if (position === null) return drawPanel(desk)
+  if (position === null) return focusOnNothing(desk)
   const before = desk.focus
   desk.focus = position
   if (byReader && isOpen(desk, position)) desk.opened.add(position)
@@ -57,6 +57,15 @@ function focusOn(desk, position, byReader) {
   if (before !== position || desk.paintedAt === null) paint(desk, position)
   drawPanel(desk)
   lookAhead(desk)
+}
+
+// an empty sheet: the image that was in focus is on it no more, and no key may mean it
+function focusOnNothing(desk) {
+  desk.focus = null
+  desk.paintedAt = null
+  desk.showing += 1 // whatever is still being painted
+  delete desk.find("stage").dataset.ready
+  drawPanel(desk)
 }
 
 async function paint(desk, position) {

@@ -37,12 +37,14 @@ class Sheet:
 def current(sheet: Sheet | None, scope: str, positions: Positions) -> Sheet:
     """The sheet to show: the same one unless something else is selected or all of it is decided.
 
+    An empty one is cut anew, for an undo may have brought images back.
+
     Args:
         sheet: the one shown so far, if any.
         scope: the selection.
         positions: (n,) its undecided images in order.
     """
-    if sheet is None or sheet.scope != scope:
+    if sheet is None or sheet.scope != scope or not sheet.images:
         return _cut(scope, positions, 0)
     decided = not np.isin(sheet.images, positions).any()
     if decided and len(positions) and sheet.total - len(positions) > len(sheet.images):
