@@ -31,7 +31,8 @@ class Entry(BaseModel):
         placed_at, painted_at, pressed_at: when the decoded image was put on the stage (default:
             when it was painted), when it was painted, and when the key was pressed; milliseconds
             since 1970 by the browser's clock.
-        active_ms: time with the image, without hidden tabs and idle gaps.
+        active_ms: time with the image while its tab was shown; of a gap without a sign of life
+            (pointer, key, wheel) at most the first 30 s.
         strategy: which strategy offered the image.
         comment: flag: what is odd about the image.
     """

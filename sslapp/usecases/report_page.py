@@ -125,7 +125,8 @@ def _activity(found: Report, figures: list[go.Figure]) -> list[Markup]:
         tables.deeds(seen),
         element(
             "p",
-            "Time counts while the image was on screen, without hidden tabs and idle gaps. "
+            "Time counts while the image was on screen in a tab that was shown; of a gap without "
+            "a key or a movement of the pointer the first 30 s do. "
             "Decisions from files and the command line have none.",
             class_="quiet",
         ),

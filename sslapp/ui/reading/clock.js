@@ -1,4 +1,5 @@
-// Time spent on an image: hidden tabs and idle gaps do not count.
+// Time spent on an image, while its tab is shown. A look without a sign of life may be a long look
+// or an empty chair: of every gap between two signs the first 30 seconds count.
 
 const IDLE_MS = 30000
 
@@ -7,18 +8,15 @@ function makeClock() {
   let active = 0
   let last = performance.now() // of the last sign of life
 
-  function sign() {
+  function pass(counts) {
     const now = performance.now()
-    if (now - last <= IDLE_MS && !document.hidden) active += now - last
+    if (counts) active += Math.min(now - last, IDLE_MS)
     last = now
   }
 
+  const sign = () => pass(!document.hidden)
   // when a tab is hidden the time up to then counts, when it is shown again the gap does not
-  function turned() {
-    const now = performance.now()
-    if (document.hidden && now - last <= IDLE_MS) active += now - last
-    last = now
-  }
+  const turned = () => pass(document.hidden)
 
   const signs = ["pointermove", "pointerdown", "wheel", "keydown", "scroll"]
   for (const each of signs) addEventListener(each, sign, { passive: true, capture: true })
