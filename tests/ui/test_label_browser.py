@@ -326,6 +326,83 @@ def test_signs_zoom_and_window_and_a_class_leaves_shift_to_the_view(digits, serv
     assert read(digits) == []
 
 
+def flags(access) -> list[tuple[int, str | None]]:
+    """(image, comment) of the flags, in the order of the log."""
+    log = small_project.log(access)
+    return [(e.position, e.payload.get("comment")) for e in log if e.kind is EventKind.FLAG]
+
+
+def write_comment(page, text: str):
+    """Type a comment and send it off; return its field."""
+    page.keyboard.press("f")
+    page.keyboard.type(text)
+    page.keyboard.press("Enter")
+    return page.locator("#comment")
+
+
+def test_a_comment_stays_in_its_field_while_the_server_refuses(digits, serve, look) -> None:
+    page = look(serve(digits.workspace.root))
+    why = "The disk is full: make room."
+    page.route("**/decisions", lambda route: route.fulfill(status=409, json={"error": why}))
+    press(page, "1")
+    here = ready(page)
+    page.locator(".saved", has_text=why).wait_for()
+    field = write_comment(page, "a blurred digit")
+    cue = page.locator(".cue.on", has_text=why)
+    cue.wait_for()
+    assert field.input_value() == "a blurred digit"
+    form, said = page.locator(".flagging").bounding_box(), cue.bounding_box()
+    assert said["y"] + said["height"] < form["y"], "the cue lies behind the form"
+    page.locator(".others [data-do=flag]").click()  # asked again about the same image
+    assert field.input_value() == "a blurred digit"
+    page.unroute("**/decisions")
+    all_saved(page)
+    field.press("Enter")
+    field.wait_for(state="hidden")
+    all_saved(page)
+    assert flags(digits) == [(here, "a blurred digit")]
+
+
+def test_a_comment_stays_in_its_field_until_the_image_is_on_screen(digits, serve, look) -> None:
+    page = look(serve(digits.workspace.root))
+    late = page.evaluate(BOOK)["queue"][8]["position"]
+    held = []
+
+    def hold(route) -> None:
+        held.append(route)
+
+    page.route(f"**/images/{late}", hold)
+    for _ in range(8):
+        press(page, "1")
+    field = write_comment(page, "too dark")
+    page.locator(".cue.on", has_text="Too early").wait_for()
+    assert field.input_value() == "too dark"
+    for route in held:
+        route.continue_()
+    assert ready(page) == late
+    field.press("Enter")
+    field.wait_for(state="hidden")
+    all_saved(page)
+    assert flags(digits) == [(late, "too dark")]
+
+
+def test_a_comment_is_never_given_to_another_image(digits, serve, look) -> None:
+    page = look(serve(digits.workspace.root))
+    here = ready(page)
+    page.keyboard.press("f")
+    page.keyboard.type("about the first")
+    page.get_by_role("button", name="Unsure").click()
+    ready(page)
+    page.locator("#comment").press("Enter")
+    page.locator(".cue.on", has_text=f"about image {here}").wait_for()
+    page.get_by_role("button", name="Undo").click()
+    assert ready(page) == here
+    page.locator("#comment").press("Enter")
+    page.locator("#comment").wait_for(state="hidden")
+    all_saved(page)
+    assert flags(digits) == [(here, "about the first")]
+
+
 def test_zoom_pan_and_window_touch_the_view_alone(digits, serve, look) -> None:
     page = look(serve(digits.workspace.root))
     style = page.locator(".box img")

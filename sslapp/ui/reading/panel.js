@@ -17,6 +17,7 @@ function makePanel({ root, base, reading, onAction, onTakeBack }) {
   let rows = new Map() // id -> its button
   let cueTimer = null
   let failure = null // { position, attempts } of the image that does not load
+  let odd = null // the image that a comment is asked for
 
   for (const button of root.querySelectorAll("[data-do]")) {
     button.onclick = event => act(event, { action: button.dataset.do })
@@ -233,14 +234,16 @@ function makePanel({ root, base, reading, onAction, onTakeBack }) {
 
   return {
     ...{ update, draw, given, takenBack, cue, saved, failed },
-    askComment(open) {
-      find(".flagging").hidden = !open
+    // Asks for a comment on an image, null for no more; asked again, what was typed stays.
+    askComment(position) {
       const input = find("#comment")
-      input.value = ""
-      if (open) input.focus()
-      else input.blur()
+      if (position !== odd) input.value = ""
+      odd = position
+      find(".flagging").hidden = odd === null
+      if (odd === null) input.blur()
+      else input.focus()
     },
-    comment: () => find("#comment").value.trim(),
+    comment: () => ({ position: odd, comment: find("#comment").value.trim() }),
     helping: () => dialog.open,
     help(lines) {
       if (dialog.open) return dialog.close()

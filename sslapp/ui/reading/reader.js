@@ -46,21 +46,28 @@ function openReader(root, first) {
 
   // -- decisions -----------------------------------------------------------------------------------
 
+  // Returns whether it was taken; where it was not a cue says why.
   function give(event, kind, fields = {}) {
     const times = stage.seen(event)
     const { trouble } = outbox.state()
-    if (trouble) return panel.cue(trouble)
-    if (!times || !reading.book.queue.length) return tooEarly()
+    if (trouble) return refuse(trouble)
+    if (!times || !reading.book.queue.length) return refuse(tooEarly())
     const { position } = reading.book.queue[0]
     reading.decide({ kind, ...fields, ...times, active_ms: clock.read() })
     present()
     panel.given(kind, fields.class_id, position)
+    return true
+  }
+
+  function refuse(why) {
+    panel.cue(why)
+    return false
   }
 
   function tooEarly() {
     refusals += 1
     const keys_ = refusals === 1 ? "1 key" : `${refusals} keys`
-    panel.cue(`Too early, the image was not on screen yet: ${keys_} not taken`)
+    return `Too early, the image was not on screen yet: ${keys_} not taken`
   }
 
   function takeBack(event, key = null) {
@@ -75,8 +82,8 @@ function openReader(root, first) {
   const actions = {
     skip: event => give(event, "skip"),
     unsure: event => give(event, "unsure"),
-    flag: () => reading.book.queue.length && panel.askComment(true),
-    unflag: () => panel.askComment(false),
+    flag: () => panel.askComment(reading.book.queue[0]?.position ?? null),
+    unflag: () => panel.askComment(null),
     undo: event => takeBack(event),
     in: () => stage.zoom(1.3),
     out: () => stage.zoom(1 / 1.3),
@@ -113,9 +120,12 @@ function openReader(root, first) {
 
   function onFlag(event) {
     event.preventDefault()
-    const comment = panel.comment()
-    panel.askComment(false)
-    give(event, "flag", comment ? { comment } : {})
+    const { position, comment } = panel.comment()
+    if (position !== reading.book.queue[0]?.position) {
+      return panel.cue(`You wrote this about image ${position}, which is not on screen now.`)
+    }
+    // what was typed stays in its field until it is taken
+    if (give(event, "flag", comment ? { comment } : {})) panel.askComment(null)
   }
 
   // -- what is on screen ---------------------------------------------------------------------------
