@@ -11,7 +11,7 @@ from typing import Any
 import streamlit as st
 from pydantic import BaseModel, ValidationError
 
-from sslapp.ui import plain
+from sslapp.ui import followed, plain
 from sslapp.ui.config_fields import Kind, Option, options_of
 
 FEW = 6
@@ -48,12 +48,13 @@ def show(
         model: every field has a default and a description.
         key: of this form; what was entered under it stays for the session.
         names: the fields to draw; default: all.
-        defaults: project-wide defaults that replace the model's.
+        defaults: project-wide defaults that replace the model's. When one changes, the form follows
+            where the reader set nothing by hand.
         automatic: option -> what "automatic" comes to at the moment, to be shown.
     """
     options = options_of(model, names, defaults or {})
     for each in options:
-        st.session_state.setdefault(_key(key, each), each.shown_default)
+        followed.follow(_key(key, each), each.shown_default)
     values = {each.name: each.value(st.session_state[_key(key, each)]) for each in options}
     changed = {each.name: values[each.name] for each in options if each.is_changed(values)}
     errors = validate(model, {**(defaults or {}), **changed})
@@ -127,7 +128,7 @@ def _changes(form: str, options: Sequence[Option], changed: Mapping[str, Any]) -
 
 def _reset(form: str, options: Sequence[Option]) -> None:
     for each in options:
-        st.session_state[_key(form, each)] = each.shown_default
+        followed.let_go(_key(form, each), each.shown_default)
 
 
 def _fields(
@@ -146,7 +147,13 @@ def _fields(
 
 def _widget(key: str, option: Option, automatic: str) -> None:
     about = plain.markdown(option.about)
-    kept: dict[str, Any] = {"key": key, "help": about, "persist_state": "session"}
+    kept: dict[str, Any] = {
+        "key": key,
+        "help": about,
+        "persist_state": "session",
+        "on_change": followed.touch,
+        "args": (key,),
+    }
     match option.kind:
         case Kind.SWITCH:
             st.space("small")  # level with the inputs beside it, which have their label above

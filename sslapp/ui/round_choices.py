@@ -7,6 +7,7 @@ import streamlit as st
 
 from sslapp.embedding.encoders import ENCODERS
 from sslapp.methods.cards import MethodCard
+from sslapp.ui import followed
 from sslapp.ui.words import count
 from sslapp.usecases.preview import Choices, Frozen
 from sslapp.usecases.suggestion import Suggestion
@@ -89,12 +90,16 @@ def _gear(card: MethodCard, suggested: Suggestion) -> Gear:
 
 def _encoder(can: Choices, project_id: int) -> str:
     known = [each.encoder for each in can.features]
+    key = f"train-encoder-{project_id}"
+    followed.follow(key, known[0])
     picked = st.selectbox(
         "Encoder",
         known,
         format_func=lambda each: ENCODERS[each].title if each in ENCODERS else each,
-        key=f"train-encoder-{project_id}",
+        key=key,
         persist_state="session",
+        on_change=followed.touch,
+        args=(key,),
         width=240,
         help="Whose features the method sees. More encoders: `sslapp embed --encoder NAME`.",
     )

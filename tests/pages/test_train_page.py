@@ -5,19 +5,19 @@ from pathlib import Path
 
 import pytest
 import small_project
-from sqlalchemy import insert
+from sqlalchemy import insert, select
 from streamlit.testing.v1 import AppTest
 from streamlit.typing import DataframeState
 
 from sslapp.jobs import queue
 from sslapp.rounds import NOT_EXACTLY
 from sslapp.store.database import writing
-from sslapp.store.schema import round_metric
+from sslapp.store.schema import embedding, round_metric
 from sslapp.usecases import decisions
 from sslapp.usecases.access import enter
 from sslapp.usecases.jobs import job_status
 from sslapp.usecases.predictions import propose
-from sslapp.usecases.projects import create_project
+from sslapp.usecases.projects import change_settings, create_project
 from sslapp.usecases.rounds import cancel_round, round_status, start_round
 from sslapp.vocabulary import JobState
 from sslapp.workspace import Workspace
@@ -79,6 +79,35 @@ def test_a_round_is_started_with_the_options_that_were_changed(project, open_tra
     assert page.subheader[0].value == "Round 1 · FixMatch"
     assert "Waits for a worker" in texts(page)
     assert "train-start" not in keys(page)
+
+
+def test_a_round_follows_the_projects_default_that_nobody_touched(project, open_train) -> None:
+    page = open_train(project.workspace.root)
+    assert page.toggle(key="train-1-fixmatch-flip").value is False
+    change_settings(project, 1, flip=True)
+    page.run()
+    assert page.toggle(key="train-1-fixmatch-flip").value is True
+    assert "changed:" not in texts(page)
+    press(page, "train-start")
+    assert round_status(project, None)["config"]["flip"] is True
+
+
+def embedded_by(access, encoder: str) -> None:
+    """Take the newest embedding for another encoder's as well."""
+    with writing(access.engine) as conn:
+        row = dict(conn.execute(select(embedding)).mappings().first() or {})
+        conn.execute(insert(embedding).values(row | {"id": None, "encoder": encoder}))
+
+
+def test_the_newest_encoder_is_taken_until_another_is_chosen(project, open_train) -> None:
+    page = open_train(project.workspace.root)
+    page.radio(key="train-method").set_value("prototypes").run()
+    for encoder in ("second", "third"):
+        embedded_by(project, encoder)
+        assert page.run().selectbox(key="train-encoder-1").value == encoder
+    page.selectbox(key="train-encoder-1").select("pixels").run()
+    embedded_by(project, "fourth")
+    assert page.run().selectbox(key="train-encoder-1").value == "pixels"
 
 
 def test_gear_encoder_and_method_go_into_the_round(project, open_train) -> None:

@@ -51,8 +51,9 @@ def form() -> None:
 
     from sslapp.ui import config_form
 
+    mirror = st.session_state.get("project-mirror", True)
     entered = config_form.show(
-        Every, key="form", defaults={"mirror": True}, automatic={"steps": "500"}
+        Every, key="form", defaults={"mirror": mirror}, automatic={"steps": "500"}
     )
     st.session_state["result"] = (entered.changed, entered.errors)
 
@@ -160,6 +161,40 @@ def test_changes_are_counted_and_taken_back_one_by_one_and_all(page) -> None:
     page.button(key="form-reset-all").click().run()
     assert result(page) == ({}, {})
     assert page.toggle(key="form-mirror").value is True
+
+
+def project_says(page: AppTest, mirror: bool) -> bool:
+    """Draw the form after the project's default has changed; return what the switch shows."""
+    page.session_state["project-mirror"] = mirror
+    page.run()
+    return page.toggle(key="form-mirror").value
+
+
+def test_what_nobody_touched_follows_the_project(page) -> None:
+    page.selectbox(key="form-mode").select("slow").run()
+    assert project_says(page, False) is False
+    assert result(page) == ({"mode": "slow"}, {})
+    assert project_says(page, True) is True
+    assert result(page) == ({"mode": "slow"}, {})
+
+
+def test_what_was_set_by_hand_stays(page) -> None:
+    page.toggle(key="form-mirror").set_value(False).run()
+    assert result(page) == ({"mirror": False}, {})
+    assert project_says(page, False) is False
+    assert result(page) == ({}, {}), "the project says so too now"
+    assert project_says(page, True) is False
+    assert result(page) == ({"mirror": False}, {})
+    page.button(key="form-mirror-reset").click().run()
+    assert project_says(page, False) is False, "taken back, it follows again"
+    assert result(page) == ({}, {})
+
+
+def test_what_was_set_by_hand_to_the_default_stays_too(page) -> None:
+    page.toggle(key="form-mirror").set_value(False).run()
+    page.toggle(key="form-mirror").set_value(True).run()
+    assert project_says(page, False) is True
+    assert result(page) == ({"mirror": True}, {})
 
 
 def test_a_refused_value_is_said_at_its_field_by_the_model_itself(page) -> None:
