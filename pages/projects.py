@@ -5,6 +5,7 @@ import streamlit as st
 from sslapp.methods.cards import CARDS
 from sslapp.ui import (
     empty,
+    faults,
     heading,
     hint,
     new_project,
@@ -36,6 +37,9 @@ with st.container(horizontal=True, vertical_alignment="bottom"):
     st.title("Projects", anchor=False)
     if access.server_admin:
         st.button("New project", key="new-project", disabled=making, on_click=new_project.ask)
+
+with st.container():
+    faults.show_word()
 
 sides = st.grid(3, min_column_width=400)
 with sides.cell():

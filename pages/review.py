@@ -4,6 +4,7 @@ import streamlit as st
 
 from sslapp.methods.cards import CARDS
 from sslapp.ui import (
+    faults,
     heading,
     review_board,
     review_bulks,
@@ -31,12 +32,14 @@ if not rounds:
     st.stop()
 
 names = {number: f"Round {number} · {titles.get(method, method)}" for number, method in rounds}
+chosen = f"review-round-{project_id}"
+faults.drop_gone(chosen, names, "The round you looked at is there no more; this is the newest.")
 number = st.selectbox(
     "Round",
     list(names),
     format_func=names.__getitem__,
     label_visibility="collapsed",
-    key=f"review-round-{project_id}",
+    key=chosen,
     width=320,
 )
 key = board_key(access, project_id, number)

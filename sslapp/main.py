@@ -9,7 +9,7 @@ from pathlib import Path
 import streamlit as st
 from streamlit.navigation.page import Page
 
-from sslapp.ui import plain
+from sslapp.ui import faults, plain
 from sslapp.ui.access import sign_out, signed_in, signed_in_name
 
 PAGES = Path(__file__).resolve().parents[1] / "pages"
@@ -70,4 +70,5 @@ page = st.navigation(
     },
     position="top" if signed_in() else "hidden",
 )
-page.run()
+with faults.page():
+    page.run()

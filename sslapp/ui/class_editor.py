@@ -6,10 +6,10 @@ from collections.abc import Callable
 import streamlit as st
 
 from sslapp.store.projects import KEYS, PALETTE, ClassRow
-from sslapp.ui import plain
+from sslapp.ui import faults, plain
 from sslapp.ui.words import count
 from sslapp.usecases import projects
-from sslapp.usecases.access import Access, NotAllowed
+from sslapp.usecases.access import Access
 from sslapp.usecases.projects import Status
 
 NEW = -1
@@ -25,8 +25,7 @@ def show(access: Access, status: Status) -> None:
         pressed = st.button("Save" if row else "Add class", key="projects-class-save")
         if row is not None:
             _retire(access, status, row)
-    if fault := st.session_state.get(FAULT):
-        st.caption(f":red[{plain.markdown(fault)}]")
+    faults.show(FAULT)
     if pressed and row is None:
         _attempt(
             lambda: projects.add_class(access, status.project_id, name, colour=colour, key=key)
@@ -120,10 +119,5 @@ def _retire(access: Access, status: Status, row: ClassRow) -> None:
 
 
 def _attempt(command: Callable[[], object]) -> None:
-    try:
-        command()
-    except (ValueError, NotAllowed) as error:
-        st.session_state[FAULT] = str(error)
-    else:
-        st.session_state.pop(FAULT, None)
+    faults.attempt(FAULT, command)
     st.rerun()

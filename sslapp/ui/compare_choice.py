@@ -86,6 +86,10 @@ def _prepare(project_id: int, known: Sequence[Finished]) -> None:
     """Begin with the usual choice; take in what was started here and has ended since."""
     chosen, awaited = chosen_key(project_id), awaited_key(project_id)
     numbers = [each.number for each in known]
+    gone = [number for number in st.session_state.get(chosen, []) if number not in numbers]
+    if gone:
+        st.session_state[chosen] = [each for each in st.session_state[chosen] if each in numbers]
+        st.warning(f"{_listed(gone)} can be compared no more.", icon=":material/info:")
     waits = st.session_state.get(awaited, [])
     ended = [number for number in waits if number in numbers]
     if ended:

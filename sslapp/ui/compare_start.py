@@ -5,10 +5,9 @@ from collections.abc import Mapping
 import streamlit as st
 
 from sslapp.methods.cards import MethodCard
-from sslapp.store.errors import Refused, Unknown
-from sslapp.ui import plain
+from sslapp.ui import faults
 from sslapp.ui.compare_choice import awaited_key
-from sslapp.usecases.access import Access, NotAllowed
+from sslapp.usecases.access import Access
 from sslapp.usecases.rounds import start_side_by_side
 
 LARGEST_SEED = 2**31 - 1
@@ -34,13 +33,11 @@ def show(access: Access, project_id: int, methods: Mapping[str, MethodCard]) -> 
         "Each method trains in its preferred gear on the labels as they are now, one after the "
         "other; the curves below follow them."
     )
-    if not pressed:
-        return
-    try:
-        numbers = start_side_by_side(access, project_id, chosen, seed=int(seed))
-    except (ValueError, NotAllowed, Refused, Unknown) as error:
-        st.error(plain.markdown(str(error)))
-        return
+    if pressed:
+        faults.carry_out(lambda: _start(access, project_id, chosen, int(seed)))
+
+
+def _start(access: Access, project_id: int, chosen: list[str], seed: int) -> None:
+    numbers = start_side_by_side(access, project_id, chosen, seed=seed)
     key = awaited_key(project_id)
     st.session_state[key] = [*st.session_state.get(key, []), *numbers]
-    st.rerun()

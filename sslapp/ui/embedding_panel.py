@@ -3,9 +3,9 @@
 import streamlit as st
 
 from sslapp.embedding.encoders import ENCODERS, available
-from sslapp.ui import plain, views_panel
+from sslapp.ui import faults, plain, views_panel
 from sslapp.ui.words import ago, count
-from sslapp.usecases.access import Access, NotAllowed
+from sslapp.usecases.access import Access
 from sslapp.usecases.embeddings import EmbeddingState, embed, encoder_for
 from sslapp.usecases.projections import Projection, projection_of, show_projection
 from sslapp.usecases.projects import Status
@@ -51,12 +51,7 @@ def show(access: Access, status: Status, newest: EmbeddingState | None, *, worki
     st.caption(ENCODERS[encoder].about)
     _map(access, status.project_id)
     if pressed:
-        try:
-            embed(access, status.project_id, encoder)
-        except (ValueError, NotAllowed) as error:
-            st.error(plain.markdown(str(error)))
-        else:
-            st.rerun()
+        faults.carry_out(lambda: embed(access, status.project_id, encoder))
     if not stale:
         views_panel.show(access, status.project_id)
 
@@ -72,12 +67,7 @@ def _map(access: Access, project_id: int) -> None:
             st.caption(ABOUT_MAP[shown])
         pressed = st.button(f"{other.upper()} map", key="projects-map")
     if pressed:
-        try:
-            show_projection(access, project_id, other)
-        except (ValueError, NotAllowed) as error:
-            st.error(plain.markdown(str(error)))
-        else:
-            st.rerun()
+        faults.carry_out(lambda: show_projection(access, project_id, other))
 
 
 def _state(newest: EmbeddingState | None, images: int, *, working: bool) -> str:

@@ -4,9 +4,9 @@ from collections.abc import Collection
 
 import streamlit as st
 
-from sslapp.ui import plain
+from sslapp.ui import faults
 from sslapp.ui.words import count
-from sslapp.usecases.access import Access, NotAllowed
+from sslapp.usecases.access import Access
 from sslapp.usecases.export_table import ALL_SOURCES, LabelCounts
 from sslapp.usecases.exports import Format, export_here
 from sslapp.vocabulary import Source
@@ -68,12 +68,7 @@ def show_report(access: Access, project_id: int) -> None:
 
 
 def _start(access: Access, project_id: int, format_: Format, sources: Collection[Source]) -> None:
-    try:
-        export_here(access, project_id, format_, sources=sources)
-    except (ValueError, NotAllowed) as error:
-        st.error(plain.markdown(str(error)))
-    else:
-        st.rerun()
+    faults.carry_out(lambda: export_here(access, project_id, format_, sources=sources))
 
 
 def _about(counts: LabelCounts, chosen: Collection[Source]) -> str:

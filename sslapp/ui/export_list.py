@@ -4,10 +4,9 @@ from collections.abc import Sequence
 
 import streamlit as st
 
-from sslapp.store.errors import Unknown
-from sslapp.ui import plain
+from sslapp.ui import faults, plain
 from sslapp.ui.words import count, remaining, size
-from sslapp.usecases.access import Access, NotAllowed
+from sslapp.usecases.access import Access
 from sslapp.usecases.exported import ExportLine, delete_export, exports_of
 from sslapp.usecases.exports import Format
 from sslapp.usecases.jobs import cancel_job
@@ -45,7 +44,7 @@ def show(access: Access, project_id: int) -> None:
         st.caption("No export yet.")
         return
     active = any(line.state in ACTIVE for line in seen)
-    st.fragment(panel, run_every=EVERY if active else None, key="exports")()
+    faults.fragment(panel, run_every=EVERY if active else None, key="exports")
     if len(seen) == SHOWN:
         st.caption(f"The newest {SHOWN}; older ones stay in the workspace's folder `exports`.")
 
@@ -77,7 +76,7 @@ def _line(access: Access, line: ExportLine) -> None:
 
 
 def _cancel(access: Access, job_id: int) -> None:
-    cancel_job(access, job_id)
+    faults.attempt(FAULT, lambda: cancel_job(access, job_id))
 
 
 def _hand_out(access: Access, line: ExportLine) -> None:
@@ -110,13 +109,9 @@ def _offer_deletion(access: Access, line: ExportLine) -> None:
 
 def _delete(access: Access, job_id: int) -> None:
     try:
-        delete_export(access, job_id)
-    except (Unknown, NotAllowed) as error:
-        st.session_state[FAULT] = str(error)
+        faults.attempt(FAULT, lambda: delete_export(access, job_id))
     except OSError:
         st.session_state[FAULT] = "The server's disk did not let go of all files of that export."
-    else:
-        st.session_state.pop(FAULT, None)
 
 
 def facts(line: ExportLine) -> str:

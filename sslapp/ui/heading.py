@@ -5,7 +5,7 @@ from collections.abc import Sequence
 import streamlit as st
 
 from sslapp.store.projects import ProjectRow
-from sslapp.ui import empty, plain
+from sslapp.ui import empty, faults, plain
 from sslapp.ui.words import count
 from sslapp.usecases.access import Access
 from sslapp.usecases.overview import known_projects
@@ -30,6 +30,8 @@ def open_project(access: Access, title: str) -> int:
         st.title(title, anchor=False)
         if len(projects) > 1:
             _choose(projects, chosen)
+    with st.container():  # always there, so that what is below keeps its place and its state
+        faults.show_word()
     remember(chosen)
     return chosen
 

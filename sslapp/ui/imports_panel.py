@@ -7,9 +7,9 @@ import streamlit as st
 from sslapp.store.images import ImageSetRow
 from sslapp.ui import faults, plain, source_form
 from sslapp.ui.words import ago, count
-from sslapp.usecases.access import Access, NotAllowed
+from sslapp.usecases.access import Access
 from sslapp.usecases.refusals import by_reason, refusals_csv
-from sslapp.usecases.sources import WrongFields, import_chosen
+from sslapp.usecases.sources import import_chosen
 
 FAULTS = "projects-import-faults"
 NAMES_SHOWN = 8
@@ -50,12 +50,6 @@ def add(access: Access, project_id: int, *, expanded: bool) -> None:
         found = faults.kept(FAULTS)
         choice = source_form.show(access, f"projects-add-{project_id}", found, may_be_none=False)
         if st.button("Import", key="projects-import"):
-            try:
-                import_chosen(access, project_id, choice)
-            except WrongFields as error:
-                faults.keep(FAULTS, error.fields)
-            except NotAllowed as error:
-                faults.keep(FAULTS, {"source": str(error)})
-            else:
-                faults.forget(FAULTS)
+            wrong = faults.of_fields(lambda: import_chosen(access, project_id, choice), "source")
+            faults.keep(FAULTS, wrong)
             st.rerun()

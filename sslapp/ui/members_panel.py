@@ -1,15 +1,17 @@
 """Who may do what in the project."""
 
-from collections.abc import Callable, Sequence
+from collections.abc import Sequence
 
 import streamlit as st
 
-from sslapp.ui import plain
-from sslapp.usecases.access import Access, NotAllowed
+from sslapp.ui import faults, plain
+from sslapp.usecases.access import Access
 from sslapp.usecases.members import Member, grant, remove
 from sslapp.vocabulary import Role
 
 FAULT = "projects-members-fault"
+GRANTED = "projects-members-granted"
+"""Where the session counts the roles that were granted."""
 
 ROLE_WIDTH = 132
 """Pixels that the longest role needs."""
@@ -27,8 +29,7 @@ def show(access: Access, project_id: int, people: Sequence[Member], *, may_chang
         _member(access, project_id, each, may_change=may_change)
     if may_change:
         _add(access, project_id)
-    if fault := st.session_state.get(FAULT):
-        st.caption(f":red[{plain.markdown(fault)}]")
+    faults.show(FAULT)
 
 
 def _member(access: Access, project_id: int, each: Member, *, may_change: bool) -> None:
@@ -65,17 +66,19 @@ def _member(access: Access, project_id: int, each: Member, *, may_change: bool) 
 
 def _change(access: Access, project_id: int, each: Member, key: str) -> None:
     role = st.session_state[key]
-    if not _attempt(lambda: grant(access, project_id, each.name, role)):
+    if not faults.attempt(FAULT, lambda: grant(access, project_id, each.name, role)):
         st.session_state[key] = each.role
 
 
 def _remove(access: Access, project_id: int, each: Member) -> None:
-    _attempt(lambda: remove(access, project_id, each.reader_id))
+    faults.attempt(FAULT, lambda: remove(access, project_id, each.reader_id))
 
 
 def _add(access: Access, project_id: int) -> None:
+    # another form once a role was granted: what was typed for a refused one stays
+    form = f"projects-grant-{project_id}-{st.session_state.get(GRANTED, 0)}"
     with (
-        st.form(f"projects-grant-{project_id}", border=False, clear_on_submit=True),
+        st.form(form, border=False),
         st.container(horizontal=True, vertical_alignment="bottom"),
     ):
         name = st.text_input("Reader", placeholder="name or e-mail address")
@@ -85,16 +88,6 @@ def _add(access: Access, project_id: int) -> None:
         pressed = st.form_submit_button("Grant")
     st.caption(" · ".join(f"{role.value}: {about}" for role, about in ABOUT.items()))
     if pressed and role is not None:
-        _attempt(lambda: grant(access, project_id, name or "", role))
+        if faults.attempt(FAULT, lambda: grant(access, project_id, name or "", role)):
+            st.session_state[GRANTED] = st.session_state.get(GRANTED, 0) + 1
         st.rerun()
-
-
-def _attempt(command: Callable[[], object]) -> bool:
-    """Run a command, keep its refusal for the next drawing; return whether it was carried out."""
-    try:
-        command()
-    except (ValueError, NotAllowed) as error:
-        st.session_state[FAULT] = str(error)
-        return False
-    st.session_state.pop(FAULT, None)
-    return True

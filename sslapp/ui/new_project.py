@@ -8,7 +8,6 @@ from sslapp.ui import faults, heading, source_form
 from sslapp.usecases.access import Access
 from sslapp.usecases.creation import IMAGE_SIZES, Wish, class_names, create
 from sslapp.usecases.embeddings import encoder_for
-from sslapp.usecases.sources import WrongFields
 
 ASKED = "projects-new"
 """Where the session keeps whether the form is open."""
@@ -105,11 +104,9 @@ def _options(access: Access) -> tuple[ProjectSettings, str]:
 
 
 def _make(access: Access, wish: Wish) -> None:
-    try:
-        project_id = create(access, wish)
-    except WrongFields as error:
-        faults.keep(FAULTS, error.fields)
+    wrong = faults.of_fields(lambda: heading.remember(create(access, wish)), "name")
+    if wrong:
+        faults.keep(FAULTS, wrong)
     else:
         give_up()
-        heading.remember(project_id)
     st.rerun()

@@ -1,10 +1,8 @@
 """Live work: what runs, how far it is, and how to stop it. Drawn again whenever it moves."""
 
-from contextlib import suppress
-
 import streamlit as st
 
-from sslapp.ui import plain, pulse, round_figures
+from sslapp.ui import faults, plain, pulse, round_figures
 from sslapp.ui.words import count, remaining, size
 from sslapp.usecases.access import Access
 from sslapp.usecases.jobs import cancel_job
@@ -38,7 +36,7 @@ def show(access: Access, project_id: int, seen: Progress, titles: dict[str, str]
         for work in now.active:
             _job(access, work, titles, now.worker_alive)
 
-    st.fragment(panel, key=PANEL)()
+    faults.fragment(panel, key=PANEL)
     if seen.active:
         pulse.watch(access, project_id, seen, PANEL)
 
@@ -70,7 +68,7 @@ def _job(access: Access, work: Work, titles: dict[str, str], worker_alive: bool)
 
 
 def _cancel(access: Access, job_id: int) -> None:
-    cancel_job(access, job_id)
+    faults.told(lambda: cancel_job(access, job_id))
 
 
 def _waits(work: Work, worker_alive: bool) -> str:
@@ -156,8 +154,7 @@ def resume(access: Access, project_id: int, round_number: int, *, inexact: bool)
 
 
 def _resume(access: Access, project_id: int, round_number: int, inexact: bool) -> None:
-    with suppress(ValueError):  # another page was quicker; the state that is drawn next says so
-        resume_round(access, project_id, round_number, inexact=inexact)
+    faults.told(lambda: resume_round(access, project_id, round_number, inexact=inexact))
 
 
 def _log(access: Access, work: Work) -> None:

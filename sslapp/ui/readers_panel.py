@@ -4,10 +4,9 @@ from collections.abc import Callable
 
 import streamlit as st
 
-from sslapp.store.errors import Unknown
-from sslapp.ui import plain
+from sslapp.ui import faults, plain
 from sslapp.ui.words import count
-from sslapp.usecases.access import Access, NotAllowed
+from sslapp.usecases.access import Access
 from sslapp.usecases.readers import ServerReader, activate, deactivate, server_readers
 
 FAULT = "projects-readers-fault"
@@ -30,8 +29,7 @@ def show(access: Access) -> None:
         with st.container(height=HEIGHT if len(people) > MANY else "content", border=False):
             for each in people:
                 _reader(access, each)
-        if fault := st.session_state.get(FAULT):
-            st.caption(f":red[{plain.markdown(fault)}]")
+        faults.show(FAULT)
 
 
 def _reader(access: Access, each: ServerReader) -> None:
@@ -56,9 +54,4 @@ def _reader(access: Access, each: ServerReader) -> None:
 
 def _change(access: Access, each: ServerReader) -> None:
     command: Callable[[Access, str], None] = deactivate if each.active else activate
-    try:
-        command(access, each.name)
-    except (ValueError, NotAllowed, Unknown) as error:
-        st.session_state[FAULT] = str(error)
-    else:
-        st.session_state.pop(FAULT, None)
+    faults.attempt(FAULT, lambda: command(access, each.name))

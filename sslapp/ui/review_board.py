@@ -5,10 +5,11 @@ import streamlit as st
 from numpy.typing import NDArray
 
 from sslapp.review.raster import Box
+from sslapp.ui import review_state
 from sslapp.ui.review_colours import Coding
 from sslapp.ui.review_figure import picture
 from sslapp.usecases.access import Access
-from sslapp.usecases.board import Board, BoardKey, previous_columns, read_board
+from sslapp.usecases.board import Board, BoardKey, board_key, previous_columns, read_board
 
 
 def load(
@@ -30,6 +31,18 @@ def load(
         embedding_id=key.embedding_id,
         _access=access,
     )
+
+
+def current(access: Access, project_id: int, number: int) -> Board:
+    """The board of a round as it stands now, for a part of the page that runs by itself.
+
+    The page runs again from the top when the map was made anew since it was drawn.
+    """
+    key = board_key(access, project_id, number)
+    assert key is not None  # a round was named
+    if not review_state.is_of(project_id, key.embedding_id):
+        st.rerun()
+    return load(access, project_id, number, key)
 
 
 def before(access: Access, project_id: int, board: Board) -> NDArray[np.int16] | None:

@@ -2,11 +2,10 @@
 
 import streamlit as st
 
-from sslapp.store.errors import Refused
-from sslapp.ui import plain, review_state
+from sslapp.ui import faults, plain, review_state
 from sslapp.ui.words import count
 from sslapp.usecases import decisions
-from sslapp.usecases.access import Access, NotAllowed
+from sslapp.usecases.access import Access
 from sslapp.usecases.bulk import Done, PastBulk, own_bulks
 from sslapp.vocabulary import EventKind
 
@@ -80,9 +79,7 @@ def _undo_button(access: Access, project_id: int, each: PastBulk, key: str) -> N
 
 
 def _undo(access: Access, project_id: int, number: int) -> None:
-    try:
-        decisions.undo(access, project_id, number)
-    except (ValueError, Refused, NotAllowed) as error:
-        refused(str(error))
-        return
-    review_state.redraw()
+    if why := faults.refusal(lambda: decisions.undo(access, project_id, number)):
+        refused(why)
+    else:
+        review_state.redraw()

@@ -7,11 +7,10 @@ import streamlit as st
 from numpy.typing import NDArray
 
 from sslapp.store.chain import canonical
-from sslapp.store.errors import Refused
-from sslapp.ui import plain, review_board, review_bulks, review_desk, review_state
+from sslapp.ui import faults, review_board, review_bulks, review_desk, review_state
 from sslapp.ui.review_side import again
-from sslapp.usecases.access import Access, NotAllowed
-from sslapp.usecases.board import Board, board_key
+from sslapp.usecases.access import Access
+from sslapp.usecases.board import Board
 from sslapp.usecases.bulk import BulkAction, decide
 from sslapp.usecases.review_queue import Choice, Queue, positions
 from sslapp.usecases.similar import reads_text
@@ -28,16 +27,17 @@ def show(access: Access, project_id: int, number: int) -> None:
     """Draw the desk with what is selected, and carry out what it asks for."""
 
     def desk() -> None:
-        key = board_key(access, project_id, number)
-        assert key is not None  # the page drew this round
-        board = review_board.load(access, project_id, number, key)
+        board = review_board.current(access, project_id, number)
         _head(access, project_id)
         chosen = review_state.choice(board.classes[: board.known])
         try:
             found = positions(access, project_id, board, chosen)
-        except (ValueError, Refused) as error:
-            st.error(plain.markdown(str(error)))
-            return
+        except faults.READERS as error:
+            if chosen.like is None and not chosen.text:
+                raise
+            faults.say(str(error))  # and do not look for it again
+            review_state.unpick()
+            st.rerun()
         asked = review_desk.show(
             access,
             project_id,
@@ -54,7 +54,7 @@ def show(access: Access, project_id: int, number: int) -> None:
             _carry_out(access, project_id, asked, seen=board, chosen=chosen, found=found)
             st.rerun()
 
-    st.fragment(desk, key=review_state.DESK)()
+    faults.fragment(desk, key=review_state.DESK)
 
 
 def _digest(chosen: Choice, board: Board) -> str:
@@ -68,7 +68,7 @@ def _head(access: Access, project_id: int) -> None:
         if reads_text(access, project_id):
             st.text_input(
                 "Search by text",
-                key=review_state.TEXT,
+                key=review_state.text_key(),
                 placeholder="Find images by a description",
                 label_visibility="collapsed",
                 width=280,
@@ -100,10 +100,8 @@ def _carry_out(
 ) -> None:
     """Store the decision, and keep for the next run what became of it."""
     names = {each.id: each.name for each in seen.classes}
-    number = seen.round_number
-    key = board_key(access, project_id, number)
-    assert key is not None
-    try:
+
+    def carry_out() -> None:
         done = decide(
             access,
             project_id,
@@ -111,15 +109,16 @@ def _carry_out(
             BulkAction(asked.action),
             choice=chosen,
             seen=seen,
-            now=review_board.load(access, project_id, number, key),
+            now=review_board.current(access, project_id, seen.round_number),
             class_name=None if asked.class_id is None else names.get(asked.class_id),
             excluded=asked.excluded,
             opened=asked.opened,
             key=asked.key,
         )
-    except (ValueError, Refused, NotAllowed) as error:
-        review_bulks.refused(str(error))
+        review_bulks.done(done)
+
+    if why := faults.refusal(carry_out):
+        review_bulks.refused(why)
         return
-    review_bulks.done(done)
     review_state.clear()
     review_state.redraw()

@@ -7,12 +7,12 @@ import streamlit as st
 from streamlit.errors import StreamlitAPIException
 
 from sslapp.review.candidates import counts_by_class
-from sslapp.ui import map_hook, plain, review_board, review_state, review_tally
+from sslapp.ui import faults, map_hook, plain, review_board, review_state, review_tally
 from sslapp.ui.review_figure import POINTS
 from sslapp.ui.review_map import CHART, zoom_to_selection
 from sslapp.ui.words import count, percent
 from sslapp.usecases.access import Access
-from sslapp.usecases.board import Board, board_key
+from sslapp.usecases.board import Board
 from sslapp.usecases.predictions import DEFAULT_THRESHOLD
 from sslapp.usecases.review_queue import Choice, Show, selected
 
@@ -31,9 +31,7 @@ def show(access: Access, project_id: int, number: int) -> None:
     """Draw the panel; moving its slider redraws it and the desk, and nothing else."""
 
     def panel() -> None:
-        key = board_key(access, project_id, number)
-        assert key is not None  # the page drew this round
-        board = review_board.load(access, project_id, number, key)
+        board = review_board.current(access, project_id, number)
         _thresholds(board)
         chosen = review_state.choice(board.classes[: board.known])
         _preview(board, chosen)
@@ -49,7 +47,7 @@ def show(access: Access, project_id: int, number: int) -> None:
             on_gesture=_gesture,
         )
 
-    st.fragment(panel, key=review_state.SIDE)()
+    faults.fragment(panel, key=review_state.SIDE)
 
 
 def again() -> None:

@@ -6,6 +6,7 @@ import streamlit as st
 
 from sslapp.review.raster import Box
 from sslapp.store.projects import ClassRow
+from sslapp.ui import faults
 from sslapp.ui.map_hook import Ring
 from sslapp.usecases.predictions import DEFAULT_THRESHOLD
 from sslapp.usecases.review_queue import Choice, Queue, Show
@@ -13,7 +14,8 @@ from sslapp.usecases.review_queue import Choice, Queue, Show
 SIDE, DESK = "review-side", "review-desk"
 """The page's two fragments: threshold with counts, and the desk with the selected images."""
 
-THRESHOLD, QUEUE, SHOW, TEXT = "review-threshold", "review-queue", "review-show", "review-text"
+THRESHOLD, QUEUE, SHOW = "review-threshold", "review-queue", "review-show"
+_TEXT, _TEXTS = "review-text", "review-texts"
 _OF, _RINGS, _IMAGE, _LIKE = "review-of", "review-polygon", "review-image", "review-like"
 _ZOOM, _CLEAR, _RANGES, _DRAWN = "review-zoom", "review-clear", "review-ranges", "review-drawn"
 
@@ -37,10 +39,35 @@ class MapDrawn:
 
 def enter(project_id: int, embedding_id: int | None) -> None:
     """Forget what was pointed at on another project's map, or on an older projection."""
-    if st.session_state.get(_OF) != (project_id, embedding_id):
-        for key in (_RINGS, _IMAGE, _LIKE, _ZOOM, _RANGES, _DRAWN, TEXT):
-            st.session_state.pop(key, None)
-        st.session_state[_OF] = (project_id, embedding_id)
+    if is_of(project_id, embedding_id):
+        return
+    state = st.session_state
+    before = state.get(_OF)
+    if before is not None and before[0] == project_id and (_pointed() or state.get(_ZOOM)):
+        faults.say("The map was made anew, so what you had selected on the old one is dropped.")
+    unpick()
+    for key in (_RINGS, _ZOOM, _RANGES, _DRAWN):
+        state.pop(key, None)
+    state[_OF] = (project_id, embedding_id)
+
+
+def is_of(project_id: int, embedding_id: int | None) -> bool:
+    """Whether what is selected was pointed at on the map of this embedding."""
+    return bool(st.session_state.get(_OF) == (project_id, embedding_id))
+
+
+def _pointed() -> bool:
+    state = st.session_state
+    by_image = any(state.get(key) is not None for key in (_IMAGE, _LIKE))
+    return by_image or bool(state.get(_RINGS) or state.get(text_key()))
+
+
+def text_key() -> str:
+    """Key of the widget for the text to search by; another one once a text is dropped.
+
+    A browser goes on sending what was typed into a widget, whatever the session forgets.
+    """
+    return f"{_TEXT}-{st.session_state.get(_TEXTS, 0)}"
 
 
 def own_threshold(class_id: int) -> str:
@@ -64,7 +91,7 @@ def choice(classes: tuple[ClassRow, ...]) -> Choice:
         queue=Queue(state.get(QUEUE) or Queue.DOUBTFUL),
         image=state.get(_IMAGE),
         like=state.get(_LIKE),
-        text=(state.get(TEXT) or "").strip(),
+        text=(state.get(text_key()) or "").strip(),
     )
 
 
@@ -93,9 +120,12 @@ def search() -> None:
 
 
 def unpick() -> None:
-    """Back from one image, or from those like it, to the polygon."""
-    for key in (_IMAGE, _LIKE, TEXT):
-        st.session_state.pop(key, None)
+    """Back from one image, or from those like it or like a text, to the polygon."""
+    state = st.session_state
+    for key in (_IMAGE, _LIKE):
+        state.pop(key, None)
+    if state.pop(text_key(), None):
+        state[_TEXTS] = state.get(_TEXTS, 0) + 1
 
 
 def clear() -> None:

@@ -7,7 +7,7 @@ import streamlit as st
 
 from sslapp.embedding.encoders import ENCODERS
 from sslapp.methods.cards import MethodCard
-from sslapp.ui import followed
+from sslapp.ui import faults, followed
 from sslapp.ui.words import count
 from sslapp.usecases.preview import Choices, Frozen
 from sslapp.usecases.suggestion import Suggestion
@@ -91,6 +91,7 @@ def _gear(card: MethodCard, suggested: Suggestion) -> Gear:
 def _encoder(can: Choices, project_id: int) -> str:
     known = [each.encoder for each in can.features]
     key = f"train-encoder-{project_id}"
+    faults.drop_gone(key, known, "The features you chose are there no more.")
     followed.follow(key, known[0])
     picked = st.selectbox(
         "Encoder",
@@ -111,11 +112,13 @@ def labels(can: Choices, project_id: int) -> int | None:
     by_round = {each.rounds[0]: each for each in can.frozen}
     if not by_round:
         return None
+    offered, key = [NOW, *by_round], f"train-labels-{project_id}"
+    faults.drop_gone(key, offered, "The snapshot you chose is there no more.")
     picked = st.selectbox(
         "Labels",
-        [NOW, *by_round],
+        offered,
         format_func=lambda each: snapshot(by_round[each]) if each else "As they are now",
-        key=f"train-labels-{project_id}",
+        key=key,
         persist_state="session",
         help="Train on an earlier round's snapshot to compare methods or seeds on the same labels.",
     )

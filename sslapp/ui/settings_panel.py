@@ -2,8 +2,8 @@
 
 import streamlit as st
 
-from sslapp.ui import plain
-from sslapp.usecases.access import Access, NotAllowed
+from sslapp.ui import faults
+from sslapp.usecases.access import Access
 from sslapp.usecases.projects import Status, change_settings
 
 FAULT = "projects-settings-fault"
@@ -44,16 +44,14 @@ def show(access: Access, status: Status, *, may_change: bool) -> None:
             on_change=_change,
             args=(access, status.project_id, name, key),
         )
-    if fault := st.session_state.pop(FAULT, None):
-        st.caption(f":red[{plain.markdown(fault)}]")
+    faults.show(FAULT)
+    faults.forget(FAULT)
     size = f"{settings.image_size} pixels" if settings.image_size else "native"
     colour = "grey" if settings.grey else "colour where the images have it"
     st.caption(f"Fixed when the project was made: image size {size}, {colour}.")
 
 
 def _change(access: Access, project_id: int, name: str, key: str) -> None:
-    try:
-        change_settings(access, project_id, **{name: bool(st.session_state[key])})
-    except (ValueError, NotAllowed) as error:
-        st.session_state[FAULT] = str(error)
-        st.session_state[key] = not st.session_state[key]
+    value = bool(st.session_state[key])
+    if not faults.attempt(FAULT, lambda: change_settings(access, project_id, **{name: value})):
+        st.session_state[key] = not value

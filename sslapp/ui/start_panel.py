@@ -7,10 +7,10 @@ import streamlit as st
 
 from sslapp.methods.cards import MethodCard
 from sslapp.training.configuration import automatic_steps
-from sslapp.ui import config_form, plain, round_choices, round_preview
+from sslapp.ui import config_form, faults, plain, round_choices, round_preview
 from sslapp.ui.round_choices import Chosen
 from sslapp.ui.words import roughly
-from sslapp.usecases.access import Access, NotAllowed
+from sslapp.usecases.access import Access
 from sslapp.usecases.estimates import Estimate, Planned, complete, estimate
 from sslapp.usecases.preview import Choices, Preview, choices, obstacle
 from sslapp.usecases.rounds import start_round
@@ -88,10 +88,7 @@ def _suggested(found: Preview, can: Choices) -> Suggestion:
 
 
 def _start(access: Access, project_id: int, wanted: dict[str, Any]) -> None:
-    try:
-        start_round(access, project_id, **wanted)
-    except (ValueError, NotAllowed) as error:
-        st.session_state[REFUSED] = str(error)
+    faults.attempt(REFUSED, lambda: start_round(access, project_id, **wanted))
 
 
 def _defaults(card: MethodCard, can: Choices) -> dict[str, Any]:

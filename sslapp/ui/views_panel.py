@@ -2,9 +2,9 @@
 
 import streamlit as st
 
-from sslapp.ui import plain
+from sslapp.ui import faults, plain
 from sslapp.ui.words import ago, count
-from sslapp.usecases.access import Access, NotAllowed
+from sslapp.usecases.access import Access
 from sslapp.usecases.encoded_views import (
     AUGMENTATIONS,
     Wish,
@@ -34,16 +34,11 @@ def show(access: Access, project_id: int) -> None:
         wish = _wish(project_id)
         try:
             st.caption(plain.markdown(str(cost(access, project_id, wish))))
-        except ValueError as error:
+        except faults.READERS as error:
             st.caption(plain.markdown(str(error)))
             return
         if st.button("Encode views", key="projects-encode-views"):
-            try:
-                start_encoding(access, project_id, wish)
-            except (ValueError, NotAllowed) as error:
-                st.error(plain.markdown(str(error)))
-            else:
-                st.rerun()
+            faults.carry_out(lambda: start_encoding(access, project_id, wish))
 
 
 def _wish(project_id: int) -> Wish:

@@ -7,7 +7,7 @@ import small_project
 from streamlit.testing.v1 import AppTest
 
 from sslapp.store.database import writing
-from sslapp.store.schema import label_class
+from sslapp.store.schema import label_class, round_
 from sslapp.ui import compare_matrix
 from sslapp.usecases import decisions
 from sslapp.usecases.comparison import Measure, read_comparison
@@ -50,6 +50,20 @@ def test_rounds_of_one_snapshot_are_compared_at_once(open_copy, with_two_rounds,
     assert f"Only round 1 is right on {result.only_first}, only round 2 on" in words(page)
     assert "Cohen's kappa" in words(page)
     assert page.subheader[1].value == "Learning curves"
+
+
+def test_a_round_that_is_gone_is_told_and_no_longer_compared(
+    open_copy, with_two_rounds, open_app
+) -> None:
+    access = open_copy(with_two_rounds)
+    page = open_compare(open_app, access)
+    with writing(access.engine) as conn:
+        conn.execute(round_.update().where(round_.c.number == 1).values(number=9))
+    page.run()
+    assert not page.exception, page.exception
+    assert [each.value for each in page.warning] == ["Round 1 can be compared no more."]
+    assert page.multiselect(key="compare-rounds-1").value == [2]
+    assert not page.run().warning
 
 
 def test_the_measure_changes_what_the_matrix_counts(open_copy, with_two_rounds, open_app) -> None:

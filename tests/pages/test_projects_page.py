@@ -300,6 +300,22 @@ def test_members_are_shown_when_there_are_several_and_changed_by_admins(project,
     assert [each.name for each in members(project, 1)] == ["Ann"]
 
 
+def test_a_name_that_is_refused_stays_in_its_field_until_it_is_taken(project, open_app) -> None:
+    grant(project, 1, "Ben", Role.READER)
+    page = open_app(project.workspace.root)
+
+    def give(name: str) -> str:
+        """Grant the first role to a reader; return what their field holds then."""
+        next(each for each in page.text_input if each.label == "Reader").input(name)
+        next(each for each in page.button if each.label == "Grant").click().run()
+        return next(each.value for each in page.text_input if each.label == "Reader")
+
+    assert give("Ann") == "Ann"
+    assert "last admin stays" in texts(page)
+    assert give("Cleo") == ""
+    assert {each.name for each in members(project, 1)} == {"Ann", "Ben", "Cleo"}
+
+
 def test_server_admins_set_readers_inactive_and_active_again(project, open_app) -> None:
     page = open_app(project.workspace.root)
     assert "Readers of this server" not in labels(page)

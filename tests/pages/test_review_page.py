@@ -6,11 +6,13 @@ import re
 import numpy as np
 import pytest
 import small_project
+from sqlalchemy import insert, select, update
 from streamlit.testing.v1 import AppTest
 
 from sslapp.store.database import writing
-from sslapp.store.schema import embedding
+from sslapp.store.schema import embedding, round_
 from sslapp.ui import review_bulks, review_state
+from sslapp.ui.review_desk import desk
 from sslapp.usecases import bulk_decisions
 from sslapp.usecases.access import enter
 from sslapp.usecases.board import read_board
@@ -18,6 +20,7 @@ from sslapp.usecases.bulk import BulkAction, decide
 from sslapp.usecases.projects import add_class, create_project, retire_class
 from sslapp.usecases.review_queue import Choice, Queue, Show, selected
 from sslapp.usecases.rounds import start_round
+from sslapp.vocabulary import EventKind, Gear
 from sslapp.workspace import Workspace
 
 RING = ((-0.6, -0.6), (0.5, -0.6), (0.5, 0.7), (-0.6, 0.4))
@@ -34,7 +37,7 @@ def open_review(open_app):
 
 
 def said(page: AppTest) -> str:
-    kinds = ("markdown", "caption", "info", "error", "subheader")
+    kinds = ("markdown", "caption", "info", "warning", "error", "subheader")
     return "\n".join(each.value for kind in kinds for each in page.get(kind))
 
 
@@ -192,3 +195,103 @@ def test_one_image_that_measures_is_not_proposed(reviewed, open_review) -> None:
     page.session_state["review-image"] = small_project.POOL + 3
     page.run()
     assert "labelled without a prediction on the Label page" in said(page)
+
+
+def selected_now(page: AppTest) -> int:
+    return number(page, r"\*\*([\d,]+) selected\*\*")
+
+
+def plain(page: AppTest) -> str:
+    """What the page says, without the marks that keep it from being Markdown."""
+    assert not page.exception, page.exception
+    return said(page).replace("\\", "")
+
+
+def embedded_anew(access, **values: object) -> None:
+    """Store the newest embedding once more, as a new one."""
+    with writing(access.engine) as conn:
+        newest = select(embedding).order_by(embedding.c.id.desc()).limit(1)
+        row = dict(conn.execute(newest).mappings().one())
+        conn.execute(insert(embedding).values(row | {"id": None} | values))
+
+
+def test_images_like_one_that_is_not_embedded_are_not_looked_for_again(
+    project, tmp_path, open_review
+) -> None:
+    source = small_project.write_npz(tmp_path / "more.npz")
+    small_project.import_images(project, 1, str(source))
+    small_project.run_jobs(project)
+    options = small_project.TINY_SUPERVISED
+    start_round(project, 1, method="supervised", gear=Gear.PIXELS, config=options)
+    small_project.run_jobs(project)
+    new = small_project.POOL + small_project.TEST
+    page = open_review(project)
+    page.slider(key=review_state.THRESHOLD).set_value(0.0).run()
+    everything = selected_now(page)
+    page.session_state[desk.ASK] = {"action": "similar", "position": new}
+    page.run()
+    assert f"Image {new} is not embedded. Embed the new images first." in plain(page)
+    assert selected_now(page) == everything
+    page.run()
+    assert "is not embedded" not in plain(page), "it is said once"
+
+
+def test_a_text_that_cannot_be_searched_for_is_dropped(reviewed, open_review) -> None:
+    reviewed.workspace.weights.mkdir(parents=True, exist_ok=True)
+    (reviewed.workspace.weights / "open_clip.safetensors").write_bytes(b"none")
+    embedded_anew(reviewed, encoder="open_clip")
+    page = open_review(reviewed)
+    (field,) = page.text_input
+    field.input("a seven " * 50).run()
+    assert "Describe the images in 1 to 300 characters." in plain(page)
+    assert "the whole project" in plain(page)
+    (fresh,) = page.text_input
+    assert (fresh.value, fresh.key == field.key) == ("", False)
+    assert "Describe the images in" not in plain(page.run())
+
+
+def test_a_polygon_of_a_map_that_is_gone_is_dropped_while_the_page_is_open(
+    reviewed, open_review
+) -> None:
+    page = open_review(reviewed)
+    page.session_state["review-polygon"] = (RING,)
+    page.slider(key=review_state.THRESHOLD).set_value(0.5).run()
+    assert "inside" in plain(page)
+    embedded_anew(reviewed)
+    page.slider(key=review_state.THRESHOLD).set_value(0.6).run()  # that part of the page alone
+    assert "The map was made anew" in plain(page)
+    assert "the whole project" in plain(page)
+
+
+def test_a_bulk_decision_about_what_was_selected_before_is_not_carried_out(
+    reviewed, open_review
+) -> None:
+    page = open_review(reviewed)
+    page.session_state["review-polygon"] = (RING,)
+    page.run()
+    page.session_state[desk.ASK] = {
+        "action": "accept",
+        "class_id": None,
+        "excluded": [],
+        "opened": 0,
+        "key": "once",
+        "selection": page.session_state[desk.SHEET].scope,
+    }
+    embedded_anew(reviewed)
+    page.run()
+    assert "nothing was decided" in plain(page)
+    assert small_project.log(reviewed)[-1].kind is not EventKind.BULK_ACCEPT
+
+
+def test_a_round_that_is_gone_is_told_and_the_newest_shown(
+    open_copy, with_two_rounds, open_review
+) -> None:
+    access = open_copy(with_two_rounds)
+    page = open_review(access)
+    page.selectbox(key="review-round-1").select(1).run()
+    with writing(access.engine) as conn:
+        conn.execute(update(round_).where(round_.c.number == 1).values(probabilities=None))
+    page.slider(key=review_state.THRESHOLD).set_value(0.6).run()  # that part of the page alone
+    assert "The round you looked at is there no more" in plain(page)
+    assert page.selectbox(key="review-round-1").value == 2
+    assert "is there no more" not in plain(page.run())

@@ -12,7 +12,7 @@ from streamlit.typing import DataframeState
 from sslapp.jobs import queue
 from sslapp.rounds import NOT_EXACTLY
 from sslapp.store.database import writing
-from sslapp.store.schema import embedding, round_metric
+from sslapp.store.schema import embedding, round_, round_metric
 from sslapp.usecases import decisions
 from sslapp.usecases.access import enter
 from sslapp.usecases.jobs import job_status
@@ -134,6 +134,19 @@ def test_an_earlier_snapshot_compares_methods_on_the_same_labels(reviewed, open_
     press(page, "train-start")
     first, second = (round_status(reviewed, None, number) for number in (1, 2))
     assert second["snapshot_id"] == first["snapshot_id"]
+
+
+def test_a_snapshot_that_is_gone_is_told_and_the_labels_of_today_taken(
+    reviewed, open_train
+) -> None:
+    page = open_train(reviewed.workspace.root)
+    page.selectbox(key="train-labels-1").select(1).run()
+    with writing(reviewed.engine) as conn:
+        conn.execute(round_.update().values(number=2))
+    page.run()
+    assert [each.value for each in page.warning] == [r"The snapshot you chose is there no more\."]
+    assert page.selectbox(key="train-labels-1").value == 0
+    assert not page.run().warning
 
 
 def test_what_it_will_use_is_shown_with_what_to_know(project, open_train) -> None:

@@ -140,7 +140,7 @@ function askBulk(desk, action, classId = null) {
   if (meant(desk) <= 0) return
   const out = new Set([...desk.excluded, ...desk.rejected, ...standing(desk)])
   ask(desk, {
-    action, class_id: classId, key: newClient(),
+    action, class_id: classId, key: newClient(), selection: desk.selection,
     excluded: [...out].sort((a, b) => a - b), opened: desk.opened.size,
   })
 }

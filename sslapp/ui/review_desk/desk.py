@@ -16,6 +16,7 @@ import streamlit as st
 from numpy.typing import NDArray
 
 from sslapp.store.projects import ClassRow
+from sslapp.ui import faults
 from sslapp.ui.review_desk import sheets
 from sslapp.usecases.access import Access
 from sslapp.usecases.inspection import Tile, claim_page, tiles
@@ -129,6 +130,9 @@ def show(
         on_changed_change=on_saved,
     )
     asked = st.session_state.pop(ASK, None)
+    if asked and asked.get("selection", scope) != scope:  # a bulk decision about another one
+        faults.say("What was selected has changed meanwhile, so nothing was decided. Look again.")
+        st.rerun()
     return _request(asked) if asked else None
 
 
