@@ -28,7 +28,7 @@ def show(access: Access, project_id: int, number: int) -> None:
 
     def desk() -> None:
         board = review_board.current(access, project_id, number)
-        _head(access, project_id)
+        _head(access, project_id, board.round_number)
         chosen = review_state.choice(board.classes[: board.known])
         try:
             found = positions(access, project_id, board, chosen)
@@ -62,10 +62,10 @@ def _digest(chosen: Choice, board: Board) -> str:
     return hashlib.sha256(canonical(chosen.payload(board)).encode()).hexdigest()[:16]
 
 
-def _head(access: Access, project_id: int) -> None:
+def _head(access: Access, project_id: int, round_number: int) -> None:
     with st.container(horizontal=True, vertical_alignment="center"):
         st.subheader("Selected images", anchor=False, width="stretch")
-        if reads_text(access, project_id):
+        if reads_text(access, project_id, round_number):
             st.text_input(
                 "Search by text",
                 key=review_state.text_key(),
