@@ -22,6 +22,10 @@ CACHES = {"cache_data", "cache_resource"}
 HASHED_WHOLE = {"int", "str", "float", "bool", "int | None", "str | None", "tuple[int, ...]"}
 """Types of which Streamlit's caches hash every bit; of a large array or frame it is a sample."""
 
+SEALED = {"workspace", "reader", "project", "membership", "label_class", "image_set"}
+SEALED |= {"snapshot", "round_", "embedding", "view_set"}
+"""Tables whose rows carry a seal: a plain statement would leave one that does not fit."""
+
 IN_BROWSER = (
     (
         re.compile(r"\.(?:inner|outer)HTML\s*(?!\s*=\s*(?:\"\"|''|``)\s*(?:;|$))"),
@@ -111,6 +115,12 @@ def _named(node: ast.Attribute | ast.Name) -> Iterator[tuple[int, str]]:
 def _called(node: ast.Call) -> Iterator[tuple[int, str]]:
     function = ast.unparse(node.func)
     given = {each.arg: ast.unparse(each.value) for each in node.keywords}
+    writes = re.fullmatch(r"(?:\w+\.)*?(\w+)\.(?:insert|update)", function)
+    about = {writes[1]} if writes else set()
+    if function in ("insert", "update"):
+        about = {ast.unparse(each) for each in node.args[:1]}
+    if about & SEALED:
+        yield node.lineno, "a sealed table is written by store.seals alone."
     for name in ("unsafe_allow_html", "unsafe_allow_javascript"):
         if name in given:
             yield node.lineno, f"{name} lets a typed name become markup."

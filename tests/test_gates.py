@@ -15,6 +15,12 @@ FORBIDDEN = {
         ("x.py", "np.load(path, allow_pickle=trusted)"),
         ("x.py", "import shelve as s"),
     ],
+    "store.seals alone": [
+        ("x.py", "conn.execute(round_.update().values(seed=1))"),
+        ("x.py", "conn.execute(schema.project.insert(), rows)"),
+        ("x.py", "conn.execute(insert(embedding).values(values))"),
+        ("x.py", "update(snapshot).where(snapshot.c.id == 1)"),
+    ],
     "weights_only": [
         ("x.py", "torch.load(path, weights_only=False)"),
         ("x.py", "torch.load(path)"),
