@@ -43,7 +43,7 @@ WATCH_LABEL = """() => {
   const box = find(".stage .box")
   const shown = () => {
     const image = box.querySelector("img")
-    return image ? Number(image.src.split("/").at(-1).split("?")[0]) : null
+    return image ? Number(image.src.split("/").at(-2)) : null
   }
   const log = { keys: [], painted: [], turns: 0 }
   let pressed = null

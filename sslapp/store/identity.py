@@ -37,13 +37,17 @@ def mark_recorded(conn: Connection) -> None:
     seals.update(conn, workspace, [], {"recorded_at": now()})
 
 
-def must_be(conn: Connection, claimed: object) -> None:
-    """Check that a request is meant for this workspace.
+def must_be(own: str, claimed: object) -> None:
+    """Check that what names a workspace means the one that is open.
+
+    Args:
+        own: the id of the open workspace.
+        claimed: what a page's request or command names.
 
     Raises:
-        OtherWorkspace: when it names another one, or none.
+        OtherWorkspace: when that is another one, or none.
     """
-    if claimed != workspace_id(conn):
+    if claimed != own:
         raise OtherWorkspace(
             "This page belongs to another workspace than the one that this server has open now "
             "(another one was started here, or a backup was restored). Nothing was saved. Reload "

@@ -13,7 +13,7 @@ from sqlalchemy import Connection, func, select
 from sslapp.store import seals
 from sslapp.store.chain import canonical, now
 from sslapp.store.database import lock_project
-from sslapp.store.errors import Refused
+from sslapp.store.errors import OtherImage, Refused
 from sslapp.store.events import append
 from sslapp.store.schema import image, image_set, label_class, true_label
 from sslapp.vocabulary import EventKind, Split
@@ -204,6 +204,24 @@ def pixel_hashes(conn: Connection, project_id: int, positions: Sequence[int]) ->
         )
         found |= {row.position: row.sha256 for row in rows}
     return found
+
+
+def must_be_seen(position: int, held: str, seen: str) -> None:
+    """Check that the picture which a page shows as an image is that image.
+
+    Args:
+        position: the image.
+        held: sha256 of its decoded pixels.
+        seen: what the page says it shows.
+
+    Raises:
+        OtherImage: when they differ.
+    """
+    if seen != held:
+        raise OtherImage(
+            f"The page shows another picture as image {position} than this workspace holds, so "
+            "nothing was done with it. Reload the page and look at it again."
+        )
 
 
 def image_sets(conn: Connection, project_id: int) -> list[ImageSetRow]:

@@ -4,7 +4,7 @@ from collections.abc import Sequence
 
 import streamlit as st
 
-from sslapp.ui import faults, plain
+from sslapp.ui import addresses, faults, plain
 from sslapp.ui.words import count, remaining, size
 from sslapp.usecases.access import Access
 from sslapp.usecases.exported import ExportLine, delete_export, exports_of
@@ -80,14 +80,15 @@ def _cancel(access: Access, job_id: int) -> None:
 
 
 def _hand_out(access: Access, line: ExportLine) -> None:
+    address = addresses.of_export(access, line.job_id)
     with st.popover("Details", key=f"export-facts-{line.job_id}"):
         st.code(facts(line), language=None)
         if line.has_manifest:
-            st.link_button("Manifest", f"/api/exports/{line.job_id}/manifest")
+            st.link_button("Manifest", f"{address}/manifest")
     if line.deletable:
         _offer_deletion(access, line)
     if line.fetchable:
-        st.link_button("Download", f"/api/exports/{line.job_id}", key=f"export-fetch-{line.job_id}")
+        st.link_button("Download", address, key=f"export-fetch-{line.job_id}")
 
 
 def _offer_deletion(access: Access, line: ExportLine) -> None:

@@ -8,8 +8,9 @@ import numpy as np
 import streamlit as st
 from numpy.typing import NDArray
 
+from sslapp.ui import addresses
 from sslapp.usecases.access import Access
-from sslapp.usecases.pictures import thumbnails
+from sslapp.usecases.pictures import image_hashes, thumbnails
 
 HERE = Path(__file__).parent
 SHOWN = 60
@@ -44,12 +45,16 @@ def show(
     pictures = [
         {
             "source": f"data:image/png;base64,{base64.b64encode(each).decode('ascii')}",
-            "address": f"/api/projects/{project_id}/images/{position}",
+            "address": addresses.of_image(access, project_id, position, image),
             "name": f"image {position}",
             "line": line,
         }
-        for each, position, line in zip(
-            thumbnails(access, project_id, chosen), chosen.tolist(), lines, strict=False
+        for each, position, image, line in zip(
+            thumbnails(access, project_id, chosen),
+            chosen.tolist(),
+            image_hashes(access, project_id, chosen),
+            lines,
+            strict=False,
         )
     ]
     with st.container(height=HEIGHT if len(pictures) > ROOM else "content", border=False):

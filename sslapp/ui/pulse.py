@@ -9,6 +9,7 @@ from pathlib import Path
 
 import streamlit as st
 
+from sslapp.ui import addresses
 from sslapp.usecases.access import Access
 from sslapp.usecases.progress import Progress, progress
 
@@ -31,6 +32,6 @@ def watch(access: Access, project_id: int, seen: Progress, panel: str) -> None:
 
     _component(
         key=f"{panel}-pulse",
-        data={"url": f"/api/projects/{project_id}/pulse", "stamp": seen.stamp},
+        data={"url": f"{addresses.of_project(access, project_id)}/pulse", "stamp": seen.stamp},
         on_moved_change=moved,
     )

@@ -22,6 +22,11 @@ QUEUES = {
     Queue.RANDOM: "Random order",
 }
 
+OUTDATED = (
+    "The page was no longer the one in front of you when that was asked, so nothing was done. Look "
+    "at the selected images and ask again."
+)
+
 
 def show(access: Access, project_id: int, number: int) -> None:
     """Draw the desk with what is selected, and carry out what it asks for."""
@@ -49,6 +54,9 @@ def show(access: Access, project_id: int, number: int) -> None:
         )
         if isinstance(asked, review_desk.Similar):
             review_state.alike(asked.position)
+            st.rerun()
+        elif isinstance(asked, review_desk.Outdated):
+            review_bulks.refused(OUTDATED)
             st.rerun()
         elif asked is not None:
             _carry_out(access, project_id, asked, seen=board, chosen=chosen, found=found)

@@ -7,7 +7,15 @@ import streamlit as st
 from streamlit.errors import StreamlitAPIException
 
 from sslapp.review.candidates import counts_by_class
-from sslapp.ui import faults, map_hook, plain, review_board, review_state, review_tally
+from sslapp.ui import (
+    addresses,
+    faults,
+    map_hook,
+    plain,
+    review_board,
+    review_state,
+    review_tally,
+)
 from sslapp.ui.review_figure import POINTS
 from sslapp.ui.review_map import CHART, zoom_to_selection
 from sslapp.ui.words import count, percent
@@ -38,7 +46,7 @@ def show(access: Access, project_id: int, number: int) -> None:
         _selection(board, chosen)
         map_hook.mount(
             CHART,
-            project_id,
+            addresses.of_project(access, project_id),
             number,
             board.classes,
             revision=board.event_number,

@@ -4,7 +4,7 @@ from collections.abc import Mapping
 
 import streamlit as st
 
-from sslapp.ui import faults, plain, upload
+from sslapp.ui import addresses, faults, plain, upload
 from sslapp.usecases.access import Access
 from sslapp.usecases.sources import ABOUT, TITLES, Choice, Kind
 
@@ -79,7 +79,8 @@ def _named(key: str) -> Choice:
 
 
 def _uploaded(access: Access, key: str) -> Choice:
-    sent = upload.show(f"{key}-upload", limit=access.workspace.upload_limit)
+    limit = access.workspace.upload_limit
+    sent = upload.show(f"{key}-upload", addresses.of_uploads(access), limit=limit)
     st.caption("A zip archive of pictures, or an .npz file of arrays.", help=LAYOUT)
     return Choice(Kind.UPLOAD, sent.id if sent else "", group_pattern=_group_pattern(key))
 

@@ -23,6 +23,7 @@ class Entry(BaseModel):
         seq: 1, 2, ... of the client.
         kind: label, unsure, skip, flag, undo; accept, reject, relabel.
         position: the image; of all but undo.
+        image: content hash of the picture that was painted; of all but undo.
         class_id: label, relabel: the class. accept: the proposed class that was shown, checked.
             reject: the class it is not; default the proposed one.
         round: accept, reject, relabel: number of the round whose prediction is judged.
@@ -51,6 +52,7 @@ class Entry(BaseModel):
         EventKind.RELABEL,
     ]
     position: int | None = Field(default=None, ge=0, le=_LARGEST)
+    image: str | None = Field(default=None, pattern="^[0-9a-f]{64}$")
     class_id: int | None = Field(default=None, ge=0, le=_LARGEST)
     round: int | None = Field(default=None, ge=1, le=_LARGEST)
     of: str | None = Field(default=None, min_length=1, max_length=64)
@@ -65,11 +67,17 @@ class Entry(BaseModel):
     @model_validator(mode="after")
     def _fits_its_kind(self) -> "Entry":
         if self.kind is EventKind.UNDO:
-            if self.position is not None or (self.of is None) == (self.target is None):
+            about_image = self.position is not None or self.image is not None
+            if about_image or (self.of is None) == (self.target is None):
                 raise ValueError("An undo names the decision by `of` or by `target`, no image.")
             return self
         if self.position is None:
             raise ValueError(f"The decision ({self.kind}) names no image.")
+        if self.image is None:
+            raise ValueError(
+                f"The decision does not say which picture was shown as image {self.position}, as "
+                "pages of an older version do not. Reload the page and decide again."
+            )
         if not self._was_seen():
             raise ValueError(
                 f"Image {self.position} had not been on screen for {PAINTED_MS} ms when the key "
@@ -91,5 +99,6 @@ class Entry(BaseModel):
 
     def measured(self) -> dict[str, Any]:
         """What the page measured, as it is kept with the event."""
-        names = ("placed_at", "painted_at", "pressed_at", "active_ms", "strategy", "comment")
+        times = ("placed_at", "painted_at", "pressed_at", "active_ms")
+        names = ("image", *times, "strategy", "comment")
         return {name: getattr(self, name) for name in names if getattr(self, name) is not None}

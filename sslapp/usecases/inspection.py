@@ -41,6 +41,7 @@ class Tile:
     """What the grid shows of an image.
 
     Attributes:
+        image: its content hash, which the address of its picture carries.
         proposed: the class id that the round proposes; None when readers left none to propose.
         confidence: calibrated probability of it among the classes that are not ruled out.
         flipped: the round before predicted another class.
@@ -51,6 +52,7 @@ class Tile:
     """
 
     position: int
+    image: str
     proposed: int | None = None
     confidence: float = 0.0
     flipped: bool = False
@@ -72,9 +74,10 @@ class ClassLine:
 
 @dataclass(frozen=True)
 class Neighbour:
-    """An expert-labelled image near the one inspected."""
+    """An expert-labelled image near the one inspected; `image` is its content hash."""
 
     position: int
+    image: str
     class_id: int
     distance: float
 
@@ -118,13 +121,16 @@ def inspect(
     with reading(access.engine) as conn:
         project_id = find_project(conn, access, project)
         rows = read_rows(conn, access, project_id, round_number, asked)
+        if rows.blind[0]:
+            raise Blind(
+                f"Image {position} belongs to the holdout or the test split: who judges it must "
+                "not see a prediction. Label it on the Label page."
+            )
         known = experts(conn, access, project_id, round_number)
-    if rows.blind[0]:
-        raise Blind(
-            f"Image {position} belongs to the holdout or the test split: who judges it must not "
-            "see a prediction. Label it on the Label page."
-        )
-    embedded = known is not None and bool(known.covers(asked)[0])
+        embedded = known is not None and bool(known.covers(asked)[0])
+        evidence: tuple[Neighbour, ...] = ()
+        if known is not None and embedded:
+            evidence = _neighbours(conn, project_id, known, asked)
     return Inspection(
         name=rows.names[0],
         tile=_tiles(rows, known)[0],
@@ -133,7 +139,7 @@ def inspect(
         calibrated=rows.is_calibrated,
         holdout=rows.judged,
         before=_class(rows.before[0]),
-        evidence=_neighbours(known, asked) if known is not None and embedded else (),
+        evidence=evidence,
         embedded=embedded,
     )
 
@@ -200,10 +206,11 @@ def _holders(conn: Connection, project_id: int, positions: Positions) -> dict[in
 def _tiles(rows: RoundRows, known: Experts | None) -> list[Tile]:
     against = _against(rows, known)
     return [
-        Tile(position, blind=True)
+        Tile(position, rows.hashes[row], blind=True)
         if rows.blind[row]
         else Tile(
             position,
+            rows.hashes[row],
             proposed=_class(rows.proposed[row]),
             confidence=float(rows.confidence[row]),
             flipped=bool(rows.before[row] != NO_CLASS),
@@ -241,10 +248,14 @@ def _lines(rows: RoundRows) -> tuple[ClassLine, ...]:
     )
 
 
-def _neighbours(known: Experts, asked: Positions) -> tuple[Neighbour, ...]:
+def _neighbours(
+    conn: Connection, project_id: int, known: Experts, asked: Positions
+) -> tuple[Neighbour, ...]:
     found = known.evidence(asked)
-    rows = zip(found.neighbours[0], found.classes[0], found.distances[0], strict=True)
-    return tuple(Neighbour(int(at), int(each), float(far)) for at, each, far in rows)
+    there = found.neighbours[0].tolist()
+    hashes = images.pixel_hashes(conn, project_id, there)
+    rows = zip(there, found.classes[0], found.distances[0], strict=True)
+    return tuple(Neighbour(at, hashes[at], int(each), float(far)) for at, each, far in rows)
 
 
 def _class(class_id: np.integer) -> int | None:

@@ -11,7 +11,9 @@ leave a gap behind what is stored is refused whole (ValueError): something betwe
 what comes after it must not overtake it.
 
 *Refusals.* A decision that does not fit the project (its class was retired meanwhile) is answered
-as refused with the reason, and does not hold up those behind it. Refused decisions are not stored,
+as refused with the reason, and does not hold up those behind it. So is one about a picture that is
+not the image at that position: copies of a workspace answer to the same id, and a page may have
+been painted from another one. Refused decisions are not stored,
 so they leave holes in the numbers. Two things follow. A request names in `refused` the decisions
 that the page knows to be refused, and a gap that consists of these is none. And a decision below
 the newest stored one that is not stored itself was refused before; when the answer was lost and it
@@ -26,7 +28,7 @@ from typing import Any
 from pydantic import ValidationError
 from sqlalchemy import Connection, select
 
-from sslapp.store import events
+from sslapp.store import events, images
 from sslapp.store.chain import Event, from_row
 from sslapp.store.database import writing
 from sslapp.store.errors import KeyReused, Refused
@@ -102,6 +104,7 @@ def ingest(
                 elif seq <= newest:
                     raise Refused("It was refused when it first arrived. Decide again.")
                 else:
+                    _must_be_the_image(conn, project_id, entry)
                     conflict = _conflict(conn, access, project_id, entry)
                     stored = _store(conn, access, project_id, client, entry)
                     receipt.conflicts.extend(conflict)
@@ -172,6 +175,15 @@ def _must_be_the_same(stored: Event, entry: Entry, access: Access) -> None:
             f"Decision {entry.seq} of this page is event {stored.number} already, with another "
             "content. Reload the page and decide again."
         )
+
+
+def _must_be_the_image(conn: Connection, project_id: int, entry: Entry) -> None:
+    """Check that the picture which was painted is the image at that position."""
+    if entry.position is None or entry.image is None:
+        return  # an undo
+    held = images.pixel_hashes(conn, project_id, [entry.position]).get(entry.position)
+    if held is not None:  # where there is no image the log refuses the decision
+        images.must_be_seen(entry.position, held, entry.image)
 
 
 def _store(conn: Connection, access: Access, project_id: int, client: str, entry: Entry) -> Event:

@@ -32,16 +32,22 @@ class Picture:
     tag: str
 
 
-def picture(access: Access, project: str | int | None, position: int) -> Picture:
+def picture(
+    access: Access, project: str | int | None, position: int, image: str | None = None
+) -> Picture:
     """The picture of one image to read: its original, or the row of the array it came in.
+
+    Args:
+        image: content hash of the picture that is meant; None for whichever is at `position`.
 
     Raises:
         Unknown: when the project has no such image.
+        OtherImage: when another picture is at that position.
         NotAllowed: when the reader is no member of the project.
     """
     with reading(access.engine) as conn:
         project_id = find_project(conn, access, project)
-        row = _row(conn, project_id, position)
+        row = _row(conn, project_id, position, image)
         if row.original is None:
             store = _pixels(conn, access, project_id)
             return Picture(png_bytes(store.take(_one(position))[0]), PNG, row.sha256)
@@ -53,11 +59,13 @@ def picture(access: Access, project: str | int | None, position: int) -> Picture
     return Picture(content, media_type, row.original)
 
 
-def thumbnail(access: Access, project: str | int | None, position: int) -> Picture:
-    """A small picture of one image; raises like `picture`."""
+def thumbnail(
+    access: Access, project: str | int | None, position: int, image: str | None = None
+) -> Picture:
+    """A small picture of one image; arguments and errors like `picture`."""
     with reading(access.engine) as conn:
         project_id = find_project(conn, access, project)
-        row = _row(conn, project_id, position)
+        row = _row(conn, project_id, position, image)
         rows = _pixels(conn, access, project_id).take(_one(position))
     return Picture(png_bytes(rows[0], THUMBNAIL), PNG, f"{row.sha256}-{THUMBNAIL}")
 
@@ -86,11 +94,32 @@ def thumbnails(
     return [png_bytes(row, side) for row in rows]
 
 
-def _row(conn: Connection, project_id: int, position: int) -> ImageRow:
+def image_hashes(
+    access: Access, project: str | int | None, positions: Sequence[int] | NDArray[np.int64]
+) -> list[str]:
+    """Content hashes of images in the order given; the addresses of their pictures carry them.
+
+    Raises:
+        Unknown: when the project lacks one of the images.
+        NotAllowed: when the reader is no member of the project.
+    """
+    wanted = np.asarray(positions, dtype=np.int64).tolist()
+    with reading(access.engine) as conn:
+        project_id = find_project(conn, access, project)
+        found = images.pixel_hashes(conn, project_id, wanted)
+    missing = next((each for each in wanted if each not in found), None)
+    if missing is not None:
+        raise Unknown(f"There is no image {missing} in this project.")
+    return [found[each] for each in wanted]
+
+
+def _row(conn: Connection, project_id: int, position: int, image: str | None) -> ImageRow:
     try:
         (row,) = images.image_rows(conn, project_id, [position])
     except Refused as error:
         raise Unknown(str(error)) from error
+    if image is not None:
+        images.must_be_seen(position, row.sha256, image)
     return row
 
 

@@ -16,7 +16,7 @@ from sslapp.acquisition.state import Pick
 from sslapp.store import leases, projects
 from sslapp.store.chain import now
 from sslapp.store.database import reading, writing
-from sslapp.store.images import image_count
+from sslapp.store.images import image_count, pixel_hashes
 from sslapp.store.projects import ClassRow
 from sslapp.store.rounds import finished
 from sslapp.store.schema import current_label, event, label_class, lease, round_, undone
@@ -36,9 +36,13 @@ typical image of ten thousand drawn at random is typical of the million they com
 
 @dataclass(frozen=True)
 class Item:
-    """An image to read, with no word about what any round predicts for it."""
+    """An image to read, with no word about what any round predicts for it.
+
+    `image` is its content hash.
+    """
 
     position: int
+    image: str
     reason: str
     strategy: str
 
@@ -51,11 +55,13 @@ class Offer:
         items: further images, in the order to read them.
         note: why they were not chosen as asked; "" when they were.
         gone: of the images in hand, those somebody has decided or holds by now.
+        images: of the images in hand, position -> content hash, by which the page shows them.
     """
 
     items: list[Item]
     note: str
     gone: list[int]
+    images: dict[int, str]
 
 
 @dataclass(frozen=True)
@@ -140,10 +146,15 @@ def refill(
             access, project, count, strategy=strategy, have=have, embedded=False, spread=True
         )
     granted = _lease(access, project, [*have, *(each.position for each in picks)])
+    offered = [each for each in picks if each.position in granted]
+    with reading(access.engine) as conn:
+        project_id = find_project(conn, access, project)
+        hashes = pixel_hashes(conn, project_id, [*have, *(each.position for each in offered)])
     return Offer(
-        items=[_item(each) for each in picks if each.position in granted],
+        items=[_item(each, hashes[each.position]) for each in offered],
         note=note,
         gone=_gone(access, project, have, granted),
+        images={each: hashes[each] for each in have if each in hashes},
     )
 
 
@@ -163,8 +174,8 @@ def release(
         leases.release(conn, project_id, access.reader_id, Purpose.LABEL, chosen)
 
 
-def _item(pick: Pick) -> Item:
-    return Item(pick.position, pick.reason, pick.strategy)
+def _item(pick: Pick, image: str) -> Item:
+    return Item(pick.position, image, pick.reason, pick.strategy)
 
 
 def _lease(access: Access, project: str | int | None, wanted: Sequence[int]) -> set[int]:

@@ -51,6 +51,7 @@ class RoundRows:
     Attributes:
         positions: (q,) int64, as asked.
         names: of the images, as imported.
+        hashes: of their contents.
         class_ids: (C,) int64, what the columns mean.
         in_use: (C,) bool, False for classes retired since.
         temperature: of the round; `is_calibrated` says whether it was fitted, `judged` on how many.
@@ -66,6 +67,7 @@ class RoundRows:
 
     positions: Positions
     names: list[str]
+    hashes: list[str]
     class_ids: NDArray[np.int64]
     in_use: NDArray[np.bool_]
     temperature: float
@@ -106,6 +108,7 @@ def read_rows(
     return RoundRows(
         positions=positions,
         names=[each.name for each in found],
+        hashes=[each.sha256 for each in found],
         class_ids=class_ids,
         in_use=in_use,
         temperature=row["temperature"],

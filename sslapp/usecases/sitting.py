@@ -46,12 +46,13 @@ class Progress:
 
 @dataclass(frozen=True)
 class Decided:
-    """A standing decision of the reader about one image."""
+    """A standing decision of the reader about one image, whose content hash is `image`."""
 
     number: int
     key: str
     kind: EventKind
     position: int
+    image: str
     class_id: int | None
     comment: str | None
 
@@ -89,7 +90,11 @@ def decided(
     with reading(access.engine) as conn:
         project_id = find_project(conn, access, project)
         query = (
-            select(event)
+            select(event, image.c.sha256)
+            .join(
+                image,
+                (image.c.project_id == event.c.project_id) & (image.c.position == event.c.position),
+            )
             .outerjoin(
                 undone,
                 (undone.c.project_id == event.c.project_id) & (undone.c.number == event.c.number),
@@ -111,6 +116,7 @@ def decided(
                 row.key,
                 EventKind(row.kind),
                 row.position,
+                row.sha256,
                 row.class_id,
                 json.loads(row.payload).get("comment"),
             )

@@ -3,13 +3,17 @@
 A module of routes writes functions of the reader and the request, and wraps each:
 
     routes = [
-        answers.reads("/api/projects/{project:int}/counts", count),  # count(access, request)
-        answers.commands("/api/projects/{project:int}/notes", note),  # note(access, request, body)
+        answers.reads("projects/{project:int}/counts", count),  # count(access, request)
+        answers.commands("projects/{project:int}/notes", note),  # note(access, request, body)
     ]
+
+Their addresses begin with BASE: each names the workspace that the page was opened on, and what is
+meant for another one is refused before anything is done.
 
 What they return is sent as JSON, unless it is a Response already. Errors that a use case raises
 are answered as {"error": "sentence"}: 401 nobody has signed in, 403 not allowed, 404 not there,
-409 refused by the project's state, 400 any other wrong value.
+409 refused by the project's state, 400 any other wrong value. With "stop": true the page has lost
+its workspace: it must show the sentence and take nothing more.
 """
 
 import json
@@ -22,7 +26,8 @@ from starlette.requests import Request
 from starlette.responses import JSONResponse, Response
 from starlette.routing import Route
 
-from sslapp.store.errors import Refused, Unknown
+from sslapp.store import identity
+from sslapp.store.errors import DatabaseGone, OtherWorkspace, Refused, Unknown
 from sslapp.usecases.access import Access, NotAllowed, NotSignedIn
 from sslapp.web.identity import current_reader
 
@@ -35,20 +40,26 @@ STATUS: tuple[tuple[type[Exception], int], ...] = (
 )
 """The first that fits counts; anything else is a fault of the program and answered with 500."""
 
+BASE = "/api/{workspace}"
+"""Begins the address of every route that answers from the database."""
+
+LOST = (OtherWorkspace, DatabaseGone)
+"""What tells a page that the workspace it was opened on is not the one that answers."""
+
 _LARGEST = 2**63 - 1  # a larger number in a path is in no database
 
 
 def reads(path: str, answer: Callable[[Access, Request], Any]) -> Route:
-    """A GET route; `answer` runs in a thread and may wait for the database."""
+    """A GET route below BASE; `answer` runs in a thread and may wait for the database."""
 
     async def endpoint(request: Request) -> Response:
         return await run_in_threadpool(_answered, request, lambda who: answer(who, request))
 
-    return Route(path, endpoint, methods=["GET"], name=answer.__name__)
+    return Route(f"{BASE}/{path}", endpoint, methods=["GET"], name=answer.__name__)
 
 
 def commands(path: str, answer: Callable[[Access, Request, dict[str, Any]], Any]) -> Route:
-    """A POST route whose body is a JSON object, handed to `answer` as its third argument."""
+    """A POST route below BASE whose body is a JSON object, the third argument of `answer`."""
 
     async def endpoint(request: Request) -> Response:
         body = await request.body()
@@ -56,25 +67,38 @@ def commands(path: str, answer: Callable[[Access, Request, dict[str, Any]], Any]
             _answered, request, lambda who: answer(who, request, _object(body))
         )
 
-    return Route(path, endpoint, methods=["POST"], name=answer.__name__)
+    return Route(f"{BASE}/{path}", endpoint, methods=["POST"], name=answer.__name__)
 
 
-def refusal(message: str, status: int) -> JSONResponse:
-    """An error as every route answers it."""
-    return JSONResponse({"error": message}, status, headers={"Cache-Control": "no-store"})
+def admitted(request: Request) -> Access:
+    """Who sends a request to a route below BASE, if it is meant for the open workspace.
+
+    Raises:
+        NotSignedIn, NotAllowed: see `current_reader`.
+        OtherWorkspace: when its address names another workspace.
+    """
+    access = current_reader(request)
+    identity.must_be(access.workspace_id, request.path_params["workspace"])
+    return access
+
+
+def refusal(message: str, status: int, *, stop: bool = False) -> JSONResponse:
+    """An error as every route answers it; `stop`: the page must take nothing more."""
+    said = {"error": message, "stop": True} if stop else {"error": message}
+    return JSONResponse(said, status, headers={"Cache-Control": "no-store"})
 
 
 def refused(error: Exception) -> JSONResponse:
     """The answer to an error that a use case raised; an unforeseen one is raised again."""
     for kind, status in STATUS:
         if isinstance(error, kind):
-            return refusal(_sentence(error), status)
+            return refusal(_sentence(error), status, stop=isinstance(error, LOST))
     raise error
 
 
 def _answered(request: Request, work: Callable[[Access], Any]) -> Response:
     try:
-        access = current_reader(request)
+        access = admitted(request)
         if any(isinstance(each, int) and each > _LARGEST for each in request.path_params.values()):
             raise Unknown("There is no such thing here.")
         content = work(access)

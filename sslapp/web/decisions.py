@@ -47,6 +47,7 @@ def refill(access: Access, request: Request, body: dict[str, Any]) -> dict[str, 
         "items": [asdict(each) for each in offer.items],
         "note": offer.note,
         "gone": offer.gone,
+        "images": offer.images,
         "progress": asdict(sitting.progress(access, project)),
     }
 
@@ -83,7 +84,7 @@ def _number(body: dict[str, Any], name: str, default: int) -> int:
     return found
 
 
-_PROJECT = "/api/projects/{project:int}"
+_PROJECT = "projects/{project:int}"
 
 routes = [
     answers.commands(f"{_PROJECT}/decisions", decide),

@@ -33,6 +33,6 @@ def _sent(access: Access, request: Request, part: Part) -> FileResponse:
 
 
 routes = [
-    answers.reads("/api/exports/{job:int}", download),
-    answers.reads("/api/exports/{job:int}/manifest", manifest),
+    answers.reads("exports/{job:int}", download),
+    answers.reads("exports/{job:int}/manifest", manifest),
 ]

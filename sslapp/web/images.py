@@ -1,9 +1,13 @@
-"""The routes of pictures. An image is named by its number, which is looked up; never by a path."""
+"""The routes of pictures. An image is named by its number, which is looked up; never by a path.
+
+An address carries the content hash of its picture as well. So what a browser keeps of one
+workspace is never shown as an image of another.
+"""
 
 from collections.abc import Callable
 
 from starlette.requests import Request
-from starlette.responses import Response
+from starlette.responses import RedirectResponse, Response
 
 from sslapp.usecases import pictures
 from sslapp.usecases.access import Access
@@ -11,9 +15,9 @@ from sslapp.usecases.pictures import Picture
 from sslapp.web import answers
 
 FOREVER = "private, max-age=31536000, immutable"
-"""Images never change, and a page asks for each of them again and again."""
+"""An address names one content, and a page asks for each of them again and again."""
 
-Find = Callable[[Access, int, int], Picture]
+Find = Callable[[Access, int, int, str], Picture]
 
 
 def image(access: Access, request: Request) -> Response:
@@ -26,8 +30,17 @@ def thumbnail(access: Access, request: Request) -> Response:
     return _sent(access, request, pictures.thumbnail)
 
 
+def whichever(access: Access, request: Request) -> Response:
+    """Lead to the small picture of an image, for a page that knows its number alone."""
+    path = request.path_params
+    (image_hash,) = pictures.image_hashes(access, path["project"], [path["position"]])
+    address = f"{path['position']}/{image_hash}"  # beside this one
+    return RedirectResponse(address, 307, {"Cache-Control": "no-store"})
+
+
 def _sent(access: Access, request: Request, find: Find) -> Response:
-    found = find(access, request.path_params["project"], request.path_params["position"])
+    path = request.path_params
+    found = find(access, path["project"], path["position"], path["image"])
     tag = f'"{found.tag}"'
     headers = {"Cache-Control": FOREVER, "ETag": tag, "X-Content-Type-Options": "nosniff"}
     if request.headers.get("if-none-match") == tag:
@@ -35,9 +48,10 @@ def _sent(access: Access, request: Request, find: Find) -> Response:
     return Response(found.content, media_type=found.media_type, headers=headers)
 
 
-_PROJECT = "/api/projects/{project:int}"
+_PROJECT = "projects/{project:int}"
 
 routes = [
-    answers.reads(f"{_PROJECT}/images/{{position:int}}", image),
-    answers.reads(f"{_PROJECT}/thumbs/{{position:int}}", thumbnail),
+    answers.reads(f"{_PROJECT}/images/{{position:int}}/{{image}}", image),
+    answers.reads(f"{_PROJECT}/thumbs/{{position:int}}/{{image}}", thumbnail),
+    answers.reads(f"{_PROJECT}/thumbs/{{position:int}}", whichever),
 ]

@@ -52,6 +52,7 @@ def _rest(found: Inspection) -> dict[str, Any]:
         "evidence": [
             {
                 "position": each.position,
+                "image": each.image,
                 "class": each.class_id,
                 "distance": round(each.distance, 4),
             }
@@ -61,7 +62,5 @@ def _rest(found: Inspection) -> dict[str, Any]:
 
 
 routes = [
-    answers.reads(
-        "/api/projects/{project:int}/rounds/{number:int}/images/{position:int}", inspection
-    )
+    answers.reads("projects/{project:int}/rounds/{number:int}/images/{position:int}", inspection)
 ]

@@ -12,4 +12,4 @@ def pulse(access: Access, request: Request) -> dict[str, str]:
     return {"stamp": progress.pulse(access, request.path_params["project"])}
 
 
-routes = [answers.reads("/api/projects/{project:int}/pulse", pulse)]
+routes = [answers.reads("projects/{project:int}/pulse", pulse)]

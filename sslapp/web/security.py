@@ -41,7 +41,9 @@ HEADERS = {
 }
 
 SAFE_METHODS = frozenset({"GET", "HEAD", "OPTIONS"})
-UPLOADS = "/api/uploads"
+UPLOADS = "/uploads"
+"""Ends the one address below /api that takes a file and no JSON."""
+
 JSON = "application/json"
 BINARY = "application/octet-stream"
 LARGEST_JSON = 1_000_000

@@ -8,14 +8,13 @@ from starlette.responses import JSONResponse, Response
 from starlette.routing import Route
 
 from sslapp.usecases.uploads import Incoming, TooLarge
-from sslapp.web.answers import refusal, refused
-from sslapp.web.identity import current_reader
+from sslapp.web.answers import BASE, admitted, refusal, refused
 
 _BLOCK = 2**20
 
 
 async def receive(request: Request) -> Response:
-    """POST /api/uploads?name=pictures.zip: the body is the file.
+    """POST uploads?name=pictures.zip, below BASE: the body is the file.
 
     Answers {"id", "name", "bytes"}; 413 for a file that is larger than the server takes.
     """
@@ -38,7 +37,7 @@ async def receive(request: Request) -> Response:
 def _begin(request: Request) -> Incoming:
     length = request.headers.get("content-length", "")
     return Incoming(
-        current_reader(request),
+        admitted(request),
         request.query_params.get("name", ""),
         int(length) if length.isdecimal() else None,
     )
@@ -68,4 +67,4 @@ def _why_not(error: BaseException) -> Response:
     raise error
 
 
-routes = [Route("/api/uploads", receive, methods=["POST"])]
+routes = [Route(f"{BASE}/uploads", receive, methods=["POST"])]

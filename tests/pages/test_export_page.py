@@ -116,7 +116,8 @@ def test_only_what_is_kept_has_a_link_and_a_failure_tells_its_reason(
         conn.execute(job.update().where(job.c.id == failed).values(values))
     page = show(project)
     links = {each.proto.url for each in page.get("link_button")}
-    assert links == {f"/api/exports/{kept}", f"/api/exports/{kept}/manifest"}
+    address = f"/api/{small_project.WORKSPACE}/exports/{kept}"
+    assert links == {address, f"{address}/manifest"}
     assert str(elsewhere) not in "".join(links)
     assert "not kept in the workspace" in texts(page)
     assert page.error[0].value == r"The disk is \<b\>full\<\/b\>\."

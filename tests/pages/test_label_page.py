@@ -42,11 +42,14 @@ def test_the_component_gets_classes_and_ways_and_no_prediction(open_app, reviewe
         "random",
     ]
     assert set(data) == {"name", "project", "base", "classes", "strategies"}
-    assert data["base"] == "/api/projects/1"
+    assert data["base"] == f"/api/{small_project.WORKSPACE}/projects/1"
 
 
-def test_what_a_browser_keeps_is_apart_for_each_reader_and_project(open_app, project) -> None:
-    assert sent(opened(open_app, project))["name"] == f"sslapp-label-1-{project.reader_id}"
+def test_what_a_browser_keeps_is_apart_for_each_workspace_project_and_reader(
+    open_app, project
+) -> None:
+    name = sent(opened(open_app, project))["name"]
+    assert name == f"sslapp-label-{small_project.WORKSPACE}-1-{project.reader_id}"
 
 
 def test_before_there_are_images_or_classes_the_page_says_what_comes_first(

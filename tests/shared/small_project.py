@@ -7,6 +7,7 @@ for the holdout. Who owns it is called Ann.
 import shutil
 import time
 from dataclasses import replace
+from functools import cache
 from pathlib import Path
 
 import numpy as np
@@ -14,15 +15,16 @@ from numpy.typing import NDArray
 from sqlalchemy import select
 
 from sslapp import durable
+from sslapp.imaging.decode import pixel_sha256
 from sslapp.jobs import queue
 from sslapp.jobs.worker import work
-from sslapp.store import events, images, projects, replay
+from sslapp.store import events, images, projects, replay, seals
 from sslapp.store.chain import Event, hash_row, now
 from sslapp.store.database import reading, writing
-from sslapp.store.schema import event, round_
+from sslapp.store.schema import event, round_, workspace
 from sslapp.store.verify import verify
 from sslapp.usecases import decisions
-from sslapp.usecases.access import Access, enter, new_key
+from sslapp.usecases.access import IDENTITY, Access, enter, new_key
 from sslapp.usecases.embeddings import embed
 from sslapp.usecases.handlers import HANDLERS
 from sslapp.usecases.imports import import_images
@@ -33,6 +35,8 @@ from sslapp.vocabulary import EventKind, JobState
 from sslapp.workspace import Workspace
 
 NAME = "Digits"
+WORKSPACE = "5a1d" * 8
+"""The prepared workspace's id, and that of its copies."""
 POOL, TEST = 120, 40
 LABELLED = 40
 TINY = {"steps": 12, "batch_size": 8, "unlabelled_ratio": 2}
@@ -69,6 +73,7 @@ def build(root: Path) -> None:
     """Make the prepared workspace at `root` with its database closed."""
     source = write_npz(root.parent / "digits.npz")
     access = enter(Workspace(workspace=root), "Ann")
+    name(access, WORKSPACE)
     project = create_project(access, NAME)
     import_images(access, project, str(source))
     embed(access, project)
@@ -79,6 +84,20 @@ def build(root: Path) -> None:
             draw_holdout(access, position)
         decisions.label(access, project, position, str(truth[position]))
     access.engine.dispose()
+
+
+def name(access: Access, workspace_id: str) -> None:
+    """Give a workspace an id of one's choice, in its database and in its folder."""
+    with writing(access.engine) as conn:
+        seals.update(conn, workspace, [], {"id": workspace_id})
+    durable.write_bytes(access.workspace.root / IDENTITY, workspace_id.encode())
+
+
+@cache
+def image_hash(position: int) -> str:
+    """Content hash of an image of the project; of any content where there is no such image."""
+    pictures, _ = digits(POOL + TEST)
+    return pixel_sha256(pictures[position % len(pictures)])
 
 
 def copy(prepared: Path, root: Path) -> Access:

@@ -69,7 +69,9 @@ def test_two_rounds_are_compared_and_a_cell_opens_its_images(
 
     with page.expect_popup() as opened:
         pictures.first.click()
-    assert opened.value.url.endswith(f"/api/projects/1/images/{positions[0]}")
+    assert opened.value.url.endswith(
+        f"/projects/1/images/{positions[0]}/{small_project.image_hash(positions[0])}"
+    )
 
     at_the_end = page.evaluate(FIRST_POINT)
     page.locator(".st-key-compare-film .slider-rail-touch-rect").click(position={"x": 2, "y": 5})

@@ -217,7 +217,7 @@ def test_a_key_before_the_image_is_on_screen_is_refused_with_a_cue(reviewed, des
     def hold(route: Route) -> None:
         held.append(route)
 
-    page.route("**/api/projects/1/images/*", hold)
+    page.route("**/projects/1/images/**", hold)
     last = page.locator(".tile").last  # far from what was fetched ahead
     last.click()
     position = focused(page)
@@ -226,7 +226,7 @@ def test_a_key_before_the_image_is_on_screen_is_refused_with_a_cue(reviewed, des
     assert not any(e.kind is EventKind.ACCEPT for e in small_project.log(reviewed))
     for route in held:
         route.continue_()
-    page.unroute("**/api/projects/1/images/*")
+    page.unroute("**/projects/1/images/**")
     assert press(page, "a") == position
     expect(tile(page, position).locator(".stamp")).to_have_text("accepted")
 

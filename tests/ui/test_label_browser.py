@@ -3,18 +3,14 @@
 import json
 import os
 import re
-import signal
-import socket
-import subprocess
-import sys
 import time
-import urllib.request
 from collections.abc import Callable, Iterator
 from pathlib import Path
 
 import pytest
 import small_project
 from keyboard import stroke
+from mortal_server import MortalServer
 
 from sslapp.store.database import reading
 from sslapp.store.projects import classes
@@ -27,7 +23,6 @@ from sslapp.usecases.projects import add_class
 from sslapp.vocabulary import EventKind, Role
 from sslapp.workspace import Workspace
 
-ROOT = Path(__file__).parents[2]
 SECONDS = 1000
 KEYS = int(os.environ.get("SSLAPP_LABEL_KEYS", "120"))
 """How many keys the long tests press."""
@@ -37,7 +32,7 @@ pytestmark = pytest.mark.timeout(150)  # minutes of a loaded machine; half a min
 IMAGE = """() => {
     const roots = [...document.querySelectorAll('*')].map(each => each.shadowRoot)
     const img = roots.map(each => each?.querySelector('.box img')).find(each => each)
-    return img ? Number(img.src.split('/').pop()) : null
+    return img ? Number(img.src.split('/').at(-2)) : null
 }"""
 BOOK = """() => JSON.parse(sessionStorage.getItem(
     Object.keys(sessionStorage).find(each => each.endsWith('-book'))))"""
@@ -147,51 +142,10 @@ def test_a_key_that_comes_too_early_is_refused_and_never_queued(digits, serve, l
     assert all(pressed < painted for pressed, painted in zip(starts, paints[1:], strict=False))
 
 
-class Mortal:
-    """A server that can be killed and started again at its address."""
-
-    def __init__(self, root: Path, log: Path) -> None:
-        with socket.socket() as probe:
-            probe.bind(("127.0.0.1", 0))
-            self._port = probe.getsockname()[1]
-        self._root, self._log = root, log
-        self.address = f"http://localhost:{self._port}"
-
-    def start(self) -> None:
-        command = [sys.executable, "-m", "streamlit", "run", "app.py"]
-        with open(self._log, "ab") as log:
-            self._process = subprocess.Popen(
-                [*command, f"--server.port={self._port}"],
-                cwd=ROOT,
-                env={**os.environ, "SSLAPP_WORKSPACE": str(self._root), "LOGNAME": "Ann"},
-                stdin=subprocess.DEVNULL,
-                stdout=log,
-                stderr=log,
-            )
-
-    def wait(self) -> None:
-        end = time.monotonic() + 30
-        while time.monotonic() < end:
-            try:
-                with urllib.request.urlopen(f"{self.address}/api/health", timeout=2):
-                    return
-            except OSError:
-                time.sleep(0.1)
-        raise AssertionError("the server did not start")
-
-    def kill(self) -> None:
-        self._process.send_signal(signal.SIGKILL)
-        self._process.wait()
-
-    def end(self) -> None:
-        self._process.terminate()
-        self._process.wait(timeout=20)
-
-
 def test_no_decision_is_lost_doubled_or_moved_when_the_server_is_killed(
     digits, tmp_path, look
 ) -> None:
-    server = Mortal(digits.workspace.root, tmp_path / "server.log")
+    server = MortalServer(digits.workspace.root, tmp_path / "server.log")
     server.start()
     server.wait()
     page = look(server.address)
@@ -487,7 +441,7 @@ def test_unsaved_decisions_are_sent_after_a_reload(digits, serve, look) -> None:
 def test_an_image_that_does_not_load_takes_no_key_and_can_wait(digits, serve, look) -> None:
     page = look(serve(digits.workspace.root))
     bad = page.evaluate(BOOK)["queue"][8]["position"]
-    page.route(f"**/images/{bad}", lambda route: route.abort())
+    page.route(f"**/images/{bad}/*", lambda route: route.abort())
     for _ in range(8):
         press(page, "1")
     page.get_by_text(f"Image {bad} does not load").wait_for()

@@ -135,7 +135,9 @@ def test_hover_shows_an_image_with_its_evidence_and_a_click_selects_it(review) -
     assert told
     assert float(told[1]) == pytest.approx(100 * board.confidence[position], abs=0.11)
     picture = card.locator("img")
-    assert picture.get_attribute("src") == f"/api/projects/1/thumbs/{position}"
+    assert picture.get_attribute("src") == (
+        f"/api/{small_project.WORKSPACE}/projects/1/thumbs/{position}"
+    )
     page.wait_for_function("image => image.naturalWidth > 0", arg=picture.element_handle())
 
     before = len(frames)

@@ -66,8 +66,10 @@ def test_no_undecided_image_is_passed_by(data: st.DataObject) -> None:
 @pytest.mark.parametrize("change", [{"scope": "b"}, {"start": 1}, {"images": (1,)}])
 def test_a_token_names_one_sheet(change) -> None:
     values = {"scope": "a", "start": 0, "images": (1, 2), "total": 2}
-    assert token(Sheet(**values)) != token(Sheet(**(values | change)))
-    assert token(Sheet(**values)) == token(Sheet(**(values | {"total": 9})))
+    hashes = ["0a", "0b"]
+    assert token(Sheet(**values), hashes) != token(Sheet(**(values | change)), hashes)
+    assert token(Sheet(**values), hashes) != token(Sheet(**values), ["0a", "0c"])
+    assert token(Sheet(**values), hashes) == token(Sheet(**(values | {"total": 9})), hashes)
     assert sheets.LENGTH <= 100
 
 

@@ -15,7 +15,7 @@ from sslapp.usecases.access import admit
 from sslapp.vocabulary import Role
 
 SECONDS = 1000
-ROUTE = "/api/projects/1/decisions"
+ROUTE = f"/api/{small_project.WORKSPACE}/projects/1/decisions"
 PAGES = sorted(each.stem for each in (Path(__file__).parents[2] / "pages").glob("*.py"))
 ACCOUNTS = {
     "Ann": {"sub": "1", "email": "Ann@example.org", "email_verified": True},

@@ -7,10 +7,12 @@ import pytest
 import small_project
 from hypothesis import HealthCheck, example, given, settings
 from hypothesis import strategies as st
+from sqlalchemy import select
 
 from sslapp.store.database import reading
 from sslapp.store.errors import Refused
 from sslapp.store.projects import classes
+from sslapp.store.schema import image
 from sslapp.store.state import load_state
 from sslapp.usecases import decisions, outbox
 from sslapp.usecases.access import NotAllowed, enter
@@ -26,7 +28,8 @@ FREE = range(small_project.LABELLED, small_project.POOL)
 def judged(seq: int, kind: str, position: int, **more) -> dict:
     """A decision as the browser sends it."""
     times = {"painted_at": NOW + seq * 100, "pressed_at": NOW + seq * 100 + 60, "active_ms": 60}
-    return {"seq": seq, "kind": kind, "position": position, **times, **more}
+    image = {"position": position, "image": small_project.image_hash(position)}
+    return {"seq": seq, "kind": kind, **image, **times, **more}
 
 
 def label(seq: int, position: int, class_id: int) -> dict:
@@ -80,6 +83,7 @@ def test_decisions_become_events_in_their_order_with_what_the_page_measured(proj
         (4, EventKind.UNSURE, 62, None),
     ]
     assert events[0].payload == {
+        "image": small_project.image_hash(60),
         "painted_at": NOW + 100,
         "pressed_at": NOW + 160,
         "active_ms": 60,
@@ -156,7 +160,9 @@ def test_what_was_refused_stays_refused_when_it_comes_again(project) -> None:
 
 def test_the_same_name_with_another_content_is_refused(project, bob) -> None:
     outbox.ingest(project, None, CLIENT, [label(1, 60, 3)])
-    for other in (label(1, 60, 4), label(1, 61, 3), {**label(1, 60, 3), "pressed_at": NOW + 999}):
+    changes = {"pressed_at": NOW + 999, "image": small_project.image_hash(61)}
+    again = [{**label(1, 60, 3), name: value} for name, value in changes.items()]
+    for other in (label(1, 60, 4), label(1, 61, 3), *again):
         assert "another content" in outbox.ingest(project, None, CLIENT, [other]).refused[1]
     assert "another content" in outbox.ingest(bob, None, CLIENT, [label(1, 60, 3)]).refused[1]
     assert len(stored(project)) == 1
@@ -235,6 +241,56 @@ def test_a_stranger_stores_nothing(project) -> None:
         outbox.ingest(stranger, 1, CLIENT, [label(1, 60, 3)])
     stranger.engine.dispose()
     assert not stored(project)
+
+
+# -- which picture was painted ---------------------------------------------------------------------
+
+
+def test_a_decision_about_another_picture_is_refused_and_holds_up_no_other(reviewed) -> None:
+    other = {"image": small_project.image_hash(99)}
+    items = [
+        {**label(1, 60, 3), **other},
+        {**judged(2, "skip", 60), **other},
+        {**judged(3, "accept", 61, round=1), **other},
+        {**judged(4, "reject", 61, round=1), **other},
+        {**judged(5, "relabel", 61, round=1, class_id=5), **other},
+        label(6, 99, 3),
+    ]
+    receipt = outbox.ingest(reviewed, None, CLIENT, items)
+    assert set(receipt.acked) == {6}
+    for seq, position in enumerate([60, 60, 61, 61, 61], start=1):
+        said = receipt.refused[seq]
+        assert said.startswith(f"The page shows another picture as image {position} than this")
+        assert said.endswith("Reload the page and look at it again.")
+    assert [seq for seq, *_ in stored(reviewed)] == [6]
+
+
+def test_the_event_keeps_which_picture_was_seen_and_verify_compares_it(project) -> None:
+    outbox.ingest(project, None, CLIENT, [label(1, 60, 3), undo(2, f"{CLIENT}:1")])
+    kept, back = small_project.log(project)[-2:]
+    assert kept.payload["image"] == small_project.image_hash(60)
+    assert "image" not in back.payload
+    with reading(project.engine) as conn:
+        assert (
+            conn.execute(select(image.c.sha256).where(image.c.position == 60)).scalar()
+            == (kept.payload["image"])
+        )
+    assert small_project.damage(project) is None
+
+
+def test_what_a_page_of_an_older_version_left_behind_is_refused_with_a_sentence(project) -> None:
+    old = label(1, 60, 3)
+    del old["image"]
+    receipt = outbox.ingest(project, None, CLIENT, [old, label(2, 61, 3)])
+    assert set(receipt.acked) == {2}
+    assert "does not say which picture was shown as image 60" in receipt.refused[1]
+    assert receipt.refused[1].endswith("Reload the page and decide again.")
+
+
+@pytest.mark.parametrize("image_hash", ["", "0" * 63, "0" * 65, "g" * 64, "A" * 64, 7])
+def test_a_picture_is_named_by_its_hash(image_hash, project) -> None:
+    receipt = outbox.ingest(project, None, CLIENT, [{**label(1, 60, 3), "image": image_hash}])
+    assert receipt.refused[1].startswith("image: ")
 
 
 # -- judgements on a round's predictions -----------------------------------------------------------

@@ -10,7 +10,8 @@ from sslapp.usecases.access import enter
 from sslapp.usecases.projects import create_project
 from sslapp.vocabulary import EventKind
 
-PROJECT = "/api/projects/1"
+API = f"/api/{small_project.WORKSPACE}"
+PROJECT = f"{API}/projects/1"
 HERE = {"Origin": "http://localhost:8501"}
 NOW = 1_700_000_000_000.0
 FREE = range(small_project.LABELLED, small_project.POOL)
@@ -18,7 +19,12 @@ FREE = range(small_project.LABELLED, small_project.POOL)
 
 def label(seq: int, position: int, class_id: int) -> dict:
     times = {"painted_at": NOW, "pressed_at": NOW + 400, "active_ms": 400}
-    return {"seq": seq, "kind": "label", "position": position, "class_id": class_id, **times}
+    image = {"position": position, "image": small_project.image_hash(position)}
+    return {"seq": seq, "kind": "label", **image, "class_id": class_id, **times}
+
+
+def picture(kind: str, position: int) -> str:
+    return f"{kind}/{position}/{small_project.image_hash(position)}"
 
 
 def post(client: TestClient, path: str, body: object, headers: dict = HERE, **more):
@@ -83,20 +89,22 @@ def test_a_wrong_request_is_answered_with_one_sentence(path, body, client, proje
 def test_another_readers_project_is_closed_in_every_way(client, project) -> None:
     with_images = enter(project.workspace, "Bea")
     theirs = create_project(with_images, "Theirs", ["a", "b"])
-    base = f"/api/projects/{theirs}"
+    base = f"{API}/projects/{theirs}"
     with_images.engine.dispose()
     body = {"client": "page-one", "items": [label(1, 60, 3)]}
     for path in ("decisions", "queue", "queue/release"):
         assert client.post(f"{base}/{path}", json=body, headers=HERE).status_code == 403
-    for path in ("decisions", "images/0", "thumbs/0"):
+    for path in ("decisions", picture("images", 0), picture("thumbs", 0), "thumbs/0"):
         assert client.get(f"{base}/{path}").status_code == 403
 
 
 def test_no_word_of_a_prediction_is_in_the_queue(client) -> None:
     said = post(client, "queue", {"count": 20}).json()
     assert len(said["items"]) == 20
-    assert {name for each in said["items"] for name in each} == {"position", "reason", "strategy"}
-    assert set(said) == {"items", "note", "gone", "progress"}
+    assert {name for each in said["items"] for name in each} == {
+        *("position", "image", "reason", "strategy")
+    }
+    assert set(said) == {"items", "note", "gone", "images", "progress"}
 
 
 def test_what_was_decided_comes_newest_first_and_page_by_page(client, project) -> None:
@@ -119,7 +127,7 @@ def test_a_nonsensical_limit_is_none(before, client) -> None:
 
 
 def test_a_picture_is_kept_for_ever_and_asked_for_by_its_tag(client) -> None:
-    for path in ("images/3", "thumbs/3"):
+    for path in (picture("images", 3), picture("thumbs", 3)):
         answer = client.get(f"{PROJECT}/{path}")
         assert answer.status_code == 200
         assert answer.headers["Content-Type"] == "image/png"
@@ -134,11 +142,50 @@ def test_a_picture_is_kept_for_ever_and_asked_for_by_its_tag(client) -> None:
 @pytest.mark.parametrize("kind", ["images", "thumbs"])
 @pytest.mark.parametrize("number", [str(small_project.POOL + small_project.TEST), "9" * 30])
 def test_an_image_that_is_not_there_is_not_found(kind, number, client) -> None:
-    answer = client.get(f"{PROJECT}/{kind}/{number}")
+    answer = client.get(f"{PROJECT}/{kind}/{number}/{'0' * 64}")
     assert answer.status_code == 404
     assert "error" in answer.json()
 
 
 @pytest.mark.parametrize("path", ["../../etc/passwd", "%2e%2e/x", "-1", "1.5", "0x1"])
 def test_a_picture_is_named_by_a_number_alone(path, client) -> None:
-    assert client.get(f"{PROJECT}/images/{path}").status_code == 404
+    assert client.get(f"{PROJECT}/images/{path}/{'0' * 64}").status_code == 404
+
+
+@pytest.mark.parametrize("kind", ["images", "thumbs"])
+def test_the_address_of_a_picture_names_its_content(kind, client) -> None:
+    other = small_project.image_hash(4)
+    answer = client.get(f"{PROJECT}/{kind}/3/{other}")
+    assert answer.status_code == 409
+    assert "another picture as image 3" in answer.json()["error"]
+    assert answer.headers["Cache-Control"] == "no-store"
+    right = client.get(f"{PROJECT}/{picture(kind, 3)}").headers["ETag"]
+    assert client.get(f"{PROJECT}/{kind}/3/{other}", headers={"If-None-Match": right}).content
+
+
+def test_a_page_that_knows_a_number_alone_is_led_to_the_picture(client) -> None:
+    led = client.get(f"{PROJECT}/thumbs/3", follow_redirects=False)
+    assert (led.status_code, led.headers["Cache-Control"]) == (307, "no-store")
+    answer = client.get(f"{PROJECT}/thumbs/3")
+    assert str(answer.url).endswith(picture("thumbs", 3))
+    assert answer.content == client.get(f"{PROJECT}/{picture('thumbs', 3)}").content
+    assert client.get(f"{PROJECT}/thumbs/{small_project.POOL + small_project.TEST}").is_client_error
+
+
+def test_the_queue_and_what_was_decided_name_the_pictures(client) -> None:
+    said = post(client, "queue", {"count": 5, "have": [60, 61, 9999]}).json()
+    for each in said["items"]:
+        assert each["image"] == small_project.image_hash(each["position"])
+    assert said["images"] == {str(each): small_project.image_hash(each) for each in (60, 61)}
+    for each in client.get(f"{PROJECT}/decisions").json()["decided"]:
+        assert each["image"] == small_project.image_hash(each["position"])
+
+
+def test_a_decision_of_another_workspaces_page_is_not_taken(client, project) -> None:
+    before = len(small_project.log(project))
+    body = {"client": "page-one", "items": [label(1, 60, 3)]}
+    for path in ("decisions", "queue", "queue/release"):
+        other = PROJECT.replace(small_project.WORKSPACE, "0" * 32)
+        answer = client.post(f"{other}/{path}", json=body, headers=HERE)
+        assert (answer.status_code, answer.json()["stop"]) == (409, True)
+    assert len(small_project.log(project)) == before

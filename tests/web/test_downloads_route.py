@@ -17,6 +17,7 @@ from sslapp.usecases.exported import exported_file
 from sslapp.usecases.exports import Format, export, export_here
 from sslapp.web import middleware, routes
 
+EXPORTS = f"/api/{small_project.WORKSPACE}/exports"
 SERVER = Starlette(routes=routes, middleware=middleware)
 
 
@@ -59,7 +60,7 @@ def kept(project, monkeypatch: pytest.MonkeyPatch):
 def test_every_format_comes_whole_and_as_an_attachment(kept) -> None:
     access, jobs = kept
     for format_, job_id in jobs.items():
-        status, headers, body = get(f"/api/exports/{job_id}")
+        status, headers, body = get(f"{EXPORTS}/{job_id}")
         assert status == 200
         assert body == exported_file(access, job_id).path.read_bytes()
         assert headers["content-disposition"].startswith("attachment; filename=")
@@ -72,10 +73,10 @@ def test_every_format_comes_whole_and_as_an_attachment(kept) -> None:
 
 def test_the_manifest_comes_too_and_a_report_has_none(kept) -> None:
     _, jobs = kept
-    status, _, body = get(f"/api/exports/{jobs[Format.CSV]}/manifest")
+    status, _, body = get(f"{EXPORTS}/{jobs[Format.CSV]}/manifest")
     assert status == 200
     assert json.loads(body)["images"] == small_project.LABELLED
-    assert get(f"/api/exports/{jobs[Format.REPORT]}/manifest")[0] == 404
+    assert get(f"{EXPORTS}/{jobs[Format.REPORT]}/manifest")[0] == 404
 
 
 @pytest.mark.parametrize("name", ['a"; x=".exe', "..\\up\r\nSet-Cookie: a=b", "Æþ/../x", "-"])
@@ -83,7 +84,7 @@ def test_a_projects_name_cannot_shape_the_headers_or_the_path(kept, name) -> Non
     access, jobs = kept
     with writing(access.engine) as conn:
         conn.execute(project_table.update().values(name=name))
-    status, headers, _ = get(f"/api/exports/{jobs[Format.CSV]}")
+    status, headers, _ = get(f"{EXPORTS}/{jobs[Format.CSV]}")
     assert status == 200
     assert "set-cookie" not in headers
     said = headers["content-disposition"]
@@ -100,7 +101,7 @@ def test_what_is_not_there_is_answered_with_one_sentence(kept, tmp_path: Path) -
     small_project.run_jobs(access)
     exported_file(access, jobs[Format.ZIP]).path.unlink()
     for wanted in (elsewhere, jobs[Format.ZIP], 1, 999_999, 10**30):
-        status, _, body = get(f"/api/exports/{wanted}")
+        status, _, body = get(f"{EXPORTS}/{wanted}")
         assert status == 404, wanted
         assert str(tmp_path) not in body.decode()
         assert set(json.loads(body)) == {"error"}
@@ -108,7 +109,7 @@ def test_what_is_not_there_is_answered_with_one_sentence(kept, tmp_path: Path) -
 
 @pytest.mark.parametrize("path", ["x", "-1", "1/../2", "..%2f..%2fsslapp.db", "1%00", "%2e%2e"])
 def test_nothing_but_a_number_names_an_export(kept, path) -> None:
-    assert get(f"/api/exports/{path}")[0] in (404, 405)
+    assert get(f"{EXPORTS}/{path}")[0] in (404, 405)
 
 
 def test_a_stranger_gets_nothing(kept, monkeypatch: pytest.MonkeyPatch) -> None:
@@ -118,7 +119,7 @@ def test_a_stranger_gets_nothing(kept, monkeypatch: pytest.MonkeyPatch) -> None:
     eve = small_project.enter(kept[0].workspace, "Eve")
     monkeypatch.setattr(identity, "current_reader", lambda _: eve)
     for path in ("", "/manifest"):
-        status, headers, body = get(f"/api/exports/{jobs[Format.CSV]}{path}")
+        status, headers, body = get(f"{EXPORTS}/{jobs[Format.CSV]}{path}")
         assert status == 403
         assert "error" in json.loads(body)
         assert "content-disposition" not in headers

@@ -16,7 +16,7 @@ HOLDOUT = 5
 
 
 def address(project: object = 1, number: object = 1, position: object = 70) -> str:
-    return f"/api/projects/{project}/rounds/{number}/images/{position}"
+    return f"/api/{small_project.WORKSPACE}/projects/{project}/rounds/{number}/images/{position}"
 
 
 @pytest.fixture

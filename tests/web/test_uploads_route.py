@@ -6,12 +6,14 @@ import tracemalloc
 from typing import Any
 
 import pytest
+import small_project
 from starlette.applications import Starlette
 from starlette.testclient import TestClient
 
 from sslapp.usecases.uploads import find_upload
 from sslapp.web import middleware, routes
 
+UPLOADS = f"/api/{small_project.WORKSPACE}/uploads"
 HEADERS = {"Content-Type": "application/octet-stream", "Sec-Fetch-Site": "same-origin"}
 ZIP = b"PK\x03\x04"
 
@@ -26,8 +28,8 @@ def send(*parts: dict[str, Any], between=lambda: None) -> list[dict[str, Any]]:
     scope = {
         "type": "http",
         "method": "POST",
-        "path": "/api/uploads",
-        "raw_path": b"/api/uploads",
+        "path": UPLOADS,
+        "raw_path": UPLOADS.encode(),
         "root_path": "",
         "scheme": "http",
         "query_string": b"name=a.zip",
@@ -52,7 +54,7 @@ def part(content: bytes, more: bool = True) -> dict[str, Any]:
 
 
 def test_a_file_is_kept_and_belongs_to_its_sender(client: TestClient, project) -> None:
-    answer = client.post("/api/uploads?name=my%20set.zip", content=ZIP + b"1", headers=HEADERS)
+    answer = client.post(f"{UPLOADS}?name=my%20set.zip", content=ZIP + b"1", headers=HEADERS)
     assert answer.status_code == 200
     said = answer.json()
     assert (said["name"], said["bytes"]) == ("my set.zip", 5)
@@ -88,7 +90,7 @@ def test_a_wrong_file_is_answered_with_one_sentence_and_not_kept(  # noqa: PLR09
 ) -> None:
     monkeypatch.setenv("SSLAPP_UPLOAD_LIMIT", "1000")
     for body in (content, iter([content])):  # with its length announced, and without
-        answer = client.post(f"/api/uploads?name={name}", content=body, headers=HEADERS)
+        answer = client.post(f"{UPLOADS}?name={name}", content=body, headers=HEADERS)
         assert (answer.status_code, words in answer.json()["error"]) == (status, True)
     assert files(project) == []
 
@@ -104,13 +106,13 @@ def test_a_wrong_file_is_answered_with_one_sentence_and_not_kept(  # noqa: PLR09
     ],
 )
 def test_another_sites_page_cannot_send_files(client: TestClient, project, headers) -> None:
-    answer = client.post("/api/uploads?name=a.zip", content=ZIP, headers=headers)
+    answer = client.post(f"{UPLOADS}?name=a.zip", content=ZIP, headers=headers)
     assert answer.status_code in (403, 415)
     assert files(project) == []
 
 
 def test_nobody_sends_files_without_signing_in(team: TestClient, project) -> None:
-    answer = team.post("/api/uploads?name=a.zip", content=ZIP, headers=HEADERS)
+    answer = team.post(f"{UPLOADS}?name=a.zip", content=ZIP, headers=HEADERS)
     assert answer.status_code == 401
     assert files(project) == []
 

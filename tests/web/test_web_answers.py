@@ -1,14 +1,18 @@
 """How a route answers what a use case returns or raises."""
 
+import shutil
+
 import pytest
 from pydantic import BaseModel
 from starlette.applications import Starlette
 from starlette.responses import PlainTextResponse
+from starlette.routing import Route
 from starlette.testclient import TestClient
 
 from sslapp.store.errors import KeyReused, Refused, Unknown
+from sslapp.ui.identity import current_reader
 from sslapp.usecases.access import NoSuchProject, NotAllowed, NotSignedIn
-from sslapp.web import answers
+from sslapp.web import answers, routes
 
 
 class Form(BaseModel):
@@ -16,8 +20,13 @@ class Form(BaseModel):
 
 
 def client(work, *, post: bool = False) -> TestClient:
-    route = answers.commands("/it/{n:int}", work) if post else answers.reads("/it/{n:int}", work)
-    return TestClient(Starlette(routes=[route]), raise_server_exceptions=False)
+    route = answers.commands("it/{n:int}", work) if post else answers.reads("it/{n:int}", work)
+    app = Starlette(routes=[route])
+    return TestClient(app, f"http://testserver/api/{own_id()}", raise_server_exceptions=False)
+
+
+def own_id() -> str:
+    return current_reader(dict).workspace_id
 
 
 @pytest.fixture(autouse=True)
@@ -28,7 +37,7 @@ def workspace(tmp_path, monkeypatch: pytest.MonkeyPatch) -> None:
 
 def test_what_is_returned_is_sent_as_json_and_kept_by_nobody() -> None:
     answer = client(lambda who, request: {"who": who.reader, **request.path_params}).get("/it/3")
-    assert answer.json() == {"who": "Ann", "n": 3}
+    assert answer.json() == {"who": "Ann", "workspace": own_id(), "n": 3}
     assert answer.headers["Cache-Control"] == "no-store"
 
 
@@ -80,3 +89,35 @@ def test_a_body_of_the_wrong_shape_names_the_first_field_that_is_wrong() -> None
 
 def test_a_number_that_no_database_holds_is_not_there() -> None:
     assert client(lambda who, request: {}).get(f"/it/{10**30}").status_code == 404
+
+
+@pytest.mark.parametrize("named", ["0" * 32, "x", "None", "1", "%00", "own id and more"])
+@pytest.mark.parametrize("post", [False, True])
+def test_what_names_another_workspace_is_refused_before_anything_is_done(named, post) -> None:
+    done: list[object] = []
+    made = client(lambda *about: done.append(about), post=post)
+    named = own_id() + "0" if named == "own id and more" else named
+    answer = made.request("POST" if post else "GET", f"/../{named}/it/3", json={})
+    assert answer.status_code == 409
+    said = answer.json()
+    assert said["stop"] is True
+    assert said["error"].startswith("This page belongs to another workspace")
+    assert answer.headers["Cache-Control"] == "no-store"
+    assert not done
+
+
+def test_a_database_that_is_replaced_under_the_server_stops_the_page(tmp_path) -> None:
+    made = client(lambda who, request: {})
+    assert made.get("/it/3").status_code == 200
+    database = tmp_path / "sslapp.db"
+    database.rename(tmp_path / "away.db")
+    shutil.copy(tmp_path / "away.db", database)
+    answer = made.get("/it/3")
+    assert (answer.status_code, answer.json()["stop"]) == (409, True)
+    assert "deleted or replaced while it was open" in answer.json()["error"]
+
+
+def test_every_route_that_answers_from_the_database_names_the_workspace() -> None:
+    paths = {route.path for route in routes if isinstance(route, Route)}
+    assert len(paths) > 10
+    assert {each for each in paths if not each.startswith(f"{answers.BASE}/")} == {"/api/health"}

@@ -58,7 +58,7 @@ Gesture = Area | Picked | Cleared
 
 def mount(
     chart: str,
-    project_id: int,
+    base: str,
     round_number: int,
     classes: Sequence[ClassRow],
     *,
@@ -71,6 +71,7 @@ def mount(
 
     Args:
         chart: key of the plotly chart to listen to.
+        base: address of the project's routes.
         revision: the event number; what is remembered of an image is asked again when it grows.
         clear: raise it to take the outline off the chart.
     """
@@ -78,7 +79,7 @@ def mount(
         key=key,
         data={
             "chart": chart,
-            "project": project_id,
+            "base": base,
             "round": round_number,
             "revision": revision,
             "clear": clear,

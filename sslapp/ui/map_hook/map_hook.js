@@ -203,8 +203,8 @@ function makeHook(parentElement) {
     const position = event?.points?.[0]?.customdata
     if (position === undefined) return
     const at = Number(position)
-    card.open(at, `/api/projects/${data.project}/thumbs/${at}`, event.event)
-    const address = `/api/projects/${data.project}/rounds/${data.round}/images/${at}`
+    card.open(at, `${data.base}/thumbs/${at}`, event.event)
+    const address = `${data.base}/rounds/${data.round}/images/${at}`
     evidence.ask(address, data.revision, found => card.tell(at, found, classes))
   }
 

@@ -18,7 +18,7 @@ const WAITS = [1000, 2000, 4000, 8000]
 function makeBook({ name, base, outbox, onChange }) {
   const stored = readBook(name)
   const book = {
-    queue: stored.queue ?? [], // [{ position, reason, strategy }], the first is on screen
+    queue: stored.queue ?? [], // [{ position, image, reason, strategy }], the first is on screen
     history: stored.history ?? [], // standing decisions, oldest first
     strategy: stored.strategy ?? "auto",
     notices: stored.notices ?? [], // [{ position, text }] refused decisions, until dismissed
@@ -81,7 +81,8 @@ function makeBook({ name, base, outbox, onChange }) {
     if (book.queue[0]?.position !== last.position) {
       book.queue = book.queue.filter(each => each.position !== last.position)
       const reason = "You decided this before and took it back."
-      book.queue.unshift({ position: last.position, reason, strategy: "undo" })
+      const { position, image } = last
+      book.queue.unshift({ position, image, reason, strategy: "undo" })
     }
     undone.set(last.key, last)
     keep()
@@ -130,6 +131,7 @@ function makeBook({ name, base, outbox, onChange }) {
     book.conflicts = book.conflicts.slice(-20)
     book.progress = answer.progress
     sweep(answer.gone ?? [])
+    if (answer.refused.length) refill() // what is in hand may not be what the server has
     changed()
   }
 
@@ -161,6 +163,8 @@ function makeBook({ name, base, outbox, onChange }) {
       const said = await post("queue", { have, count, strategy: asked })
       failures = 0
       Object.assign(book, { away: false, trouble: "" })
+      outbox.halt("")
+      renew(said.images, returned && decisions === book.history.length)
       if (asked === book.strategy) {
         take(said)
         if (settled) sweep(said.gone, returned && decisions === book.history.length)
@@ -168,11 +172,20 @@ function makeBook({ name, base, outbox, onChange }) {
     } catch (error) {
       failures += 1
       Object.assign(book, { away: true, trouble: error.sentence ?? "" })
+      if (error.stop) outbox.halt(error.sentence)
       timer = setTimeout(() => refill(), WAITS[Math.min(failures, WAITS.length) - 1])
     }
     refilling = false
     if (asked !== book.strategy) refill()
     if (!closed) changed()
+  }
+
+  // The pictures of the images in hand, as the server has them: what is kept may be of another copy.
+  function renew(images, firstToo) {
+    book.queue = book.queue.map((each, at) => {
+      const image = at || firstToo ? images[each.position] : null
+      return image ? { ...each, image } : each
+    })
   }
 
   function take(said) {
@@ -221,8 +234,8 @@ function makeBook({ name, base, outbox, onChange }) {
       body: JSON.stringify(body),
     })
     const said = await answer.json()
-    if (!answer.ok) throw Object.assign(new Error("refused"), { sentence: said.error })
-    return said
+    if (answer.ok) return said
+    throw Object.assign(new Error("refused"), { sentence: said.error, stop: said.stop })
   }
 
   function leave() {

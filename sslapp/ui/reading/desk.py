@@ -10,6 +10,7 @@ from pathlib import Path
 
 import streamlit as st
 
+from sslapp.ui import addresses
 from sslapp.usecases.access import Access
 from sslapp.usecases.reading import Opening
 
@@ -35,7 +36,8 @@ def show(access: Access, project_id: int, opening: Opening) -> None:
     """Draw the reading component, or what has to come before there is anything to read.
 
     Args:
-        access: who reads; what the browser keeps is kept apart for each reader and project.
+        access: who reads; what the browser keeps is kept apart for each workspace, project and
+            reader.
         project_id: the project.
         opening: its classes and the ways to choose images.
     """
@@ -45,9 +47,9 @@ def show(access: Access, project_id: int, opening: Opening) -> None:
     _component(
         key=f"label-reading-{project_id}",
         data={
-            "name": f"sslapp-label-{project_id}-{access.reader_id}",
+            "name": f"sslapp-label-{access.workspace_id}-{project_id}-{access.reader_id}",
             "project": project_id,
-            "base": f"/api/projects/{project_id}",
+            "base": addresses.of_project(access, project_id),
             "classes": [
                 {"id": each.id, "name": each.name, "colour": each.colour, "key": each.key}
                 for each in opening.classes

@@ -19,15 +19,18 @@ const OUTBOX_WAITS = [300, 600, 1200, 2500, 5000]
 /**
  * The outbox with this name; the same one whenever it is asked for on this page.
  *
- * key: its name in sessionStorage, say "sslapp-label-<project>-<reader>".
+ * key: its name in sessionStorage, say "sslapp-label-<workspace>-<project>-<reader>": what is not
+ *   sent before another workspace answers at this address waits there for its own.
  * url: where it posts to.
  * extra: () => object, further fields of every request (optional).
  * onReceipt: (answer) => void; answer.client with acked, refused and conflicts as the server says.
  * onState: ({ unsent, away, trouble }) => void, after every change; trouble is a sentence of the
  *   server's, away means that it does not answer (optional).
  *
- * Returns { add, unsent, state, detach }. add(entry) takes { kind, position, ... } without seq and
- * returns the decision's key, "<client>:<seq>", by which an undo names it.
+ * Returns { add, unsent, state, halt, detach }. add(entry) takes { kind, position, image, ... }
+ * without seq and returns the decision's key, "<client>:<seq>", by which an undo names it.
+ * halt(sentence) is for who learns from another answer that the page must take nothing more; with ""
+ * it goes on.
  */
 function makeOutbox({ key, url, extra, onReceipt, onState }) {
   const all = (window.sslappOutboxes ??= new Map())
@@ -48,6 +51,7 @@ function openOutbox(key) {
   let timer = null
   let failures = 0
   let trouble = ""
+  let halted = ""
 
   const keep = () => {
     try {
@@ -56,7 +60,7 @@ function openOutbox(key) {
       trouble = "This browser keeps nothing over a reload: its storage is full."
     }
   }
-  const state = () => ({ unsent: items.length, away: failures > 0, trouble })
+  const state = () => ({ unsent: items.length, away: failures > 0, trouble: halted || trouble })
   const tell = () => listener.onState(state())
 
   function add(entry) {
@@ -126,7 +130,7 @@ function openOutbox(key) {
     const alive = name => name === client || items.some(each => each.client === name)
     for (const name of Object.keys(refused)) if (!alive(name)) delete refused[name]
     failures = 0
-    trouble = ""
+    trouble = halted = ""
     keep()
     queueMicrotask(() => listener.onReceipt({ ...said, client: from })) // its errors are its own
   }
@@ -149,6 +153,11 @@ function openOutbox(key) {
   return {
     add,
     state,
+    halt(sentence) {
+      if (halted === sentence) return
+      halted = sentence
+      tell()
+    },
     unsent: () => items.map(each => ({ key: `${each.client}:${each.item.seq}`, ...each.item })),
     attach(to) {
       url = to.url

@@ -116,11 +116,12 @@ function makePanel({ root, base, reading, onAction, onTakeBack }) {
     const button = make("button")
     button.type = "button"
     button.title = `Image ${decision.position}: ${said(decision)}. Click to take it back.`
-    const img = Object.assign(new Image(), { alt: "", src: `${base}/thumbs/${decision.position}` })
+    const which = `${decision.position}/${decision.image}`
+    const img = Object.assign(new Image(), { alt: "", src: `${base}/thumbs/${which}` })
     // the image itself was just on screen, so it is at hand while the server is away
     img.onerror = () => {
       img.onerror = null
-      img.src = `${base}/images/${decision.position}`
+      img.src = `${base}/images/${which}`
     }
     const colour = classes.get(decision.class_id)?.colour
     if (colour) button.style.setProperty("--class-colour", colour)
@@ -216,7 +217,7 @@ function makePanel({ root, base, reading, onAction, onTakeBack }) {
     const number = figure(unsent)
     line.dataset.state = trouble || away ? "away" : unsent ? "saving" : "saved"
     const waiting = trouble || (away ? `${number} unsaved, retrying` : `Saving ${number}`)
-    write(line.lastElementChild, unsent ? waiting : "All saved")
+    write(line.lastElementChild, unsent || trouble ? waiting : "All saved")
   }
 
   function failed(position, attempts = 0) {

@@ -9,8 +9,12 @@ const WINDOW_STEP = 0.1
 
 export default function ({ data, parentElement }) {
   const there = READERS.get(parentElement)
-  if (there) there.update(data)
-  else READERS.set(parentElement, openReader(parentElement, data))
+  if (there?.name === data.name) {
+    there.update(data)
+  } else {
+    there?.close()
+    READERS.set(parentElement, openReader(parentElement, data))
+  }
   return () => {
     READERS.get(parentElement)?.close()
     READERS.delete(parentElement)
@@ -36,7 +40,7 @@ function openReader(root, first) {
   })
   const stage = makeStage({
     box: find(".box"),
-    url: position => `${base}/images/${position}`,
+    url: ({ position, image }) => `${base}/images/${position}/${image}`,
     onPainted: () => (clock.start(), panel.failed(null)),
     onFailed: (position, attempts) => panel.failed(position, attempts),
   })
@@ -48,14 +52,14 @@ function openReader(root, first) {
 
   // Returns whether it was taken; where it was not a cue says why.
   function give(event, kind, fields = {}) {
-    const times = stage.seen(event)
+    const seen = stage.seen(event)
     const { trouble } = outbox.state()
     if (trouble) return refuse(trouble)
-    if (!times || !reading.book.queue.length) return refuse(tooEarly())
-    const { position } = reading.book.queue[0]
-    reading.decide({ kind, ...fields, ...times, active_ms: clock.read() })
+    const [item] = reading.book.queue
+    if (!seen || !item || !stage.shows(item)) return refuse(tooEarly())
+    reading.decide({ kind, ...fields, ...seen, active_ms: clock.read() })
     present()
-    panel.given(kind, fields.class_id, position)
+    panel.given(kind, fields.class_id, item.position)
     return true
   }
 
@@ -71,6 +75,8 @@ function openReader(root, first) {
   }
 
   function takeBack(event, key = null) {
+    const { trouble } = outbox.state()
+    if (trouble) return panel.cue(trouble)
     const last = reading.undo(millis(event.timeStamp), key)
     if (!last) return panel.cue("There is nothing to take back.")
     present()
@@ -131,10 +137,9 @@ function openReader(root, first) {
   // -- what is on screen ---------------------------------------------------------------------------
 
   function present() {
-    const [item] = reading.book.queue
-    const position = item?.position ?? null
-    if (position !== stage.position()) stage.show(position)
-    stage.prefetch(reading.positions())
+    const { queue } = reading.book
+    if (!stage.shows(queue[0])) stage.show(queue[0] ?? null)
+    stage.prefetch(queue)
     if (drawing) return
     drawing = true
     requestAnimationFrame(() => setTimeout(draw)) // the image has the next frame to itself
@@ -158,6 +163,7 @@ function openReader(root, first) {
   reading.open()
 
   return {
+    name,
     update(data) {
       classes = data.classes
       keys = keyMap(classes)

@@ -12,45 +12,49 @@ const SLOW_MS = 150 // after which the old image is taken away while the next on
 const RETRIES = [500, 1500, 3000, 5000]
 
 /**
- * box: the element that holds the image; url: (position) => address;
+ * An image is { position, image }, where `image` is its content hash.
+ *
+ * box: the element that holds the image; url: (image) => address;
  * onPainted: (position) => void; onFailed: (position, attempts) => void.
  */
 function makeStage({ box, url, onPainted, onFailed }) {
-  const loaded = new Map() // position -> { img, ready, decoded }
+  const loaded = new Map() // address -> { img, ready, decoded }
   const view = { zoom: 1, x: 0, y: 0, brightness: 1, contrast: 1, inverted: false }
-  let shown = null // the image that is to be read: { position, img, placed, painted }
+  let shown = null // the image that is to be read: { position, image, img, placed, painted }
   let turn = 0
   const room = { width: box.clientWidth, height: box.clientHeight }
 
-  function load(position) {
-    if (!loaded.has(position)) {
+  function load(which) {
+    const address = url(which)
+    if (!loaded.has(address)) {
       const img = new Image()
       img.alt = "" // the stage itself is named
       img.draggable = false
-      img.src = url(position)
+      img.src = address
       const made = { img, ready: img.decode(), decoded: false }
       made.ready.then(
         () => (made.decoded = true),
-        () => loaded.get(position) === made && loaded.delete(position),
+        () => loaded.get(address) === made && loaded.delete(address),
       )
-      loaded.set(position, made)
+      loaded.set(address, made)
     }
-    return loaded.get(position)
+    return loaded.get(address)
   }
 
-  function prefetch(positions) {
-    const wanted = new Set(positions.slice(0, AHEAD + 1))
-    for (const each of loaded.keys()) if (!wanted.has(each)) loaded.delete(each)
+  function prefetch(images) {
+    const wanted = images.slice(0, AHEAD + 1)
+    const kept = new Set(wanted.map(url))
+    for (const each of loaded.keys()) if (!kept.has(each)) loaded.delete(each)
     wanted.forEach(load)
   }
 
   // Within the caller's own task when the image is decoded: then it has the very next frame.
-  function show(position, attempt = 0) {
+  function show(which, attempt = 0) {
     const mine = ++turn
-    shown = position === null ? null : { position, img: null, placed: null, painted: null }
-    busy(position !== null)
-    if (position === null) return box.replaceChildren()
-    const made = load(position)
+    shown = which && { position: which.position, image: which.image }
+    busy(shown !== null)
+    if (!shown) return box.replaceChildren()
+    const made = load(shown)
     if (made.decoded) place(made.img, mine)
     else wait(made, mine, attempt)
   }
@@ -61,7 +65,7 @@ function makeStage({ box, url, onPainted, onFailed }) {
       await ready
       if (mine === turn) place(img, mine)
     } catch {
-      if (mine === turn) retry(shown.position, attempt)
+      if (mine === turn) retry(shown, attempt)
     } finally {
       clearTimeout(slow)
     }
@@ -81,21 +85,23 @@ function makeStage({ box, url, onPainted, onFailed }) {
     onPainted(shown.position)
   }
 
-  function retry(position, attempt) {
+  function retry(failed, attempt) {
     box.replaceChildren()
-    onFailed(position, attempt + 1)
+    onFailed(failed.position, attempt + 1)
     const rest = RETRIES[Math.min(attempt, RETRIES.length - 1)]
-    setTimeout(() => shown?.position === position && !shown.img && show(position, attempt + 1), rest)
+    setTimeout(() => shown === failed && !failed.img && show(failed, attempt + 1), rest)
   }
 
   const busy = is => box.parentElement.setAttribute("aria-busy", String(is))
 
-  // Whether a key that was pressed then was about the image on screen; its times if it was.
+  // Whether a key that was pressed then was about the image on screen; if it was, which picture that
+  // is, and its times.
   function seen(event) {
     const pressed = millis(event.timeStamp)
     if (!shown?.painted || pressed < shown.painted) return null
     if (pressed < shown.placed + PAINTED_MS) return null
-    return { placed_at: shown.placed, painted_at: shown.painted, pressed_at: pressed }
+    const { image, placed, painted } = shown
+    return { image, placed_at: placed, painted_at: painted, pressed_at: pressed }
   }
 
   // -- zoom and pan --------------------------------------------------------------------------------
@@ -184,7 +190,7 @@ function makeStage({ box, url, onPainted, onFailed }) {
     invert,
     reset,
     zoomed: () => view.zoom > 1,
-    position: () => shown?.position ?? null,
+    shows: which => shown?.position === which?.position && shown?.image === which?.image,
     stop() {
       turn += 1
       resized.disconnect()

@@ -6,13 +6,13 @@ const HISTORY = 500
 
 function decide(desk, kind, classId, pressedAt) {
   const position = desk.focus
-  if (position === null) return
+  if (position === null || halted(desk)) return
   const why = hindrance(desk, tileOf(desk, position), kind)
   if (why) return cue(desk, why)
   if (desk.paintedAt === null || pressedAt < desk.paintedAt + PAINTED_MS)
     return cue(desk, "Too early: the image was not on screen yet.")
   const name = record(desk, {
-    kind, position, class_id: classId, round: desk.data.round,
+    kind, position, image: desk.painted, class_id: classId, round: desk.data.round,
     painted_at: desk.paintedAt, pressed_at: pressedAt,
     active_ms: desk.clock.read(),
   })
@@ -24,6 +24,13 @@ function decide(desk, kind, classId, pressedAt) {
   drawTile(desk, position)
   say(desk, `Image ${position} ${STAMPS[kind]}: ${className(desk, classId)}`)
   moveOn(desk)
+}
+
+// whether the page has lost its workspace, with a word about it
+function halted(desk) {
+  const { trouble } = desk.box.state()
+  if (trouble) cue(desk, trouble)
+  return Boolean(trouble)
 }
 
 function hindrance(desk, tile, kind) {
@@ -38,6 +45,7 @@ function hindrance(desk, tile, kind) {
 }
 
 function undo(desk, pressedAt) {
+  if (halted(desk)) return
   const last = desk.history.at(-1)
   if (!last) return cue(desk, "Nothing to take back.")
   record(desk, { kind: "undo", of: last.name, pressed_at: pressedAt })
@@ -97,6 +105,7 @@ function onState(desk, { unsent, away, trouble }) {
   const saved = desk.find("saved")
   saved.textContent = trouble || (unsent ? `${unsent} unsaved: ${words}` : "")
   saved.classList.toggle("trouble", Boolean(trouble || away))
+  if (trouble) desk.wish = null
   if (unsent === 0 && desk.wish) sendWish(desk)
 }
 
@@ -123,7 +132,8 @@ async function lookAgain(desk, position) {
 /* -- what Python is asked for ----------------------------------------------------------------- */
 
 function ask(desk, wish) {
-  desk.wish = wish
+  if (halted(desk)) return
+  desk.wish = { ...wish, workspace: desk.data.workspace, sheet: desk.sheet }
   if (desk.box.state().unsent === 0) sendWish(desk) // else when the single decisions are saved
   else cue(desk, "A moment: single decisions are saved first.")
 }
@@ -146,6 +156,7 @@ function askBulk(desk, action, classId = null) {
 }
 
 function turn(desk, to) {
+  if (halted(desk)) return
   desk.tell("turn", { to, sheet: desk.sheet })
 }
 

@@ -29,7 +29,7 @@ function openDesk(root) {
     root, find, data: null, tell: null, box: null, scope: null, selection: null, sheet: null,
     classes: new Map(), byKey: new Map(), tiles: new Map(), order: [], focus: null,
     decided: new Map(), rejected: new Set(), excluded: new Set(), opened: new Set(), history: [],
-    inspections: new Map(), ahead: new Map(), paintedAt: null, showing: 0, clock: makeClock(),
+    inspections: new Map(), ahead: new Map(), paintedAt: null, painted: null, showing: 0, clock: makeClock(),
     asked: null, wish: null, drawnFor: null, showNames: false, quiet: 0, cueEnds: 0,
   }
   desk.onkey = event => onKey(desk, event)
@@ -86,7 +86,7 @@ function changeScope(desk, data) {
   desk.history = storedHistory(data.scope)
   desk.box = makeOutbox({
     key: data.scope,
-    url: `/api/projects/${data.project}/decisions`,
+    url: `${data.base}/decisions`,
     onReceipt: receipt => onReceipt(desk, receipt),
     onState: state => onState(desk, state),
   })

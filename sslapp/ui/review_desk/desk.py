@@ -1,8 +1,9 @@
 """The review desk's wrapper: what a page calls, what goes to the browser, what comes back.
 
-Single decisions travel by the outbox (`POST /api/projects/{project}/decisions`) and never through
-widget state. What comes back here is small and asked for once: a bulk decision, or "more like
-this one".
+Single decisions travel by the outbox (web/decisions.py) and never through widget state. What comes
+back here is small and asked for once: a bulk decision, or "more like this one". It names the
+workspace and the sheet that the reader had in front of them; a browser that was connected to
+another server before, or is a run behind, is not obeyed.
 """
 
 import base64
@@ -16,11 +17,11 @@ import streamlit as st
 from numpy.typing import NDArray
 
 from sslapp.store.projects import ClassRow
-from sslapp.ui import faults
+from sslapp.ui import addresses
 from sslapp.ui.review_desk import sheets
 from sslapp.usecases.access import Access
 from sslapp.usecases.inspection import Tile, claim_page, tiles
-from sslapp.usecases.pictures import thumbnails
+from sslapp.usecases.pictures import image_hashes, thumbnails
 
 KEY = "review-sheet"
 SHEET, TURN, ASK = f"{KEY}-shown", f"{KEY}-turn", f"{KEY}-ask"
@@ -73,6 +74,11 @@ class Similar:
     position: int
 
 
+@dataclass(frozen=True)
+class Outdated:
+    """Something was asked of another workspace or sheet than the one that is shown."""
+
+
 def show(
     access: Access,
     project_id: int,
@@ -82,7 +88,7 @@ def show(
     *,
     selection: str,
     on_saved: Callable[[], None] = lambda: None,
-) -> Bulk | Similar | None:
+) -> Bulk | Similar | Outdated | None:
     """Draw the desk for a selection and return what the reader asked of the page, once.
 
     Decisions made singly are stored when this returns; when some were, the desk has the page run
@@ -97,22 +103,24 @@ def show(
             stays as it is, although `positions` loses what is decided.
         on_saved: called, as a widget's callback, when single decisions have been saved.
     """
-    scope = f"{project_id}/{round_number}/{selection}"
+    scope = f"{access.workspace_id}/{project_id}/{round_number}/{selection}"
     sheet = sheets.current(st.session_state.get(SHEET), scope, positions)
     turned = st.session_state.pop(TURN, None)
-    if turned and turned["sheet"] == sheets.token(sheet):  # asked once, however often it is pressed
+    # asked once, however often it is pressed
+    if turned and turned["sheet"] == _token(access, project_id, sheet):
         sheet = sheets.turn(sheet, positions, turned["to"])
     st.session_state[SHEET] = sheet
     held = claim_page(access, project_id, round_number, sheet.images)
     shown = tiles(access, project_id, round_number, sheet.images)
-    pictures = _pictures(
-        str(access.workspace.root), project_id, sheet.images, access.reader_id, access
-    )
+    hashes = tuple(tile.image for tile in shown)
+    token = sheets.token(sheet, hashes)
+    pictures = _pictures(project_id, sheet.images, token, access.reader_id, access)
     undecided = np.isin(sheet.images, positions).tolist()
     data = {
-        "project": project_id,
+        "workspace": access.workspace_id,
+        "base": addresses.of_project(access, project_id),
         "round": round_number,
-        "scope": f"sslapp-review-{project_id}-{access.reader_id}",
+        "scope": f"sslapp-review-{access.workspace_id}-{project_id}-{access.reader_id}",
         "selection": scope,
         "total": len(positions),
         "classes": [_class(each) for each in classes],
@@ -120,6 +128,7 @@ def show(
             _image(tile, picture, held.get(tile.position), there)
             for tile, picture, there in zip(shown, pictures, undecided, strict=True)
         ],
+        "sheet": token,
         **sheets.about(sheet, positions),
     }
     _COMPONENT(
@@ -130,10 +139,15 @@ def show(
         on_changed_change=on_saved,
     )
     asked = st.session_state.pop(ASK, None)
-    if asked and asked.get("selection", scope) != scope:  # a bulk decision about another one
-        faults.say("What was selected has changed meanwhile, so nothing was decided. Look again.")
-        st.rerun()
-    return _request(asked) if asked else None
+    if not asked:
+        return None
+    # a bulk decision names its selection too: it is about more than the sheet
+    meant = (asked.get("workspace"), asked.get("sheet"), asked.get("selection", scope))
+    return _request(asked) if meant == (access.workspace_id, token, scope) else Outdated()
+
+
+def _token(access: Access, project_id: int, sheet: sheets.Sheet) -> str:
+    return sheets.token(sheet, image_hashes(access, project_id, sheet.images))
 
 
 def _keep(trigger: str, where: str) -> None:
@@ -156,9 +170,13 @@ def _request(asked: Mapping[str, Any]) -> Bulk | Similar:
 
 @st.cache_data(max_entries=24, show_spinner=False)
 def _pictures(
-    root: str, project_id: int, positions: tuple[int, ...], reader_id: int, _access: Access
+    project_id: int,
+    positions: tuple[int, ...],
+    token: str,
+    reader_id: int,
+    _access: Access,
 ) -> list[str]:
-    """Data URLs of a sheet's thumbnails, as large as fits the payload."""
+    """Data URLs of a sheet's thumbnails, as large as fits the payload; `token` says of what."""
     for side in SIDES:
         found = thumbnails(_access, project_id, positions, side)
         if sum(map(len, found)) <= MOST_BYTES:
@@ -174,6 +192,7 @@ def _image(tile: Tile, picture: str, held: str | None, there: bool) -> dict[str,
     label = tile.label
     return {
         "p": tile.position,
+        "image": tile.image,
         "thumb": picture,
         "proposed": tile.proposed,
         "sure": round(tile.confidence, 4),

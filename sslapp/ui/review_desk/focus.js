@@ -71,12 +71,13 @@ function focusOnNothing(desk) {
 async function paint(desk, position) {
   const turnOf = ++desk.showing
   const image = desk.find("large")
+  const tile = tileOf(desk, position)
   desk.paintedAt = null
   const stage = desk.find("stage")
   stage.classList.add("waiting")
   delete stage.dataset.ready
   veil(desk, "")
-  image.src = imageAddress(desk, position)
+  image.src = imageAddress(desk, tile)
   image.alt = `Image ${position}`
   try {
     await image.decode()
@@ -91,6 +92,7 @@ async function paint(desk, position) {
   await nextFrame()
   if (turnOf === desk.showing) {
     desk.paintedAt = epoch()
+    desk.painted = tile.image
     desk.clock.start()
     setTimeout(() => turnOf === desk.showing && (stage.dataset.ready = position), PAINTED_MS)
   }
@@ -102,7 +104,7 @@ function lookAhead(desk) {
   const kept = new Map()
   for (const position of coming) {
     const image = desk.ahead.get(position) ?? new Image()
-    if (!image.src) image.src = imageAddress(desk, position)
+    if (!image.src) image.src = imageAddress(desk, tileOf(desk, position))
     kept.set(position, image)
     inspection(desk, position).catch(() => {})
   }

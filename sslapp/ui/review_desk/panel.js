@@ -2,18 +2,19 @@
 
 const LINES = 6
 
-const imageAddress = (desk, position) => `/api/projects/${desk.data.project}/images/${position}`
-const thumbAddress = (desk, position) => `/api/projects/${desk.data.project}/thumbs/${position}`
+const imageAddress = (desk, { p, image }) => `${desk.data.base}/images/${p}/${image}`
+const thumbAddress = (desk, position, image) => `${desk.data.base}/thumbs/${position}/${image}`
 
 // what the server says about one image; asked once until the page runs again
 function inspection(desk, position) {
-  const { project, round } = desk.data
+  const { base, round } = desk.data
   if (!desk.inspections.has(position)) {
     desk.inspections.set(
       position,
-      fetch(`/api/projects/${project}/rounds/${round}/images/${position}`).then(async answer => {
+      fetch(`${base}/rounds/${round}/images/${position}`).then(async answer => {
         const said = await answer.json()
         if (answer.ok) return said
+        if (said.stop) desk.box.halt(said.error)
         throw new Error(said.error ?? `The server answers ${answer.status}.`)
       }),
     )
@@ -149,7 +150,7 @@ function drawEvidence(desk, found) {
   for (const each of found.evidence) {
     const card = element("figure", "")
     const picture = element("img", "", {
-      src: thumbAddress(desk, each.position), alt: `Image ${each.position}`, loading: "eager",
+      src: thumbAddress(desk, each.position, each.image), alt: `Image ${each.position}`, loading: "eager",
     })
     const text = element("figcaption", "")
     text.append(

@@ -6,6 +6,7 @@ is turned. It is small enough to be kept in the session.
 """
 
 import hashlib
+from collections.abc import Sequence
 from dataclasses import dataclass
 from typing import Any
 
@@ -59,18 +60,17 @@ def turn(sheet: Sheet, positions: Positions, to: str | None) -> Sheet:
     return _cut(sheet.scope, positions, _after(sheet, positions))
 
 
-def token(sheet: Sheet) -> str:
-    """A name for exactly these images."""
-    named = repr((sheet.scope, sheet.start, sheet.images)).encode()
+def token(sheet: Sheet, hashes: Sequence[str]) -> str:
+    """A name for exactly these images; `hashes` are of their contents, in the sheet's order."""
+    named = repr((sheet.scope, sheet.start, sheet.images, tuple(hashes))).encode()
     return hashlib.sha256(named).hexdigest()[:16]
 
 
 def about(sheet: Sheet, positions: Positions) -> dict[str, Any]:
-    """What the browser is told: the sheet's name, where it is, what lies before and after it."""
+    """What the browser is told: where the sheet is, what lies before and after it."""
     after, first = _after(sheet, positions), _first(sheet, positions)
     last = sheet.start + len(sheet.images)
     return {
-        "sheet": token(sheet),
         "range": f"{sheet.start + 1:,}–{last:,}" if sheet.images else "",
         "less": first > 0,
         "more": after < len(positions),

@@ -1,6 +1,6 @@
 """Sends one file from the browser to the server's disk, with progress and a way to stop it.
 
-Streamlit's own uploader holds a file in memory; this one streams it to `POST /api/uploads`.
+Streamlit's own uploader holds a file in memory; this one streams it to the route of web/uploads.py.
 """
 
 from dataclasses import dataclass
@@ -29,7 +29,7 @@ class Sent:
     name: str
 
 
-def show(key: str, *, limit: int) -> Sent | None:
+def show(key: str, url: str, *, limit: int) -> Sent | None:
     """Draw the control; return what has arrived through it, if anything.
 
     The browser says what arrived, so nothing of it is trusted: the id is looked up, with its owner,
@@ -37,12 +37,13 @@ def show(key: str, *, limit: int) -> Sent | None:
 
     Args:
         key: of the component.
+        url: where files are sent.
         limit: bytes that a file may have.
     """
     kept = st.session_state.get(key, {}).get("sent")
     result = _component(
         key=key,
-        data={"accept": ",".join(SUFFIXES), "limit": limit, "sent": kept},
+        data={"url": url, "accept": ",".join(SUFFIXES), "limit": limit, "sent": kept},
         on_sent_change=lambda: None,
     )
     return _sent(result.sent)

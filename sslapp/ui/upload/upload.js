@@ -1,9 +1,8 @@
-// Sends one file to POST /api/uploads and tells the page when it has arrived.
+// Sends one file to the server's route for uploads and tells the page when it has arrived.
 //
 // fetch() tells nothing of how far a body has got, so this is an XMLHttpRequest. The file itself
 // is handed to it whole: the browser reads it from the disk as it sends.
 
-const URL_OF_UPLOADS = "/api/uploads";
 const HINT = "or drop it here";
 const instances = new WeakMap();
 
@@ -75,7 +74,7 @@ function send(here, file) {
   here.setStateValue("sent", null);
   const request = new XMLHttpRequest();
   here.request = request;
-  request.open("POST", `${URL_OF_UPLOADS}?name=${encodeURIComponent(file.name)}`);
+  request.open("POST", `${here.data.url}?name=${encodeURIComponent(file.name)}`);
   request.setRequestHeader("Content-Type", "application/octet-stream");
   request.upload.onprogress = (event) => progressed(here, file, event.loaded);
   request.onload = () => answered(here, request);
