@@ -1,22 +1,57 @@
-"""The guard that every page calls first: who reads, and in which workspace."""
+"""The guard that every page calls first: who reads, and in which workspace.
+
+A page that lost its server connects by itself to the next one at that address, tells it all that
+its widgets held, and may hand it a click that was meant for the server before. If that server has
+another workspace open, none of it must be taken. So every page keeps its workspace's id in an input
+that nobody sees: the browser sends its value like any other's.
+"""
 
 from typing import NoReturn
 
 import streamlit as st
 
+from sslapp.store.errors import DatabaseGone, OtherWorkspace
+from sslapp.store.identity import must_be
 from sslapp.ui import plain
 from sslapp.ui.identity import SignIn, current_reader, sign_in
 from sslapp.usecases.access import Access, NotAllowed, NotSignedIn
 
+MARK = "workspace"
+"""Key of the input, and of the container that hides it."""
+
 
 def require() -> Access:
-    """Who reads this page; for anybody else the page ends here with the way to sign in."""
+    """Who reads this page; for anybody else the page ends here with the way to sign in.
+
+    It ends too, with a word about why, when the browser had another workspace's page open, or the
+    database is not the one that this server opened.
+    """
     try:
-        return current_reader(st.user.to_dict)
+        access = current_reader(st.user.to_dict)
+        must_be(access.workspace_id, _opened_on(access.workspace_id))
     except NotSignedIn:
         _ask_to_sign_in()
     except NotAllowed as error:
         _turn_away(str(error))
+    except OtherWorkspace as error:
+        _end("Another workspace", str(error))
+    except DatabaseGone as error:
+        _end("The database is gone", str(error))
+    return access
+
+
+def _opened_on(workspace_id: str) -> str:
+    """The id of the workspace that the browser opened this page on; this one for a new page."""
+    st.html(f"<style>.st-key-{MARK}-hidden {{ display: none }}</style>")
+    with st.container(key=f"{MARK}-hidden"):
+        return st.text_input("Workspace", workspace_id, key=MARK)
+
+
+def _end(title: str, reason: str) -> NoReturn:
+    with _gate():
+        st.title(title, anchor=False)
+        st.write(plain.markdown(reason))
+    st.stop()
 
 
 def signed_in() -> bool:
