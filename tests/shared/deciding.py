@@ -24,7 +24,7 @@ _NOW = 1_700_000_000_000.0
 
 
 def decision(client: str, seq: int) -> dict[str, Any]:
-    """Decision `seq` of a page as it is sent: mostly labels, some notes, some taken back."""
+    """Decision `seq` of a page, without its image: mostly labels, some notes, some taken back."""
     drawn = random.Random(f"{client}:{seq}")
     kind = drawn.choice(("label",) * 5 + ("unsure", "skip", "flag", "undo"))
     if kind == "undo" and (seq == 1 or decision(client, seq - 1)["kind"] == "undo"):
@@ -51,18 +51,26 @@ def decide(root: Path, commands: Sequence[Sequence[str]]) -> None:
         root: the workspace, with the project of `small_project`.
         commands: one, (client, number of its first decision without an answer, how many to make).
     """
+    from sslapp.store.database import reading
+    from sslapp.store.images import pixel_hashes
     from sslapp.usecases.access import enter
     from sslapp.usecases.outbox import ingest
     from sslapp.workspace import Workspace
 
     ((client, first, count),) = commands
     access = enter(Workspace(workspace=root), "Ann")
+    with reading(access.engine) as conn:
+        painted = pixel_hashes(conn, 1, range(_IMAGES))
     record = os.open(root / ANSWERS, os.O_WRONLY | os.O_CREAT | os.O_APPEND)
     seq, end = int(first), int(first) + int(count)
     while seq < end:
         sent = random.Random(f"{client}:{seq}:sent").randint(1, MOST_AT_ONCE)
         stop = min(end, seq + sent)
-        receipt = ingest(access, 1, client, [decision(client, each) for each in range(seq, stop)])
+        items = [decision(client, each) for each in range(seq, stop)]
+        for item in items:
+            if "position" in item:
+                item["image"] = painted[item["position"]]
+        receipt = ingest(access, 1, client, items)
         assert not receipt.refused, receipt.refused
         os.write(record, (json.dumps([client, receipt.acked]) + "\n").encode())
         seq = stop
