@@ -295,3 +295,42 @@ def test_a_round_that_is_gone_is_told_and_the_newest_shown(
     assert "The round you looked at is there no more" in plain(page)
     assert page.selectbox(key="review-round-1").value == 2
     assert "is there no more" not in plain(page.run())
+
+
+def desk(page: AppTest) -> dict:
+    """What the review desk was sent."""
+    sent = [json.loads(each.proto.json) for each in page.get("bidi_component") if each.proto.json]
+    return next(each for each in sent if "sheet" in each)
+
+
+@pytest.mark.parametrize(
+    "change",
+    [{}, {"workspace": "0" * 32}, {"sheet": "0" * 16}, {"workspace": None}, {"sheet": None}],
+)
+def test_a_bulk_decision_counts_for_the_workspace_and_sheet_that_were_shown(
+    change, reviewed, open_review
+) -> None:
+    page = open_review(reviewed)
+    shown = desk(page)
+    assert shown["workspace"] == small_project.WORKSPACE
+    before = len(small_project.log(reviewed))
+    asked = {"action": "withhold", "class_id": None, "key": "k" * 16, "excluded": [], "opened": 0}
+    named = {name: shown[name] for name in ("workspace", "sheet")}
+    page.session_state["review-sheet-ask"] = {**asked, **named, **change}
+    page.run()
+    assert not page.exception
+    made = small_project.log(reviewed)[before:]
+    if change:
+        assert not made
+        assert "no longer the one in front of you" in said(page)
+        page.run()
+        assert len(small_project.log(reviewed)) == before, "it is asked once"
+    else:
+        assert [each.kind for each in made] == [EventKind.BULK_WITHHOLD]
+
+
+def test_the_desk_names_the_picture_of_every_image(reviewed, open_review) -> None:
+    images = desk(open_review(reviewed))["images"]
+    assert images
+    for each in images:
+        assert each["image"] == small_project.image_hash(each["p"])

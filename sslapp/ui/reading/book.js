@@ -36,6 +36,7 @@ function makeBook({ name, base, outbox, onChange }) {
   let recalled = false // the server's newest decisions are in the history
   let oldest = false // there is nothing older to take back
   let closed = false
+  let acts = 0 // what the reader did on this page
   let keeping = false
 
   // Written before this task ends, and after whatever it has still to draw.
@@ -64,6 +65,7 @@ function makeBook({ name, base, outbox, onChange }) {
 
   // A decision about the image on screen. A flag leaves it there.
   function decide(entry) {
+    acts += 1
     const { position, strategy } = book.queue[0]
     const key = outbox.add({ ...entry, position, strategy })
     book.history.push({ key, ...entry, position })
@@ -77,6 +79,7 @@ function makeBook({ name, base, outbox, onChange }) {
     const at = key ? book.history.findIndex(each => each.key === key) : book.history.length - 1
     const [last] = at < 0 ? [] : book.history.splice(at, 1)
     if (!last) return null
+    acts += 1
     outbox.add({ kind: "undo", of: last.key, pressed_at })
     if (book.queue[0]?.position !== last.position) {
       book.queue = book.queue.filter(each => each.position !== last.position)
@@ -152,7 +155,7 @@ function makeBook({ name, base, outbox, onChange }) {
     if (refilling || closed) return
     refilling = true
     clearTimeout(timer)
-    const decisions = book.history.length
+    const before = acts
     const settled = outbox.unsent().length === 0 // else what is taken back seems gone to the server
     const asked = book.strategy
     // what is decided but not stored yet must not be offered again either
@@ -164,10 +167,10 @@ function makeBook({ name, base, outbox, onChange }) {
       failures = 0
       Object.assign(book, { away: false, trouble: "" })
       outbox.halt("")
-      renew(said.images, returned && decisions === book.history.length)
+      renew(said.images, returned && before === acts)
       if (asked === book.strategy) {
         take(said)
-        if (settled) sweep(said.gone, returned && decisions === book.history.length)
+        if (settled) sweep(said.gone, returned && before === acts)
       }
     } catch (error) {
       failures += 1
