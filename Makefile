@@ -9,8 +9,9 @@ app: $(SETUP)
 	$(BIN)/sslapp demo
 	$(BIN)/streamlit run app.py
 
+# a file's tests stay on one core: they share servers and prepared workspaces
 test: $(SETUP)
-	$(BIN)/pytest
+	$(BIN)/pytest --numprocesses=auto --maxprocesses=4 --dist=loadfile
 
 check: $(SETUP)
 	$(BIN)/ruff check .

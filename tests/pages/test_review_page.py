@@ -201,6 +201,11 @@ def selected_now(page: AppTest) -> int:
     return number(page, r"\*\*([\d,]+) selected\*\*")
 
 
+def search_field(page: AppTest):
+    (field,) = (each for each in page.text_input if each.label == "Search by text")
+    return field
+
+
 def plain(page: AppTest) -> str:
     """What the page says, without the marks that keep it from being Markdown."""
     assert not page.exception, page.exception
@@ -228,7 +233,8 @@ def test_images_like_one_that_is_not_embedded_are_not_looked_for_again(
     page = open_review(project)
     page.slider(key=review_state.THRESHOLD).set_value(0.0).run()
     everything = selected_now(page)
-    page.session_state[desk.ASK] = {"action": "similar", "position": new}
+    named = {name: shown_at_desk(page)[name] for name in ("workspace", "sheet")}
+    page.session_state[desk.ASK] = {"action": "similar", "position": new, **named}
     page.run()
     assert f"Image {new} is not embedded. Embed the new images first." in plain(page)
     assert selected_now(page) == everything
@@ -241,11 +247,11 @@ def test_a_text_that_cannot_be_searched_for_is_dropped(reviewed, open_review) ->
     (reviewed.workspace.weights / "open_clip.safetensors").write_bytes(b"none")
     embedded_anew(reviewed, encoder="open_clip")
     page = open_review(reviewed)
-    (field,) = page.text_input
+    field = search_field(page)
     field.input("a seven " * 50).run()
     assert "Describe the images in 1 to 300 characters." in plain(page)
     assert "the whole project" in plain(page)
-    (fresh,) = page.text_input
+    fresh = search_field(page)
     assert (fresh.value, fresh.key == field.key) == ("", False)
     assert "Describe the images in" not in plain(page.run())
 
@@ -276,10 +282,11 @@ def test_a_bulk_decision_about_what_was_selected_before_is_not_carried_out(
         "opened": 0,
         "key": "once",
         "selection": page.session_state[desk.SHEET].scope,
+        **{name: shown_at_desk(page)[name] for name in ("workspace", "sheet")},
     }
     embedded_anew(reviewed)
     page.run()
-    assert "nothing was decided" in plain(page)
+    assert "so nothing was done" in plain(page)
     assert small_project.log(reviewed)[-1].kind is not EventKind.BULK_ACCEPT
 
 
@@ -297,7 +304,7 @@ def test_a_round_that_is_gone_is_told_and_the_newest_shown(
     assert "is there no more" not in plain(page.run())
 
 
-def desk(page: AppTest) -> dict:
+def shown_at_desk(page: AppTest) -> dict:
     """What the review desk was sent."""
     sent = [json.loads(each.proto.json) for each in page.get("bidi_component") if each.proto.json]
     return next(each for each in sent if "sheet" in each)
@@ -311,7 +318,7 @@ def test_a_bulk_decision_counts_for_the_workspace_and_sheet_that_were_shown(
     change, reviewed, open_review
 ) -> None:
     page = open_review(reviewed)
-    shown = desk(page)
+    shown = shown_at_desk(page)
     assert shown["workspace"] == small_project.WORKSPACE
     before = len(small_project.log(reviewed))
     asked = {"action": "withhold", "class_id": None, "key": "k" * 16, "excluded": [], "opened": 0}
@@ -330,7 +337,7 @@ def test_a_bulk_decision_counts_for_the_workspace_and_sheet_that_were_shown(
 
 
 def test_the_desk_names_the_picture_of_every_image(reviewed, open_review) -> None:
-    images = desk(open_review(reviewed))["images"]
+    images = shown_at_desk(open_review(reviewed))["images"]
     assert images
     for each in images:
         assert each["image"] == small_project.image_hash(each["p"])

@@ -7,6 +7,7 @@ from dataclasses import replace
 import numpy as np
 from sqlalchemy import Connection
 
+from sslapp.store import seals
 from sslapp.store.schema import snapshot
 from sslapp.store.snapshots import SnapshotRow
 from sslapp.workspace import Workspace
@@ -29,5 +30,5 @@ def as_an_earlier_version_stored_it(
             digest.update(told([name, array.dtype.str, array.shape]))
             digest.update(array.tobytes())
     old = replace(row, hash=digest.hexdigest())
-    conn.execute(snapshot.update().where(snapshot.c.id == row.id).values(hash=old.hash))
+    seals.update(conn, snapshot, [snapshot.c.id == row.id], {"hash": old.hash})
     return old

@@ -7,6 +7,7 @@ import small_project
 from sslapp.store import projects as stored_projects
 from sslapp.store.database import reading, writing
 from sslapp.store.errors import KeyReused, Refused
+from sslapp.store.images import pixel_hashes
 from sslapp.store.snapshots import freeze, load
 from sslapp.store.state import load_state
 from sslapp.usecases import bulk_decisions, decisions, outbox, picks
@@ -295,7 +296,10 @@ def test_a_round_is_judged_only_on_images_that_it_covers(grown, decide) -> None:
 
 
 def test_the_outbox_takes_no_judgement_of_an_image_that_the_round_does_not_cover(grown) -> None:
-    seen = {"placed_at": 0.0, "painted_at": 0.0, "pressed_at": 100.0, "round": 1, "position": 170}
+    with reading(grown.engine) as conn:
+        (image,) = pixel_hashes(conn, 1, [170]).values()
+    seen = {"placed_at": 0.0, "painted_at": 0.0, "pressed_at": 100.0, "round": 1}
+    seen |= {"position": 170, "image": image}
     items = [
         {"seq": 1, "kind": "relabel", "class_id": 4, **seen},
         {"seq": 2, "kind": "reject", "class_id": 4, **seen},

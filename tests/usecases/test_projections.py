@@ -172,12 +172,12 @@ def test_the_same_views_are_not_encoded_twice_because_the_map_was_switched(proje
     assert start_encoding(project, 1, Wish(weak=1, strong=2)) != first
 
 
-def test_evidence_is_indexed_once_for_all_maps_of_the_same_features(project) -> None:
-    with reading(project.engine) as conn:
-        before = experts(conn, project, 1)
-    with writing(project.engine) as conn:
-        row = {**newest(project), "projection": "elsewhere/umap.npy"}
+def test_evidence_is_indexed_once_for_all_maps_of_the_same_features(reviewed) -> None:
+    with reading(reviewed.engine) as conn:
+        before = experts(conn, reviewed, 1, 1)
+    with writing(reviewed.engine) as conn:
+        row = {**newest(reviewed), "projection": "elsewhere/umap.npy"}
         del row["id"]
         conn.execute(insert(embedding).values(row))
-    with reading(project.engine) as conn:
-        assert experts(conn, project, 1) is before
+    with reading(reviewed.engine) as conn:
+        assert experts(conn, reviewed, 1, 1) is before
