@@ -91,3 +91,22 @@ def test_a_name_without_a_hash_promises_nothing(tmp_path) -> None:
     durable.write_bytes(tmp_path / "checkpoint.safetensors", b"earlier version")
     assert durable.is_intact(tmp_path / "checkpoint.safetensors")
     assert durable.read_named(tmp_path / "checkpoint.safetensors") == b"earlier version"
+
+
+def test_a_folder_s_lock_is_held_by_one_alone_and_goes_with_the_folder_s_name(tmp_path) -> None:
+    folder, order = tmp_path / "workspace", []
+    folder.mkdir()
+
+    def wait() -> None:
+        with durable.folder_lock(folder):
+            order.append("second")
+
+    waiting = threading.Thread(target=wait)
+    with durable.folder_lock(folder):
+        waiting.start()
+        waiting.join(0.2)
+        folder.rename(tmp_path / "old")  # a restored workspace takes its place
+        folder.mkdir()
+        order.append("first")
+    waiting.join(20)
+    assert order == ["first", "second"]

@@ -92,7 +92,7 @@ def points(workspace: Path) -> list[str]:
     return (workspace / POINTS).read_text().splitlines()
 
 
-def said(workspace: Path) -> list[dict]:
+def said(workspace: Path) -> list[dict[str, Any]]:
     """What the last process in the workspace printed, as far as it came."""
     printed = workspace / "stdout.txt"
     if not printed.exists():  # killed before it had opened it
@@ -124,7 +124,8 @@ class Doom:
         self._around(os, "fsync", "fsync")
         self._around(os, "replace", "rename")
         self._around(os, "rename", "rename")
-        commit, write, changes = DefaultDialect.do_commit, durable.write, {}
+        commit, write = DefaultDialect.do_commit, durable.write
+        changes: dict[int, int] = {}
 
         def watched_commit(dialect: Any, connection: Any) -> None:
             driver = getattr(connection, "dbapi_connection", connection)
@@ -142,7 +143,7 @@ class Doom:
             )
 
         DefaultDialect.do_commit = watched_commit  # type: ignore[method-assign]
-        durable.write = watched_write  # type: ignore[assignment]
+        durable.write = watched_write
 
     def _around(self, module: Any, name: str, what: str) -> None:
         real = getattr(module, name)

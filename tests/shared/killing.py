@@ -116,8 +116,8 @@ def check_decisions(access: Access, tally: Tally) -> None:
     tally.doubled += sum(len(each) > 1 for each in found.values())
     tally.doubled += sum(len(numbers) > 1 for numbers in told.values())
     for key, events in found.items():
-        client, _, seq = key.rpartition(":")
-        other = not all(_is_what_was_sent(event, client, int(seq)) for event in events)
+        client, _, of_page = key.rpartition(":")
+        other = not all(_is_what_was_sent(event, client, int(of_page)) for event in events)
         elsewhere = key in told and told[key] != {event.number for event in events}
         tally.moved += other or elsewhere
     tally.problems += _gaps(told.keys(), found.keys())

@@ -9,6 +9,7 @@ import time
 from dataclasses import replace
 from functools import cache
 from pathlib import Path
+from typing import Any
 
 import numpy as np
 from numpy.typing import NDArray
@@ -118,7 +119,7 @@ def run_jobs(access: Access, threads: int = 1, **options: object) -> int:
     )
 
 
-def finish(access: Access, job_id: int) -> dict:
+def finish(access: Access, job_id: int) -> dict[str, Any]:
     """Run what is queued and return the row of one job."""
     run_jobs(access)
     return job_status(access, job_id)
@@ -147,12 +148,12 @@ def plant(access: Access, kind: EventKind, **about: object) -> None:
     """Store an event without any check, as an older version may have stored it."""
     with writing(access.engine) as conn:
         number, prev_hash = events.head(conn, 1)
-        absent = dict.fromkeys(
+        columns: dict[str, Any] = dict.fromkeys(
             ("position", "class_id", "round_id", "target", "members", "member_classes")
         )
         made = Event(
             **{
-                **absent,
+                **columns,
                 **{"project_id": 1, "number": number + 1, "at": now(), "kind": kind},
                 **{"reader_id": access.reader_id, "key": new_key(), "payload": {}},
                 **{"prev_hash": prev_hash, **about},
