@@ -149,9 +149,9 @@ class _Opened:
             conn.info["sslapp_log"] = met = log
         if _file_id(self._path) != self._database or met != log:
             raise DatabaseGone(
-                f"The database {self._path} was deleted or replaced while it was open. Nothing "
-                "more is written. Stop this program, put the right file back if it is missing, "
-                "and start it again."
+                f"The workspace's database, {self._path.name}, was deleted or replaced while it "
+                "was open. Nothing more is written. Stop this program, put the right file back if "
+                "it is missing, and start it again."
             )
 
 
