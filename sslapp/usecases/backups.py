@@ -124,10 +124,12 @@ def _vouched(copy: Path) -> tuple[str, list[Recorded]]:
 
 
 def _members(root: Path) -> Iterator[Path]:
+    """The files that go into a backup beside the database; no file of the top but the id's."""
+    yield root / IDENTITY
     for path in sorted(root.rglob("*")):
-        top = path.relative_to(root).parts[0]
-        apart = top in LEFT_OUT or top.startswith((_WORKING, DATABASE, f".{DATABASE}"))
-        if not apart and path.suffix != ".tmp" and path.is_file():
+        top, *below = path.relative_to(root).parts
+        apart = top in LEFT_OUT or top.startswith(_WORKING)
+        if below and not apart and path.suffix != ".tmp" and path.is_file():
             yield path
 
 

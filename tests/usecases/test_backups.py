@@ -63,12 +63,13 @@ def test_a_backup_holds_neither_locks_nor_fetched_data(reviewed, tmp_path) -> No
     (reviewed.workspace.root / "data").mkdir()
     (reviewed.workspace.root / "data" / "mnist.gz").write_bytes(b"0" * 100)
     (reviewed.workspace.root / "projects" / "half.tmp").write_bytes(b"0")
+    (reviewed.workspace.root / "yesterday.tar").write_bytes(b"an earlier backup")
     backup(reviewed, tmp_path / "backup.tar")
     with tarfile.open(tmp_path / "backup.tar") as archive:
         names = archive.getnames()
     assert "sslapp.db" in names
     assert not [name for name in names if name.startswith(("data", "workers"))]
-    assert not [name for name in names if name.endswith(".tmp")]
+    assert not [name for name in names if name.endswith((".tmp", ".tar", ".lock"))]
 
 
 def test_nothing_is_overwritten(reviewed, tmp_path) -> None:
