@@ -16,6 +16,7 @@ import sys
 import time
 import traceback
 from collections.abc import Callable, Sequence
+from contextlib import suppress
 from pathlib import Path
 from typing import IO, Any
 
@@ -33,6 +34,7 @@ class Launcher:
 
     def __init__(self, program: str = __file__) -> None:
         self._program = program
+        self._running: int | None = None
 
     def __enter__(self) -> "Launcher":
         self._process = subprocess.Popen(
@@ -62,15 +64,24 @@ class Launcher:
             die_at: number of the point, from 1, at which the process ends itself.
             die_after: seconds after which it is ended.
         """
+        if self._running is not None:  # a test that failed left it; its status is read first
+            with suppress(ProcessLookupError):
+                os.kill(self._running, signal.SIGKILL)
+            self.wait()
         request = {"commands": commands, "workspace": str(workspace), "die_at": die_at}
         stdin, _ = self._pipes()
         stdin.write(json.dumps({**request, "die_after": die_after}) + "\n")
         stdin.flush()
-        return self._answer()
+        pid = self._answer()
+        assert pid > 1, f"{pid} is no process that a test may kill"
+        self._running = pid
+        return pid
 
     def wait(self) -> int:
         """The exit status of the process, negative for a signal."""
-        return self._answer()
+        status = self._answer()
+        self._running = None
+        return status
 
     def run(self, workspace: Path, *commands: Sequence[str], **options: Any) -> int:
         """Start and wait."""

@@ -177,6 +177,7 @@ def wait_for_step(access: Access, step: int) -> None:
         row = round_status(access, None)
         if row["state"] == JobState.RUNNING and row["step"] >= step:
             return
+        assert row["state"] != JobState.DONE, f"the round ended before step {step} was seen"
         time.sleep(0.002)
     raise AssertionError(f"step {step} was not reached: {row}")
 
