@@ -77,7 +77,7 @@ def test_watching_changes_no_prediction(film, waiting, monkeypatch) -> None:
     assert unseen.tobytes() == small_project.published(film[1])[0].tobytes()
 
 
-@pytest.mark.parametrize("stops", [(1, 9), (6, 24), (15, 38)])
+@pytest.mark.parametrize("stops", [(1, 9), (6, 24), (15, 28)])
 def test_killed_between_steps_it_leaves_the_same_film(stops, film, launcher, waiting) -> None:
     access = waiting(STEPS)
     for step in stops:
