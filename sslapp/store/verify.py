@@ -35,6 +35,7 @@ MOST_OF_A_KIND = 10
 """Findings that one check reports; a damaged page of a large table gives thousands."""
 
 RESTORE = "Restore the workspace from a backup."
+REBUILD = "`sslapp rebuild` derives it from the log again."
 
 
 @dataclass(frozen=True)
@@ -284,9 +285,6 @@ def _undone(conn: Connection, project_id: int) -> Iterator[str]:
     for number in sorted(found ^ expected):
         says = "undone" if number in expected else "standing"
         yield (f"undone: event {number} is {says} by the log, but the table differs. {REBUILD}")
-
-
-REBUILD = "`sslapp rebuild` derives it from the log again."
 
 
 def _derived(conn: Connection, project_id: int) -> Iterator[str]:

@@ -120,9 +120,9 @@ def record(workspace: Workspace) -> int:
         with writing(engine) as conn:
             for project_id, rows in described.items():
                 files.record(conn, project_id, rows)
-            rows_ = _record_rows(conn)
+            count = _record_rows(conn)
             identity.mark_recorded(conn)
-    return rows_ + sum(map(len, described.values()))
+    return count + sum(map(len, described.values()))
 
 
 def rebuild(workspace: Workspace, project: str | None = None) -> list[str]:
