@@ -29,15 +29,17 @@ from sslapp.jobs.worker import work
 from sslapp.store.database import reading
 from sslapp.store.schema import DERIVED, metadata
 from sslapp.store.state import load_state
-from sslapp.usecases import bulk_decisions, decisions, exports
 from sslapp.usecases.access import Access, enter
-from sslapp.usecases.embeddings import embed
-from sslapp.usecases.encoded_views import Wish, start_encoding
+from sslapp.usecases.exporting import exports
 from sslapp.usecases.handlers import HANDLERS
-from sslapp.usecases.imports import import_images
-from sslapp.usecases.projects import create_project
-from sslapp.usecases.rounds import start_round
-from sslapp.usecases.verification import verify_workspace
+from sslapp.usecases.images.embeddings import embed
+from sslapp.usecases.images.encoded_views import Wish, start_encoding
+from sslapp.usecases.images.imports import import_images
+from sslapp.usecases.labelling import decisions
+from sslapp.usecases.maintenance.verification import verify_workspace
+from sslapp.usecases.projects.project import create_project
+from sslapp.usecases.reviewing import bulk_decisions
+from sslapp.usecases.training.rounds import start_round
 from sslapp.workspace import DATABASE, Workspace
 
 PAGE = 4096

@@ -30,7 +30,7 @@ import killing
 import small_project
 
 from sslapp.usecases.access import Access
-from sslapp.usecases.rounds import start_round
+from sslapp.usecases.training.rounds import start_round
 
 PAGES_A_WORKSPACE = 24
 """Kills that hit one workspace before the next: its log grows, and all of it is read every time."""

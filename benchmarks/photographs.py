@@ -18,12 +18,13 @@ from playwright.sync_api import Page
 from sslapp.jobs.worker import work
 from sslapp.store import images, projects
 from sslapp.store.database import reading
-from sslapp.usecases import decisions, exports
 from sslapp.usecases.access import Access, enter
-from sslapp.usecases.demo import ensure_demo
+from sslapp.usecases.exporting import exports
 from sslapp.usecases.handlers import HANDLERS
-from sslapp.usecases.picks import next_images
-from sslapp.usecases.rounds import cancel_round, round_status, start_round
+from sslapp.usecases.images.demo import ensure_demo
+from sslapp.usecases.labelling import decisions
+from sslapp.usecases.labelling.picks import next_images
+from sslapp.usecases.training.rounds import cancel_round, round_status, start_round
 from sslapp.workspace import Workspace
 
 IMAGES = Path(__file__).resolve().parents[1] / "docs" / "images"

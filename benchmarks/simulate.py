@@ -35,7 +35,7 @@ COURSES: dict[str, dict[str, Any]] = {
 def play(data: str, root: Path | None, seed: int, threads: int | None) -> dict[str, Any]:
     """Play one seed and return the figures of every method."""
     from sslapp.usecases.access import enter
-    from sslapp.usecases.simulate import Simulation, simulate
+    from sslapp.usecases.simulation import Simulation, simulate
     from sslapp.workspace import Workspace
 
     with tempfile.TemporaryDirectory() as folder:
@@ -69,8 +69,8 @@ def baseline(
     from sslapp.store.database import reading
     from sslapp.store.state import load_state
     from sslapp.usecases.handlers import HANDLERS
-    from sslapp.usecases.predictions import read_predictions
-    from sslapp.usecases.rounds import start_round
+    from sslapp.usecases.reviewing.predictions import read_predictions
+    from sslapp.usecases.training.rounds import start_round
 
     started = time.monotonic()
     project = report["project"]

@@ -27,12 +27,12 @@ from playwright.sync_api import Browser, Page
 from sslapp.jobs.worker import work
 from sslapp.store import events, images, projects
 from sslapp.store.database import reading
-from sslapp.usecases import decisions
 from sslapp.usecases.access import Access, enter
-from sslapp.usecases.demo import ensure_demo
 from sslapp.usecases.handlers import HANDLERS
-from sslapp.usecases.rounds import cancel_round, round_status, start_round
-from sslapp.usecases.verification import verify_project
+from sslapp.usecases.images.demo import ensure_demo
+from sslapp.usecases.labelling import decisions
+from sslapp.usecases.maintenance.verification import verify_project
+from sslapp.usecases.training.rounds import cancel_round, round_status, start_round
 from sslapp.vocabulary import EventKind, JobState
 from sslapp.workspace import Workspace
 

@@ -15,9 +15,9 @@ from sslapp.ui import (
     progress_panel,
 )
 from sslapp.ui.access import require
-from sslapp.usecases.comparison import newest_event
-from sslapp.usecases.finished import finished_rounds
-from sslapp.usecases.progress import progress
+from sslapp.usecases.comparing.comparison import newest_event
+from sslapp.usecases.comparing.rounds import finished_rounds
+from sslapp.usecases.training.progress import progress
 
 access = require()
 project_id = heading.open_project(access, "Compare")

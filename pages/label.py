@@ -3,7 +3,7 @@
 from sslapp.ui import heading
 from sslapp.ui.access import require
 from sslapp.ui.reading import show
-from sslapp.usecases.reading import opening
+from sslapp.usecases.labelling.offers import opening
 
 access = require()
 project_id = heading.open_project(access, "Label")

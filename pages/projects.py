@@ -15,9 +15,9 @@ from sslapp.ui import (
     readers_panel,
 )
 from sslapp.ui.access import require
-from sslapp.usecases.next_step import next_step, read_facts
-from sslapp.usecases.progress import progress
-from sslapp.usecases.project_list import project_list
+from sslapp.usecases.projects.listing import project_list
+from sslapp.usecases.projects.next_step import next_step, read_facts
+from sslapp.usecases.training.progress import progress
 
 access = require()
 lines = project_list(access)

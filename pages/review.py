@@ -15,10 +15,10 @@ from sslapp.ui import (
     review_state,
 )
 from sslapp.ui.access import require
-from sslapp.usecases import overview
-from sslapp.usecases.board import board_key
-from sslapp.usecases.finished import numbers_and_methods
-from sslapp.usecases.progress import progress
+from sslapp.usecases.comparing.rounds import numbers_and_methods
+from sslapp.usecases.reviewing.board import board_key
+from sslapp.usecases.training import overview
+from sslapp.usecases.training.progress import progress
 
 access = require()
 project_id = heading.open_project(access, "Review")

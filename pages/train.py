@@ -12,8 +12,8 @@ from sslapp.ui import (
     start_panel,
 )
 from sslapp.ui.access import require
-from sslapp.usecases.history import history
-from sslapp.usecases.progress import progress
+from sslapp.usecases.training.history import history
+from sslapp.usecases.training.progress import progress
 
 access = require()
 project_id = heading.open_project(access, "Train")

@@ -37,7 +37,7 @@ def with_round(prepared: Path, tmp_path_factory: pytest.TempPathFactory) -> Path
     """The prepared workspace after one finished round, closed."""
     import small_project
 
-    from sslapp.usecases.rounds import start_round
+    from sslapp.usecases.training.rounds import start_round
 
     root = tmp_path_factory.mktemp("with-round") / "workspace"
     access = small_project.copy(prepared, root)
@@ -53,7 +53,7 @@ def with_two_rounds(with_round: Path, tmp_path_factory: pytest.TempPathFactory) 
     """That workspace after a second finished round on the same snapshot, by another method."""
     import small_project
 
-    from sslapp.usecases.rounds import start_round
+    from sslapp.usecases.training.rounds import start_round
 
     root = tmp_path_factory.mktemp("with-two-rounds") / "workspace"
     access = small_project.copy(with_round, root)

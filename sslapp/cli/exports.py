@@ -6,7 +6,7 @@ from typing import Annotated
 import typer
 
 from sslapp.cli.application import Json, Project, access, app, command, show, table
-from sslapp.usecases.exported import delete_export, exports_of
+from sslapp.usecases.exporting.exported import delete_export, exports_of
 from sslapp.words import size
 
 exports_app = typer.Typer(

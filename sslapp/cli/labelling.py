@@ -6,7 +6,8 @@ from typing import Annotated
 import typer
 
 from sslapp.cli.application import Json, Project, access, app, command, show, table
-from sslapp.usecases import decisions, duplicates, labels, picks, worksheets
+from sslapp.usecases.labelling import decisions, duplicates, picks, worksheets
+from sslapp.usecases.labelling import label_lists as labels
 from sslapp.vocabulary import EventKind
 
 Position = Annotated[int, typer.Argument(help="The image's position in the project.")]

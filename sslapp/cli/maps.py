@@ -3,7 +3,7 @@
 from sslapp.cli.application import Json, Project, access, app, command, show
 from sslapp.cli.jobs import wait_for
 from sslapp.cli.project import Wait
-from sslapp.usecases.projections import Projection, show_projection
+from sslapp.usecases.images.maps import Projection, show_projection
 
 
 @command(app, "map")

@@ -10,13 +10,16 @@ import typer
 from sslapp.cli.application import Json, Project, access, app, command, show, table, workspace
 from sslapp.cli.jobs import wait_for
 from sslapp.store.projects import ProjectSettings
-from sslapp.usecases import backups, exports, members, projects
-from sslapp.usecases.demo import ensure_demo
-from sslapp.usecases.embeddings import DEFAULT_ENCODER, embed
-from sslapp.usecases.encoded_views import AUGMENTATIONS, Wish, cost, start_encoding
-from sslapp.usecases.file_checks import UNKNOWN
-from sslapp.usecases.imports import import_images
-from sslapp.usecases.verification import Checked, rebuild, record, verify_workspace
+from sslapp.usecases.exporting import exports
+from sslapp.usecases.images.demo import ensure_demo
+from sslapp.usecases.images.embeddings import DEFAULT_ENCODER, embed
+from sslapp.usecases.images.encoded_views import AUGMENTATIONS, Wish, cost, start_encoding
+from sslapp.usecases.images.imports import import_images
+from sslapp.usecases.maintenance import backups
+from sslapp.usecases.maintenance.files import UNKNOWN
+from sslapp.usecases.maintenance.verification import Checked, rebuild, record, verify_workspace
+from sslapp.usecases.people import members
+from sslapp.usecases.projects import project as projects
 from sslapp.vocabulary import Role, Source
 
 class_app = typer.Typer(help="Add, edit and retire classes.", no_args_is_help=True)

@@ -5,7 +5,7 @@ from dataclasses import asdict
 import typer
 
 from sslapp.cli.application import Json, access, app, command, show, table
-from sslapp.usecases import readers
+from sslapp.usecases.people import readers
 
 reader_app = typer.Typer(help="Set readers inactive and active again.", no_args_is_help=True)
 app.add_typer(reader_app, name="reader")

@@ -6,7 +6,9 @@ import numpy as np
 import typer
 
 from sslapp.cli.application import Json, Project, access, app, command, show, table
-from sslapp.usecases import bulk_decisions, decisions, predictions, projects
+from sslapp.usecases.labelling import decisions
+from sslapp.usecases.projects import project as projects
+from sslapp.usecases.reviewing import bulk_decisions, predictions
 
 Round = Annotated[int | None, typer.Option("--round", help="Default: the newest finished one.")]
 Positions = Annotated[list[int] | None, typer.Argument(help="Images; or select by threshold.")]

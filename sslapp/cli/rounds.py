@@ -10,8 +10,8 @@ import typer
 
 from sslapp.cli.application import Json, Project, access, app, command, show, table, workspace
 from sslapp.cli.jobs import wait_for
-from sslapp.usecases import rounds
 from sslapp.usecases.jobs import eta
+from sslapp.usecases.training import rounds
 from sslapp.vocabulary import Gear
 
 round_app = typer.Typer(help="Start and follow rounds.", no_args_is_help=True)

@@ -11,8 +11,8 @@ from sslapp.cli.application import Json, access, app, command, show, table, work
 from sslapp.cli.rounds import Method, Option, parse_options
 from sslapp.simulation.reader import ReaderModel
 from sslapp.usecases.access import enter
-from sslapp.usecases.rounds import DEFAULT_METHOD
-from sslapp.usecases.simulate import Simulation, simulate
+from sslapp.usecases.simulation import Simulation, simulate
+from sslapp.usecases.training.rounds import DEFAULT_METHOD
 from sslapp.vocabulary import Gear
 from sslapp.workspace import Workspace
 

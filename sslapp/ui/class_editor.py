@@ -8,9 +8,9 @@ import streamlit as st
 from sslapp.store.projects import KEYS, PALETTE, ClassRow
 from sslapp.ui import faults, plain
 from sslapp.ui.words import count
-from sslapp.usecases import projects
 from sslapp.usecases.access import Access
-from sslapp.usecases.projects import Status
+from sslapp.usecases.projects import project as projects
+from sslapp.usecases.projects.project import Status
 
 NEW = -1
 NO_KEY = ""

@@ -6,8 +6,8 @@ import streamlit as st
 
 from sslapp.ui.words import count
 from sslapp.usecases.access import Access
-from sslapp.usecases.comparison import Comparison, Measure, read_comparison
-from sslapp.usecases.finished import Finished, usual_choice
+from sslapp.usecases.comparing.comparison import Comparison, Measure, read_comparison
+from sslapp.usecases.comparing.rounds import Finished, usual_choice
 
 MOST = 6
 """Rounds whose lines can still be told apart."""

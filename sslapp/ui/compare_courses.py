@@ -8,8 +8,8 @@ from sslapp.charts.curves import Course, curves
 from sslapp.ui import plain
 from sslapp.ui.words import duration
 from sslapp.usecases.access import Access
-from sslapp.usecases.courses import Reports, reports
-from sslapp.usecases.progress import Progress, progress
+from sslapp.usecases.comparing.curves import Reports, reports
+from sslapp.usecases.training.progress import Progress, progress
 from sslapp.vocabulary import JobKind, JobState
 
 EVERY = 3.0

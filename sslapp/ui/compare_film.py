@@ -11,8 +11,8 @@ from sslapp.store.projects import ClassRow
 from sslapp.ui.embedding_map import UNLABELLED
 from sslapp.ui.words import count
 from sslapp.usecases.access import Access
-from sslapp.usecases.comparison import Compared, Comparison
-from sslapp.usecases.courses import read_film
+from sslapp.usecases.comparing.comparison import Compared, Comparison
+from sslapp.usecases.comparing.curves import read_film
 
 PREDICTED, LABEL = "Predicted class", "Current label"
 

@@ -10,7 +10,7 @@ from sslapp.ui import compare_matrix, picture_grid, plain
 from sslapp.ui.compare_choice import name
 from sslapp.ui.words import count, percent
 from sslapp.usecases.access import Access
-from sslapp.usecases.comparison import Comparison, Measure
+from sslapp.usecases.comparing.comparison import Comparison, Measure
 
 KEY = "compare-flips"
 

@@ -13,7 +13,7 @@ from sslapp.ui import compare_matrix, picture_grid, plain
 from sslapp.ui.compare_choice import name
 from sslapp.ui.words import count, proportion
 from sslapp.usecases.access import Access
-from sslapp.usecases.comparison import Compared, Comparison, Measure
+from sslapp.usecases.comparing.comparison import Compared, Comparison, Measure
 
 KEY = "compare-confusion"
 BINS = 10

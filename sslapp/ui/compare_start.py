@@ -8,7 +8,7 @@ from sslapp.methods.cards import MethodCard
 from sslapp.ui import faults
 from sslapp.ui.compare_choice import awaited_key
 from sslapp.usecases.access import Access
-from sslapp.usecases.rounds import start_side_by_side
+from sslapp.usecases.training.rounds import start_side_by_side
 
 LARGEST_SEED = 2**31 - 1
 USUAL = ("supervised", "fixmatch")

@@ -8,7 +8,7 @@ import streamlit as st
 
 from sslapp.ui.compare_choice import HASH_LENGTH
 from sslapp.ui.words import duration, percent, proportion
-from sslapp.usecases.comparison import SURE, Compared, Comparison, Measure, Score
+from sslapp.usecases.comparing.comparison import SURE, Compared, Comparison, Measure, Score
 
 NOTHING = "–"
 

@@ -11,7 +11,7 @@ from sslapp.charts import look
 from sslapp.store.projects import ClassRow
 from sslapp.ui.words import count
 from sslapp.usecases.access import Access
-from sslapp.usecases.overview import Map, read_map
+from sslapp.usecases.training.overview import Map, read_map
 
 UNLABELLED = "rgba(128, 136, 148, 0.32)"
 OUTLINE = look.OUTLINE

@@ -6,9 +6,9 @@ from sslapp.embedding.encoders import ENCODERS, available
 from sslapp.ui import faults, plain, views_panel
 from sslapp.ui.words import ago, count
 from sslapp.usecases.access import Access
-from sslapp.usecases.embeddings import EmbeddingState, embed, encoder_for
-from sslapp.usecases.projections import Projection, projection_of, show_projection
-from sslapp.usecases.projects import Status
+from sslapp.usecases.images.embeddings import EmbeddingState, embed, encoder_for
+from sslapp.usecases.images.maps import Projection, projection_of, show_projection
+from sslapp.usecases.projects.project import Status
 
 ABOUT_MAP = {
     Projection.PCA: "Map by PCA: what is far apart on it is far apart in the embedding.",

@@ -7,8 +7,8 @@ import streamlit as st
 from sslapp.ui import faults
 from sslapp.ui.words import count
 from sslapp.usecases.access import Access
-from sslapp.usecases.export_table import ALL_SOURCES, LabelCounts
-from sslapp.usecases.exports import Format, export_here
+from sslapp.usecases.exporting.exports import Format, export_here
+from sslapp.usecases.exporting.table import ALL_SOURCES, LabelCounts
 from sslapp.vocabulary import Source
 
 FORMATS = {

@@ -7,8 +7,8 @@ import streamlit as st
 from sslapp.ui import addresses, faults, plain
 from sslapp.ui.words import count, remaining, size
 from sslapp.usecases.access import Access
-from sslapp.usecases.exported import ExportLine, delete_export, exports_of
-from sslapp.usecases.exports import Format
+from sslapp.usecases.exporting.exported import ExportLine, delete_export, exports_of
+from sslapp.usecases.exporting.exports import Format
 from sslapp.usecases.jobs import cancel_job
 from sslapp.vocabulary import JobState
 

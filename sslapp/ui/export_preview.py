@@ -6,7 +6,7 @@ import pandas as pd
 import streamlit as st
 
 from sslapp.usecases.access import Access
-from sslapp.usecases.export_table import (
+from sslapp.usecases.exporting.table import (
     ALL_SOURCES,
     COLUMNS,
     LabelCounts,

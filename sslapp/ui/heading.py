@@ -8,8 +8,8 @@ from sslapp.store.projects import ProjectRow
 from sslapp.ui import empty, faults, plain
 from sslapp.ui.words import count
 from sslapp.usecases.access import Access
-from sslapp.usecases.overview import known_projects
-from sslapp.usecases.projects import Status
+from sslapp.usecases.projects.project import Status
+from sslapp.usecases.training.overview import known_projects
 
 OPENED = "opened_project"
 """Where the session keeps the id of the opened project; the page's address names it as well."""

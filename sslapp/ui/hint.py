@@ -3,7 +3,7 @@
 import streamlit as st
 
 from sslapp.ui import pages
-from sslapp.usecases.next_step import Page, Step
+from sslapp.usecases.projects.next_step import Page, Step
 
 LINKS = {
     Page.LABEL: "Go to Label",

@@ -8,8 +8,8 @@ from sslapp.store.images import ImageSetRow
 from sslapp.ui import faults, plain, source_form
 from sslapp.ui.words import ago, count
 from sslapp.usecases.access import Access
-from sslapp.usecases.refusals import by_reason, refusals_csv
-from sslapp.usecases.sources import import_chosen
+from sslapp.usecases.images.refusals import by_reason, refusals_csv
+from sslapp.usecases.images.sources import import_chosen
 
 FAULTS = "projects-import-faults"
 NAMES_SHOWN = 8

@@ -6,7 +6,7 @@ import streamlit as st
 
 from sslapp.ui import faults, plain
 from sslapp.usecases.access import Access
-from sslapp.usecases.members import Member, grant, remove
+from sslapp.usecases.people.members import Member, grant, remove
 from sslapp.vocabulary import Role
 
 FAULT = "projects-members-fault"

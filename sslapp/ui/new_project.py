@@ -6,8 +6,8 @@ from sslapp.embedding.encoders import ENCODERS, available
 from sslapp.store.projects import ProjectSettings
 from sslapp.ui import faults, heading, source_form
 from sslapp.usecases.access import Access
-from sslapp.usecases.creation import IMAGE_SIZES, Wish, class_names, create
-from sslapp.usecases.embeddings import encoder_for
+from sslapp.usecases.images.creation import IMAGE_SIZES, Wish, class_names, create
+from sslapp.usecases.images.embeddings import encoder_for
 
 ASKED = "projects-new"
 """Where the session keeps whether the form is open."""

@@ -10,7 +10,7 @@ from numpy.typing import NDArray
 
 from sslapp.ui import addresses
 from sslapp.usecases.access import Access
-from sslapp.usecases.pictures import image_hashes, thumbnails
+from sslapp.usecases.images.pictures import image_hashes, thumbnails
 
 HERE = Path(__file__).parent
 SHOWN = 60

@@ -6,8 +6,8 @@ from sslapp.ui import faults, plain, pulse, round_figures
 from sslapp.ui.words import count, remaining, size
 from sslapp.usecases.access import Access
 from sslapp.usecases.jobs import cancel_job
-from sslapp.usecases.progress import Progress, Work, log_tail, progress
-from sslapp.usecases.rounds import resume_round
+from sslapp.usecases.training.progress import Progress, Work, log_tail, progress
+from sslapp.usecases.training.rounds import resume_round
 from sslapp.vocabulary import JobKind, JobState
 
 NO_WORKER = "Waits for a worker. The app starts one; on another machine: `sslapp worker`."

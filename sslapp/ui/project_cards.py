@@ -6,7 +6,7 @@ import streamlit as st
 
 from sslapp.ui import heading, new_project, plain
 from sslapp.ui.words import ago, count
-from sslapp.usecases.project_list import ProjectLine
+from sslapp.usecases.projects.listing import ProjectLine
 
 MANY = 5
 """Cards from which on the list scrolls by itself, so that the opened project stays near."""

@@ -14,10 +14,10 @@ from sslapp.ui import (
 )
 from sslapp.ui.identity import sign_in
 from sslapp.usecases.access import Access
-from sslapp.usecases.embeddings import newest_embedding
-from sslapp.usecases.members import members
-from sslapp.usecases.project_list import ProjectLine
-from sslapp.usecases.projects import Status, status
+from sslapp.usecases.images.embeddings import newest_embedding
+from sslapp.usecases.people.members import members
+from sslapp.usecases.projects.listing import ProjectLine
+from sslapp.usecases.projects.project import Status, status
 from sslapp.vocabulary import JobKind, Role
 
 NARROWEST = 400

@@ -11,7 +11,7 @@ import streamlit as st
 
 from sslapp.ui import addresses
 from sslapp.usecases.access import Access
-from sslapp.usecases.progress import Progress, progress
+from sslapp.usecases.training.progress import Progress, progress
 
 _component = st.components.v2.component(
     "pulse", js=Path(__file__).with_name("pulse.js").read_text(encoding="utf-8")

@@ -7,7 +7,7 @@ import streamlit as st
 from sslapp.ui import faults, plain
 from sslapp.ui.words import count
 from sslapp.usecases.access import Access
-from sslapp.usecases.readers import ServerReader, activate, deactivate, server_readers
+from sslapp.usecases.people.readers import ServerReader, activate, deactivate, server_readers
 
 FAULT = "projects-readers-fault"
 MANY = 8

@@ -9,7 +9,7 @@ from sslapp.ui import review_state
 from sslapp.ui.review_colours import Coding
 from sslapp.ui.review_figure import picture
 from sslapp.usecases.access import Access
-from sslapp.usecases.board import Board, BoardKey, board_key, previous_columns, read_board
+from sslapp.usecases.reviewing.board import Board, BoardKey, board_key, previous_columns, read_board
 
 
 def load(

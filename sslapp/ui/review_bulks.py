@@ -4,9 +4,9 @@ import streamlit as st
 
 from sslapp.ui import faults, plain, review_state
 from sslapp.ui.words import count
-from sslapp.usecases import decisions
 from sslapp.usecases.access import Access
-from sslapp.usecases.bulk import Done, PastBulk, own_bulks
+from sslapp.usecases.labelling import decisions
+from sslapp.usecases.reviewing.bulks import Done, PastBulk, own_bulks
 from sslapp.vocabulary import EventKind
 
 SAID = "review-said"

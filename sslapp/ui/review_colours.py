@@ -8,7 +8,7 @@ from itertools import pairwise
 import numpy as np
 from numpy.typing import NDArray
 
-from sslapp.usecases.board import Board, flipped
+from sslapp.usecases.reviewing.board import Board, flipped
 from sslapp.vocabulary import Source
 
 NOTHING = "#8A93A0"

@@ -5,11 +5,11 @@ import streamlit as st
 from sslapp.store.projects import ClassRow
 from sslapp.ui import embedding_map, plain, progress_panel
 from sslapp.ui.words import count
-from sslapp.usecases import overview
 from sslapp.usecases.access import Access
-from sslapp.usecases.board import Board
-from sslapp.usecases.progress import Progress
-from sslapp.usecases.projects import status
+from sslapp.usecases.projects.project import status
+from sslapp.usecases.reviewing.board import Board
+from sslapp.usecases.training import overview
+from sslapp.usecases.training.progress import Progress
 from sslapp.vocabulary import JobKind
 
 

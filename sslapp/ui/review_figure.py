@@ -19,7 +19,7 @@ from sslapp.ui import plain
 from sslapp.ui.embedding_map import OUTLINE
 from sslapp.ui.map_hook import Ring
 from sslapp.ui.review_colours import Coding, steps
-from sslapp.usecases.board import Board
+from sslapp.usecases.reviewing.board import Board
 
 POINTS = 50_000
 """Images up to which each is a point of its own; beyond it a browser draws too slowly."""

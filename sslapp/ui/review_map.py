@@ -12,7 +12,7 @@ from sslapp.ui import review_board, review_figure, review_state
 from sslapp.ui.review_colours import Colouring, coding
 from sslapp.ui.words import count
 from sslapp.usecases.access import Access
-from sslapp.usecases.board import Board, BoardKey
+from sslapp.usecases.reviewing.board import Board, BoardKey
 
 CHART, COLOUR = "review-map", "review-colour"
 

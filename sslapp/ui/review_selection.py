@@ -10,10 +10,10 @@ from sslapp.store.chain import canonical
 from sslapp.ui import faults, review_board, review_bulks, review_desk, review_state
 from sslapp.ui.review_side import again
 from sslapp.usecases.access import Access
-from sslapp.usecases.board import Board
-from sslapp.usecases.bulk import BulkAction, decide
-from sslapp.usecases.review_queue import Choice, Queue, positions
-from sslapp.usecases.similar import reads_text
+from sslapp.usecases.images.similar import reads_text
+from sslapp.usecases.reviewing.board import Board
+from sslapp.usecases.reviewing.bulks import BulkAction, decide
+from sslapp.usecases.reviewing.queue import Choice, Queue, positions
 
 QUEUES = {
     Queue.DOUBTFUL: "Doubtful first",

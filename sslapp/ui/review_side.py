@@ -20,9 +20,9 @@ from sslapp.ui.review_figure import POINTS
 from sslapp.ui.review_map import CHART, zoom_to_selection
 from sslapp.ui.words import count, percent
 from sslapp.usecases.access import Access
-from sslapp.usecases.board import Board
-from sslapp.usecases.predictions import DEFAULT_THRESHOLD
-from sslapp.usecases.review_queue import Choice, Show, selected
+from sslapp.usecases.reviewing.board import Board
+from sslapp.usecases.reviewing.predictions import DEFAULT_THRESHOLD
+from sslapp.usecases.reviewing.queue import Choice, Show, selected
 
 HOOK = "review-hook"
 

@@ -8,8 +8,8 @@ from sslapp.review.raster import Box
 from sslapp.store.projects import ClassRow
 from sslapp.ui import faults
 from sslapp.ui.map_hook import Ring
-from sslapp.usecases.predictions import DEFAULT_THRESHOLD
-from sslapp.usecases.review_queue import Choice, Queue, Show
+from sslapp.usecases.reviewing.predictions import DEFAULT_THRESHOLD
+from sslapp.usecases.reviewing.queue import Choice, Queue, Show
 
 SIDE, DESK = "review-side", "review-desk"
 """The page's two fragments: threshold with counts, and the desk with the selected images."""

@@ -9,8 +9,8 @@ from sslapp.embedding.encoders import ENCODERS
 from sslapp.methods.cards import MethodCard
 from sslapp.ui import faults, followed
 from sslapp.ui.words import count
-from sslapp.usecases.preview import Choices, Frozen
-from sslapp.usecases.suggestion import Suggestion
+from sslapp.usecases.training.preview import Choices, Frozen
+from sslapp.usecases.training.suggestion import Suggestion
 from sslapp.vocabulary import Gear
 
 LARGEST_SEED = 2**31 - 1

@@ -9,7 +9,7 @@ from sslapp.training import figures
 from sslapp.ui import plain, progress_panel, round_figures
 from sslapp.ui.words import count
 from sslapp.usecases.access import Access
-from sslapp.usecases.history import Detail, detail
+from sslapp.usecases.training.history import Detail, detail
 
 
 def show(access: Access, project_id: int, number: int, titles: dict[str, str]) -> None:

@@ -10,8 +10,8 @@ from sslapp.charts import look
 from sslapp.training import figures
 from sslapp.ui import plain
 from sslapp.ui.words import percent, proportion
-from sslapp.usecases.metrics import Course
-from sslapp.usecases.progress import Work
+from sslapp.usecases.training.metrics import Course
+from sslapp.usecases.training.progress import Work
 
 LINES = {
     "labelled loss": {"color": look.LINES[0], "width": 2},

@@ -8,9 +8,9 @@ import streamlit as st
 from sslapp.ui import progress_panel
 from sslapp.ui.words import count, percent, proportion
 from sslapp.usecases.access import Access
-from sslapp.usecases.overview import RoundLine
-from sslapp.usecases.predictions import DEFAULT_THRESHOLD, propose
-from sslapp.usecases.progress import Progress
+from sslapp.usecases.reviewing.predictions import DEFAULT_THRESHOLD, propose
+from sslapp.usecases.training.overview import RoundLine
+from sslapp.usecases.training.progress import Progress
 from sslapp.vocabulary import JobState
 
 REVIEW = Path(__file__).resolve().parents[2] / "pages" / "review.py"

@@ -5,7 +5,7 @@ import streamlit as st
 from sslapp.ui import class_balance, plain
 from sslapp.ui.words import count
 from sslapp.usecases.access import Access
-from sslapp.usecases.preview import Choices, Preview, preview, warnings
+from sslapp.usecases.training.preview import Choices, Preview, preview, warnings
 
 
 def read(access: Access, project_id: int, can: Choices, same_as: int | None) -> Preview:

@@ -6,7 +6,7 @@ import pandas as pd
 import streamlit as st
 
 from sslapp.ui.words import duration, proportion
-from sslapp.usecases.overview import RoundLine
+from sslapp.usecases.training.overview import RoundLine
 from sslapp.vocabulary import JobState
 
 HASH_LENGTH = 8

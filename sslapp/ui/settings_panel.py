@@ -4,7 +4,7 @@ import streamlit as st
 
 from sslapp.ui import faults
 from sslapp.usecases.access import Access
-from sslapp.usecases.projects import Status, change_settings
+from sslapp.usecases.projects.project import Status, change_settings
 
 FAULT = "projects-settings-fault"
 

@@ -6,7 +6,7 @@ import streamlit as st
 
 from sslapp.ui import addresses, faults, plain, upload
 from sslapp.usecases.access import Access
-from sslapp.usecases.sources import ABOUT, TITLES, Choice, Kind
+from sslapp.usecases.images.sources import ABOUT, TITLES, Choice, Kind
 
 NAMES = {
     Kind.NAMED: "Known set",

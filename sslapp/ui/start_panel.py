@@ -11,10 +11,10 @@ from sslapp.ui import config_form, faults, plain, round_choices, round_preview
 from sslapp.ui.round_choices import Chosen
 from sslapp.ui.words import roughly
 from sslapp.usecases.access import Access
-from sslapp.usecases.estimates import Estimate, Planned, complete, estimate
-from sslapp.usecases.preview import Choices, Preview, choices, obstacle
-from sslapp.usecases.rounds import start_round
-from sslapp.usecases.suggestion import Suggestion, suggest
+from sslapp.usecases.training.estimates import Estimate, Planned, complete, estimate
+from sslapp.usecases.training.preview import Choices, Preview, choices, obstacle
+from sslapp.usecases.training.rounds import start_round
+from sslapp.usecases.training.suggestion import Suggestion, suggest
 
 REFUSED = "train-refused"
 

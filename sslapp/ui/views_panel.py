@@ -5,7 +5,7 @@ import streamlit as st
 from sslapp.ui import faults, plain
 from sslapp.ui.words import ago, count
 from sslapp.usecases.access import Access
-from sslapp.usecases.encoded_views import (
+from sslapp.usecases.images.encoded_views import (
     AUGMENTATIONS,
     Wish,
     cost,

@@ -3,11 +3,11 @@
 from types import MappingProxyType
 
 from sslapp.jobs.context import Handlers, JobContext
-from sslapp.usecases.embeddings import run_embed
-from sslapp.usecases.encoded_views import run_encode
-from sslapp.usecases.exports import run_export
-from sslapp.usecases.imports import run_import
-from sslapp.usecases.projections import run_projection
+from sslapp.usecases.exporting.exports import run_export
+from sslapp.usecases.images.embeddings import run_embed
+from sslapp.usecases.images.encoded_views import run_encode
+from sslapp.usecases.images.imports import run_import
+from sslapp.usecases.images.maps import run_projection
 from sslapp.vocabulary import JobKind
 
 

@@ -5,8 +5,10 @@ from typing import Any
 
 from starlette.requests import Request
 
-from sslapp.usecases import outbox, reading, sitting
 from sslapp.usecases.access import Access
+from sslapp.usecases.labelling import offers as reading
+from sslapp.usecases.labelling import outbox
+from sslapp.usecases.labelling import tally as sitting
 from sslapp.web import answers
 
 _LONGEST_QUEUE = 500

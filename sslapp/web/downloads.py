@@ -4,7 +4,7 @@ from starlette.requests import Request
 from starlette.responses import FileResponse
 
 from sslapp.usecases.access import Access
-from sslapp.usecases.exported import Part, exported_file
+from sslapp.usecases.exporting.exported import Part, exported_file
 from sslapp.web import answers
 
 OCTETS = "application/octet-stream"

@@ -9,9 +9,9 @@ from collections.abc import Callable
 from starlette.requests import Request
 from starlette.responses import RedirectResponse, Response
 
-from sslapp.usecases import pictures
 from sslapp.usecases.access import Access
-from sslapp.usecases.pictures import Picture
+from sslapp.usecases.images import pictures
+from sslapp.usecases.images.pictures import Picture
 from sslapp.web import answers
 
 FOREVER = "private, max-age=31536000, immutable"

@@ -5,7 +5,7 @@ from typing import Any
 from starlette.requests import Request
 
 from sslapp.usecases.access import Access
-from sslapp.usecases.inspection import Inspection, Tile, inspect
+from sslapp.usecases.reviewing.inspection import Inspection, Tile, inspect
 from sslapp.web import answers
 
 

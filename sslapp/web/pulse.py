@@ -2,8 +2,8 @@
 
 from starlette.requests import Request
 
-from sslapp.usecases import progress
 from sslapp.usecases.access import Access
+from sslapp.usecases.training import progress
 from sslapp.web import answers
 
 

@@ -2,8 +2,8 @@
 
 import small_project
 
-from sslapp.usecases.embeddings import RATE
-from sslapp.usecases.encoded_views import encoded_views
+from sslapp.usecases.images.embeddings import RATE
+from sslapp.usecases.images.encoded_views import encoded_views
 
 
 def test_the_cost_is_said_and_nothing_starts(project, command, ask) -> None:

@@ -13,9 +13,9 @@ from job_folders import attempt_folder
 from sslapp.cli.jobs import wait_for
 from sslapp.jobs import queue
 from sslapp.store.database import writing
-from sslapp.usecases.imports import import_images
-from sslapp.usecases.projects import create_project
-from sslapp.usecases.rounds import start_round
+from sslapp.usecases.images.imports import import_images
+from sslapp.usecases.projects.project import create_project
+from sslapp.usecases.training.rounds import start_round
 
 CASES = {
     "no project of that name": (("status", "-p", "Cats"), 'no project "Cats"; known: Digits'),

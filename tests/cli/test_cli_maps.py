@@ -3,9 +3,9 @@
 import pytest
 import small_project
 
-from sslapp.usecases.exported import exports_of
-from sslapp.usecases.exports import Format, export_here
-from sslapp.usecases.projections import Projection, projection_of
+from sslapp.usecases.exporting.exported import exports_of
+from sslapp.usecases.exporting.exports import Format, export_here
+from sslapp.usecases.images.maps import Projection, projection_of
 
 
 @pytest.mark.timeout(240)  # UMAP is compiled when a machine uses it first

@@ -2,7 +2,7 @@
 
 import pytest
 
-from sslapp.usecases.members import grant
+from sslapp.usecases.people.members import grant
 from sslapp.vocabulary import Role
 
 

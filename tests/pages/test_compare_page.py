@@ -9,9 +9,9 @@ from streamlit.testing.v1 import AppTest
 from sslapp.store.database import writing
 from sslapp.store.schema import label_class, round_
 from sslapp.ui import compare_matrix
-from sslapp.usecases import decisions
-from sslapp.usecases.comparison import Measure, read_comparison
-from sslapp.usecases.rounds import cancel_round, round_status, start_round
+from sslapp.usecases.comparing.comparison import Measure, read_comparison
+from sslapp.usecases.labelling import decisions
+from sslapp.usecases.training.rounds import cancel_round, round_status, start_round
 
 PAGE = "compare.py"
 
@@ -144,7 +144,7 @@ def test_methods_are_started_on_one_snapshot_and_join_when_they_end(
 
 def test_a_method_that_cannot_run_says_why_and_starts_nothing(tmp_path, open_app) -> None:
     from sslapp.usecases.access import enter
-    from sslapp.usecases.projects import create_project
+    from sslapp.usecases.projects.project import create_project
     from sslapp.workspace import Workspace
 
     access = enter(Workspace(workspace=tmp_path), "Ann")

@@ -9,11 +9,11 @@ from streamlit.testing.v1 import AppTest
 from sslapp.store.database import writing
 from sslapp.store.schema import job
 from sslapp.store.schema import project as project_table
-from sslapp.usecases import bulk_decisions
-from sslapp.usecases.exported import exports_of
-from sslapp.usecases.exports import Format, export, export_here
-from sslapp.usecases.members import grant
-from sslapp.usecases.projects import create_project
+from sslapp.usecases.exporting.exported import exports_of
+from sslapp.usecases.exporting.exports import Format, export, export_here
+from sslapp.usecases.people.members import grant
+from sslapp.usecases.projects.project import create_project
+from sslapp.usecases.reviewing import bulk_decisions
 from sslapp.vocabulary import JobState, Role, Source
 
 PAGE = str(Path(__file__).parents[2] / "pages" / "export.py")

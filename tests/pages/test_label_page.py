@@ -9,8 +9,8 @@ from streamlit.testing.v1 import AppTest
 from sslapp.store.database import reading
 from sslapp.store.projects import classes
 from sslapp.usecases.access import enter
-from sslapp.usecases.imports import import_images
-from sslapp.usecases.projects import create_project, retire_class
+from sslapp.usecases.images.imports import import_images
+from sslapp.usecases.projects.project import create_project, retire_class
 from sslapp.workspace import Workspace
 
 

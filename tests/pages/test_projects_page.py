@@ -15,10 +15,10 @@ from sslapp.store.database import writing
 from sslapp.store.projects import ClassRow
 from sslapp.ui import plain
 from sslapp.usecases.access import enter
+from sslapp.usecases.images.maps import Projection, projection_of
 from sslapp.usecases.jobs import job_status
-from sslapp.usecases.members import grant, members
-from sslapp.usecases.projections import Projection, projection_of
-from sslapp.usecases.projects import create_project, status
+from sslapp.usecases.people.members import grant, members
+from sslapp.usecases.projects.project import create_project, status
 from sslapp.vocabulary import EventKind, JobKind, JobState, Role
 from sslapp.workspace import Workspace
 

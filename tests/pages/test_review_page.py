@@ -13,13 +13,13 @@ from sslapp.store.database import writing
 from sslapp.store.schema import embedding, round_
 from sslapp.ui import review_bulks, review_state
 from sslapp.ui.review_desk import desk
-from sslapp.usecases import bulk_decisions
 from sslapp.usecases.access import enter
-from sslapp.usecases.board import read_board
-from sslapp.usecases.bulk import BulkAction, decide
-from sslapp.usecases.projects import add_class, create_project, retire_class
-from sslapp.usecases.review_queue import Choice, Queue, Show, selected
-from sslapp.usecases.rounds import start_round
+from sslapp.usecases.projects.project import add_class, create_project, retire_class
+from sslapp.usecases.reviewing import bulk_decisions
+from sslapp.usecases.reviewing.board import read_board
+from sslapp.usecases.reviewing.bulks import BulkAction, decide
+from sslapp.usecases.reviewing.queue import Choice, Queue, Show, selected
+from sslapp.usecases.training.rounds import start_round
 from sslapp.vocabulary import EventKind, Gear
 from sslapp.workspace import Workspace
 

@@ -13,12 +13,12 @@ from sslapp.jobs import queue
 from sslapp.rounds import NOT_EXACTLY
 from sslapp.store.database import writing
 from sslapp.store.schema import embedding, round_, round_metric
-from sslapp.usecases import decisions
 from sslapp.usecases.access import enter
 from sslapp.usecases.jobs import job_status
-from sslapp.usecases.predictions import propose
-from sslapp.usecases.projects import change_settings, create_project
-from sslapp.usecases.rounds import cancel_round, round_status, start_round
+from sslapp.usecases.labelling import decisions
+from sslapp.usecases.projects.project import change_settings, create_project
+from sslapp.usecases.reviewing.predictions import propose
+from sslapp.usecases.training.rounds import cancel_round, round_status, start_round
 from sslapp.vocabulary import JobState
 from sslapp.workspace import Workspace
 

@@ -10,7 +10,7 @@ import killing
 import pytest
 import small_project
 
-from sslapp.usecases.rounds import start_round
+from sslapp.usecases.training.rounds import start_round
 
 
 @pytest.fixture(scope="session")

@@ -8,9 +8,9 @@ from sslapp import durable
 from sslapp.store.database import reading
 from sslapp.store.images import image_sets
 from sslapp.store.state import load_state
-from sslapp.usecases import decisions
-from sslapp.usecases.embeddings import latest_embedding
-from sslapp.usecases.rounds import start_round
+from sslapp.usecases.images.embeddings import latest_embedding
+from sslapp.usecases.labelling import decisions
+from sslapp.usecases.training.rounds import start_round
 
 STEPS = {"steps": 6}
 

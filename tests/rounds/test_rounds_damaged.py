@@ -9,9 +9,9 @@ from job_folders import attempt_folder
 
 from sslapp import durable
 from sslapp.rounds import PASSED_OVER, frames
-from sslapp.usecases.courses import read_film
+from sslapp.usecases.comparing.curves import read_film
 from sslapp.usecases.jobs import job_status
-from sslapp.usecases.rounds import round_status
+from sslapp.usecases.training.rounds import round_status
 from sslapp.vocabulary import JobState
 
 pytestmark = pytest.mark.timeout(180)

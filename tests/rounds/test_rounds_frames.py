@@ -15,7 +15,7 @@ from sslapp.store.database import reading
 from sslapp.store.images import image_sets
 from sslapp.store.state import load_state
 from sslapp.usecases.jobs import job_status
-from sslapp.usecases.rounds import round_status, start_round
+from sslapp.usecases.training.rounds import round_status, start_round
 
 pytestmark = pytest.mark.timeout(180)
 

@@ -14,7 +14,7 @@ from job_folders import attempt_folder
 
 from sslapp.jobs.queue import MAX_ATTEMPTS
 from sslapp.usecases.jobs import job_status
-from sslapp.usecases.rounds import round_status
+from sslapp.usecases.training.rounds import round_status
 from sslapp.vocabulary import JobState
 
 pytestmark = pytest.mark.timeout(180)  # processes by the dozen; minutes on a busy machine

@@ -16,10 +16,10 @@ from sslapp import durable
 from sslapp.store.database import reading, writing
 from sslapp.store.schema import round_, round_metric
 from sslapp.store.snapshots import find_snapshot
-from sslapp.usecases.embeddings import embed, latest_embedding
+from sslapp.usecases.images.embeddings import embed, latest_embedding
 from sslapp.usecases.jobs import job_status
-from sslapp.usecases.rounds import cancel_round, resume_round, round_status, start_round
-from sslapp.usecases.verification import verify_project
+from sslapp.usecases.maintenance.verification import verify_project
+from sslapp.usecases.training.rounds import cancel_round, resume_round, round_status, start_round
 from sslapp.vocabulary import JobState
 
 STEPS = 40

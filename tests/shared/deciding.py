@@ -54,7 +54,7 @@ def decide(root: Path, commands: Sequence[Sequence[str]]) -> None:
     from sslapp.store.database import reading
     from sslapp.store.images import pixel_hashes
     from sslapp.usecases.access import enter
-    from sslapp.usecases.outbox import ingest
+    from sslapp.usecases.labelling.outbox import ingest
     from sslapp.workspace import Workspace
 
     ((client, first, count),) = commands
@@ -79,7 +79,7 @@ def decide(root: Path, commands: Sequence[Sequence[str]]) -> None:
 def main() -> None:
     """Fork a page for every line of standard input."""
     import sslapp.usecases.access
-    import sslapp.usecases.outbox  # noqa: F401
+    import sslapp.usecases.labelling.outbox  # noqa: F401
 
     doomed.serve(decide)
 

@@ -27,7 +27,7 @@ from sslapp import durable
 from sslapp.jobs.queue import MAX_ATTEMPTS
 from sslapp.store.chain import Event
 from sslapp.usecases.access import Access
-from sslapp.usecases.rounds import round_status
+from sslapp.usecases.training.rounds import round_status
 from sslapp.vocabulary import EventKind, JobState
 
 PAGES = ("page-of-ann-1", "page-of-ann-2", "page-of-ann-3")

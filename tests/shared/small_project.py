@@ -24,14 +24,14 @@ from sslapp.store.chain import Event, hash_row, now
 from sslapp.store.database import reading, writing
 from sslapp.store.schema import event, round_, workspace
 from sslapp.store.verify import verify
-from sslapp.usecases import decisions
 from sslapp.usecases.access import IDENTITY, Access, enter, new_key
-from sslapp.usecases.embeddings import embed
 from sslapp.usecases.handlers import HANDLERS
-from sslapp.usecases.imports import import_images
+from sslapp.usecases.images.embeddings import embed
+from sslapp.usecases.images.imports import import_images
 from sslapp.usecases.jobs import job_status
-from sslapp.usecases.projects import create_project
-from sslapp.usecases.rounds import round_status
+from sslapp.usecases.labelling import decisions
+from sslapp.usecases.projects.project import create_project
+from sslapp.usecases.training.rounds import round_status
 from sslapp.vocabulary import EventKind, JobState
 from sslapp.workspace import Workspace
 

@@ -11,7 +11,7 @@ from sslapp.simulation.reader import ReaderModel
 from sslapp.store.database import reading
 from sslapp.store.events import read
 from sslapp.usecases.access import enter
-from sslapp.usecases.simulate import Simulation, simulate
+from sslapp.usecases.simulation import Simulation, simulate
 from sslapp.vocabulary import EventKind
 from sslapp.workspace import Workspace
 

@@ -12,8 +12,8 @@ from sslapp.review.confusion import Paired
 from sslapp.store.projects import ClassRow
 from sslapp.ui import compare_courses, compare_film, compare_matrix, compare_pair, compare_round
 from sslapp.ui.embedding_map import UNLABELLED
-from sslapp.usecases.comparison import Measure
-from sslapp.usecases.courses import Reports
+from sslapp.usecases.comparing.comparison import Measure
+from sslapp.usecases.comparing.curves import Reports
 from sslapp.vocabulary import JobState
 
 CLASSES = [
@@ -79,7 +79,8 @@ def test_points_of_a_film_have_their_class_colour_and_grey_without_one() -> None
 def test_the_page_needs_no_torch(tmp_path: Path) -> None:
     program = (
         "import sys; sys.argv = ['x']\n"
-        "import sslapp.usecases.comparison, sslapp.usecases.courses, sslapp.charts.trajectory\n"
+        "import sslapp.usecases.comparing.comparison, sslapp.usecases.comparing.curves\n"
+        "import sslapp.charts.trajectory\n"
         "from sslapp.ui import compare_film, compare_pair, compare_round, compare_start\n"
         "print(sorted({'torch', 'sklearn', 'faiss'} & set(sys.modules)))"
     )

@@ -7,7 +7,7 @@ import pytest
 import small_project
 
 from sslapp.usecases.access import enter
-from sslapp.usecases.comparison import Measure, read_comparison
+from sslapp.usecases.comparing.comparison import Measure, read_comparison
 from sslapp.workspace import Workspace
 
 pytestmark = pytest.mark.timeout(120)  # a dozen charts, drawn in software

@@ -12,12 +12,13 @@ from playwright.sync_api import Page, Route, expect
 from sslapp.store import projects
 from sslapp.store.database import reading, writing
 from sslapp.store.readers import grant
-from sslapp.usecases import bulk_decisions, decisions
 from sslapp.usecases.access import enter
-from sslapp.usecases.inspection import claim_page, tiles
-from sslapp.usecases.predictions import propose
-from sslapp.usecases.projects import add_class
-from sslapp.usecases.similar import similar
+from sslapp.usecases.images.similar import similar
+from sslapp.usecases.labelling import decisions
+from sslapp.usecases.projects.project import add_class
+from sslapp.usecases.reviewing import bulk_decisions
+from sslapp.usecases.reviewing.inspection import claim_page, tiles
+from sslapp.usecases.reviewing.predictions import propose
 from sslapp.vocabulary import EventKind, Role
 
 PATIENCE = 30_000

@@ -7,8 +7,9 @@ import pandas as pd
 import pytest
 import small_project
 
-from sslapp.usecases import bulk_decisions, decisions
-from sslapp.usecases.exported import exports_of
+from sslapp.usecases.exporting.exported import exports_of
+from sslapp.usecases.labelling import decisions
+from sslapp.usecases.reviewing import bulk_decisions
 from sslapp.vocabulary import EventKind
 
 SECONDS = 1000

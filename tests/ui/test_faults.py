@@ -6,7 +6,7 @@ from streamlit.testing.v1 import AppTest
 from sslapp.store.errors import Refused, Unknown
 from sslapp.ui import faults
 from sslapp.usecases.access import NotAllowed
-from sslapp.usecases.sources import WrongFields
+from sslapp.usecases.images.sources import WrongFields
 
 
 def raising(error: Exception):

@@ -16,11 +16,11 @@ from sslapp.review.selection import inside
 from sslapp.store.database import reading
 from sslapp.store.state import load_state
 from sslapp.usecases.access import enter
-from sslapp.usecases.board import read_board
-from sslapp.usecases.overview import known_projects
-from sslapp.usecases.projects import status
-from sslapp.usecases.rounds import round_status
-from sslapp.usecases.verification import verify_project
+from sslapp.usecases.maintenance.verification import verify_project
+from sslapp.usecases.projects.project import status
+from sslapp.usecases.reviewing.board import read_board
+from sslapp.usecases.training.overview import known_projects
+from sslapp.usecases.training.rounds import round_status
 from sslapp.vocabulary import EventKind, JobState, Source
 from sslapp.workspace import Workspace
 

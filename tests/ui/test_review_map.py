@@ -14,7 +14,7 @@ from sslapp.store.projects import ClassRow
 from sslapp.ui import map_hook, review_figure
 from sslapp.ui.map_hook import Area, Cleared, Picked, parse
 from sslapp.ui.review_colours import NOTHING, Colouring, coding, gradient
-from sslapp.usecases.board import Board
+from sslapp.usecases.reviewing.board import Board
 from sslapp.vocabulary import Source
 
 CLASSES = (

@@ -3,7 +3,7 @@
 from sslapp.rounds import PASSED_OVER
 from sslapp.training import figures
 from sslapp.ui.round_detail import facts
-from sslapp.usecases.history import detail
+from sslapp.usecases.training.history import detail
 
 
 def test_a_finished_rounds_evaluations_are_shown_with_what_they_are_worth(reviewed) -> None:

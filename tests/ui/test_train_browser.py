@@ -8,7 +8,7 @@ from sqlalchemy import update
 from sslapp.jobs.queue import now
 from sslapp.store.database import writing
 from sslapp.store.schema import job
-from sslapp.usecases.rounds import round_status, start_round
+from sslapp.usecases.training.rounds import round_status, start_round
 from sslapp.vocabulary import JobKind, JobState
 
 SECONDS = 1000

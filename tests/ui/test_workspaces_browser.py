@@ -9,12 +9,12 @@ import pytest
 import small_project
 from mortal_server import MortalServer
 
-from sslapp.usecases import decisions
 from sslapp.usecases.access import Access, enter
-from sslapp.usecases.backups import backup, restore
-from sslapp.usecases.exported import exports_of
-from sslapp.usecases.imports import import_images
-from sslapp.usecases.projects import create_project
+from sslapp.usecases.exporting.exported import exports_of
+from sslapp.usecases.images.imports import import_images
+from sslapp.usecases.labelling import decisions
+from sslapp.usecases.maintenance.backups import backup, restore
+from sslapp.usecases.projects.project import create_project
 from sslapp.vocabulary import EventKind
 from sslapp.workspace import Workspace
 

@@ -9,13 +9,14 @@ import pytest
 import small_project
 from sqlalchemy import text
 
-from sslapp.usecases import bulk_decisions, decisions
 from sslapp.usecases.access import IDENTITY, enter
-from sslapp.usecases.backups import backup, restore
-from sslapp.usecases.exports import export
-from sslapp.usecases.predictions import propose
-from sslapp.usecases.rounds import round_status, start_round
-from sslapp.usecases.verification import verify_workspace
+from sslapp.usecases.exporting.exports import export
+from sslapp.usecases.labelling import decisions
+from sslapp.usecases.maintenance.backups import backup, restore
+from sslapp.usecases.maintenance.verification import verify_workspace
+from sslapp.usecases.reviewing import bulk_decisions
+from sslapp.usecases.reviewing.predictions import propose
+from sslapp.usecases.training.rounds import round_status, start_round
 from sslapp.vocabulary import JobState
 from sslapp.workspace import Workspace
 

@@ -13,9 +13,12 @@ from sslapp.review.proposals import Proposals, by_doubt
 from sslapp.review.selection import inside
 from sslapp.store.database import reading
 from sslapp.store.projects import ClassRow, classes
-from sslapp.usecases import bulk_decisions, decisions
 from sslapp.usecases.access import NotAllowed, enter
-from sslapp.usecases.board import (
+from sslapp.usecases.comparing.rounds import numbers_and_methods
+from sslapp.usecases.labelling import decisions
+from sslapp.usecases.projects.project import add_class, retire_class
+from sslapp.usecases.reviewing import bulk_decisions
+from sslapp.usecases.reviewing.board import (
     Board,
     among,
     board_key,
@@ -23,10 +26,8 @@ from sslapp.usecases.board import (
     previous_columns,
     read_board,
 )
-from sslapp.usecases.finished import numbers_and_methods
-from sslapp.usecases.predictions import propose
-from sslapp.usecases.projects import add_class, retire_class
-from sslapp.usecases.rounds import start_round
+from sslapp.usecases.reviewing.predictions import propose
+from sslapp.usecases.training.rounds import start_round
 from sslapp.vocabulary import Source
 
 SQUARE = ((-0.5, -0.5), (0.5, -0.5), (0.5, 0.5), (-0.5, 0.5))

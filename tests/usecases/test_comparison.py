@@ -9,18 +9,18 @@ from sklearn import metrics
 from sslapp.store import images, projects
 from sslapp.store.database import reading
 from sslapp.store.state import load_state
-from sslapp.usecases import decisions
 from sslapp.usecases.access import NotAllowed, enter
-from sslapp.usecases.comparison import (
+from sslapp.usecases.comparing.comparison import (
     SURE,
     Measure,
     newest_event,
     read_comparison,
 )
-from sslapp.usecases.courses import read_film, reports
-from sslapp.usecases.finished import Finished, finished_rounds, usual_choice
-from sslapp.usecases.projects import retire_class
-from sslapp.usecases.rounds import round_status, start_round, start_side_by_side
+from sslapp.usecases.comparing.curves import read_film, reports
+from sslapp.usecases.comparing.rounds import Finished, finished_rounds, usual_choice
+from sslapp.usecases.labelling import decisions
+from sslapp.usecases.projects.project import retire_class
+from sslapp.usecases.training.rounds import round_status, start_round, start_side_by_side
 from sslapp.vocabulary import JobState
 
 TEST = np.arange(small_project.POOL, small_project.POOL + small_project.TEST)

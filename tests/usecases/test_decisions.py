@@ -10,17 +10,18 @@ from sslapp.store.errors import KeyReused, Refused
 from sslapp.store.images import pixel_hashes
 from sslapp.store.snapshots import freeze, load
 from sslapp.store.state import load_state
-from sslapp.usecases import bulk_decisions, decisions, outbox, picks
-from sslapp.usecases.board import read_board
-from sslapp.usecases.comparison import read_comparison
-from sslapp.usecases.exports import export
-from sslapp.usecases.history import history
-from sslapp.usecases.imports import import_images
-from sslapp.usecases.labels import label_from_csv
-from sslapp.usecases.predictions import propose
-from sslapp.usecases.projects import retire_class, status
-from sslapp.usecases.report import gather
-from sslapp.usecases.rounds import round_status, start_round
+from sslapp.usecases.comparing.comparison import read_comparison
+from sslapp.usecases.exporting.exports import export
+from sslapp.usecases.images.imports import import_images
+from sslapp.usecases.labelling import decisions, outbox, picks
+from sslapp.usecases.labelling.label_lists import label_from_csv
+from sslapp.usecases.projects.project import retire_class, status
+from sslapp.usecases.reporting.report import gather
+from sslapp.usecases.reviewing import bulk_decisions
+from sslapp.usecases.reviewing.board import read_board
+from sslapp.usecases.reviewing.predictions import propose
+from sslapp.usecases.training.history import history
+from sslapp.usecases.training.rounds import round_status, start_round
 from sslapp.vocabulary import EventKind, JobState, Source
 
 

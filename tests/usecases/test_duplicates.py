@@ -5,9 +5,9 @@ import small_project
 
 from sslapp.store.database import reading
 from sslapp.store.state import load_state
-from sslapp.usecases import decisions
-from sslapp.usecases.duplicates import copy_labels, duplicates
-from sslapp.usecases.imports import import_images
+from sslapp.usecases.images.imports import import_images
+from sslapp.usecases.labelling import decisions
+from sslapp.usecases.labelling.duplicates import copy_labels, duplicates
 
 TWIN = small_project.POOL + small_project.TEST
 """What lies between an image and its twin of the second import."""

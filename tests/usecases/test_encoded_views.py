@@ -14,11 +14,11 @@ from sslapp.methods.cards import CARDS
 from sslapp.store.database import reading, writing
 from sslapp.store.schema import embedding, job, view_set
 from sslapp.usecases.access import NotAllowed, enter
-from sslapp.usecases.encoded_views import Wish, cost, encoded_views, start_encoding
-from sslapp.usecases.imports import import_images
+from sslapp.usecases.images.encoded_views import Wish, cost, encoded_views, start_encoding
+from sslapp.usecases.images.imports import import_images
 from sslapp.usecases.jobs import cancel_job, job_status
-from sslapp.usecases.preview import choices, obstacle, preview
-from sslapp.usecases.rounds import round_status, start_round
+from sslapp.usecases.training.preview import choices, obstacle, preview
+from sslapp.usecases.training.rounds import round_status, start_round
 from sslapp.vocabulary import Gear, JobState
 
 FEW = Wish(weak=1, strong=2, augmentation="geometric")

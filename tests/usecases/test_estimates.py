@@ -7,8 +7,8 @@ from sqlalchemy import insert, select, update
 
 from sslapp.store.database import writing
 from sslapp.store.schema import job, round_, round_metric
-from sslapp.usecases import rounds
-from sslapp.usecases.estimates import (
+from sslapp.usecases.training import rounds
+from sslapp.usecases.training.estimates import (
     Planned,
     complete,
     default_threads,

@@ -10,11 +10,11 @@ from sslapp.store import readers
 from sslapp.store.database import writing
 from sslapp.store.errors import Unknown
 from sslapp.store.schema import job
-from sslapp.usecases import exported
 from sslapp.usecases.access import Access, NotAllowed, enter
-from sslapp.usecases.exported import delete_export, exported_file, exports_of
-from sslapp.usecases.exports import Format, export, export_here
-from sslapp.usecases.members import grant
+from sslapp.usecases.exporting import exported
+from sslapp.usecases.exporting.exported import delete_export, exported_file, exports_of
+from sslapp.usecases.exporting.exports import Format, export, export_here
+from sslapp.usecases.people.members import grant
 from sslapp.vocabulary import EventKind, Role
 
 

@@ -17,14 +17,15 @@ from sslapp.store.errors import Unknown
 from sslapp.store.images import NewImage
 from sslapp.store.schema import event as event_table
 from sslapp.store.schema import job
-from sslapp.usecases import bulk_decisions, decisions
 from sslapp.usecases.access import NotAllowed, enter, new_key
-from sslapp.usecases.export_table import ALL_SOURCES, first_rows, label_counts
-from sslapp.usecases.exported import exported_file, exports_of
-from sslapp.usecases.exports import Format, export, export_here
-from sslapp.usecases.predictions import propose
-from sslapp.usecases.projects import add_class, create_project
-from sslapp.usecases.rounds import start_round
+from sslapp.usecases.exporting.exported import exported_file, exports_of
+from sslapp.usecases.exporting.exports import Format, export, export_here
+from sslapp.usecases.exporting.table import ALL_SOURCES, first_rows, label_counts
+from sslapp.usecases.labelling import decisions
+from sslapp.usecases.projects.project import add_class, create_project
+from sslapp.usecases.reviewing import bulk_decisions
+from sslapp.usecases.reviewing.predictions import propose
+from sslapp.usecases.training.rounds import start_round
 from sslapp.vocabulary import EventKind, JobState, Source
 
 COLUMNS = {

@@ -13,12 +13,13 @@ from sslapp.store.errors import Unknown
 from sslapp.store.readers import grant
 from sslapp.store.schema import lease
 from sslapp.store.state import load_state
-from sslapp.usecases import bulk_decisions, decisions
 from sslapp.usecases.access import NotAllowed, enter
-from sslapp.usecases.embeddings import latest_embedding
-from sslapp.usecases.inspection import Blind, claim_page, inspect, tiles
-from sslapp.usecases.predictions import read_predictions
-from sslapp.usecases.rounds import start_round
+from sslapp.usecases.images.embeddings import latest_embedding
+from sslapp.usecases.labelling import decisions
+from sslapp.usecases.reviewing import bulk_decisions
+from sslapp.usecases.reviewing.inspection import Blind, claim_page, inspect, tiles
+from sslapp.usecases.reviewing.predictions import read_predictions
+from sslapp.usecases.training.rounds import start_round
 from sslapp.vocabulary import Role, Source
 
 IMAGE = 70

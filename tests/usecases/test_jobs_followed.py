@@ -6,14 +6,14 @@ from sqlalchemy import update
 
 from sslapp.store.database import reading, writing
 from sslapp.store.schema import embedding, job
-from sslapp.usecases import rounds
 from sslapp.usecases.access import enter
-from sslapp.usecases.demo import NAME, ensure_demo
-from sslapp.usecases.embeddings import embed
-from sslapp.usecases.exports import export
-from sslapp.usecases.imports import import_images
+from sslapp.usecases.exporting.exports import export
+from sslapp.usecases.images.demo import NAME, ensure_demo
+from sslapp.usecases.images.embeddings import embed
+from sslapp.usecases.images.imports import import_images
 from sslapp.usecases.jobs import cancel_job, job_status
-from sslapp.usecases.projects import add_class, create_project, status
+from sslapp.usecases.projects.project import add_class, create_project, status
+from sslapp.usecases.training import rounds
 from sslapp.vocabulary import JobState
 from sslapp.workspace import Workspace
 

@@ -11,7 +11,7 @@ import small_project
 from sslapp.store.database import reading
 from sslapp.store.images import image_count
 from sslapp.usecases.access import enter
-from sslapp.usecases.imports import import_images
+from sslapp.usecases.images.imports import import_images
 from sslapp.usecases.jobs import job_status
 from sslapp.vocabulary import EventKind, JobState
 from sslapp.workspace import Workspace
@@ -123,7 +123,7 @@ def test_an_import_is_there_completely_or_not_at_all_and_the_next_worker_complet
 def test_the_first_import_killed_at_every_point_leaves_no_half_class_list(
     launcher, tmp_path
 ) -> None:
-    from sslapp.usecases.projects import create_project, status
+    from sslapp.usecases.projects.project import create_project, status
 
     source = small_project.write_npz(tmp_path / "digits.npz")
     point, state = 0, -signal.SIGKILL

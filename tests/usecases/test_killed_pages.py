@@ -9,8 +9,8 @@ import numpy as np
 import pytest
 import small_project
 
-from sslapp.usecases import decisions
-from sslapp.usecases.rounds import start_round
+from sslapp.usecases.labelling import decisions
+from sslapp.usecases.training.rounds import start_round
 from sslapp.vocabulary import EventKind
 
 KILLS, WORKSPACES = 12, 4  # with the workers' in `rounds` these are 60

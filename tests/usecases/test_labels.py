@@ -9,12 +9,12 @@ from PIL import Image
 from sslapp.store.database import reading
 from sslapp.store.images import image_rows
 from sslapp.store.state import load_state
-from sslapp.usecases import decisions
 from sslapp.usecases.access import enter
-from sslapp.usecases.exports import export
-from sslapp.usecases.imports import import_images
-from sslapp.usecases.labels import label_from_csv
-from sslapp.usecases.projects import create_project
+from sslapp.usecases.exporting.exports import export
+from sslapp.usecases.images.imports import import_images
+from sslapp.usecases.labelling import decisions
+from sslapp.usecases.labelling.label_lists import label_from_csv
+from sslapp.usecases.projects.project import create_project
 from sslapp.vocabulary import JobState
 from sslapp.workspace import Workspace
 

@@ -7,7 +7,7 @@ import small_project
 
 from sslapp.store.errors import Refused
 from sslapp.usecases.access import NotAllowed, enter
-from sslapp.usecases.members import grant, members, remove
+from sslapp.usecases.people.members import grant, members, remove
 from sslapp.vocabulary import Role
 
 

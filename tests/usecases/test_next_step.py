@@ -7,12 +7,12 @@ import small_project
 
 from sslapp.store.database import writing
 from sslapp.store.schema import round_
-from sslapp.usecases import decisions
 from sslapp.usecases.access import enter
-from sslapp.usecases.board import board_key
-from sslapp.usecases.finished import finished_rounds
-from sslapp.usecases.next_step import Facts, Page, next_step, read_facts
-from sslapp.usecases.projects import add_class, create_project, status
+from sslapp.usecases.comparing.rounds import finished_rounds
+from sslapp.usecases.labelling import decisions
+from sslapp.usecases.projects.next_step import Facts, Page, next_step, read_facts
+from sslapp.usecases.projects.project import add_class, create_project, status
+from sslapp.usecases.reviewing.board import board_key
 from sslapp.vocabulary import JobKind
 from sslapp.workspace import Workspace
 

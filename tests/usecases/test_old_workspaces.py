@@ -15,10 +15,10 @@ from sqlalchemy import select
 from sslapp.store.database import reading
 from sslapp.store.schema import embedding, round_, view_set
 from sslapp.usecases.access import enter
-from sslapp.usecases.backups import restore
-from sslapp.usecases.predictions import propose
-from sslapp.usecases.rounds import round_status, start_round
-from sslapp.usecases.verification import record, verify_workspace
+from sslapp.usecases.maintenance.backups import restore
+from sslapp.usecases.maintenance.verification import record, verify_workspace
+from sslapp.usecases.reviewing.predictions import propose
+from sslapp.usecases.training.rounds import round_status, start_round
 from sslapp.vocabulary import JobState
 from sslapp.workspace import Workspace
 

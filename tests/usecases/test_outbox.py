@@ -14,10 +14,10 @@ from sslapp.store.errors import Refused
 from sslapp.store.projects import classes
 from sslapp.store.schema import image
 from sslapp.store.state import load_state
-from sslapp.usecases import decisions, outbox
 from sslapp.usecases.access import NotAllowed, enter
-from sslapp.usecases.members import grant
-from sslapp.usecases.projects import retire_class
+from sslapp.usecases.labelling import decisions, outbox
+from sslapp.usecases.people.members import grant
+from sslapp.usecases.projects.project import retire_class
 from sslapp.vocabulary import EventKind, Role, Source
 
 CLIENT = "a-page-of-ann"

@@ -11,14 +11,14 @@ from sslapp.store import images
 from sslapp.store.database import reading, writing
 from sslapp.store.schema import label_class
 from sslapp.store.state import load_state
-from sslapp.usecases import decisions
 from sslapp.usecases.access import enter
-from sslapp.usecases.board import read_board
-from sslapp.usecases.embeddings import embed
-from sslapp.usecases.imports import import_images
-from sslapp.usecases.picks import next_images
-from sslapp.usecases.projects import create_project, retire_class
-from sslapp.usecases.reading import refill
+from sslapp.usecases.images.embeddings import embed
+from sslapp.usecases.images.imports import import_images
+from sslapp.usecases.labelling import decisions
+from sslapp.usecases.labelling.offers import refill
+from sslapp.usecases.labelling.picks import next_images
+from sslapp.usecases.projects.project import create_project, retire_class
+from sslapp.usecases.reviewing.board import read_board
 from sslapp.vocabulary import EventKind
 from sslapp.workspace import Workspace
 

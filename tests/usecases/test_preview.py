@@ -9,9 +9,11 @@ import small_project
 from sslapp.store.database import reading
 from sslapp.store.projects import ClassRow
 from sslapp.store.schema import snapshot
-from sslapp.usecases import decisions, rounds
 from sslapp.usecases.access import NotAllowed, enter
-from sslapp.usecases.preview import (
+from sslapp.usecases.labelling import decisions
+from sslapp.usecases.projects.project import retire_class
+from sslapp.usecases.training import rounds
+from sslapp.usecases.training.preview import (
     CALIBRATES_FROM,
     Choices,
     Features,
@@ -22,8 +24,7 @@ from sslapp.usecases.preview import (
     preview,
     warnings,
 )
-from sslapp.usecases.projects import retire_class
-from sslapp.usecases.rounds import start_round
+from sslapp.usecases.training.rounds import start_round
 from sslapp.vocabulary import Gear, Source
 
 

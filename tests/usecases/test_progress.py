@@ -11,11 +11,11 @@ from sslapp.rounds import NOT_EXACTLY
 from sslapp.store.database import writing
 from sslapp.store.schema import job, round_metric
 from sslapp.usecases.access import NotAllowed, enter
-from sslapp.usecases.embeddings import embed
-from sslapp.usecases.metrics import recent_rate
-from sslapp.usecases.progress import progress, pulse
-from sslapp.usecases.projects import create_project
-from sslapp.usecases.rounds import start_round
+from sslapp.usecases.images.embeddings import embed
+from sslapp.usecases.projects.project import create_project
+from sslapp.usecases.training.metrics import recent_rate
+from sslapp.usecases.training.progress import progress, pulse
+from sslapp.usecases.training.rounds import start_round
 from sslapp.vocabulary import JobState
 
 

@@ -10,20 +10,22 @@ from sslapp.store.database import reading, writing
 from sslapp.store.embeddings import same_features
 from sslapp.store.errors import Refused
 from sslapp.store.schema import embedding, view_set
-from sslapp.usecases import board, overview, projections
-from sslapp.usecases.embeddings import embed, latest_embedding, newest_embedding
-from sslapp.usecases.encoded_views import (
+from sslapp.usecases.images import maps as projections
+from sslapp.usecases.images.embeddings import embed, latest_embedding, newest_embedding
+from sslapp.usecases.images.encoded_views import (
     NOT_ENCODED,
     Wish,
     encoded_views,
     latest_views,
     start_encoding,
 )
-from sslapp.usecases.experts import experts
+from sslapp.usecases.images.maps import Projection, projection_of, show_projection
 from sslapp.usecases.jobs import cancel_job, job_status
-from sslapp.usecases.preview import choices, obstacle, preview
-from sslapp.usecases.projections import Projection, projection_of, show_projection
-from sslapp.usecases.rounds import start_round
+from sslapp.usecases.reviewing import board
+from sslapp.usecases.reviewing.experts import experts
+from sslapp.usecases.training import overview
+from sslapp.usecases.training.preview import choices, obstacle, preview
+from sslapp.usecases.training.rounds import start_round
 from sslapp.vocabulary import Gear, JobState
 
 pytestmark = pytest.mark.timeout(240)  # UMAP is compiled when a machine uses it first

@@ -6,10 +6,10 @@ import pytest
 import small_project
 
 from sslapp.store.errors import Refused, Unknown
-from sslapp.usecases import decisions
 from sslapp.usecases.access import Access, NotAllowed, enter
-from sslapp.usecases.members import grant
-from sslapp.usecases.readers import ServerReader, activate, deactivate, server_readers
+from sslapp.usecases.labelling import decisions
+from sslapp.usecases.people.members import grant
+from sslapp.usecases.people.readers import ServerReader, activate, deactivate, server_readers
 from sslapp.vocabulary import Role
 
 

@@ -13,10 +13,12 @@ from sslapp.store.database import writing
 from sslapp.store.schema import embedding, lease
 from sslapp.store.schema import project as project_table
 from sslapp.store.state import load_state
-from sslapp.usecases import decisions, reading, sitting
 from sslapp.usecases.access import enter
-from sslapp.usecases.members import grant
-from sslapp.usecases.projects import retire_class
+from sslapp.usecases.labelling import decisions
+from sslapp.usecases.labelling import offers as reading
+from sslapp.usecases.labelling import tally as sitting
+from sslapp.usecases.people.members import grant
+from sslapp.usecases.projects.project import retire_class
 from sslapp.vocabulary import EventKind, Role
 
 FREE = set(range(small_project.LABELLED, small_project.POOL))

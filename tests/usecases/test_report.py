@@ -13,14 +13,15 @@ import small_project
 from sslapp.store import projects
 from sslapp.store.database import reading, writing
 from sslapp.store.schema import image_set, label_class, project
-from sslapp.usecases import bulk_decisions, decisions
-from sslapp.usecases.export_table import label_counts
-from sslapp.usecases.exports import Format, export, export_here
-from sslapp.usecases.markup import Markup, element
-from sslapp.usecases.overview import round_lines
-from sslapp.usecases.projects import add_class, create_project, status
-from sslapp.usecases.report import gather
-from sslapp.usecases.report_page import render
+from sslapp.usecases.exporting.exports import Format, export, export_here
+from sslapp.usecases.exporting.table import label_counts
+from sslapp.usecases.labelling import decisions
+from sslapp.usecases.projects.project import add_class, create_project, status
+from sslapp.usecases.reporting.markup import Markup, element
+from sslapp.usecases.reporting.page import render
+from sslapp.usecases.reporting.report import gather
+from sslapp.usecases.reviewing import bulk_decisions
+from sslapp.usecases.training.overview import round_lines
 from sslapp.vocabulary import EventKind, JobState, Source
 from sslapp.words import proportion
 

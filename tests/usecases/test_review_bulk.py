@@ -9,13 +9,14 @@ import small_project
 from sslapp.store.database import reading
 from sslapp.store.errors import KeyReused, Refused
 from sslapp.store.state import load_state
-from sslapp.usecases import bulk_decisions, decisions
 from sslapp.usecases.access import enter
-from sslapp.usecases.board import read_board
-from sslapp.usecases.bulk import BulkAction, decide, own_bulks
-from sslapp.usecases.members import grant
-from sslapp.usecases.projects import retire_class
-from sslapp.usecases.review_queue import Choice, selected
+from sslapp.usecases.labelling import decisions
+from sslapp.usecases.people.members import grant
+from sslapp.usecases.projects.project import retire_class
+from sslapp.usecases.reviewing import bulk_decisions
+from sslapp.usecases.reviewing.board import read_board
+from sslapp.usecases.reviewing.bulks import BulkAction, decide, own_bulks
+from sslapp.usecases.reviewing.queue import Choice, selected
 from sslapp.vocabulary import EventKind, Role, Source
 
 RING = ((-0.6, -0.6), (0.5, -0.6), (0.5, 0.7), (-0.6, 0.4))

@@ -8,11 +8,12 @@ from sslapp.review.evidence import disagreement, evidence
 from sslapp.review.selection import inside
 from sslapp.store.database import reading
 from sslapp.store.schema import embedding
-from sslapp.usecases import bulk_decisions, review_queue
-from sslapp.usecases.board import flipped, previous_columns, read_board
-from sslapp.usecases.review_queue import Choice, Queue, Show, ordered, positions, selected
-from sslapp.usecases.rounds import start_round
-from sslapp.usecases.similar import similar
+from sslapp.usecases.images.similar import similar
+from sslapp.usecases.reviewing import bulk_decisions
+from sslapp.usecases.reviewing import queue as review_queue
+from sslapp.usecases.reviewing.board import flipped, previous_columns, read_board
+from sslapp.usecases.reviewing.queue import Choice, Queue, Show, ordered, positions, selected
+from sslapp.usecases.training.rounds import start_round
 
 RING = ((-0.6, -0.6), (0.5, -0.6), (0.5, 0.7), (-0.6, 0.4))
 

@@ -8,18 +8,21 @@ import small_project
 from sslapp.store import readers
 from sslapp.store.database import writing
 from sslapp.store.errors import Refused
-from sslapp.usecases import bulk_decisions, decisions, exports, picks, predictions, projects
 from sslapp.usecases.access import Access, NotAllowed, enter
-from sslapp.usecases.embeddings import embed
-from sslapp.usecases.encoded_views import Wish, start_encoding
-from sslapp.usecases.exported import exports_of
-from sslapp.usecases.history import detail
-from sslapp.usecases.imports import import_images
+from sslapp.usecases.exporting import exports
+from sslapp.usecases.exporting.exported import exports_of
+from sslapp.usecases.images.embeddings import embed
+from sslapp.usecases.images.encoded_views import Wish, start_encoding
+from sslapp.usecases.images.imports import import_images
 from sslapp.usecases.jobs import cancel_job, job_status
-from sslapp.usecases.labels import label_from_csv
-from sslapp.usecases.progress import progress
-from sslapp.usecases.rounds import cancel_round, resume_round, round_status, start_round
-from sslapp.usecases.verification import verify_project
+from sslapp.usecases.labelling import decisions, picks
+from sslapp.usecases.labelling.label_lists import label_from_csv
+from sslapp.usecases.maintenance.verification import verify_project
+from sslapp.usecases.projects import project as projects
+from sslapp.usecases.reviewing import bulk_decisions, predictions
+from sslapp.usecases.training.history import detail
+from sslapp.usecases.training.progress import progress
+from sslapp.usecases.training.rounds import cancel_round, resume_round, round_status, start_round
 from sslapp.vocabulary import EventKind, JobState, Role
 
 

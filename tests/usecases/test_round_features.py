@@ -8,11 +8,11 @@ from sqlalchemy import select
 from sslapp import durable
 from sslapp.store.database import reading
 from sslapp.store.schema import embedding, round_
-from sslapp.usecases.board import read_board
-from sslapp.usecases.embeddings import embed, latest_embedding
-from sslapp.usecases.inspection import inspect
-from sslapp.usecases.rounds import start_round
-from sslapp.usecases.similar import similar
+from sslapp.usecases.images.embeddings import embed, latest_embedding
+from sslapp.usecases.images.similar import similar
+from sslapp.usecases.reviewing.board import read_board
+from sslapp.usecases.reviewing.inspection import inspect
+from sslapp.usecases.training.rounds import start_round
 from sslapp.vocabulary import Gear
 
 

@@ -7,10 +7,10 @@ from sslapp import durable
 from sslapp.store.database import reading
 from sslapp.store.errors import Unknown
 from sslapp.store.state import load_state
-from sslapp.usecases import similar
 from sslapp.usecases.access import NotAllowed, enter
-from sslapp.usecases.embeddings import latest_embedding
-from sslapp.usecases.projects import create_project
+from sslapp.usecases.images import similar
+from sslapp.usecases.images.embeddings import latest_embedding
+from sslapp.usecases.projects.project import create_project
 
 
 def by_hand(features, query, among, k: int) -> list[int]:
@@ -68,7 +68,7 @@ def test_text_finds_images_where_the_embedding_comes_from_such_an_encoder(projec
     import small_project
     import tiny_clip
 
-    from sslapp.usecases.embeddings import embed
+    from sslapp.usecases.images.embeddings import embed
 
     model = tiny_clip.build()
     weights = tiny_clip.write(project.workspace.weights, model)

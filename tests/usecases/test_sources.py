@@ -9,10 +9,10 @@ import small_project
 from sslapp.store.database import reading
 from sslapp.store.images import image_rows
 from sslapp.usecases.access import enter
-from sslapp.usecases.imports import Origin
-from sslapp.usecases.projects import create_project, status
-from sslapp.usecases.sources import Choice, Kind, WrongFields, import_chosen, origin
-from sslapp.usecases.uploads import Incoming, find_upload
+from sslapp.usecases.images.imports import Origin
+from sslapp.usecases.images.sources import Choice, Kind, WrongFields, import_chosen, origin
+from sslapp.usecases.images.uploads import Incoming, find_upload
+from sslapp.usecases.projects.project import create_project, status
 from sslapp.vocabulary import JobState
 from sslapp.workspace import Workspace
 

@@ -6,8 +6,8 @@ from sqlalchemy import update
 from sslapp.methods.cards import CARDS
 from sslapp.store.database import writing
 from sslapp.store.schema import embedding
-from sslapp.usecases.rounds import round_status, start_round
-from sslapp.usecases.suggestion import FEW_A_CLASS, Suggestion, suggest
+from sslapp.usecases.training.rounds import round_status, start_round
+from sslapp.usecases.training.suggestion import FEW_A_CLASS, Suggestion, suggest
 from sslapp.vocabulary import Gear
 
 

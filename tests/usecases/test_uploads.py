@@ -8,11 +8,11 @@ import pytest
 from sslapp.store.database import writing
 from sslapp.store.errors import Unknown
 from sslapp.store.schema import job
-from sslapp.usecases import uploads
 from sslapp.usecases.access import enter
-from sslapp.usecases.projects import create_project
-from sslapp.usecases.sources import Choice, Kind, import_chosen
-from sslapp.usecases.uploads import Incoming, TooLarge, find_upload, forget
+from sslapp.usecases.images import uploads
+from sslapp.usecases.images.sources import Choice, Kind, import_chosen
+from sslapp.usecases.images.uploads import Incoming, TooLarge, find_upload, forget
+from sslapp.usecases.projects.project import create_project
 from sslapp.vocabulary import JobState
 from sslapp.workspace import Workspace
 

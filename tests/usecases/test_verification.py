@@ -14,8 +14,8 @@ from sslapp.store.errors import Refused, Unknown
 from sslapp.store.events import head
 from sslapp.store.schema import embedding, image_set, round_, snapshot
 from sslapp.usecases.access import IDENTITY
-from sslapp.usecases.projects import create_project
-from sslapp.usecases.verification import rebuild, verify_project, verify_workspace
+from sslapp.usecases.maintenance.verification import rebuild, verify_project, verify_workspace
+from sslapp.usecases.projects.project import create_project
 from sslapp.workspace import Workspace
 
 

@@ -7,9 +7,9 @@ import pytest
 import small_project
 
 from sslapp.store.errors import DatabaseGone, DatabaseMissing, OtherWorkspace
-from sslapp.usecases import decisions
 from sslapp.usecases.access import IDENTITY, enter, open_workspace
-from sslapp.usecases.rounds import start_round
+from sslapp.usecases.labelling import decisions
+from sslapp.usecases.training.rounds import start_round
 from sslapp.workspace import Outside, Workspace
 
 

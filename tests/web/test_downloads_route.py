@@ -13,8 +13,8 @@ from starlette.applications import Starlette
 
 from sslapp.store.database import writing
 from sslapp.store.schema import project as project_table
-from sslapp.usecases.exported import exported_file
-from sslapp.usecases.exports import Format, export, export_here
+from sslapp.usecases.exporting.exported import exported_file
+from sslapp.usecases.exporting.exports import Format, export, export_here
 from sslapp.web import middleware, routes
 
 EXPORTS = f"/api/{small_project.WORKSPACE}/exports"

@@ -8,8 +8,8 @@ from starlette.applications import Starlette
 from starlette.testclient import TestClient
 
 from sslapp.usecases.access import enter
-from sslapp.usecases.inspection import inspect
-from sslapp.usecases.projects import create_project
+from sslapp.usecases.projects.project import create_project
+from sslapp.usecases.reviewing.inspection import inspect
 from sslapp.web import middleware, routes
 
 HOLDOUT = 5

@@ -2,8 +2,8 @@
 
 import small_project
 
-from sslapp.usecases.progress import progress
-from sslapp.usecases.rounds import start_round
+from sslapp.usecases.training.progress import progress
+from sslapp.usecases.training.rounds import start_round
 
 PROJECTS = f"/api/{small_project.WORKSPACE}/projects"
 

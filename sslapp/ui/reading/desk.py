@@ -12,7 +12,7 @@ import streamlit as st
 
 from sslapp.ui import addresses
 from sslapp.usecases.access import Access
-from sslapp.usecases.reading import Opening
+from sslapp.usecases.labelling.offers import Opening
 
 HERE = Path(__file__).parent
 

@@ -20,8 +20,8 @@ from sslapp.store.projects import ClassRow
 from sslapp.ui import addresses
 from sslapp.ui.review_desk import sheets
 from sslapp.usecases.access import Access
-from sslapp.usecases.inspection import Tile, claim_page, tiles
-from sslapp.usecases.pictures import image_hashes, thumbnails
+from sslapp.usecases.images.pictures import image_hashes, thumbnails
+from sslapp.usecases.reviewing.inspection import Tile, claim_page, tiles
 
 KEY = "review-sheet"
 SHEET, TURN, ASK = f"{KEY}-shown", f"{KEY}-turn", f"{KEY}-ask"

@@ -9,7 +9,7 @@ from typing import Any
 
 import streamlit as st
 
-from sslapp.usecases.uploads import SUFFIXES
+from sslapp.usecases.images.uploads import SUFFIXES
 
 _HERE = Path(__file__).parent
 

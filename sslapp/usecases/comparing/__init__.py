@@ -1,0 +1,1 @@
+"""Rounds side by side."""

@@ -1,0 +1,276 @@
+"""Export the current labels with where each came from, or a report of the project, as a job.
+
+An export goes where the command line says, or, for the browser, into
+`exports/<project>/<date-time>/` of the workspace, from where it can be fetched.
+"""
+
+import json
+from collections.abc import Collection, Mapping
+from enum import StrEnum
+from pathlib import Path
+from typing import Any
+
+import pandas as pd
+
+from sslapp import durable
+from sslapp.datasets.export import (
+    Provenance,
+    write_csv,
+    write_image_folder,
+    write_image_zip,
+    write_parquet,
+)
+from sslapp.jobs import queue
+from sslapp.jobs.context import JobContext
+from sslapp.store import events, files, projects, snapshots
+from sslapp.store.database import reading, writing
+from sslapp.usecases.access import Access, find_project
+from sslapp.usecases.exporting.table import ALL_SOURCES, labels_frame
+from sslapp.usecases.images.content import Content
+from sslapp.vocabulary import EventKind, JobKind, Source
+from sslapp.workspace import Workspace
+
+
+class Format(StrEnum):
+    """What an export can be."""
+
+    CSV = "csv"
+    PARQUET = "parquet"
+    FOLDER = "folder"
+    ZIP = "zip"
+    REPORT = "report"
+
+
+FILE_NAMES = {
+    Format.CSV: "labels.csv",
+    Format.PARQUET: "labels.parquet",
+    Format.ZIP: "images.zip",
+    Format.REPORT: "report.html",
+}
+"""What an export that is kept in the workspace is called there."""
+
+ENDINGS = {
+    ".csv": Format.CSV,
+    ".parquet": Format.PARQUET,
+    ".zip": Format.ZIP,
+    ".html": Format.REPORT,
+    "": Format.FOLDER,
+}
+
+
+def export(
+    access: Access,
+    project: str | int | None,
+    target: Path,
+    format_: Format | None = None,
+    *,
+    sources: Collection[Source] = ALL_SOURCES,
+) -> int:
+    """Queue an export of the labels as they are when it runs, and return the job's id.
+
+    Args:
+        target: a file, or for the folder format a new folder.
+        format_: default: by the target's ending; no ending means folder.
+        sources: whose labels to take; a report takes all.
+
+    Raises:
+        ValueError: when the target exists, its ending is unknown or nothing is labelled.
+    """
+    chosen = format_ or _format_of(target)
+    if target.exists():
+        raise ValueError(f"{target} exists already. Name a target that does not.")
+    return _enqueue(access, project, str(target.expanduser().resolve()), chosen, sources)
+
+
+def export_here(
+    access: Access,
+    project: str | int | None,
+    format_: Format,
+    *,
+    sources: Collection[Source] = ALL_SOURCES,
+) -> int:
+    """Queue an export that is kept in the workspace, and return the job's id.
+
+    Raises:
+        ValueError: when nothing is labelled, or the format is a bare folder.
+    """
+    if format_ is Format.FOLDER:
+        raise ValueError("A folder cannot be fetched from the browser. Choose zip.")
+    with reading(access.engine) as conn:
+        project_id = find_project(conn, access, project)
+    moment = f"{queue.now():%Y%m%d-%H%M%S-%f}"  # a second may see two
+    target = f"exports/{project_id}/{moment}/{FILE_NAMES[format_]}"
+    return _enqueue(access, project_id, target, format_, sources)
+
+
+def _format_of(target: Path) -> Format:
+    if target.suffix not in ENDINGS:
+        raise ValueError(
+            f'"{target.name}": end it in .csv or .parquet for a table, .zip for images, .html for '
+            "a report, or name a new folder."
+        )
+    return ENDINGS[target.suffix]
+
+
+def _enqueue(
+    access: Access,
+    project: str | int | None,
+    target: str,
+    format_: Format,
+    sources: Collection[Source],
+) -> int:
+    """Queue the job. A relative target lies in the workspace."""
+    wanted = [each for each in ALL_SOURCES if each in sources]
+    with writing(access.engine) as conn:
+        project_id = find_project(conn, access, project)
+        if format_ is not Format.REPORT:
+            class_ids = [each.id for each in projects.classes(conn, project_id)]
+            if not len(
+                labels_frame(conn, access.workspace, project_id, class_ids, sources=wanted, limit=1)
+            ):
+                raise ValueError(_nothing(wanted))
+        names = [each.name.lower() for each in wanted]
+        params = {"target": target, "format": format_, "sources": names}
+        return queue.enqueue(conn, project_id, JobKind.EXPORT, params, access.reader_id)
+
+
+def _nothing(sources: Collection[Source]) -> str:
+    if len(sources) == len(ALL_SOURCES):
+        return "There is no label to export yet."
+    names = " or ".join(each.name.lower() for each in sources) or "no source"
+    return f"There is no label to export from {names}. Include another source."
+
+
+def target_path(workspace: Workspace, params: Mapping[str, Any]) -> Path:
+    """Where an export goes: an absolute path of this machine, or one in the workspace."""
+    named = Path(params["target"])
+    return named if named.is_absolute() else workspace.path(params["target"])
+
+
+def run_export(context: JobContext) -> None:
+    """Handle a job of kind `export`."""
+    if Format(context.claim.params["format"]) is Format.REPORT:
+        _run_report(context)
+    else:
+        _run_labels(context)
+
+
+def _run_labels(context: JobContext) -> None:
+    params, project_id = context.claim.params, context.claim.project_id
+    target = target_path(context.workspace, params)
+    # a job that was queued by an earlier version names no sources
+    names = params.get("sources", [each.name.lower() for each in ALL_SOURCES])
+    context.check()
+    # frozen and read in one transaction: a decision between the two would drop its image's row
+    with writing(context.engine, project_id) as conn:
+        number = events.head(conn, project_id)[0]
+        snapshot = snapshots.freeze(conn, context.workspace, project_id)
+        frame = labels_frame(
+            conn,
+            context.workspace,
+            project_id,
+            snapshot.class_ids,
+            sources=[Source[name.upper()] for name in names],
+        )
+        if frame.empty:
+            raise ValueError(_nothing([Source[name.upper()] for name in names]))
+        classes = {each.id: each.name for each in projects.classes(conn, project_id, retired=True)}
+        provenance = Provenance(
+            project=projects.find_project(conn, project_id).name,
+            snapshot=snapshot.hash,
+            head=events.up_to(conn, project_id, snapshots.last_content(conn, project_id)),
+            class_names=[classes[each] for each in snapshot.class_ids],
+            included=names,
+        )
+        content = Content(conn, context.workspace, project_id, frame["position"].to_numpy())
+    context.check()
+    manifest = _write(context, frame, target, provenance, content)
+    file = target if target.is_file() else manifest
+    result = {
+        "rows": len(frame),
+        "target": str(target),
+        "manifest": str(manifest),
+        "snapshot": snapshot.hash,
+        "event": number,
+        "head": provenance.head[1],
+        "sources": {str(k): int(n) for k, n in frame["source"].value_counts().items()},
+        "bytes": file.stat().st_size,
+        "sha256": durable.sha256(file),
+    }
+    _finish(context, result, rows=len(frame), snapshot=snapshot.hash)
+
+
+def _run_report(context: JobContext) -> None:
+    # plotly takes a while to load, and no other export needs it
+    from sslapp.usecases.reporting.page import render
+    from sslapp.usecases.reporting.report import gather
+
+    target = target_path(context.workspace, context.claim.params)
+    context.progress(0, 2, "reading")
+    with reading(context.engine) as conn:
+        found = gather(conn, context.workspace, context.claim.project_id)
+    context.check()
+    context.progress(1, 2, "writing")
+    durable.write_bytes(target, render(found).encode("utf-8"))
+    result = {
+        "target": str(target),
+        "event": found.head[0],
+        "head": found.head[1],
+        "bytes": target.stat().st_size,
+        "sha256": durable.sha256(target),
+    }
+    _finish(context, result, read_at=found.head[0])
+
+
+def _finish(context: JobContext, result: dict[str, Any], **facts: Any) -> None:
+    """End the job, and say in the log what left the program."""
+    params = context.claim.params
+    kept = [Path(result[part]) for part in ("target", "manifest") if part in result]
+    within = [path for path in kept if path.is_relative_to(context.workspace.root)]
+    written = files.describe(context.workspace, [path for path in within if path.is_file()])
+    with context.finishing(result, written) as conn:
+        events.append(
+            conn,
+            context.claim.project_id,
+            EventKind.EXPORT,
+            key=f"job-{context.claim.job_id}-export",
+            reader_id=context.claim.reader_id,
+            payload={**facts, "format": params["format"], "sha256": result["sha256"]},
+        )
+
+
+def _write(
+    context: JobContext,
+    frame: pd.DataFrame,
+    target: Path,
+    provenance: Provenance,
+    content: Content,
+) -> Path:
+    """Write the export in its format and return its manifest's path."""
+
+    def progress(step: int, total: int) -> None:
+        context.progress(step, total, "exporting")
+        context.check()
+
+    match Format(context.claim.params["format"]):
+        case Format.CSV:
+            return write_csv(frame, target, provenance)
+        case Format.PARQUET:
+            return write_parquet(frame, target, provenance)
+        case Format.ZIP:
+            return write_image_zip(frame, target, provenance, content, progress=progress)
+        case Format.FOLDER:
+            if _was_written(context, target, provenance):
+                return target / "manifest.json"
+            return write_image_folder(frame, target, provenance, content, progress=progress)
+        case Format.REPORT:
+            raise ValueError("A report holds no labels.")
+
+
+def _was_written(context: JobContext, folder: Path, provenance: Provenance) -> bool:
+    """Whether an earlier attempt wrote this very export and was killed before it could say so."""
+    manifest = folder / "manifest.json"
+    if context.claim.attempt == 1 or not manifest.exists():
+        return False
+    found = json.loads(manifest.read_bytes())
+    return (found["project"], found["snapshot"]) == (provenance.project, provenance.snapshot)

@@ -1,0 +1,1 @@
+"""What there is to label: imports, originals, embeddings, maps, and images like another."""

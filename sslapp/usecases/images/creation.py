@@ -1,0 +1,94 @@
+"""Create a project with its images in one go: project, classes, import and embedding."""
+
+from dataclasses import dataclass, field
+
+from sslapp.store.database import writing
+from sslapp.store.errors import Refused
+from sslapp.store.projects import ProjectSettings
+from sslapp.usecases.access import Access, require_server_admin
+from sslapp.usecases.images.embeddings import check_encoder, queue_embed
+from sslapp.usecases.images.imports import Origin, queue_import
+from sslapp.usecases.images.sources import Choice, WrongFields, origin
+from sslapp.usecases.projects.project import new_project
+
+IMAGE_SIZES = (32, 64, 128, 224)
+"""Sides that a page offers besides the native one."""
+
+MOST_CLASSES = 1000
+
+
+@dataclass(frozen=True, kw_only=True)
+class Wish:
+    """A project as a person asks for it.
+
+    Attributes:
+        name: of the project.
+        source: where its images come from.
+        classes: their names; none to take the set's own.
+        settings: what holds for all its images.
+        encoder: with which they are embedded.
+    """
+
+    name: str
+    source: Choice
+    classes: tuple[str, ...] = ()
+    settings: ProjectSettings = field(default_factory=ProjectSettings)
+    encoder: str
+
+
+def create(access: Access, wish: Wish) -> int:
+    """Make the project, queue its import and its embedding, and return its id.
+
+    All of it happens or nothing.
+
+    Raises:
+        NotAllowed: when the reader is no server admin.
+        WrongFields: naming "name", "classes", "source", "group_pattern" or "encoder".
+    """
+    require_server_admin(access, "create projects")
+    faults: dict[str, str] = {}
+    found = _origin(access, wish, faults)
+    try:
+        check_encoder(access, wish.encoder)
+    except ValueError as error:
+        faults["encoder"] = str(error)
+    _check_classes(wish.classes, faults)
+    with writing(access.engine) as conn:
+        project_id = 0
+        try:
+            classes = () if "classes" in faults else wish.classes
+            project_id = new_project(conn, access, wish.name, classes, wish.settings)
+        except Refused as error:
+            faults["name"] = str(error)
+        if faults:
+            raise WrongFields(faults)  # and nothing of it is kept
+        if found is not None:
+            queue_import(conn, access, project_id, found)
+            queue_embed(conn, access, project_id, wish.encoder)
+    return project_id
+
+
+def class_names(text: str) -> tuple[str, ...]:
+    """The names in a text of one class a line, or of several with commas between them."""
+    names = (each.strip() for line in text.splitlines() for each in line.split(","))
+    return tuple(name for name in names if name)
+
+
+def _origin(access: Access, wish: Wish, faults: dict[str, str]) -> Origin | None:
+    try:
+        return origin(access, wish.source)
+    except WrongFields as error:
+        faults |= error.fields
+        return None
+
+
+def _check_classes(names: tuple[str, ...], faults: dict[str, str]) -> None:
+    seen: dict[str, str] = {}
+    for name in names:
+        if name.casefold() in seen:
+            faults["classes"] = f"The class {name} is there twice. Remove one of them."
+        if len(name) > 200:
+            faults["classes"] = "A class's name has 1 to 200 characters."
+        seen[name.casefold()] = name
+    if len(names) > MOST_CLASSES:
+        faults["classes"] = f"{len(names):,} classes are more than the {MOST_CLASSES:,} allowed."

@@ -1,0 +1,186 @@
+"""Import a set of images, as a job: decode, hash, store, and appear in one transaction."""
+
+from collections.abc import Sequence
+from dataclasses import asdict, dataclass
+from pathlib import Path
+from typing import Any
+
+from sqlalchemy import Connection
+
+from sslapp.datasets.ingest import Ingested, Row, Stopped, ingest
+from sslapp.datasets.registry import open_source
+from sslapp.datasets.source import ImageSource
+from sslapp.imaging.pixels import PixelStore
+from sslapp.jobs import queue
+from sslapp.jobs.context import Cancelled, JobContext
+from sslapp.store import images, projects
+from sslapp.store.database import reading, writing
+from sslapp.store.images import NewImage
+from sslapp.usecases.access import Access, find_project, require
+from sslapp.usecases.images.uploads import forget
+from sslapp.vocabulary import JobKind, Role
+
+
+def import_images(
+    access: Access,
+    project: str | int | None,
+    source: str,
+    *,
+    root: Path | None = None,
+    download: bool = False,
+    group_pattern: str | None = None,
+) -> int:
+    """Queue the import of an image set and return the job's id.
+
+    Args:
+        source: digits, mnist, fashion-mnist, cifar10, a folder, or a .zip, .npz or .csv file of
+            this machine.
+        root: where the named sets lie; default: `data/` in the workspace.
+        download: fetch a named set that is not there.
+        group_pattern: a regular expression on file names; its first group is the patient, scene...
+    """
+    named = Origin(source=source, root=root, download=download, group_pattern=group_pattern)
+    return add_images(access, project, named)
+
+
+@dataclass(frozen=True, kw_only=True)
+class Origin:
+    """Where an import's images come from, as the job keeps it.
+
+    Attributes:
+        source: as `datasets.registry.open_source` reads it.
+        root, download, group_pattern: as in `import_images`.
+        name: how an uploaded file's import is called; None for its own name.
+        within: folders that a manifest's pictures may lie in; None for its own.
+        upload: the upload to forget when its images are there.
+    """
+
+    source: str
+    root: Path | None = None
+    download: bool = False
+    group_pattern: str | None = None
+    name: str | None = None
+    within: tuple[Path, ...] | None = None
+    upload: str | None = None
+
+
+def add_images(access: Access, project: str | int | None, origin: Origin) -> int:
+    """Queue an import into a project and return the job's id."""
+    with writing(access.engine) as conn:
+        project_id = find_project(conn, access, project)
+        require(conn, access, project_id, Role.ADMIN)
+        return queue_import(conn, access, project_id, origin)
+
+
+def queue_import(conn: Connection, access: Access, project_id: int, origin: Origin) -> int:
+    """Queue an import in an open transaction, for whoever checked that it is allowed."""
+    params: dict[str, Any] = {
+        **asdict(origin),
+        "root": str(origin.root or access.workspace.data),
+        "within": None if origin.within is None else [str(each) for each in origin.within],
+    }
+    return queue.enqueue(conn, project_id, JobKind.IMPORT, params, access.reader_id)
+
+
+def run_import(context: JobContext) -> None:
+    """Handle a job of kind `import`. A kill leaves the project as it was; a resume starts over."""
+    params, project_id = context.claim.params, context.claim.project_id
+    within = params.get("within")
+    source = open_source(
+        params["source"],
+        root=Path(params["root"]),
+        download=params["download"],
+        group_pattern=params["group_pattern"],
+        name=params.get("name"),
+        within=None if within is None else [Path(each) for each in within],
+    )
+    ingested = _ingest(context, source)
+    context.check()
+    result: dict[str, Any] = {
+        "images": len(ingested.rows),
+        "refused": [{"name": each.name, "reason": each.reason} for each in ingested.refused],
+        "size": ingested.size,
+        "channels": ingested.channels,
+    }
+    with context.finishing(result) as conn:
+        result["first"] = images.add_image_set(
+            conn,
+            project_id,
+            source.name,
+            context.workspace.relative(ingested.pixels),
+            _rows(conn, project_id, source.class_names, ingested.rows, context.claim.reader_id),
+            result["refused"],
+            reader_id=context.claim.reader_id,
+        )
+    if params.get("upload"):
+        forget(context.workspace, params["upload"])
+
+
+def _ingest(context: JobContext, source: ImageSource) -> Ingested:
+    size, channels = _shape(context)
+    try:
+        return ingest(
+            source,
+            context.folder,
+            size=size,
+            channels=channels,
+            originals=context.workspace.project(context.claim.project_id) / "originals",
+            progress=lambda step, total: context.progress(step, total, "importing"),
+            should_stop=context.should_stop,
+        )
+    except Stopped:
+        raise Cancelled from None
+
+
+def _shape(context: JobContext) -> tuple[int | None, int | None]:
+    """Side and channels that the project's images have: those of the first import, if any."""
+    with reading(context.engine) as conn:
+        settings = projects.find_project(conn, context.claim.project_id).settings
+        sets = images.image_sets(conn, context.claim.project_id)
+    if not sets:
+        return settings.image_size, 1 if settings.grey else None
+    _, side, _, channels = PixelStore([context.workspace.path(sets[0].pixels)]).shape
+    return side, channels
+
+
+def _rows(
+    conn: Connection,
+    project_id: int,
+    class_names: Sequence[str] | None,
+    rows: Sequence[Row],
+    reader_id: int | None,
+) -> list[NewImage]:
+    """The rows with true classes as the project's; a project without classes takes the set's.
+
+    Raises:
+        ValueError: when the set has a class that the project has not.
+    """
+    known = {each.name: each.id for each in projects.classes(conn, project_id)}
+    if class_names is not None and not known:
+        known = {
+            name: projects.add_class(conn, project_id, name, reader_id) for name in class_names
+        }
+    used = {row.true_class for row in rows} - {None}
+    ids: dict[int | None, int | None] = {None: None}
+    for number in sorted(each for each in used if each is not None):
+        assert class_names is not None
+        name = class_names[number]
+        if name not in known:
+            raise ValueError(
+                f'The set has the class "{name}", which the project has not '
+                f"({', '.join(known)}). Add it, or import into a new project."
+            )
+        ids[number] = known[name]
+    return [
+        NewImage(
+            name=row.name,
+            sha256=row.sha256,
+            width=row.width,
+            height=row.height,
+            split=row.split,
+            original=row.original,
+            group_key=row.group,
+            true_class=ids[row.true_class],
+        )
+        for row in rows
+    ]

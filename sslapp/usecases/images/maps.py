@@ -1,0 +1,134 @@
+"""Which projection the embedding map shows: principal components at once, or UMAP by a job.
+
+The newest row of `embedding` is what every page draws. So another projection of the same features
+is another row, and choosing one that was made before adds its row once more: a map is drawn anew
+wherever an embedding's id says which map it is, and nothing that was ever shown is changed.
+"""
+
+from enum import StrEnum
+from pathlib import Path
+
+from sqlalchemy import Connection, RowMapping, select
+
+from sslapp import durable
+from sslapp.embedding.umap_projection import LEAST_IMAGES, umap_projection
+from sslapp.jobs import queue
+from sslapp.jobs.context import JobContext
+from sslapp.store import seals
+from sslapp.store.database import reading, writing
+from sslapp.store.errors import Refused
+from sslapp.store.schema import embedding, job
+from sslapp.usecases.access import Access, find_project, require
+from sslapp.usecases.images.embeddings import latest_embedding
+from sslapp.vocabulary import JobKind, Role
+
+UMAP_FILE = "umap.npy"
+
+
+class Projection(StrEnum):
+    """How the map's two coordinates come from the features."""
+
+    PCA = "pca"
+    UMAP = "umap"
+
+
+def projection_of(access: Access, project: str | int | None) -> Projection | None:
+    """Which projection the project's map shows; None before anything is embedded."""
+    with reading(access.engine) as conn:
+        row = latest_embedding(conn, find_project(conn, access, project))
+    return None if row is None else _kind(row)
+
+
+def show_projection(
+    access: Access, project: str | int | None, wanted: Projection, seed: int = 0
+) -> int | None:
+    """Let the map show a projection of the newest embedding.
+
+    Returns:
+        The id of the job that makes it, or None when it was made before and shows now.
+
+    Raises:
+        Refused: when nothing is embedded, it shows already or is being made, or there are too few
+            images.
+    """
+    with writing(access.engine) as conn:
+        project_id = find_project(conn, access, project)
+        require(conn, access, project_id, Role.READER)
+        row = latest_embedding(conn, project_id)
+        if row is None:
+            raise Refused("Nothing is embedded yet. Embed the images first.")
+        if _kind(row) is wanted:
+            raise Refused(f"The map shows {wanted.upper()} already.")
+        made = _made(conn, row, wanted)
+        if made is not None:
+            _publish(conn, row, made["projection"])
+            return None
+        if row["count"] < LEAST_IMAGES:
+            raise Refused(
+                f"A UMAP map needs at least {LEAST_IMAGES} images; {row['count']} are embedded. "
+                "The PCA map shows them."
+            )
+        if (busy := _being_made(conn, row)) is not None:
+            raise Refused(f"The UMAP map is being made already, by job {busy}.")
+        params = {
+            "encoder": row["encoder"],
+            "seed": seed,
+            "projection": wanted,
+            "features": row["features"],
+        }
+        return queue.enqueue(conn, project_id, JobKind.EMBED, params, access.reader_id)
+
+
+def run_projection(context: JobContext) -> None:
+    """Handle a job of kind `embed` that names a projection: its file, and one row with it."""
+    params, workspace = context.claim.params, context.workspace
+    features = durable.read_array(workspace.path(params["features"]))
+
+    def stage(step: int, total: int, message: str) -> None:
+        # written at once: what follows may take minutes without a word
+        context.progress(step, total, message, also=lambda _: None)
+        context.check()
+
+    path = context.folder / UMAP_FILE
+    durable.write_array(path, umap_projection(features, params["seed"], stage))
+    with context.finishing({"projection": params["projection"], "images": len(features)}) as conn:
+        row = latest_embedding(conn, context.claim.project_id)
+        if row is None or row["features"] != params["features"]:
+            raise Refused(
+                "The images were embedded again while the map was made. Make the map of the new "
+                "embedding."
+            )
+        _publish(conn, row, workspace.relative(path))
+
+
+def _kind(row: RowMapping) -> Projection:
+    return Projection.UMAP if Path(row["projection"]).name == UMAP_FILE else Projection.PCA
+
+
+def _made(conn: Connection, row: RowMapping, wanted: Projection) -> RowMapping | None:
+    """The newest row of the same features with that projection."""
+    query = select(embedding).where(
+        embedding.c.project_id == row["project_id"], embedding.c.features == row["features"]
+    )
+    rows = conn.execute(query.order_by(embedding.c.id.desc())).mappings()
+    return next((each for each in rows if _kind(each) is wanted), None)
+
+
+def _being_made(conn: Connection, row: RowMapping) -> int | None:
+    query = select(job.c.id, job.c.params).where(
+        job.c.project_id == row["project_id"],
+        job.c.kind == JobKind.EMBED,
+        job.c.state.not_in(queue.ENDED),
+    )
+    same = (each.id for each in conn.execute(query) if _is_of(each.params, row))
+    return next(same, None)
+
+
+def _is_of(params: dict[str, str], row: RowMapping) -> bool:
+    return "projection" in params and params["features"] == row["features"]
+
+
+def _publish(conn: Connection, row: RowMapping, projection: str) -> None:
+    """Add the row again with another projection; the time stays that of its features."""
+    values = {name: value for name, value in row.items() if name not in ("id", "seal")}
+    seals.insert(conn, embedding, {**values, "projection": projection})

@@ -1,0 +1,228 @@
+"""What to label next, and why; images drawn for the holdout are recorded as drawn."""
+
+from collections.abc import Sequence
+from dataclasses import replace
+
+import numpy as np
+from numpy.typing import NDArray
+from sqlalchemy import Connection, func, select
+
+from sslapp import durable
+from sslapp.acquisition import holdout
+from sslapp.acquisition.state import Pick, Situation
+from sslapp.store import events, images, leases, projects
+from sslapp.store.chain import now
+from sslapp.store.database import reading, writing
+from sslapp.store.schema import event, undone
+from sslapp.store.state import ProjectState, load_state
+from sslapp.usecases.access import Access, find_project, new_key
+from sslapp.usecases.images.embeddings import latest_embedding
+from sslapp.usecases.reviewing.predictions import Predictions, read_predictions
+from sslapp.vocabulary import EventKind, Purpose
+
+
+class NotEmbedded(ValueError):
+    """Not every image has features yet, and a strategy was asked that looks at them."""
+
+
+def next_images(
+    access: Access,
+    project: str | int | None,
+    count: int = 1,
+    *,
+    strategy: str = "auto",
+    seed: int = 0,
+    have: Sequence[int] = (),
+    considered: int | None = None,
+    embedded: bool = True,
+    spread: bool = False,
+) -> list[Pick]:
+    """Choose `count` images to label, each with its reason.
+
+    Images that were drawn for the holdout and still wait for a label come first. New holdout
+    picks are recorded, since from then on they are in no pool; asking twice draws no second one.
+    What other readers have before them is left out while the project asks for single reads.
+
+    Args:
+        have: images that were offered and wait for an answer; they are not offered again.
+        considered: most images that are compared with each other; see `Situation`.
+        embedded: False chooses without features: at random, with the holdout's share in "auto".
+        spread: those that wait take the holdout's places among the picks instead of coming first.
+
+    Raises:
+        NotEmbedded: when images are not embedded yet.
+        ValueError: when the strategy is unknown, or needs a round and there is none.
+    """
+    offered = np.asarray(have, dtype=np.int64)
+    with reading(access.engine) as conn:
+        project_id = find_project(conn, access, project)
+        state = load_state(conn, project_id)
+        passed_over = _passed_over(conn, project_id, access.reader_id, state)
+        passed_over[offered[offered < len(passed_over)]] = True
+        passed_over[_before_others(conn, project_id, access.reader_id)] = True
+        waiting = [_waiting_pick(each) for each in _waiting(state, passed_over)[:count]]
+        if len(waiting) == count and not spread:
+            return waiting
+        situation = replace(
+            _situation(conn, access, project_id, state, passed_over, embedded=embedded),
+            pending=len(offered),
+            pending_holdout=int(state.holdout[offered[offered < len(passed_over)]].sum()),
+            considered=considered,
+        )
+    places = list(range(len(waiting)))
+    if spread:
+        places = [at for at, mine in enumerate(holdout.slots(situation, count)) if mine]
+    again, later = waiting[: len(places)], waiting[len(places) :]
+    if not embedded and strategy != "auto":
+        strategy = "random"
+    picks = _choose(strategy, situation, again, count - len(again), seed)
+    _draw(access, project_id, [each for each in picks if each.holdout])
+    for place, each in zip(places, again, strict=False):
+        picks.insert(place, each)
+    return (picks + later)[:count]  # those wait for another time unless nothing else is left
+
+
+def _choose(
+    strategy: str, situation: Situation, again: Sequence[Pick], count: int, seed: int
+) -> list[Pick]:
+    """`count` new picks besides those that are offered again.
+
+    Outside any transaction, because clustering takes seconds on a large set.
+    """
+    if count == 0:
+        return []
+    # scikit-learn and FAISS: a second that other commands need not wait
+    from sslapp.acquisition.registry import pick
+
+    situation = replace(
+        situation,
+        pending=situation.pending + len(again),
+        pending_holdout=situation.pending_holdout + len(again),
+    )
+    return pick(strategy, situation, count, seed)
+
+
+def _before_others(conn: Connection, project_id: int, reader_id: int) -> NDArray[np.int64]:
+    if not projects.find_project(conn, project_id).settings.single_reads:
+        return np.zeros(0, dtype=np.int64)
+    return leases.others(conn, project_id, reader_id, Purpose.LABEL, now())
+
+
+def _draw(access: Access, project_id: int, picks: list[Pick]) -> None:
+    """Record holdout picks as drawn, but for what another reader drew or labelled meanwhile."""
+    if not picks:
+        return
+    with writing(access.engine, project_id) as conn:
+        pool = load_state(conn, project_id).pool
+        for each in picks:
+            if each.position in pool:
+                events.append(
+                    conn,
+                    project_id,
+                    EventKind.DRAW_HOLDOUT,
+                    key=new_key(),
+                    position=each.position,
+                )
+
+
+WAITING = "Drawn at random for the holdout earlier and not labelled yet."
+
+
+def _waiting_pick(position: np.int64) -> Pick:
+    return Pick(int(position), holdout.NAME, WAITING, holdout=True, score=0.0)
+
+
+def _waiting(state: ProjectState, passed_over: NDArray[np.bool_]) -> NDArray[np.int64]:
+    return np.flatnonzero(state.holdout & (state.labels < 0) & ~passed_over).astype(np.int64)
+
+
+def _passed_over(
+    conn: Connection, project_id: int, reader_id: int, state: ProjectState
+) -> NDArray[np.bool_]:
+    """(N,) images that this reader skipped or nobody was sure of; not offered again by itself."""
+    passed = state.unsure.copy()
+    skipped = (
+        select(event.c.position)
+        .outerjoin(
+            undone,
+            (undone.c.project_id == event.c.project_id) & (undone.c.number == event.c.number),
+        )
+        .where(
+            event.c.project_id == project_id,
+            event.c.kind == EventKind.SKIP,
+            event.c.reader_id == reader_id,
+            undone.c.number.is_(None),
+        )
+    )
+    for position in conn.execute(skipped).scalars():
+        passed[position] = True
+    return passed
+
+
+def _situation(
+    conn: Connection,
+    access: Access,
+    project_id: int,
+    state: ProjectState,
+    passed_over: NDArray[np.bool_],
+    *,
+    embedded: bool,
+) -> Situation:
+    count = len(state.labels)
+    features: NDArray[np.float32] = np.zeros((count, 0), dtype=np.float32)
+    if embedded:
+        row = latest_embedding(conn, project_id)
+        if row is None or row["count"] < count:
+            raise NotEmbedded(
+                "Not all images are embedded yet. Run `sslapp embed` and wait for it."
+            )
+        stored = durable.read_array(access.workspace.path(row["features"]))
+        features = stored.astype(np.float32, copy=False)
+    pool = state.pool
+    return Situation(
+        features=features,
+        labels=np.where(state.holdout, -1, state.labels),
+        candidates=pool[~passed_over[pool]],
+        num_classes=len(state.class_ids),
+        probabilities=_probabilities(conn, access, project_id, state),
+        groups=images.groups(conn, project_id),
+        holdout=np.flatnonzero(state.holdout).astype(np.int64),
+        holdout_labels=len(state.validation),
+        picks_before=_picks_before(conn, project_id),
+    )
+
+
+def _probabilities(
+    conn: Connection, access: Access, project_id: int, state: ProjectState
+) -> NDArray[np.float32] | None:
+    """The newest round's probabilities in today's columns and length, 1/C where it has none.
+
+    What a class had that is retired since goes to the others in proportion.
+    """
+    classes = len(state.class_ids)
+    if classes == 0:  # earlier versions let the last class be retired
+        return None
+    try:
+        found: Predictions = read_predictions(conn, access.workspace, project_id)
+    except ValueError:
+        return None
+    table = np.full((len(state.labels), classes), 1 / classes, dtype=np.float32)
+    ours = np.zeros((len(found.probabilities), classes), dtype=np.float32)
+    for column, class_id in enumerate(state.class_ids.tolist()):
+        if class_id in found.class_ids:
+            ours[:, column] = found.probabilities[:, found.class_ids.index(class_id)]
+    there = slice(0, len(ours))
+    if set(found.class_ids) <= set(state.class_ids.tolist()):
+        table[there] = ours
+    else:
+        mass = ours.sum(axis=1, keepdims=True)
+        np.divide(ours, mass, out=table[there], where=mass > 0)
+    return table
+
+
+def _picks_before(conn: Connection, project_id: int) -> int:
+    """How many single labels were given so far; a label is what a pick turns into."""
+    given = select(func.count()).where(
+        event.c.project_id == project_id, event.c.kind == EventKind.LABEL
+    )
+    return int(conn.execute(given).scalar_one())

@@ -1,0 +1,1 @@
+"""Who may do what: a project's members and the readers of this server."""

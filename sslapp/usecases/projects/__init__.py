@@ -1,0 +1,1 @@
+"""What a project is: its name, classes and settings, and how far it is."""

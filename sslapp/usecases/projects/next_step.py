@@ -1,0 +1,167 @@
+"""What to do next in a project: one sentence, and the page it is done on."""
+
+from dataclasses import dataclass
+from enum import StrEnum
+
+from sqlalchemy import Connection, func, select
+
+from sslapp.store.database import reading
+from sslapp.store.rounds import finished
+from sslapp.store.schema import event, job, round_
+from sslapp.usecases.access import Access, require
+from sslapp.usecases.images.embeddings import latest_embedding
+from sslapp.usecases.projects.project import Status
+from sslapp.vocabulary import EventKind, JobKind, JobState
+
+REVIEWS = (
+    EventKind.ACCEPT,
+    EventKind.REJECT,
+    EventKind.RELABEL,
+    EventKind.BULK_ACCEPT,
+    EventKind.BULK_WITHHOLD,
+    EventKind.BULK_RELABEL,
+)
+"""Kinds by which a reader answers a round's pseudo-labels."""
+
+
+class Page(StrEnum):
+    """The pages that a step leads to, by the names of their files."""
+
+    PROJECTS = "projects"
+    LABEL = "label"
+    TRAIN = "train"
+    REVIEW = "review"
+    EXPORT = "export"
+
+
+@dataclass(frozen=True)
+class Step:
+    """The next step.
+
+    Attributes:
+        sentence: what to do, and why.
+        page: where; PROJECTS for what is done on this page or only takes time.
+    """
+
+    sentence: str
+    page: Page
+
+
+@dataclass(frozen=True, kw_only=True)
+class Facts:
+    """What the next step depends on.
+
+    Attributes:
+        images, pool: how many there are.
+        classes: classes in use.
+        bare: classes among them without a label that a round would learn from.
+        labelled: labels that a round would learn from.
+        embedded: whether there is an embedding.
+        working: kinds of the jobs that wait or run.
+        round_number: the newest finished round, 0 for none.
+        reviews: how often its pseudo-labels were answered.
+    """
+
+    images: int
+    pool: int
+    classes: int
+    bare: int
+    labelled: int
+    embedded: bool
+    working: frozenset[JobKind]
+    round_number: int
+    reviews: int
+
+
+def next_step(facts: Facts) -> Step:
+    """The next step, the first of what is missing."""
+    return _before_labels(facts) or _before_a_round(facts) or _after_a_round(facts)
+
+
+def _before_labels(facts: Facts) -> Step | None:
+    if not facts.images and JobKind.IMPORT in facts.working:
+        return Step("The images are on their way; they appear here when all are in.", Page.PROJECTS)
+    if not facts.images:
+        return Step("Import images first.", Page.PROJECTS)
+    if not facts.classes:
+        return Step("Add the classes that images are to be told apart by.", Page.PROJECTS)
+    return None
+
+
+def _before_a_round(facts: Facts) -> Step | None:
+    if JobKind.ROUND in facts.working:
+        return Step("A round is training; follow it.", Page.TRAIN)
+    if not facts.labelled:
+        return Step(f"Label a few images of each of the {facts.classes} classes.", Page.LABEL)
+    if facts.bare and not facts.round_number:
+        have = "has" if facts.bare == 1 else "have"
+        sentence = f"{facts.bare} of {facts.classes} classes {have} no label yet."
+        return Step(f"{sentence} Label a few images of each.", Page.LABEL)
+    if not facts.embedded:
+        wait = JobKind.EMBED in facts.working
+        sentence = (
+            "The images are being embedded; go on labelling meanwhile."
+            if wait
+            else "Embed the images, so that rounds can be reviewed in the embedding map."
+        )
+        return Step(sentence, Page.LABEL if wait else Page.PROJECTS)
+    if not facts.round_number:
+        return Step("Train a first round on your labels.", Page.TRAIN)
+    return None
+
+
+def _after_a_round(facts: Facts) -> Step:
+    number = facts.round_number
+    if not facts.pool:
+        return Step("Every image has its label. Export the data set.", Page.EXPORT)
+    if not facts.reviews:
+        return Step(f"Round {number} is done: review its pseudo-labels.", Page.REVIEW)
+    return Step(
+        f"You have answered pseudo-labels of round {number}. Go on, or train the next round on "
+        "what you decided.",
+        Page.TRAIN,
+    )
+
+
+def read_facts(access: Access, found: Status) -> Facts:
+    """The facts of a project whose status was just read."""
+    with reading(access.engine) as conn:
+        require(conn, access, found.project_id)
+        number, round_id = _newest_round(conn, found.project_id)
+        working = conn.execute(
+            select(job.c.kind).where(
+                job.c.project_id == found.project_id,
+                job.c.state.in_([JobState.QUEUED, JobState.RUNNING]),
+            )
+        ).scalars()
+        return Facts(
+            images=found.counts["images"],
+            pool=found.counts["pool"],
+            classes=len(found.classes),
+            bare=int((found.taught == 0).sum()),
+            labelled=int(found.taught.sum()),
+            embedded=latest_embedding(conn, found.project_id) is not None,
+            working=frozenset(JobKind(kind) for kind in working),
+            round_number=number,
+            reviews=_reviews(conn, found.project_id, round_id),
+        )
+
+
+def _newest_round(conn: Connection, project_id: int) -> tuple[int, int]:
+    row = conn.execute(
+        select(round_.c.number, round_.c.id)
+        .where(finished(project_id))
+        .order_by(round_.c.number.desc())
+        .limit(1)
+    ).one_or_none()
+    return (0, 0) if row is None else (row.number, row.id)
+
+
+def _reviews(conn: Connection, project_id: int, round_id: int) -> int:
+    return conn.execute(
+        select(func.count()).where(
+            event.c.project_id == project_id,
+            event.c.round_id == round_id,
+            event.c.kind.in_([kind.value for kind in REVIEWS]),
+        )
+    ).scalar_one()

@@ -1,0 +1,179 @@
+"""What a report of a project says: everything read at one event, nothing drawn yet."""
+
+import platform
+from dataclasses import dataclass
+from datetime import datetime
+from importlib.metadata import version
+from typing import Any
+
+import numpy as np
+from numpy.typing import NDArray
+from sqlalchemy import Connection, select
+
+from sslapp import __version__, durable
+from sslapp.review.calibration_table import CalibrationTable, calibration_table
+from sslapp.review.confusion import confusion
+from sslapp.review.proposals import best_classes
+from sslapp.store import events, images, projects
+from sslapp.store.chain import now
+from sslapp.store.images import ImageSetRow
+from sslapp.store.projects import ClassRow
+from sslapp.store.rounds import finished
+from sslapp.store.schema import round_, round_metric
+from sslapp.store.snapshots import find_snapshot, load
+from sslapp.store.state import ProjectState, load_state
+from sslapp.usecases.projects.project import counts_of, per_class_of
+from sslapp.usecases.reporting.decisions import Activity, RoundVerdicts, activity, verdicts
+from sslapp.usecases.reviewing.predictions import ruled_out
+from sslapp.usecases.training.overview import RoundLine, read_lines
+from sslapp.workspace import Workspace
+
+CURVES_OF = 6
+"""Newest rounds whose learning curves are drawn."""
+
+PACKAGES = ("numpy", "scikit-learn", "sqlalchemy", "torch")
+
+
+@dataclass(frozen=True, eq=False)
+class Judged:
+    """The newest finished round against its holdout.
+
+    Attributes:
+        number: of the round.
+        names: its classes that are in use, in column order.
+        confusion: (C, C) int64, holdout images by true column and predicted column.
+        raw, calibrated: its reliability before and after the temperature.
+        temperature: of the calibration.
+    """
+
+    number: int
+    names: list[str]
+    confusion: NDArray[np.int64]
+    raw: CalibrationTable
+    calibrated: CalibrationTable
+    temperature: float
+
+
+@dataclass(frozen=True)
+class Curve:
+    """What one round reported of one figure while it trained."""
+
+    round: int
+    method: str
+    metric: str
+    steps: list[int]
+    values: list[float]
+
+
+@dataclass(frozen=True, eq=False)
+class Report:
+    """All that the report says.
+
+    Attributes:
+        head: number and hash of the newest event when it was read.
+        counts: as in usecases.projects.Status.
+        classes: retired ones too.
+        per_class: class id -> (4,) labels by vocabulary.Source.
+        rounds: newest first.
+        judged: None without a finished round, or when it had no holdout.
+        versions: of the programs that wrote the report.
+    """
+
+    project: str
+    written_at: datetime
+    head: tuple[int, str]
+    counts: dict[str, int]
+    classes: list[ClassRow]
+    per_class: dict[int, NDArray[np.int64]]
+    rounds: list[RoundLine]
+    activity: Activity
+    verdicts: list[RoundVerdicts]
+    judged: Judged | None
+    curves: list[Curve]
+    imports: list[ImageSetRow]
+    versions: dict[str, str]
+
+
+def gather(conn: Connection, workspace: Workspace, project_id: int) -> Report:
+    """Read the report in one transaction, so that all its figures are of one moment."""
+    state = load_state(conn, project_id)
+    table = per_class_of(state)
+    return Report(
+        project=projects.find_project(conn, project_id).name,
+        written_at=now(),
+        head=events.head(conn, project_id),
+        counts=counts_of(state),
+        classes=projects.classes(conn, project_id, retired=True),
+        per_class={int(each): table[c] for c, each in enumerate(state.class_ids)},
+        rounds=read_lines(conn, project_id),
+        activity=activity(conn, project_id),
+        verdicts=verdicts(conn, workspace, project_id, state),
+        judged=_judged(conn, workspace, project_id, state),
+        curves=_curves(conn, project_id),
+        imports=images.image_sets(conn, project_id),
+        versions={
+            "sslapp": __version__,
+            "Python": platform.python_version(),
+            **{name: version(name) for name in PACKAGES},
+        },
+    )
+
+
+def _judged(
+    conn: Connection, workspace: Workspace, project_id: int, state: ProjectState
+) -> Judged | None:
+    """What the newest finished round proposes for the holdout as its own snapshot froze it.
+
+    Images whose class is retired since, or for which nothing is left to propose, are not judged.
+    """
+    row = conn.execute(
+        select(round_).where(finished(project_id)).order_by(round_.c.number.desc()).limit(1)
+    ).one_or_none()
+    if row is None:
+        return None
+    frozen = load(workspace, find_snapshot(conn, row.snapshot_id))
+    in_use = np.isin(frozen.class_ids, state.class_ids)
+    rows = frozen.validation
+    rows = rows[in_use[frozen.labels[rows]]]
+    table = durable.read_array(workspace.path(row.probabilities))
+    raw = np.asarray(table[rows], dtype=np.float32)
+    out = ruled_out(state, frozen.class_ids.tolist(), len(table))[rows]
+    before, after = best_classes(raw, 1.0, out), best_classes(raw, row.temperature, out)
+    there = after.columns >= 0
+    if not there.any():
+        return None
+    truth, predicted = frozen.labels[rows][there], after.columns[there]
+    classes = len(frozen.class_ids)
+    names = {each.id: each.name for each in projects.classes(conn, project_id, retired=True)}
+    return Judged(
+        number=row.number,
+        names=[names[each] for each in frozen.class_ids[in_use].tolist()],
+        confusion=confusion(truth, predicted, classes)[np.ix_(in_use, in_use)],
+        raw=calibration_table(before.confidence[there], predicted == truth),
+        calibrated=calibration_table(after.confidence[there], predicted == truth),
+        temperature=row.temperature,
+    )
+
+
+def _curves(conn: Connection, project_id: int) -> list[Curve]:
+    newest = (
+        select(round_.c.id, round_.c.number, round_.c.method)
+        .where(round_.c.project_id == project_id)
+        .order_by(round_.c.number.desc())
+        .limit(CURVES_OF)
+    )
+    rounds: dict[int, Any] = {row.id: row for row in conn.execute(newest)}
+    found: dict[tuple[int, str], Curve] = {}
+    rows = conn.execute(
+        select(round_metric)
+        .where(round_metric.c.round_id.in_(list(rounds)))
+        .order_by(round_metric.c.round_id, round_metric.c.name, round_metric.c.step)
+    )
+    for row in rows:
+        its = rounds[row.round_id]
+        curve = found.setdefault(
+            (row.round_id, row.name), Curve(its.number, its.method, row.name, [], [])
+        )
+        curve.steps.append(row.step)
+        curve.values.append(row.value)
+    return list(found.values())

@@ -1,0 +1,114 @@
+"""What experts have labelled, as a small index in the project's embedding: where evidence is from.
+
+Images of the holdout are no evidence: who reviews must not learn from what measures the review.
+"""
+
+import hashlib
+import threading
+from collections import OrderedDict
+from dataclasses import dataclass
+
+import numpy as np
+from numpy.typing import NDArray
+from sqlalchemy import Connection, RowMapping, select
+
+from sslapp import durable
+from sslapp.embedding.index import NeighbourIndex
+from sslapp.review.evidence import Evidence, evidence_among
+from sslapp.store.schema import current_label, holdout, image, label_class
+from sslapp.usecases.access import Access
+from sslapp.usecases.images.embeddings import embedding_of_round
+from sslapp.usecases.reviewing.round_rows import round_row
+from sslapp.vocabulary import Source, Split
+
+NEIGHBOURS = 5
+KEPT = 4
+"""Indexes kept in this process; the one unused for longest goes first."""
+
+
+@dataclass(frozen=True, eq=False)
+class Experts:
+    """The expert-labelled images of a project in one embedding.
+
+    Attributes:
+        features: (N, D) of all images, memory-mapped.
+        positions: (n,) int64 ascending, those labelled by an expert or an adjudicator.
+        classes: (n,) int64 their class ids.
+        index: whose row i is positions[i].
+    """
+
+    features: NDArray[np.generic]
+    positions: NDArray[np.int64]
+    classes: NDArray[np.int64]
+    index: NeighbourIndex
+
+    def __len__(self) -> int:
+        return len(self.positions)
+
+    def covers(self, positions: NDArray[np.int64]) -> NDArray[np.bool_]:
+        """(q,) bool: which images the embedding has; newer ones it has not."""
+        return positions < len(self.features)
+
+    def evidence(self, positions: NDArray[np.int64], k: int = NEIGHBOURS) -> Evidence:
+        """The k nearest expert-labelled images of (q,) images that the embedding covers."""
+        asked = np.asarray(self.features[positions], dtype=np.float32)
+        return evidence_among(self.index, asked, positions, self.positions, self.classes, k=k)
+
+
+def experts(conn: Connection, access: Access, project_id: int, round_number: int) -> Experts | None:
+    """The experts' images in a round's embedding; None when nothing is embedded yet.
+
+    The index is made anew only when what the experts said has changed; accepted pseudo-labels and
+    other decisions leave it as it is.
+    """
+    row = embedding_of_round(conn, round_row(conn, project_id, round_number))
+    if row is None:
+        return None
+    labels = _labels(conn, project_id, row["count"])
+    digest = hashlib.sha256(labels.tobytes()).hexdigest()
+    key = (str(access.workspace.url), str(access.workspace.root), row["features"], digest)
+    with _lock:
+        if key in _kept:
+            _kept.move_to_end(key)
+            return _kept[key]
+    made = _build(access, row, labels)
+    with _lock:
+        _kept[key] = made
+        while len(_kept) > KEPT:
+            _kept.popitem(last=False)
+    return made
+
+
+_kept: OrderedDict[tuple[str, str, str, str], Experts] = OrderedDict()
+_lock = threading.Lock()
+
+
+def _build(access: Access, row: RowMapping, labels: NDArray[np.int64]) -> Experts:
+    features = durable.read_array(access.workspace.path(row["features"]))
+    positions, classes = labels[:, 0].copy(), labels[:, 1].copy()
+    index = NeighbourIndex(np.asarray(features[positions], dtype=np.float32))
+    return Experts(features, positions, classes, index)
+
+
+def _labels(conn: Connection, project_id: int, count: int) -> NDArray[np.int64]:
+    """(n, 2) int64: position and class id of what experts labelled, by position."""
+    here = (current_label.c.project_id, current_label.c.position)
+    drawn = select(holdout.c.position).where(
+        holdout.c.project_id == here[0], holdout.c.position == here[1]
+    )
+    query = (
+        select(current_label.c.position, current_label.c.class_id)
+        .join(image, (image.c.project_id == here[0]) & (image.c.position == here[1]))
+        .join(label_class, label_class.c.id == current_label.c.class_id)
+        .where(
+            current_label.c.project_id == project_id,
+            current_label.c.position < count,
+            current_label.c.source.in_([int(Source.EXPERT), int(Source.ADJUDICATED)]),
+            image.c.split != Split.TEST.value,
+            label_class.c.retired.is_(False),
+            ~drawn.exists(),
+        )
+        .order_by(current_label.c.position)
+    )
+    rows = [tuple(row) for row in conn.execute(query)]
+    return np.array(rows, dtype=np.int64).reshape(len(rows), 2)

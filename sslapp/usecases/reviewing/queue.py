@@ -1,0 +1,178 @@
+"""In which order the selected candidates are looked at, and which of a selection are shown."""
+
+from dataclasses import dataclass
+from enum import StrEnum
+
+import numpy as np
+from numpy.typing import NDArray
+
+from sslapp.review.candidates import Candidates
+from sslapp.review.evidence import disagreement
+from sslapp.store.database import reading
+from sslapp.usecases.access import Access, require
+from sslapp.usecases.images.similar import like_text, similar
+from sslapp.usecases.reviewing.board import Board, among, flipped, previous_columns
+from sslapp.usecases.reviewing.experts import experts
+
+COMPARED = 2_000
+"""Candidates whose neighbours are looked up at once: the most doubtful ones; a few tenths of a
+second, and more than anybody looks at before the next decision."""
+
+
+class Queue(StrEnum):
+    """Orders of a review."""
+
+    DOUBTFUL = "doubtful"
+    DISAGREEMENT = "disagreement"
+    FLIPPED = "flipped"
+    RANDOM = "random"
+
+
+class Show(StrEnum):
+    """Which part of what lies inside the polygons is selected."""
+
+    CANDIDATES = "candidates"
+    ALL = "all"
+    REST = "rest"
+
+
+@dataclass(frozen=True, kw_only=True)
+class Choice:
+    """What selects images for review, as a bulk decision records it.
+
+    Attributes:
+        rings: polygons in the map's coordinates; empty means the whole project.
+        threshold: least confidence of a candidate.
+        per_class: class id -> a threshold of its own.
+        show: which part of the proposals.
+        queue: their order.
+        image: one image alone, whatever the rest says.
+        like: the proposals most like this image instead, whatever polygon and threshold say.
+        text: the proposals most like this sentence instead.
+    """
+
+    rings: tuple[tuple[tuple[float, float], ...], ...] = ()
+    threshold: float = 0.95
+    per_class: tuple[tuple[int, float], ...] = ()
+    show: Show = Show.CANDIDATES
+    queue: Queue = Queue.DOUBTFUL
+    image: int | None = None
+    like: int | None = None
+    text: str = ""
+
+    @property
+    def is_narrow(self) -> bool:
+        """Whether anything but the thresholds selects."""
+        by_image = self.image is not None or self.like is not None
+        return bool(self.rings or self.text) or by_image
+
+    def payload(self, board: Board) -> dict[str, object]:
+        """What is kept with the event: enough to select the same again."""
+        if self.image is not None:
+            return {"round": board.round_number, "image": self.image}
+        if self.like is not None:
+            return {"round": board.round_number, "like": self.like}
+        if self.text:
+            return {"round": board.round_number, "text": self.text}
+        return {
+            "round": board.round_number,
+            "polygon": [[list(corner) for corner in ring] for ring in self.rings],
+            "threshold": round(self.threshold, 4),
+            "per_class": {str(class_id): round(value, 4) for class_id, value in self.per_class},
+            "show": self.show.value,
+            "order": self.queue.value,
+        }
+
+
+def selected(board: Board, choice: Choice) -> Candidates:
+    """The proposals that polygon, thresholds or one image select, most doubtful first."""
+    if choice.image is not None:
+        mask = np.zeros(len(board), dtype=bool)
+        mask[choice.image : choice.image + 1] = True
+        return among(board.proposals, mask)
+    limits = board.limits(choice.threshold, dict(choice.per_class))
+    match choice.show:
+        case Show.CANDIDATES:
+            found = board.candidates(limits)
+        case Show.REST:
+            found = board.rest(limits)
+        case Show.ALL:
+            found = board.proposals
+    return among(found, board.inside(choice.rings)) if choice.rings else found
+
+
+def positions(access: Access, project_id: int, board: Board, choice: Choice) -> NDArray[np.int64]:
+    """Return (n,) positions of what is selected, in the order in which it is looked at.
+
+    Raises:
+        ValueError: when there is no embedding to find similar images in.
+    """
+    if choice.image is None and choice.like is not None:
+        there = board.proposals.positions
+        return similar(
+            access, project_id, choice.like, among=there, round_number=board.round_number
+        )
+    if choice.image is None and choice.text:
+        return like_text(
+            access,
+            project_id,
+            choice.text,
+            among=board.proposals.positions,
+            round_number=board.round_number,
+        )
+    return ordered(access, project_id, board, selected(board, choice), choice.queue)
+
+
+def ordered(
+    access: Access, project_id: int, board: Board, found: Candidates, queue: Queue
+) -> NDArray[np.int64]:
+    """Return (n,) positions of `found`, which come most doubtful first, in the queue's order."""
+    match queue:
+        case Queue.DOUBTFUL:
+            return found.positions
+        case Queue.RANDOM:
+            # seeded by the round, so that turning a page does not shuffle
+            shuffled = np.sort(found.positions)
+            np.random.default_rng([board.round_id, len(found)]).shuffle(shuffled)
+            return shuffled
+        case Queue.FLIPPED:
+            before = previous_columns(access, project_id, board)
+            if before is None:
+                return found.positions
+            changed = flipped(board, before)[found.positions]
+            return np.concatenate([found.positions[changed], found.positions[~changed]])
+        case Queue.DISAGREEMENT:
+            head = found.positions[:COMPARED]
+            against = neighbours_against(access, project_id, board, head, found.columns[:COMPARED])
+            if against is None:
+                return found.positions
+            first = np.argsort(-against, kind="stable")  # among equals the doubtful one
+            return np.concatenate([head[first], found.positions[COMPARED:]])
+
+
+def neighbours_against(
+    access: Access,
+    project_id: int,
+    board: Board,
+    positions: NDArray[np.int64],
+    columns: NDArray[np.int64],
+) -> NDArray[np.float32] | None:
+    """How much the nearest expert labels speak against each proposal: (q,) float32 in [0, 1].
+
+    None when there is no embedding or no expert label outside what is measured blind. Images
+    newer than the embedding have no neighbours: 1.
+
+    Args:
+        positions: (q,) images of the pool.
+        columns: (q,) their proposed columns.
+    """
+    with reading(access.engine) as conn:
+        require(conn, access, project_id)
+        known = experts(conn, access, project_id, board.round_number)
+    if known is None or len(known) == 0:
+        return None
+    there = known.covers(positions)
+    ids = np.array([each.id for each in board.classes], dtype=np.int64)
+    against = np.ones(len(positions), dtype=np.float32)
+    against[there] = disagreement(known.evidence(positions[there]), ids[columns[there]])
+    return against

@@ -1,0 +1,236 @@
+"""Play the whole loop with a simulated reader and measure what it cost and what it gave."""
+
+import os
+import time
+from collections.abc import Callable, Mapping
+from dataclasses import dataclass, field
+from pathlib import Path
+from typing import Any
+
+import numpy as np
+from numpy.typing import NDArray
+
+from sslapp.jobs.queue import ENDED
+from sslapp.jobs.worker import POLL_EVERY, work
+from sslapp.simulation.loop import Course, Played, Proposed, play
+from sslapp.simulation.reader import ReaderModel, SimulatedReader
+from sslapp.store import images, projects
+from sslapp.store.database import reading
+from sslapp.store.state import load_state
+from sslapp.usecases.access import Access
+from sslapp.usecases.images.embeddings import DEFAULT_ENCODER, embed
+from sslapp.usecases.images.imports import import_images
+from sslapp.usecases.jobs import job_status
+from sslapp.usecases.labelling import decisions, picks
+from sslapp.usecases.projects.project import create_project, status
+from sslapp.usecases.reviewing import bulk_decisions, predictions
+from sslapp.usecases.training.rounds import DEFAULT_METHOD, round_status, start_round
+from sslapp.vocabulary import Gear, JobState
+
+BALANCED = "balanced"
+"""The benchmark protocol's labelled set, as many images of each class; it needs the truth and is
+therefore known to simulation alone."""
+
+
+@dataclass(frozen=True, kw_only=True)
+class Simulation:
+    """What to simulate; see `sslapp simulate --help` for the options in words."""
+
+    data: str = "digits"
+    root: Path | None = None
+    method: str = DEFAULT_METHOD
+    gear: Gear | None = None
+    config: Mapping[str, Any] = field(default_factory=dict)
+    encoder: str = DEFAULT_ENCODER
+    acquisition: str = "auto"
+    rounds: int = 2
+    labels: int = 40
+    reviews: int = 39
+    accept_above: float = 1.01
+    accept_at_last: float = 0.0
+    reader: ReaderModel = field(default_factory=ReaderModel)
+    seed: int = 0
+    threads: int | None = None
+
+
+def simulate(
+    access: Access,
+    what: Simulation,
+    on_round: Callable[[dict[str, Any]], None] = lambda row: None,
+) -> dict[str, Any]:
+    """Play a loop in the workspace of `access` and return the report.
+
+    Args:
+        what: data, method, reader and course.
+        on_round: called with each round's row as soon as it is known.
+
+    Raises:
+        ValueError: when the data have no true labels, or a job failed.
+    """
+    started = time.monotonic()
+    desk = _SimulatedDesk(access, what)
+    reader = SimulatedReader(desk.truth, len(desk.class_names), what.reader, seed=what.seed)
+    course = Course(
+        rounds=what.rounds,
+        labels=what.labels,
+        reviews=what.reviews,
+        accept_above=what.accept_above,
+        accept_at_last=what.accept_at_last,
+    )
+    rows = []
+    for played in play(desk, reader, course):
+        rows.append({**desk.score(played), "seconds": round(time.monotonic() - started, 2)})
+        on_round(rows[-1])
+    last = rows[-1]
+    return {
+        "data": what.data,
+        "images": len(desk.truth),
+        "classes": len(desk.class_names),
+        "method": what.method,
+        "gear": desk.gear,
+        "acquisition": what.acquisition,
+        "seed": what.seed,
+        "project": desk.project,
+        "rounds": rows,
+        "final": {
+            "label_accuracy": last["label_accuracy"],
+            "test_accuracy": last["test_accuracy"],
+            "reader_actions": last["reader_actions"],
+            "reader_seconds": round(reader.seconds, 1),
+            "seconds": round(time.monotonic() - started, 2),
+        },
+    }
+
+
+class _SimulatedDesk:
+    """The use cases as the loop sees them, with the scorer that knows the truth beside them."""
+
+    def __init__(self, access: Access, what: Simulation) -> None:
+        self._access = access
+        self._what = what
+        self.project = _free_name(access, f"{Path(what.data).stem} {what.seed}")
+        self._project_id = create_project(access, self.project)
+        self._finish(import_images(access, self._project_id, what.data, root=what.root))
+        self._finish(embed(access, self._project_id, what.encoder, what.seed))
+        classes = status(access, self._project_id).classes
+        self.class_names = [each.name for each in classes]
+        self._class_ids = [each.id for each in classes]
+        self.truth = self._read_truth()
+        self.gear = ""
+
+    def next_images(self, count: int) -> list[int]:
+        if self._what.acquisition == BALANCED:
+            return self._balanced(count)
+        chosen = picks.next_images(
+            self._access,
+            self._project_id,
+            count,
+            strategy=self._what.acquisition,
+            seed=self._what.seed,
+        )
+        return [each.position for each in chosen]
+
+    def label(self, position: int, column: int) -> None:
+        decisions.label(self._access, self._project_id, position, self.class_names[column])
+
+    def train(self) -> None:
+        what = self._what
+        number = start_round(
+            self._access,
+            self._project_id,
+            method=what.method,
+            gear=what.gear,
+            config=what.config,
+            encoder=what.encoder,
+            seed=what.seed,
+        )
+        row = round_status(self._access, self._project_id, number)
+        self.gear = row["gear"]
+        self._finish(row["job_id"])
+
+    def propose(self, threshold: float) -> Proposed:
+        found = predictions.propose(self._access, self._project_id, threshold=threshold).candidates
+        return Proposed(found.positions, found.columns, found.confidence)
+
+    def accept(self, position: int) -> None:
+        decisions.accept(self._access, self._project_id, [position])
+
+    def relabel(self, position: int, column: int) -> None:
+        decisions.relabel(self._access, self._project_id, position, self.class_names[column])
+
+    def accept_in_bulk(self, positions: NDArray[np.int64]) -> None:
+        bulk_decisions.bulk_accept(self._access, self._project_id, positions)
+
+    def score(self, played: Played) -> dict[str, Any]:
+        """The round's row of the report; the only place that reads all true labels."""
+        workspace = self._access.workspace
+        with reading(self._access.engine) as conn:
+            state = load_state(conn, self._project_id)
+            predicted = predictions.read_predictions(conn, workspace, self._project_id)
+        answers = predicted.probabilities.argmax(axis=1)
+        right = state.labels == self.truth
+        return {
+            "round": predicted.round_number,
+            "reader_actions": state.reader_actions,
+            "labels": played.labels,
+            "candidates": played.candidates,
+            "accepted": len(played.accepted),
+            "accepted_precision": _mean(right[played.accepted]),
+            "label_accuracy": _mean(right[~state.is_test]),
+            "test_accuracy": _mean((answers == self.truth)[state.is_test]),
+        }
+
+    def _balanced(self, count: int) -> list[int]:
+        with reading(self._access.engine) as conn:
+            pool = load_state(conn, self._project_id).pool
+        rng = np.random.default_rng([self._what.seed, len(pool)])
+        each, rest = divmod(count, len(self.class_names))
+        if rest:
+            raise ValueError(
+                f"--labels {count} cannot be shared equally by {len(self.class_names)} classes."
+            )
+        chosen = [
+            rng.choice(pool[self.truth[pool] == column], each, replace=False)
+            for column in range(len(self.class_names))
+        ]
+        return [int(position) for position in np.concatenate(chosen)]
+
+    def _read_truth(self) -> NDArray[np.int64]:
+        with reading(self._access.engine) as conn:
+            ids = images.true_labels(conn, self._project_id)
+        if (ids < 0).any():
+            raise ValueError(
+                f"{self._what.data} has no true labels for {int((ids < 0).sum())} images; "
+                "a simulated reader needs all of them."
+            )
+        order = np.argsort(self._class_ids)
+        return order[np.searchsorted(np.array(self._class_ids)[order], ids)].astype(np.int64)
+
+    def _finish(self, job_id: int) -> None:
+        from sslapp.usecases.handlers import HANDLERS
+
+        while True:
+            work(
+                self._access.workspace,
+                self._access.engine,
+                HANDLERS,
+                threads=self._what.threads or os.cpu_count(),  # no app beside it to keep fluent
+                until_idle=True,
+            )
+            row = job_status(self._access, job_id)
+            if row["state"] in ENDED:
+                break
+            time.sleep(POLL_EVERY)  # a worker of this workspace was quicker to take it
+        if row["state"] != JobState.DONE:
+            raise ValueError(f"The {row['kind']} job ended as {row['state']}: {row['error']}")
+
+
+def _mean(right: NDArray[np.bool_]) -> float | None:
+    return round(float(right.mean()), 6) if len(right) else None
+
+
+def _free_name(access: Access, wanted: str) -> str:
+    with reading(access.engine) as conn:
+        taken = {row.name for row in projects.list_projects(conn)}
+    numbered = (f"{wanted} ({count})" for count in range(2, 10**6))
+    return wanted if wanted not in taken else next(n for n in numbered if n not in taken)

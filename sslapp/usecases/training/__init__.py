@@ -1,0 +1,1 @@
+"""Rounds: started, followed, resumed, and what they reported."""

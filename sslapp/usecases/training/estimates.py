@@ -1,0 +1,190 @@
+"""How long a round will take: by a finished one like it, else by a rule of thumb.
+
+A finished round tells seconds a step, and what it took besides: starting, looking at the holdout,
+predicting. A method that takes no steps is taken to need as long as before for as many images.
+
+The rule of thumb counts passes: one image once through the network forwards. A step of B labelled
+images and mu B unlabelled ones in two views is 3 B (1 + 2 mu) passes, because the way back costs
+about two; predicting N images at the end is N. It was fitted to the FixMatch steps of
+docs/benchmarks.md (2 threads, bf16) and is within a factor of 1.2 of those; on another machine it
+may be wrong by 2 or 3.
+
+In the features gear a step takes as long as reading its features and a linear head need.
+"""
+
+import os
+import socket
+from collections.abc import Mapping
+from dataclasses import dataclass
+from pathlib import Path
+from typing import Any
+
+from sqlalchemy import select
+
+from sslapp.methods.cards import CARDS
+from sslapp.store.database import reading
+from sslapp.store.schema import job, round_, snapshot
+from sslapp.training.configuration import automatic_steps
+from sslapp.usecases.access import Access, require
+from sslapp.usecases.training.metrics import SECONDS, Course, courses
+from sslapp.vocabulary import Gear, JobState
+
+FIXED, PER_PIXEL = 1.05e-5, 7.0e-8
+"""Seconds of a pass of the small CNN, at all and for each pixel: 15 us at 8x8, 65 us at 28x28."""
+
+CHANNEL = 0.125
+"""What a further channel adds, as a share of one: the first of the layers alone grows."""
+
+NETWORKS = {"small-cnn": 1.0, "wrn-28-2": 6.8, "wrn-28-8": 100.0, "wrn-37-2": 2.3}
+"""Cost of a pass in those of the small CNN; the last two by their multiplications, not measured."""
+
+OTHER_NETWORKS = 50.0
+"""That of timm's networks, of which nothing is known before one ran: by the multiplications of a
+vision transformer with patches of 2 pixels."""
+
+MEASURED_THREADS, MOST_THREADS = 2, 8
+"""Threads of the measurement; from so many on, more of them are not taken to help."""
+
+WITHOUT_BF16 = 2.5
+"""What float32 costs on a processor without bf16 units, in times of bf16."""
+
+FEATURES_FIXED, FEATURES_PER_IMAGE = 1.0, 3e-4
+"""Seconds of a round in the features gear: 16 s for 60,000 images by label propagation."""
+
+HEAD_STEP, HEAD_PER_IMAGE = 8e-4, 2.7e-6
+"""Seconds of a step of the linear head, at all and for each view of an image. With 1,280 features
+1.5 ms were measured for 288 views and 3.6 ms for 960, on 2 cores of a busy machine; with 512 it was
+1.3 ms and 1.9 ms, which is close enough for a rule that does not know the encoder."""
+
+ALIKE = ("network", "batch_size", "unlabelled_ratio")
+"""Options that have to be the same for a finished round to tell how fast the next will be."""
+
+
+@dataclass(frozen=True)
+class Planned:
+    """A round that is not started yet.
+
+    Attributes:
+        config: its options, complete.
+        trained: images with a label to train on, and of the pool.
+        images: images to predict in the end.
+        size: height, width and channels of an image.
+    """
+
+    method: str
+    gear: Gear
+    config: Mapping[str, Any]
+    trained: int
+    images: int
+    size: tuple[int, int, int]
+
+
+@dataclass(frozen=True)
+class Estimate:
+    """Seconds, and the number of the round they were told by; None for the rule of thumb."""
+
+    seconds: float
+    round_number: int | None
+
+
+def estimate(access: Access, project_id: int, planned: Planned) -> Estimate:
+    """How long the round will take on this machine once its turn comes."""
+    query = (
+        select(round_, snapshot.c.counts)
+        .join(job, job.c.id == round_.c.job_id)
+        .join(snapshot, snapshot.c.id == round_.c.snapshot_id)
+        .where(
+            round_.c.project_id == project_id,
+            round_.c.method == planned.method,
+            round_.c.gear == planned.gear,
+            job.c.state == JobState.DONE,
+            job.c.attempt == 1,  # the seconds of a resumed one are those of its last attempt
+            job.c.host == socket.gethostname(),
+        )
+        .order_by(round_.c.number.desc())
+    )
+    with reading(access.engine) as conn:
+        require(conn, access, project_id)
+        for row in conn.execute(query).mappings().all():
+            seconds = (row["metrics"] or {}).get("seconds")
+            if seconds and _alike(row["config"], planned.config):
+                course = courses(conn, row["id"]).get(SECONDS, [])
+                told = scaled(seconds, row["counts"]["images"], course, planned)
+                return Estimate(told, row["number"])
+    return Estimate(rule_of_thumb(planned, threads=default_threads(), bf16=has_bf16()), None)
+
+
+def scaled(seconds: float, images: int, course: Course, planned: Planned) -> float:
+    """Seconds of a round by those of one like it.
+
+    Args:
+        seconds: of the finished round, in all.
+        images: that it predicted.
+        course: (step, seconds since it began) as it reported them.
+        planned: the round to come.
+    """
+    if "steps" not in planned.config or len(course) < 2:
+        return seconds * planned.images / max(images, 1)
+    (first, began), (last, ended) = course[0], course[-1]
+    a_step = (ended - began) / (last - first)
+    besides = max(seconds - a_step * last, 0.0)
+    steps = planned.config["steps"] or automatic_steps(planned.trained)
+    return a_step * steps + besides * planned.images / max(images, 1)
+
+
+def work(config: Mapping[str, Any], trained: int, images: int) -> float:
+    """Passes of a round that takes steps. `trained` and `images` as in Planned."""
+    steps = config["steps"] or automatic_steps(trained)
+    views = 2 * config.get("unlabelled_ratio", 0)
+    return float(3 * steps * config["batch_size"] * (1 + views) + images)
+
+
+def images_per_step(config: Mapping[str, Any]) -> int | None:
+    """Images, each view counted, that a step takes; None for a method without steps."""
+    if "steps" not in config:
+        return None
+    return int(config["batch_size"] * (1 + 2 * config.get("unlabelled_ratio", 0)))
+
+
+def rule_of_thumb(planned: Planned, *, threads: int, bf16: bool) -> float:
+    """Seconds of a round of which nothing like it has run here."""
+    if planned.gear == Gear.FEATURES or "steps" not in planned.config:
+        return FEATURES_FIXED + FEATURES_PER_IMAGE * planned.images + _head_steps(planned)
+    height, width, channels = planned.size
+    area = height * width * (1 + CHANNEL * (channels - 1))
+    seconds = FIXED + PER_PIXEL * area
+    network = NETWORKS.get(planned.config["network"], OTHER_NETWORKS)
+    speed = min(threads, MOST_THREADS) / MEASURED_THREADS / (1 if bf16 else WITHOUT_BF16)
+    return work(planned.config, planned.trained, planned.images) * seconds * network / speed
+
+
+def complete(method: str, changed: Mapping[str, Any]) -> dict[str, Any]:
+    """All options of a method with some of them changed."""
+    return CARDS[method].options(**changed).model_dump(mode="json")
+
+
+def default_threads() -> int:
+    """How many threads a round plans with here if nobody says; see `rounds.plan`."""
+    return max(1, (os.cpu_count() or 2) - 1)
+
+
+def has_bf16() -> bool:
+    """Whether the processor multiplies bfloat16 numbers itself, by what Linux says of it."""
+    info = Path("/proc/cpuinfo")
+    if not info.exists():
+        return False
+    flags = next((x for x in info.read_text().splitlines() if x.startswith("flags")), "")
+    return "avx512_bf16" in flags or "amx_bf16" in flags
+
+
+def _head_steps(planned: Planned) -> float:
+    if "steps" not in CARDS[planned.method].effective(Gear.FEATURES):
+        return 0.0
+    steps = planned.config["steps"] or automatic_steps(planned.trained)
+    return steps * (HEAD_STEP + HEAD_PER_IMAGE * (images_per_step(planned.config) or 0))
+
+
+def _alike(one: Mapping[str, Any], other: Mapping[str, Any]) -> bool:
+    if "steps" not in one:  # what makes such a method slow is its own affair
+        return dict(one) == dict(other)
+    return all(one.get(name) == other.get(name) for name in ALIKE)

@@ -1,0 +1,278 @@
+"""What a round would train on, before it is started and without freezing anything."""
+
+from collections.abc import Sequence
+from dataclasses import dataclass
+
+import numpy as np
+from numpy.typing import NDArray
+from sqlalchemy import func, select
+
+from sslapp.imaging.pixels import PixelStore
+from sslapp.store import events, images, projects, snapshots
+from sslapp.store.database import reading
+from sslapp.store.embeddings import has_views
+from sslapp.store.projects import ClassRow
+from sslapp.store.schema import embedding, round_, snapshot
+from sslapp.store.state import Standing, load_state
+from sslapp.usecases.access import Access, require
+from sslapp.usecases.images.encoded_views import NOT_ENCODED
+from sslapp.usecases.training.rounds import round_row
+from sslapp.vocabulary import Gear, Source
+
+CALIBRATES_FROM = 30
+"""Holdout labels from which on a round's confidences are calibrated; see `training.calibration`."""
+
+UNEVEN = 20
+"""So many times more labels than another class has are worth a warning."""
+
+
+@dataclass(frozen=True)
+class Frozen:
+    """A snapshot that rounds have trained on.
+
+    Attributes:
+        rounds: their numbers, ascending; the first names the snapshot to `start_round`.
+        labelled: labels in it.
+    """
+
+    rounds: tuple[int, ...]
+    hash: str
+    labelled: int
+
+
+@dataclass(frozen=True)
+class Features:
+    """What an encoder has computed for the project.
+
+    Attributes:
+        count: images covered, from position 0 on.
+        views: whether views of them are encoded too.
+    """
+
+    encoder: str
+    count: int
+    views: bool = False
+
+
+@dataclass(frozen=True)
+class Choices:
+    """What a round can be started on.
+
+    Attributes:
+        event: number of the project's newest event; the present labels are those after it.
+        images: so many there are now.
+        size: height, width and channels of the pixel store; None without images.
+        frozen: earlier snapshots, newest first.
+        features: newest embedding of every encoder, newest first.
+        flip: the project's default of the option of that name.
+        live: ids of the classes in use.
+        newest: number of the newest round; 0 before the first.
+    """
+
+    event: int
+    images: int
+    size: tuple[int, int, int] | None
+    frozen: list[Frozen]
+    features: list[Features]
+    flip: bool
+    live: frozenset[int]
+    newest: int
+
+    def newest_features(self, encoder: str | None) -> Features | None:
+        """What an encoder has computed, if it has; the newest embedding by default."""
+        return next((each for each in self.features if encoder in (None, each.encoder)), None)
+
+    def covered(self, encoder: str | None) -> int:
+        """Images that an encoder's features cover; of the newest embedding by default."""
+        found = self.newest_features(encoder)
+        return found.count if found else 0
+
+
+@dataclass(frozen=True, eq=False)
+class Preview:
+    """The labels a round would see.
+
+    Attributes:
+        classes: C of them, in the order of its columns; retired ones if the snapshot has them.
+        per_class: (C, 4) int64 labels to train on, by vocabulary.Source code.
+        pool: images that would receive pseudo-labels.
+        holdout, validation: images drawn for the holdout, and those of them with a label.
+        forbidden: classes that readers ruled out for images of the pool, in all.
+        forbidden_images: how many images these are.
+        none_of_these: images for which readers ruled out every class.
+        images: N.
+    """
+
+    classes: list[ClassRow]
+    per_class: NDArray[np.int64]
+    pool: int
+    holdout: int
+    validation: int
+    forbidden: int
+    forbidden_images: int
+    none_of_these: int
+    images: int
+
+    @property
+    def labelled(self) -> int:
+        """Labels to train on."""
+        return int(self.per_class.sum())
+
+
+def choices(access: Access, project_id: int) -> Choices:
+    """What a round can be started on; cheap, the labels themselves are not read."""
+    with reading(access.engine) as conn:
+        require(conn, access, project_id)
+        by_snapshot = conn.execute(
+            select(round_.c.number, snapshot.c.id, snapshot.c.hash, snapshot.c.counts)
+            .join(snapshot, snapshot.c.id == round_.c.snapshot_id)
+            .where(round_.c.project_id == project_id)
+            .order_by(round_.c.number)
+        ).all()
+        newest = select(func.max(embedding.c.id)).where(embedding.c.project_id == project_id)
+        encoded = conn.execute(
+            select(embedding.c.encoder, embedding.c.count, has_views())
+            .where(embedding.c.id.in_(newest.group_by(embedding.c.encoder)))
+            .order_by(embedding.c.id.desc())
+        ).all()
+        sets = images.image_sets(conn, project_id)
+        found: dict[int, Frozen] = {}
+        for number, snapshot_id, digest, counts in by_snapshot:
+            before = found[snapshot_id].rounds if snapshot_id in found else ()
+            found[snapshot_id] = Frozen((*before, number), digest, counts["labelled"])
+        return Choices(
+            event=events.head(conn, project_id)[0],
+            images=sum(each.count for each in sets),
+            size=_size(access, sets[0].pixels) if sets else None,
+            frozen=list(reversed(found.values())),
+            features=[Features(*row) for row in encoded],
+            flip=projects.find_project(conn, project_id).settings.flip,
+            live=frozenset(each.id for each in projects.classes(conn, project_id)),
+            newest=by_snapshot[-1].number if by_snapshot else 0,
+        )
+
+
+def _size(access: Access, stored: str) -> tuple[int, int, int]:
+    _, height, width, channels = PixelStore([access.workspace.path(stored)]).shape
+    return height, width, channels
+
+
+def preview(access: Access, project_id: int, same_as: int | None = None) -> Preview:
+    """What a round would see: the labels as they are now, or those of an earlier round.
+
+    Args:
+        same_as: number of the round whose snapshot to show.
+
+    Raises:
+        ValueError: when there is no such round.
+    """
+    with reading(access.engine) as conn:
+        require(conn, access, project_id)
+        known = {each.id: each for each in projects.classes(conn, project_id, retired=True)}
+        standing: Standing
+        if same_as is None:
+            standing = load_state(conn, project_id)
+        else:
+            row = snapshots.find_snapshot(conn, round_row(conn, project_id, same_as)["snapshot_id"])
+            standing = snapshots.load(access.workspace, row)
+    return _preview(standing, [known[each] for each in standing.class_ids.tolist()])
+
+
+def _preview(standing: Standing, classes: list[ClassRow]) -> Preview:
+    per_class = np.zeros((len(classes), len(Source)), dtype=np.int64)
+    rows = standing.labelled
+    np.add.at(per_class, (standing.labels[rows], standing.source[rows]), 1)
+    ruled_out = standing.forbidden[standing.pool]
+    return Preview(
+        classes=classes,
+        per_class=per_class,
+        pool=len(standing.pool),
+        holdout=int(standing.holdout.sum()),
+        validation=len(standing.validation),
+        forbidden=int(ruled_out.sum()),
+        forbidden_images=int(ruled_out.any(axis=1).sum()),
+        none_of_these=len(standing.none_of_these),
+        images=len(standing.labels),
+    )
+
+
+def obstacle(
+    found: Preview, can: Choices, gear: Gear, encoder: str | None, *, compares_views: bool = False
+) -> str:
+    """What has to happen before a round can start; "" when it can.
+
+    Args:
+        compares_views: whether the method needs views of unlabelled images.
+    """
+    if not can.images:
+        return "There are no images yet: import some on the Projects page."
+    if len(found.classes) < 2:
+        return "A round needs at least two classes: add them on the Projects page."
+    if not found.labelled:
+        return "Nothing to learn from yet: label a few images on the Label page."
+    if gear == Gear.FEATURES and can.covered(encoder) < found.images:
+        return (
+            f"The features gear needs all {found.images:,} images embedded, and "
+            f"{can.covered(encoder):,} are: run `sslapp embed` and wait for it."
+        )
+    features = can.newest_features(encoder)
+    if gear == Gear.FEATURES and compares_views and not (features and features.views):
+        return NOT_ENCODED
+    return ""
+
+
+def warnings(found: Preview, can: Choices, same_as: int | None = None) -> list[str]:
+    """What a reader should know before the round starts, a sentence each.
+
+    Args:
+        same_as: number of the round whose snapshot is used, if one is.
+    """
+    counts = found.per_class.sum(axis=1)
+    bare = [each.name for each, n in zip(found.classes, counts.tolist(), strict=True) if not n]
+    said = []
+    if found.labelled and bare:
+        said.append(f"No label yet for {listed(bare)}: no image will be predicted to be one.")
+    elif found.labelled and counts.max() >= UNEVEN * counts.min():
+        most, least = found.classes[int(counts.argmax())], found.classes[int(counts.argmin())]
+        said.append(
+            f"Labels are uneven: {counts.max():,} of {most.name}, {counts.min():,} of {least.name}."
+        )
+    if found.labelled and found.validation == 0:
+        said.append(
+            "No holdout label yet: the accuracy stays unknown and confidences are uncalibrated."
+        )
+    elif found.labelled and found.validation < CALIBRATES_FROM:
+        said.append(
+            f"Confidences stay uncalibrated (n = {found.validation}): that takes "
+            f"{CALIBRATES_FROM} holdout labels."
+        )
+    if found.labelled and not found.pool:
+        said.append("The pool is empty: there is no image left to propose a label for.")
+    if same_as is not None:
+        said += _outdated(found, can, same_as)
+    return said
+
+
+def _outdated(found: Preview, can: Choices, same_as: int) -> list[str]:
+    said = []
+    newer = can.images - found.images
+    if newer > 0:
+        came = "image that came" if newer == 1 else "images that came"
+        said.append(f"{newer:,} {came} after round {same_as} will not be predicted.")
+    ids = {each.id for each in found.classes}
+    gone = [each.name for each in found.classes if each.id not in can.live]
+    if gone:
+        said.append(f"{listed(gone)} was in use then and is retired now: it will be predicted.")
+    new = len(can.live - ids)
+    if new:
+        classes = "class was" if new == 1 else "classes were"
+        said.append(f"{new} {classes} added after round {same_as} and will not be predicted.")
+    return said
+
+
+def listed(names: Sequence[str], longest: int = 4) -> str:
+    """ "a", "a and b", "a, b, c and 7 more"."""
+    shown = list(names[:longest])
+    if len(names) > longest:
+        return f"{', '.join(shown)} and {len(names) - longest:,} more"
+    return " and ".join([*([", ".join(shown[:-1])] if len(shown) > 1 else []), shown[-1]])

@@ -1,0 +1,236 @@
+"""Live work: the jobs that wait, run or failed last, with what they report meanwhile."""
+
+import hashlib
+import socket
+from collections.abc import Mapping, Sequence
+from dataclasses import dataclass, field
+from itertools import takewhile
+from pathlib import Path
+from typing import Any
+
+from sqlalchemy import Connection, RowMapping, Select, func, select
+
+from sslapp.jobs import queue
+from sslapp.rounds import NOT_EXACTLY
+from sslapp.store.database import reading
+from sslapp.store.schema import job, round_, snapshot
+from sslapp.usecases.access import Access, require
+from sslapp.usecases.jobs import eta, may_control
+from sslapp.usecases.training.estimates import images_per_step
+from sslapp.usecases.training.metrics import (
+    GPU_MEMORY,
+    SECONDS,
+    Course,
+    courses,
+    pseudo_labels,
+    recent_rate,
+)
+from sslapp.vocabulary import JobKind, JobState
+
+LOG_TAIL = 16_384
+"""Bytes of a job's log that are read from its end."""
+
+FAILURES = 3
+"""Failures in a row that are told; the first of them is often the cause of the others."""
+
+WAITING = (JobState.QUEUED, JobState.RUNNING)
+
+
+@dataclass(frozen=True, kw_only=True)
+class Work:
+    """A job that waits, runs, or failed last.
+
+    Attributes:
+        controllable: whether the reader may cancel and resume it.
+        ahead: jobs of any project that run or wait before it, while it is queued.
+        round_number, method, config: of a round; else None and {}.
+        eta: seconds left by its pace so far, or None.
+        rate: steps a second of late, or None.
+        memory: bytes its worker holds now and held at most; None when it is not on this machine.
+        metrics: name -> [(step, value), ...] that a round reported; not what has its own place.
+        pseudo_labels: class name -> (its colour, confident pseudo-labels a step, of late).
+        holdout: labelled holdout images of a round's snapshot.
+    """
+
+    id: int
+    project_id: int
+    kind: JobKind
+    state: JobState
+    step: int
+    total: int
+    message: str
+    attempt: int
+    cancelling: bool
+    error: str | None
+    controllable: bool
+    ahead: int = 0
+    eta: float | None = None
+    rate: float | None = None
+    memory: tuple[int, int] | None = None
+    gpu_memory: float | None = None
+    round_number: int | None = None
+    method: str | None = None
+    config: Mapping[str, Any] = field(default_factory=dict)
+    metrics: dict[str, Course] = field(default_factory=dict)
+    pseudo_labels: dict[str, tuple[str, float]] = field(default_factory=dict)
+    holdout: int = 0
+
+    @property
+    def images_per_second(self) -> float | None:
+        """Images, each view counted, that it trains on in a second; None when unknown."""
+        a_step = images_per_step(self.config)
+        return None if self.rate is None or a_step is None else self.rate * a_step
+
+    @property
+    def refused_to_resume(self) -> bool:
+        """Whether it failed because this machine would round differently."""
+        return self.state == JobState.FAILED and NOT_EXACTLY in (self.error or "")
+
+
+@dataclass(frozen=True)
+class Progress:
+    """The project's live work.
+
+    Attributes:
+        active: running and queued jobs, oldest first.
+        failed: the newest jobs if they failed, oldest first, at most FAILURES.
+        worker_alive: whether a worker lives on this machine, or is at a job on another.
+        stamp: changes when anything in it does, but for times and memory.
+    """
+
+    active: list[Work]
+    failed: list[Work]
+    worker_alive: bool
+    stamp: str = ""
+
+    @property
+    def signature(self) -> tuple[tuple[int, str], ...]:
+        """Changes when a job starts, ends, or joins: then the rest of the page is out of date."""
+        return tuple((each.id, each.state) for each in self.active)
+
+
+def pulse(access: Access, project_id: int) -> str:
+    """The stamp of the present Progress, without reading all of it."""
+    with reading(access.engine) as conn:
+        require(conn, access, project_id)
+        rows = conn.execute(_active(select(job), project_id)).mappings().all()
+        alive = queue.worker_seen(conn, access.workspace)
+    return _stamp(rows, alive)
+
+
+def progress(access: Access, project_id: int) -> Progress:
+    """What runs and waits in the project; cheap enough to ask every second."""
+    query = (
+        select(
+            job,
+            round_.c.id.label("round_id"),
+            round_.c.number,
+            round_.c.method,
+            round_.c.config,
+            snapshot.c.counts,
+            snapshot.c.class_ids,
+        )
+        .join(round_, round_.c.job_id == job.c.id, isouter=True)
+        .join(snapshot, snapshot.c.id == round_.c.snapshot_id, isouter=True)
+    )
+    mine = query.where(job.c.project_id == project_id).order_by(job.c.id.desc())
+    with reading(access.engine) as conn:
+        require(conn, access, project_id)
+        rows = conn.execute(_active(query, project_id)).mappings().all()
+        newest = conn.execute(mine.limit(FAILURES)).mappings().all()
+        failed = list(takewhile(lambda row: row["state"] == JobState.FAILED, newest))
+        alive = queue.worker_seen(conn, access.workspace)
+        return Progress(
+            active=[_work(conn, access, row) for row in rows],
+            failed=[_work(conn, access, row) for row in reversed(failed)],
+            worker_alive=alive,
+            stamp=_stamp(rows, alive),
+        )
+
+
+def _active(query: Select[Any], project_id: int) -> Select[Any]:
+    """The running and queued jobs of a project, oldest first."""
+    mine = (job.c.project_id == project_id) & job.c.state.in_(WAITING)
+    return query.where(mine).order_by(job.c.id)
+
+
+def _stamp(rows: Sequence[RowMapping], worker_alive: bool) -> str:
+    # what a round reports is written together with its step
+    told = ("id", "state", "step", "total", "message", "attempt", "cancel")
+    seen = (worker_alive, *(tuple(row[name] for name in told) for row in rows))
+    return hashlib.sha256(repr(seen).encode()).hexdigest()[:16]
+
+
+def _work(conn: Connection, access: Access, row: RowMapping) -> Work:
+    metrics = {} if row["round_id"] is None else courses(conn, row["round_id"])
+    seconds, gpu = metrics.pop(SECONDS, []), metrics.pop(GPU_MEMORY, [])
+    rate = recent_rate(seconds) if row["state"] == JobState.RUNNING else None
+    return Work(
+        id=row["id"],
+        project_id=row["project_id"],
+        kind=JobKind(row["kind"]),
+        state=JobState(row["state"]),
+        step=row["step"],
+        total=row["total"],
+        message=row["message"],
+        attempt=row["attempt"],
+        cancelling=row["cancel"],
+        error=row["error"],
+        controllable=may_control(conn, access, row["project_id"], row["reader_id"]),
+        ahead=_ahead(conn, row) if row["state"] == JobState.QUEUED else 0,
+        eta=_eta(row, rate),
+        rate=rate,
+        memory=_memory(row) if row["state"] == JobState.RUNNING else None,
+        gpu_memory=gpu[-1][1] if gpu else None,
+        round_number=row["number"],
+        method=row["method"],
+        config=row["config"] or {},
+        metrics=metrics,
+        pseudo_labels=pseudo_labels(conn, row["round_id"], row["class_ids"]) if metrics else {},
+        holdout=(row["counts"] or {}).get("validation", 0),
+    )
+
+
+def _ahead(conn: Connection, row: RowMapping) -> int:
+    earlier = (job.c.state == JobState.RUNNING) | (
+        (job.c.state == JobState.QUEUED) & (job.c.id < row["id"])
+    )
+    return int(conn.execute(select(func.count()).select_from(job).where(earlier)).scalar_one())
+
+
+def _eta(row: RowMapping, rate: float | None) -> float | None:
+    if row["message"] == "predicting":  # its pace is not that of the steps before
+        return None
+    if rate and row["message"] == "training":
+        return float((row["total"] - row["step"]) / rate)
+    if row["kind"] == JobKind.ROUND and row["attempt"] > 1:  # it did not begin with step 0
+        return None
+    return eta(row["state"], row["step"], row["total"], row["started_at"])
+
+
+def _memory(row: RowMapping) -> tuple[int, int] | None:
+    if row["host"] != socket.gethostname():
+        return None
+    try:
+        status = Path(f"/proc/{row['pid']}/status").read_text()
+    except OSError:  # it has just ended, or this is no Linux
+        return None
+    fields = dict(line.split(":", 1) for line in status.splitlines() if ":" in line)
+    if "VmRSS" not in fields or "VmHWM" not in fields:
+        return None
+    now, most = (int(fields[name].split()[0]) * 1024 for name in ("VmRSS", "VmHWM"))
+    return now, most
+
+
+def log_tail(access: Access, job_id: int, lines: int = 40) -> str:
+    """The last lines of the log of a job's newest attempt; "" when there is none yet."""
+    with reading(access.engine) as conn:
+        row = queue.read_job(conn, job_id)
+        require(conn, access, row["project_id"])
+    path = access.workspace.attempt(row["folder"], row["attempt"]) / "log.jsonl"
+    if not path.exists():
+        return ""
+    with open(path, "rb") as file:
+        file.seek(max(path.stat().st_size - LOG_TAIL, 0))
+        text = file.read().decode(errors="replace")
+    return "\n".join(text.splitlines()[-lines:])

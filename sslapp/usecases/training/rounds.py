@@ -1,0 +1,282 @@
+"""Start, follow, cancel and resume rounds."""
+
+from collections.abc import Mapping, Sequence
+from typing import Any
+
+from pydantic import ValidationError
+from sqlalchemy import Connection, RowMapping, func, select
+
+from sslapp.jobs import queue
+from sslapp.methods.cards import CARDS
+from sslapp.store import events, projects, seals, snapshots
+from sslapp.store.database import reading, writing
+from sslapp.store.projects import ProjectSettings
+from sslapp.store.schema import job, round_
+from sslapp.store.snapshots import SnapshotRow
+from sslapp.usecases.access import Access, find_project
+from sslapp.usecases.images.embeddings import latest_embedding
+from sslapp.usecases.images.encoded_views import NOT_ENCODED, latest_views
+from sslapp.usecases.jobs import require_control
+from sslapp.usecases.training.suggestion import Suggestion, suggest
+from sslapp.vocabulary import EventKind, Gear, JobKind, JobState
+
+DEFAULT_METHOD = "fixmatch"
+
+
+def start_round(
+    access: Access,
+    project: str | int | None,
+    *,
+    method: str | None = None,
+    gear: Gear | None = None,
+    config: Mapping[str, Any] | None = None,
+    encoder: str | None = None,
+    same_as: int | None = None,
+    seed: int = 0,
+    after: int | None = None,
+) -> int:
+    """Freeze a snapshot, queue a round on it, and return the round's number.
+
+    Args:
+        method: a name of the registry; default: what `suggestion.suggest` says.
+        gear: default: the first that the method can run in.
+        config: options that differ from the method's defaults.
+        encoder: whose features to use; default: those of the newest embedding.
+        same_as: number of a round whose snapshot to train on instead, to compare methods.
+        seed: of everything random in the round.
+        after: number of the newest round that the caller knows of (0 for none); refused when there
+            is a newer one, so that a double click starts one round.
+
+    Raises:
+        ValueError: for an unknown method or option, or when there is nothing to train on.
+    """
+    with writing(access.engine) as conn:
+        project_id = find_project(conn, access, project)
+        newest = _newest(conn, project_id)
+        if after is not None and newest != after:
+            raise ValueError(f"Round {newest} was started meanwhile. Look at it first.")
+        return _queue(
+            conn,
+            access,
+            project_id,
+            method=method,
+            gear=gear,
+            config=config,
+            encoder=encoder,
+            same_as=same_as,
+            seed=seed,
+        )
+
+
+def start_side_by_side(
+    access: Access, project: str | int | None, methods: Sequence[str], *, seed: int = 0
+) -> list[int]:
+    """Queue a round of each method on one snapshot, all or none, and return their numbers.
+
+    Each runs in its preferred gear with its usual options; raises like `start_round`.
+    """
+    with writing(access.engine) as conn:
+        project_id = find_project(conn, access, project)
+        numbers: list[int] = []
+        for method in methods:
+            first = numbers[0] if numbers else None
+            number = _queue(conn, access, project_id, method=method, same_as=first, seed=seed)
+            numbers.append(number)
+    return numbers
+
+
+def _queue(
+    conn: Connection,
+    access: Access,
+    project_id: int,
+    *,
+    method: str | None,
+    gear: Gear | None = None,
+    config: Mapping[str, Any] | None = None,
+    encoder: str | None = None,
+    same_as: int | None = None,
+    seed: int = 0,
+) -> int:
+    settings = projects.find_project(conn, project_id).settings
+    features = latest_embedding(conn, project_id, encoder)
+    if same_as is None:
+        snapshot = snapshots.freeze(conn, access.workspace, project_id)
+    else:
+        known = round_row(conn, project_id, same_as)
+        snapshot = snapshots.find_snapshot(conn, known["snapshot_id"])
+    if method is None:
+        suggested = _suggested(snapshot, features, gear)
+        method, gear = suggested.method, suggested.gear
+    chosen, options = _method(method, gear, config or {}, settings)
+    _check_trainable(snapshot, chosen, features)
+    if chosen == Gear.FEATURES and CARDS[method].compares_views:
+        _check_views(conn, features)
+    if features is not None and features["count"] < snapshot.counts["images"]:
+        features = None  # it lacks images that the round covers
+    views = None if features is None else latest_views(conn, features["id"])
+    number = 1 + _newest(conn, project_id)
+    job_id = queue.enqueue(conn, project_id, JobKind.ROUND, {}, access.reader_id)
+    values = {
+        "project_id": project_id,
+        "number": number,
+        "snapshot_id": snapshot.id,
+        "job_id": job_id,
+        "method": method,
+        "gear": chosen,
+        "config": options,
+        "seed": seed,
+        "plan": {},
+        "encoder": features["encoder"] if features else None,
+        "embedding_id": features["id"] if features else None,
+        "view_set_id": views["id"] if views else None,
+        "created_at": queue.now(),
+    }
+    round_id = int(seals.insert(conn, round_, values))
+    conn.execute(job.update().where(job.c.id == job_id).values(params={"round_id": round_id}))
+    events.append(
+        conn,
+        project_id,
+        EventKind.ROUND_START,
+        key=f"round-{round_id}-start",
+        reader_id=access.reader_id,
+        round_id=round_id,
+        payload={
+            "snapshot": snapshot.hash,
+            "method": method,
+            "gear": chosen,
+            "config": options,
+            "seed": seed,
+        },
+    )
+    return number
+
+
+def _suggested(snapshot: SnapshotRow, features: RowMapping | None, gear: Gear | None) -> Suggestion:
+    covered = features is not None and features["count"] >= snapshot.counts["images"]
+    return suggest(
+        labels=snapshot.counts["labelled"],
+        classes=len(snapshot.class_ids),
+        encoder=features["encoder"] if features is not None and covered else None,
+        gear=gear,
+    )
+
+
+def _newest(conn: Connection, project_id: int) -> int:
+    """Number of the newest round; 0 before the first."""
+    mine = round_.c.project_id == project_id
+    query = select(func.coalesce(func.max(round_.c.number), 0)).where(mine)
+    return int(conn.execute(query).scalar_one())
+
+
+def _method(
+    name: str, gear: Gear | None, config: Mapping[str, Any], settings: ProjectSettings
+) -> tuple[Gear, dict[str, Any]]:
+    """Check method, gear and options. Returns the gear and the complete options."""
+    if name not in CARDS:
+        raise ValueError(f'There is no method "{name}"; choose one of {", ".join(CARDS)}.')
+    method = CARDS[name]
+    chosen = gear or method.gears[0]
+    if chosen not in method.gears:
+        raise ValueError(f"{method.title} does not run in the {chosen} gear.")
+    options = dict(config)
+    if "flip" in method.options.model_fields:
+        options.setdefault("flip", settings.flip)
+    try:
+        return chosen, method.options(**options).model_dump(mode="json")
+    except ValidationError as error:
+        first = error.errors()[0]
+        where = ".".join(str(part) for part in first["loc"])
+        known = ", ".join(method.options.model_fields)
+        raise ValueError(
+            f"{method.title}, option {where}: {first['msg']}. It has: {known}."
+        ) from None
+
+
+def _check_trainable(snapshot: SnapshotRow, gear: Gear, features: RowMapping | None) -> None:
+    counts = snapshot.counts
+    if counts["labelled"] == 0:
+        raise ValueError("No image outside the holdout has a label yet. Label a few first.")
+    if len(snapshot.class_ids) < 2:
+        raise ValueError("A round needs at least two classes. Add one.")
+    if gear == Gear.FEATURES and (features is None or features["count"] < counts["images"]):
+        raise ValueError("Not all images are embedded yet. Run `sslapp embed` and wait for it.")
+
+
+def _check_views(conn: Connection, features: RowMapping | None) -> None:
+    if features is None or latest_views(conn, features["id"]) is None:
+        raise ValueError(NOT_ENCODED)
+
+
+def round_row(conn: Connection, project_id: int, number: int | None = None) -> dict[str, Any]:
+    """A round with its job's state; default: the newest.
+
+    Raises:
+        ValueError: when there is no such round.
+    """
+    query = (
+        select(
+            round_,
+            job.c.reader_id,
+            job.c.state,
+            job.c.step,
+            job.c.total,
+            job.c.message,
+            job.c.attempt,
+            job.c.error,
+            job.c.started_at,
+            job.c.finished_at,
+        )
+        .join(job, job.c.id == round_.c.job_id)
+        .where(round_.c.project_id == project_id)
+        .order_by(round_.c.number.desc())
+    )
+    if number is not None:
+        query = query.where(round_.c.number == number)
+    row = conn.execute(query.limit(1)).mappings().first()
+    if row is None:
+        raise ValueError("There is no round yet." if number is None else f"No round {number}.")
+    return dict(row)
+
+
+def round_status(
+    access: Access, project: str | int | None, number: int | None = None
+) -> dict[str, Any]:
+    """A round with its job's state; default: the newest."""
+    with reading(access.engine) as conn:
+        return round_row(conn, find_project(conn, access, project), number)
+
+
+def cancel_round(access: Access, project: str | int | None, number: int | None = None) -> JobState:
+    """Cancel a round: at once while it is queued, at its next step while it runs.
+
+    Raises:
+        NotAllowed: when the reader neither started it nor is an admin.
+    """
+    with writing(access.engine) as conn:
+        project_id = find_project(conn, access, project)
+        job_id = round_row(conn, project_id, number)["job_id"]
+        require_control(conn, access, queue.read_job(conn, job_id))
+        return queue.cancel(conn, job_id)
+
+
+def resume_round(
+    access: Access,
+    project: str | int | None,
+    number: int | None = None,
+    *,
+    inexact: bool = False,
+) -> None:
+    """Queue a failed or cancelled round again; it goes on from its last checkpoint.
+
+    Args:
+        inexact: accept another thread count, processor or version than the round was planned
+            with; what differed is recorded in its plan.
+
+    Raises:
+        NotAllowed: when the reader neither started it nor is an admin.
+    """
+    with writing(access.engine) as conn:
+        project_id = find_project(conn, access, project)
+        job_id = round_row(conn, project_id, number)["job_id"]
+        require_control(conn, access, queue.read_job(conn, job_id))
+        queue.requeue(conn, job_id, {"inexact": inexact})
