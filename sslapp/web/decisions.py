@@ -6,9 +6,7 @@ from typing import Any
 from starlette.requests import Request
 
 from sslapp.usecases.access import Access
-from sslapp.usecases.labelling import offers as reading
-from sslapp.usecases.labelling import outbox
-from sslapp.usecases.labelling import tally as sitting
+from sslapp.usecases.labelling import offers, outbox, tally
 from sslapp.web import answers
 
 _LONGEST_QUEUE = 500
@@ -25,10 +23,10 @@ def decide(access: Access, request: Request, body: dict[str, Any]) -> dict[str, 
         "acked": [{"seq": seq, "number": number} for seq, number in receipt.acked.items()],
         "refused": [{"seq": seq, "reason": reason} for seq, reason in receipt.refused.items()],
         "conflicts": [asdict(each) for each in receipt.conflicts],
-        "progress": asdict(sitting.progress(access, project)),
+        "progress": asdict(tally.progress(access, project)),
     }
     if "queue" in body:
-        answer["gone"] = reading.keep(access, project, _numbers(body, "queue"))
+        answer["gone"] = offers.keep(access, project, _numbers(body, "queue"))
     return answer
 
 
@@ -38,19 +36,19 @@ def refill(access: Access, request: Request, body: dict[str, Any]) -> dict[str, 
     A POST although it only asks: it draws the holdout and takes leases.
     """
     project = request.path_params["project"]
-    offer = reading.refill(
+    offer = offers.refill(
         access,
         project,
         have=_numbers(body, "have"),
-        count=_number(body, "count", reading.CHUNK),
-        strategy=str(body.get("strategy", reading.DEFAULT_STRATEGY)),
+        count=_number(body, "count", offers.CHUNK),
+        strategy=str(body.get("strategy", offers.DEFAULT_STRATEGY)),
     )
     return {
         "items": [asdict(each) for each in offer.items],
         "note": offer.note,
         "gone": offer.gone,
         "images": offer.images,
-        "progress": asdict(sitting.progress(access, project)),
+        "progress": asdict(tally.progress(access, project)),
     }
 
 
@@ -58,14 +56,14 @@ def decided(access: Access, request: Request) -> dict[str, Any]:
     """The reader's standing decisions, newest first, before an event number if one is given."""
     before = request.query_params.get("before", "")
     limit = min(int(before), _LARGEST) if before.isdecimal() and len(before) < 20 else None
-    found = sitting.decided(access, request.path_params["project"], limit)
+    found = tally.decided(access, request.path_params["project"], limit)
     return {"decided": [asdict(each) for each in found]}
 
 
 def release(access: Access, request: Request, body: dict[str, Any]) -> dict[str, Any]:
     """The page lets go of images, or of all when it is closed."""
     positions = _numbers(body, "positions") if "positions" in body else None
-    reading.release(access, request.path_params["project"], positions)
+    offers.release(access, request.path_params["project"], positions)
     return {}
 
 

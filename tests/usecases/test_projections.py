@@ -10,7 +10,7 @@ from sslapp.store.database import reading, writing
 from sslapp.store.embeddings import same_features
 from sslapp.store.errors import Refused
 from sslapp.store.schema import embedding, view_set
-from sslapp.usecases.images import maps as projections
+from sslapp.usecases.images import maps
 from sslapp.usecases.images.embeddings import embed, latest_embedding, newest_embedding
 from sslapp.usecases.images.encoded_views import (
     NOT_ENCODED,
@@ -121,7 +121,7 @@ def test_a_cancelled_job_changes_nothing(project, monkeypatch, at) -> None:
 def test_a_map_of_an_embedding_that_was_replaced_meanwhile_is_not_shown(
     project, monkeypatch
 ) -> None:
-    real = projections.umap_projection
+    real = maps.umap_projection
 
     def replaced(features, seed, stage):
         with writing(project.engine) as conn:
@@ -130,7 +130,7 @@ def test_a_map_of_an_embedding_that_was_replaced_meanwhile_is_not_shown(
             conn.execute(insert(embedding).values(other))
         return real(features, seed, stage)
 
-    monkeypatch.setattr(projections, "umap_projection", replaced)
+    monkeypatch.setattr(maps, "umap_projection", replaced)
     number = show_projection(project, 1, Projection.UMAP)
     row = small_project.finish(project, number)
     assert row["state"] == JobState.FAILED

@@ -9,8 +9,7 @@ from sslapp.review.selection import inside
 from sslapp.store.database import reading
 from sslapp.store.schema import embedding
 from sslapp.usecases.images.similar import similar
-from sslapp.usecases.reviewing import bulk_decisions
-from sslapp.usecases.reviewing import queue as review_queue
+from sslapp.usecases.reviewing import bulk_decisions, queue
 from sslapp.usecases.reviewing.board import flipped, previous_columns, read_board
 from sslapp.usecases.reviewing.queue import Choice, Queue, Show, ordered, positions, selected
 from sslapp.usecases.training.rounds import start_round
@@ -52,8 +51,8 @@ def test_one_image_alone_is_selected_only_while_it_is_open(reviewed, board) -> N
 
 def test_every_order_holds_the_same_images(reviewed, board) -> None:
     found = selected(board, Choice(threshold=0.0))
-    for queue in Queue:
-        assert sorted(ordered(reviewed, 1, board, found, queue)) == sorted(found.positions)
+    for order in Queue:
+        assert sorted(ordered(reviewed, 1, board, found, order)) == sorted(found.positions)
 
 
 def test_a_random_order_stays_while_a_page_is_turned(reviewed, board) -> None:
@@ -81,7 +80,7 @@ def test_images_against_which_the_experts_labels_speak_come_first(reviewed, boar
 
 
 def test_beyond_the_images_compared_the_doubtful_ones_follow(reviewed, board, monkeypatch) -> None:
-    monkeypatch.setattr(review_queue, "COMPARED", 10)
+    monkeypatch.setattr(queue, "COMPARED", 10)
     found = selected(board, Choice(threshold=0.0))
     order = ordered(reviewed, 1, board, found, Queue.DISAGREEMENT)
     assert set(order[:10]) == set(found.positions[:10])

@@ -8,7 +8,7 @@
 // Each load of the page draws a new client name and counts from 1; what an earlier load left behind
 // keeps its names and goes first. So a duplicated tab, which begins with a copy of the storage,
 // sends the same decisions under the same names, and the server stores each once. The protocol is
-// written down in sslapp/usecases/outbox.py.
+// written down in sslapp/usecases/labelling/outbox.py.
 //
 // This text is put in front of a component's own script.
 
