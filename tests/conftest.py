@@ -13,6 +13,12 @@ HERE = Path(__file__).parent
 # package of that name, were that not on the path as well
 sys.path += [str(HERE / "shared"), str(HERE.parent)]
 
+if "PYTEST_XDIST_WORKER" in os.environ:
+    # a test's worker has one core: threads of several that wait for each other on the same cores
+    # make a training of 11 seconds take more than 60. Read when torch and NumPy are loaded, here
+    # and in every process that a test starts.
+    os.environ |= {"OMP_NUM_THREADS": "1", "OPENBLAS_NUM_THREADS": "1"}
+
 
 @pytest.fixture(autouse=True)
 def own_main() -> Iterator[None]:
