@@ -2,30 +2,31 @@
 
 import streamlit as st
 
-from sslapp.ui import export_form, export_list, export_preview, heading
-from sslapp.ui.access import require
+from sslapp.ui.common import heading
+from sslapp.ui.common.access import require
+from sslapp.ui.export import form, listing, preview
 
 access = require()
 project_id = heading.open_project(access, "Export")
-counts = export_preview.read_counts(access, project_id)
+counts = preview.read_counts(access, project_id)
 
 sides = st.grid(2, min_column_width=440)
 with sides.container(border=True, height="stretch"):
     st.subheader("Data set", anchor=False)
-    chosen = export_form.show(access, project_id, counts)
+    chosen = form.show(access, project_id, counts)
 with sides.container(border=True, height="stretch"):
     st.subheader("Labels in it", anchor=False)
-    export_preview.show_counts(counts, chosen)
+    preview.show_counts(counts, chosen)
 
 if counts.total(chosen):
     with st.container(border=True):
         st.subheader("First rows", anchor=False)
-        export_preview.show_rows(access, project_id, chosen)
+        preview.show_rows(access, project_id, chosen)
 
 with st.container(border=True):
     st.subheader("Report", anchor=False)
-    export_form.show_report(access, project_id)
+    form.show_report(access, project_id)
 
 with st.container(border=True):
     st.subheader("Exports", anchor=False)
-    export_list.show(access, project_id)
+    listing.show(access, project_id)

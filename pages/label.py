@@ -1,8 +1,8 @@
 """Label: one image after the other, on the keyboard."""
 
-from sslapp.ui import heading
-from sslapp.ui.access import require
-from sslapp.ui.reading import show
+from sslapp.ui.common import heading
+from sslapp.ui.common.access import require
+from sslapp.ui.label.desk import show
 from sslapp.usecases.labelling.offers import opening
 
 access = require()

@@ -3,18 +3,9 @@
 import streamlit as st
 
 from sslapp.methods.cards import CARDS
-from sslapp.ui import (
-    empty,
-    faults,
-    heading,
-    hint,
-    new_project,
-    progress_panel,
-    project_cards,
-    project_panels,
-    readers_panel,
-)
-from sslapp.ui.access import require
+from sslapp.ui.common import faults, heading, hint, progress_panel
+from sslapp.ui.common.access import require
+from sslapp.ui.projects import cards, creation, empty, panels, readers
 from sslapp.usecases.projects.listing import project_list
 from sslapp.usecases.projects.next_step import next_step, read_facts
 from sslapp.usecases.training.progress import progress
@@ -24,11 +15,11 @@ lines = project_list(access)
 if not lines:
     empty.show(access, here=True)
     if access.server_admin:
-        new_project.show(access, closable=False)
+        creation.show(access, closable=False)
     st.stop()
 
 titles = {name: card.title for name, card in CARDS.items()}
-making = access.server_admin and new_project.is_asked()
+making = access.server_admin and creation.is_asked()
 opened = heading.opened(sorted(line.id for line in lines))
 heading.remember(opened)
 line = next(each for each in lines if each.id == opened)
@@ -36,22 +27,22 @@ line = next(each for each in lines if each.id == opened)
 with st.container(horizontal=True, vertical_alignment="bottom"):
     st.title("Projects", anchor=False)
     if access.server_admin:
-        st.button("New project", key="new-project", disabled=making, on_click=new_project.ask)
+        st.button("New project", key="new-project", disabled=making, on_click=creation.ask)
 
 with st.container():
     faults.show_word()
 
 sides = st.grid(3, min_column_width=400)
 with sides.cell():
-    project_cards.show(lines, None if making else opened)
+    cards.show(lines, None if making else opened)
     if access.server_admin:
-        readers_panel.show(access)
+        readers.show(access)
 with sides.cell(column_span=2):
     if making:
-        new_project.show(access, closable=True)
+        creation.show(access, closable=True)
         st.stop()
     live = progress(access, opened)
-    found = project_panels.read(access, line)
+    found = panels.read(access, line)
     facts = read_facts(access, found)
     heading.record(found)
     hint.show(next_step(facts))
@@ -61,4 +52,4 @@ with sides.cell(column_span=2):
                 progress_panel.show(access, opened, live, titles)
         else:
             progress_panel.show_failures(access, live)
-    project_panels.show(access, found, line.role, facts.working)
+    panels.show(access, found, line.role, facts.working)

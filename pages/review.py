@@ -3,18 +3,9 @@
 import streamlit as st
 
 from sslapp.methods.cards import CARDS
-from sslapp.ui import (
-    faults,
-    heading,
-    review_board,
-    review_bulks,
-    review_empty,
-    review_map,
-    review_selection,
-    review_side,
-    review_state,
-)
-from sslapp.ui.access import require
+from sslapp.ui.common import faults, heading
+from sslapp.ui.common.access import require
+from sslapp.ui.review import board, bulks, empty, map_panel, selection, side, state
 from sslapp.usecases.comparing.rounds import numbers_and_methods
 from sslapp.usecases.reviewing.board import board_key
 from sslapp.usecases.training import overview
@@ -22,13 +13,13 @@ from sslapp.usecases.training.progress import progress
 
 access = require()
 project_id = heading.open_project(access, "Review")
-review_state.enter(project_id, overview.embedding_id(access, project_id))
+state.enter(project_id, overview.embedding_id(access, project_id))
 rounds = numbers_and_methods(access, project_id)
 live = progress(access, project_id)
 titles = {name: card.title for name, card in CARDS.items()}
 
 if not rounds:
-    review_empty.no_round(access, project_id, live, titles)
+    empty.no_round(access, project_id, live, titles)
     st.stop()
 
 names = {number: f"Round {number} · {titles.get(method, method)}" for number, method in rounds}
@@ -44,15 +35,15 @@ number = st.selectbox(
 )
 key = board_key(access, project_id, number)
 assert key is not None
-review_empty.running(live)
-review_empty.other_classes(review_board.load(access, project_id, number, key))
+empty.running(live)
+empty.other_classes(board.load(access, project_id, number, key))
 
 left, right = st.columns([58, 42], gap="small")
 with left.container(border=True, height="stretch"):
-    review_map.show(access, project_id, number, key)
+    map_panel.show(access, project_id, number, key)
 with right.container(border=True, height="stretch"):
-    review_side.show(access, project_id, number)
+    side.show(access, project_id, number)
 
-review_bulks.show(access, project_id)
+bulks.show(access, project_id)
 with st.container(border=True):
-    review_selection.show(access, project_id, number)
+    selection.show(access, project_id, number)

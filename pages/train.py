@@ -3,15 +3,9 @@
 import streamlit as st
 
 from sslapp.methods.cards import CARDS
-from sslapp.ui import (
-    heading,
-    progress_panel,
-    round_detail,
-    round_outcome,
-    rounds_table,
-    start_panel,
-)
-from sslapp.ui.access import require
+from sslapp.ui.common import heading, progress_panel
+from sslapp.ui.common.access import require
+from sslapp.ui.train import detail, outcome, rounds, start
 from sslapp.usecases.training.history import history
 from sslapp.usecases.training.progress import progress
 
@@ -28,15 +22,15 @@ if live.active:
     another = st.expander("Queue another round", key="train-another", on_change="rerun")
     if another.open:
         with another:
-            start_panel.show(access, project_id, CARDS, busy=True)
+            start.show(access, project_id, CARDS, busy=True)
 else:
-    round_outcome.show(access, project_id, live, so_far.lines, so_far.event)
+    outcome.show(access, project_id, live, so_far.lines, so_far.event)
     with st.container(border=True):
         st.subheader("Next round", anchor=False)
-        start_panel.show(access, project_id, CARDS)
+        start.show(access, project_id, CARDS)
 
 with st.container(border=True):
     st.subheader("Rounds so far", anchor=False)
-    selected = rounds_table.choose(so_far.lines, titles, so_far.accepted)
+    selected = rounds.choose(so_far.lines, titles, so_far.accepted)
     if selected is not None:
-        round_detail.show(access, project_id, selected, titles)
+        detail.show(access, project_id, selected, titles)

@@ -9,8 +9,8 @@ from pathlib import Path
 import streamlit as st
 from streamlit.navigation.page import Page
 
-from sslapp.ui import faults, plain
-from sslapp.ui.access import sign_out, signed_in, signed_in_name
+from sslapp.ui.common import faults, plain
+from sslapp.ui.common.access import sign_out, signed_in, signed_in_name
 
 PAGES = Path(__file__).resolve().parents[1] / "pages"
 

@@ -92,7 +92,7 @@ def wait(number: Number = None, project: Project = None, as_json: Json = False) 
 
 
 def _outcome(result: Mapping[str, Any]) -> str:
-    from sslapp.ui.words import proportion  # scipy
+    from sslapp.words import proportion  # scipy
 
     measured = "no holdout label yet, so its accuracy is unknown"
     if result["holdout"]:

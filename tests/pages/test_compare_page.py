@@ -8,7 +8,7 @@ from streamlit.testing.v1 import AppTest
 
 from sslapp.store.database import writing
 from sslapp.store.schema import label_class, round_
-from sslapp.ui import compare_matrix
+from sslapp.ui.compare import matrix
 from sslapp.usecases.comparing.comparison import Measure, read_comparison
 from sslapp.usecases.labelling import decisions
 from sslapp.usecases.training.rounds import cancel_round, round_status, start_round
@@ -97,8 +97,8 @@ def test_a_chosen_cell_names_its_images(open_copy, with_two_rounds, open_app) ->
 
 
 def test_a_click_is_read_as_a_cell_of_the_classes_that_are_shown() -> None:
-    assert compare_matrix.clicked([{"x": 2, "y": 0}], [0, 1, 4]) == (0, 4)
-    assert compare_matrix.clicked([], [0, 1]) is None
+    assert matrix.clicked([{"x": 2, "y": 0}], [0, 1, 4]) == (0, 4)
+    assert matrix.clicked([], [0, 1]) is None
 
 
 def test_rounds_of_different_snapshots_say_that_labels_differ(

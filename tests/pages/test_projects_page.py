@@ -13,7 +13,7 @@ from streamlit.testing.v1 import AppTest
 from sslapp.store import readers
 from sslapp.store.database import writing
 from sslapp.store.projects import ClassRow
-from sslapp.ui import plain
+from sslapp.ui.common import plain
 from sslapp.usecases.access import enter
 from sslapp.usecases.images.maps import Projection, projection_of
 from sslapp.usecases.jobs import job_status

@@ -11,8 +11,7 @@ from streamlit.testing.v1 import AppTest
 
 from sslapp.store.database import writing
 from sslapp.store.schema import embedding, round_
-from sslapp.ui import review_bulks, review_state
-from sslapp.ui.review_desk import desk
+from sslapp.ui.review import bulks, desk, state
 from sslapp.usecases.access import enter
 from sslapp.usecases.projects.project import add_class, create_project, retire_class
 from sslapp.usecases.reviewing import bulk_decisions
@@ -77,7 +76,7 @@ def test_the_counts_follow_the_threshold(reviewed, open_review) -> None:
     board = read_board(reviewed, 1)
     page = open_review(reviewed)
     for threshold in (0.95, 0.5, 0.0):
-        page.slider(key=review_state.THRESHOLD).set_value(threshold).run()
+        page.slider(key=state.THRESHOLD).set_value(threshold).run()
         assert not page.exception
         expected = len(board.candidates(threshold))
         assert number(page, r"\*\*([\d,]+) candidates?\*\*") == expected
@@ -88,13 +87,13 @@ def test_a_lasso_narrows_the_selection_and_does_not_redraw_the_map(reviewed, ope
     page = open_review(reviewed)
     before = chart(page)
     page.session_state["review-polygon"] = (RING,)
-    page.slider(key=review_state.THRESHOLD).set_value(0.6).run()
+    page.slider(key=state.THRESHOLD).set_value(0.6).run()
     board = read_board(reviewed, 1)
     expected = selected(board, Choice(rings=(RING,), threshold=0.6))
     assert number(page, r"\*\*([\d,]+) selected\*\* of") == len(expected)
     assert number(page, r"selected\*\* of ([\d,]+) inside") == int(board.inside([RING]).sum())
     assert len(page.get("plotly_chart")) == 0  # that run was the fragments' alone
-    page.segmented_control(key=review_state.SHOW).set_value(Show.REST).run()
+    page.segmented_control(key=state.SHOW).set_value(Show.REST).run()
     below = selected(board, Choice(rings=(RING,), threshold=0.6, show=Show.REST))
     assert number(page, r"\*\*([\d,]+) selected\*\* of") == len(below)
     page.button(key="review-clear-selection").click().run()
@@ -121,7 +120,7 @@ def test_every_colouring_and_order_is_drawn(reviewed, open_review) -> None:
         page.segmented_control(key="review-colour").set_value(colouring).run()
         assert not page.exception
     for queue in Queue:
-        page.selectbox(key=review_state.QUEUE).select(queue).run()
+        page.selectbox(key=state.QUEUE).select(queue).run()
         assert not page.exception
 
 
@@ -133,7 +132,7 @@ def test_a_bulk_decision_is_told_and_undone(reviewed, open_review) -> None:
         reviewed, 1, found.positions, BulkAction.ACCEPT, choice=choice, seen=board, now=board
     )
     page = open_review(reviewed)
-    page.session_state[review_bulks.SAID] = (done.event.number, 2, "")
+    page.session_state[bulks.SAID] = (done.event.number, 2, "")
     page.run()
     told = said(page)
     assert f"Accepted **{len(found)} images** as proposed in round 1." in told
@@ -231,7 +230,7 @@ def test_images_like_one_that_is_not_embedded_are_not_looked_for_again(
     small_project.run_jobs(project)
     new = small_project.POOL + small_project.TEST
     page = open_review(project)
-    page.slider(key=review_state.THRESHOLD).set_value(0.0).run()
+    page.slider(key=state.THRESHOLD).set_value(0.0).run()
     everything = selected_now(page)
     named = {name: shown_at_desk(page)[name] for name in ("workspace", "sheet")}
     page.session_state[desk.ASK] = {"action": "similar", "position": new, **named}
@@ -261,10 +260,10 @@ def test_a_polygon_of_a_map_that_is_gone_is_dropped_while_the_page_is_open(
 ) -> None:
     page = open_review(reviewed)
     page.session_state["review-polygon"] = (RING,)
-    page.slider(key=review_state.THRESHOLD).set_value(0.5).run()
+    page.slider(key=state.THRESHOLD).set_value(0.5).run()
     assert "inside" in plain(page)
     embedded_anew(reviewed)
-    page.slider(key=review_state.THRESHOLD).set_value(0.6).run()  # that part of the page alone
+    page.slider(key=state.THRESHOLD).set_value(0.6).run()  # that part of the page alone
     assert "The map was made anew" in plain(page)
     assert "the whole project" in plain(page)
 
@@ -298,7 +297,7 @@ def test_a_round_that_is_gone_is_told_and_the_newest_shown(
     page.selectbox(key="review-round-1").select(1).run()
     with writing(access.engine) as conn:
         conn.execute(update(round_).where(round_.c.number == 1).values(probabilities=None))
-    page.slider(key=review_state.THRESHOLD).set_value(0.6).run()  # that part of the page alone
+    page.slider(key=state.THRESHOLD).set_value(0.6).run()  # that part of the page alone
     assert "The round you looked at is there no more" in plain(page)
     assert page.selectbox(key="review-round-1").value == 2
     assert "is there no more" not in plain(page.run())

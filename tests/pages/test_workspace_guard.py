@@ -5,7 +5,7 @@ from pathlib import Path
 
 import pytest
 
-from sslapp.ui.access import MARK
+from sslapp.ui.common.access import MARK
 
 PAGES = sorted((Path(__file__).parents[2] / "pages").glob("*.py"))
 

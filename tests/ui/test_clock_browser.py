@@ -2,7 +2,7 @@
 
 import pytest
 
-from sslapp.ui.reading import desk
+from sslapp.ui.label import desk
 
 SECOND = 1000
 SHOWN = """shown => {

@@ -10,8 +10,8 @@ import pytest
 
 from sslapp.review.confusion import Paired
 from sslapp.store.projects import ClassRow
-from sslapp.ui import compare_courses, compare_film, compare_matrix, compare_pair, compare_round
-from sslapp.ui.embedding_map import UNLABELLED
+from sslapp.ui.common.embedding_map import UNLABELLED
+from sslapp.ui.compare import curves, film, matrix, one_round, pair
 from sslapp.usecases.comparing.comparison import Measure
 from sslapp.usecases.comparing.curves import Reports
 from sslapp.vocabulary import JobState
@@ -37,19 +37,19 @@ CLASSES = [
     ],
 )
 def test_a_difference_is_told_with_its_counts_and_its_chance(result, said) -> None:
-    assert said in compare_pair.difference(result, 2, 4, Measure.TEST)
+    assert said in pair.difference(result, 2, 4, Measure.TEST)
 
 
 def test_a_retired_class_is_shown_where_it_counts() -> None:
     counts = np.zeros((3, 3), int)
-    assert compare_matrix.used(counts, CLASSES) == [0, 2]
+    assert matrix.used(counts, CLASSES) == [0, 2]
     counts[0, 1] = 1
-    assert compare_matrix.used(counts, CLASSES) == [0, 1, 2]
+    assert matrix.used(counts, CLASSES) == [0, 1, 2]
 
 
 def test_recall_and_precision_of_a_class_have_their_n_and_interval() -> None:
     counts = np.array([[3, 1, 0], [0, 0, 0], [2, 0, 4]])
-    table = compare_round.per_class(counts, CLASSES)
+    table = one_round.per_class(counts, CLASSES)
     assert table["Class"].tolist() == ["cat", "dog", "hen"]
     recall, precision = (table[f"{what} (95 % interval)"] for what in ("Recall", "Precision"))
     assert recall[0].startswith("75.0 % (19.4 to 99.4 %), n = 4")
@@ -63,17 +63,17 @@ def test_curves_run_by_step_or_by_the_rounds_own_pace() -> None:
         Reports(2, "label-propagation", JobState.DONE, {}, 0.0),
         Reports(3, "fixmatch", JobState.RUNNING, {"loss": ([10], [2.0])}, 2.0),
     ]
-    by_step = compare_courses.courses(found, "loss", by_seconds=False)
+    by_step = curves.courses(found, "loss", by_seconds=False)
     assert [(each.name, each.number, list(each.x)) for each in by_step] == [
         ("Round 1", 0, [10, 20]),
         ("Round 3", 2, [10]),
     ]
-    by_time = compare_courses.courses(found, "loss", by_seconds=True)
+    by_time = curves.courses(found, "loss", by_seconds=True)
     assert [list(each.x) for each in by_time] == [[5, 10], [20]]
 
 
 def test_points_of_a_film_have_their_class_colour_and_grey_without_one() -> None:
-    assert compare_film.colours(np.array([2, -1, 0]), CLASSES) == ["#009E73", UNLABELLED, "#0072B2"]
+    assert film.colours(np.array([2, -1, 0]), CLASSES) == ["#009E73", UNLABELLED, "#0072B2"]
 
 
 def test_the_page_needs_no_torch(tmp_path: Path) -> None:

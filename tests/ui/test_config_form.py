@@ -8,8 +8,8 @@ from pydantic import BaseModel, Field, model_validator
 from streamlit.testing.v1 import AppTest
 
 from sslapp.methods.cards import CARDS
-from sslapp.ui.config_fields import Kind, options_of
-from sslapp.ui.config_form import grouped, validate
+from sslapp.ui.train.fields import Kind, options_of
+from sslapp.ui.train.form import grouped, validate
 
 
 class Colour(StrEnum):
@@ -49,7 +49,7 @@ def form() -> None:
     import streamlit as st
     from test_config_form import Every
 
-    from sslapp.ui import config_form
+    from sslapp.ui.train import form as config_form
 
     mirror = st.session_state.get("project-mirror", True)
     entered = config_form.show(

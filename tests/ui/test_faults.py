@@ -4,7 +4,7 @@ import pytest
 from streamlit.testing.v1 import AppTest
 
 from sslapp.store.errors import Refused, Unknown
-from sslapp.ui import faults
+from sslapp.ui.common import faults
 from sslapp.usecases.access import NotAllowed
 from sslapp.usecases.images.sources import WrongFields
 
@@ -40,7 +40,7 @@ def whole_page() -> None:
     import streamlit as st
 
     from sslapp.store.errors import Unknown
-    from sslapp.ui import faults
+    from sslapp.ui.common import faults
 
     with faults.page():
         st.write("begun")
@@ -63,7 +63,7 @@ def test_what_no_part_of_a_page_says_is_said_in_the_end_with_a_way_out() -> None
 def part() -> None:
     import streamlit as st
 
-    from sslapp.ui import faults
+    from sslapp.ui.common import faults
 
     state = st.session_state
     state["runs"] = state.get("runs", 0) + 1

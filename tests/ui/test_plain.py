@@ -7,7 +7,7 @@ import pytest
 from hypothesis import given
 from hypothesis import strategies as st
 
-from sslapp.ui import plain
+from sslapp.ui.common import plain
 
 
 @pytest.mark.parametrize("sign", list("*_`[]()<>:$#~|!\\&{}+-."))

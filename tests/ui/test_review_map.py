@@ -11,11 +11,13 @@ from PIL import Image
 from sslapp.review.candidates import Candidates
 from sslapp.review.raster import Box
 from sslapp.store.projects import ClassRow
-from sslapp.ui import map_hook, review_figure
-from sslapp.ui.map_hook import Area, Cleared, Picked, parse
-from sslapp.ui.review_colours import NOTHING, Colouring, coding, gradient
+from sslapp.ui.review import figure, map_hook
+from sslapp.ui.review.colours import NOTHING, Colouring, coding, gradient
+from sslapp.ui.review.map_hook import Area, Cleared, Picked, parse
 from sslapp.usecases.reviewing.board import Board
 from sslapp.vocabulary import Source
+
+ROOT = Path(__file__).parents[2]
 
 CLASSES = (
     ClassRow(1, 0, "cat", "#0072B2", "1", False),
@@ -96,7 +98,7 @@ def test_a_gradient_begins_and_ends_with_its_anchors() -> None:
 
 def test_up_to_the_limit_every_image_is_a_point_with_experts_on_top() -> None:
     shown = board(60)
-    points = review_figure.drawn(shown, None, points=60)
+    points = figure.drawn(shown, None, points=60)
     assert points.whole
     assert sorted(points.positions) == list(range(60))
     top = points.positions[len(points.positions) - points.experts :]
@@ -106,9 +108,9 @@ def test_up_to_the_limit_every_image_is_a_point_with_experts_on_top() -> None:
 def test_past_the_limit_some_candidates_and_the_experts_labels_lie_on_density(
     monkeypatch,
 ) -> None:
-    monkeypatch.setattr(review_figure, "CANDIDATES", 9)
+    monkeypatch.setattr(figure, "CANDIDATES", 9)
     shown = board(60)
-    points = review_figure.drawn(shown, None, points=59)
+    points = figure.drawn(shown, None, points=59)
     assert not points.whole
     below = points.positions[: len(points.positions) - points.experts]
     assert len(below) == 9
@@ -117,14 +119,14 @@ def test_past_the_limit_some_candidates_and_the_experts_labels_lie_on_density(
     # what is decided leaves the sample, the others stay where they are
     gone = shown.proposals.positions != below[0]
     left = Candidates(*(each[gone] for each in vars(shown.proposals).values()))
-    later = review_figure.drawn(board(60, proposals=left), None, points=59)
+    later = figure.drawn(board(60, proposals=left), None, points=59)
     assert set(below[1:]) <= set(later.positions)
 
 
 def test_a_zoomed_map_draws_points_of_its_box_alone() -> None:
     shown = board(400)
     box = Box(0.0, 0.0, 1.0, 0.5)
-    points = review_figure.drawn(shown, box, points=10)
+    points = figure.drawn(shown, box, points=10)
     xy = shown.xy[points.positions]
     assert len(xy) > 10
     assert ((xy >= [0, 0]) & (xy <= [1, 0.5])).all()
@@ -135,14 +137,12 @@ def test_the_figure_is_light_and_the_same_while_nothing_changes() -> None:
     found = coding(shown, Colouring.CLASS, None)
 
     def made(**other) -> str:
-        points = review_figure.drawn(shown, None)
-        box = review_figure.whole(shown)
-        return review_figure.figure(
-            shown, found, points, box, None, legend=False, **other
-        ).to_json()
+        points = figure.drawn(shown, None)
+        box = figure.whole(shown)
+        return figure.figure(shown, found, points, box, None, legend=False, **other).to_json()
 
     assert made() == made()
-    box = review_figure.whole(shown)
+    box = figure.whole(shown)
     seen = [float(f"{each:.6g}") for each in (box.left, box.right, box.bottom, box.top)]
     assert made(ranges=seen) == made()  # the reader did not zoom
     assert made(ranges=[-1, 0, -1, 0]) != made()
@@ -154,14 +154,14 @@ def test_the_picture_lies_edge_to_edge_below_the_points() -> None:
     shown = board(500)
     found = coding(shown, Colouring.CLASS, None)
     box = Box(-1.0, -0.5, 1.0, 0.5)
-    url = review_figure.picture(shown, found, box)
+    url = figure.picture(shown, found, box)
     kind, _, content = url.partition(",")
     assert kind == "data:image/png;base64"
     picture = Image.open(io.BytesIO(base64.b64decode(content)))
     assert picture.mode == "RGBA"
-    assert picture.width == 2 * picture.height == review_figure.LONGEST[0]
-    points = review_figure.drawn(shown, box, points=10)
-    chart = review_figure.figure(shown, found, points, box, url, legend=False)
+    assert picture.width == 2 * picture.height == figure.LONGEST[0]
+    points = figure.drawn(shown, box, points=10)
+    chart = figure.figure(shown, found, points, box, url, legend=False)
     (image,) = chart.layout.images
     assert (image.x, image.y, image.sizex, image.sizey) == (-1.0, 0.5, 2.0, 1.0)
     assert image.layer == "below"
@@ -171,8 +171,8 @@ def test_the_picture_lies_edge_to_edge_below_the_points() -> None:
 def test_a_legend_shows_names_as_the_text_they_are() -> None:
     shown = board()
     found = coding(shown, Colouring.CLASS, None)
-    points, box = review_figure.drawn(shown, None), review_figure.whole(shown)
-    chart = review_figure.figure(shown, found, points, box, None, legend=True)
+    points, box = figure.drawn(shown, None), figure.whole(shown)
+    chart = figure.figure(shown, found, points, box, None, legend=True)
     assert "&lt;b&gt;dog&lt;/b&gt;" in [each.name for each in chart.data]
 
 
@@ -219,7 +219,7 @@ def test_too_many_polygons_are_cut_and_unknown_ranges_left_out() -> None:
 
 
 def test_data_reaches_the_browsers_page_as_text_only() -> None:
-    for name in ("map_hook/map_hook.js", "review_tally/review_tally.js"):
-        source = (Path(review_figure.__file__).parent / name).read_text()
+    for name in ("map_hook.js", "tally.js"):
+        source = (ROOT / "sslapp" / "ui" / "components" / "review" / name).read_text()
         assert "innerHTML" not in source
         assert "insertAdjacentHTML" not in source

@@ -5,8 +5,8 @@ import pytest
 from hypothesis import given
 from hypothesis import strategies as st
 
-from sslapp.ui.review_desk import sheets
-from sslapp.ui.review_desk.sheets import LENGTH, Sheet, about, current, token, turn
+from sslapp.ui.review import sheets
+from sslapp.ui.review.sheets import LENGTH, Sheet, about, current, token, turn
 
 SELECTION = np.random.default_rng(0).permutation(1000)[:200].astype(np.int64)
 

@@ -2,7 +2,7 @@
 
 from sslapp.rounds import PASSED_OVER
 from sslapp.training import figures
-from sslapp.ui.round_detail import facts
+from sslapp.ui.train.detail import facts
 from sslapp.usecases.training.history import detail
 
 

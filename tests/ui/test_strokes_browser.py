@@ -4,7 +4,7 @@ from collections.abc import Callable
 
 import pytest
 
-from sslapp.ui.reading import desk
+from sslapp.ui.label import desk
 
 CLASSES = {each: f"class {each}" for each in ("1", "2", "7", "e", "0")}
 COMMANDS = {each: f"command {each}" for each in ("e", "a", "0", "+", "-", "[", "{", "?", " ")} | {

@@ -4,7 +4,7 @@ from datetime import datetime, timedelta
 
 import pytest
 
-from sslapp.ui import words
+from sslapp import words
 
 
 @pytest.mark.parametrize(

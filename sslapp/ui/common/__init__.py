@@ -1,0 +1,1 @@
+"""What several pages show: their heads, faults, progress, pictures and figures."""

@@ -1,0 +1,108 @@
+"""The guard that every page calls first: who reads, and in which workspace.
+
+A page that lost its server connects by itself to the next one at that address, tells it all that
+its widgets held, and may hand it a click that was meant for the server before. If that server has
+another workspace open, none of it must be taken. So every page keeps its workspace's id in an input
+that nobody sees: the browser sends its value like any other's.
+"""
+
+from typing import NoReturn
+
+import streamlit as st
+
+from sslapp.store.errors import DatabaseGone, OtherWorkspace
+from sslapp.store.identity import must_be
+from sslapp.ui.common import plain
+from sslapp.ui.identity import SignIn, current_reader, sign_in
+from sslapp.usecases.access import Access, NotAllowed, NotSignedIn
+
+MARK = "workspace"
+"""Key of the input, and of the container that hides it."""
+
+
+def require() -> Access:
+    """Who reads this page; for anybody else the page ends here with the way to sign in.
+
+    It ends too, with a word about why, when the browser had another workspace's page open, or the
+    database is not the one that this server opened.
+    """
+    try:
+        access = current_reader(st.user.to_dict)
+        must_be(access.workspace_id, _opened_on(access.workspace_id))
+    except NotSignedIn:
+        _ask_to_sign_in()
+    except NotAllowed as error:
+        _turn_away(str(error))
+    except OtherWorkspace as error:
+        _end("Another workspace", str(error))
+    except DatabaseGone as error:
+        _end("The database is gone", str(error))
+    return access
+
+
+def _opened_on(workspace_id: str) -> str:
+    """The id of the workspace that the browser opened this page on; this one for a new page."""
+    st.html(f"<style>.st-key-{MARK}-hidden {{ display: none }}</style>")
+    with st.container(key=f"{MARK}-hidden"):
+        return st.text_input("Workspace", workspace_id, key=MARK)
+
+
+def _end(title: str, reason: str) -> NoReturn:
+    with _gate():
+        st.title(title, anchor=False)
+        st.write(plain.markdown(reason))
+    st.stop()
+
+
+def signed_in() -> bool:
+    """Whether there is somebody to show the pages to; in local mode always."""
+    return sign_in() is None or st.user.get("is_logged_in") is True
+
+
+def signed_in_name() -> str | None:
+    """The name to show of who has signed in; None in local mode and for nobody."""
+    if sign_in() is None or not signed_in():
+        return None
+    return str(st.user.get("email") or st.user.get("sub") or "Signed in")
+
+
+def sign_out() -> None:
+    """The page that signs out, here and, where it offers that, at the identity provider."""
+    st.logout()
+
+
+def _ask_to_sign_in() -> NoReturn:
+    how = sign_in()
+    assert how is not None
+    with _gate():
+        st.title("sslapp", anchor=False)
+        st.write("Label a few images, let the machine propose the rest, review what it proposes.")
+        for provider in how.providers:
+            _sign_in_button(how, provider)
+        st.caption("Your organisation asks who you are and sends you back here.")
+    st.stop()
+
+
+def _sign_in_button(how: SignIn, provider: str) -> None:
+    named = provider != "default"
+    label = f"Sign in with {plain.markdown(provider.title())}" if named else "Sign in"
+    first = provider == how.providers[0]
+    key = f"sign-in-{provider}"
+    if st.button(label, key=key, type="primary" if first else "secondary", width="stretch"):
+        st.login(provider if named else None)
+
+
+def _turn_away(reason: str) -> NoReturn:
+    with _gate():
+        st.title("No access", anchor=False)
+        st.write(plain.markdown(reason))
+        if sign_in() is not None and st.button("Sign out", width="stretch"):
+            st.logout()
+    st.stop()
+
+
+def _gate() -> st.delta_generator.DeltaGenerator:
+    """A panel in the middle of an otherwise empty page."""
+    middle = st.container(horizontal_alignment="center")
+    middle.space(120)
+    return middle.container(border=True, width=400)

@@ -1,0 +1,81 @@
+"""The head of every page: its title, which project it is about, and the state of its record."""
+
+from collections.abc import Sequence
+
+import streamlit as st
+
+from sslapp.store.projects import ProjectRow
+from sslapp.ui.common import faults, plain
+from sslapp.ui.projects import empty
+from sslapp.usecases.access import Access
+from sslapp.usecases.projects.project import Status
+from sslapp.usecases.training.overview import known_projects
+from sslapp.words import count
+
+OPENED = "opened_project"
+"""Where the session keeps the id of the opened project; the page's address names it as well."""
+
+
+def open_project(access: Access, title: str) -> int:
+    """Draw the page's title with the choice of project beside it; return the opened project's id.
+
+    The address (`?project=`) counts first, then what the reader opened on another page, then the
+    newest project. Without any project the page ends here with what to do first.
+    """
+    projects = known_projects(access)
+    if not projects:
+        empty.show(access)
+        st.stop()
+    chosen = opened([each.id for each in projects])
+    with st.container(horizontal=True, vertical_alignment="bottom"):
+        st.title(title, anchor=False)
+        if len(projects) > 1:
+            _choose(projects, chosen)
+    with st.container():  # always there, so that what is below keeps its place and its state
+        faults.show_word()
+    remember(chosen)
+    return chosen
+
+
+def remember(project_id: int) -> None:
+    """Keep a project open for this session, and name it in the address."""
+    st.session_state[OPENED] = project_id
+    st.query_params["project"] = str(project_id)
+
+
+def opened(known: Sequence[int]) -> int:
+    """Which of the known projects is open; the last of them when none was opened yet."""
+    asked = st.query_params.get("project", "")
+    for wanted in (int(asked) if asked.isdecimal() else None, st.session_state.get(OPENED)):
+        if wanted is not None and wanted in known:
+            return int(wanted)
+    return known[-1]
+
+
+def _choose(projects: Sequence[ProjectRow], opened: int) -> None:
+    names = {each.id: each.name for each in projects}
+    # a keyed choice keeps the words it was first drawn with, so a renamed project is another one
+    key = f"project-choice-{hash(tuple(names.items()))}"
+    st.session_state[key] = opened
+    st.selectbox(
+        "Project",
+        list(names),
+        format_func=lambda each: names[each],
+        key=key,
+        on_change=lambda: remember(st.session_state[key]),
+        label_visibility="collapsed",
+        width=280,
+    )
+
+
+def record(status: Status) -> None:
+    """Draw the project's name, and the event number and hash that all its figures are read at."""
+    number, digest = status.head
+    facts = [
+        count(status.counts["images"], "image"),
+        f"{len(status.classes)} {'class' if len(status.classes) == 1 else 'classes'}",
+    ]
+    facts += [f"event {number:,}", f"record {digest[:8]}"] if number else ["no event yet"]
+    with st.container(gap=None):
+        st.subheader(plain.markdown(status.name), anchor=False)
+        st.caption(" · ".join(facts))

@@ -1,0 +1,21 @@
+"""The next step in a project: one sentence, and the way to where it is done."""
+
+import streamlit as st
+
+from sslapp.ui.common import pages
+from sslapp.usecases.projects.next_step import Page, Step
+
+LINKS = {
+    Page.LABEL: "Go to Label",
+    Page.TRAIN: "Go to Train",
+    Page.REVIEW: "Go to Review",
+    Page.EXPORT: "Go to Export",
+}
+
+
+def show(step: Step) -> None:
+    """Draw the step."""
+    with st.container(border=True, horizontal=True, vertical_alignment="center"):
+        st.markdown(f"**Next:** {step.sentence}", width="stretch")
+        if step.page in LINKS:
+            pages.button(step.page, LINKS[step.page])

@@ -1,0 +1,37 @@
+"""Sees that running work has moved, without running anything on the page until it has.
+
+A fragment that runs every second sends all that it draws, and a kilobyte besides, each time. So the
+browser looks by itself: it asks a route for a stamp, and when that differs from the one that was
+drawn, has the panel drawn again, which is a fragment that is called by its key.
+"""
+
+from pathlib import Path
+
+import streamlit as st
+
+from sslapp.ui.common import addresses
+from sslapp.usecases.access import Access
+from sslapp.usecases.training.progress import Progress, progress
+
+_SCRIPT = Path(__file__).parents[1] / "components" / "common" / "pulse.js"
+
+_component = st.components.v2.component("pulse", js=_SCRIPT.read_text(encoding="utf-8"))
+
+
+def watch(access: Access, project_id: int, seen: Progress, panel: str) -> None:
+    """Have `panel` drawn again when work moves, and the whole page when a job starts or ends.
+
+    Args:
+        seen: the progress that the page was drawn from.
+        panel: the key of the fragment that draws the work.
+    """
+
+    def moved() -> None:
+        if progress(access, project_id).signature == seen.signature:
+            st.rerun(panel)  # otherwise the page runs again, as after any other event
+
+    _component(
+        key=f"{panel}-pulse",
+        data={"url": f"{addresses.of_project(access, project_id)}/pulse", "stamp": seen.stamp},
+        on_moved_change=moved,
+    )

@@ -1,0 +1,130 @@
+"""What a round reports as it trains: its curves, and whom its pseudo-labels go to."""
+
+from collections.abc import Mapping, Sequence
+
+import numpy as np
+import plotly.graph_objects as go
+import streamlit as st
+
+from sslapp.charts import look
+from sslapp.training import figures
+from sslapp.ui.common import plain
+from sslapp.usecases.training.metrics import Course
+from sslapp.usecases.training.progress import Work
+from sslapp.words import percent, proportion
+
+LINES = {
+    "labelled loss": {"color": look.LINES[0], "width": 2},
+    "unlabelled loss": {"color": look.LINES[4], "width": 2, "dash": "dot"},
+}
+"""The losses that are drawn, in colours that no class has and that suit both themes."""
+
+IN_THE_LOG = figures.names() | {"loss", "learning rate"}
+"""Reported, but not worth a figure of their own: sums, settings, and what is shown with its n."""
+
+HEIGHT = 170
+MOST_BARS = 20
+BAR = 17
+
+
+def live(work: Work) -> None:
+    """Draw what a running round has reported so far."""
+    latest = {name: course[-1][1] for name, course in work.metrics.items()}
+    drawn = [name for name in LINES if len(work.metrics.get(name, ())) > 1]
+    named = [*(name for name in LINES if name in latest), *sorted(latest.keys() - LINES.keys())]
+    shown = [name for name in named if name not in IN_THE_LOG]
+    with st.grid(max(len(shown), 1), min_column_width=130):
+        for name in shown:
+            st.metric(plain.markdown(name.capitalize()), _value(name, latest[name]))
+    if figures.ACCURACY in latest and work.holdout:
+        evaluated = int(latest.get(figures.EVALUATED, work.holdout))
+        st.caption(f"Holdout accuracy so far: {proportion(latest[figures.ACCURACY], evaluated)}")
+    panels = st.grid(2 if drawn and work.pseudo_labels else 1, min_column_width=320)
+    if drawn:
+        with panels.container(gap="xsmall"):
+            losses(work.metrics, work.total, key=f"losses-{work.id}")
+    if work.pseudo_labels:
+        with panels.container(gap="xsmall"):
+            _pseudo_labels(work)
+
+
+def losses(metrics: Mapping[str, Course], total: int, *, key: str) -> None:
+    """Draw the losses by step."""
+    drawn = {name: metrics[name] for name in LINES if len(metrics.get(name, ())) > 1}
+    st.caption("Losses by step")
+    st.plotly_chart(
+        curves(drawn, total), config={"staticPlot": True}, key=key, alt="Losses by step"
+    )
+
+
+def curves(courses: Mapping[str, Course], total: int) -> go.Figure:
+    """One line a loss over the steps of the round."""
+    lines = [
+        go.Scatter(
+            x=[step for step, _ in course],
+            y=[value for _, value in course],
+            mode="lines",
+            name=name,
+            line=LINES[name],
+        )
+        for name, course in courses.items()
+    ]
+    figure = look.finish(go.Figure(lines), HEIGHT, showlegend=True)
+    figure.update_xaxes(range=[0, total])
+    figure.update_yaxes(rangemode="tozero", nticks=4)
+    return figure.update_layout(
+        margin={"t": 20},
+        legend={"orientation": "h", "x": 1, "xanchor": "right", "y": 1.02, "yanchor": "bottom"},
+    )
+
+
+def _pseudo_labels(work: Work) -> None:
+    named = work.pseudo_labels
+    values = np.array([value for _, value in named.values()])
+    total = values.sum()
+    kept = range(len(named))
+    if len(named) > MOST_BARS:
+        kept = np.argsort(-values, kind="stable")[:MOST_BARS].tolist()
+        st.caption(f"Confident pseudo-labels, share of each class ({MOST_BARS} largest)")
+    else:
+        st.caption("Confident pseudo-labels, share of each class")
+    names, colours = list(named), [colour for colour, _ in named.values()]
+    st.plotly_chart(
+        shares(
+            [names[each] for each in kept],
+            [colours[each] for each in kept],
+            values[list(kept)] / max(total, 1e-9),
+        ),
+        config={"staticPlot": True},
+        key=f"pseudo-labels-{work.id}",
+        alt=f"Share of confident pseudo-labels, up to {percent(values.max() / max(total, 1e-9))}",
+    )
+
+
+def shares(names: Sequence[str], colours: Sequence[str], values: np.ndarray) -> go.Figure:
+    """A bar a class. values: (n,) shares of 1."""
+    bars = go.Bar(
+        x=values,
+        y=np.arange(len(values)),
+        orientation="h",
+        marker={"color": list(colours), "line": {"color": look.OUTLINE, "width": 1}},
+        text=[f"{100 * each:.0f} %" for each in values.tolist()],
+        textposition="outside",
+        textfont={"size": look.SMALL},
+        cliponaxis=False,
+    )
+    figure = look.finish(go.Figure(bars), max(HEIGHT, BAR * len(values) + 8), bargap=0.3)
+    figure.update_xaxes(visible=False, range=[0, max(float(values.max(initial=0)), 0.01) * 1.15])
+    return figure.update_yaxes(
+        autorange="reversed",
+        tickvals=np.arange(len(values)),
+        ticktext=[f"{plain.plotly(each)}  " for each in names],
+        showgrid=False,
+        tickfont={"size": look.SMALL},
+    )
+
+
+def _value(name: str, value: float) -> str:
+    if name.endswith("rate"):
+        return f"{100 * value:.0f} %"
+    return f"{value:.3f}" if abs(value) >= 0.001 or value == 0 else f"{value:.1e}"

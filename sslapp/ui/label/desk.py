@@ -1,0 +1,69 @@
+"""The reading component's wrapper: what goes to the browser.
+
+Nothing comes back here. The component talks to the routes of web/decisions.py with fetch, because
+a rerun of the page takes a tenth of a second and is lost with its socket: a key costs none, and
+decisions outlive both (specs/app_engineering.md 1.4 and 3).
+"""
+
+from dataclasses import asdict
+from pathlib import Path
+
+import streamlit as st
+
+from sslapp.ui.common import addresses
+from sslapp.usecases.access import Access
+from sslapp.usecases.labelling.offers import Opening
+
+HERE = Path(__file__).parents[1] / "components" / "label"
+
+_STYLES = ("reader.css", "stage.css", "side.css")  # later rules win
+_SCRIPTS = (
+    *("../common/outbox.js", "../common/strokes.js", "keys.js", "../common/clock.js"),
+    *("stage.js", "book.js", "panel.js", "reader.js"),
+)
+
+
+def _text(*names: str) -> str:
+    return "\n".join((HERE / name).read_text(encoding="utf-8") for name in names)
+
+
+_component = st.components.v2.component(
+    "reading", html=_text("reader.html"), css=_text(*_STYLES), js=_text(*_SCRIPTS)
+)
+
+
+def show(access: Access, project_id: int, opening: Opening) -> None:
+    """Draw the reading component, or what has to come before there is anything to read.
+
+    Args:
+        access: who reads; what the browser keeps is kept apart for each workspace, project and
+            reader.
+        project_id: the project.
+        opening: its classes and the ways to choose images.
+    """
+    if not opening.images or not opening.classes:
+        _empty(opening)
+        return
+    _component(
+        key=f"label-reading-{project_id}",
+        data={
+            "name": f"sslapp-label-{access.workspace_id}-{project_id}-{access.reader_id}",
+            "project": project_id,
+            "base": addresses.of_project(access, project_id),
+            "classes": [
+                {"id": each.id, "name": each.name, "colour": each.colour, "key": each.key}
+                for each in opening.classes
+            ],
+            "strategies": [asdict(way) for way in opening.ways],
+        },
+    )
+
+
+def _empty(opening: Opening) -> None:
+    with st.container(border=True):
+        if not opening.images:
+            st.subheader("No images yet", anchor=False)
+            st.markdown("Import some on the Projects page; a running import is shown there.")
+        else:
+            st.subheader("No classes yet", anchor=False)
+            st.markdown("Add the classes to choose from on the Projects page.")

@@ -1,0 +1,1 @@
+"""What the Projects page is made of."""

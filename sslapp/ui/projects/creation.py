@@ -1,0 +1,113 @@
+"""The form that makes a project."""
+
+import streamlit as st
+
+from sslapp.embedding.encoders import ENCODERS, available
+from sslapp.store.projects import ProjectSettings
+from sslapp.ui.common import faults, heading
+from sslapp.ui.projects import sources
+from sslapp.usecases.access import Access
+from sslapp.usecases.images.creation import IMAGE_SIZES, Wish, class_names, create
+from sslapp.usecases.images.embeddings import encoder_for
+
+ASKED = "projects-new"
+"""Where the session keeps whether the form is open."""
+
+FAULTS = "projects-new-faults"
+
+
+def is_asked() -> bool:
+    """Whether the reader has the form open."""
+    return bool(st.session_state.get(ASKED))
+
+
+def ask() -> None:
+    """Open the form."""
+    st.session_state[ASKED] = True
+
+
+def give_up() -> None:
+    """Close the form."""
+    st.session_state.pop(ASKED, None)
+    faults.forget(FAULTS)
+
+
+def show(access: Access, *, closable: bool) -> None:
+    """Draw the form and make the project when it is complete.
+
+    Args:
+        access: who makes it.
+        closable: whether there is something else to go back to.
+    """
+    found = faults.kept(FAULTS)
+    with st.container(border=True):
+        st.subheader("New project", anchor=False)
+        name = st.text_input("Name", key="projects-new-name", placeholder="Chest X-rays")
+        faults.below(found, "name")
+        choice = sources.show(access, "projects-new", found, may_be_none=True)
+        classes = st.text_area(
+            "Classes (optional)",
+            key="projects-new-classes",
+            height=92,
+            placeholder="normal, pneumonia",
+            help="One a line, or with commas between them. Left empty, the set's own are taken; "
+            "classes can be added, renamed and retired later.",
+        )
+        faults.below(found, "classes")
+        settings, encoder = _options(access)
+        faults.below(found, "encoder")
+        with st.container(horizontal=True):
+            pressed = st.button("Create project", type="primary", key="projects-create")
+            if closable:
+                st.button("Cancel", key="projects-new-cancel", on_click=give_up)
+    if pressed:
+        names = class_names(classes or "")
+        wish = Wish(
+            name=name or "", source=choice, classes=names, settings=settings, encoder=encoder
+        )
+        _make(access, wish)
+
+
+def _options(access: Access) -> tuple[ProjectSettings, str]:
+    with st.expander("Options"):
+        size = st.selectbox(
+            "Image size for training",
+            [None, *IMAGE_SIZES],
+            format_func=lambda side: f"{side} pixels" if side else "native (at most 64 pixels)",
+            key="projects-new-size",
+            help="Networks train on square images of this side; readers always see the original.",
+        )
+        there = available(access.workspace.weights)
+        encoder = st.selectbox(
+            "Encoder",
+            there,
+            index=there.index(encoder_for(size, access.workspace)),
+            format_func=lambda each: ENCODERS[each].title,
+            key=f"projects-new-encoder-{size}",
+        )
+        st.caption(ENCODERS[encoder].about)
+        grey = st.checkbox(
+            "Grey images", key="projects-new-grey", help="Keep one channel instead of three."
+        )
+        flip = st.checkbox(
+            "A mirrored image keeps its class",
+            key="projects-new-flip",
+            help="True of cats and cars; not of digits, letters or organs.",
+        )
+        single = st.checkbox(
+            "One reader an image",
+            value=True,
+            key="projects-new-single",
+            help="An image that one reader has before them is offered to no other meanwhile.",
+        )
+    settings = ProjectSettings(image_size=size, grey=grey, flip=flip, single_reads=single)
+    return settings, encoder
+
+
+def _make(access: Access, wish: Wish) -> None:
+    wrong = faults.of_fields(lambda: heading.remember(create(access, wish)), "name")
+    if wrong:
+        faults.keep(FAULTS, wrong)
+    else:
+        give_up()
+    st.rerun()

@@ -1,0 +1,83 @@
+"""The embedding of a project: which encoder made it, what it covers, and how to make another."""
+
+import streamlit as st
+
+from sslapp.embedding.encoders import ENCODERS, available
+from sslapp.ui.common import faults, plain
+from sslapp.ui.projects import views
+from sslapp.usecases.access import Access
+from sslapp.usecases.images.embeddings import EmbeddingState, embed, encoder_for
+from sslapp.usecases.images.maps import Projection, projection_of, show_projection
+from sslapp.usecases.projects.project import Status
+from sslapp.words import ago, count
+
+ABOUT_MAP = {
+    Projection.PCA: "Map by PCA: what is far apart on it is far apart in the embedding.",
+    Projection.UMAP: "Map by UMAP: neighbours stay together; distances between groups say nothing.",
+}
+
+
+def show(access: Access, status: Status, newest: EmbeddingState | None, *, working: bool) -> None:
+    """Draw the newest embedding and the choice of an encoder.
+
+    Args:
+        access: who reads.
+        status: of the project.
+        newest: its newest embedding, if any.
+        working: whether an embedding waits or runs.
+    """
+    images = status.counts["images"]
+    if not images and not working:
+        st.caption("Images are embedded after they are imported.")
+        return
+    st.markdown(_state(newest, images, working=working))
+    if working or not images:
+        return
+    there = available(access.workspace.weights)
+    stale = newest is None or newest.count < images
+    begin = newest.encoder if newest else encoder_for(status.settings.image_size, access.workspace)
+    with st.container(horizontal=True, vertical_alignment="bottom"):
+        encoder = st.selectbox(
+            "Encoder",
+            there,
+            index=there.index(begin) if begin in there else 0,
+            format_func=lambda each: ENCODERS[each].title,
+            key=f"projects-encoder-{status.project_id}",
+        )
+        pressed = st.button(
+            "Embed" if newest is None else "Embed again",
+            type="primary" if stale else "secondary",
+            key="projects-embed",
+        )
+    st.caption(ENCODERS[encoder].about)
+    _map(access, status.project_id)
+    if pressed:
+        faults.carry_out(lambda: embed(access, status.project_id, encoder))
+    if not stale:
+        views.show(access, status.project_id)
+
+
+def _map(access: Access, project_id: int) -> None:
+    """Which projection the map shows, and the button of the other one."""
+    shown = projection_of(access, project_id)
+    if shown is None:
+        return
+    other = Projection.UMAP if shown is Projection.PCA else Projection.PCA
+    with st.container(horizontal=True, vertical_alignment="center"):
+        with st.container(width="stretch"):  # wraps instead of pushing the button below it
+            st.caption(ABOUT_MAP[shown])
+        pressed = st.button(f"{other.upper()} map", key="projects-map")
+    if pressed:
+        faults.carry_out(lambda: show_projection(access, project_id, other))
+
+
+def _state(newest: EmbeddingState | None, images: int, *, working: bool) -> str:
+    if newest is None:
+        return "Being embedded." if working else "The images are not embedded yet."
+    choice = ENCODERS.get(newest.encoder)
+    title = plain.markdown(choice.title if choice else newest.encoder)
+    parts = [f"**{title}**", f"{newest.dim:,} numbers an image", ago(newest.created_at)]
+    line = " · ".join(parts)
+    if newest.count < images:
+        line += f"  \n{count(images - newest.count, 'image')} came later and need it made again."
+    return line

@@ -1,0 +1,56 @@
+"""The imports of a project: what came in, what was refused and why, and how to add more."""
+
+from collections.abc import Sequence
+
+import streamlit as st
+
+from sslapp.store.images import ImageSetRow
+from sslapp.ui.common import faults, plain
+from sslapp.ui.projects import sources
+from sslapp.usecases.access import Access
+from sslapp.usecases.images.refusals import by_reason, refusals_csv
+from sslapp.usecases.images.sources import import_chosen
+from sslapp.words import ago, count
+
+FAULTS = "projects-import-faults"
+NAMES_SHOWN = 8
+
+
+def show(sets: Sequence[ImageSetRow]) -> None:
+    """Draw every import, newest first."""
+    if not sets:
+        st.caption("No images yet. Import a folder, a zip archive, arrays or a known set.")
+    for each in reversed(sets):
+        parts = [count(each.count, "image"), ago(each.created_at)]
+        st.markdown(f"**{plain.markdown(each.name)}** · {' · '.join(parts)}")
+        if each.refused:
+            _refused(each)
+
+
+def _refused(found: ImageSetRow) -> None:
+    with st.expander(f"{count(len(found.refused), 'file')} refused", key=f"refused-{found.id}"):
+        for reason, names in by_reason(found.refused):
+            listed = ", ".join(plain.markdown(name) for name in names[:NAMES_SHOWN])
+            more = f", and {len(names) - NAMES_SHOWN:,} more" if len(names) > NAMES_SHOWN else ""
+            with st.container(gap=None):
+                st.markdown(f"{plain.markdown(reason.rstrip('.'))} ({len(names):,})")
+                st.caption(listed + more)
+        st.download_button(
+            "Download the list",
+            lambda: refusals_csv(found.refused),
+            file_name="refused.csv",
+            mime="text/csv",
+            key=f"refused-csv-{found.id}",
+            on_click="ignore",
+        )
+
+
+def add(access: Access, project_id: int, *, expanded: bool) -> None:
+    """Draw the form that imports more images; for admins of the project."""
+    with st.expander("Import images", expanded=expanded, key=f"projects-add-{project_id}"):
+        found = faults.kept(FAULTS)
+        choice = sources.show(access, f"projects-add-{project_id}", found, may_be_none=False)
+        if st.button("Import", key="projects-import"):
+            wrong = faults.of_fields(lambda: import_chosen(access, project_id, choice), "source")
+            faults.keep(FAULTS, wrong)
+            st.rerun()

@@ -1,0 +1,57 @@
+"""What of a project's settings may change later, and what was decided once."""
+
+import streamlit as st
+
+from sslapp.ui.common import faults
+from sslapp.usecases.access import Access
+from sslapp.usecases.projects.project import Status, change_settings
+
+FAULT = "projects-settings-fault"
+
+CHOICES = (
+    (
+        "single_reads",
+        "One reader an image",
+        "An image that one reader has before them is offered to no other meanwhile.",
+    ),
+    (
+        "flip",
+        "A mirrored image keeps its class",
+        "Then rounds may mirror images while they train. Rounds planned before keep theirs.",
+    ),
+)
+
+
+def show(access: Access, status: Status, *, may_change: bool) -> None:
+    """Draw the settings.
+
+    Args:
+        access: who reads.
+        status: of the project.
+        may_change: whether the reader is an admin of the project.
+    """
+    settings = status.settings
+    for name, label, about in CHOICES:
+        value = getattr(settings, name)
+        # another reader's change gives the switch another key, so that it shows what is true now
+        key = f"projects-{name}-{status.project_id}-{value}"
+        st.toggle(
+            label,
+            value=value,
+            key=key,
+            disabled=not may_change,
+            help=about,
+            on_change=_change,
+            args=(access, status.project_id, name, key),
+        )
+    faults.show(FAULT)
+    faults.forget(FAULT)
+    size = f"{settings.image_size} pixels" if settings.image_size else "native"
+    colour = "grey" if settings.grey else "colour where the images have it"
+    st.caption(f"Fixed when the project was made: image size {size}, {colour}.")
+
+
+def _change(access: Access, project_id: int, name: str, key: str) -> None:
+    value = bool(st.session_state[key])
+    if not faults.attempt(FAULT, lambda: change_settings(access, project_id, **{name: value})):
+        st.session_state[key] = not value

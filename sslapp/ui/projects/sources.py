@@ -1,0 +1,115 @@
+"""Choose where images come from: a known set, a file of one's own, or a folder of the server."""
+
+from collections.abc import Mapping
+
+import streamlit as st
+
+from sslapp.ui.common import addresses, faults, plain
+from sslapp.ui.projects import upload
+from sslapp.usecases.access import Access
+from sslapp.usecases.images.sources import ABOUT, TITLES, Choice, Kind
+
+NAMES = {
+    Kind.NAMED: "Known set",
+    Kind.UPLOAD: "Upload",
+    Kind.SERVER: "Server folder",
+    Kind.NONE: "None yet",
+}
+
+LAYOUT = (
+    "Sub-folders are taken for hidden true labels, which only simulations and the final score "
+    "read. Folders train, val and test around them keep test images apart. A .csv manifest has "
+    "a column path, and may have group, split and class. An .npz file has the MedMNIST layout: "
+    "train_images, train_labels, ..."
+)
+
+
+def show(access: Access, key: str, found: Mapping[str, str], *, may_be_none: bool) -> Choice:
+    """Draw the choice and return it.
+
+    Args:
+        access: who chooses.
+        key: what the widgets' keys begin with.
+        found: faults of the values chosen before, by field.
+        may_be_none: whether a project without images can be chosen.
+    """
+    offered = [Kind.NAMED, Kind.UPLOAD]
+    offered += [Kind.SERVER] if access.server_admin else []
+    offered += [Kind.NONE] if may_be_none else []
+    kind = st.segmented_control(
+        "Images",
+        offered,
+        default=Kind.NAMED if may_be_none else Kind.UPLOAD,
+        required=True,
+        format_func=lambda each: NAMES[each],
+        key=f"{key}-kind",
+    )
+    match kind:
+        case Kind.NAMED:
+            choice = _named(key)
+        case Kind.UPLOAD:
+            choice = _uploaded(access, key)
+        case Kind.SERVER:
+            choice = _of_server(access, key)
+        case _:
+            choice = Choice(Kind.NONE)
+            st.caption("The project starts empty; images can be imported at any time.")
+    faults.below(found, "source")
+    faults.below(found, "group_pattern")
+    return choice
+
+
+def _named(key: str) -> Choice:
+    name = st.selectbox(
+        "Set",
+        list(TITLES),
+        format_func=lambda each: TITLES[each],
+        label_visibility="collapsed",
+        key=f"{key}-set",
+    )
+    st.caption(ABOUT[name])
+    if name == "digits":
+        return Choice(Kind.NAMED, name)
+    download = st.checkbox(
+        "Download it if it is not there",
+        value=True,
+        key=f"{key}-download",
+        help="Sets are looked for in the folder data of the workspace.",
+    )
+    return Choice(Kind.NAMED, name, download=download)
+
+
+def _uploaded(access: Access, key: str) -> Choice:
+    limit = access.workspace.upload_limit
+    sent = upload.show(f"{key}-upload", addresses.of_uploads(access), limit=limit)
+    st.caption("A zip archive of pictures, or an .npz file of arrays.", help=LAYOUT)
+    return Choice(Kind.UPLOAD, sent.id if sent else "", group_pattern=_group_pattern(key))
+
+
+def _of_server(access: Access, key: str) -> Choice:
+    folders = access.workspace.import_folders
+    path = st.text_input(
+        "Folder or file",
+        key=f"{key}-path",
+        placeholder=str(folders[0] / "pictures") if folders else "",
+        disabled=not folders,
+    )
+    if folders:
+        below = ", ".join(plain.markdown(str(each)) for each in folders)
+        st.caption(f"A folder, or a .zip, .npz or .csv file, below {below}.", help=LAYOUT)
+    else:
+        st.caption("SSLAPP_IMPORT_ROOTS names no folder yet that may be imported.")
+    return Choice(Kind.SERVER, path or "", group_pattern=_group_pattern(key))
+
+
+def _group_pattern(key: str) -> str:
+    return (
+        st.text_input(
+            "Group pattern (optional)",
+            key=f"{key}-group",
+            placeholder=r"(patient\d+)_",
+            help="A regular expression on file names. Its first bracket is the patient, the scene "
+            "or whatever must not be torn apart between training and holdout.",
+        )
+        or ""
+    )

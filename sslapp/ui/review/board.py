@@ -1,0 +1,116 @@
+"""Boards and density pictures, which the sessions of this server share."""
+
+import numpy as np
+import streamlit as st
+from numpy.typing import NDArray
+
+from sslapp.review.raster import Box
+from sslapp.ui.review import state
+from sslapp.ui.review.colours import Coding
+from sslapp.ui.review.figure import picture
+from sslapp.usecases.access import Access
+from sslapp.usecases.reviewing.board import Board, BoardKey, board_key, previous_columns, read_board
+
+
+def load(
+    access: Access, project_id: int, number: int, key: BoardKey, event_number: int | None = None
+) -> Board:
+    """The board of a round at the key's event number.
+
+    Args:
+        number: the round's.
+        event_number: another event; a board of the past that nobody kept is read as of now.
+    """
+    at = key.event_number if event_number is None else event_number
+    return _read(
+        _place(access),
+        project_id,
+        number,
+        round_id=key.round_id,
+        event_number=at,
+        embedding_id=key.embedding_id,
+        _access=access,
+    )
+
+
+def current(access: Access, project_id: int, number: int) -> Board:
+    """The board of a round as it stands now, for a part of the page that runs by itself.
+
+    The page runs again from the top when the map was made anew since it was drawn.
+    """
+    key = board_key(access, project_id, number)
+    assert key is not None  # a round was named
+    if not state.is_of(project_id, key.embedding_id):
+        st.rerun()
+    return load(access, project_id, number, key)
+
+
+def before(access: Access, project_id: int, board: Board) -> NDArray[np.int16] | None:
+    """What the round before predicted, (N,) in the board's columns; None without one."""
+    place = _place(access)
+    return _before(
+        place, project_id, board.round_id, board.event_number, _access=access, _board=board
+    )
+
+
+def density(
+    access: Access,
+    project_id: int,
+    board: Board,
+    found: Coding,
+    *,
+    about: str,
+    box: Box,
+) -> str:
+    """The density of all images in the box, as a data URL.
+
+    Args:
+        found: their colours.
+        about: names the embedding and the colouring.
+    """
+    edges = f"{box.left} {box.bottom} {box.right} {box.top}"
+    place = f"{_place(access)} {about} {edges}"
+    number = board.event_number
+    return _picture(
+        place, project_id, board.round_id, number, _board=board, _coding=found, _box=box
+    )
+
+
+def _place(access: Access) -> str:
+    # what tells two databases apart in this process
+    return f"{access.workspace.root} {access.workspace.url}"
+
+
+@st.cache_resource(max_entries=4, show_spinner=False)
+def _read(
+    place: str,
+    project_id: int,
+    number: int,
+    *,
+    round_id: int,
+    event_number: int,
+    embedding_id: int | None,
+    _access: Access,
+) -> Board:
+    return read_board(_access, project_id, number)
+
+
+@st.cache_resource(max_entries=4, show_spinner=False)
+def _before(
+    place: str, project_id: int, round_id: int, event_number: int, *, _access: Access, _board: Board
+) -> NDArray[np.int16] | None:
+    return previous_columns(_access, project_id, _board)
+
+
+@st.cache_resource(max_entries=16, show_spinner=False)
+def _picture(
+    place: str,
+    project_id: int,
+    round_id: int,
+    event_number: int,
+    *,
+    _board: Board,
+    _coding: Coding,
+    _box: Box,
+) -> str:
+    return picture(_board, _coding, _box)

@@ -1,0 +1,208 @@
+"""The review desk's wrapper: what a page calls, what goes to the browser, what comes back.
+
+Single decisions travel by the outbox (web/decisions.py) and never through widget state. What comes
+back here is small and asked for once: a bulk decision, or "more like this one". It names the
+workspace and the sheet that the reader had in front of them; a browser that was connected to
+another server before, or is a run behind, is not obeyed.
+"""
+
+import base64
+from collections.abc import Callable, Mapping, Sequence
+from dataclasses import dataclass
+from pathlib import Path
+from typing import Any, Literal
+
+import numpy as np
+import streamlit as st
+from numpy.typing import NDArray
+
+from sslapp.store.projects import ClassRow
+from sslapp.ui.common import addresses
+from sslapp.ui.review import sheets
+from sslapp.usecases.access import Access
+from sslapp.usecases.images.pictures import image_hashes, thumbnails
+from sslapp.usecases.reviewing.inspection import Tile, claim_page, tiles
+
+KEY = "review-sheet"
+SHEET, TURN, ASK = f"{KEY}-shown", f"{KEY}-turn", f"{KEY}-ask"
+SIDES = (96, 64, 48)
+MOST_BYTES = 700_000
+"""Of a sheet's thumbnails together; a third more travels, as text. Smaller ones are taken above."""
+
+HERE = Path(__file__).parents[1] / "components" / "review"
+SCRIPTS = (
+    *("../common/outbox.js", "../common/strokes.js", "../common/clock.js"),
+    *("decisions.js", "focus.js", "grid.js", "panel.js", "keys.js", "desk.js"),
+)
+
+
+def _text(name: str) -> str:
+    return (HERE / name).read_text(encoding="utf-8")
+
+
+_COMPONENT = st.components.v2.component(
+    "sslapp_review_desk",
+    html=_text("desk.html"),
+    css=_text("desk.css"),
+    js="\n".join(map(_text, SCRIPTS)),
+)
+
+
+@dataclass(frozen=True)
+class Bulk:
+    """A bulk decision that the reader asked for; the page carries it out and says how to undo it.
+
+    Attributes:
+        action: what to do with the selected images.
+        class_id: the class to relabel as; None for the other two.
+        excluded: ascending positions that the reader took out; the rest of `positions` is meant.
+        opened: images the reader looked at one by one for it, without those decided singly.
+        key: made by the browser; the same key is the same decision.
+    """
+
+    action: Literal["accept", "withhold", "relabel"]
+    class_id: int | None
+    excluded: tuple[int, ...]
+    opened: int
+    key: str
+
+
+@dataclass(frozen=True)
+class Similar:
+    """The reader asks for images like this one; the page makes them its selection."""
+
+    position: int
+
+
+@dataclass(frozen=True)
+class Outdated:
+    """Something was asked of another workspace or sheet than the one that is shown."""
+
+
+def show(
+    access: Access,
+    project_id: int,
+    round_number: int,
+    positions: NDArray[np.int64],
+    classes: Sequence[ClassRow],
+    *,
+    selection: str,
+    on_saved: Callable[[], None] = lambda: None,
+) -> Bulk | Similar | Outdated | None:
+    """Draw the desk for a selection and return what the reader asked of the page, once.
+
+    Decisions made singly are stored when this returns; when some were, the desk has the page run
+    again by itself, so that counts and `positions` are fresh.
+
+    Args:
+        positions: (n,) the selected candidates that are still undecided, in the order to show
+            them; the desk pages through them.
+        classes: live classes in column order.
+        selection: says what was selected (polygon, threshold, queue, ...) and not what has been
+            decided since. While it stays the same, the sheet of images in front of the reader
+            stays as it is, although `positions` loses what is decided.
+        on_saved: called, as a widget's callback, when single decisions have been saved.
+    """
+    scope = f"{access.workspace_id}/{project_id}/{round_number}/{selection}"
+    sheet = sheets.current(st.session_state.get(SHEET), scope, positions)
+    turned = st.session_state.pop(TURN, None)
+    # asked once, however often it is pressed
+    if turned and turned["sheet"] == _token(access, project_id, sheet):
+        sheet = sheets.turn(sheet, positions, turned["to"])
+    st.session_state[SHEET] = sheet
+    held = claim_page(access, project_id, round_number, sheet.images)
+    shown = tiles(access, project_id, round_number, sheet.images)
+    hashes = tuple(tile.image for tile in shown)
+    token = sheets.token(sheet, hashes)
+    pictures = _pictures(project_id, sheet.images, token, access.reader_id, access)
+    undecided = np.isin(sheet.images, positions).tolist()
+    data = {
+        "workspace": access.workspace_id,
+        "base": addresses.of_project(access, project_id),
+        "round": round_number,
+        "scope": f"sslapp-review-{access.workspace_id}-{project_id}-{access.reader_id}",
+        "selection": scope,
+        "total": len(positions),
+        "classes": [_class(each) for each in classes],
+        "images": [
+            _image(tile, picture, held.get(tile.position), there)
+            for tile, picture, there in zip(shown, pictures, undecided, strict=True)
+        ],
+        "sheet": token,
+        **sheets.about(sheet, positions),
+    }
+    _COMPONENT(
+        key=KEY,
+        data=data,
+        on_turn_change=lambda: _keep("turn", TURN),
+        on_ask_change=lambda: _keep("ask", ASK),
+        on_changed_change=on_saved,
+    )
+    asked = st.session_state.pop(ASK, None)
+    if not asked:
+        return None
+    # a bulk decision names its selection too: it is about more than the sheet
+    meant = (asked.get("workspace"), asked.get("sheet"), asked.get("selection", scope))
+    return _request(asked) if meant == (access.workspace_id, token, scope) else Outdated()
+
+
+def _token(access: Access, project_id: int, sheet: sheets.Sheet) -> str:
+    return sheets.token(sheet, image_hashes(access, project_id, sheet.images))
+
+
+def _keep(trigger: str, where: str) -> None:
+    """Keep what was asked until a run has answered it: one that is cut short forgets triggers."""
+    st.session_state[where] = st.session_state[KEY][trigger]
+
+
+def _request(asked: Mapping[str, Any]) -> Bulk | Similar:
+    if asked["action"] == "similar":
+        return Similar(int(asked["position"]))
+    chosen = asked.get("class_id")
+    return Bulk(
+        asked["action"],
+        None if chosen is None else int(chosen),
+        tuple(int(each) for each in asked["excluded"]),
+        int(asked["opened"]),
+        str(asked["key"]),
+    )
+
+
+@st.cache_data(max_entries=24, show_spinner=False)
+def _pictures(
+    project_id: int,
+    positions: tuple[int, ...],
+    token: str,
+    reader_id: int,
+    _access: Access,
+) -> list[str]:
+    """Data URLs of a sheet's thumbnails, as large as fits the payload; `token` says of what."""
+    for side in SIDES:
+        found = thumbnails(_access, project_id, positions, side)
+        if sum(map(len, found)) <= MOST_BYTES:
+            break
+    return ["data:image/png;base64," + base64.b64encode(each).decode() for each in found]
+
+
+def _class(row: ClassRow) -> dict[str, Any]:
+    return {"id": row.id, "name": row.name, "colour": row.colour, "key": row.key}
+
+
+def _image(tile: Tile, picture: str, held: str | None, there: bool) -> dict[str, Any]:
+    label = tile.label
+    return {
+        "p": tile.position,
+        "image": tile.image,
+        "thumb": picture,
+        "proposed": tile.proposed,
+        "sure": round(tile.confidence, 4),
+        "flipped": tile.flipped,
+        "disagrees": tile.disagrees,
+        "withheld": tile.withheld,
+        "blind": tile.blind,
+        "held": held,
+        "there": there,
+        "label": None
+        if label is None
+        else {"class": label.class_id, "source": label.source.name.lower(), "reader": label.reader},
+    }

@@ -1,0 +1,133 @@
+"""The review map on the page: the chart, how it is coloured, and zooming into its density.
+
+The chart stands outside the page's fragments, so that a selection, a threshold or a decision at the
+desk does not draw it again. It is drawn anew when its colours, its round or its part of the map
+change, after a bulk decision, and when the reader asks for the newest labels.
+"""
+
+import streamlit as st
+
+from sslapp.review.raster import Box
+from sslapp.ui.review import board as review_board
+from sslapp.ui.review import figure, state
+from sslapp.ui.review.colours import Colouring, coding
+from sslapp.usecases.access import Access
+from sslapp.usecases.reviewing.board import Board, BoardKey
+from sslapp.words import count
+
+CHART, COLOUR = "review-map", "review-colour"
+
+COLOURINGS = {
+    Colouring.CLASS: "Class",
+    Colouring.CONFIDENCE: "Confidence",
+    Colouring.SOURCE: "Source",
+    Colouring.CHANGE: "Change",
+}
+HELP = """**Class**: the predicted one, and experts' labels as they are. **Confidence**: of the
+predicted class, calibrated. **Source**: where an image's label comes from. **Change**: whether the
+round before predicted another class. Expert labels lie on top, larger and outlined."""
+
+
+def show(access: Access, project_id: int, number: int, key: BoardKey) -> None:
+    """Draw the map of a round.
+
+    Args:
+        number: the round's.
+        key: the board as it stands now; the map may still show an earlier one.
+    """
+    if COLOUR not in st.session_state:  # back from another page: the chart is mounted anew
+        state.redraw()
+    colouring = _choose()
+    zoom = state.zoom()
+    signature = (project_id, key.round_id, key.embedding_id, colouring, zoom)
+    drawn = state.map_drawn(signature, key.event_number)
+    board = review_board.load(access, project_id, number, key, drawn.event_number)
+    if not len(board.xy):
+        st.caption("The map appears when the images are embedded.")
+        return
+    earlier = None
+    if colouring is Colouring.CHANGE:
+        earlier = review_board.before(access, project_id, board)
+        if earlier is None:
+            st.caption("There is no finished round before this one to compare with.")
+    found = coding(board, colouring, earlier)
+    points = figure.drawn(board, zoom)
+    box = zoom or figure.whole(board)
+    picture = None
+    if not points.whole:
+        picture = review_board.density(
+            access, project_id, board, found, about=f"{key.embedding_id} {colouring}", box=box
+        )
+    chart = figure.figure(
+        board,
+        found,
+        points,
+        box,
+        picture,
+        legend=colouring in (Colouring.SOURCE, Colouring.CHANGE),
+        ranges=drawn.ranges,
+        rings=drawn.rings,
+    )
+    st.plotly_chart(chart, key=CHART, config=figure.CONFIG, alt=_alt(board))
+    _foot(board, points, key, drawn.event_number)
+
+
+def _choose() -> Colouring:
+    with st.container(horizontal=True, vertical_alignment="center"):
+        st.subheader("Embedding map", anchor=False, width="stretch", help=HELP)
+        chosen = st.segmented_control(
+            "Colour by",
+            list(COLOURINGS),
+            format_func=COLOURINGS.__getitem__,
+            default=Colouring.CLASS,
+            required=True,
+            label_visibility="collapsed",
+            key=COLOUR,
+        )
+    return Colouring(chosen or Colouring.CLASS)
+
+
+def _foot(board: Board, points: figure.Drawn, key: BoardKey, event_number: int) -> None:
+    with st.container(horizontal=True, vertical_alignment="center"):
+        st.caption(_caption(board, points), width="stretch")
+        if event_number != key.event_number:
+            st.button(
+                "Redraw",
+                key="review-redraw",
+                type="tertiary",
+                help="Decisions were made since the map was drawn.",
+                on_click=state.redraw,
+            )
+        if state.zoom() is not None:
+            st.button(
+                "Whole map",
+                key="review-whole",
+                on_click=state.zoom_to,
+                args=(None,),
+            )
+
+
+def zoom_to_selection(rings: tuple[tuple[tuple[float, float], ...], ...]) -> None:
+    """Draw the part of the map around these polygons."""
+    corners = [corner for ring in rings for corner in ring]
+    if corners:
+        x, y = zip(*corners, strict=True)
+        state.zoom_to(Box(min(x), min(y), max(x), max(y)).padded(0.05))
+
+
+def _caption(board: Board, points: figure.Drawn) -> str:
+    parts = [f"Projection of the {board.encoder} embedding."]
+    if not points.whole:
+        candidates = len(points.positions) - points.experts
+        parts = [
+            f"{len(board.xy):,} images as density; {count(candidates, 'candidate')} and "
+            f"{count(points.experts, 'expert label')} as points."
+        ]
+    late = len(board) - len(board.xy)
+    if late:
+        parts.append(f"{count(late, 'image')} not embedded yet.")
+    return " ".join(parts)
+
+
+def _alt(board: Board) -> str:
+    return f"Embedding map of {len(board.xy)} images under round {board.round_number}"

@@ -1,0 +1,134 @@
+"""The selected images at the desk, and the bulk decisions about them: one fragment."""
+
+import hashlib
+
+import numpy as np
+import streamlit as st
+from numpy.typing import NDArray
+
+from sslapp.store.chain import canonical
+from sslapp.ui.common import faults
+from sslapp.ui.review import board as review_board
+from sslapp.ui.review import bulks, desk, state
+from sslapp.ui.review.side import again
+from sslapp.usecases.access import Access
+from sslapp.usecases.images.similar import reads_text
+from sslapp.usecases.reviewing.board import Board
+from sslapp.usecases.reviewing.bulks import BulkAction, decide
+from sslapp.usecases.reviewing.queue import Choice, Queue, positions
+
+QUEUES = {
+    Queue.DOUBTFUL: "Doubtful first",
+    Queue.DISAGREEMENT: "Neighbours disagree first",
+    Queue.FLIPPED: "Flipped since last round first",
+    Queue.RANDOM: "Random order",
+}
+
+OUTDATED = (
+    "The page was no longer the one in front of you when that was asked, so nothing was done. Look "
+    "at the selected images and ask again."
+)
+
+
+def show(access: Access, project_id: int, number: int) -> None:
+    """Draw the desk with what is selected, and carry out what it asks for."""
+
+    def draw() -> None:
+        board = review_board.current(access, project_id, number)
+        _head(access, project_id, board.round_number)
+        chosen = state.choice(board.classes[: board.known])
+        try:
+            found = positions(access, project_id, board, chosen)
+        except faults.READERS as error:
+            if chosen.like is None and not chosen.text:
+                raise
+            faults.say(str(error))  # and do not look for it again
+            state.unpick()
+            st.rerun()
+        asked = desk.show(
+            access,
+            project_id,
+            number,
+            found,
+            [each for each in board.classes if not each.retired],
+            selection=_digest(chosen, board),
+            on_saved=again,
+        )
+        if isinstance(asked, desk.Similar):
+            state.alike(asked.position)
+            st.rerun()
+        elif isinstance(asked, desk.Outdated):
+            bulks.refused(OUTDATED)
+            st.rerun()
+        elif asked is not None:
+            _carry_out(access, project_id, asked, seen=board, chosen=chosen, found=found)
+            st.rerun()
+
+    faults.fragment(draw, key=state.DESK)
+
+
+def _digest(chosen: Choice, board: Board) -> str:
+    """Changes with what is selected, and with nothing else."""
+    return hashlib.sha256(canonical(chosen.payload(board)).encode()).hexdigest()[:16]
+
+
+def _head(access: Access, project_id: int, round_number: int) -> None:
+    with st.container(horizontal=True, vertical_alignment="center"):
+        st.subheader("Selected images", anchor=False, width="stretch")
+        if reads_text(access, project_id, round_number):
+            st.text_input(
+                "Search by text",
+                key=state.text_key(),
+                placeholder="Find images by a description",
+                label_visibility="collapsed",
+                width=280,
+                on_change=_searched,
+            )
+        st.selectbox(
+            "Order",
+            list(QUEUES),
+            format_func=QUEUES.__getitem__,
+            label_visibility="collapsed",
+            key=state.QUEUE,
+            width=260,
+        )
+
+
+def _searched() -> None:
+    state.search()
+    again()
+
+
+def _carry_out(
+    access: Access,
+    project_id: int,
+    asked: desk.Bulk,
+    *,
+    seen: Board,
+    chosen: Choice,
+    found: NDArray[np.int64],
+) -> None:
+    """Store the decision, and keep for the next run what became of it."""
+    names = {each.id: each.name for each in seen.classes}
+
+    def carry_out() -> None:
+        done = decide(
+            access,
+            project_id,
+            found,
+            BulkAction(asked.action),
+            choice=chosen,
+            seen=seen,
+            now=review_board.current(access, project_id, seen.round_number),
+            class_name=None if asked.class_id is None else names.get(asked.class_id),
+            excluded=asked.excluded,
+            opened=asked.opened,
+            key=asked.key,
+        )
+        bulks.done(done)
+
+    if why := faults.refusal(carry_out):
+        bulks.refused(why)
+        return
+    state.clear()
+    state.redraw()

@@ -1,0 +1,176 @@
+"""What a reader has chosen on the Review page: view state of the session, and nothing else."""
+
+from dataclasses import dataclass
+
+import streamlit as st
+
+from sslapp.review.raster import Box
+from sslapp.store.projects import ClassRow
+from sslapp.ui.common import faults
+from sslapp.ui.review.map_hook import Ring
+from sslapp.usecases.reviewing.predictions import DEFAULT_THRESHOLD
+from sslapp.usecases.reviewing.queue import Choice, Queue, Show
+
+SIDE, DESK = "review-side", "review-desk"
+"""The page's two fragments: threshold with counts, and the desk with the selected images."""
+
+THRESHOLD, QUEUE, SHOW = "review-threshold", "review-queue", "review-show"
+_TEXT, _TEXTS = "review-text", "review-texts"
+_OF, _RINGS, _IMAGE, _LIKE = "review-of", "review-polygon", "review-image", "review-like"
+_ZOOM, _CLEAR, _RANGES, _DRAWN = "review-zoom", "review-clear", "review-ranges", "review-drawn"
+
+
+@dataclass(frozen=True)
+class MapDrawn:
+    """What the map was drawn from. While it stays the same the chart stays mounted.
+
+    Attributes:
+        signature: round, colouring, zoom, ...: with another one it is drawn anew.
+        event_number: the labels on it are those after this event.
+        ranges: left, right, bottom, top to start from; () for all.
+        rings: the outline it started with; what the reader draws since is the browser's.
+    """
+
+    signature: tuple[object, ...]
+    event_number: int
+    ranges: tuple[float, ...]
+    rings: tuple[Ring, ...]
+
+
+def enter(project_id: int, embedding_id: int | None) -> None:
+    """Forget what was pointed at on another project's map, or on an older projection."""
+    if is_of(project_id, embedding_id):
+        return
+    state = st.session_state
+    before = state.get(_OF)
+    if before is not None and before[0] == project_id and (_pointed() or state.get(_ZOOM)):
+        faults.say("The map was made anew, so what you had selected on the old one is dropped.")
+    unpick()
+    for key in (_RINGS, _ZOOM, _RANGES, _DRAWN):
+        state.pop(key, None)
+    state[_OF] = (project_id, embedding_id)
+
+
+def is_of(project_id: int, embedding_id: int | None) -> bool:
+    """Whether what is selected was pointed at on the map of this embedding."""
+    return bool(st.session_state.get(_OF) == (project_id, embedding_id))
+
+
+def _pointed() -> bool:
+    state = st.session_state
+    by_image = any(state.get(key) is not None for key in (_IMAGE, _LIKE))
+    return by_image or bool(state.get(_RINGS) or state.get(text_key()))
+
+
+def text_key() -> str:
+    """Key of the widget for the text to search by; another one once a text is dropped.
+
+    A browser goes on sending what was typed into a widget, whatever the session forgets.
+    """
+    return f"{_TEXT}-{st.session_state.get(_TEXTS, 0)}"
+
+
+def own_threshold(class_id: int) -> str:
+    """Key of the widget with a class's own threshold."""
+    return f"review-threshold-{class_id}"
+
+
+def choice(classes: tuple[ClassRow, ...]) -> Choice:
+    """What is selected now.
+
+    Args:
+        classes: the round's, whose own thresholds count.
+    """
+    state = st.session_state
+    own = [(each.id, state.get(own_threshold(each.id))) for each in classes]
+    return Choice(
+        rings=state.get(_RINGS, ()),
+        threshold=float(state.get(THRESHOLD, DEFAULT_THRESHOLD)),
+        per_class=tuple((each, float(value)) for each, value in own if value is not None),
+        show=Show(state.get(SHOW) or Show.CANDIDATES),
+        queue=Queue(state.get(QUEUE) or Queue.DOUBTFUL),
+        image=state.get(_IMAGE),
+        like=state.get(_LIKE),
+        text=(state.get(text_key()) or "").strip(),
+    )
+
+
+def lasso(rings: tuple[Ring, ...], ranges: tuple[float, ...]) -> None:
+    """Select what lies in these polygons."""
+    _only(_RINGS, rings)
+    st.session_state[_RANGES] = ranges
+
+
+def pick(position: int) -> None:
+    """Select one image, beside the polygon, which stays."""
+    st.session_state.pop(_LIKE, None)
+    st.session_state[_IMAGE] = position
+
+
+def alike(position: int) -> None:
+    """Select the images most like this one."""
+    st.session_state.pop(_IMAGE, None)
+    st.session_state[_LIKE] = position
+
+
+def search() -> None:
+    """Select by the text that was typed."""
+    for key in (_IMAGE, _LIKE):
+        st.session_state.pop(key, None)
+
+
+def unpick() -> None:
+    """Back from one image, or from those like it or like a text, to the polygon."""
+    state = st.session_state
+    for key in (_IMAGE, _LIKE):
+        state.pop(key, None)
+    if state.pop(text_key(), None):
+        state[_TEXTS] = state.get(_TEXTS, 0) + 1
+
+
+def clear() -> None:
+    """Select the whole project again and take the outline off the map."""
+    unpick()
+    st.session_state.pop(_RINGS, None)
+    st.session_state[_CLEAR] = clears() + 1
+
+
+def outline_gone() -> None:
+    """The reader took the outline off the map."""
+    _only(_RINGS, ())
+
+
+def clears() -> int:
+    """How often `clear` was called; the chart's hook follows it."""
+    return int(st.session_state.get(_CLEAR, 0))
+
+
+def zoom() -> Box | None:
+    """The part of the map that is drawn; None for all of it."""
+    return st.session_state.get(_ZOOM)
+
+
+def zoom_to(box: Box | None) -> None:
+    """Draw this part of the map only; None for all of it."""
+    st.session_state[_ZOOM] = box
+    st.session_state.pop(_RANGES, None)
+
+
+def map_drawn(signature: tuple[object, ...], event_number: int) -> MapDrawn:
+    """What to draw the map from: what it was drawn from last, unless the signature differs."""
+    last = st.session_state.get(_DRAWN)
+    if not isinstance(last, MapDrawn) or last.signature != signature:
+        state = st.session_state
+        last = MapDrawn(signature, event_number, state.get(_RANGES, ()), state.get(_RINGS, ()))
+        st.session_state[_DRAWN] = last
+    return last
+
+
+def redraw() -> None:
+    """Draw the map from the newest labels at the next run."""
+    st.session_state.pop(_DRAWN, None)
+
+
+def _only(key: str, value: object) -> None:
+    unpick()
+    st.session_state[key] = value

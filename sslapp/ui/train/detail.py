@@ -1,0 +1,74 @@
+"""One round in full: what it was told, on what it ran, what it reported, why it failed."""
+
+from typing import Any
+
+import streamlit as st
+
+from sslapp.rounds import PASSED_OVER
+from sslapp.training import figures
+from sslapp.ui.common import plain, progress_panel, round_figures
+from sslapp.usecases.access import Access
+from sslapp.usecases.training.history import Detail, detail
+from sslapp.words import count
+
+
+def show(access: Access, project_id: int, number: int, titles: dict[str, str]) -> None:
+    """Draw the round's details."""
+    found = detail(access, project_id, number)
+    title = plain.markdown(titles.get(found.method, found.method))
+    st.subheader(f"Round {number} · {title}", anchor=False)
+    if found.error:
+        st.error(plain.markdown(found.error), icon=":material/error:")
+    if found.resumable:
+        progress_panel.resume(access, project_id, number, inexact=found.inexactly)
+    drawn = any(len(found.courses.get(name, ())) > 1 for name in round_figures.LINES)
+    sides = st.grid(2 if drawn else 1, min_column_width=380)
+    with sides.container(gap="xsmall"):
+        for name, text in facts(found):
+            about, said = st.columns([1, 4], gap="small")
+            about.caption(name)
+            said.markdown(plain.markdown(text))
+    if drawn:
+        with sides.container(gap="xsmall"):
+            round_figures.losses(found.courses, found.steps, key=f"detail-losses-{number}")
+
+
+def facts(found: Detail) -> list[tuple[str, str]]:
+    """Name and text of everything that makes the round what it is."""
+    counts = found.counts
+    labels = [
+        count(counts["labelled"], "label"),
+        f"pool of {count(counts['pool'], 'image')}",
+        f"holdout {counts['validation']:,} labelled of {counts['holdout']:,} drawn",
+        f"snapshot {found.snapshot[:12]} at event {found.event:,}",
+    ]
+    gear = f"{found.gear}, features of {found.encoder}" if found.gear == "features" else found.gear
+    told = [
+        ("Trained on", " · ".join(labels)),
+        ("Gear", f"{gear} · seed {found.seed}"),
+        ("Options", _listed(found.changed) if found.changed else "all as by default"),
+    ]
+    if found.metrics.get("temperature") is not None:
+        fitted = found.metrics.get("calibrated")
+        note = "" if fitted else f" (uncalibrated, n = {counts['validation']})"
+        told.append(("Temperature", f"{found.metrics['temperature']:.3g}{note}"))
+    latest = {name: course[-1][1] for name, course in found.courses.items()}
+    while_training = figures.said(latest)
+    if while_training:
+        told.append(("Holdout accuracy", " ".join(while_training)))
+    if found.plan:
+        inexact = found.plan.get("inexact", [])
+        damaged = found.plan.get(PASSED_OVER, [])
+        ran = {k: v for k, v in found.plan.items() if k not in ("inexact", PASSED_OVER)}
+        told.append(("Ran with", _listed(ran)))
+        if inexact:
+            told.append(("Resumed", f"inexactly: {'; '.join(inexact)}"))
+        if damaged:
+            told.append(("Damaged files", f"{' '.join(damaged)} The predictions are unchanged."))
+    if found.attempt > 1:
+        told.append(("Attempts", str(found.attempt)))
+    return told
+
+
+def _listed(values: dict[str, Any]) -> str:
+    return " · ".join(f"{name.replace('_', ' ')} {value}" for name, value in values.items())

@@ -1,0 +1,72 @@
+"""How the newest round ended, and what to do next."""
+
+from collections.abc import Sequence
+from pathlib import Path
+
+import streamlit as st
+
+from sslapp.ui.common import progress_panel
+from sslapp.usecases.access import Access
+from sslapp.usecases.reviewing.predictions import DEFAULT_THRESHOLD, propose
+from sslapp.usecases.training.overview import RoundLine
+from sslapp.usecases.training.progress import Progress
+from sslapp.vocabulary import JobState
+from sslapp.words import count, percent, proportion
+
+REVIEW = Path(__file__).resolve().parents[3] / "pages" / "review.py"
+
+
+def show(
+    access: Access, project_id: int, live: Progress, lines: Sequence[RoundLine], event: int
+) -> None:
+    """Draw a finished round's way to its review, a failure's reason, a cancelled round's way on.
+
+    Args:
+        live: nothing in it is active.
+        lines: the rounds, newest first.
+        event: number of the project's newest event.
+    """
+    if live.failed:
+        with st.container(border=True):
+            progress_panel.show_failures(access, live)
+    if not lines or any(each.round_number == lines[0].number for each in live.failed):
+        return
+    newest = lines[0]
+    if newest.state == JobState.DONE:
+        _done(access, project_id, newest, event)
+    elif newest.state == JobState.CANCELLED:
+        with (
+            st.container(border=True),
+            st.container(horizontal=True, vertical_alignment="center"),
+        ):
+            st.markdown(f"Round {newest.number} was cancelled.", width="stretch")
+            progress_panel.resume(access, project_id, newest.number, inexact=False)
+
+
+def _done(access: Access, project_id: int, line: RoundLine, event: int) -> None:
+    proposed = _proposed(str(access.workspace.root), project_id, line.number, event, access)
+    with st.container(border=True), st.container(horizontal=True, vertical_alignment="center"):
+        with st.container(gap=None):
+            st.markdown(f"**Round {line.number} is done.**")
+            st.caption(_measured(line, proposed))
+        label = f"Review {count(proposed, 'candidate')}" if proposed else "Open review"
+        if st.button(label, type="primary", key="train-review", icon=":material/rate_review:"):
+            st.switch_page(REVIEW)
+
+
+def _measured(line: RoundLine, proposed: int) -> str:
+    said = []
+    if line.accuracy is not None:
+        said.append(f"Holdout accuracy {proportion(line.accuracy, line.holdout)}.")
+    if not proposed:
+        said.append(
+            f"No image without a label reaches a confidence of {percent(DEFAULT_THRESHOLD)}: "
+            "lower the threshold, or label more."
+        )
+    return " ".join(said) or "Its accuracy is unknown: no holdout image had a label."
+
+
+@st.cache_data(max_entries=16, show_spinner=False)
+def _proposed(root: str, project_id: int, number: int, event: int, _access: Access) -> int:
+    """How many images the round proposes a label for, of those still without one."""
+    return len(propose(_access, project_id, round_number=number).candidates)

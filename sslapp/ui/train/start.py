@@ -1,0 +1,124 @@
+"""Start a round: choose how, see on what, for how long, and press the button."""
+
+from collections.abc import Mapping
+from typing import Any
+
+import streamlit as st
+
+from sslapp.methods.cards import MethodCard
+from sslapp.training.configuration import automatic_steps
+from sslapp.ui.common import faults, plain
+from sslapp.ui.train import choices as round_choices
+from sslapp.ui.train import form, preview
+from sslapp.ui.train.choices import Chosen
+from sslapp.usecases.access import Access
+from sslapp.usecases.training.estimates import Estimate, Planned, complete, estimate
+from sslapp.usecases.training.preview import Choices, Preview, choices, obstacle
+from sslapp.usecases.training.rounds import start_round
+from sslapp.usecases.training.suggestion import Suggestion, suggest
+from sslapp.words import roughly
+
+REFUSED = "train-refused"
+
+
+def show(
+    access: Access, project_id: int, methods: Mapping[str, MethodCard], *, busy: bool = False
+) -> None:
+    """Draw the panel.
+
+    Args:
+        methods: what to choose from, by name.
+        busy: other work runs or waits, so that this round would be queued behind it.
+    """
+    can = choices(access, project_id)
+    sides = st.grid(2, min_column_width=420, gap="medium")
+    left, right = sides.container(), sides.container()
+    with right:  # first: what to suggest on the left depends on the labels
+        same_as = round_choices.labels(can, project_id)
+        found = preview.read(access, project_id, can, same_as)
+        preview.show(found, can, same_as)
+    suggested = _suggested(found, can)
+    with left:
+        card = round_choices.method(methods, suggested)
+        chosen = round_choices.settings(card, can, project_id, suggested)
+    st.markdown("**Options**")
+    entered = form.show(
+        card.options,
+        key=f"train-{project_id}-{card.name}",
+        names=card.effective(chosen.gear),
+        defaults=_defaults(card, can),
+        automatic=_automatic(card, found),
+    )
+    wanted: dict[str, Any] = {
+        "method": card.name,
+        "gear": chosen.gear,
+        "config": entered.changed,
+        "encoder": chosen.encoder,
+        "same_as": same_as,
+        "seed": chosen.seed,
+        "after": can.newest,
+    }
+    why_not = obstacle(found, can, chosen.gear, chosen.encoder, compares_views=card.compares_views)
+    if entered.errors:
+        why_not = "Correct the options above first."
+    with st.container(horizontal=True, vertical_alignment="center"):
+        st.button(
+            "Queue round" if busy else "Start round",
+            type="primary",
+            key="train-start",
+            disabled=bool(why_not),
+            on_click=_start,
+            args=(access, project_id, wanted),
+        )
+        if not why_not:
+            planned = _planned(chosen, entered.changed, found, can)
+            why_not = lasts(estimate(access, project_id, planned))
+        st.caption(why_not, width="stretch")
+    refused = st.session_state.pop(REFUSED, "")
+    if refused:
+        st.error(plain.markdown(refused))
+
+
+def _suggested(found: Preview, can: Choices) -> Suggestion:
+    newest = can.newest_features(None)
+    covered = newest is not None and newest.count >= found.images
+    return suggest(
+        labels=found.labelled,
+        classes=len(found.classes),
+        encoder=newest.encoder if newest is not None and covered else None,
+    )
+
+
+def _start(access: Access, project_id: int, wanted: dict[str, Any]) -> None:
+    faults.attempt(REFUSED, lambda: start_round(access, project_id, **wanted))
+
+
+def _defaults(card: MethodCard, can: Choices) -> dict[str, Any]:
+    """What the project decides in the method's place."""
+    return {"flip": can.flip} if "flip" in card.options.model_fields else {}
+
+
+def _automatic(card: MethodCard, found: Preview) -> dict[str, str]:
+    if "steps" not in card.options.model_fields:
+        return {}
+    return {"steps": f"{automatic_steps(found.labelled + found.pool):,}"}
+
+
+def _planned(chosen: Chosen, changed: Mapping[str, Any], found: Preview, can: Choices) -> Planned:
+    assert can.size is not None  # without images there is an obstacle
+    return Planned(
+        method=chosen.card.name,
+        gear=chosen.gear,
+        config=complete(chosen.card.name, {**_defaults(chosen.card, can), **changed}),
+        trained=found.labelled + found.pool,
+        images=found.images,
+        size=can.size,
+    )
+
+
+def lasts(expected: Estimate) -> str:
+    """The estimate and what it rests on, in a sentence."""
+    time = roughly(expected.seconds).capitalize()
+    if expected.round_number is None:
+        return f"{time}, a rough guess: nothing like it ran here yet."
+    return f"{time} on this machine, from round {expected.round_number}."
