@@ -24,7 +24,7 @@ from torchvision.transforms import v2
 from torchvision.transforms.functional import to_pil_image
 
 from sslapp.training.augmentation import StrongAugmentation, policies
-from sslapp.training.smooth import SmoothAugmentation
+from sslapp.training.augmentation.smooth import SmoothAugmentation
 
 Row = tuple[str, Callable[[], object]]
 

@@ -19,10 +19,10 @@ from sklearn.neighbors import KNeighborsClassifier
 
 from sslapp.jobs.host_memory import freed_memory_kept
 from sslapp.methods.cards import DiffSySCConfig, SupervisedConfig
-from sslapp.methods.diff_sysc import DiffSySC
-from sslapp.methods.supervised import Supervised
-from sslapp.training.label_diffusion import Examples, Passes, Training
-from sslapp.training.label_retrieval import label_pools
+from sslapp.methods.diff_sysc.denoiser import Examples, Passes, Training
+from sslapp.methods.diff_sysc.method import DiffSySC
+from sslapp.methods.diff_sysc.retrieval import label_pools
+from sslapp.methods.supervised.method import Supervised
 from sslapp.training.run import Run
 from sslapp.training.task import Task, features_of
 from sslapp.vocabulary import Gear, Source

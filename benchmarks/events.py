@@ -18,8 +18,9 @@ import time
 from multiprocessing.synchronize import Barrier
 from pathlib import Path
 
-from sslapp.store import events, images, projects, readers
+from sslapp.store import images, projects, readers
 from sslapp.store.database import open_database, reading, writing
+from sslapp.store.log import events
 from sslapp.store.verify import verify
 from sslapp.vocabulary import EventKind
 

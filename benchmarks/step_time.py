@@ -32,10 +32,10 @@ from torch.utils.flop_counter import FlopCounterMode
 
 from sslapp.jobs.host_memory import freed_memory_kept
 from sslapp.methods.cards import FixMatchConfig
-from sslapp.methods.fixmatch import FixMatchObjective
-from sslapp.training import loop
-from sslapp.training.inputs import PixelInputs
+from sslapp.methods.fixmatch.method import FixMatchObjective
+from sslapp.training.inputs.gears import PixelInputs
 from sslapp.training.kernels import Kernels
+from sslapp.training.loop import steps as loop
 from sslapp.training.run import Run
 from sslapp.training.task import Task
 from sslapp.vocabulary import Gear, Source

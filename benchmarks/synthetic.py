@@ -26,10 +26,11 @@ from sslapp.imaging.decode import pixel_sha256
 from sslapp.imaging.pixels import PixelWriter
 from sslapp.jobs import queue
 from sslapp.methods.cards import CARDS
-from sslapp.store import events, files, images, projects, rounds, seals, snapshots
+from sslapp.store import files, images, projects, rounds, seals, snapshots
 from sslapp.store.database import reading, writing
-from sslapp.store.events import Draft
 from sslapp.store.images import NewImage
+from sslapp.store.log import events
+from sslapp.store.log.events import Draft
 from sslapp.store.projects import ProjectSettings
 from sslapp.store.schema import embedding, job, round_, round_metric
 from sslapp.store.snapshots import SnapshotRow
@@ -201,7 +202,7 @@ def add_round(access: Access, project_id: int, made: Mixture, number: int) -> No
     """Freeze a snapshot and publish a finished round on it, as `rounds.execute` does."""
     import torch
 
-    from sslapp.training.calibration import calibrate
+    from sslapp.training.calibration.temperature import calibrate
 
     method, _, error = ROUNDS[number - 1]
     job_id, folder = begin_job(access, project_id, JobKind.ROUND, {"round_id": number})

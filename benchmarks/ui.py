@@ -25,8 +25,9 @@ import synthetic
 from playwright.sync_api import Browser, Page
 
 from sslapp.jobs.worker import work
-from sslapp.store import events, images, projects
+from sslapp.store import images, projects
 from sslapp.store.database import reading
+from sslapp.store.log import events
 from sslapp.usecases.access import Access, enter
 from sslapp.usecases.handlers import HANDLERS
 from sslapp.usecases.images.demo import ensure_demo

@@ -19,10 +19,10 @@ HEADLESS = "Only the browser rooms know Streamlit"
 PLAIN = "Networks are plain torch"
 
 PLANTS = [
-    (LAYERS, "sslapp/store/chain.py", "from sslapp.jobs import queue"),
+    (LAYERS, "sslapp/store/log/chain.py", "from sslapp.jobs import queue"),
     (LAYERS, "sslapp/usecases/access.py", "from sslapp.cli import app"),
     (LAYERS, "sslapp/vocabulary.py", "from sslapp import durable"),
-    (BLIND, "sslapp/methods/fixmatch.py", "from sslapp.store import events"),
+    (BLIND, "sslapp/methods/fixmatch/method.py", "from sslapp.store import events"),
     (BLIND, "sslapp/training/task.py", "from sslapp.datasets import digits"),
     (BLIND, "sslapp/acquisition/auto.py", "from sslapp.store.state import load_state"),
     (BLIND, "sslapp/embedding/index.py", "from sslapp.datasets.registry import open_source"),

@@ -21,11 +21,12 @@ from sslapp.rounds import NOT_EXACTLY, PASSED_OVER
 from sslapp.rounds.data import TaskFeatures, TaskPixels, build_task
 from sslapp.rounds.frames import Frames
 from sslapp.rounds.plan import apply_plan, as_planned, differences, make_plan
-from sslapp.store import events, files, images, rounds, seals
+from sslapp.store import files, images, rounds, seals
 from sslapp.store.database import reading
+from sslapp.store.log import events
 from sslapp.store.schema import embedding, round_, round_metric, view_set
 from sslapp.store.snapshots import find_snapshot, load
-from sslapp.training.calibration import Calibration, calibrate
+from sslapp.training.calibration.temperature import Calibration, calibrate
 from sslapp.training.method import Predictor
 from sslapp.training.run import Run, Stopped
 from sslapp.training.task import Task

@@ -13,7 +13,7 @@ from pathlib import Path
 from sqlalchemy import Connection, select
 
 from sslapp import durable
-from sslapp.store.chain import canonical
+from sslapp.store.log.chain import canonical
 from sslapp.store.schema import file
 from sslapp.workspace import Workspace
 

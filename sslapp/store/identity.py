@@ -10,8 +10,8 @@ import uuid
 from sqlalchemy import Connection, select
 
 from sslapp.store import seals
-from sslapp.store.chain import now
 from sslapp.store.errors import OtherWorkspace
+from sslapp.store.log.chain import now
 from sslapp.store.schema import workspace
 
 

@@ -11,10 +11,10 @@ from numpy.typing import NDArray
 from sqlalchemy import Connection, func, select
 
 from sslapp.store import seals
-from sslapp.store.chain import canonical, now
 from sslapp.store.database import lock_project
 from sslapp.store.errors import OtherImage, Refused
-from sslapp.store.events import append
+from sslapp.store.log.chain import canonical, now
+from sslapp.store.log.events import append
 from sslapp.store.schema import image, image_set, label_class, true_label
 from sslapp.vocabulary import EventKind, Split
 

@@ -11,9 +11,9 @@ from pydantic import BaseModel, ConfigDict, Field
 from sqlalchemy import Connection, select
 
 from sslapp.store import seals
-from sslapp.store.chain import now
 from sslapp.store.errors import Refused, Unknown
-from sslapp.store.events import append
+from sslapp.store.log.chain import now
+from sslapp.store.log.events import append
 from sslapp.store.schema import label_class, project
 from sslapp.vocabulary import EventKind
 

@@ -5,8 +5,8 @@ from dataclasses import dataclass
 from sqlalchemy import Connection, select
 
 from sslapp.store import seals
-from sslapp.store.chain import now
 from sslapp.store.errors import Refused
+from sslapp.store.log.chain import now
 from sslapp.store.schema import membership, reader
 from sslapp.vocabulary import Role
 

@@ -5,7 +5,7 @@ from typing import Any
 
 from sqlalchemy import ColumnElement, Connection, select
 
-from sslapp.store.chain import canonical
+from sslapp.store.log.chain import canonical
 from sslapp.store.schema import round_, round_metric
 
 

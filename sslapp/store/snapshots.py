@@ -18,9 +18,9 @@ from sqlalchemy import Connection, Row, func, select
 
 from sslapp import durable
 from sslapp.store import files, seals
-from sslapp.store.chain import canonical, now
 from sslapp.store.errors import Damaged, Unknown
-from sslapp.store.events import append
+from sslapp.store.log.chain import canonical, now
+from sslapp.store.log.events import append
 from sslapp.store.projects import classes
 from sslapp.store.schema import event, snapshot
 from sslapp.store.state import ProjectState, Standing, load_state

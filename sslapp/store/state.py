@@ -7,8 +7,8 @@ import numpy as np
 from numpy.typing import NDArray
 from sqlalchemy import Connection, Select, func, select
 
-from sslapp.store.events import head
 from sslapp.store.images import splits
+from sslapp.store.log.events import head
 from sslapp.store.projects import classes
 from sslapp.store.schema import (
     current_label,

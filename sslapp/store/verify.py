@@ -12,8 +12,7 @@ from typing import Any
 
 from sqlalchemy import Connection, Row, Table, func, select
 
-from sslapp.store import replay, seals
-from sslapp.store.chain import GENESIS, Event, from_row, hash_row
+from sslapp.store import seals
 from sslapp.store.identity import is_recorded
 from sslapp.store.images import (
     image_count,
@@ -23,6 +22,8 @@ from sslapp.store.images import (
     stored_rows,
     truth_hash,
 )
+from sslapp.store.log import replay
+from sslapp.store.log.chain import GENESIS, Event, from_row, hash_row
 from sslapp.store.projects import classes
 from sslapp.store.rounds import curves_hash
 from sslapp.store.schema import event, round_, snapshot, undone

@@ -6,8 +6,8 @@ import numpy as np
 import pytest
 import torch
 
-from sslapp.methods.label_propagation import LabelPropagation, LabelPropagationPredictor
-from sslapp.methods.supervised import Supervised
+from sslapp.methods.label_propagation.method import LabelPropagation, LabelPropagationPredictor
+from sslapp.methods.supervised.method import Supervised
 from sslapp.training.predictor import LinearPredictor
 from sslapp.vocabulary import Gear
 

@@ -11,7 +11,7 @@ import torch
 from sslapp import durable
 from sslapp.embedding.encoders import encode, open_encoder
 from sslapp.methods.cards import DiffSySCConfig, SupervisedConfig
-from sslapp.methods.diff_sysc import (
+from sslapp.methods.diff_sysc.method import (
     DiffSySC,
     Plan,
     Standing,
@@ -20,8 +20,8 @@ from sslapp.methods.diff_sysc import (
     default_temperature,
     plan,
 )
-from sslapp.methods.supervised import Supervised
-from sslapp.training.label_predictor import LabelDiffusionPredictor
+from sslapp.methods.diff_sysc.predictor import LabelDiffusionPredictor
+from sslapp.methods.supervised.method import Supervised
 from sslapp.training.run import Stopped
 from sslapp.vocabulary import Gear
 
@@ -31,8 +31,8 @@ QUICK = {"width": 64, "first_epochs": 20, "later_epochs": 5, "sampling_steps": 4
 @pytest.fixture(autouse=True)
 def short(monkeypatch):
     """A few steps, so that a fit takes a second."""
-    monkeypatch.setattr("sslapp.methods.diff_sysc.FIRST_STEPS", 200)
-    monkeypatch.setattr("sslapp.methods.diff_sysc.LATER_STEPS", 100)
+    monkeypatch.setattr("sslapp.methods.diff_sysc.method.FIRST_STEPS", 200)
+    monkeypatch.setattr("sslapp.methods.diff_sysc.method.LATER_STEPS", 100)
 
 
 @pytest.fixture
@@ -333,8 +333,8 @@ def test_the_fast_schedule_takes_the_papers_passes_in_larger_batches(
 
 def test_it_beats_the_linear_probe_on_the_digits(digits, make_run, monkeypatch):
     """With 40 labels, on what the app's own encoder of small images makes of them."""
-    monkeypatch.setattr("sslapp.methods.diff_sysc.FIRST_STEPS", 1600)
-    monkeypatch.setattr("sslapp.methods.diff_sysc.LATER_STEPS", 600)
+    monkeypatch.setattr("sslapp.methods.diff_sysc.method.FIRST_STEPS", 1600)
+    monkeypatch.setattr("sslapp.methods.diff_sysc.method.LATER_STEPS", 600)
     chosen, truth = digits(40)
     every = np.arange(len(truth))
     images = chosen.pixels.take(every).permute(0, 2, 3, 1).numpy()

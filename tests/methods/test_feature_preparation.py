@@ -4,7 +4,7 @@ import numpy as np
 import pytest
 import torch
 
-from sslapp.methods.feature_preparation import ROWS_A_COMPONENT, fit_preparation
+from sslapp.methods.prototypes.preparation import ROWS_A_COMPONENT, fit_preparation
 
 
 class Rows:

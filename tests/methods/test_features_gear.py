@@ -7,10 +7,10 @@ import pytest
 
 from sslapp.embedding.encoders import open_encoder
 from sslapp.embedding.views import ViewChunks, encode_views, view_names
-from sslapp.methods.fixmatch import FixMatch
-from sslapp.methods.supervised import Supervised
+from sslapp.methods.fixmatch.method import FixMatch
+from sslapp.methods.supervised.method import Supervised
 from sslapp.rounds.data import TaskFeatures
-from sslapp.training.view_images import ViewImages
+from sslapp.training.inputs.view_images import ViewImages
 from sslapp.vocabulary import Gear
 
 SEEDS = (0, 1, 2)

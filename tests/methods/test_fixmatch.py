@@ -5,12 +5,12 @@ import pytest
 import torch
 from pydantic import ValidationError
 
-from sslapp.methods.fixmatch import FixMatch, FixMatchConfig, FixMatchObjective
-from sslapp.methods.label_propagation import LabelPropagation
-from sslapp.methods.supervised import Supervised, SupervisedObjective
-from sslapp.training.alignment import DistributionAlignment
+from sslapp.methods.fixmatch.method import FixMatch, FixMatchConfig, FixMatchObjective
+from sslapp.methods.label_propagation.method import LabelPropagation
+from sslapp.methods.supervised.method import Supervised, SupervisedObjective
 from sslapp.training.objective import LABELLED, Step
-from sslapp.training.thresholds import FlexibleThreshold, SelfAdaptiveThreshold
+from sslapp.training.rules.alignment import DistributionAlignment
+from sslapp.training.rules.thresholds import FlexibleThreshold, SelfAdaptiveThreshold
 from sslapp.vocabulary import Gear
 
 B, N, C = 4, 12, 3

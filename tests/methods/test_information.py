@@ -6,7 +6,7 @@ import torch
 from hypothesis import given, settings
 from hypothesis import strategies as st
 
-from sslapp.methods.information import (
+from sslapp.methods.prototypes.information import (
     ENTROPY_WEIGHT,
     LABELLED_WEIGHT,
     Adam,

@@ -5,8 +5,8 @@ import pytest
 import torch
 
 from models.small_cnn import SmallCNN
-from sslapp.methods.fixmatch import FixMatchConfig, FixMatchObjective
-from sslapp.methods.layermatch import (
+from sslapp.methods.fixmatch.method import FixMatchConfig, FixMatchObjective
+from sslapp.methods.layermatch.method import (
     AVERAGED,
     AveragedHead,
     LayerMatch,
@@ -14,9 +14,9 @@ from sslapp.methods.layermatch import (
     LayerMatchObjective,
     period,
 )
-from sslapp.methods.supervised import Supervised, SupervisedObjective
+from sslapp.methods.supervised.method import Supervised, SupervisedObjective
 from sslapp.training.objective import LABELLED, Step
-from sslapp.training.thresholds import SelfAdaptiveThreshold
+from sslapp.training.rules.thresholds import SelfAdaptiveThreshold
 from sslapp.vocabulary import Gear
 
 B, N, C = 4, 8, 3

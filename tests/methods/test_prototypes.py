@@ -8,8 +8,8 @@ import torch
 from hypothesis import given, settings
 from hypothesis import strategies as st
 
-from sslapp.methods.information import Images
-from sslapp.methods.prototypes import (
+from sslapp.methods.prototypes.information import Images
+from sslapp.methods.prototypes.method import (
     TIM,
     TRANSPORT,
     Choice,
@@ -20,8 +20,8 @@ from sslapp.methods.prototypes import (
     frequency_bounds,
     transport,
 )
-from sslapp.methods.supervised import Supervised
-from sslapp.training.calibration import calibrate, expected_calibration_error
+from sslapp.methods.supervised.method import Supervised
+from sslapp.training.calibration.temperature import calibrate, expected_calibration_error
 from sslapp.vocabulary import Gear
 
 

@@ -13,7 +13,7 @@ from sklearn import metrics
 
 from sslapp.review.calibration_table import calibration_table
 from sslapp.review.confusion import cohen_kappa, confusion, paired
-from sslapp.training.calibration import expected_calibration_error
+from sslapp.training.calibration.temperature import expected_calibration_error
 
 CLASSES = 4
 pairs = hnp.arrays(np.int16, st.tuples(st.just(2), st.integers(1, 40)), elements=st.integers(0, 3))

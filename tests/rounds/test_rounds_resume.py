@@ -166,7 +166,7 @@ def test_a_round_on_a_snapshot_of_an_earlier_version_resumes_and_is_compared_wit
 def test_a_diverged_training_fails_with_the_reason_and_publishes_nothing(project) -> None:
     start_round(project, None, config={**small_project.TINY, "steps": 60, "learning_rate": 10})
     # a learning rate of 10 need not diverge on every processor, so the weights are made to
-    from sslapp.training import loop
+    from sslapp.training.loop import steps as loop
 
     step = loop.Loop.step
     try:

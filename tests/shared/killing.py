@@ -25,7 +25,7 @@ from numpy.typing import NDArray
 
 from sslapp import durable
 from sslapp.jobs.queue import MAX_ATTEMPTS
-from sslapp.store.chain import Event
+from sslapp.store.log.chain import Event
 from sslapp.usecases.access import Access
 from sslapp.usecases.training.rounds import round_status
 from sslapp.vocabulary import EventKind, JobState

@@ -19,9 +19,10 @@ from sslapp import durable
 from sslapp.imaging.decode import pixel_sha256
 from sslapp.jobs import queue
 from sslapp.jobs.worker import work
-from sslapp.store import events, images, projects, replay, seals
-from sslapp.store.chain import Event, hash_row, now
+from sslapp.store import images, projects, seals
 from sslapp.store.database import reading, writing
+from sslapp.store.log import events, replay
+from sslapp.store.log.chain import Event, hash_row, now
 from sslapp.store.schema import event, round_, workspace
 from sslapp.store.verify import verify
 from sslapp.usecases.access import IDENTITY, Access, enter, new_key

@@ -9,7 +9,7 @@ import small_project
 
 from sslapp.simulation.reader import ReaderModel
 from sslapp.store.database import reading
-from sslapp.store.events import read
+from sslapp.store.log.events import read
 from sslapp.usecases.access import enter
 from sslapp.usecases.simulation import Simulation, simulate
 from sslapp.vocabulary import EventKind

@@ -7,9 +7,10 @@ from typing import Any
 import numpy as np
 from sqlalchemy import Connection
 
-from sslapp.store import events, images, projects, readers, seals
-from sslapp.store.chain import now
-from sslapp.store.events import Event
+from sslapp.store import images, projects, readers, seals
+from sslapp.store.log import events
+from sslapp.store.log.chain import now
+from sslapp.store.log.events import Event
 from sslapp.store.schema import job, round_, snapshot
 from sslapp.vocabulary import EventKind, Role
 

@@ -4,7 +4,7 @@ import os
 
 from sslapp.store.database import open_database, writing
 from sslapp.store.errors import Unknown
-from sslapp.store.events import append
+from sslapp.store.log.events import append
 from sslapp.store.projects import ProjectSettings, create_project, find_project
 from sslapp.vocabulary import EventKind
 

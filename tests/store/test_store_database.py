@@ -18,7 +18,7 @@ from store_desk import Desk
 
 from sslapp.store.database import PROJECT_LOCK, REVISION, open_database, reading, writing
 from sslapp.store.errors import DatabaseGone, DatabaseMissing, DatabaseTooNew
-from sslapp.store.events import read
+from sslapp.store.log.events import read
 from sslapp.store.migrations import runner
 from sslapp.store.projects import find_project
 from sslapp.store.schema import metadata

@@ -6,11 +6,12 @@ from sqlalchemy import Engine, func, select, text
 from sqlalchemy.exc import DBAPIError
 from store_desk import COUNT, new_images
 
-from sslapp.store import events, images, projects
-from sslapp.store.chain import GENESIS, hash_row
+from sslapp.store import images, projects
 from sslapp.store.database import reading, writing
 from sslapp.store.errors import KeyReused, Refused
-from sslapp.store.events import Draft
+from sslapp.store.log import events
+from sslapp.store.log.chain import GENESIS, hash_row
+from sslapp.store.log.events import Draft
 from sslapp.store.schema import current_label, event, snapshot
 from sslapp.store.state import load_state
 from sslapp.vocabulary import EventKind, Split

@@ -4,10 +4,11 @@ import pytest
 from sqlalchemy import Engine
 from store_desk import COUNT, Desk, new_images
 
-from sslapp.store import events, images
+from sslapp.store import images
 from sslapp.store.database import reading, writing
 from sslapp.store.errors import Refused
 from sslapp.store.images import NewImage
+from sslapp.store.log import events
 from sslapp.vocabulary import EventKind, Split
 
 

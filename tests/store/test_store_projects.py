@@ -5,9 +5,10 @@ from pydantic import ValidationError
 from sqlalchemy import Engine
 from store_desk import Desk
 
-from sslapp.store import events, projects, readers
+from sslapp.store import projects, readers
 from sslapp.store.database import reading, writing
 from sslapp.store.errors import Refused, Unknown
+from sslapp.store.log import events
 from sslapp.store.projects import KEYS, PALETTE, ProjectSettings
 from sslapp.store.verify import verify
 from sslapp.vocabulary import EventKind, Role

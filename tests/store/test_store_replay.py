@@ -11,9 +11,10 @@ from hypothesis import strategies as st
 from sqlalchemy import Connection, Engine, select
 from store_desk import COUNT, lay_desk, new_images
 
-from sslapp.store import images, replay
+from sslapp.store import images
 from sslapp.store.database import open_database, writing
 from sslapp.store.errors import Refused
+from sslapp.store.log import replay
 from sslapp.store.schema import DERIVED, current_label, holdout
 from sslapp.store.state import load_state, withheld
 from sslapp.store.verify import verify

@@ -9,9 +9,10 @@ from old_snapshots import as_an_earlier_version_stored_it
 from sqlalchemy import Engine, func, select
 from store_desk import COUNT, Desk, new_images
 
-from sslapp.store import events, images, projects, snapshots
+from sslapp.store import images, projects, snapshots
 from sslapp.store.database import reading, writing
 from sslapp.store.errors import Damaged, Unknown
+from sslapp.store.log import events
 from sslapp.store.schema import snapshot
 from sslapp.store.state import load_state
 from sslapp.vocabulary import EventKind, Source, Split

@@ -4,8 +4,9 @@ import pytest
 from sqlalchemy import Connection, Engine, text
 from store_desk import Desk
 
-from sslapp.store import events, projects
+from sslapp.store import projects
 from sslapp.store.database import reading, writing
+from sslapp.store.log import events
 from sslapp.store.verify import verify
 from sslapp.vocabulary import EventKind
 

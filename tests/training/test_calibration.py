@@ -5,7 +5,7 @@ import math
 import pytest
 import torch
 
-from sslapp.training.calibration import (
+from sslapp.training.calibration.temperature import (
     calibrate,
     expected_calibration_error,
     fit_temperature,

@@ -8,11 +8,11 @@ import torch
 
 from models.label_diffusion import LabelDenoiser
 from models.small_cnn import SmallCNN
-from sslapp.training.calibration import temperature_by_ece
-from sslapp.training.diffusion import alpha_bars, antithetic_times, noisy, sample
-from sslapp.training.label_diffusion import denoising_loss, learning_rate
-from sslapp.training.label_predictor import LabelDiffusionPredictor
-from sslapp.training.label_retrieval import Pools, agreeing, drawn, label_pools, nearest
+from sslapp.methods.diff_sysc.denoiser import denoising_loss, learning_rate
+from sslapp.methods.diff_sysc.diffusion import alpha_bars, antithetic_times, noisy, sample
+from sslapp.methods.diff_sysc.predictor import LabelDiffusionPredictor
+from sslapp.methods.diff_sysc.retrieval import Pools, agreeing, drawn, label_pools, nearest
+from sslapp.training.calibration.temperature import temperature_by_ece
 
 
 def test_the_cosine_schedule_has_the_values_of_the_authors_code():

@@ -7,10 +7,10 @@ import pytest
 import torch
 
 from models.feature_head import LENGTH
-from sslapp.methods.fixmatch import FixMatch, FixMatchConfig
+from sslapp.methods.fixmatch.method import FixMatch, FixMatchConfig
 from sslapp.rounds.data import TaskFeatures
-from sslapp.training import encoded
-from sslapp.training.encoded import FeatureFeed, FeaturePredictor, standardisation
+from sslapp.training.inputs import encoded
+from sslapp.training.inputs.encoded import FeatureFeed, FeaturePredictor, standardisation
 from sslapp.training.run import Stopped
 from sslapp.vocabulary import Gear
 

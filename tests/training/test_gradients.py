@@ -5,12 +5,12 @@ import torch
 from torch import nn
 from torch.autograd import gradcheck
 
-from sslapp.methods.fixmatch import FixMatchConfig, FixMatchObjective
-from sslapp.methods.layermatch import LayerMatchConfig, LayerMatchObjective
-from sslapp.methods.supervised import SupervisedObjective
-from sslapp.training.losses import complementary_loss, cross_entropy, fairness, masked_mean
+from sslapp.methods.fixmatch.method import FixMatchConfig, FixMatchObjective
+from sslapp.methods.layermatch.method import LayerMatchConfig, LayerMatchObjective
+from sslapp.methods.supervised.method import SupervisedObjective
 from sslapp.training.objective import LABELLED, Step
-from sslapp.training.thresholds import SelfAdaptiveThreshold
+from sslapp.training.rules.losses import complementary_loss, cross_entropy, fairness, masked_mean
+from sslapp.training.rules.thresholds import SelfAdaptiveThreshold
 
 B, N, C, D = 3, 5, 4, 6
 CPU = torch.device("cpu")

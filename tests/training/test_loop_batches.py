@@ -3,7 +3,7 @@
 import numpy as np
 import pytest
 
-from sslapp.training.batches import BalancedStream, LabelledBatches, Stream
+from sslapp.training.inputs.batches import BalancedStream, LabelledBatches, Stream
 from sslapp.vocabulary import Source
 
 

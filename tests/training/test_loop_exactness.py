@@ -9,7 +9,7 @@ import torch
 
 from sslapp import durable
 from sslapp.jobs.host_memory import freed_memory_kept
-from sslapp.methods.fixmatch import FixMatch, FixMatchConfig
+from sslapp.methods.fixmatch.method import FixMatch, FixMatchConfig
 from sslapp.training.run import Stopped
 
 CONFIG = FixMatchConfig(steps=20, batch_size=6, unlabelled_ratio=2, tau=0.5)

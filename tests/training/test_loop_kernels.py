@@ -6,7 +6,7 @@ import pytest
 import torch
 
 import models
-from sslapp.methods.fixmatch import FixMatch, FixMatchConfig
+from sslapp.methods.fixmatch.method import FixMatch, FixMatchConfig
 from sslapp.training import kernels
 from sslapp.training.run import Stopped
 

@@ -5,13 +5,13 @@ import math
 import pytest
 import torch
 
-from sslapp.training.losses import (
+from sslapp.training.rules.losses import (
     allowed_probabilities,
     complementary_loss,
     cross_entropy,
     masked_mean,
 )
-from sslapp.training.thresholds import FixedThreshold
+from sslapp.training.rules.thresholds import FixedThreshold
 
 
 def test_a_masked_mean_divides_by_all_or_by_the_selected():

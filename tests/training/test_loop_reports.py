@@ -9,12 +9,12 @@ import pytest
 import torch
 
 from sslapp.methods.cards import LayerMatchConfig
-from sslapp.methods.fixmatch import FixMatch, FixMatchConfig
-from sslapp.methods.layermatch import LayerMatch
-from sslapp.methods.supervised import Supervised
-from sslapp.training import figures
-from sslapp.training.evaluation import Evaluation
-from sslapp.training.loop import LONGEST_VECTOR, reported
+from sslapp.methods.fixmatch.method import FixMatch, FixMatchConfig
+from sslapp.methods.layermatch.method import LayerMatch
+from sslapp.methods.supervised.method import Supervised
+from sslapp.training.loop import figures
+from sslapp.training.loop.evaluation import Evaluation
+from sslapp.training.loop.steps import LONGEST_VECTOR, reported
 from sslapp.training.objective import class_counts
 from sslapp.training.run import Stopped
 from sslapp.training.task import Task

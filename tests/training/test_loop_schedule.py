@@ -7,8 +7,9 @@ import torch
 from torch import nn
 
 from models import NETWORKS
-from sslapp.training import networks, optimiser, schedule
-from sslapp.training.ema import EMA
+from sslapp.training import networks
+from sslapp.training.loop import optimiser, schedule
+from sslapp.training.rules.ema import EMA
 
 
 def test_the_learning_rate_follows_seven_sixteenths_of_a_cosine():

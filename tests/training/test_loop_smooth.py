@@ -4,9 +4,9 @@ import pytest
 import torch
 
 from sslapp.training.augmentation import policies
+from sslapp.training.augmentation.smooth import SmoothAugmentation
 from sslapp.training.configuration import ConsistencyConfig
-from sslapp.training.feed import strong_views
-from sslapp.training.smooth import SmoothAugmentation
+from sslapp.training.inputs.feed import strong_views
 
 STILL = {"degrees": 0, "shear": 0, "scale": 0, "shift": 0, "brightness": 0, "box": 0}
 

@@ -7,11 +7,11 @@ import pytest
 import torch
 
 from sslapp.methods.cards import LayerMatchConfig, SupervisedConfig
-from sslapp.methods.fixmatch import FixMatch, FixMatchConfig
-from sslapp.methods.layermatch import LayerMatch
-from sslapp.methods.supervised import Supervised
-from sslapp.training import feed, supply
-from sslapp.training.supply import AHEAD, BLOCK, Plain, Resident, Streamed
+from sslapp.methods.fixmatch.method import FixMatch, FixMatchConfig
+from sslapp.methods.layermatch.method import LayerMatch
+from sslapp.methods.supervised.method import Supervised
+from sslapp.training.inputs import feed, supply
+from sslapp.training.inputs.supply import AHEAD, BLOCK, Plain, Resident, Streamed
 
 CPU = torch.device("cpu")
 SIZES = {"steps": 12, "batch_size": 6, "unlabelled_ratio": 2}

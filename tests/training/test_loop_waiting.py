@@ -9,8 +9,8 @@ import torch
 from torch.utils._python_dispatch import TorchDispatchMode
 
 from sslapp.methods.registry import METHODS
-from sslapp.training import loop
 from sslapp.training.configuration import ConsistencyConfig, TrainingConfig
+from sslapp.training.loop import steps
 from sslapp.training.run import Run
 from sslapp.vocabulary import Gear
 
@@ -63,7 +63,7 @@ def config_of(name):
 def asked(monkeypatch):
     """What the steps of trainings asked since the test began."""
     found = []
-    plain = loop.Loop.step
+    plain = steps.Loop.step
 
     def watched(self, number):
         if number < FROM:
@@ -73,7 +73,7 @@ def asked(monkeypatch):
         found.extend(questions.asked)
         return metrics
 
-    monkeypatch.setattr(loop.Loop, "step", watched)
+    monkeypatch.setattr(steps.Loop, "step", watched)
     return found
 
 
@@ -84,14 +84,14 @@ def test_no_step_reads_a_value(name, asked, stripes, make_run):
 
 
 def test_a_value_that_is_read_is_seen(asked, stripes, make_run, monkeypatch):
-    update = loop.EMA.update
+    update = steps.EMA.update
 
     def curious(self, step):
         update(self, step)
         if next(iter(self.parameters.values())).sum() > 0:
             self.decay *= 1
 
-    monkeypatch.setattr(loop.EMA, "update", curious)
+    monkeypatch.setattr(steps.EMA, "update", curious)
     METHODS["fixmatch"](config_of("fixmatch")).fit(stripes(), make_run())
     assert set(asked) == {"aten._local_scalar_dense.default"}
 
@@ -100,7 +100,7 @@ def test_a_value_that_is_read_is_seen(asked, stripes, make_run, monkeypatch):
 @pytest.mark.skipif(not torch.cuda.is_available(), reason="needs a CUDA device")
 @pytest.mark.parametrize("name", TRAINED)
 def test_cuda_is_not_waited_for(name, stripes, tmp_path, monkeypatch):
-    plain, strictly = loop.Loop.step, []
+    plain, strictly = steps.Loop.step, []
 
     def strict(self, number):
         if number < FROM:
@@ -112,7 +112,7 @@ def test_cuda_is_not_waited_for(name, stripes, tmp_path, monkeypatch):
         finally:
             torch.cuda.set_sync_debug_mode("default")
 
-    monkeypatch.setattr(loop.Loop, "step", strict)
+    monkeypatch.setattr(steps.Loop, "step", strict)
     run = Run(gear=Gear.PIXELS, device=torch.device("cuda"), seed=7, folder=tmp_path)
     METHODS[name](config_of(name)).fit(stripes(forbidden=[(0, 1)]), run)
     assert strictly

@@ -5,10 +5,11 @@ import torch
 from torch import nn
 
 import models
-from sslapp.methods.fixmatch import FixMatch, FixMatchConfig
-from sslapp.methods.supervised import Supervised, SupervisedConfig
-from sslapp.training import networks, optimiser
+from sslapp.methods.fixmatch.method import FixMatch, FixMatchConfig
+from sslapp.methods.supervised.method import Supervised, SupervisedConfig
+from sslapp.training import networks
 from sslapp.training.configuration import TrainingConfig
+from sslapp.training.loop import optimiser
 from sslapp.training.run import Stopped
 
 SMALL_VIT = "timm:vit_tiny_patch4_8"

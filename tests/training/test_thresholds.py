@@ -5,9 +5,13 @@ import math
 import pytest
 import torch
 
-from sslapp.training.alignment import DistributionAlignment, frequencies
-from sslapp.training.losses import fairness
-from sslapp.training.thresholds import FixedThreshold, FlexibleThreshold, SelfAdaptiveThreshold
+from sslapp.training.rules.alignment import DistributionAlignment, frequencies
+from sslapp.training.rules.losses import fairness
+from sslapp.training.rules.thresholds import (
+    FixedThreshold,
+    FlexibleThreshold,
+    SelfAdaptiveThreshold,
+)
 
 CPU = torch.device("cpu")
 

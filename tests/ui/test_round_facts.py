@@ -1,7 +1,7 @@
 """What the Train page says of one round's holdout."""
 
 from sslapp.rounds import PASSED_OVER
-from sslapp.training import figures
+from sslapp.training.loop import figures
 from sslapp.ui.train.detail import facts
 from sslapp.usecases.training.history import detail
 

@@ -4,7 +4,7 @@ from pathlib import Path
 
 from sslapp.store import projects, readers
 from sslapp.store.database import writing
-from sslapp.store.events import append
+from sslapp.store.log.events import append
 from sslapp.usecases.access import enter
 from sslapp.vocabulary import EventKind, Role
 from sslapp.workspace import Workspace

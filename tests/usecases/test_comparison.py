@@ -110,7 +110,7 @@ def test_confidence_and_coverage_are_those_of_the_pool(pair, found) -> None:
 def test_the_calibration_error_is_that_of_the_training_room(pair, found) -> None:
     import torch
 
-    from sslapp.training.calibration import expected_calibration_error
+    from sslapp.training.calibration.temperature import expected_calibration_error
 
     p, _ = small_project.published(pair)
     truth = small_project.true_columns(pair)

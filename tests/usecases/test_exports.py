@@ -11,10 +11,11 @@ import pytest
 import small_project
 
 from sslapp import durable
-from sslapp.store import events, images, projects
+from sslapp.store import images, projects
 from sslapp.store.database import writing
 from sslapp.store.errors import Unknown
 from sslapp.store.images import NewImage
+from sslapp.store.log import events
 from sslapp.store.schema import event as event_table
 from sslapp.store.schema import job
 from sslapp.usecases.access import NotAllowed, enter, new_key

@@ -151,9 +151,9 @@ def test_what_keeps_a_round_from_starting_comes_with_its_mend(seen, now, gear, s
 
 
 def test_the_least_holdout_is_the_calibration_s() -> None:
-    from sslapp.training import calibration
+    from sslapp.training.calibration import temperature
 
-    assert calibration.LEAST == CALIBRATES_FROM
+    assert temperature.LEAST == CALIBRATES_FROM
 
 
 def test_long_lists_are_cut() -> None:

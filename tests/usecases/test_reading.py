@@ -7,9 +7,8 @@ import pytest
 import small_project
 from sqlalchemy import update
 
-from sslapp.store.chain import now
-from sslapp.store.database import reading as view
-from sslapp.store.database import writing
+from sslapp.store.database import reading, writing
+from sslapp.store.log.chain import now
 from sslapp.store.schema import embedding, lease
 from sslapp.store.schema import project as project_table
 from sslapp.store.state import load_state
@@ -107,7 +106,7 @@ def test_every_fifth_image_is_for_the_holdout_however_often_the_page_is_opened(p
 
 def test_what_waits_for_the_holdout_is_offered_when_nothing_else_is_left(project) -> None:
     offers.refill(project, None)
-    with view(project.engine) as conn:
+    with reading(project.engine) as conn:
         state = load_state(conn, 1)
         held = np.flatnonzero(state.holdout & (state.labels < 0)).tolist()
     for position in sorted(FREE - set(held)):
@@ -156,7 +155,7 @@ def test_a_strategy_that_needs_a_round_is_offered_with_one(project, reviewed) ->
 
 def test_counts_follow_undo_and_retired_classes(project) -> None:
     before = tally.progress(project, None)
-    with view(project.engine) as conn:
+    with reading(project.engine) as conn:
         state = load_state(conn, 1)
     assert sum(before.per_class.values()) == before.labelled == small_project.LABELLED
     assert list(before.per_class.values()) == np.bincount(state.labels[state.labels >= 0]).tolist()

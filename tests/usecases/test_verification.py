@@ -11,7 +11,7 @@ from sqlalchemy import select, text
 from benchmarks import damage
 from sslapp.store.database import reading, writing
 from sslapp.store.errors import Refused, Unknown
-from sslapp.store.events import head
+from sslapp.store.log.events import head
 from sslapp.store.schema import embedding, image_set, round_, snapshot
 from sslapp.usecases.access import IDENTITY
 from sslapp.usecases.maintenance.verification import rebuild, verify_project, verify_workspace

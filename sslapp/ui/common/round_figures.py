@@ -7,7 +7,7 @@ import plotly.graph_objects as go
 import streamlit as st
 
 from sslapp.charts import look
-from sslapp.training import figures
+from sslapp.training.loop import figures
 from sslapp.ui.common import plain
 from sslapp.usecases.training.metrics import Course
 from sslapp.usecases.training.progress import Work

@@ -8,7 +8,7 @@ import streamlit as st
 from sslapp.store.projects import KEYS, PALETTE, ClassRow
 from sslapp.ui.common import faults, plain
 from sslapp.usecases.access import Access
-from sslapp.usecases.projects import project as projects
+from sslapp.usecases.projects import project
 from sslapp.usecases.projects.project import Status
 from sslapp.words import count
 
@@ -27,12 +27,10 @@ def show(access: Access, status: Status) -> None:
             _retire(access, status, row)
     faults.show(FAULT)
     if pressed and row is None:
-        _attempt(
-            lambda: projects.add_class(access, status.project_id, name, colour=colour, key=key)
-        )
+        _attempt(lambda: project.add_class(access, status.project_id, name, colour=colour, key=key))
     elif pressed and row is not None:
         _attempt(
-            lambda: projects.edit_class(
+            lambda: project.edit_class(
                 access, status.project_id, row.id, name=name, colour=colour, key=key
             )
         )
@@ -115,7 +113,7 @@ def _retire(access: Access, status: Status, row: ClassRow) -> None:
             "number is never used again. This cannot be undone."
         )
         if st.button(f"Retire {plain.markdown(row.name)}", key=f"projects-retire-yes-{row.id}"):
-            _attempt(lambda: projects.retire_class(access, status.project_id, row.id))
+            _attempt(lambda: project.retire_class(access, status.project_id, row.id))
 
 
 def _attempt(command: Callable[[], object]) -> None:

@@ -6,7 +6,7 @@ import numpy as np
 import streamlit as st
 from numpy.typing import NDArray
 
-from sslapp.store.chain import canonical
+from sslapp.store.log.chain import canonical
 from sslapp.ui.common import faults
 from sslapp.ui.review import board as review_board
 from sslapp.ui.review import bulks, desk, state

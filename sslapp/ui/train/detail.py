@@ -5,7 +5,7 @@ from typing import Any
 import streamlit as st
 
 from sslapp.rounds import PASSED_OVER
-from sslapp.training import figures
+from sslapp.training.loop import figures
 from sslapp.ui.common import plain, progress_panel, round_figures
 from sslapp.usecases.access import Access
 from sslapp.usecases.training.history import Detail, detail

@@ -22,7 +22,7 @@ from sslapp.review.confidence import calibrated
 from sslapp.review.confusion import Paired, confusion, paired
 from sslapp.store import images, projects, snapshots
 from sslapp.store.database import reading
-from sslapp.store.events import head
+from sslapp.store.log.events import head
 from sslapp.store.projects import ClassRow
 from sslapp.store.schema import round_
 from sslapp.store.snapshots import Snapshot

@@ -8,8 +8,8 @@ from sqlalchemy import RowMapping, select
 
 from sslapp.rounds import frames
 from sslapp.rounds.frames import Film
-from sslapp.store.chain import now
 from sslapp.store.database import reading
+from sslapp.store.log.chain import now
 from sslapp.store.schema import job, round_, round_metric
 from sslapp.store.state import load_state
 from sslapp.usecases.access import Access, require

@@ -22,8 +22,9 @@ from sslapp.datasets.export import (
 )
 from sslapp.jobs import queue
 from sslapp.jobs.context import JobContext
-from sslapp.store import events, files, projects, snapshots
+from sslapp.store import files, projects, snapshots
 from sslapp.store.database import reading, writing
+from sslapp.store.log import events
 from sslapp.usecases.access import Access, find_project
 from sslapp.usecases.exporting.table import ALL_SOURCES, labels_frame
 from sslapp.usecases.images.content import Content

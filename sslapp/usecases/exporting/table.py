@@ -10,8 +10,9 @@ from sqlalchemy import Connection, func, select
 
 from sslapp import durable
 from sslapp.review.confidence import calibrated
-from sslapp.store import events, projects
+from sslapp.store import projects
 from sslapp.store.database import reading
+from sslapp.store.log import events
 from sslapp.store.projects import ClassRow
 from sslapp.store.schema import (
     current_label,

@@ -7,10 +7,11 @@ import numpy as np
 from numpy.typing import NDArray
 from sqlalchemy import Connection
 
-from sslapp.store import events, projects
-from sslapp.store.chain import canonical
+from sslapp.store import projects
 from sslapp.store.database import writing
-from sslapp.store.events import Draft, Event
+from sslapp.store.log import events
+from sslapp.store.log.chain import canonical
+from sslapp.store.log.events import Draft, Event
 from sslapp.store.state import ProjectState, load_state
 from sslapp.usecases.access import Access, find_project, new_key, require
 from sslapp.usecases.projects.project import class_id

@@ -5,9 +5,10 @@ from dataclasses import dataclass
 import numpy as np
 from numpy.typing import NDArray
 
-from sslapp.store import events, images
+from sslapp.store import images
 from sslapp.store.database import reading, writing
-from sslapp.store.events import Draft
+from sslapp.store.log import events
+from sslapp.store.log.events import Draft
 from sslapp.store.state import ProjectState, load_state
 from sslapp.usecases.access import Access, find_project, new_key
 from sslapp.vocabulary import EventKind, Source

@@ -14,9 +14,9 @@ from sqlalchemy import Connection, select
 from sslapp.acquisition.choices import CHOICES
 from sslapp.acquisition.state import Pick
 from sslapp.store import leases, projects
-from sslapp.store.chain import now
 from sslapp.store.database import reading, writing
 from sslapp.store.images import image_count, pixel_hashes
+from sslapp.store.log.chain import now
 from sslapp.store.projects import ClassRow
 from sslapp.store.rounds import finished
 from sslapp.store.schema import current_label, event, label_class, lease, round_, undone

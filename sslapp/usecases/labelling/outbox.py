@@ -28,10 +28,11 @@ from typing import Any
 from pydantic import ValidationError
 from sqlalchemy import Connection, select
 
-from sslapp.store import events, images
-from sslapp.store.chain import Event, from_row
+from sslapp.store import images
 from sslapp.store.database import writing
 from sslapp.store.errors import KeyReused, Refused
+from sslapp.store.log import events
+from sslapp.store.log.chain import Event, from_row
 from sslapp.store.schema import current_label, event, label_class, reader
 from sslapp.usecases.access import Access, find_project
 from sslapp.usecases.labelling.entries import JUDGED, Entry

@@ -10,9 +10,10 @@ from sqlalchemy import Connection, func, select
 from sslapp import durable
 from sslapp.acquisition import holdout
 from sslapp.acquisition.state import Pick, Situation
-from sslapp.store import events, images, leases, projects
-from sslapp.store.chain import now
+from sslapp.store import images, leases, projects
 from sslapp.store.database import reading, writing
+from sslapp.store.log import events
+from sslapp.store.log.chain import now
 from sslapp.store.schema import event, undone
 from sslapp.store.state import ProjectState, load_state
 from sslapp.usecases.access import Access, find_project, new_key

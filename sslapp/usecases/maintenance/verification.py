@@ -6,9 +6,10 @@ from dataclasses import dataclass, replace
 
 from sqlalchemy import Connection, Engine, select
 
-from sslapp.store import files, identity, images, projects, replay, rounds, seals
+from sslapp.store import files, identity, images, projects, rounds, seals
 from sslapp.store.database import reading, writing
 from sslapp.store.errors import Refused, Unknown
+from sslapp.store.log import replay
 from sslapp.store.schema import image_set, round_
 from sslapp.store.verify import (
     RESTORE,

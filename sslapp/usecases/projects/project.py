@@ -7,9 +7,10 @@ from typing import Any
 import numpy as np
 from sqlalchemy import Connection, select
 
-from sslapp.store import events, images, projects, readers
+from sslapp.store import images, projects, readers
 from sslapp.store.database import reading, writing
 from sslapp.store.images import ImageSetRow
+from sslapp.store.log import events
 from sslapp.store.projects import ClassRow, ProjectSettings
 from sslapp.store.schema import job, round_
 from sslapp.store.state import ProjectState, load_state

@@ -14,7 +14,7 @@ from sqlalchemy import Connection, Row, select
 
 from sslapp import durable
 from sslapp.review.proposals import best_classes
-from sslapp.store.chain import unpack
+from sslapp.store.log.chain import unpack
 from sslapp.store.rounds import finished
 from sslapp.store.schema import event, round_, snapshot, undone
 from sslapp.store.state import ProjectState

@@ -14,9 +14,10 @@ from sslapp import __version__, durable
 from sslapp.review.calibration_table import CalibrationTable, calibration_table
 from sslapp.review.confusion import confusion
 from sslapp.review.proposals import best_classes
-from sslapp.store import events, images, projects
-from sslapp.store.chain import now
+from sslapp.store import images, projects
 from sslapp.store.images import ImageSetRow
+from sslapp.store.log import events
+from sslapp.store.log.chain import now
 from sslapp.store.projects import ClassRow
 from sslapp.store.rounds import finished
 from sslapp.store.schema import round_, round_metric

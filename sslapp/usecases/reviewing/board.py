@@ -16,8 +16,9 @@ from sslapp import durable
 from sslapp.review.candidates import Candidates, ThresholdCurve, Thresholds
 from sslapp.review.proposals import best_classes, by_doubt
 from sslapp.review.selection import inside
-from sslapp.store import events, projects
+from sslapp.store import projects
 from sslapp.store.database import reading
+from sslapp.store.log import events
 from sslapp.store.projects import ClassRow
 from sslapp.store.rounds import finished
 from sslapp.store.schema import round_, snapshot

@@ -7,7 +7,7 @@ import numpy as np
 from sqlalchemy import Connection, select
 
 from sslapp.store.database import writing
-from sslapp.store.events import Event
+from sslapp.store.log.events import Event
 from sslapp.store.schema import round_
 from sslapp.store.state import load_state
 from sslapp.usecases.access import Access, find_project

@@ -10,9 +10,9 @@ import numpy as np
 from numpy.typing import NDArray
 from sqlalchemy import func, select
 
-from sslapp.store import events
-from sslapp.store.chain import Event
 from sslapp.store.database import reading
+from sslapp.store.log import events
+from sslapp.store.log.chain import Event
 from sslapp.store.schema import event, label_class, undone
 from sslapp.usecases.access import Access, require
 from sslapp.usecases.reviewing import bulk_decisions

@@ -15,8 +15,8 @@ from sqlalchemy import Connection, select
 
 from sslapp.review.evidence import disagreement
 from sslapp.store import images, leases, projects
-from sslapp.store.chain import now
 from sslapp.store.database import reading, writing
+from sslapp.store.log.chain import now
 from sslapp.store.schema import lease, reader
 from sslapp.usecases.access import Access, NotAllowed, find_project
 from sslapp.usecases.reviewing.experts import Experts, experts

@@ -8,7 +8,7 @@ from sqlalchemy import Connection, func, select
 from sslapp.methods.cards import CARDS
 from sslapp.rounds import NOT_EXACTLY
 from sslapp.store.database import reading
-from sslapp.store.events import head
+from sslapp.store.log.events import head
 from sslapp.store.schema import current_label, event, round_, snapshot
 from sslapp.usecases.access import Access, require
 from sslapp.usecases.jobs import may_control

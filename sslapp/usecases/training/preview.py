@@ -8,9 +8,10 @@ from numpy.typing import NDArray
 from sqlalchemy import func, select
 
 from sslapp.imaging.pixels import PixelStore
-from sslapp.store import events, images, projects, snapshots
+from sslapp.store import images, projects, snapshots
 from sslapp.store.database import reading
 from sslapp.store.embeddings import has_views
+from sslapp.store.log import events
 from sslapp.store.projects import ClassRow
 from sslapp.store.schema import embedding, round_, snapshot
 from sslapp.store.state import Standing, load_state

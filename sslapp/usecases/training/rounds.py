@@ -8,8 +8,9 @@ from sqlalchemy import Connection, RowMapping, func, select
 
 from sslapp.jobs import queue
 from sslapp.methods.cards import CARDS
-from sslapp.store import events, projects, seals, snapshots
+from sslapp.store import projects, seals, snapshots
 from sslapp.store.database import reading, writing
+from sslapp.store.log import events
 from sslapp.store.projects import ProjectSettings
 from sslapp.store.schema import job, round_
 from sslapp.store.snapshots import SnapshotRow

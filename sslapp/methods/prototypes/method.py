@@ -25,8 +25,8 @@ from scipy.stats import beta
 from torch import Tensor
 
 from sslapp.methods.cards import PrototypesConfig
-from sslapp.methods.feature_preparation import Preparation, fit_preparation
-from sslapp.methods.information import Adam, Images, affinity, loss_and_gradient
+from sslapp.methods.prototypes.information import Adam, Images, affinity, loss_and_gradient
+from sslapp.methods.prototypes.preparation import Preparation, fit_preparation
 from sslapp.training import predictor
 from sslapp.training.method import Method, Predictor
 from sslapp.training.run import Run, Tensors

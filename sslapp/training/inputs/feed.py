@@ -11,12 +11,12 @@ import torch
 from torch import Tensor
 
 from sslapp.training.augmentation import StrongAugmentation, weak
-from sslapp.training.batches import LabelledBatches, Stream
+from sslapp.training.augmentation.smooth import SmoothAugmentation
 from sslapp.training.configuration import ConsistencyConfig, TrainingConfig
+from sslapp.training.inputs.batches import LabelledBatches, Stream
+from sslapp.training.inputs.supply import Supply, of_pixels
 from sslapp.training.objective import LABELLED, View
 from sslapp.training.run import Run
-from sslapp.training.smooth import SmoothAugmentation
-from sslapp.training.supply import Supply, of_pixels
 from sslapp.training.task import Indices, Task, pixels_of
 
 COARSE = 16

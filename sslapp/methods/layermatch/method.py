@@ -30,18 +30,19 @@ from torch import Tensor, nn
 from torch.nn import functional
 
 from sslapp.methods.cards import LayerMatchConfig
-from sslapp.training import configuration, loop
-from sslapp.training.losses import (
+from sslapp.training import configuration
+from sslapp.training.loop import steps
+from sslapp.training.method import Method, Predictor
+from sslapp.training.objective import LABELLED, Losses, Objective, Step, class_counts
+from sslapp.training.rules.losses import (
     allowed_probabilities,
     complementary_loss,
     cross_entropy,
     masked_mean,
 )
-from sslapp.training.method import Method, Predictor
-from sslapp.training.objective import LABELLED, Losses, Objective, Step, class_counts
+from sslapp.training.rules.thresholds import FixedThreshold, SelfAdaptiveThreshold, ThresholdRule
 from sslapp.training.run import Run
 from sslapp.training.task import Task
-from sslapp.training.thresholds import FixedThreshold, SelfAdaptiveThreshold, ThresholdRule
 
 AVERAGED = "averaged"
 RULED_OUT = "ruled out"
@@ -216,7 +217,7 @@ class LayerMatch(Method):
         """Train on the task's pixels."""
         total = configuration.steps(self.config, task)
         objective = LayerMatchObjective(self.config, task.num_classes, total, run.device)
-        return loop.train(task, run, self.config, objective)
+        return steps.train(task, run, self.config, objective)
 
 
 def period(total: int) -> int:

@@ -33,12 +33,12 @@ from sklearn.neighbors import KNeighborsClassifier
 from torch import Tensor
 
 from sslapp.methods.cards import DiffSySCConfig
-from sslapp.training.calibration import LEAST, temperature_by_ece
-from sslapp.training.directions import centre, directions
-from sslapp.training.image_encoder import ImageEncoder
-from sslapp.training.label_diffusion import Examples, Training, train
-from sslapp.training.label_predictor import LabelDiffusionPredictor
-from sslapp.training.label_retrieval import NONE, Neighbours, agreeing, label_pools, nearest
+from sslapp.methods.diff_sysc.denoiser import Examples, Training, train
+from sslapp.methods.diff_sysc.directions import centre, directions
+from sslapp.methods.diff_sysc.image_encoder import ImageEncoder
+from sslapp.methods.diff_sysc.predictor import LabelDiffusionPredictor
+from sslapp.methods.diff_sysc.retrieval import NONE, Neighbours, agreeing, label_pools, nearest
+from sslapp.training.calibration.temperature import LEAST, temperature_by_ece
 from sslapp.training.method import Method, Predictor
 from sslapp.training.run import Run, Tensors
 from sslapp.training.task import Indices, Task, check_trainable, features_of

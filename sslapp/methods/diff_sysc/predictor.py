@@ -11,10 +11,10 @@ from numpy.typing import NDArray
 from torch import Tensor
 
 from models.label_diffusion import LabelDenoiser
+from sslapp.methods.diff_sysc.diffusion import Schedule, alpha_bars, sample
+from sslapp.methods.diff_sysc.directions import directions
+from sslapp.methods.diff_sysc.image_encoder import ImageEncoder
 from sslapp.training import predictor
-from sslapp.training.diffusion import Schedule, alpha_bars, sample
-from sslapp.training.directions import directions
-from sslapp.training.image_encoder import ImageEncoder
 from sslapp.training.method import Predictor
 from sslapp.training.task import Features, Indices, Pixels
 

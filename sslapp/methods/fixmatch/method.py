@@ -25,25 +25,26 @@ import torch
 from torch import Tensor
 
 from sslapp.methods.cards import FixMatchConfig
-from sslapp.training import configuration, loop, schedule
-from sslapp.training.alignment import DistributionAlignment, frequencies
-from sslapp.training.losses import (
+from sslapp.training import configuration
+from sslapp.training.loop import schedule, steps
+from sslapp.training.method import Method, Predictor
+from sslapp.training.objective import LABELLED, Losses, Objective, Step, class_counts
+from sslapp.training.rules.alignment import DistributionAlignment, frequencies
+from sslapp.training.rules.losses import (
     allowed_probabilities,
     complementary_loss,
     cross_entropy,
     fairness,
     masked_mean,
 )
-from sslapp.training.method import Method, Predictor
-from sslapp.training.objective import LABELLED, Losses, Objective, Step, class_counts
-from sslapp.training.run import Run
-from sslapp.training.task import Task
-from sslapp.training.thresholds import (
+from sslapp.training.rules.thresholds import (
     FixedThreshold,
     FlexibleThreshold,
     SelfAdaptiveThreshold,
     ThresholdRule,
 )
+from sslapp.training.run import Run
+from sslapp.training.task import Task
 
 FREEMATCH_MOMENTUM = 0.999
 
@@ -119,7 +120,7 @@ class FixMatch(Method):
 
     def fit(self, task: Task, run: Run) -> Predictor:
         """Train on the task's pixels or encoded views."""
-        return loop.train(task, run, self.config, objective(self.config, task, run.device))
+        return steps.train(task, run, self.config, objective(self.config, task, run.device))
 
 
 def objective(config: FixMatchConfig, task: Task, device: torch.device) -> FixMatchObjective:

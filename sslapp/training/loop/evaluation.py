@@ -11,7 +11,7 @@ import numpy as np
 import torch
 from torch import Tensor
 
-from sslapp.training import figures
+from sslapp.training.loop import figures
 from sslapp.training.run import Run, Tensors
 from sslapp.training.task import Indices, Task
 

@@ -11,8 +11,8 @@ import numpy as np
 from numpy.typing import NDArray
 from sqlalchemy import Column, ColumnElement, Connection, Row, Table, and_, bindparam, select, true
 
-from sslapp.store.chain import unpack
-from sslapp.store.fold import FOLDED, Decision, ImageState, Step, undone
+from sslapp.store.log.chain import unpack
+from sslapp.store.log.fold import FOLDED, Decision, ImageState, Step, undone
 from sslapp.store.schema import (
     current_label,
     event,

@@ -13,14 +13,15 @@ from collections.abc import Mapping
 import torch
 from torch import Tensor
 
-from sslapp.training import configuration, kernels, networks, optimiser, schedule
+from sslapp.training import configuration, kernels, networks
 from sslapp.training.configuration import TrainingConfig
-from sslapp.training.ema import EMA
-from sslapp.training.evaluation import Evaluation
-from sslapp.training.feed import Batch
-from sslapp.training.inputs import inputs_of
+from sslapp.training.inputs.feed import Batch
+from sslapp.training.inputs.gears import inputs_of
+from sslapp.training.loop import optimiser, schedule
+from sslapp.training.loop.evaluation import Evaluation
 from sslapp.training.method import Predictor
 from sslapp.training.objective import Losses, Objective, Step
+from sslapp.training.rules.ema import EMA
 from sslapp.training.run import Checkpoints, Run, Tensors
 from sslapp.training.task import Indices, Task, check_trainable
 

@@ -8,12 +8,12 @@ import numpy as np
 from numpy.typing import NDArray
 from sqlalchemy import Connection, select
 
-from sslapp.store import replay
-from sslapp.store.chain import GENESIS, Event, from_row, hash_row, now
-from sslapp.store.checks import Scope, check, check_judgement, check_undo, scope
 from sslapp.store.database import lock_project
 from sslapp.store.errors import KeyReused
-from sslapp.store.fold import FOLDED, ImageState, Step
+from sslapp.store.log import replay
+from sslapp.store.log.chain import GENESIS, Event, from_row, hash_row, now
+from sslapp.store.log.checks import Scope, check, check_judgement, check_undo, scope
+from sslapp.store.log.fold import FOLDED, ImageState, Step
 from sslapp.store.schema import event
 from sslapp.vocabulary import EventKind
 

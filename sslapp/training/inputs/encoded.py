@@ -21,11 +21,11 @@ from models.feature_head import LENGTH, FeatureHead
 from sslapp.training import predictor
 from sslapp.training.augmentation.pixels import send
 from sslapp.training.configuration import TrainingConfig
-from sslapp.training.feed import Feed
+from sslapp.training.inputs.feed import Feed
+from sslapp.training.inputs.supply import Plain, Supply
 from sslapp.training.method import Predictor
 from sslapp.training.objective import View
 from sslapp.training.run import Run
-from sslapp.training.supply import Plain, Supply
 from sslapp.training.task import Features, Indices, Pixels, Task, features_of
 
 ROWS = 4096

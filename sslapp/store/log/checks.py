@@ -7,11 +7,10 @@ import numpy as np
 from numpy.typing import NDArray
 from sqlalchemy import Connection, Table, func, select
 
-from sslapp.store.chain import Event
 from sslapp.store.errors import Refused
-from sslapp.store.fold import LABEL_SOURCE, ImageState, Step
-from sslapp.store.schema import event, image, label_class, project, reader, round_, snapshot
-from sslapp.store.schema import undone as undone_table
+from sslapp.store.log.chain import Event
+from sslapp.store.log.fold import LABEL_SOURCE, ImageState, Step
+from sslapp.store.schema import event, image, label_class, project, reader, round_, snapshot, undone
 from sslapp.vocabulary import READER_ACTIONS, EventKind, Source, Split
 
 _WITH_CLASS = frozenset(
@@ -129,11 +128,10 @@ def check_undo(conn: Connection, undo: Event) -> None:
         Refused: otherwise.
     """
     row = conn.execute(
-        select(event.c.kind, event.c.reader_id, undone_table.c.number.label("gone"))
+        select(event.c.kind, event.c.reader_id, undone.c.number.label("gone"))
         .outerjoin(
-            undone_table,
-            (undone_table.c.project_id == event.c.project_id)
-            & (undone_table.c.number == event.c.number),
+            undone,
+            (undone.c.project_id == event.c.project_id) & (undone.c.number == event.c.number),
         )
         .where(event.c.project_id == undo.project_id, event.c.number == undo.target)
     ).one_or_none()

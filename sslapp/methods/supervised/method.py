@@ -11,11 +11,11 @@ import torch
 from sklearn.linear_model import LogisticRegression
 
 from sslapp.methods.cards import SupervisedConfig
-from sslapp.training import loop
-from sslapp.training.losses import cross_entropy
+from sslapp.training.loop import steps
 from sslapp.training.method import Method, Predictor
 from sslapp.training.objective import LABELLED, Losses, Objective, Step
 from sslapp.training.predictor import LinearPredictor
+from sslapp.training.rules.losses import cross_entropy
 from sslapp.training.run import Run, Tensors
 from sslapp.training.task import Task, check_trainable, features_of
 from sslapp.vocabulary import Gear
@@ -38,7 +38,7 @@ class Supervised(Method):
     def fit(self, task: Task, run: Run) -> Predictor:
         """Train on the task's labels."""
         if run.gear is Gear.PIXELS:
-            return loop.train(task, run, self.config, SupervisedObjective())
+            return steps.train(task, run, self.config, SupervisedObjective())
         return LinearPredictor(**run.stage("probe", lambda _: self._probe(task, run)))
 
     def _probe(self, task: Task, run: Run) -> Tensors:

@@ -13,8 +13,8 @@ from torch import Tensor, nn
 from sslapp.training import networks
 from sslapp.training.augmentation import Normalisation
 from sslapp.training.configuration import TrainingConfig
-from sslapp.training.encoded import FeatureInputs
-from sslapp.training.feed import Feed
+from sslapp.training.inputs.encoded import FeatureInputs
+from sslapp.training.inputs.feed import Feed
 from sslapp.training.method import Predictor
 from sslapp.training.objective import View
 from sslapp.training.predictor import NetworkPredictor

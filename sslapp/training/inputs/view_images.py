@@ -6,7 +6,7 @@ from numpy.typing import NDArray
 
 from sslapp.training.augmentation import weak
 from sslapp.training.configuration import Augmentation, ConsistencyConfig
-from sslapp.training.feed import strong_views
+from sslapp.training.inputs.feed import strong_views
 from sslapp.training.run import keyed_generator
 
 

@@ -23,10 +23,10 @@ from torch.nn import functional
 from torch.nn.utils import clip_grads_with_norm_, get_total_norm
 
 from models.label_diffusion import LabelDenoiser
+from sslapp.methods.diff_sysc.diffusion import Schedule, alpha_bars, antithetic_times, noisy
+from sslapp.methods.diff_sysc.image_encoder import ImageEncoder
+from sslapp.methods.diff_sysc.retrieval import Pools, drawn
 from sslapp.training.augmentation import weak
-from sslapp.training.diffusion import Schedule, alpha_bars, antithetic_times, noisy
-from sslapp.training.image_encoder import ImageEncoder
-from sslapp.training.label_retrieval import Pools, drawn
 from sslapp.training.run import Checkpoints, Run, Tensors
 from sslapp.training.task import Indices
 

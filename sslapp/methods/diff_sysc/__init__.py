@@ -1,0 +1,1 @@
+"""Diff-SySC: a label denoiser, and rounds of pseudo-labels that it draws."""

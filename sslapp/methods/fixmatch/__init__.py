@@ -1,0 +1,1 @@
+"""FixMatch: consistency of strong views with confident weak ones."""

@@ -1,0 +1,1 @@
+"""LayerMatch: the head learns from labels alone, the features from confident views too."""

@@ -1,0 +1,1 @@
+"""Transductive prototypes: features made alike, class means moved by balanced soft assignments."""

@@ -1,0 +1,1 @@
+"""Making confidence mean something."""

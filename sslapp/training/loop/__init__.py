@@ -1,0 +1,1 @@
+"""The step loop of gradient-step methods, and what only it needs."""

@@ -1,0 +1,1 @@
+"""What methods compose: thresholds, alignments, losses, moving averages."""
