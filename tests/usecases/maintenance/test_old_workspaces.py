@@ -39,7 +39,7 @@ def unpacked(tmp_path: Path) -> Open:
 
 
 def test_there_is_a_workspace_of_every_revision_before_this_one() -> None:
-    versions = HERE.parents[2] / "sslapp" / "store" / "migrations" / "versions"
+    versions = HERE.parents[3] / "sslapp" / "store" / "migrations" / "versions"
     known = sorted(path.name[:4] for path in versions.glob("0*.py"))
     assert known[:-1] == REVISIONS
 
