@@ -1,0 +1,146 @@
+"""What the program says of a workspace that it wrote before its files were rearranged.
+
+`as_before/workspace.tar.xz` was written by the last commit before that, by Ann and Bo: 60 digits,
+an embedding with encoded views, 30 labels, three rounds, decisions of every kind, an export.
+`as_before/outputs.json` is what `outputs` gave there. Every difference is one that a reader meets.
+"""
+
+import hashlib
+import json
+import sqlite3
+import sys
+import tarfile
+from pathlib import Path
+
+import pytest
+from typer.testing import CliRunner
+
+from sslapp.cli import app
+
+HERE = Path(__file__).parent / "as_before"
+
+DERIVED = ("current_label", "reader_label", "forbidden_class", "withheld", "holdout", "undone")
+SHOWN = (
+    "status",
+    "verify",
+    "duplicates",
+    "reader list",
+    "exports list",
+    "next --count 12 --strategy auto --seed 5",
+    "next --count 5 --strategy margin",
+    "next --count 5 --strategy typiclust",
+    "next --count 5 --strategy random --seed 2",
+    "round status",
+    "round status 1",
+    "round status 2",
+    "candidates --threshold 0 --limit 100",
+    "candidates --threshold 0.5 --class d",
+    "candidates --threshold 0.9 --round 1 --limit 100",
+    "candidates --threshold 0.999 --round 2 --limit 100",
+    "candidates --round 9",
+    "round status 9",
+)
+DONE = (
+    "label 1 b",
+    "label 1 nothing",
+    "accept 58",
+    "accept --threshold 0.6 --opened 1",
+    "reject 54",
+    "relabel 20 d",
+    "withhold 24",
+    "withhold --threshold 0.3 --class e",
+    "undo 12",
+    "undo 82",
+    "class edit a --to A --key a",
+    "class add k",
+    "grant Bo reader",
+    "rebuild",
+    "round start --method label-propagation --seed 4 --wait",
+    "round start --method nothing",
+    "candidates --threshold 0.2 --limit 100",
+    "exports list",
+)
+
+
+@pytest.fixture(scope="module")
+def both(tmp_path_factory: pytest.TempPathFactory) -> tuple[dict[str, object], dict[str, object]]:
+    """What is said now, and what was said before."""
+    folder = tmp_path_factory.mktemp("as-before")
+    with tarfile.open(HERE / "workspace.tar.xz") as archive:
+        archive.extractall(folder, filter="data")
+    now = json.loads(json.dumps(outputs(folder / "workspace")))
+    return now, json.loads((HERE / "outputs.json").read_text(encoding="utf-8"))
+
+
+def test_the_derived_tables_are_the_same(both) -> None:
+    now, before = both
+    assert now["tables"] == before["tables"]
+    assert now["tables after"] == before["tables after"]
+
+
+def test_the_record_has_the_same_head(both) -> None:
+    now, _ = both
+    assert now["shown"]["verify"]["ok"]
+    heads = [each["shown"]["verify"]["projects"]["Digits"]["head"] for each in both]
+    assert heads[0] == heads[1]
+
+
+@pytest.mark.parametrize("command", SHOWN)
+def test_a_command_that_shows_says_the_same(both, command: str) -> None:
+    now, before = both
+    assert now["shown"][command] == before["shown"][command]
+
+
+@pytest.mark.parametrize("command", DONE)
+def test_a_command_that_decides_says_the_same(both, command: str) -> None:
+    now, before = both
+    assert now["done"][command] == before["done"][command]
+
+
+def outputs(workspace: Path) -> dict[str, object]:
+    """What commands print, in this order, and the derived tables after them.
+
+    Of what new events and jobs bring, times and hashes that a time enters are left out.
+    """
+    before = tables(workspace)
+    shown = {each: said(workspace, each) for each in SHOWN}
+    done = {each: without_times(said(workspace, each)) for each in DONE}
+    return {"tables": before, "shown": shown, "done": done, "tables after": tables(workspace)}
+
+
+def said(workspace: Path, command: str) -> object:
+    """The parsed output of a command, or the sentence of its refusal."""
+    words = ["--workspace", str(workspace), "--reader", "Ann", *command.split(), "--json"]
+    result = CliRunner().invoke(app, words)
+    text = (result.stdout or result.stderr).replace(str(workspace), "WORKSPACE")
+    return json.loads(text) if result.exit_code == 0 else text
+
+
+CHANGING = frozenset(
+    {"created_at", "started_at", "finished_at", "hash", "head", "seconds", "seal", "curves"}
+    | {"plan", "probabilities"}  # of a machine and a job
+)
+
+
+def without_times(said: object) -> object:
+    """The same without what differs between two runs of the same commands."""
+    if isinstance(said, dict):
+        return {key: without_times(each) for key, each in said.items() if key not in CHANGING}
+    return [without_times(each) for each in said] if isinstance(said, list) else said
+
+
+def tables(workspace: Path) -> dict[str, str]:
+    """The sha256 of every derived table's rows, in order, without times."""
+    with sqlite3.connect(workspace / "sslapp.db") as conn:
+        return {name: _rows_hash(conn, name) for name in DERIVED}
+
+
+def _rows_hash(conn: sqlite3.Connection, name: str) -> str:
+    columns = [row[1] for row in conn.execute(f"PRAGMA table_info({name})")]
+    kept = ", ".join(each for each in columns if not each.endswith("_at"))
+    rows = sorted(map(repr, conn.execute(f"SELECT {kept} FROM {name}")))
+    return hashlib.sha256("\n".join(rows).encode()).hexdigest()
+
+
+if __name__ == "__main__":
+    print(json.dumps(outputs(Path(sys.argv[1])), indent=1, ensure_ascii=False))
