@@ -3,7 +3,7 @@ PYTHON ?= python3
 BIN := .venv/bin
 SETUP := .venv/.installed
 
-.PHONY: app test check setup clean
+.PHONY: app test check setup constraints clean
 
 app: $(SETUP)
 	$(BIN)/sslapp demo
@@ -19,13 +19,21 @@ check: $(SETUP)
 	$(BIN)/mypy
 	$(BIN)/lint-imports
 	$(BIN)/python tests/gates.py
+	$(BIN)/python tests/pins.py
 
 setup: $(SETUP)
 
-$(SETUP): requirements.txt requirements-dev.txt pyproject.toml
+# all files are resolved together, so that every extra fits beside the others
+constraints:
+	test -x $(BIN)/python || $(PYTHON) -m venv .venv
+	$(BIN)/pip install --quiet --dry-run --ignore-installed --report .venv/report.json \
+		--requirement requirements.txt --requirement requirements-dev.txt --requirement requirements-postgres.txt
+	$(BIN)/python tests/pins.py --write < .venv/report.json
+
+$(SETUP): requirements.txt requirements-dev.txt constraints.txt pyproject.toml
 	$(PYTHON) -c 'import sys; sys.exit(sys.version_info < (3, 11) and "sslapp needs Python 3.11 or newer")'
 	test -x $(BIN)/python || $(PYTHON) -m venv .venv
-	$(BIN)/pip install --quiet --requirement requirements.txt --requirement requirements-dev.txt
+	$(BIN)/pip install --quiet --constraint constraints.txt --requirement requirements.txt --requirement requirements-dev.txt
 	$(BIN)/pip install --quiet --no-deps --editable .
 	touch $@
 
