@@ -3,7 +3,7 @@ PYTHON ?= python3
 BIN := .venv/bin
 SETUP := .venv/.installed
 
-.PHONY: app test check setup constraints clean
+.PHONY: app test coverage check setup constraints clean
 
 app: $(SETUP)
 	$(BIN)/sslapp demo
@@ -12,6 +12,10 @@ app: $(SETUP)
 # a file's tests stay on one core: they share servers and prepared workspaces
 test: $(SETUP)
 	$(BIN)/pytest --numprocesses=auto --maxprocesses=4 --dist=loadfile
+
+coverage: $(SETUP)
+	$(BIN)/pytest --numprocesses=auto --maxprocesses=4 --dist=loadfile \
+		--cov=sslapp --cov=models --cov=pages --cov-report=term:skip-covered
 
 check: $(SETUP)
 	$(BIN)/ruff check .
