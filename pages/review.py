@@ -7,13 +7,13 @@ from sslapp.ui.common import faults, heading
 from sslapp.ui.common.access import require
 from sslapp.ui.review import board, bulks, empty, map_panel, selection, side, state
 from sslapp.usecases.comparing.rounds import numbers_and_methods
+from sslapp.usecases.images import maps
 from sslapp.usecases.reviewing.board import board_key
-from sslapp.usecases.training import overview
 from sslapp.usecases.training.progress import progress
 
 access = require()
 project_id = heading.open_project(access, "Review")
-state.enter(project_id, overview.embedding_id(access, project_id))
+state.enter(project_id, maps.shown_embedding_id(access, project_id))
 rounds = numbers_and_methods(access, project_id)
 live = progress(access, project_id)
 titles = {name: card.title for name, card in CARDS.items()}

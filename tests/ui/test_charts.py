@@ -7,7 +7,7 @@ from sslapp.charts.class_bars import balance
 from sslapp.store.projects import ClassRow
 from sslapp.ui.common import embedding_map
 from sslapp.ui.common.embedding_map import UNLABELLED
-from sslapp.usecases.training.overview import Map
+from sslapp.usecases.images.maps import Map
 from sslapp.vocabulary import Source
 
 CLASSES = [

@@ -8,8 +8,8 @@ from sslapp.store.projects import ProjectRow
 from sslapp.ui.common import faults, plain
 from sslapp.ui.projects import empty
 from sslapp.usecases.access import Access
+from sslapp.usecases.projects.listing import known_projects
 from sslapp.usecases.projects.project import Status
-from sslapp.usecases.training.overview import known_projects
 from sslapp.words import count
 
 OPENED = "opened_project"

@@ -5,9 +5,9 @@ import streamlit as st
 from sslapp.store.projects import ClassRow
 from sslapp.ui.common import embedding_map, plain, progress_panel
 from sslapp.usecases.access import Access
+from sslapp.usecases.images import maps
 from sslapp.usecases.projects.project import status
 from sslapp.usecases.reviewing.board import Board
-from sslapp.usecases.training import overview
 from sslapp.usecases.training.progress import Progress
 from sslapp.vocabulary import JobKind
 from sslapp.words import count
@@ -24,7 +24,7 @@ def no_round(access: Access, project_id: int, live: Progress, titles: dict[str, 
         st.markdown(what_first(found.counts))
     with st.container(border=True):
         st.subheader("Embedding map", anchor=False)
-        drawn = overview.embedding_id(access, project_id)
+        drawn = maps.shown_embedding_id(access, project_id)
         embedding_map.show(access, project_id, drawn, found.head[0], found.classes)
 
 

@@ -5,7 +5,7 @@ from collections.abc import Mapping, Sequence
 import pandas as pd
 import streamlit as st
 
-from sslapp.usecases.training.overview import RoundLine
+from sslapp.usecases.training.history import RoundLine
 from sslapp.vocabulary import JobState
 from sslapp.words import duration, proportion
 

@@ -38,6 +38,13 @@ class ProjectLine:
     role: Role
 
 
+def known_projects(access: Access) -> list[ProjectRow]:
+    """The projects the reader is a member of, in order of creation."""
+    with reading(access.engine) as conn:
+        rows = list_projects(conn)
+        return [row for row in rows if readers.role_of(conn, row.id, access.reader_id) is not None]
+
+
 def project_list(access: Access) -> list[ProjectLine]:
     """The projects the reader is a member of, latest activity first."""
     with reading(access.engine) as conn:

@@ -26,7 +26,7 @@ from sslapp.store.state import ProjectState, load_state
 from sslapp.usecases.projects.project import counts_of, per_class_of
 from sslapp.usecases.reporting.decisions import Activity, RoundVerdicts, activity, verdicts
 from sslapp.usecases.reviewing.predictions import ruled_out
-from sslapp.usecases.training.overview import RoundLine, read_lines
+from sslapp.usecases.training.history import RoundLine, read_lines
 from sslapp.workspace import Workspace
 
 CURVES_OF = 6

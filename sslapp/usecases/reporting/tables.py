@@ -9,7 +9,7 @@ from sslapp.usecases.exporting.table import ALL_SOURCES
 from sslapp.usecases.reporting.decisions import Activity, RoundVerdicts, Verdicts
 from sslapp.usecases.reporting.markup import Markup, element
 from sslapp.usecases.reporting.report import Report
-from sslapp.usecases.training.overview import RoundLine
+from sslapp.usecases.training.history import RoundLine
 from sslapp.vocabulary import JobState
 from sslapp.words import duration, proportion
 

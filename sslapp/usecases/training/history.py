@@ -1,21 +1,46 @@
 """The rounds so far, each with what it was, what it made and what became of that."""
 
 from dataclasses import dataclass
+from datetime import datetime
 from typing import Any
 
-from sqlalchemy import Connection, func, select
+from sqlalchemy import Connection, RowMapping, func, select
 
 from sslapp.methods.cards import CARDS
 from sslapp.rounds import NOT_EXACTLY
 from sslapp.store.database import reading
 from sslapp.store.log.events import head
-from sslapp.store.schema import current_label, event, round_, snapshot
+from sslapp.store.schema import current_label, event, job, round_, snapshot
 from sslapp.usecases.access import Access, require
 from sslapp.usecases.jobs import may_control
 from sslapp.usecases.training.metrics import Course, courses
-from sslapp.usecases.training.overview import RoundLine, read_lines
 from sslapp.usecases.training.rounds import round_row
 from sslapp.vocabulary import JobState, Source
+
+
+@dataclass(frozen=True, kw_only=True)
+class RoundLine:
+    """One line of the table of rounds.
+
+    Attributes:
+        accuracy: share of the holdout it got right; None without a holdout or before its end.
+        holdout: how many images it was measured on.
+        seconds: how long it took, if it ended.
+    """
+
+    number: int
+    state: JobState
+    method: str
+    gear: str
+    seed: int
+    snapshot: str
+    labelled: int
+    holdout: int
+    accuracy: float | None
+    ece_before: float | None
+    ece_after: float | None
+    calibrated: bool
+    seconds: float | None
 
 
 @dataclass(frozen=True)
@@ -93,6 +118,50 @@ def history(access: Access, project_id: int) -> History:
             accepted=_accepted(conn, project_id),
             event=head(conn, project_id)[0],
         )
+
+
+def read_lines(conn: Connection, project_id: int) -> list[RoundLine]:
+    """Every round of the project, newest first, in an open transaction."""
+    query = (
+        select(
+            round_,
+            snapshot.c.hash,
+            snapshot.c.counts,
+            job.c.state,
+            job.c.started_at,
+            job.c.finished_at,
+        )
+        .join(job, job.c.id == round_.c.job_id)
+        .join(snapshot, snapshot.c.id == round_.c.snapshot_id)
+        .where(round_.c.project_id == project_id)
+        .order_by(round_.c.number.desc())
+    )
+    return [_line(row) for row in conn.execute(query).mappings()]
+
+
+def _line(row: RowMapping) -> RoundLine:
+    metrics = row["metrics"] or {}
+    return RoundLine(
+        number=row["number"],
+        state=JobState(row["state"]),
+        method=row["method"],
+        gear=row["gear"],
+        seed=row["seed"],
+        snapshot=row["hash"],
+        labelled=row["counts"]["labelled"],
+        holdout=metrics.get("holdout", 0),
+        accuracy=metrics.get("holdout_accuracy"),
+        ece_before=metrics.get("ece_before"),
+        ece_after=metrics.get("ece_after"),
+        calibrated=metrics.get("calibrated", False),
+        seconds=metrics.get("seconds", _between(row["started_at"], row["finished_at"])),
+    )
+
+
+def _between(started: datetime | None, finished: datetime | None) -> float | None:
+    if started is None or finished is None or finished < started:
+        return None
+    return (finished - started).total_seconds()
 
 
 def _accepted(conn: Connection, project_id: int) -> dict[int, int]:

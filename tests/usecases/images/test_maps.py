@@ -23,7 +23,6 @@ from sslapp.usecases.images.maps import Projection, projection_of, show_projecti
 from sslapp.usecases.jobs import cancel_job, job_status
 from sslapp.usecases.reviewing import board
 from sslapp.usecases.reviewing.experts import experts
-from sslapp.usecases.training import overview
 from sslapp.usecases.training.preview import choices, obstacle, preview
 from sslapp.usecases.training.rounds import start_round
 from sslapp.vocabulary import Gear, JobState
@@ -59,7 +58,7 @@ def test_the_review_map_shows_umap_after_its_job_and_goes_back_to_pca(reviewed) 
     assert shown.xy.shape == pca.xy.shape == (160, 2)
     assert not np.array_equal(shown.xy, pca.xy)
     np.testing.assert_array_equal(
-        np.sort(overview.read_map(reviewed, 1, after["id"]).xy, axis=0), np.sort(shown.xy, axis=0)
+        np.sort(maps.read_map(reviewed, 1, after["id"]).xy, axis=0), np.sort(shown.xy, axis=0)
     )
     np.testing.assert_array_equal(shown.proposals.positions, pca.proposals.positions)
 

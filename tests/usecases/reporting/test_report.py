@@ -21,7 +21,7 @@ from sslapp.usecases.reporting.markup import Markup, element
 from sslapp.usecases.reporting.page import render
 from sslapp.usecases.reporting.report import gather
 from sslapp.usecases.reviewing import bulk_decisions
-from sslapp.usecases.training.overview import round_lines
+from sslapp.usecases.training.history import history
 from sslapp.vocabulary import EventKind, JobState, Source
 from sslapp.words import proportion
 
@@ -106,7 +106,7 @@ def test_its_counts_are_those_of_the_project(decided) -> None:
     found, now = report(decided), status(decided)
     assert found.counts == now.counts
     assert found.head == now.head
-    assert found.rounds == round_lines(decided, 1)
+    assert found.rounds == history(decided, 1).lines
     counts = label_counts(decided, 1)
     for column, each in enumerate(counts.classes):
         assert found.per_class[each.id].tolist() == counts.counts[column].tolist()
@@ -138,7 +138,7 @@ def test_verdicts_count_what_stands_by_round_and_proposed_class(decided) -> None
 def test_shares_stand_with_their_n_and_exact_interval(decided) -> None:
     text = page(decided).text
     assert proportion(1 / 3, 3) in text
-    (line,) = round_lines(decided, 1)
+    (line,) = history(decided, 1).lines
     assert proportion(line.accuracy, line.holdout) in text
 
 
@@ -153,7 +153,7 @@ def test_actions_are_counted_by_day_and_their_time_is_the_median(decided) -> Non
 
 def test_the_newest_round_is_held_against_its_own_snapshot(decided) -> None:
     judged = report(decided).judged
-    (line,) = round_lines(decided, 1)
+    (line,) = history(decided, 1).lines
     assert judged.confusion.sum() == line.holdout == judged.raw.counts.sum()
     assert judged.confusion.trace() / line.holdout == pytest.approx(line.accuracy)
     assert judged.raw.error == pytest.approx(line.ece_before)
