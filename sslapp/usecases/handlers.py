@@ -3,7 +3,7 @@
 from types import MappingProxyType
 
 from sslapp.jobs.context import Handlers, JobContext
-from sslapp.usecases.exporting.exports import run_export
+from sslapp.usecases.exporting.exports import Format, run_labels_export
 from sslapp.usecases.images.embeddings import run_embed
 from sslapp.usecases.images.encoded_views import run_encode
 from sslapp.usecases.images.imports import run_import
@@ -27,11 +27,21 @@ def _run_encoder(context: JobContext) -> None:
         run_embed(context)
 
 
+def _run_export(context: JobContext) -> None:
+    if Format(context.claim.params["format"]) is Format.REPORT:
+        # plotly takes a while to load, and no other export needs it
+        from sslapp.usecases.reporting.report_export import run_report_export
+
+        run_report_export(context)
+    else:
+        run_labels_export(context)
+
+
 HANDLERS: Handlers = MappingProxyType(
     {
         JobKind.IMPORT: run_import,
         JobKind.EMBED: _run_encoder,
         JobKind.ROUND: _run_round,
-        JobKind.EXPORT: run_export,
+        JobKind.EXPORT: _run_export,
     }
 )

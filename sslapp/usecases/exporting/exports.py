@@ -148,15 +148,8 @@ def target_path(workspace: Workspace, params: Mapping[str, Any]) -> Path:
     return named if named.is_absolute() else workspace.path(params["target"])
 
 
-def run_export(context: JobContext) -> None:
-    """Handle a job of kind `export`."""
-    if Format(context.claim.params["format"]) is Format.REPORT:
-        _run_report(context)
-    else:
-        _run_labels(context)
-
-
-def _run_labels(context: JobContext) -> None:
+def run_labels_export(context: JobContext) -> None:
+    """Handle a job of kind `export` whose format holds labels."""
     params, project_id = context.claim.params, context.claim.project_id
     target = target_path(context.workspace, params)
     # a job that was queued by an earlier version names no sources
@@ -198,33 +191,16 @@ def _run_labels(context: JobContext) -> None:
         "bytes": file.stat().st_size,
         "sha256": durable.sha256(file),
     }
-    _finish(context, result, rows=len(frame), snapshot=snapshot.hash)
+    finish_export(context, result, rows=len(frame), snapshot=snapshot.hash)
 
 
-def _run_report(context: JobContext) -> None:
-    # plotly takes a while to load, and no other export needs it
-    from sslapp.usecases.reporting.page import render
-    from sslapp.usecases.reporting.report import gather
+def finish_export(context: JobContext, result: dict[str, Any], **facts: Any) -> None:
+    """End an export's job, and say in the log what left the program.
 
-    target = target_path(context.workspace, context.claim.params)
-    context.progress(0, 2, "reading")
-    with reading(context.engine) as conn:
-        found = gather(conn, context.workspace, context.claim.project_id)
-    context.check()
-    context.progress(1, 2, "writing")
-    durable.write_bytes(target, render(found).encode("utf-8"))
-    result = {
-        "target": str(target),
-        "event": found.head[0],
-        "head": found.head[1],
-        "bytes": target.stat().st_size,
-        "sha256": durable.sha256(target),
-    }
-    _finish(context, result, read_at=found.head[0])
-
-
-def _finish(context: JobContext, result: dict[str, Any], **facts: Any) -> None:
-    """End the job, and say in the log what left the program."""
+    Args:
+        result: of the job; names the `target`, the `manifest` if there is one, and the `sha256`.
+        facts: further fields of the event's payload.
+    """
     params = context.claim.params
     kept = [Path(result[part]) for part in ("target", "manifest") if part in result]
     within = [path for path in kept if path.is_relative_to(context.workspace.root)]
