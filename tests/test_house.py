@@ -13,6 +13,7 @@ ROOT = Path(__file__).parents[1]
 LINT = Path(sys.executable).with_name("lint-imports")
 
 LAYERS = "Rooms import only from rooms below them"
+SUBJECTS = "A subject of the use cases imports only from subjects below it"
 BLIND = "Methods and what they are made of know no database and no data set"
 TORCHLESS = "Images, data sets and the store work without torch"
 HEADLESS = "Only the browser rooms know Streamlit"
@@ -22,6 +23,27 @@ PLANTS = [
     (LAYERS, "sslapp/store/log/chain.py", "from sslapp.jobs import queue"),
     (LAYERS, "sslapp/usecases/access.py", "from sslapp.cli import app"),
     (LAYERS, "sslapp/vocabulary.py", "from sslapp import durable"),
+    (
+        SUBJECTS,
+        "sslapp/usecases/exporting/exports.py",
+        "from sslapp.usecases.reporting.report import gather",
+    ),
+    (
+        SUBJECTS,
+        "sslapp/usecases/comparing/rounds.py",
+        "from sslapp.usecases.reviewing import board",
+    ),
+    (
+        SUBJECTS,
+        "sslapp/usecases/training/preview.py",
+        "from sslapp.usecases.comparing import rounds",
+    ),
+    (
+        SUBJECTS,
+        "sslapp/usecases/projects/listing.py",
+        "from sslapp.usecases.people import members",
+    ),
+    (SUBJECTS, "sslapp/usecases/jobs.py", "from sslapp.usecases.handlers import HANDLERS"),
     (BLIND, "sslapp/methods/fixmatch/method.py", "from sslapp.store import events"),
     (BLIND, "sslapp/training/task.py", "from sslapp.datasets import digits"),
     (BLIND, "sslapp/acquisition/auto.py", "from sslapp.store.state import load_state"),
@@ -67,7 +89,7 @@ def lint(tmp_path):
 
 
 def test_the_house_keeps_its_contracts(lint) -> None:
-    assert lint() == dict.fromkeys((LAYERS, BLIND, TORCHLESS, HEADLESS, PLAIN), "KEPT")
+    assert lint() == dict.fromkeys((LAYERS, SUBJECTS, BLIND, TORCHLESS, HEADLESS, PLAIN), "KEPT")
 
 
 @pytest.mark.parametrize(("contract", "file", "line"), PLANTS)
@@ -75,10 +97,13 @@ def test_a_planted_import_breaks_its_contract(contract, file, line, lint) -> Non
     assert lint(file, line)[contract] == "BROKEN"
 
 
-def test_a_room_that_is_in_no_layer_is_noticed(lint, tmp_path) -> None:
-    (tmp_path / "sslapp" / "attic").mkdir()
-    (tmp_path / "sslapp" / "attic" / "__init__.py").write_text('"""A room nobody planned."""\n')
-    assert lint()[LAYERS] == "BROKEN"
+@pytest.mark.parametrize(
+    ("contract", "within"), [(LAYERS, "sslapp"), (SUBJECTS, "sslapp/usecases")]
+)
+def test_a_folder_that_is_in_no_layer_is_noticed(contract, within, lint, tmp_path) -> None:
+    (tmp_path / within / "attic").mkdir()
+    (tmp_path / within / "attic" / "__init__.py").write_text('"""A room nobody planned."""\n')
+    assert lint()[contract] == "BROKEN"
 
 
 HEAVY = ("torch", "torchvision", "streamlit", "plotly", "sklearn", "faiss")
