@@ -29,6 +29,10 @@ class Unknown(LookupError):
     """A project, snapshot or image set that is not in the database."""
 
 
+class NotFinished(Unknown, Refused):
+    """A round that is not in the database, or has not finished yet."""
+
+
 class DatabaseTooNew(RuntimeError):
     """The database was written by a later version of this program."""
 

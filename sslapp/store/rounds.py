@@ -1,21 +1,200 @@
-"""What the store itself knows of rounds: which have finished, and the curves that they left."""
+"""Rounds with the snapshots that they train on: all of them, and those that have finished.
+
+A round has *finished* when its row names its probabilities. They and the job's end are written in
+one transaction; what there is to review, to compare and to report are the probabilities.
+"""
 
 import hashlib
+from collections.abc import Sequence
+from dataclasses import dataclass
+from datetime import datetime
 from typing import Any
 
-from sqlalchemy import ColumnElement, Connection, select
+import numpy as np
+from numpy.typing import NDArray
+from sqlalchemy import ColumnElement, Connection, RowMapping, Select, select
 
+from sslapp import durable
+from sslapp.store.errors import NotFinished, Refused
 from sslapp.store.log.chain import canonical
-from sslapp.store.schema import round_, round_metric
+from sslapp.store.projects import classes
+from sslapp.store.schema import forbidden_class, round_, round_metric, snapshot
+from sslapp.store.snapshots import SnapshotRow
+from sslapp.store.state import Standing
+from sslapp.workspace import Workspace
+
+Positions = NDArray[np.int64]
+
+_FROZEN = "frozen_"  # before the names of a snapshot's columns, some of which a round has too
+
+
+@dataclass(frozen=True, kw_only=True)
+class StoredRound:
+    """A round's row with its snapshot's.
+
+    Attributes:
+        id: its row; `number` counts 1, 2, ... in the project.
+        job_id: the job whose state is the round's.
+        encoder, embedding_id, view_set_id: what it takes features from, if it does.
+        plan: what every attempt has to keep to.
+        probabilities: path of (N, C) float32 raw softmax; None until it has finished.
+        frames: path of the folder of its film, if one was kept.
+        temperature: of the calibration; None until it has finished.
+        metrics: its figures at the end; empty before.
+        snapshot: what it trains on.
+    """
+
+    id: int
+    project_id: int
+    number: int
+    job_id: int
+    method: str
+    gear: str
+    config: dict[str, Any]
+    seed: int
+    plan: dict[str, Any]
+    encoder: str | None
+    embedding_id: int | None
+    view_set_id: int | None
+    probabilities: str | None
+    frames: str | None
+    temperature: float | None
+    metrics: dict[str, Any]
+    created_at: datetime
+    snapshot: SnapshotRow
+
+    @property
+    def class_ids(self) -> list[int]:
+        """(C,): column c of every array of the round means class_ids[c]."""
+        return self.snapshot.class_ids
+
+
+@dataclass(frozen=True, kw_only=True)
+class FinishedRound(StoredRound):
+    """A round that has probabilities and a temperature."""
+
+    probabilities: str
+    temperature: float
+
+    @property
+    def is_calibrated(self) -> bool:
+        """Whether the temperature was fitted on enough labels of the holdout."""
+        return bool(self.metrics.get("calibrated", False))
+
+    @property
+    def judged(self) -> int:
+        """Labels of the holdout that it was measured on."""
+        return int(self.metrics.get("holdout", 0))
+
+    def read_probabilities(self, workspace: Workspace) -> NDArray[np.float32]:
+        """(N, C) float32 raw softmax in the snapshot's classes; a memory map."""
+        stored = durable.read_array(workspace.path(self.probabilities))
+        return stored.astype(np.float32, copy=False)
 
 
 def finished(project_id: int) -> ColumnElement[bool]:
-    """A condition on the table of rounds: this project's rounds that have predictions.
-
-    Predictions and the job's end are written in one transaction; what there is to review, to
-    compare and to report are the predictions.
-    """
+    """A condition on the table of rounds: this project's rounds that have finished."""
     return (round_.c.project_id == project_id) & round_.c.probabilities.is_not(None)
+
+
+def all_rounds(conn: Connection, project_id: int) -> list[StoredRound]:
+    """Every round of the project, finished or not, in order of their numbers."""
+    query = _with_snapshots().where(round_.c.project_id == project_id).order_by(round_.c.number)
+    return [StoredRound(**_values(row)) for row in conn.execute(query).mappings()]
+
+
+def find_round(conn: Connection, project_id: int, number: int | None = None) -> StoredRound:
+    """A round, finished or not; default: the newest.
+
+    Raises:
+        Refused: when there is none.
+    """
+    query = _with_snapshots().where(round_.c.project_id == project_id)
+    if number is not None:
+        query = query.where(round_.c.number == number)
+    row = conn.execute(query.order_by(round_.c.number.desc()).limit(1)).mappings().first()
+    if row is None:
+        raise Refused("There is no round yet." if number is None else f"No round {number}.")
+    return StoredRound(**_values(row))
+
+
+def finished_rounds(conn: Connection, project_id: int) -> list[FinishedRound]:
+    """The project's finished rounds in order of their numbers."""
+    query = _with_snapshots().where(finished(project_id)).order_by(round_.c.number)
+    return [FinishedRound(**_values(row)) for row in conn.execute(query).mappings()]
+
+
+def finished_round(conn: Connection, project_id: int, number: int | None = None) -> FinishedRound:
+    """A finished round; default: the newest.
+
+    Raises:
+        NotFinished: when there is none, or that one has not finished.
+    """
+    found = newest_finished(conn, project_id) if number is None else None
+    if number is not None:
+        query = _with_snapshots().where(finished(project_id), round_.c.number == number)
+        row = conn.execute(query).mappings().first()
+        found = None if row is None else FinishedRound(**_values(row))
+    if found is None:
+        which = "No round" if number is None else f"Round {number} has not"
+        raise NotFinished(f"{which} finished yet. Start one and wait for it.")
+    return found
+
+
+def newest_finished(
+    conn: Connection, project_id: int, *, before: int | None = None
+) -> FinishedRound | None:
+    """The finished round with the highest number, if there is one.
+
+    Args:
+        before: only rounds with a lower number.
+    """
+    query = _with_snapshots().where(finished(project_id))
+    if before is not None:
+        query = query.where(round_.c.number < before)
+    row = conn.execute(query.order_by(round_.c.number.desc()).limit(1)).mappings().first()
+    return None if row is None else FinishedRound(**_values(row))
+
+
+def forbidden_now(standing: Standing, class_ids: Sequence[int], count: int) -> NDArray[np.bool_]:
+    """What a round must not propose: classes that readers ruled out, and those retired since.
+
+    Args:
+        standing: what is decided by now, of at least `count` images.
+        class_ids: (C,) what the round's columns mean.
+        count: N, so many images it covers.
+
+    Returns:
+        (N, C) bool in the round's columns.
+    """
+    table = np.ones((count, len(class_ids)), dtype=bool)
+    live = standing.class_ids.tolist()
+    for column, known in enumerate(class_ids):
+        if known in live:
+            table[:, column] = standing.forbidden[:count, live.index(known)]
+    return table
+
+
+def forbidden_at(
+    conn: Connection, project_id: int, class_ids: Sequence[int], positions: Positions
+) -> NDArray[np.bool_]:
+    """As `forbidden_now`, of a few images: (q, C) bool for (q,) positions."""
+    table = np.zeros((len(positions), len(class_ids)), dtype=np.bool_)
+    row_of = {position: row for row, position in enumerate(positions.tolist())}
+    column_of = {each: column for column, each in enumerate(class_ids)}
+    query = select(forbidden_class.c.position, forbidden_class.c.class_id).where(
+        forbidden_class.c.project_id == project_id,
+        forbidden_class.c.position.in_(list(row_of)),
+    )
+    for position, class_id in conn.execute(query):
+        if class_id in column_of:
+            table[row_of[position], column_of[class_id]] = True
+    return table | ~in_use(conn, project_id, class_ids)
+
+
+def in_use(conn: Connection, project_id: int, class_ids: Sequence[int]) -> NDArray[np.bool_]:
+    """(C,) bool: False for a round's classes that are retired by now."""
+    return np.isin(class_ids, [each.id for each in classes(conn, project_id)])
 
 
 def curves_hash(conn: Connection, round_id: int) -> str:
@@ -25,3 +204,17 @@ def curves_hash(conn: Connection, round_id: int) -> str:
     )
     listed: list[list[Any]] = sorted([row.step, row.name, row.value] for row in conn.execute(query))
     return hashlib.sha256(canonical(listed).encode()).hexdigest()
+
+
+def _with_snapshots() -> Select[Any]:
+    its = [
+        column.label(f"{_FROZEN}{column.name}") for column in snapshot.c if column.name != "seal"
+    ]
+    return select(round_, *its).join(snapshot, snapshot.c.id == round_.c.snapshot_id)
+
+
+def _values(row: RowMapping) -> dict[str, Any]:
+    """The fields of a StoredRound."""
+    values = {name: row[name] for name in StoredRound.__dataclass_fields__ if name != "snapshot"}
+    frozen = {name: row[f"{_FROZEN}{name}"] for name in SnapshotRow.__dataclass_fields__}
+    return values | {"metrics": row["metrics"] or {}, "snapshot": SnapshotRow(**frozen)}

@@ -1,0 +1,72 @@
+"""Rounds with their snapshots, and what readers ruled out in a round's columns."""
+
+import numpy as np
+import pytest
+from sqlalchemy import Connection, Engine
+from store_desk import COUNT, Desk
+
+from sslapp.store import projects, rounds, seals
+from sslapp.store.database import writing
+from sslapp.store.errors import NotFinished, Refused
+from sslapp.store.schema import round_, snapshot
+from sslapp.store.state import load_state
+from sslapp.vocabulary import EventKind
+
+
+def finish(conn: Connection, desk: Desk, round_id: int, class_ids: list[int]) -> None:
+    values = {"probabilities": f"{round_id}.npy", "temperature": 1.5}
+    seals.update(conn, round_, [round_.c.id == round_id], values)
+    frozen = rounds.all_rounds(conn, desk.project_id)[desk.rounds.index(round_id)].snapshot
+    seals.update(conn, snapshot, [snapshot.c.id == frozen.id], {"class_ids": class_ids})
+
+
+def test_a_round_is_finished_once_it_has_probabilities(engine: Engine, desk: Desk) -> None:
+    with writing(engine) as conn:
+        assert rounds.newest_finished(conn, desk.project_id) is None
+        with pytest.raises(NotFinished, match="No round finished yet"):
+            rounds.finished_round(conn, desk.project_id)
+        finish(conn, desk, desk.rounds[0], [desk.dog, desk.cat])
+        assert [each.number for each in rounds.all_rounds(conn, desk.project_id)] == [1, 2]
+        assert [each.number for each in rounds.finished_rounds(conn, desk.project_id)] == [1]
+        with pytest.raises(NotFinished, match="Round 2 has not finished yet"):
+            rounds.finished_round(conn, desk.project_id, 2)
+        found = rounds.finished_round(conn, desk.project_id)
+        assert found == rounds.finished_round(conn, desk.project_id, 1)
+        assert (found.id, found.class_ids) == (desk.rounds[0], [desk.dog, desk.cat])
+        assert (found.probabilities, found.temperature) == (f"{found.id}.npy", 1.5)
+        assert (found.snapshot.counts, found.metrics) == ({"images": COUNT}, {})
+
+
+def test_a_round_is_found_whether_it_has_finished_or_not(engine: Engine, desk: Desk) -> None:
+    with writing(engine) as conn:
+        assert rounds.find_round(conn, desk.project_id).id == desk.rounds[1]
+        first = rounds.find_round(conn, desk.project_id, 1)
+        assert (first.id, first.probabilities, first.temperature) == (desk.rounds[0], None, None)
+        with pytest.raises(Refused, match="No round 3"):
+            rounds.find_round(conn, desk.project_id, 3)
+
+
+def test_the_newest_before_a_round_is_the_last_finished_one(engine: Engine, desk: Desk) -> None:
+    with writing(engine) as conn:
+        for round_id in desk.rounds:
+            finish(conn, desk, round_id, [desk.cat])
+        newest = rounds.newest_finished(conn, desk.project_id)
+        before = rounds.newest_finished(conn, desk.project_id, before=2)
+        assert newest is not None and newest.number == 2
+        assert before is not None and before.number == 1
+        assert rounds.newest_finished(conn, desk.project_id, before=1) is None
+
+
+def test_what_is_ruled_out_stands_in_the_columns_of_the_round(engine: Engine, desk: Desk) -> None:
+    columns = [desk.cow, desk.cat, desk.dog]
+    with writing(engine, desk.project_id) as conn:
+        desk.do(conn, EventKind.REJECT, position=5, class_id=desk.dog)
+        desk.do(conn, EventKind.REJECT, position=6, class_id=desk.cow)
+        projects.retire_class(conn, desk.project_id, desk.cat)
+        whole = rounds.forbidden_now(load_state(conn, desk.project_id), columns, 7)
+        assert whole[:, 1].all()  # retired since
+        assert np.argwhere(whole[:, [0, 2]]).tolist() == [[5, 1], [6, 0]]
+        asked = np.array([6, 0, 5])
+        few = rounds.forbidden_at(conn, desk.project_id, columns, asked)
+        assert np.array_equal(few, whole[asked])
+        assert rounds.in_use(conn, desk.project_id, columns).tolist() == [True, False, True]
