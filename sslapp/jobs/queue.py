@@ -75,6 +75,11 @@ def enqueue(
     return int(inserted[0])
 
 
+def set_params(conn: Connection, job_id: int, params: Mapping[str, Any]) -> None:
+    """Give a job its parameters, in the transaction that queued it."""
+    conn.execute(update(job).where(job.c.id == job_id).values(params=dict(params)))
+
+
 def read_job(conn: Connection, job_id: int) -> RowMapping:
     """The job's row.
 

@@ -1,8 +1,24 @@
-"""Which rows of `embedding` hold the same features under another projection."""
+"""What is embedded: the newest of every encoder, and rows that hold the same features."""
 
-from sqlalchemy import Exists, Select, select
+from dataclasses import dataclass
+
+from sqlalchemy import Connection, Exists, Select, func, select
 
 from sslapp.store.schema import embedding, view_set
+
+
+@dataclass(frozen=True)
+class EncoderFeatures:
+    """What an encoder has computed for a project.
+
+    Attributes:
+        count: images covered, from position 0 on.
+        views: whether views of them are encoded too.
+    """
+
+    encoder: str
+    count: int
+    views: bool = False
 
 
 def same_features(embedding_id: int) -> Select[tuple[int]]:
@@ -34,3 +50,20 @@ def has_views() -> Exists:
         )
         .exists()
     )
+
+
+def is_embedded(conn: Connection, project_id: int) -> bool:
+    """Whether the project has an embedding, of however few of its images."""
+    query = select(embedding.c.id).where(embedding.c.project_id == project_id)
+    return conn.execute(query.limit(1)).first() is not None
+
+
+def newest_of_encoders(conn: Connection, project_id: int) -> list[EncoderFeatures]:
+    """Of the newest embedding of every encoder, newest first."""
+    newest = select(func.max(embedding.c.id)).where(embedding.c.project_id == project_id)
+    rows = conn.execute(
+        select(embedding.c.encoder, embedding.c.count, has_views())
+        .where(embedding.c.id.in_(newest.group_by(embedding.c.encoder)))
+        .order_by(embedding.c.id.desc())
+    )
+    return [EncoderFeatures(encoder, count, views) for encoder, count, views in rows]

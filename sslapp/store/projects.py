@@ -8,13 +8,13 @@ from datetime import datetime
 from typing import Any
 
 from pydantic import BaseModel, ConfigDict, Field
-from sqlalchemy import Connection, select
+from sqlalchemy import Connection, func, select
 
 from sslapp.store import seals
 from sslapp.store.errors import Refused, Unknown
 from sslapp.store.log.chain import now
 from sslapp.store.log.events import append
-from sslapp.store.schema import label_class, project
+from sslapp.store.schema import current_label, event, label_class, project
 from sslapp.vocabulary import EventKind
 
 PALETTE = (
@@ -94,6 +94,23 @@ def create_project(conn: Connection, name: str, settings: ProjectSettings) -> in
 def list_projects(conn: Connection) -> list[ProjectRow]:
     """Every project, in order of creation."""
     return [_project(row) for row in conn.execute(select(project).order_by(project.c.id))]
+
+
+def last_event(conn: Connection, project_id: int) -> tuple[int, datetime] | None:
+    """Number and time (UTC) of the project's newest event; None before the first."""
+    query = select(event.c.number, event.c.at).where(event.c.project_id == project_id)
+    row = conn.execute(query.order_by(event.c.number.desc()).limit(1)).one_or_none()
+    return None if row is None else (row.number, row.at)
+
+
+def label_count(conn: Connection, project_id: int) -> int:
+    """How many images have a current label of a class in use."""
+    query = select(func.count()).where(
+        current_label.c.project_id == project_id,
+        current_label.c.class_id == label_class.c.id,
+        ~label_class.c.retired,
+    )
+    return conn.execute(query).scalar_one()
 
 
 def find_project(conn: Connection, name: str | int) -> ProjectRow:

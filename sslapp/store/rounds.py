@@ -5,22 +5,31 @@ one transaction; what there is to review, to compare and to report are the proba
 """
 
 import hashlib
-from collections.abc import Sequence
+from collections.abc import Collection, Mapping, Sequence
 from dataclasses import dataclass
 from datetime import datetime
 from typing import Any
 
 import numpy as np
 from numpy.typing import NDArray
-from sqlalchemy import ColumnElement, Connection, RowMapping, Select, select
+from sqlalchemy import ColumnElement, Connection, RowMapping, Select, func, select
 
 from sslapp import durable
+from sslapp.store import seals
 from sslapp.store.errors import NotFinished, Refused
-from sslapp.store.log.chain import canonical
+from sslapp.store.log.chain import canonical, now
 from sslapp.store.projects import classes
-from sslapp.store.schema import forbidden_class, round_, round_metric, snapshot
+from sslapp.store.schema import (
+    current_label,
+    event,
+    forbidden_class,
+    round_,
+    round_metric,
+    snapshot,
+)
 from sslapp.store.snapshots import SnapshotRow
 from sslapp.store.state import Standing
+from sslapp.vocabulary import EventKind, Source
 from sslapp.workspace import Workspace
 
 Positions = NDArray[np.int64]
@@ -154,6 +163,63 @@ def newest_finished(
         query = query.where(round_.c.number < before)
     row = conn.execute(query.order_by(round_.c.number.desc()).limit(1)).mappings().first()
     return None if row is None else FinishedRound(**_values(row))
+
+
+def rounds_of_jobs(conn: Connection, job_ids: Sequence[int]) -> dict[int, StoredRound]:
+    """Job's id -> the round that it runs; only jobs that run one."""
+    query = _with_snapshots().where(round_.c.job_id.in_(list(job_ids)))
+    found = [StoredRound(**_values(row)) for row in conn.execute(query).mappings()]
+    return {each.job_id: each for each in found}
+
+
+def newest_number(conn: Connection, project_id: int) -> int:
+    """Number of the project's newest round; 0 before the first."""
+    query = select(func.max(round_.c.number)).where(round_.c.project_id == project_id)
+    return conn.execute(query).scalar() or 0
+
+
+def add_round(conn: Connection, values: Mapping[str, Any]) -> int:
+    """Add a round that nothing has run yet, and return its id.
+
+    Args:
+        conn: a write transaction.
+        values: column -> value, but for `plan` and `created_at`.
+    """
+    return int(seals.insert(conn, round_, {**values, "plan": {}, "created_at": now()}))
+
+
+def round_columns(conn: Connection, round_id: int) -> dict[str, Any]:
+    """A round's row as it is stored, every column by its name."""
+    return dict(conn.execute(select(round_).where(round_.c.id == round_id)).mappings().one())
+
+
+def accepted_labels(conn: Connection, project_id: int) -> dict[int, int]:
+    """Number of a round -> images whose current label is its accepted pseudo-label."""
+    rows = conn.execute(
+        select(round_.c.number, func.count().label("labels"))
+        .select_from(current_label)
+        .join(
+            event,
+            (event.c.project_id == current_label.c.project_id)
+            & (event.c.number == current_label.c.event_number),
+        )
+        .join(round_, round_.c.id == event.c.round_id)
+        .where(current_label.c.project_id == project_id, current_label.c.source == Source.ACCEPTED)
+        .group_by(round_.c.number)
+    )
+    return {row.number: row.labels for row in rows}
+
+
+def count_events(
+    conn: Connection, project_id: int, round_id: int, kinds: Collection[EventKind]
+) -> int:
+    """How many events of these kinds name the round."""
+    query = select(func.count()).where(
+        event.c.project_id == project_id,
+        event.c.round_id == round_id,
+        event.c.kind.in_([kind.value for kind in kinds]),
+    )
+    return conn.execute(query).scalar_one()
 
 
 def forbidden_now(standing: Standing, class_ids: Sequence[int], count: int) -> NDArray[np.bool_]:

@@ -59,9 +59,9 @@ def test_recall_and_precision_of_a_class_have_their_n_and_interval() -> None:
 
 def test_curves_run_by_step_or_by_the_rounds_own_pace() -> None:
     found = [
-        Reports(1, "fixmatch", JobState.DONE, {"loss": ([10, 20], [1.0, 0.5])}, 0.5),
+        Reports(1, "fixmatch", JobState.DONE, {"loss": [(10, 1.0), (20, 0.5)]}, 0.5),
         Reports(2, "label-propagation", JobState.DONE, {}, 0.0),
-        Reports(3, "fixmatch", JobState.RUNNING, {"loss": ([10], [2.0])}, 2.0),
+        Reports(3, "fixmatch", JobState.RUNNING, {"loss": [(10, 2.0)]}, 2.0),
     ]
     by_step = curves.courses(found, "loss", by_seconds=False)
     assert [(each.name, each.number, list(each.x)) for each in by_step] == [
@@ -81,7 +81,7 @@ def test_the_page_needs_no_torch(tmp_path: Path) -> None:
         "import sys; sys.argv = ['x']\n"
         "import sslapp.usecases.comparing.comparison, sslapp.usecases.comparing.curves\n"
         "import sslapp.charts.trajectory\n"
-        "from sslapp.ui import compare_film, compare_pair, compare_round, compare_start\n"
+        "from sslapp.ui.compare import film, one_round, pair, start\n"
         "print(sorted({'torch', 'sklearn', 'faiss'} & set(sys.modules)))"
     )
     done = subprocess.run(

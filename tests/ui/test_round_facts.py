@@ -9,10 +9,8 @@ from sslapp.usecases.training.history import detail
 def test_a_finished_rounds_evaluations_are_shown_with_what_they_are_worth(reviewed) -> None:
     found = detail(reviewed, 1, 1)
     said = dict(facts(found))["Holdout accuracy"]
-    course = [value for _, value in found.courses[figures.ACCURACY]]
-    assert (
-        f"averaged weights: last {100 * course[-1]:.1f} %, best {100 * max(course):.1f} %" in said
-    )
+    curve = [value for _, value in found.curves[figures.ACCURACY]]
+    assert f"averaged weights: last {100 * curve[-1]:.1f} %, best {100 * max(curve):.1f} %" in said
     assert "student: last" in said and "median of the last 20" in said
     assert f"On {found.counts['validation']} images." in said
     assert "optimistic" in said
@@ -20,10 +18,10 @@ def test_a_finished_rounds_evaluations_are_shown_with_what_they_are_worth(review
 
 def test_a_round_without_a_holdout_says_so(reviewed) -> None:
     found = detail(reviewed, 1, 1)
-    for name in figures.names() & found.courses.keys():
-        del found.courses[name]
+    for name in figures.names() & found.curves.keys():
+        del found.curves[name]
     assert "Holdout accuracy" not in dict(facts(found)), "the method evaluates nothing as it goes"
-    found.courses[figures.EVALUATED] = [(12, 0.0)]
+    found.curves[figures.EVALUATED] = [(12, 0.0)]
     assert dict(facts(found))["Holdout accuracy"] == "unknown: the holdout is empty."
 
 

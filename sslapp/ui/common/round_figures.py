@@ -9,7 +9,7 @@ import streamlit as st
 from sslapp.charts import look
 from sslapp.training.loop import figures
 from sslapp.ui.common import plain
-from sslapp.usecases.training.metrics import Course
+from sslapp.usecases.training.metrics import Curve
 from sslapp.usecases.training.progress import Work
 from sslapp.words import percent, proportion
 
@@ -29,7 +29,7 @@ BAR = 17
 
 def live(work: Work) -> None:
     """Draw what a running round has reported so far."""
-    latest = {name: course[-1][1] for name, course in work.metrics.items()}
+    latest = {name: curve[-1][1] for name, curve in work.metrics.items()}
     drawn = [name for name in LINES if len(work.metrics.get(name, ())) > 1]
     named = [*(name for name in LINES if name in latest), *sorted(latest.keys() - LINES.keys())]
     shown = [name for name in named if name not in IN_THE_LOG]
@@ -48,7 +48,7 @@ def live(work: Work) -> None:
             _pseudo_labels(work)
 
 
-def losses(metrics: Mapping[str, Course], total: int, *, key: str) -> None:
+def losses(metrics: Mapping[str, Curve], total: int, *, key: str) -> None:
     """Draw the losses by step."""
     drawn = {name: metrics[name] for name in LINES if len(metrics.get(name, ())) > 1}
     st.caption("Losses by step")
@@ -57,17 +57,17 @@ def losses(metrics: Mapping[str, Course], total: int, *, key: str) -> None:
     )
 
 
-def curves(courses: Mapping[str, Course], total: int) -> go.Figure:
+def curves(drawn: Mapping[str, Curve], total: int) -> go.Figure:
     """One line a loss over the steps of the round."""
     lines = [
         go.Scatter(
-            x=[step for step, _ in course],
-            y=[value for _, value in course],
+            x=[step for step, _ in curve],
+            y=[value for _, value in curve],
             mode="lines",
             name=name,
             line=LINES[name],
         )
-        for name, course in courses.items()
+        for name, curve in drawn.items()
     ]
     figure = look.finish(go.Figure(lines), HEIGHT, showlegend=True)
     figure.update_xaxes(range=[0, total])

@@ -93,21 +93,21 @@ def courses(found: Sequence[Reports], figure: str, *, by_seconds: bool) -> list[
         Course(
             name=f"Round {each.number}",
             number=place,
-            x=[step * (each.pace if by_seconds else 1) for step in each.figures[figure][0]],
-            y=each.figures[figure][1],
+            x=[step * (each.pace if by_seconds else 1) for step, _ in each.curves[figure]],
+            y=[value for _, value in each.curves[figure]],
         )
         for place, each in enumerate(found)
-        if figure in each.figures
+        if figure in each.curves
     ]
 
 
 def _is_course(found: Reports, name: str) -> bool:
-    return name in found.figures and len(found.figures[name][0]) > 1
+    return len(found.curves.get(name, ())) > 1
 
 
 def _state(found: Reports, titles: Mapping[str, str]) -> str:
     name = f"Round {found.number} · {plain.markdown(titles.get(found.method, found.method))}"
     if found.state == JobState.DONE:
-        last = max((steps[-1] for steps, _ in found.figures.values()), default=0)
+        last = max((curve[-1][0] for curve in found.curves.values()), default=0)
         return f"{name}: {duration(last * found.pace)}" if last else f"{name}: done"
     return f"{name}: {found.state.value}"

@@ -21,7 +21,7 @@ def show(access: Access, project_id: int, number: int, titles: dict[str, str]) -
         st.error(plain.markdown(found.error), icon=":material/error:")
     if found.resumable:
         progress_panel.resume(access, project_id, number, inexact=found.inexactly)
-    drawn = any(len(found.courses.get(name, ())) > 1 for name in round_figures.LINES)
+    drawn = any(len(found.curves.get(name, ())) > 1 for name in round_figures.LINES)
     sides = st.grid(2 if drawn else 1, min_column_width=380)
     with sides.container(gap="xsmall"):
         for name, text in facts(found):
@@ -30,7 +30,7 @@ def show(access: Access, project_id: int, number: int, titles: dict[str, str]) -
             said.markdown(plain.markdown(text))
     if drawn:
         with sides.container(gap="xsmall"):
-            round_figures.losses(found.courses, found.steps, key=f"detail-losses-{number}")
+            round_figures.losses(found.curves, found.steps, key=f"detail-losses-{number}")
 
 
 def facts(found: Detail) -> list[tuple[str, str]]:
@@ -52,7 +52,7 @@ def facts(found: Detail) -> list[tuple[str, str]]:
         fitted = found.metrics.get("calibrated")
         note = "" if fitted else f" (uncalibrated, n = {counts['validation']})"
         told.append(("Temperature", f"{found.metrics['temperature']:.3g}{note}"))
-    latest = {name: course[-1][1] for name, course in found.courses.items()}
+    latest = {name: curve[-1][1] for name, curve in found.curves.items()}
     while_training = figures.said(latest)
     if while_training:
         told.append(("Holdout accuracy", " ".join(while_training)))

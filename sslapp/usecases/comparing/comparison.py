@@ -14,17 +14,16 @@ from enum import StrEnum
 
 import numpy as np
 from numpy.typing import NDArray
-from sqlalchemy import Connection, select
+from sqlalchemy import Connection
 
-from sslapp import durable
 from sslapp.review.calibration_table import BINS, CalibrationTable, calibration_table
 from sslapp.review.confidence import calibrated
 from sslapp.review.confusion import Paired, confusion, paired
-from sslapp.store import images, projects, snapshots
+from sslapp.store import images, projects, rounds, snapshots
 from sslapp.store.database import reading
 from sslapp.store.log.events import head
 from sslapp.store.projects import ClassRow
-from sslapp.store.schema import round_
+from sslapp.store.rounds import FinishedRound
 from sslapp.store.snapshots import Snapshot
 from sslapp.store.state import load_state
 from sslapp.usecases.access import Access, require
@@ -213,12 +212,19 @@ def read_comparison(access: Access, project_id: int, numbers: Sequence[int]) -> 
         unseen = state.holdout & (state.labels < 0)
         number_of = {each.id: each.number for each in everything}
         test = _test_truth(conn, project_id, state.is_test, number_of)
-        rounds = [
-            _compared(conn, access, known[number], number_of=number_of, test=test, open_=~unseen)
+        compared = [
+            _compared(
+                access,
+                known[number],
+                rounds.finished_round(conn, project_id, number),
+                number_of=number_of,
+                test=test,
+                open_=~unseen,
+            )
             for number in numbers
         ]
         numbers_now = _numbers(np.append(state.class_ids, -1), {**number_of, -1: -1})
-    return Comparison(rounds, everything, numbers_now[state.labels], ~unseen)
+    return Comparison(compared, everything, numbers_now[state.labels], ~unseen)
 
 
 def _test_truth(
@@ -233,23 +239,22 @@ def _test_truth(
 
 
 def _compared(
-    conn: Connection,
     access: Access,
     found: Finished,
+    stored_round: FinishedRound,
     *,
     number_of: Mapping[int, int],
     test: tuple[Positions, Classes],
     open_: NDArray[np.bool_],
 ) -> Compared:
-    row = conn.execute(select(round_).where(round_.c.id == found.id)).mappings().one()
-    frozen = snapshots.load(access.workspace, snapshots.find_snapshot(conn, row["snapshot_id"]))
+    frozen = snapshots.load(access.workspace, stored_round.snapshot)
     columns = _numbers(frozen.class_ids, number_of)
-    stored = durable.read_array(access.workspace.path(row["probabilities"]))
+    stored = stored_round.read_probabilities(access.workspace)
     predicted = np.zeros(len(stored), dtype=np.int16)
     raw, sure = (np.zeros(len(stored), dtype=np.float32) for _ in range(2))
     for at in range(0, len(stored), CHUNK):  # probabilities of a large set do not fit into memory
         part = slice(at, at + CHUNK)
-        p = stored[part].astype(np.float32, copy=False)
+        p = stored[part]
         predicted[part] = columns[p.argmax(axis=1)]
         raw[part] = p.max(axis=1)
         sure[part] = calibrated(p, found.temperature).max(axis=1)

@@ -3,12 +3,11 @@
 from collections.abc import Sequence
 from dataclasses import dataclass
 
-from sqlalchemy import RowMapping, func, select
-
+from sslapp.store import metrics, rounds
 from sslapp.store.database import reading
-from sslapp.store.rounds import finished
-from sslapp.store.schema import round_, round_metric, snapshot
+from sslapp.store.rounds import FinishedRound
 from sslapp.usecases.access import Access, require
+from sslapp.usecases.training.metrics import LOSS
 
 
 @dataclass(frozen=True, kw_only=True)
@@ -39,30 +38,20 @@ class Finished:
 
 def finished_rounds(access: Access, project_id: int) -> list[Finished]:
     """The rounds that can be compared, in order."""
-    last = select(func.max(round_metric.c.step)).where(
-        round_metric.c.round_id == round_.c.id, round_metric.c.name == "loss"
-    )
-    query = (
-        select(round_, snapshot.c.hash, snapshot.c.counts, last.scalar_subquery().label("steps"))
-        .join(snapshot, snapshot.c.id == round_.c.snapshot_id)
-        .where(finished(project_id))
-        .order_by(round_.c.number)
-    )
     with reading(access.engine) as conn:
         require(conn, access, project_id)
-        return [_finished(row) for row in conn.execute(query).mappings()]
+        steps = metrics.last_steps(conn, project_id, LOSS)
+        return [
+            _finished(each, steps.get(each.id)) for each in rounds.finished_rounds(conn, project_id)
+        ]
 
 
 def numbers_and_methods(access: Access, project_id: int) -> list[tuple[int, str]]:
     """Number and method of each finished round, newest first: what a choice of rounds needs."""
-    query = (
-        select(round_.c.number, round_.c.method)
-        .where(finished(project_id))
-        .order_by(round_.c.number.desc())
-    )
     with reading(access.engine) as conn:
         require(conn, access, project_id)
-        return [(row.number, row.method) for row in conn.execute(query)]
+        found = rounds.finished_rounds(conn, project_id)
+        return [(each.number, each.method) for each in reversed(found)]
 
 
 def usual_choice(known: Sequence[Finished]) -> list[int]:
@@ -75,19 +64,18 @@ def usual_choice(known: Sequence[Finished]) -> list[int]:
     return [each.number for each in known[-2:]]
 
 
-def _finished(row: RowMapping) -> Finished:
-    metrics = row["metrics"] or {}
+def _finished(found: FinishedRound, steps: int | None) -> Finished:
     return Finished(
-        id=row["id"],
-        number=row["number"],
-        method=row["method"],
-        gear=row["gear"],
-        seed=row["seed"],
-        snapshot=row["hash"],
-        steps=row["steps"],
-        labelled=row["counts"]["labelled"],
-        seconds=metrics.get("seconds", 0.0),
-        temperature=row["temperature"],
-        calibrated=metrics.get("calibrated", False),
-        film=row["frames"] is not None,
+        id=found.id,
+        number=found.number,
+        method=found.method,
+        gear=found.gear,
+        seed=found.seed,
+        snapshot=found.snapshot.hash,
+        steps=steps,
+        labelled=found.snapshot.counts["labelled"],
+        seconds=found.metrics.get("seconds", 0.0),
+        temperature=found.temperature,
+        calibrated=found.is_calibrated,
+        film=found.frames is not None,
     )

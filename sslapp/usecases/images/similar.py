@@ -9,12 +9,12 @@ from sqlalchemy import Connection, RowMapping
 from sslapp import durable
 from sslapp.embedding.encoders import ENCODERS, weights_file
 from sslapp.embedding.text_query import text_vector
+from sslapp.store import rounds
 from sslapp.store.database import reading
 from sslapp.store.errors import Unknown
 from sslapp.store.state import load_state
 from sslapp.usecases.access import Access, find_project
 from sslapp.usecases.images.embeddings import embedding_of_round, latest_embedding
-from sslapp.usecases.reviewing.round_rows import round_row
 
 DEFAULT_COUNT = 60
 _BLOCK = 1 << 15
@@ -136,7 +136,8 @@ def _cosine(
 def _embedding(conn: Connection, project_id: int, round_number: int | None) -> RowMapping | None:
     if round_number is None:
         return latest_embedding(conn, project_id)
-    return embedding_of_round(conn, round_row(conn, project_id, round_number))
+    found = rounds.finished_round(conn, project_id, round_number)
+    return embedding_of_round(conn, rounds.round_columns(conn, found.id))
 
 
 def _searched(

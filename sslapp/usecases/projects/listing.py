@@ -3,12 +3,12 @@
 from dataclasses import dataclass
 from datetime import datetime
 
-from sqlalchemy import Connection, func, select
+from sqlalchemy import Connection
 
-from sslapp.store import images, readers
+from sslapp.jobs import history, queue
+from sslapp.store import images, readers, rounds
 from sslapp.store.database import reading
-from sslapp.store.projects import ProjectRow, list_projects
-from sslapp.store.schema import current_label, event, job, label_class, round_
+from sslapp.store.projects import ProjectRow, label_count, last_event, list_projects
 from sslapp.usecases.access import Access
 from sslapp.vocabulary import JobState, Role
 
@@ -57,36 +57,18 @@ def project_list(access: Access) -> list[ProjectLine]:
 
 
 def _line(conn: Connection, row: ProjectRow, role: Role) -> ProjectLine:
-    newest = conn.execute(
-        select(round_.c.number, job.c.state)
-        .join(job, job.c.id == round_.c.job_id)
-        .where(round_.c.project_id == row.id)
-        .order_by(round_.c.number.desc())
-        .limit(1)
-    ).one_or_none()
-    latest = conn.execute(
-        select(event.c.number, event.c.at)
-        .where(event.c.project_id == row.id)
-        .order_by(event.c.number.desc())
-        .limit(1)
-    ).one_or_none()
-    working = select(func.count()).where(
-        job.c.project_id == row.id, job.c.state.in_([JobState.QUEUED, JobState.RUNNING])
-    )
-    labelled = select(func.count()).where(
-        current_label.c.project_id == row.id,
-        current_label.c.class_id == label_class.c.id,
-        ~label_class.c.retired,
-    )
+    number = rounds.newest_number(conn, row.id)
+    job = queue.read_job(conn, rounds.find_round(conn, row.id, number).job_id) if number else None
+    latest = last_event(conn, row.id)
     return ProjectLine(
         id=row.id,
         name=row.name,
         images=images.image_count(conn, row.id),
-        labelled=conn.execute(labelled).scalar_one(),
-        round_number=None if newest is None else newest.number,
-        round_state=None if newest is None else JobState(newest.state),
-        working=conn.execute(working).scalar_one(),
-        event=0 if latest is None else latest.number,
-        last_activity=row.created_at if latest is None else latest.at,
+        labelled=label_count(conn, row.id),
+        round_number=number or None,
+        round_state=None if job is None else JobState(job["state"]),
+        working=len(history.active_jobs(conn, row.id)),
+        event=0 if latest is None else latest[0],
+        last_activity=row.created_at if latest is None else latest[1],
         role=role,
     )

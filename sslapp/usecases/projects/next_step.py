@@ -3,15 +3,13 @@
 from dataclasses import dataclass
 from enum import StrEnum
 
-from sqlalchemy import Connection, func, select
-
+from sslapp.jobs import history
+from sslapp.store import rounds
 from sslapp.store.database import reading
-from sslapp.store.rounds import finished
-from sslapp.store.schema import event, job, round_
+from sslapp.store.embeddings import is_embedded
 from sslapp.usecases.access import Access, require
-from sslapp.usecases.images.embeddings import latest_embedding
 from sslapp.usecases.projects.project import Status
-from sslapp.vocabulary import EventKind, JobKind, JobState
+from sslapp.vocabulary import EventKind, JobKind
 
 REVIEWS = (
     EventKind.ACCEPT,
@@ -127,41 +125,18 @@ def read_facts(access: Access, found: Status) -> Facts:
     """The facts of a project whose status was just read."""
     with reading(access.engine) as conn:
         require(conn, access, found.project_id)
-        number, round_id = _newest_round(conn, found.project_id)
-        working = conn.execute(
-            select(job.c.kind).where(
-                job.c.project_id == found.project_id,
-                job.c.state.in_([JobState.QUEUED, JobState.RUNNING]),
-            )
-        ).scalars()
+        newest = rounds.newest_finished(conn, found.project_id)
+        working = history.active_jobs(conn, found.project_id)
         return Facts(
             images=found.counts["images"],
             pool=found.counts["pool"],
             classes=len(found.classes),
             bare=int((found.taught == 0).sum()),
             labelled=int(found.taught.sum()),
-            embedded=latest_embedding(conn, found.project_id) is not None,
-            working=frozenset(JobKind(kind) for kind in working),
-            round_number=number,
-            reviews=_reviews(conn, found.project_id, round_id),
+            embedded=is_embedded(conn, found.project_id),
+            working=frozenset(JobKind(each["kind"]) for each in working),
+            round_number=0 if newest is None else newest.number,
+            reviews=0
+            if newest is None
+            else rounds.count_events(conn, found.project_id, newest.id, REVIEWS),
         )
-
-
-def _newest_round(conn: Connection, project_id: int) -> tuple[int, int]:
-    row = conn.execute(
-        select(round_.c.number, round_.c.id)
-        .where(finished(project_id))
-        .order_by(round_.c.number.desc())
-        .limit(1)
-    ).one_or_none()
-    return (0, 0) if row is None else (row.number, row.id)
-
-
-def _reviews(conn: Connection, project_id: int, round_id: int) -> int:
-    return conn.execute(
-        select(func.count()).where(
-            event.c.project_id == project_id,
-            event.c.round_id == round_id,
-            event.c.kind.in_([kind.value for kind in REVIEWS]),
-        )
-    ).scalar_one()

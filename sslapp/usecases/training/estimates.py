@@ -19,14 +19,17 @@ from dataclasses import dataclass
 from pathlib import Path
 from typing import Any
 
-from sqlalchemy import select
+from sqlalchemy import Connection
 
+from sslapp.jobs import history
 from sslapp.methods.cards import CARDS
+from sslapp.store import rounds
 from sslapp.store.database import reading
-from sslapp.store.schema import job, round_, snapshot
+from sslapp.store.metrics import Curve
+from sslapp.store.rounds import StoredRound
 from sslapp.training.configuration import automatic_steps
 from sslapp.usecases.access import Access, require
-from sslapp.usecases.training.metrics import SECONDS, Course, courses
+from sslapp.usecases.training.metrics import SECONDS, curves
 from sslapp.vocabulary import Gear, JobState
 
 FIXED, PER_PIXEL = 1.05e-5, 7.0e-8
@@ -89,43 +92,46 @@ class Estimate:
 
 def estimate(access: Access, project_id: int, planned: Planned) -> Estimate:
     """How long the round will take on this machine once its turn comes."""
-    query = (
-        select(round_, snapshot.c.counts)
-        .join(job, job.c.id == round_.c.job_id)
-        .join(snapshot, snapshot.c.id == round_.c.snapshot_id)
-        .where(
-            round_.c.project_id == project_id,
-            round_.c.method == planned.method,
-            round_.c.gear == planned.gear,
-            job.c.state == JobState.DONE,
-            job.c.attempt == 1,  # the seconds of a resumed one are those of its last attempt
-            job.c.host == socket.gethostname(),
-        )
-        .order_by(round_.c.number.desc())
-    )
     with reading(access.engine) as conn:
         require(conn, access, project_id)
-        for row in conn.execute(query).mappings().all():
-            seconds = (row["metrics"] or {}).get("seconds")
-            if seconds and _alike(row["config"], planned.config):
-                course = courses(conn, row["id"]).get(SECONDS, [])
-                told = scaled(seconds, row["counts"]["images"], course, planned)
-                return Estimate(told, row["number"])
+        for each in _finished_here(conn, project_id, planned):
+            seconds = each.metrics.get("seconds")
+            if seconds and _alike(each.config, planned.config):
+                curve = curves(conn, each.id).get(SECONDS, [])
+                told = scaled(seconds, each.snapshot.counts["images"], curve, planned)
+                return Estimate(told, each.number)
     return Estimate(rule_of_thumb(planned, threads=default_threads(), bf16=has_bf16()), None)
 
 
-def scaled(seconds: float, images: int, course: Course, planned: Planned) -> float:
+def _finished_here(conn: Connection, project_id: int, planned: Planned) -> list[StoredRound]:
+    """The finished rounds of its method and gear that ran through on this machine, newest first."""
+    same = [
+        each
+        for each in reversed(rounds.all_rounds(conn, project_id))
+        if (each.method, each.gear) == (planned.method, planned.gear)
+    ]
+    jobs = history.jobs_by_id(conn, [each.job_id for each in same])
+    # the seconds of a resumed round are those of its last attempt
+    here = {
+        job_id
+        for job_id, row in jobs.items()
+        if (row["state"], row["attempt"], row["host"]) == (JobState.DONE, 1, socket.gethostname())
+    }
+    return [each for each in same if each.job_id in here]
+
+
+def scaled(seconds: float, images: int, curve: Curve, planned: Planned) -> float:
     """Seconds of a round by those of one like it.
 
     Args:
         seconds: of the finished round, in all.
         images: that it predicted.
-        course: (step, seconds since it began) as it reported them.
+        curve: (step, seconds since it began) as it reported them.
         planned: the round to come.
     """
-    if "steps" not in planned.config or len(course) < 2:
+    if "steps" not in planned.config or len(curve) < 2:
         return seconds * planned.images / max(images, 1)
-    (first, began), (last, ended) = course[0], course[-1]
+    (first, began), (last, ended) = curve[0], curve[-1]
     a_step = (ended - began) / (last - first)
     besides = max(seconds - a_step * last, 0.0)
     steps = planned.config["steps"] or automatic_steps(planned.trained)

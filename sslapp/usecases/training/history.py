@@ -4,18 +4,21 @@ from dataclasses import dataclass
 from datetime import datetime
 from typing import Any
 
-from sqlalchemy import Connection, RowMapping, func, select
+from sqlalchemy import Connection, RowMapping
 
+from sslapp.jobs import history as job_history
+from sslapp.jobs import queue
 from sslapp.methods.cards import CARDS
 from sslapp.rounds import NOT_EXACTLY
+from sslapp.store import rounds
 from sslapp.store.database import reading
 from sslapp.store.log.events import head
-from sslapp.store.schema import current_label, event, job, round_, snapshot
+from sslapp.store.metrics import Curve
+from sslapp.store.rounds import StoredRound
 from sslapp.usecases.access import Access, require
 from sslapp.usecases.jobs import may_control
-from sslapp.usecases.training.metrics import Course, courses
-from sslapp.usecases.training.rounds import round_row
-from sslapp.vocabulary import JobState, Source
+from sslapp.usecases.training.metrics import curves
+from sslapp.vocabulary import JobState
 
 
 @dataclass(frozen=True, kw_only=True)
@@ -66,7 +69,7 @@ class Detail:
         config: its options.
         defaults: those of its method today; {} for a method that the program no longer has.
         counts: of its snapshot, see store.snapshots.SnapshotRow.
-        courses: name -> [(step, value), ...].
+        curves: name -> [(step, value), ...].
         controllable: whether the reader may cancel and resume it.
         resumable, inexactly: whether the reader can let it go on, and whether only by accepting
             other rounding.
@@ -85,7 +88,7 @@ class Detail:
     snapshot: str
     event: int
     counts: dict[str, Any]
-    courses: dict[str, Course]
+    curves: dict[str, Curve]
     steps: int
     error: str | None
     attempt: int
@@ -115,46 +118,34 @@ def history(access: Access, project_id: int) -> History:
         require(conn, access, project_id)
         return History(
             lines=read_lines(conn, project_id),
-            accepted=_accepted(conn, project_id),
+            accepted=rounds.accepted_labels(conn, project_id),
             event=head(conn, project_id)[0],
         )
 
 
 def read_lines(conn: Connection, project_id: int) -> list[RoundLine]:
     """Every round of the project, newest first, in an open transaction."""
-    query = (
-        select(
-            round_,
-            snapshot.c.hash,
-            snapshot.c.counts,
-            job.c.state,
-            job.c.started_at,
-            job.c.finished_at,
-        )
-        .join(job, job.c.id == round_.c.job_id)
-        .join(snapshot, snapshot.c.id == round_.c.snapshot_id)
-        .where(round_.c.project_id == project_id)
-        .order_by(round_.c.number.desc())
-    )
-    return [_line(row) for row in conn.execute(query).mappings()]
+    found = rounds.all_rounds(conn, project_id)
+    jobs = job_history.jobs_by_id(conn, [each.job_id for each in found])
+    return [_line(each, jobs[each.job_id]) for each in reversed(found)]
 
 
-def _line(row: RowMapping) -> RoundLine:
-    metrics = row["metrics"] or {}
+def _line(found: StoredRound, job: RowMapping) -> RoundLine:
+    metrics = found.metrics
     return RoundLine(
-        number=row["number"],
-        state=JobState(row["state"]),
-        method=row["method"],
-        gear=row["gear"],
-        seed=row["seed"],
-        snapshot=row["hash"],
-        labelled=row["counts"]["labelled"],
+        number=found.number,
+        state=JobState(job["state"]),
+        method=found.method,
+        gear=found.gear,
+        seed=found.seed,
+        snapshot=found.snapshot.hash,
+        labelled=found.snapshot.counts["labelled"],
         holdout=metrics.get("holdout", 0),
         accuracy=metrics.get("holdout_accuracy"),
         ece_before=metrics.get("ece_before"),
         ece_after=metrics.get("ece_after"),
         calibrated=metrics.get("calibrated", False),
-        seconds=metrics.get("seconds", _between(row["started_at"], row["finished_at"])),
+        seconds=metrics.get("seconds", _between(job["started_at"], job["finished_at"])),
     )
 
 
@@ -162,22 +153,6 @@ def _between(started: datetime | None, finished: datetime | None) -> float | Non
     if started is None or finished is None or finished < started:
         return None
     return (finished - started).total_seconds()
-
-
-def _accepted(conn: Connection, project_id: int) -> dict[int, int]:
-    rows = conn.execute(
-        select(round_.c.number, func.count().label("accepted"))
-        .select_from(current_label)
-        .join(
-            event,
-            (event.c.project_id == current_label.c.project_id)
-            & (event.c.number == current_label.c.event_number),
-        )
-        .join(round_, round_.c.id == event.c.round_id)
-        .where(current_label.c.project_id == project_id, current_label.c.source == Source.ACCEPTED)
-        .group_by(round_.c.number)
-    )
-    return {row.number: row.accepted for row in rows}
 
 
 def detail(access: Access, project_id: int, number: int) -> Detail:
@@ -188,28 +163,28 @@ def detail(access: Access, project_id: int, number: int) -> Detail:
     """
     with reading(access.engine) as conn:
         require(conn, access, project_id)
-        row = round_row(conn, project_id, number)
-        frozen = conn.execute(select(snapshot).where(snapshot.c.id == row["snapshot_id"])).one()
-        told = courses(conn, row["id"])
-        controllable = may_control(conn, access, project_id, row["reader_id"])
-    card = CARDS.get(row["method"])
+        found = rounds.find_round(conn, project_id, number)
+        job = queue.read_job(conn, found.job_id)
+        reported = curves(conn, found.id)
+        controllable = may_control(conn, access, project_id, job["reader_id"])
+    card = CARDS.get(found.method)
     return Detail(
         number=number,
-        state=JobState(row["state"]),
-        method=row["method"],
-        gear=row["gear"],
-        seed=row["seed"],
-        encoder=row["encoder"],
-        config=row["config"],
+        state=JobState(job["state"]),
+        method=found.method,
+        gear=found.gear,
+        seed=found.seed,
+        encoder=found.encoder,
+        config=found.config,
         defaults={} if card is None else card.options().model_dump(mode="json"),
-        plan=row["plan"],
-        metrics=row["metrics"] or {},
-        snapshot=frozen.hash,
-        event=frozen.event_number,
-        counts=frozen.counts,
-        courses=told,
-        steps=max((course[-1][0] for course in told.values()), default=0),
-        error=row["error"],
-        attempt=row["attempt"],
+        plan=found.plan,
+        metrics=found.metrics,
+        snapshot=found.snapshot.hash,
+        event=found.snapshot.event_number,
+        counts=found.snapshot.counts,
+        curves=reported,
+        steps=max((curve[-1][0] for curve in reported.values()), default=0),
+        error=job["error"],
+        attempt=job["attempt"],
         controllable=controllable,
     )

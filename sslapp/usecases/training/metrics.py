@@ -2,60 +2,47 @@
 
 from collections.abc import Sequence
 
-from sqlalchemy import Connection, func, select
+from sqlalchemy import Connection
 
-from sslapp.store.schema import label_class, round_metric
+from sslapp.store import metrics
+from sslapp.store.projects import ClassRow
+
+Curve = metrics.Curve
+"""(step, value), by step."""
 
 PSEUDO_LABELS = "pseudo_labels/"
-SECONDS, GPU_MEMORY = "seconds", "gpu memory"
+"""Before a column, in the name under which a round reports the pseudo-labels of its class."""
+
+LOSS, SECONDS, GPU_MEMORY = "loss", "seconds", "gpu memory"
 
 RECENT = 10
 """Reports over which the present speed is taken."""
 
-Course = list[tuple[int, float]]
 
-
-def courses(conn: Connection, round_id: int) -> dict[str, Course]:
+def curves(conn: Connection, round_id: int) -> dict[str, Curve]:
     """Name -> [(step, value), ...] of what a round reported, without the pseudo-labels."""
-    rows = conn.execute(
-        select(round_metric.c.name, round_metric.c.step, round_metric.c.value)
-        .where(round_metric.c.round_id == round_id)
-        .where(round_metric.c.name.not_like(f"{PSEUDO_LABELS.replace('_', '!_')}%", escape="!"))
-        .order_by(round_metric.c.step)
-    )
-    found: dict[str, Course] = {}
-    for name, step, value in rows:
-        found.setdefault(name, []).append((step, value))
-    return found
+    return metrics.curves(conn, [round_id], without=PSEUDO_LABELS)[round_id]
 
 
 def pseudo_labels(
-    conn: Connection, round_id: int, class_ids: Sequence[int]
+    conn: Connection, round_id: int, class_ids: Sequence[int], classes: Sequence[ClassRow]
 ) -> dict[str, tuple[str, float]]:
     """Class name -> (colour, confident pseudo-labels a step), by the newest report.
 
     Args:
         class_ids: what the round's columns mean.
+        classes: of the project, retired ones too.
     """
-    mine = round_metric.c.round_id == round_id
-    newest = select(func.max(round_metric.c.step)).where(mine).scalar_subquery()
-    values = dict(
-        conn.execute(
-            select(round_metric.c.name, round_metric.c.value).where(
-                mine, round_metric.c.step == newest
-            )
-        ).all()
-    )
-    rows = select(label_class).where(label_class.c.id.in_(class_ids))
-    classes = {each.id: each for each in conn.execute(rows)}
+    values = metrics.newest_report(conn, round_id)
+    known = {each.id: each for each in classes}
     return {
-        classes[class_id].name: (classes[class_id].colour, values[f"{PSEUDO_LABELS}{column}"])
+        known[class_id].name: (known[class_id].colour, values[f"{PSEUDO_LABELS}{column}"])
         for column, class_id in enumerate(class_ids)
         if f"{PSEUDO_LABELS}{column}" in values
     }
 
 
-def recent_rate(seconds: Course) -> float | None:
+def recent_rate(seconds: Curve) -> float | None:
     """Steps a second over the last reports; None before the second one.
 
     Args:

@@ -5,19 +5,17 @@ from dataclasses import dataclass
 
 import numpy as np
 from numpy.typing import NDArray
-from sqlalchemy import func, select
+from sqlalchemy import Connection
 
 from sslapp.imaging.pixels import PixelStore
-from sslapp.store import images, projects, snapshots
+from sslapp.store import images, projects, rounds, snapshots
 from sslapp.store.database import reading
-from sslapp.store.embeddings import has_views
+from sslapp.store.embeddings import EncoderFeatures, newest_of_encoders
 from sslapp.store.log import events
 from sslapp.store.projects import ClassRow
-from sslapp.store.schema import embedding, round_, snapshot
 from sslapp.store.state import Standing, load_state
 from sslapp.usecases.access import Access, require
 from sslapp.usecases.images.encoded_views import NOT_ENCODED
-from sslapp.usecases.training.rounds import round_row
 from sslapp.vocabulary import Gear, Source
 
 CALIBRATES_FROM = 30
@@ -42,20 +40,6 @@ class Frozen:
 
 
 @dataclass(frozen=True)
-class Features:
-    """What an encoder has computed for the project.
-
-    Attributes:
-        count: images covered, from position 0 on.
-        views: whether views of them are encoded too.
-    """
-
-    encoder: str
-    count: int
-    views: bool = False
-
-
-@dataclass(frozen=True)
 class Choices:
     """What a round can be started on.
 
@@ -74,12 +58,12 @@ class Choices:
     images: int
     size: tuple[int, int, int] | None
     frozen: list[Frozen]
-    features: list[Features]
+    features: list[EncoderFeatures]
     flip: bool
     live: frozenset[int]
     newest: int
 
-    def newest_features(self, encoder: str | None) -> Features | None:
+    def newest_features(self, encoder: str | None) -> EncoderFeatures | None:
         """What an encoder has computed, if it has; the newest embedding by default."""
         return next((each for each in self.features if encoder in (None, each.encoder)), None)
 
@@ -124,33 +108,28 @@ def choices(access: Access, project_id: int) -> Choices:
     """What a round can be started on; cheap, the labels themselves are not read."""
     with reading(access.engine) as conn:
         require(conn, access, project_id)
-        by_snapshot = conn.execute(
-            select(round_.c.number, snapshot.c.id, snapshot.c.hash, snapshot.c.counts)
-            .join(snapshot, snapshot.c.id == round_.c.snapshot_id)
-            .where(round_.c.project_id == project_id)
-            .order_by(round_.c.number)
-        ).all()
-        newest = select(func.max(embedding.c.id)).where(embedding.c.project_id == project_id)
-        encoded = conn.execute(
-            select(embedding.c.encoder, embedding.c.count, has_views())
-            .where(embedding.c.id.in_(newest.group_by(embedding.c.encoder)))
-            .order_by(embedding.c.id.desc())
-        ).all()
         sets = images.image_sets(conn, project_id)
-        found: dict[int, Frozen] = {}
-        for number, snapshot_id, digest, counts in by_snapshot:
-            before = found[snapshot_id].rounds if snapshot_id in found else ()
-            found[snapshot_id] = Frozen((*before, number), digest, counts["labelled"])
         return Choices(
             event=events.head(conn, project_id)[0],
             images=sum(each.count for each in sets),
             size=_size(access, sets[0].pixels) if sets else None,
-            frozen=list(reversed(found.values())),
-            features=[Features(*row) for row in encoded],
+            frozen=_frozen(conn, project_id),
+            features=newest_of_encoders(conn, project_id),
             flip=projects.find_project(conn, project_id).settings.flip,
             live=frozenset(each.id for each in projects.classes(conn, project_id)),
-            newest=by_snapshot[-1].number if by_snapshot else 0,
+            newest=rounds.newest_number(conn, project_id),
         )
+
+
+def _frozen(conn: Connection, project_id: int) -> list[Frozen]:
+    """The snapshots that rounds have trained on, newest first."""
+    found: dict[int, Frozen] = {}
+    for each in rounds.all_rounds(conn, project_id):
+        before = found.get(each.snapshot.id)
+        numbers = (*(before.rounds if before else ()), each.number)
+        frozen = each.snapshot
+        found[frozen.id] = Frozen(numbers, frozen.hash, frozen.counts["labelled"])
+    return list(reversed(found.values()))
 
 
 def _size(access: Access, stored: str) -> tuple[int, int, int]:
@@ -174,8 +153,8 @@ def preview(access: Access, project_id: int, same_as: int | None = None) -> Prev
         if same_as is None:
             standing = load_state(conn, project_id)
         else:
-            row = snapshots.find_snapshot(conn, round_row(conn, project_id, same_as)["snapshot_id"])
-            standing = snapshots.load(access.workspace, row)
+            frozen = rounds.find_round(conn, project_id, same_as).snapshot
+            standing = snapshots.load(access.workspace, frozen)
     return _preview(standing, [known[each] for each in standing.class_ids.tolist()])
 
 

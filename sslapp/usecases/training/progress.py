@@ -8,20 +8,21 @@ from itertools import takewhile
 from pathlib import Path
 from typing import Any
 
-from sqlalchemy import Connection, RowMapping, Select, func, select
+from sqlalchemy import Connection, RowMapping
 
-from sslapp.jobs import queue
+from sslapp.jobs import history, queue
 from sslapp.rounds import NOT_EXACTLY
+from sslapp.store import projects, rounds
 from sslapp.store.database import reading
-from sslapp.store.schema import job, round_, snapshot
+from sslapp.store.metrics import Curve
+from sslapp.store.rounds import StoredRound
 from sslapp.usecases.access import Access, require
 from sslapp.usecases.jobs import eta, may_control
 from sslapp.usecases.training.estimates import images_per_step
 from sslapp.usecases.training.metrics import (
     GPU_MEMORY,
     SECONDS,
-    Course,
-    courses,
+    curves,
     pseudo_labels,
     recent_rate,
 )
@@ -32,8 +33,6 @@ LOG_TAIL = 16_384
 
 FAILURES = 3
 """Failures in a row that are told; the first of them is often the cause of the others."""
-
-WAITING = (JobState.QUEUED, JobState.RUNNING)
 
 
 @dataclass(frozen=True, kw_only=True)
@@ -71,7 +70,7 @@ class Work:
     round_number: int | None = None
     method: str | None = None
     config: Mapping[str, Any] = field(default_factory=dict)
-    metrics: dict[str, Course] = field(default_factory=dict)
+    metrics: dict[str, Curve] = field(default_factory=dict)
     pseudo_labels: dict[str, tuple[str, float]] = field(default_factory=dict)
     holdout: int = 0
 
@@ -113,45 +112,26 @@ def pulse(access: Access, project_id: int) -> str:
     """The stamp of the present Progress, without reading all of it."""
     with reading(access.engine) as conn:
         require(conn, access, project_id)
-        rows = conn.execute(_active(select(job), project_id)).mappings().all()
+        rows = history.active_jobs(conn, project_id)
         alive = queue.worker_seen(conn, access.workspace)
     return _stamp(rows, alive)
 
 
 def progress(access: Access, project_id: int) -> Progress:
     """What runs and waits in the project; cheap enough to ask every second."""
-    query = (
-        select(
-            job,
-            round_.c.id.label("round_id"),
-            round_.c.number,
-            round_.c.method,
-            round_.c.config,
-            snapshot.c.counts,
-            snapshot.c.class_ids,
-        )
-        .join(round_, round_.c.job_id == job.c.id, isouter=True)
-        .join(snapshot, snapshot.c.id == round_.c.snapshot_id, isouter=True)
-    )
-    mine = query.where(job.c.project_id == project_id).order_by(job.c.id.desc())
     with reading(access.engine) as conn:
         require(conn, access, project_id)
-        rows = conn.execute(_active(query, project_id)).mappings().all()
-        newest = conn.execute(mine.limit(FAILURES)).mappings().all()
-        failed = list(takewhile(lambda row: row["state"] == JobState.FAILED, newest))
+        active = history.active_jobs(conn, project_id)
+        newest = history.newest_jobs(conn, project_id, FAILURES)
+        failed = list(takewhile(lambda row: row["state"] == JobState.FAILED, newest))[::-1]
         alive = queue.worker_seen(conn, access.workspace)
+        runs = rounds.rounds_of_jobs(conn, [row["id"] for row in (*active, *failed)])
         return Progress(
-            active=[_work(conn, access, row) for row in rows],
-            failed=[_work(conn, access, row) for row in reversed(failed)],
+            active=[_work(conn, access, row, runs.get(row["id"])) for row in active],
+            failed=[_work(conn, access, row, runs.get(row["id"])) for row in failed],
             worker_alive=alive,
-            stamp=_stamp(rows, alive),
+            stamp=_stamp(active, alive),
         )
-
-
-def _active(query: Select[Any], project_id: int) -> Select[Any]:
-    """The running and queued jobs of a project, oldest first."""
-    mine = (job.c.project_id == project_id) & job.c.state.in_(WAITING)
-    return query.where(mine).order_by(job.c.id)
 
 
 def _stamp(rows: Sequence[RowMapping], worker_alive: bool) -> str:
@@ -161,41 +141,40 @@ def _stamp(rows: Sequence[RowMapping], worker_alive: bool) -> str:
     return hashlib.sha256(repr(seen).encode()).hexdigest()[:16]
 
 
-def _work(conn: Connection, access: Access, row: RowMapping) -> Work:
-    metrics = {} if row["round_id"] is None else courses(conn, row["round_id"])
+def _work(conn: Connection, access: Access, row: RowMapping, runs: StoredRound | None) -> Work:
+    shared = {
+        "id": row["id"],
+        "project_id": row["project_id"],
+        "kind": JobKind(row["kind"]),
+        "state": JobState(row["state"]),
+        "step": row["step"],
+        "total": row["total"],
+        "message": row["message"],
+        "attempt": row["attempt"],
+        "cancelling": row["cancel"],
+        "error": row["error"],
+        "controllable": may_control(conn, access, row["project_id"], row["reader_id"]),
+        "ahead": history.count_ahead(conn, row["id"]) if row["state"] == JobState.QUEUED else 0,
+        "memory": _memory(row) if row["state"] == JobState.RUNNING else None,
+    }
+    if runs is None:
+        return Work(**shared, eta=_eta(row, None))
+    metrics = curves(conn, runs.id)
     seconds, gpu = metrics.pop(SECONDS, []), metrics.pop(GPU_MEMORY, [])
     rate = recent_rate(seconds) if row["state"] == JobState.RUNNING else None
+    classes = projects.classes(conn, row["project_id"], retired=True) if metrics else []
     return Work(
-        id=row["id"],
-        project_id=row["project_id"],
-        kind=JobKind(row["kind"]),
-        state=JobState(row["state"]),
-        step=row["step"],
-        total=row["total"],
-        message=row["message"],
-        attempt=row["attempt"],
-        cancelling=row["cancel"],
-        error=row["error"],
-        controllable=may_control(conn, access, row["project_id"], row["reader_id"]),
-        ahead=_ahead(conn, row) if row["state"] == JobState.QUEUED else 0,
+        **shared,
         eta=_eta(row, rate),
         rate=rate,
-        memory=_memory(row) if row["state"] == JobState.RUNNING else None,
         gpu_memory=gpu[-1][1] if gpu else None,
-        round_number=row["number"],
-        method=row["method"],
-        config=row["config"] or {},
+        round_number=runs.number,
+        method=runs.method,
+        config=runs.config,
         metrics=metrics,
-        pseudo_labels=pseudo_labels(conn, row["round_id"], row["class_ids"]) if metrics else {},
-        holdout=(row["counts"] or {}).get("validation", 0),
+        pseudo_labels=pseudo_labels(conn, runs.id, runs.class_ids, classes) if metrics else {},
+        holdout=runs.snapshot.counts.get("validation", 0),
     )
-
-
-def _ahead(conn: Connection, row: RowMapping) -> int:
-    earlier = (job.c.state == JobState.RUNNING) | (
-        (job.c.state == JobState.QUEUED) & (job.c.id < row["id"])
-    )
-    return int(conn.execute(select(func.count()).select_from(job).where(earlier)).scalar_one())
 
 
 def _eta(row: RowMapping, rate: float | None) -> float | None:

@@ -4,15 +4,14 @@ from collections.abc import Mapping, Sequence
 from typing import Any
 
 from pydantic import ValidationError
-from sqlalchemy import Connection, RowMapping, func, select
+from sqlalchemy import Connection, RowMapping
 
 from sslapp.jobs import queue
 from sslapp.methods.cards import CARDS
-from sslapp.store import projects, seals, snapshots
+from sslapp.store import projects, rounds, snapshots
 from sslapp.store.database import reading, writing
 from sslapp.store.log import events
 from sslapp.store.projects import ProjectSettings
-from sslapp.store.schema import job, round_
 from sslapp.store.snapshots import SnapshotRow
 from sslapp.usecases.access import Access, find_project
 from sslapp.usecases.images.embeddings import latest_embedding
@@ -22,6 +21,12 @@ from sslapp.usecases.training.suggestion import Suggestion, suggest
 from sslapp.vocabulary import EventKind, Gear, JobKind, JobState
 
 DEFAULT_METHOD = "fixmatch"
+
+OF_JOB = (
+    *("reader_id", "state", "step", "total", "message", "attempt", "error"),
+    *("started_at", "finished_at"),
+)
+"""What a round's status takes from its job."""
 
 
 def start_round(
@@ -53,7 +58,7 @@ def start_round(
     """
     with writing(access.engine) as conn:
         project_id = find_project(conn, access, project)
-        newest = _newest(conn, project_id)
+        newest = rounds.newest_number(conn, project_id)
         if after is not None and newest != after:
             raise ValueError(f"Round {newest} was started meanwhile. Look at it first.")
         return _queue(
@@ -103,8 +108,7 @@ def _queue(
     if same_as is None:
         snapshot = snapshots.freeze(conn, access.workspace, project_id)
     else:
-        known = round_row(conn, project_id, same_as)
-        snapshot = snapshots.find_snapshot(conn, known["snapshot_id"])
+        snapshot = rounds.find_round(conn, project_id, same_as).snapshot
     if method is None:
         suggested = _suggested(snapshot, features, gear)
         method, gear = suggested.method, suggested.gear
@@ -115,7 +119,7 @@ def _queue(
     if features is not None and features["count"] < snapshot.counts["images"]:
         features = None  # it lacks images that the round covers
     views = None if features is None else latest_views(conn, features["id"])
-    number = 1 + _newest(conn, project_id)
+    number = 1 + rounds.newest_number(conn, project_id)
     job_id = queue.enqueue(conn, project_id, JobKind.ROUND, {}, access.reader_id)
     values = {
         "project_id": project_id,
@@ -126,14 +130,12 @@ def _queue(
         "gear": chosen,
         "config": options,
         "seed": seed,
-        "plan": {},
         "encoder": features["encoder"] if features else None,
         "embedding_id": features["id"] if features else None,
         "view_set_id": views["id"] if views else None,
-        "created_at": queue.now(),
     }
-    round_id = int(seals.insert(conn, round_, values))
-    conn.execute(job.update().where(job.c.id == job_id).values(params={"round_id": round_id}))
+    round_id = rounds.add_round(conn, values)
+    queue.set_params(conn, job_id, {"round_id": round_id})
     events.append(
         conn,
         project_id,
@@ -160,13 +162,6 @@ def _suggested(snapshot: SnapshotRow, features: RowMapping | None, gear: Gear | 
         encoder=features["encoder"] if features is not None and covered else None,
         gear=gear,
     )
-
-
-def _newest(conn: Connection, project_id: int) -> int:
-    """Number of the newest round; 0 before the first."""
-    mine = round_.c.project_id == project_id
-    query = select(func.coalesce(func.max(round_.c.number), 0)).where(mine)
-    return int(conn.execute(query).scalar_one())
 
 
 def _method(
@@ -208,43 +203,21 @@ def _check_views(conn: Connection, features: RowMapping | None) -> None:
         raise ValueError(NOT_ENCODED)
 
 
-def round_row(conn: Connection, project_id: int, number: int | None = None) -> dict[str, Any]:
-    """A round with its job's state; default: the newest.
+def round_status(
+    access: Access, project: str | int | None, number: int | None = None
+) -> dict[str, Any]:
+    """A round's columns with where its job stands; default: the newest.
 
     Raises:
         ValueError: when there is no such round.
     """
-    query = (
-        select(
-            round_,
-            job.c.reader_id,
-            job.c.state,
-            job.c.step,
-            job.c.total,
-            job.c.message,
-            job.c.attempt,
-            job.c.error,
-            job.c.started_at,
-            job.c.finished_at,
-        )
-        .join(job, job.c.id == round_.c.job_id)
-        .where(round_.c.project_id == project_id)
-        .order_by(round_.c.number.desc())
-    )
-    if number is not None:
-        query = query.where(round_.c.number == number)
-    row = conn.execute(query.limit(1)).mappings().first()
-    if row is None:
-        raise ValueError("There is no round yet." if number is None else f"No round {number}.")
-    return dict(row)
-
-
-def round_status(
-    access: Access, project: str | int | None, number: int | None = None
-) -> dict[str, Any]:
-    """A round with its job's state; default: the newest."""
     with reading(access.engine) as conn:
-        return round_row(conn, find_project(conn, access, project), number)
+        found = rounds.find_round(conn, find_project(conn, access, project), number)
+        job = queue.read_job(conn, found.job_id)
+        return {
+            **rounds.round_columns(conn, found.id),
+            **{name: job[name] for name in OF_JOB},
+        }
 
 
 def cancel_round(access: Access, project: str | int | None, number: int | None = None) -> JobState:
@@ -255,7 +228,7 @@ def cancel_round(access: Access, project: str | int | None, number: int | None =
     """
     with writing(access.engine) as conn:
         project_id = find_project(conn, access, project)
-        job_id = round_row(conn, project_id, number)["job_id"]
+        job_id = rounds.find_round(conn, project_id, number).job_id
         require_control(conn, access, queue.read_job(conn, job_id))
         return queue.cancel(conn, job_id)
 
@@ -278,6 +251,6 @@ def resume_round(
     """
     with writing(access.engine) as conn:
         project_id = find_project(conn, access, project)
-        job_id = round_row(conn, project_id, number)["job_id"]
+        job_id = rounds.find_round(conn, project_id, number).job_id
         require_control(conn, access, queue.read_job(conn, job_id))
         queue.requeue(conn, job_id, {"inexact": inexact})

@@ -259,14 +259,14 @@ def test_a_film_belongs_to_its_round(pair) -> None:
     assert read_film(pair, 1, 9) is None
 
 
-def test_reports_are_the_courses_of_the_rounds_asked_for(pair) -> None:
+def test_reports_are_the_curves_of_the_rounds_asked_for(pair) -> None:
     start_round(pair, None, method="label-propagation")
     one, waiting = reports(pair, 1, [1, 3])
-    steps, losses = one.figures["loss"]
+    steps, losses = zip(*one.curves["loss"], strict=True)
     assert (steps[-1], len(losses)) == (60, len(steps))
     assert one.state == JobState.DONE
     assert one.pace * 60 == pytest.approx(round_status(pair, None, 1)["metrics"]["seconds"])
-    assert (waiting.number, waiting.figures, waiting.state) == (3, {}, JobState.QUEUED)
+    assert (waiting.number, waiting.curves, waiting.state) == (3, {}, JobState.QUEUED)
 
 
 def test_methods_side_by_side_share_a_snapshot_and_a_seed(pair) -> None:

@@ -84,10 +84,10 @@ def test_of_a_method_without_steps_only_the_same_options_tell(project) -> None:
 
 
 def test_what_a_round_costs_besides_grows_with_its_images() -> None:
-    course = [(10, 3.0), (110, 13.0)]
+    curve = [(10, 3.0), (110, 13.0)]
     bigger = planned(steps=110)
     # 11 s of steps; the other 4 s were for 80 images and are needed twice for 160
-    assert scaled(15, 80, course, bigger) == pytest.approx(11 + 8)
+    assert scaled(15, 80, curve, bigger) == pytest.approx(11 + 8)
 
 
 @pytest.mark.parametrize(

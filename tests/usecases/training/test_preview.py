@@ -7,6 +7,7 @@ import pytest
 import small_project
 
 from sslapp.store.database import reading
+from sslapp.store.embeddings import EncoderFeatures
 from sslapp.store.projects import ClassRow
 from sslapp.store.schema import snapshot
 from sslapp.usecases.access import NotAllowed, enter
@@ -16,7 +17,6 @@ from sslapp.usecases.training import rounds
 from sslapp.usecases.training.preview import (
     CALIBRATES_FROM,
     Choices,
-    Features,
     Preview,
     choices,
     listed,
@@ -51,7 +51,7 @@ def can(classes: int = 3, **changes) -> Choices:
         "images": 1000,
         "size": (8, 8, 1),
         "frozen": [],
-        "features": [Features("pixels", 1000)],
+        "features": [EncoderFeatures("pixels", 1000)],
         "flip": False,
         "live": frozenset(range(classes)),
         "newest": 0,
@@ -140,7 +140,7 @@ def test_images_and_classes_that_came_after_the_snapshot_are_named() -> None:
         (found(5), can(), Gear.PIXELS, "at least two classes"),
         (found(0, 0), can(), Gear.PIXELS, "label a few images on the Label page"),
         (found(5, 5), can(features=[]), Gear.FEATURES, "needs all 1,000 images embedded, and 0"),
-        (found(5, 5), can(features=[Features("b", 900)]), Gear.FEATURES, "and 900 are"),
+        (found(5, 5), can(features=[EncoderFeatures("b", 900)]), Gear.FEATURES, "and 900 are"),
         (found(5, 5), can(features=[]), Gear.PIXELS, ""),
         (found(5, 5), can(), Gear.FEATURES, ""),
     ],
@@ -173,7 +173,7 @@ def test_a_second_click_starts_no_second_round(project) -> None:
 def test_choices_name_size_and_encoders(project) -> None:
     now = choices(project, 1)
     assert (now.images, now.size, now.flip) == (160, (8, 8, 1), False)
-    assert now.features == [Features("pixels", 160)]
+    assert now.features == [EncoderFeatures("pixels", 160)]
     assert now.covered(None) == now.covered("pixels") == 160
     assert now.covered("unknown") == 0
     assert dataclasses.replace(now, features=[]).covered(None) == 0

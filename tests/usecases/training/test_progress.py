@@ -43,7 +43,7 @@ def running(project):
 
 
 @pytest.mark.parametrize(
-    ("course", "rate"),
+    ("curve", "rate"),
     [
         ([], None),
         ([(10, 4.0)], None),
@@ -56,8 +56,8 @@ def running(project):
         ([(10, 50.0), (20, 3.0)], None),
     ],
 )
-def test_speed_is_that_of_the_last_reports_of_this_attempt(course, rate) -> None:
-    assert recent_rate(course) == (None if rate is None else pytest.approx(rate))
+def test_speed_is_that_of_the_last_reports_of_this_attempt(curve, rate) -> None:
+    assert recent_rate(curve) == (None if rate is None else pytest.approx(rate))
 
 
 def test_time_left_and_images_a_second_follow_from_the_speed(running) -> None:
