@@ -2,7 +2,7 @@
 
 from starlette.middleware import Middleware
 
-from sslapp.web import decisions, downloads, health, images, inspection, pulse, uploads
+from sslapp.web import decisions, downloads, health, images, inspection, progress_stamp, uploads
 from sslapp.web.deep_links import DeepLinks
 from sslapp.web.security import KnownHostOnly, OwnFiguresOnly, SameOriginWrites, SecurityHeaders
 from sslapp.web.supervision import lifespan
@@ -14,7 +14,7 @@ routes = [
     *decisions.routes,
     *images.routes,
     *inspection.routes,
-    *pulse.routes,
+    *progress_stamp.routes,
     *downloads.routes,
     *uploads.routes,
 ]

@@ -29,7 +29,7 @@ from starlette.routing import Route
 from sslapp.store import identity
 from sslapp.store.errors import DatabaseGone, OtherWorkspace, Refused, Unknown
 from sslapp.usecases.access import Access, NotAllowed, NotSignedIn
-from sslapp.web.identity import current_reader
+from sslapp.web.streamlit_internals import current_reader
 
 STATUS: tuple[tuple[type[Exception], int], ...] = (
     (NotSignedIn, 401),

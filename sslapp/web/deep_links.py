@@ -15,7 +15,7 @@ from starlette.types import ASGIApp, Message, Receive, Scope, Send
 from streamlit import config
 
 from sslapp.ui.identity import sign_in
-from sslapp.web.identity import has_signed_in
+from sslapp.web.streamlit_internals import has_signed_in
 
 PAGES = frozenset({"", "label", "train", "review", "compare", "export"})
 """The pages' addresses below the server's own; "" is the Projects page."""

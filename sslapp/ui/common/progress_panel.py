@@ -2,7 +2,7 @@
 
 import streamlit as st
 
-from sslapp.ui.common import faults, plain, pulse, round_figures
+from sslapp.ui.common import faults, plain, progress_watch, round_figures
 from sslapp.usecases.access import Access
 from sslapp.usecases.jobs import cancel_job
 from sslapp.usecases.training.progress import Progress, Work, log_tail, progress
@@ -38,7 +38,7 @@ def show(access: Access, project_id: int, seen: Progress, titles: dict[str, str]
 
     faults.fragment(panel, key=PANEL)
     if seen.active:
-        pulse.watch(access, project_id, seen, PANEL)
+        progress_watch.watch(access, project_id, seen, PANEL)
 
 
 def _job(access: Access, work: Work, titles: dict[str, str], worker_alive: bool) -> None:

@@ -8,7 +8,7 @@ from types import ModuleType
 
 import pytest
 
-from sslapp.web import collection
+from sslapp.web import garbage_collection
 
 
 @pytest.fixture(autouse=True)
@@ -18,11 +18,11 @@ def _thawed():
 
 
 def test_what_a_page_loads_later_is_spared_as_well(monkeypatch):
-    monkeypatch.setattr(collection, "LOOK_EVERY", 0.01)
+    monkeypatch.setattr(garbage_collection, "LOOK_EVERY", 0.01)
     counts = []
 
     async def watch():
-        task = asyncio.create_task(collection.spare_modules())
+        task = asyncio.create_task(garbage_collection.spare_modules())
         await asyncio.sleep(0.05)
         counts.append(gc.get_freeze_count())
         kept = [[] for _ in range(5000)]

@@ -13,7 +13,7 @@ from sslapp.ui.common import addresses
 from sslapp.usecases.access import Access
 from sslapp.usecases.training.progress import Progress, progress
 
-_SCRIPT = Path(__file__).parents[1] / "components" / "common" / "pulse.js"
+_SCRIPT = Path(__file__).parents[1] / "components" / "common" / "progress_watch.js"
 
 _component = st.components.v2.component("pulse", js=_SCRIPT.read_text(encoding="utf-8"))
 
