@@ -14,7 +14,7 @@ from starlette.responses import RedirectResponse, Response
 from starlette.types import ASGIApp, Message, Receive, Scope, Send
 from streamlit import config
 
-from sslapp.ui.identity import sign_in
+from sslapp.web.identity import sign_in
 from sslapp.web.streamlit_internals import has_signed_in
 
 PAGES = frozenset({"", "label", "train", "review", "compare", "export"})

@@ -11,8 +11,8 @@ from streamlit.web.server.starlette.starlette_websocket import (
 )
 from websockets import http11
 
-from sslapp.ui import identity
 from sslapp.usecases.access import Access
+from sslapp.web import identity
 
 LONGEST_HEADER = 65_536
 

@@ -7,8 +7,8 @@ from importlib import import_module
 from typing import Any
 
 from sslapp.jobs.supervisor import LOOK_EVERY, Supervisor
-from sslapp.ui.identity import sign_in
 from sslapp.web.garbage_collection import spare_modules
+from sslapp.web.identity import sign_in
 from sslapp.web.streamlit_internals import allow_long_cookies
 from sslapp.workspace import Workspace
 

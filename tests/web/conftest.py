@@ -10,8 +10,7 @@ from starlette.testclient import TestClient
 from streamlit import config
 from streamlit.runtime.secrets import secrets_singleton
 
-from sslapp.ui import identity
-from sslapp.web import middleware, routes
+from sslapp.web import identity, middleware, routes
 
 ORIGIN = "https://labels.example.org"
 

@@ -113,7 +113,7 @@ def test_nothing_but_a_number_names_an_export(kept, path) -> None:
 
 
 def test_a_stranger_gets_nothing(kept, monkeypatch: pytest.MonkeyPatch) -> None:
-    from sslapp.ui import identity
+    from sslapp.web import identity
 
     _, jobs = kept
     eve = small_project.enter(kept[0].workspace, "Eve")

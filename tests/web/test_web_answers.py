@@ -10,9 +10,9 @@ from starlette.routing import Route
 from starlette.testclient import TestClient
 
 from sslapp.store.errors import KeyReused, Refused, Unknown
-from sslapp.ui.identity import current_reader
 from sslapp.usecases.access import NoSuchProject, NotAllowed, NotSignedIn
 from sslapp.web import answers, routes
+from sslapp.web.identity import current_reader
 
 
 class Form(BaseModel):

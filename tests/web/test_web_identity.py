@@ -18,10 +18,9 @@ from streamlit.web.server.starlette.starlette_app_utils import create_signed_val
 
 from sslapp.store import readers
 from sslapp.store.database import reading, writing
-from sslapp.ui import identity
 from sslapp.usecases.access import admit
 from sslapp.vocabulary import Role
-from sslapp.web import routes
+from sslapp.web import identity, routes
 
 NAME = "_streamlit_user"
 ORIGIN = "https://labels.example.org"

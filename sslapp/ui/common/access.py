@@ -13,8 +13,8 @@ import streamlit as st
 from sslapp.store.errors import DatabaseGone, OtherWorkspace
 from sslapp.store.identity import must_be
 from sslapp.ui.common import plain
-from sslapp.ui.identity import SignIn, current_reader, sign_in
 from sslapp.usecases.access import Access, NotAllowed, NotSignedIn
+from sslapp.web.identity import SignIn, current_reader, sign_in
 
 MARK = "workspace"
 """Key of the input, and of the container that hides it."""

@@ -4,7 +4,6 @@ import streamlit as st
 from streamlit.delta_generator import DeltaGenerator
 
 from sslapp.ui.common import class_balance
-from sslapp.ui.identity import sign_in
 from sslapp.ui.projects import classes, counts, embedding, imports, settings
 from sslapp.ui.projects import members as members_panel
 from sslapp.usecases.access import Access
@@ -13,6 +12,7 @@ from sslapp.usecases.people.members import members
 from sslapp.usecases.projects.listing import ProjectLine
 from sslapp.usecases.projects.project import Status, status
 from sslapp.vocabulary import JobKind, Role
+from sslapp.web.identity import sign_in
 
 NARROWEST = 400
 """Pixels of a panel; a page too narrow for two of them shows one below the other."""
