@@ -7,7 +7,6 @@ main script without running the main script. Every page guards itself all the sa
 from pathlib import Path
 
 import streamlit as st
-from streamlit.navigation.page import Page
 
 from sslapp.ui.common import faults, plain
 from sslapp.ui.common.access import sign_out, signed_in, signed_in_name
@@ -21,7 +20,7 @@ ICON = """<svg xmlns="http://www.w3.org/2000/svg" viewBox="0 0 32 32">
 </svg>"""
 
 
-def _account() -> dict[str, list[Page]]:
+def _account() -> dict[str, list[st.Page]]:
     """In team mode the reader's name, with the way out below it."""
     name = signed_in_name()
     out = st.Page(sign_out, title="Sign out", url_path="sign-out")

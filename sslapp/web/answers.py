@@ -29,7 +29,7 @@ from starlette.routing import Route
 from sslapp.store import identity
 from sslapp.store.errors import DatabaseGone, OtherWorkspace, Refused, Unknown
 from sslapp.usecases.access import Access, NotAllowed, NotSignedIn
-from sslapp.web.streamlit_internals import current_reader
+from sslapp.web.identity import reader_of
 
 STATUS: tuple[tuple[type[Exception], int], ...] = (
     (NotSignedIn, 401),
@@ -74,10 +74,10 @@ def admitted(request: Request) -> Access:
     """Who sends a request to a route below BASE, if it is meant for the open workspace.
 
     Raises:
-        NotSignedIn, NotAllowed: see `current_reader`.
+        NotSignedIn, NotAllowed: see `reader_of`.
         OtherWorkspace: when its address names another workspace.
     """
-    access = current_reader(request)
+    access = reader_of(request)
     identity.must_be(access.workspace_id, request.path_params["workspace"])
     return access
 

@@ -8,14 +8,13 @@ this server's own pages are kept and led to: a name of PAGES and a query, never 
 import re
 from urllib.parse import quote, unquote
 
+import streamlit as st
 from starlette.datastructures import Headers, MutableHeaders
 from starlette.requests import Request
 from starlette.responses import RedirectResponse, Response
 from starlette.types import ASGIApp, Message, Receive, Scope, Send
-from streamlit import config
 
-from sslapp.web.identity import sign_in
-from sslapp.web.streamlit_internals import has_signed_in
+from sslapp.web.identity import has_signed_in, sign_in
 
 PAGES = frozenset({"", "label", "train", "review", "compare", "export"})
 """The pages' addresses below the server's own; "" is the Projects page."""
@@ -115,5 +114,5 @@ def _marked(send: Send, cookie: str) -> Send:
 
 def _base() -> str:
     """What stands before the pages' names: "" or, as in "/labels", where a proxy put the server."""
-    path = (config.get_option("server.baseUrlPath") or "").strip("/")
+    path = (st.get_option("server.baseUrlPath") or "").strip("/")
     return f"/{path}" if path else ""

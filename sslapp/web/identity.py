@@ -13,10 +13,11 @@ from urllib.parse import urlsplit
 
 import streamlit as st
 from sqlalchemy import Engine
-from streamlit.auth_util import get_origin_from_redirect_uri, is_authlib_installed
+from starlette.requests import Request
 from streamlit.errors import StreamlitSecretNotFoundError
 
 from sslapp.usecases.access import Access, account, admit, open_workspace, verified_name
+from sslapp.web.streamlit_internals import can_sign_in, sign_in_origin, signed_claims
 from sslapp.workspace import Workspace
 
 SHORTEST_SECRET = 32
@@ -62,7 +63,7 @@ def sign_in() -> SignIn | None:
 
 
 def _checked(auth: Mapping[str, Any]) -> SignIn:
-    origin = get_origin_from_redirect_uri() or ""  # it fills in the port
+    origin = sign_in_origin()
     address = urlsplit(str(auth.get("redirect_uri", "")))
     named = [
         name for name, each in auth.items() if isinstance(each, Mapping) and "client_id" in each
@@ -78,7 +79,7 @@ def _checked(auth: Mapping[str, Any]) -> SignIn:
             len(str(auth.get("cookie_secret", ""))) >= SHORTEST_SECRET
         ),
         "client_id, client_secret and server_metadata_url must name a provider": bool(providers),
-        "Authlib must be installed (pip install 'streamlit[auth]')": is_authlib_installed(),
+        "Authlib must be installed (pip install 'streamlit[auth]')": can_sign_in(),
     }
     missing = [fault for fault, fine in faults.items() if not fine]
     if missing:
@@ -105,6 +106,26 @@ def current_reader(claims: Callable[[], Mapping[str, Any]]) -> Access:
         return admit(workspace, engine, account(), server_admin=True)
     name = verified_name(claims())
     return admit(workspace, engine, name, server_admin=name in workspace.server_admins)
+
+
+def reader_of(request: Request) -> Access:
+    """The reader who sends this request; the same answer as a page gets.
+
+    Raises:
+        NotSignedIn: when the request carries no cookie that Streamlit signed for this server.
+        NotAllowed: when the reader is set inactive or has no verified e-mail address.
+    """
+    return current_reader(lambda: _claims(request))
+
+
+def has_signed_in(request: Request) -> bool:
+    """Whether the request carries the cookie of somebody who has signed in, whoever that is."""
+    return _claims(request).get("is_logged_in") is True
+
+
+def _claims(request: Request) -> Mapping[str, Any]:
+    how = sign_in()
+    return {} if how is None else signed_claims(request.cookies, how.origin)
 
 
 @lru_cache(maxsize=4)

@@ -1,9 +1,13 @@
-"""Who sends a request: the same answer as `ui.access.require` gives to a page."""
+"""Everything this program uses of Streamlit's private modules and of the server below them.
+
+None of it is promised to stay. So requirements.txt holds Streamlit to one minor version, and
+tests/web/test_streamlit_internals.py names each of these parts: an upgrade fails there first.
+"""
 
 from collections.abc import Mapping
 from typing import Any
 
-from starlette.requests import Request
+from streamlit.auth_util import get_origin_from_redirect_uri, is_authlib_installed
 from streamlit.web.server.starlette.starlette_server_config import USER_COOKIE_NAME
 from streamlit.web.server.starlette.starlette_websocket import (
     _get_signed_cookie_with_chunks,
@@ -11,38 +15,33 @@ from streamlit.web.server.starlette.starlette_websocket import (
 )
 from websockets import http11
 
-from sslapp.usecases.access import Access
-from sslapp.web import identity
-
 LONGEST_HEADER = 65_536
+"""Bytes."""
 
 
-def current_reader(request: Request) -> Access:
-    """The reader who sends this request.
+def sign_in_origin() -> str:
+    """The origin of the redirect_uri in Streamlit's secrets, its port filled in; "" for none."""
+    return get_origin_from_redirect_uri() or ""
 
-    Raises:
-        NotSignedIn: when the request carries no cookie that Streamlit signed for this server.
-        NotAllowed: when the reader is set inactive or has no verified e-mail address.
+
+def can_sign_in() -> bool:
+    """Whether the library by which Streamlit signs people in is installed."""
+    return is_authlib_installed()
+
+
+def signed_claims(cookies: Mapping[str, str], origin: str) -> Mapping[str, Any]:
+    """What Streamlit's cookie says of who has signed in; {} for no cookie, or a forged one.
+
+    It is read and verified by the code that does it for pages. That code compares the cookie's
+    origin with the Origin of a page's socket. A request for an image has no such header; that it
+    names this server was checked on its way here.
+
+    Args:
+        cookies: of a request.
+        origin: where the browser reaches this server.
     """
-    return identity.current_reader(lambda: _claims(request))
-
-
-def has_signed_in(request: Request) -> bool:
-    """Whether the request carries the cookie of somebody who has signed in, whoever that is."""
-    return _claims(request).get("is_logged_in") is True
-
-
-def _claims(request: Request) -> Mapping[str, Any]:
-    """What the cookie says, read and verified by the code that does it for pages.
-
-    That code compares the cookie's origin with the Origin of a page's socket. A request for an
-    image has no such header; that it names this server was checked on its way here.
-    """
-    cookie = _get_signed_cookie_with_chunks(request.cookies, USER_COOKIE_NAME)
-    how = identity.sign_in()
-    if cookie is None or how is None:
-        return {}
-    return _parse_decoded_user_cookie(cookie, how.origin)
+    cookie = _get_signed_cookie_with_chunks(dict(cookies), USER_COOKIE_NAME)
+    return {} if cookie is None else _parse_decoded_user_cookie(cookie, origin)
 
 
 def allow_long_cookies() -> None:
