@@ -18,10 +18,11 @@ import torch
 from sklearn.neighbors import KNeighborsClassifier
 
 from sslapp.jobs.host_memory import freed_memory_kept
-from sslapp.methods.cards import DiffSySCConfig, SupervisedConfig
+from sslapp.methods.diff_sysc.config import DiffSySCConfig
 from sslapp.methods.diff_sysc.denoiser import Examples, Passes, Training
 from sslapp.methods.diff_sysc.method import DiffSySC
 from sslapp.methods.diff_sysc.retrieval import label_pools
+from sslapp.methods.supervised.config import SupervisedConfig
 from sslapp.methods.supervised.method import Supervised
 from sslapp.training.run import Run
 from sslapp.training.task import Task, features_of

@@ -36,7 +36,7 @@ from methods_run import ROWS, Cell, run_cell
 from methods_table import table
 
 from sslapp.jobs.host_memory import freed_memory_kept
-from sslapp.methods.registry import METHODS
+from sslapp.methods.registry import CARDS
 from sslapp.rounds.plan import apply_plan, make_plan
 from sslapp.training.configuration import MethodConfig
 from sslapp.vocabulary import Gear
@@ -148,7 +148,7 @@ def _config(
     gear, method = ROWS[row]
     if not method:
         return None
-    known = METHODS[method].Config
+    known = CARDS[method].options
     given = {**overrides, **asked} if gear == Gear.PIXELS else asked
     return known.model_validate({k: v for k, v in given.items() if k in known.model_fields})
 

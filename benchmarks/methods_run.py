@@ -19,7 +19,7 @@ from numpy.typing import NDArray
 from sklearn.neighbors import KNeighborsClassifier
 from sklearn.neural_network import MLPClassifier
 
-from sslapp.methods.registry import METHODS
+from sslapp.methods.registry import method_class
 from sslapp.rounds.plan import apply_plan, make_plan
 from sslapp.training.configuration import MethodConfig
 from sslapp.training.run import Run
@@ -158,7 +158,7 @@ def run_cell(
 
 
 def _fit(cell: Cell, config: MethodConfig, task: Task, run: Run) -> Answer:
-    predictor = METHODS[ROWS[cell.row][1]](config).fit(task, run)
+    predictor = method_class(ROWS[cell.row][1])(config).fit(task, run)
     source = task.pixels if cell.gear == Gear.PIXELS else task.features
     assert source is not None
 

@@ -33,7 +33,7 @@ from sklearn.neural_network import MLPClassifier
 from sslapp import durable
 from sslapp.embedding.encoders import encode, open_encoder
 from sslapp.jobs.host_memory import freed_memory_kept
-from sslapp.methods.registry import METHODS
+from sslapp.methods.registry import method_class
 from sslapp.rounds.data import TaskFeatures
 from sslapp.training.run import Run
 from sslapp.training.task import Task, features_of
@@ -150,7 +150,7 @@ def draw(x: NDArray[np.float32], y: Classes, labels: int, seed: int, *, balanced
 
 def by_method(name: str, task: Task, **options: Any) -> Classes:
     """The answers of a method of the program for the pool."""
-    method = METHODS[name]
+    method = method_class(name)
     with tempfile.TemporaryDirectory() as folder:
         run = Run(gear=Gear.FEATURES, device=torch.device("cpu"), seed=0, folder=Path(folder))
         fitted = method(method.Config(**options)).fit(task, run)

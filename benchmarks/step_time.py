@@ -31,7 +31,7 @@ from torch.nn import functional
 from torch.utils.flop_counter import FlopCounterMode
 
 from sslapp.jobs.host_memory import freed_memory_kept
-from sslapp.methods.cards import FixMatchConfig
+from sslapp.methods.fixmatch.config import FixMatchConfig
 from sslapp.methods.fixmatch.method import FixMatchObjective
 from sslapp.training.inputs.gears import PixelInputs
 from sslapp.training.kernels import Kernels

@@ -25,7 +25,7 @@ from sslapp import durable
 from sslapp.imaging.decode import pixel_sha256
 from sslapp.imaging.pixels import PixelWriter
 from sslapp.jobs import queue
-from sslapp.methods.cards import CARDS
+from sslapp.methods.registry import CARDS
 from sslapp.store import files, images, projects, rounds, seals, snapshots
 from sslapp.store.database import reading, writing
 from sslapp.store.images import NewImage

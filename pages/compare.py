@@ -2,7 +2,7 @@
 
 import streamlit as st
 
-from sslapp.methods.cards import CARDS
+from sslapp.methods.registry import CARDS
 from sslapp.ui.common import heading, progress_panel
 from sslapp.ui.common.access import require
 from sslapp.ui.compare import choice, curves, film, one_round, pair, start, table

@@ -2,7 +2,7 @@
 
 import streamlit as st
 
-from sslapp.methods.cards import CARDS
+from sslapp.methods.registry import CARDS
 from sslapp.ui.common import faults, heading
 from sslapp.ui.common.access import require
 from sslapp.ui.review import board, bulks, empty, map_panel, selection, side, state

@@ -5,7 +5,7 @@ from pathlib import Path
 
 import pytest
 
-from sslapp.methods.cards import CARDS
+from sslapp.methods.registry import CARDS
 from sslapp.training.configuration import ConsistencyConfig, MethodConfig, TrainingConfig
 
 ROOT = Path(__file__).parents[1]

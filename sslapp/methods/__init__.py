@@ -1,1 +1,1 @@
-"""Semi-supervised methods, one a file; `registry.METHODS` lists them."""
+"""Semi-supervised methods, a folder each; `registry` lists them."""

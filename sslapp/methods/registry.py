@@ -1,18 +1,45 @@
-"""Every method's code by the name on its card. A new method is one file, a card and a line here."""
+"""Every method: its card, and where its code stands. A new method is a folder and a line here.
 
-from sslapp.methods.diff_sysc.method import DiffSySC
-from sslapp.methods.fixmatch.method import FixMatch
-from sslapp.methods.label_propagation.method import LabelPropagation
-from sslapp.methods.layermatch.method import LayerMatch
-from sslapp.methods.prototypes.method import Prototypes
-from sslapp.methods.supervised.method import Supervised
-from sslapp.training.method import Method
+Nothing here needs torch; a method's code is loaded when a round asks for it.
+"""
 
-METHODS: dict[str, type[Method]] = {
-    "fixmatch": FixMatch,
-    "layermatch": LayerMatch,
-    "diff-sysc": DiffSySC,
-    "supervised": Supervised,
-    "prototypes": Prototypes,
-    "label-propagation": LabelPropagation,
-}
+from collections.abc import Mapping
+from pkgutil import resolve_name
+from types import MappingProxyType
+from typing import TYPE_CHECKING
+
+from sslapp.methods.card import MethodCard
+from sslapp.methods.diff_sysc.config import CARD as DIFF_SYSC
+from sslapp.methods.fixmatch.config import CARD as FIXMATCH
+from sslapp.methods.label_propagation.config import CARD as LABEL_PROPAGATION
+from sslapp.methods.layermatch.config import CARD as LAYERMATCH
+from sslapp.methods.prototypes.config import CARD as PROTOTYPES
+from sslapp.methods.supervised.config import CARD as SUPERVISED
+
+if TYPE_CHECKING:
+    from sslapp.training.method import Method
+
+_METHODS = (
+    (FIXMATCH, "fixmatch.method:FixMatch"),
+    (LAYERMATCH, "layermatch.method:LayerMatch"),
+    (DIFF_SYSC, "diff_sysc.method:DiffSySC"),
+    (SUPERVISED, "supervised.method:Supervised"),
+    (PROTOTYPES, "prototypes.method:Prototypes"),
+    (LABEL_PROPAGATION, "label_propagation.method:LabelPropagation"),
+)
+"""In the order in which a page offers them."""
+
+CARDS: Mapping[str, MethodCard] = MappingProxyType({card.name: card for card, _ in _METHODS})
+"""The cards by name."""
+
+_CODE = {card.name: place for card, place in _METHODS}
+
+
+def method_class(name: str) -> "type[Method]":
+    """The code of the method `name`, a key of CARDS; loads torch.
+
+    Raises:
+        KeyError: when there is no such method.
+    """
+    found: type[Method] = resolve_name(f"{__package__}.{_CODE[name]}")
+    return found

@@ -16,7 +16,7 @@ from sslapp.embedding.views import view_names
 from sslapp.imaging.pixels import PixelStore
 from sslapp.jobs.context import Cancelled, JobContext
 from sslapp.jobs.worker import Refused
-from sslapp.methods.registry import METHODS
+from sslapp.methods.registry import method_class
 from sslapp.rounds import NOT_EXACTLY, PASSED_OVER
 from sslapp.rounds.data import TaskFeatures, TaskPixels, build_task
 from sslapp.rounds.frames import Frames
@@ -52,7 +52,7 @@ def run_round(context: JobContext) -> None:
     say = _sayer(context, row["id"], plan)
     device, dtype = apply_plan(plan)
     task = _task(context, row)
-    method_class = METHODS[row["method"]]
+    method = method_class(row["method"])
     frames = Frames(
         task,
         row["seed"],
@@ -78,7 +78,7 @@ def run_round(context: JobContext) -> None:
         say=say,
     )
     try:
-        predictor = method_class(method_class.Config(**row["config"])).fit(task, run)
+        predictor = method(method.Config(**row["config"])).fit(task, run)
         logits = _predict(context, predictor, task, run.gear)
     except Stopped:
         raise Cancelled from None

@@ -33,7 +33,7 @@ class Predictor(ABC):
 
 
 class Method(ABC):
-    """A semi-supervised algorithm; `methods.cards` says how readers know it.
+    """A semi-supervised algorithm; its card (`methods.card`) says how readers know it.
 
     Class attributes:
         Config: its options.

@@ -198,10 +198,12 @@ def main() -> None:
     import sslapp.cli
     import sslapp.embedding.encoders
     import sslapp.jobs.context
-    import sslapp.methods.registry
     import sslapp.rounds.execute
     import sslapp.usecases.handlers
+    from sslapp.methods.registry import CARDS, method_class
 
+    for name in CARDS:
+        method_class(name)
     torch.optim.SGD([torch.zeros(1, requires_grad=True)])  # the first one imports a second long
     sslapp.rounds.execute.CHECKPOINT_SECONDS = 0.0  # a checkpoint at every report
     sslapp.jobs.context.BEAT_EVERY = math.inf  # the same points in every process

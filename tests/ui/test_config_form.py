@@ -7,7 +7,7 @@ import pytest
 from pydantic import BaseModel, Field, model_validator
 from streamlit.testing.v1 import AppTest
 
-from sslapp.methods.cards import CARDS
+from sslapp.methods.registry import CARDS
 from sslapp.ui.train.fields import Kind, options_of
 from sslapp.ui.train.form import grouped, validate
 

@@ -32,7 +32,7 @@ from sklearn.linear_model import LogisticRegression
 from sklearn.neighbors import KNeighborsClassifier
 from torch import Tensor
 
-from sslapp.methods.cards import DiffSySCConfig
+from sslapp.methods.diff_sysc.config import DiffSySCConfig
 from sslapp.methods.diff_sysc.denoiser import Examples, Training, train
 from sslapp.methods.diff_sysc.directions import centre, directions
 from sslapp.methods.diff_sysc.image_encoder import ImageEncoder

@@ -24,7 +24,7 @@ from typing import ClassVar
 import torch
 from torch import Tensor
 
-from sslapp.methods.cards import FixMatchConfig
+from sslapp.methods.fixmatch.config import FixMatchConfig
 from sslapp.training import configuration
 from sslapp.training.loop import schedule, steps
 from sslapp.training.method import Method, Predictor

@@ -24,7 +24,7 @@ from sklearn.neighbors import NearestNeighbors
 from sklearn.semi_supervised import LabelSpreading
 from torch import Tensor
 
-from sslapp.methods.cards import LabelPropagationConfig
+from sslapp.methods.label_propagation.config import LabelPropagationConfig
 from sslapp.training import predictor
 from sslapp.training.method import Method, Predictor
 from sslapp.training.run import Run, Tensors

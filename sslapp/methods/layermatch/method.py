@@ -29,7 +29,7 @@ import torch
 from torch import Tensor, nn
 from torch.nn import functional
 
-from sslapp.methods.cards import LayerMatchConfig
+from sslapp.methods.layermatch.config import LayerMatchConfig
 from sslapp.training import configuration
 from sslapp.training.loop import steps
 from sslapp.training.method import Method, Predictor

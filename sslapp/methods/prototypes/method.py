@@ -24,7 +24,7 @@ from numpy.typing import NDArray
 from scipy.stats import beta
 from torch import Tensor
 
-from sslapp.methods.cards import PrototypesConfig
+from sslapp.methods.prototypes.config import PrototypesConfig
 from sslapp.methods.prototypes.information import Adam, Images, affinity, loss_and_gradient
 from sslapp.methods.prototypes.preparation import Preparation, fit_preparation
 from sslapp.training import predictor

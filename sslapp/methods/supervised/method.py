@@ -10,7 +10,7 @@ import numpy as np
 import torch
 from sklearn.linear_model import LogisticRegression
 
-from sslapp.methods.cards import SupervisedConfig
+from sslapp.methods.supervised.config import SupervisedConfig
 from sslapp.training.loop import steps
 from sslapp.training.method import Method, Predictor
 from sslapp.training.objective import LABELLED, Losses, Objective, Step

@@ -4,7 +4,7 @@ from collections.abc import Mapping
 
 import streamlit as st
 
-from sslapp.methods.cards import MethodCard
+from sslapp.methods.card import MethodCard
 from sslapp.ui.common import faults
 from sslapp.ui.compare.choice import awaited_key
 from sslapp.usecases.access import Access

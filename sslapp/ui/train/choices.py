@@ -6,7 +6,7 @@ from dataclasses import dataclass
 import streamlit as st
 
 from sslapp.embedding.encoders import ENCODERS
-from sslapp.methods.cards import MethodCard
+from sslapp.methods.card import MethodCard
 from sslapp.ui.common import faults, followed
 from sslapp.usecases.training.preview import Choices, Frozen
 from sslapp.usecases.training.suggestion import Suggestion

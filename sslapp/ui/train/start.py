@@ -5,7 +5,7 @@ from typing import Any
 
 import streamlit as st
 
-from sslapp.methods.cards import MethodCard
+from sslapp.methods.card import MethodCard
 from sslapp.training.configuration import automatic_steps
 from sslapp.ui.common import faults, plain
 from sslapp.ui.train import choices as round_choices

@@ -22,7 +22,7 @@ from typing import Any
 from sqlalchemy import Connection
 
 from sslapp.jobs import history
-from sslapp.methods.cards import CARDS
+from sslapp.methods.registry import CARDS
 from sslapp.store import rounds
 from sslapp.store.database import reading
 from sslapp.store.metrics import Curve

@@ -8,7 +8,7 @@ from sqlalchemy import Connection, RowMapping
 
 from sslapp.jobs import history as job_history
 from sslapp.jobs import queue
-from sslapp.methods.cards import CARDS
+from sslapp.methods.registry import CARDS
 from sslapp.rounds import NOT_EXACTLY
 from sslapp.store import rounds
 from sslapp.store.database import reading

@@ -7,7 +7,7 @@ from pydantic import ValidationError
 from sqlalchemy import Connection, RowMapping
 
 from sslapp.jobs import queue
-from sslapp.methods.cards import CARDS
+from sslapp.methods.registry import CARDS
 from sslapp.store import projects, rounds, snapshots
 from sslapp.store.database import reading, writing
 from sslapp.store.log import events

@@ -10,7 +10,7 @@ import torch
 
 from sslapp import durable
 from sslapp.embedding.encoders import encode, open_encoder
-from sslapp.methods.cards import DiffSySCConfig, SupervisedConfig
+from sslapp.methods.diff_sysc.config import DiffSySCConfig
 from sslapp.methods.diff_sysc.method import (
     DiffSySC,
     Plan,
@@ -21,6 +21,7 @@ from sslapp.methods.diff_sysc.method import (
     plan,
 )
 from sslapp.methods.diff_sysc.predictor import LabelDiffusionPredictor
+from sslapp.methods.supervised.config import SupervisedConfig
 from sslapp.methods.supervised.method import Supervised
 from sslapp.training.run import Stopped
 from sslapp.vocabulary import Gear

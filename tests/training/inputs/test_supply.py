@@ -6,9 +6,10 @@ import numpy as np
 import pytest
 import torch
 
-from sslapp.methods.cards import LayerMatchConfig, SupervisedConfig
 from sslapp.methods.fixmatch.method import FixMatch, FixMatchConfig
+from sslapp.methods.layermatch.config import LayerMatchConfig
 from sslapp.methods.layermatch.method import LayerMatch
+from sslapp.methods.supervised.config import SupervisedConfig
 from sslapp.methods.supervised.method import Supervised
 from sslapp.training.inputs import feed, supply
 from sslapp.training.inputs.supply import AHEAD, BLOCK, Plain, Resident, Streamed

@@ -8,7 +8,7 @@ import pytest
 import torch
 from torch.utils._python_dispatch import TorchDispatchMode
 
-from sslapp.methods.registry import METHODS
+from sslapp.methods.registry import CARDS, method_class
 from sslapp.training.configuration import ConsistencyConfig, TrainingConfig
 from sslapp.training.loop import steps
 from sslapp.training.run import Run
@@ -29,9 +29,7 @@ READS = {
 FROM = 2
 """The first steps may set things up."""
 
-TRAINED = sorted(
-    name for name, method in METHODS.items() if issubclass(method.Config, TrainingConfig)
-)
+TRAINED = sorted(name for name, card in CARDS.items() if issubclass(card.options, TrainingConfig))
 
 
 class Questions(TorchDispatchMode):
@@ -51,7 +49,7 @@ class Questions(TorchDispatchMode):
 
 
 def config_of(name):
-    Config = METHODS[name].Config
+    Config = CARDS[name].options
     sizes = {"steps": 20, "batch_size": 6}
     if issubclass(Config, ConsistencyConfig):
         # the other policies sort images by operation on the host, from draws of the host
@@ -79,7 +77,7 @@ def asked(monkeypatch):
 
 @pytest.mark.parametrize("name", TRAINED)
 def test_no_step_reads_a_value(name, asked, stripes, make_run):
-    METHODS[name](config_of(name)).fit(stripes(forbidden=[(0, 1)]), make_run())
+    method_class(name)(config_of(name)).fit(stripes(forbidden=[(0, 1)]), make_run())
     assert sorted(set(asked)) == []
 
 
@@ -92,7 +90,7 @@ def test_a_value_that_is_read_is_seen(asked, stripes, make_run, monkeypatch):
             self.decay *= 1
 
     monkeypatch.setattr(steps.EMA, "update", curious)
-    METHODS["fixmatch"](config_of("fixmatch")).fit(stripes(), make_run())
+    method_class("fixmatch")(config_of("fixmatch")).fit(stripes(), make_run())
     assert set(asked) == {"aten._local_scalar_dense.default"}
 
 
@@ -114,5 +112,5 @@ def test_cuda_is_not_waited_for(name, stripes, tmp_path, monkeypatch):
 
     monkeypatch.setattr(steps.Loop, "step", strict)
     run = Run(gear=Gear.PIXELS, device=torch.device("cuda"), seed=7, folder=tmp_path)
-    METHODS[name](config_of(name)).fit(stripes(forbidden=[(0, 1)]), run)
+    method_class(name)(config_of(name)).fit(stripes(forbidden=[(0, 1)]), run)
     assert strictly

@@ -8,8 +8,8 @@ import numpy as np
 import pytest
 import torch
 
-from sslapp.methods.cards import LayerMatchConfig
 from sslapp.methods.fixmatch.method import FixMatch, FixMatchConfig
+from sslapp.methods.layermatch.config import LayerMatchConfig
 from sslapp.methods.layermatch.method import LayerMatch
 from sslapp.methods.supervised.method import Supervised
 from sslapp.training.loop import figures

@@ -10,7 +10,7 @@ from sqlalchemy import insert, select, update
 
 from sslapp import durable
 from sslapp.jobs import queue
-from sslapp.methods.cards import CARDS
+from sslapp.methods.registry import CARDS
 from sslapp.store.database import reading, writing
 from sslapp.store.schema import embedding, job, view_set
 from sslapp.usecases.access import NotAllowed, enter

@@ -3,7 +3,7 @@
 import pytest
 from sqlalchemy import update
 
-from sslapp.methods.cards import CARDS
+from sslapp.methods.registry import CARDS
 from sslapp.store.database import writing
 from sslapp.store.schema import embedding
 from sslapp.usecases.training.rounds import round_status, start_round

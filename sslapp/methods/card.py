@@ -1,0 +1,41 @@
+"""What a reader chooses a method by: its name, what it is, where it runs and its options.
+
+Forms, the command line and the docs read cards in processes that must not load torch.
+"""
+
+from collections.abc import Mapping
+from dataclasses import dataclass, field
+
+from sslapp.training.configuration import ConsistencyConfig, MethodConfig
+from sslapp.vocabulary import Gear
+
+
+@dataclass(frozen=True)
+class MethodCard:
+    """One method.
+
+    Attributes:
+        name: how the registry, the command line and the database call it.
+        title: how a page calls it.
+        about: one sentence.
+        gears: where it can run, the preferred one first.
+        options: its options.
+        without_effect: per gear, the options that change nothing there.
+    """
+
+    name: str
+    title: str
+    about: str
+    gears: tuple[Gear, ...]
+    options: type[MethodConfig]
+    without_effect: Mapping[Gear, frozenset[str]] = field(default_factory=dict)
+
+    @property
+    def compares_views(self) -> bool:
+        """Whether it needs weak and strong views of unlabelled images."""
+        return issubclass(self.options, ConsistencyConfig)
+
+    def effective(self, gear: Gear) -> tuple[str, ...]:
+        """Names of the options that count in a gear, in their order."""
+        idle = self.without_effect.get(gear, frozenset())
+        return tuple(name for name in self.options.model_fields if name not in idle)

@@ -1,0 +1,68 @@
+"""What Diff-SySC is called and its options."""
+
+from typing import Literal
+
+from pydantic import Field
+
+from sslapp.methods.card import MethodCard
+from sslapp.training.configuration import MethodConfig
+from sslapp.vocabulary import Gear
+
+
+class DiffSySCConfig(MethodConfig):
+    """Options of Diff-SySC; 0 takes the paper's number for so many classes and labels."""
+
+    schedule: Literal["fast", "paper"] = Field(
+        "fast",
+        description="fast: larger batches from the second iteration on, as many epochs, and in "
+        "large batches the processor's short numbers; paper: the paper's batches, in float32.",
+    )
+    encoder: Literal["frozen", "trainable"] = Field(
+        "frozen",
+        description="What the first layer is multiplied by: a map of the frozen features, or a "
+        "network that learns from the images as well, which takes far longer.",
+    )
+    network: Literal["small-cnn", "wrn-28-2", "wrn-28-8", "wrn-37-2"] = Field(
+        "small-cnn", description="Network of the trainable encoder."
+    )
+    iterations: int = Field(4, ge=1, le=20, description="Models trained one after the other (m).")
+    confidence: float = Field(
+        0.0,
+        ge=0,
+        lt=1,
+        description="Confidence above which the pool is labelled (gamma); 0 chooses .95, or .6 "
+        "to .7 for more than 50 classes.",
+    )
+    first_epochs: int = Field(
+        0, ge=0, le=10_000, description="Epochs of the first model; 0 chooses by the set."
+    )
+    later_epochs: int = Field(
+        0, ge=0, le=10_000, description="Epochs of every later model; 0 chooses by the set."
+    )
+    batch_size: int = Field(
+        0, ge=0, le=4096, description="Labelled images in a step; 0 chooses 25, or 200 for many."
+    )
+    neighbours: int = Field(
+        0,
+        ge=0,
+        le=200,
+        description="Nearest labelled images whose labels are retrieved (k); 0 takes up to the "
+        "paper's 10, as many as agree with the image's own label.",
+    )
+    learning_rate: float = Field(3e-3, gt=0, le=1, description="Highest learning rate of Adam.")
+    width: int = Field(512, ge=16, le=4096, description="Width of the denoiser's hidden layers.")
+    diffusion: Literal["cosine", "linear"] = Field(
+        "cosine", description="How labels fade into noise over the 1,000 time steps."
+    )
+    sampling_steps: int = Field(
+        10, ge=1, le=500, description="Steps in which a label is drawn from noise (DDIM)."
+    )
+
+
+CARD = MethodCard(
+    "diff-sysc",
+    "Diff-SySC",
+    "Label diffusion on frozen features that labels the pool in a few iterations.",
+    (Gear.FEATURES,),
+    DiffSySCConfig,
+)

@@ -1,0 +1,26 @@
+"""What label propagation is called and its options."""
+
+from pydantic import Field
+
+from sslapp.methods.card import MethodCard
+from sslapp.training.configuration import MethodConfig
+from sslapp.vocabulary import Gear
+
+
+class LabelPropagationConfig(MethodConfig):
+    """Options of the graph and of the propagation."""
+
+    neighbours: int = Field(10, ge=1, le=200, description="Neighbours of an image in the graph.")
+    alpha: float = Field(
+        0.9, gt=0, lt=1, description="Share of a score that comes from the neighbours."
+    )
+    iterations: int = Field(100, ge=1, le=10_000, description="Most propagation steps.")
+
+
+CARD = MethodCard(
+    "label-propagation",
+    "Label propagation",
+    "Labels spread along a nearest-neighbour graph of the features.",
+    (Gear.FEATURES,),
+    LabelPropagationConfig,
+)
