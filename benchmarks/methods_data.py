@@ -20,7 +20,8 @@ from sslapp.acquisition.state import Situation
 from sslapp.datasets.ingest import ingest
 from sslapp.datasets.registry import NAMES, open_source
 from sslapp.datasets.source import ImageSource, Item, Refusal
-from sslapp.embedding.encoders import ENCODERS, encode, open_encoder
+from sslapp.embedding.encoder import encode
+from sslapp.embedding.encoders import ENCODERS, open_encoder
 from sslapp.imaging.pixels import PixelStore
 from sslapp.rounds.data import TaskFeatures, TaskPixels, build_task
 from sslapp.store.snapshots import Snapshot

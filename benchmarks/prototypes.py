@@ -31,7 +31,8 @@ from sklearn.neighbors import KNeighborsClassifier
 from sklearn.neural_network import MLPClassifier
 
 from sslapp import durable
-from sslapp.embedding.encoders import encode, open_encoder
+from sslapp.embedding.encoder import encode
+from sslapp.embedding.encoders import open_encoder
 from sslapp.jobs.host_memory import freed_memory_kept
 from sslapp.methods.registry import method_class
 from sslapp.rounds.data import TaskFeatures

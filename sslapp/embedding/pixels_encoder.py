@@ -10,7 +10,7 @@ import numpy as np
 from numpy.typing import NDArray
 
 from sslapp.embedding import pca
-from sslapp.embedding.encoders import PixelSource, Progress, ShouldStop, Vectors, batches
+from sslapp.embedding.encoder import PixelSource, Progress, ShouldStop, Vectors, batches
 
 MOST_COMPONENTS = 64
 VARIANCE_KEPT = 0.95

@@ -9,7 +9,7 @@ from numpy.typing import NDArray
 from torch import Tensor
 from torch.nn import functional
 
-from sslapp.embedding.encoders import PixelSource, Progress, ShouldStop, Vectors
+from sslapp.embedding.encoder import PixelSource, Progress, ShouldStop, Vectors
 
 
 class PretrainedEncoder(ABC):

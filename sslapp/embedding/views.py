@@ -14,7 +14,7 @@ import numpy as np
 from numpy.typing import NDArray
 
 from sslapp import durable
-from sslapp.embedding.encoders import PixelSource, Progress, ShouldStop, Vectors, batches
+from sslapp.embedding.encoder import PixelSource, Progress, ShouldStop, Vectors, batches
 
 CHUNK = 256
 """Images of one file: the work of a quarter of a minute for a CPU, tens of megabytes in memory."""

@@ -7,15 +7,16 @@ import pytest
 import safetensors.torch
 import torch
 
-from sslapp.embedding import encoders
-from sslapp.embedding.encoders import ENCODERS, EncodingStopped, open_encoder
+from sslapp.embedding import encoder as encoding
+from sslapp.embedding.encoder import EncodingStopped
+from sslapp.embedding.encoders import ENCODERS, open_encoder
 
 NO_ROWS = np.zeros(0, dtype=np.int64)
 
 
 def encode(encoder, source, rows=NO_ROWS, *, seed=0, progress=None, should_stop=lambda: False):
     progress = progress or (lambda *_: None)
-    return encoders.encode(
+    return encoding.encode(
         encoder, source, rows, seed=seed, progress=progress, should_stop=should_stop
     )
 

@@ -12,7 +12,8 @@ import tiny_clip
 import torch
 from tiny_clip import GREY, TINY
 
-from sslapp.embedding import encoders, text_query
+from sslapp.embedding import encoder as encoding
+from sslapp.embedding import text_query
 from sslapp.embedding.encoders import available, open_encoder, weights_file
 from sslapp.embedding.open_clip_encoder import encode_text
 
@@ -31,7 +32,7 @@ def weights(tmp_path: Path, model: open_clip.CLIP) -> Path:
 
 
 def encode(encoder, source):
-    return encoders.encode(
+    return encoding.encode(
         encoder, source, NO_ROWS, seed=0, progress=lambda *_: None, should_stop=lambda: False
     )
 

@@ -4,7 +4,8 @@ import numpy as np
 import pytest
 
 from sslapp.embedding import views
-from sslapp.embedding.encoders import EncodingStopped, encode, open_encoder
+from sslapp.embedding.encoder import EncodingStopped, encode
+from sslapp.embedding.encoders import open_encoder
 from sslapp.embedding.views import CHUNK, ViewChunks, check_same, encode_views, view_names
 
 NAMES = ["weak-0", "strong-0"]

@@ -77,7 +77,8 @@ def encoder_for(image_size: int | None, workspace: Workspace) -> str:
 
 def run_embed(context: JobContext) -> None:
     """Handle a job of kind `embed`: features, their projection, and one row that names them."""
-    from sslapp.embedding.encoders import EncodingStopped, encode, open_encoder
+    from sslapp.embedding.encoder import EncodingStopped, encode
+    from sslapp.embedding.encoders import open_encoder
     from sslapp.embedding.projection import pca_projection
 
     project_id, params = context.claim.project_id, context.claim.params

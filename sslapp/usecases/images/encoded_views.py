@@ -212,7 +212,8 @@ def encoded_views(access: Access, project_id: int) -> Views | None:
 
 def run_encode(context: JobContext) -> None:
     """Handle a job of kind `embed` that has views: their files, and one row that names them."""
-    from sslapp.embedding.encoders import EncodingStopped, open_encoder, weights_file
+    from sslapp.embedding.encoder import EncodingStopped
+    from sslapp.embedding.encoders import open_encoder, weights_file
     from sslapp.training.inputs.view_images import ViewImages
 
     workspace, params, wanted = (

@@ -9,7 +9,8 @@ import safetensors.torch
 import torch
 
 from sslapp import durable
-from sslapp.embedding.encoders import encode, open_encoder
+from sslapp.embedding.encoder import encode
+from sslapp.embedding.encoders import open_encoder
 from sslapp.methods.diff_sysc.config import DiffSySCConfig
 from sslapp.methods.diff_sysc.method import (
     DiffSySC,
