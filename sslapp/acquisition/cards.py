@@ -6,7 +6,7 @@ from types import MappingProxyType
 
 
 @dataclass(frozen=True)
-class Choice:
+class StrategyCard:
     """One line of the list of strategies.
 
     Attributes:
@@ -20,22 +20,22 @@ class Choice:
     needs_round: bool = False
 
 
-CHOICES: Mapping[str, Choice] = MappingProxyType(
+STRATEGY_CARDS: Mapping[str, StrategyCard] = MappingProxyType(
     {
-        "auto": Choice(
+        "auto": StrategyCard(
             "Automatic",
             "Typical images first, doubtful ones once a round exists; fills the holdout.",
         ),
-        "typiclust": Choice(
+        "typiclust": StrategyCard(
             "Typical images",
             "The most typical image of every group of similar images; needs no round.",
         ),
-        "margin": Choice(
+        "margin": StrategyCard(
             "Doubtful images",
             "The images between two classes for the last round, spread over unlike images.",
             needs_round=True,
         ),
-        "random": Choice("Random", "Drawn uniformly at random."),
+        "random": StrategyCard("Random", "Drawn uniformly at random."),
     }
 )
 """In the order in which a page offers them. Only "auto" fills the holdout."""

@@ -9,7 +9,7 @@ from sslapp.acquisition.state import Pick, Situation
 STRATEGIES: Mapping[str, Callable[[Situation, int, int], list[Pick]]] = MappingProxyType(
     {each.NAME: each.pick for each in (auto, typiclust, margin, random_picks)}
 )
-"""From (situation, count, seed) to picks; `choices` has the titles."""
+"""From (situation, count, seed) to picks; `cards` has the titles."""
 
 
 def pick(strategy: str, situation: Situation, count: int, seed: int) -> list[Pick]:

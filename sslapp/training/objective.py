@@ -17,7 +17,7 @@ LABELLED = "labelled"
 
 
 @dataclass(frozen=True, kw_only=True)
-class Step:
+class TrainingStep:
     """Everything a loss may use at one step. B labelled and n unlabelled images, C classes.
 
     Attributes:
@@ -73,7 +73,7 @@ class Objective(ABC):
     views: ClassVar[Mapping[str, View]] = {}
 
     @abstractmethod
-    def losses(self, step: Step) -> Losses:
+    def losses(self, step: TrainingStep) -> Losses:
         """The loss of one step; gradients flow wherever it does not detach."""
 
     def forward(self, network: nn.Module, images: Mapping[str, Tensor]) -> dict[str, Tensor]:

@@ -105,7 +105,7 @@ def plan(config: DiffSySCConfig, num_classes: int, images: int, labels: int) -> 
 
 
 @dataclass(frozen=True)
-class Inputs:
+class Conditioning:
     """What every model of a fit looks at.
 
     Attributes:
@@ -118,7 +118,7 @@ class Inputs:
 
 
 @dataclass(frozen=True)
-class Standing:
+class IterationState:
     """What is labelled when an iteration begins.
 
     Attributes:
@@ -134,12 +134,14 @@ class Standing:
     pool: Indices
     near: Neighbours = NONE
 
-    def after(self, moved: Indices, classes: Indices, near: Neighbours = NONE) -> "Standing":
+    def after(self, moved: Indices, classes: Indices, near: Neighbours = NONE) -> "IterationState":
         """With some rows of the pool moved to the labelled ones."""
         labels = self.labels.copy()
         labels[moved] = classes
         labelled = np.concatenate([self.labelled, moved])
-        return Standing(self.iteration + 1, labels, labelled, np.setdiff1d(self.pool, moved), near)
+        return IterationState(
+            self.iteration + 1, labels, labelled, np.setdiff1d(self.pool, moved), near
+        )
 
 
 class DiffSySC(Method):
@@ -150,13 +152,13 @@ class DiffSySC(Method):
     def fit(self, task: Task, run: Run) -> Predictor:
         """Run the iterations and return the best model."""
         check_trainable(task)
-        inputs = self._inputs(task, run)
+        conditioning = self._conditioning(task, run)
         images = len(task.labelled) + len(task.pool)
         chosen = plan(self.config, task.num_classes, images, len(task.labelled))
         best: Tensors = {}
-        at = Standing(0, task.labels, task.labelled, task.pool)
+        at = IterationState(0, task.labels, task.labelled, task.pool)
         while at.iteration < len(chosen.epochs):
-            result = self._stage(task, run, chosen, at, inputs)
+            result = self._stage(task, run, chosen, at, conditioning)
             if not best or float(result["accuracy"]) >= float(best["accuracy"]):
                 best = result
             names = ("moved", "classes", "near.rows", "near.distances")
@@ -165,24 +167,28 @@ class DiffSySC(Method):
             if not len(moved) or not len(at.pool):
                 break
         state = {k.removeprefix("state."): v for k, v in best.items() if k.startswith("state.")}
-        return self._predictor(task, state, float(best["temperature"]), inputs)
+        return self._predictor(task, state, float(best["temperature"]), conditioning)
 
-    def _inputs(self, task: Task, run: Run) -> Inputs:
+    def _conditioning(self, task: Task, run: Run) -> Conditioning:
         encoder = None
         if self.config.encoder == "trainable":
             encoder = ImageEncoder.of(task, run, self.config.network)
         mean = centre(features_of(task), np.concatenate([task.labelled, task.pool]))
-        return Inputs(mean, encoder)
+        return Conditioning(mean, encoder)
 
-    def _stage(self, task: Task, run: Run, chosen: Plan, at: Standing, inputs: Inputs) -> Tensors:
+    def _stage(
+        self, task: Task, run: Run, chosen: Plan, at: IterationState, conditioning: Conditioning
+    ) -> Tensors:
         name = f"iteration-{at.iteration}"
-        return run.stage(name, lambda _: self._iterate(task, run, chosen, at, inputs))
+        return run.stage(name, lambda _: self._iterate(task, run, chosen, at, conditioning))
 
-    def _iterate(self, task: Task, run: Run, chosen: Plan, at: Standing, inputs: Inputs) -> Tensors:
+    def _iterate(
+        self, task: Task, run: Run, chosen: Plan, at: IterationState, conditioning: Conditioning
+    ) -> Tensors:
         """One model: its weights, temperature, holdout accuracy, and what it moves."""
         done, total = sum(chosen.epochs[: at.iteration]), sum(chosen.epochs)
         features = features_of(task)
-        x, labels = directions(features, at.labelled, inputs.mean), at.labels[at.labelled]
+        x, labels = directions(features, at.labelled, conditioning.mean), at.labels[at.labelled]
         found = run.stage("neighbours", lambda _: self._nearest(x, at, run))
         near = Neighbours(*(found[name].cpu().numpy() for name in ("rows", "distances")))
         k = self.config.neighbours or agreeing(near.rows, labels)
@@ -191,7 +197,7 @@ class DiffSySC(Method):
             features=x,
             pools=label_pools(near.rows[:, :k], labels, task.forbidden[at.labelled]),
             num_classes=task.num_classes,
-            encoder=inputs.encoder,
+            encoder=conditioning.encoder,
             rows=at.labelled,
         )
         state = train(
@@ -200,7 +206,7 @@ class DiffSySC(Method):
             training,
             report=lambda epoch, metrics: run.report(done + epoch, total, metrics),
         )
-        model = self._predictor(task, state, 1.0, inputs)
+        model = self._predictor(task, state, 1.0, conditioning)
         temperature, accuracy = self._judged(task, model)
         moved, classes = at.pool[:0], at.pool[:0]
         if at.iteration < len(chosen.epochs) - 1:
@@ -225,11 +231,11 @@ class DiffSySC(Method):
             "classes": torch.from_numpy(classes),
         }
 
-    def _nearest(self, x: Tensor, at: Standing, run: Run) -> Tensors:
+    def _nearest(self, x: Tensor, at: IterationState, run: Run) -> Tensors:
         near = nearest(x.numpy(), self.config.neighbours or MOST, at.near, check=run.check)
         return {"rows": torch.from_numpy(near.rows), "distances": torch.from_numpy(near.distances)}
 
-    def _training(self, chosen: Plan, at: Standing, run: Run) -> Training:
+    def _training(self, chosen: Plan, at: IterationState, run: Run) -> Training:
         epochs, images, batch = chosen.epochs[at.iteration], len(at.labelled), chosen.batch
         steps_an_epoch = max(1, images // batch)
         least_steps = LATER_STEPS if at.iteration else FIRST_STEPS
@@ -260,17 +266,17 @@ class DiffSySC(Method):
         return temperature_by_ece(z, truth), accuracy
 
     def _predictor(
-        self, task: Task, state: Tensors, temperature: float, inputs: Inputs
+        self, task: Task, state: Tensors, temperature: float, conditioning: Conditioning
     ) -> LabelDiffusionPredictor:
         return LabelDiffusionPredictor(
             state=state,
-            mean=inputs.mean,
+            mean=conditioning.mean,
             num_classes=task.num_classes,
             width=self.config.width,
             diffusion=self.config.diffusion,
             steps=self.config.sampling_steps,
             temperature=temperature,
-            encoder=inputs.encoder,
+            encoder=conditioning.encoder,
         )
 
 

@@ -28,7 +28,7 @@ from sslapp.methods.fixmatch.config import FixMatchConfig
 from sslapp.training import configuration
 from sslapp.training.loop import schedule, steps
 from sslapp.training.method import Method, Predictor
-from sslapp.training.objective import LABELLED, Losses, Objective, Step, class_counts
+from sslapp.training.objective import LABELLED, Losses, Objective, TrainingStep, class_counts
 from sslapp.training.rules.alignment import DistributionAlignment, frequencies
 from sslapp.training.rules.losses import (
     allowed_probabilities,
@@ -70,7 +70,7 @@ class FixMatchObjective(Objective):
         self.threshold = threshold or FixedThreshold(config.tau)
         self.alignment = alignment
 
-    def losses(self, step: Step) -> Losses:
+    def losses(self, step: TrainingStep) -> Losses:
         """l_s + lambda_u l_u + lambda_c l_c + lambda_f l_f; the weak views get no gradient."""
         loss_s = cross_entropy(step.logits[LABELLED], step.labels).mean()
 

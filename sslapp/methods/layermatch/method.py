@@ -33,7 +33,7 @@ from sslapp.methods.layermatch.config import LayerMatchConfig
 from sslapp.training import configuration
 from sslapp.training.loop import steps
 from sslapp.training.method import Method, Predictor
-from sslapp.training.objective import LABELLED, Losses, Objective, Step, class_counts
+from sslapp.training.objective import LABELLED, Losses, Objective, TrainingStep, class_counts
 from sslapp.training.rules.losses import (
     allowed_probabilities,
     complementary_loss,
@@ -154,7 +154,7 @@ class LayerMatchObjective(Objective):
             outputs[AVERAGED] = self.averaged(parts["strong"])
         return outputs
 
-    def losses(self, step: Step) -> Losses:
+    def losses(self, step: TrainingStep) -> Losses:
         """l_s + lambda_u l_u + lambda_ac l_ac + lambda_c l_c; the weak views get no gradient."""
         config = self.config
         loss_s = cross_entropy(step.logits[LABELLED], step.labels).mean()

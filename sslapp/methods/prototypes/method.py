@@ -46,7 +46,7 @@ SURE = 0.95
 """Confidence of the interval in which the holdout puts the frequency of a class."""
 
 
-class Choice(NamedTuple):
+class Algorithm(NamedTuple):
     """An algorithm with its numbers.
 
     Attributes:
@@ -64,11 +64,11 @@ class Choice(NamedTuple):
     whiten: bool
 
 
-TRANSPORT = Choice(tim=False, sharpness=30.0, step=0.2, iterations=20, whiten=False)
-TIM = Choice(tim=True, sharpness=7.5, step=0.01, iterations=100, whiten=False)
+TRANSPORT = Algorithm(tim=False, sharpness=30.0, step=0.2, iterations=20, whiten=False)
+TIM = Algorithm(tim=True, sharpness=7.5, step=0.01, iterations=100, whiten=False)
 
 
-def choose(config: PrototypesConfig, labels: int) -> Choice:
+def choose(config: PrototypesConfig, labels: int) -> Algorithm:
     """The algorithm and its numbers; what the options leave at 0 is the algorithm's own."""
     tim = config.algorithm == "tim"
     whiten = not tim and labels >= LABELS_TO_WHITEN
@@ -134,26 +134,26 @@ class Prototypes(Method):
 
     def fit(self, task: Task, run: Run) -> Predictor:
         """Place the prototypes."""
-        choice = choose(self.config, len(task.labelled))
-        tensors = run.stage("prototypes", lambda _: self._place(task, run, choice))
-        return PrototypesPredictor(**tensors, sharpness=choice.sharpness)
+        algorithm = choose(self.config, len(task.labelled))
+        tensors = run.stage("prototypes", lambda _: self._place(task, run, algorithm))
+        return PrototypesPredictor(**tensors, sharpness=algorithm.sharpness)
 
-    def _place(self, task: Task, run: Run, choice: Choice) -> Tensors:
+    def _place(self, task: Task, run: Run, algorithm: Algorithm) -> Tensors:
         run.check()
         check_trainable(task)
         source = features_of(task)
         rows = np.sort(np.concatenate([task.labelled, task.pool]))
-        prepare = fit_preparation(source, rows, whiten=choice.whiten)
-        images = self._images(task, prepare, choice)
+        prepare = fit_preparation(source, rows, whiten=algorithm.whiten)
+        images = self._images(task, prepare, algorithm)
         w = _means(images, images.unlabelled.new_zeros(images.closed.shape), fallback=None)
-        first = TRANSPORT if choice.tim else choice
+        first = TRANSPORT if algorithm.tim else algorithm
         w, offset = transport(w, images, first, run)
-        if choice.tim:
+        if algorithm.tim:
             scores = _scores(w, images, first.sharpness)
             shares = torch.softmax(scores + offset, dim=1)  # (n_u, C)
             # bounds alone are not enough for it: left free, clear shares are had with few classes
             found = shares.mean(dim=0).float() if len(shares) else images.bounds[1]
-            w = descend(w, images._replace(bounds=found.expand(2, -1)), choice, run)
+            w = descend(w, images._replace(bounds=found.expand(2, -1)), algorithm, run)
             offset = torch.zeros_like(offset)
         return {
             "mean": prepare.mean,
@@ -162,7 +162,7 @@ class Prototypes(Method):
             "offset": offset.masked_fill(images.absent, -torch.inf),
         }
 
-    def _images(self, task: Task, prepare: Preparation, choice: Choice) -> Images:
+    def _images(self, task: Task, prepare: Preparation, algorithm: Algorithm) -> Images:
         source = features_of(task)
         y = torch.from_numpy(task.labels[task.labelled])
         given = torch.nn.functional.one_hot(y, task.num_classes).float()  # (n_l, C)
@@ -176,7 +176,7 @@ class Prototypes(Method):
             closed=torch.from_numpy(task.forbidden[pool]) | absent,
             absent=absent,
             bounds=self._bounds(task, absent),
-            sharpness=choice.sharpness,
+            sharpness=algorithm.sharpness,
         )
 
     def _bounds(self, task: Task, absent: Tensor) -> Tensor:
@@ -257,30 +257,30 @@ def _level(offset: Tensor, bounds: Tensor) -> Tensor:
     return offset[(gain + offset).argmax()]
 
 
-def transport(w: Tensor, images: Images, choice: Choice, run: Run) -> tuple[Tensor, Tensor]:
+def transport(w: Tensor, images: Images, algorithm: Algorithm, run: Run) -> tuple[Tensor, Tensor]:
     """Move prototypes by shares of the unlabelled images. Returns (C, K) and (C,) offsets."""
     offset = torch.zeros(len(w), dtype=torch.float64)
-    for step in range(1, choice.iterations + 1):
+    for step in range(1, algorithm.iterations + 1):
         run.check()
-        scores = _scores(w, images, choice.sharpness)
-        tolerance = SINKHORN_TOLERANCE if step == choice.iterations else ROUGHLY
+        scores = _scores(w, images, algorithm.sharpness)
+        tolerance = SINKHORN_TOLERANCE if step == algorithm.iterations else ROUGHLY
         offset = balance(scores, images.bounds.double(), offset, tolerance)
         target = _means(images, torch.softmax(scores + offset, dim=1).float(), fallback=w)
-        moved, w = float((target - w).norm()), w + choice.step * (target - w)
-        if step % 5 == 0 or step == choice.iterations:
-            run.report(step, choice.iterations, {"prototype distance": moved})
+        moved, w = float((target - w).norm()), w + algorithm.step * (target - w)
+        if step % 5 == 0 or step == algorithm.iterations:
+            run.report(step, algorithm.iterations, {"prototype distance": moved})
     return w, offset
 
 
-def descend(w: Tensor, images: Images, choice: Choice, run: Run) -> Tensor:
+def descend(w: Tensor, images: Images, algorithm: Algorithm, run: Run) -> Tensor:
     """Move prototypes down the gradient of tim's loss. Returns (C, K)."""
-    adam = Adam(choice.step)
-    for step in range(1, choice.iterations + 1):
+    adam = Adam(algorithm.step)
+    for step in range(1, algorithm.iterations + 1):
         run.check()
         loss, gradient = loss_and_gradient(w, images)
         w = adam(w, gradient)
-        if step % 10 == 0 or step == choice.iterations:
-            run.report(step, choice.iterations, {"loss": float(loss)})
+        if step % 10 == 0 or step == algorithm.iterations:
+            run.report(step, algorithm.iterations, {"loss": float(loss)})
     return w
 
 

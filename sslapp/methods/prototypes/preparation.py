@@ -68,7 +68,7 @@ def fit_preparation(source: Features, rows: Indices, *, whiten: bool) -> Prepara
     # the last directions of a narrow space are noise too
     kept = min(COMPONENTS, max(dim // 4, 1), max(len(rows) // ROWS_A_COMPONENT, 1))
     values, vectors = values[-kept:].clamp(min=1e-12), vectors[:, -kept:]
-    # an eigenvector's sign is the library's whim; distances do not see it
+    # an eigenvector's sign is arbitrary; distances do not see it
     return Preparation(mean, (vectors / values.sqrt()).T.contiguous())
 
 

@@ -13,7 +13,7 @@ from sklearn.linear_model import LogisticRegression
 from sslapp.methods.supervised.config import SupervisedConfig
 from sslapp.training.loop import steps
 from sslapp.training.method import Method, Predictor
-from sslapp.training.objective import LABELLED, Losses, Objective, Step
+from sslapp.training.objective import LABELLED, Losses, Objective, TrainingStep
 from sslapp.training.predictor import LinearPredictor
 from sslapp.training.rules.losses import cross_entropy
 from sslapp.training.run import Run, Tensors
@@ -24,7 +24,7 @@ from sslapp.vocabulary import Gear
 class SupervisedObjective(Objective):
     """Cross-entropy of labelled images."""
 
-    def losses(self, step: Step) -> Losses:
+    def losses(self, step: TrainingStep) -> Losses:
         """l_s."""
         loss_s = cross_entropy(step.logits[LABELLED], step.labels).mean()
         return Losses(loss_s, {"labelled loss": loss_s.detach()})

@@ -215,7 +215,7 @@ def standardisation(task: Task) -> tuple[Tensor, Tensor]:
         total[1] += part.square().sum(dim=0)
     shift, square = total / len(rows)
     variance = (square - shift.square()).clamp(min=0)
-    # what hardly varies among clean images may vary in their views: it must not outshout the rest
+    # what hardly varies among clean images may vary in their views and would outweigh the rest
     smallest = max(SMALLEST_SHARE * float(variance.mean()), 1e-12)
     deviation = torch.sqrt(variance.clamp(min=smallest))
     return (centre + shift).float(), (deviation * (dim**0.5 / LENGTH)).float()

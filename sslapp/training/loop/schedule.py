@@ -1,4 +1,4 @@
-"""Numbers that depend on the step alone: learning rate, ramps, and the memory of averages.
+"""Numbers that depend on the step alone: learning rate and the memory of averages.
 
 A step k counts from 0; K is the total. Nothing here keeps state, so a resumed run needs none.
 """
@@ -15,19 +15,6 @@ def cosine(step: int, total: int, *, warm_up: int = 0) -> float:
     if step < warm_up:
         return step / warm_up
     return max(0.0, math.cos(7 * math.pi * (step - warm_up) / (16 * max(1, total - warm_up))))
-
-
-def linear_ramp(step: int, start: int, end: int, height: float = 1.0) -> float:
-    """0 up to `start`, `height` from `end` on, a straight line between (Lee 2013, eq. 16)."""
-    if step >= end:
-        return height
-    return height * max(0.0, (step - start) / (end - start))
-
-
-def sigmoid_ramp(step: int, length: int) -> float:
-    """exp(-5 (1 - t)^2) with t = k / length, 1 afterwards (Laine and Aila, ICLR 2017)."""
-    t = min(1.0, step / length) if length else 1.0
-    return math.exp(-5 * (1 - t) ** 2)
 
 
 def memory(total: int, longest: int = 1000) -> int:

@@ -20,7 +20,7 @@ from sslapp.training.inputs.gears import inputs_of
 from sslapp.training.loop import optimiser, schedule
 from sslapp.training.loop.evaluation import Evaluation
 from sslapp.training.method import Predictor
-from sslapp.training.objective import Losses, Objective, Step
+from sslapp.training.objective import Losses, Objective, TrainingStep
 from sslapp.training.rules.ema import EMA
 from sslapp.training.run import Checkpoints, Run, Tensors
 from sslapp.training.task import Indices, Task, check_trainable
@@ -120,7 +120,7 @@ class Loop:
             outputs = self.objective.forward(self.stepping, views)
         logits = {name: outputs.pop(name).float() for name in views}
         losses = self.objective.losses(
-            Step(
+            TrainingStep(
                 number=number,
                 total=self.total,
                 labels=batch.labels,

@@ -11,7 +11,7 @@ from datetime import timedelta
 import numpy as np
 from sqlalchemy import Connection, select
 
-from sslapp.acquisition.choices import CHOICES
+from sslapp.acquisition.cards import STRATEGY_CARDS
 from sslapp.acquisition.state import Pick
 from sslapp.store import leases, projects
 from sslapp.store.database import reading, writing
@@ -105,7 +105,7 @@ def opening(access: Access, project: str | int | None) -> Opening:
 
 def _ways(has_round: bool, embedded: bool) -> list[Way]:
     found = []
-    for name, choice in CHOICES.items():
+    for name, choice in STRATEGY_CARDS.items():
         why_not = "needs a round" if choice.needs_round and not has_round else ""
         if not embedded and name not in (DEFAULT_STRATEGY, "random"):
             why_not = "needs an embedding"

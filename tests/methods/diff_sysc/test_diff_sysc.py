@@ -14,8 +14,8 @@ from sslapp.embedding.encoders import open_encoder
 from sslapp.methods.diff_sysc.config import DiffSySCConfig
 from sslapp.methods.diff_sysc.method import (
     DiffSySC,
+    IterationState,
     Plan,
-    Standing,
     baselines,
     confident,
     default_temperature,
@@ -130,7 +130,7 @@ def test_ruled_out_classes_take_no_part_and_a_last_class_is_no_label():
 
 
 def test_moving_keeps_every_image_once():
-    before = Standing(0, np.array([1, -1, -1, -1]), np.array([0]), np.array([1, 2, 3]))
+    before = IterationState(0, np.array([1, -1, -1, -1]), np.array([0]), np.array([1, 2, 3]))
     after = before.after(np.array([3, 1]), np.array([0, 1]))
     assert sorted([*after.labelled, *after.pool]) == [0, 1, 2, 3]
     assert after.labels.tolist() == [1, 1, -1, 0]
@@ -322,7 +322,7 @@ def test_the_fast_schedule_takes_the_papers_passes_in_larger_batches(
     make_run, images, batch, dtype
 ):
     run = make_run(Gear.FEATURES, dtype=torch.bfloat16)
-    at = Standing(2, np.zeros(images, dtype=int), np.arange(images), np.arange(0))
+    at = IterationState(2, np.zeros(images, dtype=int), np.arange(images), np.arange(0))
     chosen = Plan(0.95, 25, (400, 30, 30, 20))
     fast, paper = (
         DiffSySC(DiffSySCConfig(schedule=schedule))._training(chosen, at, run)

@@ -8,7 +8,7 @@ from pydantic import ValidationError
 from sslapp.methods.fixmatch.method import FixMatch, FixMatchConfig, FixMatchObjective
 from sslapp.methods.label_propagation.method import LabelPropagation
 from sslapp.methods.supervised.method import Supervised, SupervisedObjective
-from sslapp.training.objective import LABELLED, Step
+from sslapp.training.objective import LABELLED, TrainingStep
 from sslapp.training.rules.alignment import DistributionAlignment
 from sslapp.training.rules.thresholds import FlexibleThreshold, SelfAdaptiveThreshold
 from sslapp.vocabulary import Gear
@@ -21,7 +21,7 @@ def make_step(logits, forbidden=None, order=None):
     order = torch.arange(count) if order is None else order
     if forbidden is None:
         forbidden = torch.zeros(count, C, dtype=torch.bool)
-    return Step(
+    return TrainingStep(
         number=0,
         total=1,
         labels=torch.arange(B) % C,
@@ -160,7 +160,7 @@ def test_the_oracles_masked_mean_is_the_loss(logits, reduction):
     """Mask 1, 1, 1, 0 and a cross-entropy of ln 2 each: .5198604 over all, .6931472 over the
     selected."""
     weak = torch.tensor([[9.0, 0.0], [0.0, 9.0], [9.0, 0.0], [0.1, 0.0]])
-    step = Step(
+    step = TrainingStep(
         number=0,
         total=1,
         labels=torch.zeros(1, dtype=torch.int64),

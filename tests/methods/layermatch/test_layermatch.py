@@ -15,7 +15,7 @@ from sslapp.methods.layermatch.method import (
     period,
 )
 from sslapp.methods.supervised.method import Supervised, SupervisedObjective
-from sslapp.training.objective import LABELLED, Step
+from sslapp.training.objective import LABELLED, TrainingStep
 from sslapp.training.rules.thresholds import SelfAdaptiveThreshold
 from sslapp.vocabulary import Gear
 
@@ -45,7 +45,7 @@ def objective(**config):
 def take(chosen, network, images, number=0, forbidden=None):
     outputs = chosen.forward(network, images)
     logits = {name: outputs.pop(name).float() for name in images}
-    step = Step(
+    step = TrainingStep(
         number=number,
         total=100,
         labels=torch.arange(B) % C,
@@ -88,7 +88,7 @@ def test_without_its_unlabelled_losses_it_is_supervised_training_bit_for_bit(net
     ours = gradients(network)
     plain = SupervisedObjective()
     outputs = plain.forward(network, images)
-    step = Step(
+    step = TrainingStep(
         number=0,
         total=100,
         labels=torch.arange(B) % C,

@@ -12,7 +12,7 @@ from sslapp.methods.prototypes.information import Images
 from sslapp.methods.prototypes.method import (
     TIM,
     TRANSPORT,
-    Choice,
+    Algorithm,
     Prototypes,
     PrototypesPredictor,
     balance,
@@ -112,7 +112,7 @@ def test_a_prototype_moves_as_worked_out_by_hand(make_run):
         bounds=exactly(0.5, 0.5).float(),
         sharpness=float(np.log(3) / (2 * (near - far))),
     )
-    choice = Choice(False, images.sharpness, step=0.5, iterations=1, whiten=False)
+    choice = Algorithm(False, images.sharpness, step=0.5, iterations=1, whiten=False)
     w, offset = transport(torch.eye(2), images, choice, make_run(Gear.FEATURES))
     assert w[0].tolist() == pytest.approx([0.9436298, 0.1478766], abs=1e-6)
     assert w[1].tolist() == pytest.approx([0.1478766, 0.9436298], abs=1e-6)
@@ -124,7 +124,7 @@ def test_what_is_not_chosen_is_the_algorithm_s_own():
     assert choose(Prototypes.Config(algorithm="transport"), 63) == TRANSPORT
     assert choose(Prototypes.Config(algorithm="transport"), 64) == TRANSPORT._replace(whiten=True)
     chosen = Prototypes.Config(sharpness=9.0, step=0.5, iterations=3, whitening="on")
-    assert choose(chosen, 1) == Choice(True, 9.0, 0.5, 3, whiten=True)
+    assert choose(chosen, 1) == Algorithm(True, 9.0, 0.5, 3, whiten=True)
 
 
 @pytest.mark.parametrize(("labels", "least"), [(10, 0.1), (20, 0.05)])

@@ -1,7 +1,5 @@
 """Schedules, averages and parameter groups against values computed by hand."""
 
-import math
-
 import pytest
 import torch
 from torch import nn
@@ -23,18 +21,6 @@ def test_a_warm_up_rises_from_zero_to_the_full_rate():
     assert schedule.cosine(50, 1000, warm_up=100) == 0.5
     assert schedule.cosine(100, 1000, warm_up=100) == 1
     assert schedule.cosine(1000, 1000, warm_up=100) == pytest.approx(0.1950903, abs=1e-7)
-
-
-def test_lees_ramp_is_a_line_between_two_steps():
-    values = [schedule.linear_ramp(step, 100, 600, 3) for step in (0, 100, 350, 600, 9999)]
-    assert values == [0, 0, 1.5, 3, 3]
-    assert schedule.linear_ramp(0, 0, 0) == 1
-
-
-def test_the_sigmoid_ramp_starts_low_and_ends_at_one():
-    assert schedule.sigmoid_ramp(0, 80) == pytest.approx(math.exp(-5))
-    assert schedule.sigmoid_ramp(40, 80) == pytest.approx(0.2865048)
-    assert schedule.sigmoid_ramp(80, 80) == schedule.sigmoid_ramp(999, 80) == 1
 
 
 def test_the_first_update_copies_the_student_and_later_ones_average():

@@ -8,7 +8,7 @@ from torch.autograd import gradcheck
 from sslapp.methods.fixmatch.method import FixMatchConfig, FixMatchObjective
 from sslapp.methods.layermatch.method import LayerMatchConfig, LayerMatchObjective
 from sslapp.methods.supervised.method import SupervisedObjective
-from sslapp.training.objective import LABELLED, Step
+from sslapp.training.objective import LABELLED, TrainingStep
 from sslapp.training.rules.losses import complementary_loss, cross_entropy, fairness, masked_mean
 from sslapp.training.rules.thresholds import SelfAdaptiveThreshold
 
@@ -28,7 +28,7 @@ def ruled_out():
 
 
 def step_of(logits, outputs=None):
-    return Step(
+    return TrainingStep(
         number=1,
         total=10,
         labels=torch.arange(B) % C,
