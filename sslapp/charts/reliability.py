@@ -9,7 +9,7 @@ import plotly.graph_objects as go
 
 from sslapp.charts import look
 from sslapp.review.bounds import clopper_pearson
-from sslapp.review.calibration_table import CalibrationTable
+from sslapp.training.calibration.table import CalibrationTable
 
 HEIGHT = 280
 TOP = 1.09

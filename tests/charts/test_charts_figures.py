@@ -12,8 +12,8 @@ from sslapp.charts.curves import Course, curves
 from sslapp.charts.reliability import reliability, short
 from sslapp.charts.trajectory import trajectory
 from sslapp.review.bounds import clopper_pearson
-from sslapp.review.calibration_table import calibration_table
 from sslapp.store.projects import ClassRow
+from sslapp.training.calibration.table import calibration_table
 
 HOSTILE = '<b>cat</b><a href="http://x">'
 COUNTS = np.array([[8, 2, 0], [0, 5, 0], [0, 0, 0]])

@@ -11,8 +11,8 @@ from hypothesis import strategies as st
 from hypothesis.extra import numpy as hnp
 from sklearn import metrics
 
-from sslapp.review.calibration_table import calibration_table
 from sslapp.review.confusion import cohen_kappa, confusion, paired
+from sslapp.training.calibration.table import calibration_table
 from sslapp.training.calibration.temperature import expected_calibration_error
 
 CLASSES = 4

@@ -26,6 +26,7 @@ from sslapp.store.projects import ClassRow
 from sslapp.store.rounds import FinishedRound
 from sslapp.store.snapshots import Snapshot
 from sslapp.store.state import load_state
+from sslapp.training.calibration.table import BINS, CalibrationTable, calibration_table
 from sslapp.usecases.access import Access, require
 from sslapp.usecases.comparing.rounds import Finished, finished_rounds
 

@@ -11,7 +11,6 @@ from numpy.typing import NDArray
 from sqlalchemy import Connection, select
 
 from sslapp import __version__, durable
-from sslapp.review.calibration_table import CalibrationTable, calibration_table
 from sslapp.review.confusion import confusion
 from sslapp.review.proposals import best_classes
 from sslapp.store import images, projects
@@ -23,6 +22,7 @@ from sslapp.store.rounds import finished
 from sslapp.store.schema import round_, round_metric
 from sslapp.store.snapshots import find_snapshot, load
 from sslapp.store.state import ProjectState, load_state
+from sslapp.training.calibration.table import CalibrationTable, calibration_table
 from sslapp.usecases.projects.project import counts_of, per_class_of
 from sslapp.usecases.reporting.decisions import Activity, RoundVerdicts, activity, verdicts
 from sslapp.usecases.reviewing.predictions import ruled_out
