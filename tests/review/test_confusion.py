@@ -1,19 +1,14 @@
-"""Confusion, kappa, the paired test and calibration bins against scikit-learn, SciPy and torch."""
-
-import math
+"""Confusion, kappa, and the paired test against scikit-learn and SciPy."""
 
 import numpy as np
 import pytest
 import scipy.stats
-import torch
 from hypothesis import given
 from hypothesis import strategies as st
 from hypothesis.extra import numpy as hnp
 from sklearn import metrics
 
 from sslapp.review.confusion import cohen_kappa, confusion, paired
-from sslapp.training.calibration.table import calibration_table
-from sslapp.training.calibration.temperature import expected_calibration_error
 
 CLASSES = 4
 pairs = hnp.arrays(np.int16, st.tuples(st.just(2), st.integers(1, 40)), elements=st.integers(0, 3))
@@ -48,28 +43,3 @@ def test_the_paired_test_is_a_binomial_test_on_what_differs(both) -> None:
         assert result.p_value == 1
     expected = second.mean() - first.mean() if first.size else 0.0
     assert result.difference == pytest.approx(expected)
-
-
-@given(
-    hnp.arrays(
-        np.float32,
-        st.integers(1, 50),
-        elements=st.floats(0.25, 1, width=32),
-    ),
-    st.randoms(use_true_random=False),
-)
-def test_the_calibration_error_is_the_training_rooms(confidence, random) -> None:
-    right = np.array([random.random() < 0.5 for _ in confidence])
-    table = calibration_table(confidence, right)
-    # the other classes share the rest: the first is the likeliest, and right where it is the label
-    p = torch.zeros(len(confidence), 8)
-    p[:, 0] = torch.from_numpy(confidence)
-    p[:, 1:] = ((1 - p[:, :1]) / 7).expand(-1, 7)
-    labels = torch.from_numpy(np.where(right, 0, 7))
-    assert table.error == pytest.approx(expected_calibration_error(p, labels), abs=1e-6)
-    assert table.counts.sum() == len(confidence)
-    assert (table.right <= table.counts).all()
-
-
-def test_without_images_there_is_no_calibration_error() -> None:
-    assert math.isnan(calibration_table(np.zeros(0), np.zeros(0, bool)).error)

@@ -1,7 +1,7 @@
 """Confidence against the truth, in bins: what a reliability diagram draws and the expected
 calibration error adds up.
 
-The bins are those of `training.calibration`, without torch: the app process must stay light.
+Nothing here needs torch: pages draw these tables in a process that must stay light.
 """
 
 from dataclasses import dataclass
@@ -10,7 +10,8 @@ import numpy as np
 from numpy.typing import NDArray
 
 BINS = 15
-"""Of the expected calibration error, as in Guo et al. (ICML 2017)."""
+"""Of the expected calibration error, as in Guo et al., "On Calibration of Modern Neural Networks",
+ICML 2017, eq. 3."""
 
 
 @dataclass(frozen=True, eq=False)

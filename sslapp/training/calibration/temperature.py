@@ -11,8 +11,9 @@ from dataclasses import dataclass
 import torch
 from torch import Tensor
 
+from sslapp.training.calibration.table import BINS, calibration_table
+
 LEAST = 30
-BINS = 15
 SMALLEST, LARGEST = 0.05, 20.0
 
 
@@ -98,7 +99,7 @@ def temperature_by_ece(logits: Tensor, labels: Tensor) -> float:
 
 
 def expected_calibration_error(probabilities: Tensor, labels: Tensor, bins: int = BINS) -> float:
-    """sum_b n_b / n |accuracy_b - confidence_b| over `bins` intervals of equal width.
+    """The error of the calibration table of some predictions.
 
     Args:
         probabilities: (n, C) float.
@@ -108,13 +109,9 @@ def expected_calibration_error(probabilities: Tensor, labels: Tensor, bins: int 
     Returns:
         In [0, 1]; NaN for n = 0.
     """
-    if not len(labels):
-        return float("nan")
     confidence, predicted = probabilities.double().max(dim=1)
-    gap = (predicted == labels).double() - confidence
-    bin_of = torch.clamp(torch.ceil(confidence * bins) - 1, 0, bins - 1).long()
-    sums = torch.zeros(bins, dtype=torch.float64).index_add_(0, bin_of, gap)
-    return float(sums.abs().sum() / len(labels))
+    right = predicted == labels
+    return calibration_table(confidence.numpy(), right.numpy(), bins).error
 
 
 def _root(slope: Callable[[float], float]) -> float:
