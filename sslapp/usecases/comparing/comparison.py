@@ -16,7 +16,6 @@ import numpy as np
 from numpy.typing import NDArray
 from sqlalchemy import Connection
 
-from sslapp.review.calibration_table import BINS, CalibrationTable, calibration_table
 from sslapp.review.confidence import calibrated
 from sslapp.review.confusion import Paired, confusion, paired
 from sslapp.store import images, projects, rounds, snapshots
