@@ -66,27 +66,6 @@ class EventKind(StrEnum):
     EXPORT = "export"
 
 
-READER_ACTIONS = frozenset(
-    {
-        EventKind.LABEL,
-        EventKind.ADJUDICATE,
-        EventKind.UNSURE,
-        EventKind.SKIP,
-        EventKind.FLAG,
-        EventKind.ACCEPT,
-        EventKind.REJECT,
-        EventKind.RELABEL,
-        EventKind.WITHHOLD,
-        EventKind.BULK_ACCEPT,
-        EventKind.BULK_WITHHOLD,
-        EventKind.BULK_RELABEL,
-        EventKind.UNDO,
-    }
-)
-"""Kinds that a reader causes by a decision about images; each event counts as one reader action
-(a bulk decision adds one for every image opened for it, kept in its payload as `opened`)."""
-
-
 class Purpose(StrEnum):
     """Why a reader has an image before them; a lease is held for one of these."""
 

@@ -21,6 +21,7 @@ from sslapp.store import files, seals
 from sslapp.store.errors import Damaged, Unknown
 from sslapp.store.log.chain import canonical, now
 from sslapp.store.log.events import append
+from sslapp.store.log.kinds import kinds_where
 from sslapp.store.projects import classes
 from sslapp.store.schema import event, snapshot
 from sslapp.store.state import ProjectState, Standing, load_state
@@ -33,14 +34,6 @@ _UNREADABLE = (
     *(zipfile.BadZipFile, zlib.error),
 )
 """What NumPy and zipfile raise on damaged archives, found by flipping every byte of one."""
-
-_CONTENT = sorted(
-    set(EventKind)
-    - {EventKind.SNAPSHOT, EventKind.ROUND_START, EventKind.ROUND_DONE, EventKind.EXPORT}
-    - {EventKind.SKIP, EventKind.FLAG, EventKind.WITHHOLD, EventKind.BULK_WITHHOLD}
-    - {EventKind.EDIT_CLASS, EventKind.SETTINGS}
-)
-"""Kinds of event that can change what a snapshot holds."""
 
 
 @dataclass(frozen=True)
@@ -149,7 +142,8 @@ def last_content(conn: Connection, project_id: int) -> int:
     """Number of the newest event that can change what a snapshot holds; 0 before the first."""
     number = conn.execute(
         select(func.max(event.c.number)).where(
-            event.c.project_id == project_id, event.c.kind.in_([kind.value for kind in _CONTENT])
+            event.c.project_id == project_id,
+            event.c.kind.in_(kinds_where(lambda rule: rule.in_snapshot)),
         )
     ).scalar()
     return number or 0

@@ -9,6 +9,7 @@ from sqlalchemy import Connection, Select, func, select
 
 from sslapp.store.images import splits
 from sslapp.store.log.events import head
+from sslapp.store.log.kinds import READER_ACTIONS, kinds_where
 from sslapp.store.projects import classes
 from sslapp.store.schema import (
     current_label,
@@ -18,7 +19,7 @@ from sslapp.store.schema import (
     reader_label,
 )
 from sslapp.store.schema import withheld as withheld_table
-from sslapp.vocabulary import READER_ACTIONS, Source
+from sslapp.vocabulary import Source
 
 Positions = NDArray[np.int64]
 
@@ -176,9 +177,10 @@ def _array(conn: Connection, query: Select[*tuple[int, ...]]) -> NDArray[np.int6
 
 
 def _reader_actions(conn: Connection, project_id: int) -> int:
-    kinds = [kind.value for kind in READER_ACTIONS]
     mine = event.c.project_id == project_id
-    made = conn.execute(select(func.count()).where(mine, event.c.kind.in_(kinds))).scalar_one()
-    bulks = [kind.value for kind in READER_ACTIONS if kind.value.startswith("bulk_")]
+    made = conn.execute(
+        select(func.count()).where(mine, event.c.kind.in_(READER_ACTIONS))
+    ).scalar_one()
+    bulks = kinds_where(lambda rule: rule.bulk)
     opened = conn.execute(select(event.c.payload).where(mine, event.c.kind.in_(bulks))).scalars()
     return made + sum(int(json.loads(payload).get("opened", 0)) for payload in opened)

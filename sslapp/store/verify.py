@@ -24,10 +24,11 @@ from sslapp.store.images import (
 )
 from sslapp.store.log import replay
 from sslapp.store.log.chain import GENESIS, Event, from_row, hash_row
+from sslapp.store.log.kinds import rule_of
 from sslapp.store.projects import classes
 from sslapp.store.rounds import curves_hash
 from sslapp.store.schema import event, round_, snapshot, undone
-from sslapp.vocabulary import READER_ACTIONS, EventKind
+from sslapp.vocabulary import EventKind
 
 SHORTEST_HEAD = 16
 """Digits of a hash that name it beyond doubt; reports print so many."""
@@ -77,15 +78,6 @@ class _Walk:
     heads: set[str] = field(default_factory=set)
     facts: list[Event] = field(default_factory=list)
     seen: dict[int, tuple[int, str]] = field(default_factory=dict)  # event -> position, image
-
-
-_FACTS = frozenset(
-    {
-        *(EventKind.IMPORT, EventKind.ADD_CLASS, EventKind.EDIT_CLASS, EventKind.RETIRE_CLASS),
-        *(EventKind.SNAPSHOT, EventKind.ROUND_START),
-    }
-)
-"""Kinds whose events say what is in other tables."""
 
 
 def verify(conn: Connection, project_id: int, head: str | None = None) -> Verification:
@@ -159,9 +151,10 @@ def _chain(conn: Connection, project_id: int, walk: _Walk) -> Iterator[str]:
             return  # every link after a broken one is broken
         walk.events, walk.head = row.number, row.hash
         walk.heads.add(row.hash)
-        if row.kind in _FACTS:
+        rule = rule_of(row.kind)
+        if rule.tells_rows:
             walk.facts.append(from_row(row))
-        elif row.position is not None and row.kind in READER_ACTIONS and '"image":' in row.payload:
+        elif row.position is not None and rule.action is not None and '"image":' in row.payload:
             walk.seen[row.number] = (row.position, json.loads(row.payload)["image"])
 
 

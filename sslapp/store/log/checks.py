@@ -9,45 +9,10 @@ from sqlalchemy import Connection, Table, func, select
 
 from sslapp.store.errors import Refused
 from sslapp.store.log.chain import Event
-from sslapp.store.log.fold import LABEL_SOURCE, ImageState, Step
+from sslapp.store.log.fold import ImageState, Step
+from sslapp.store.log.kinds import Names, rule_of
 from sslapp.store.schema import event, image, label_class, project, reader, round_, snapshot, undone
-from sslapp.vocabulary import READER_ACTIONS, EventKind, Source, Split
-
-_WITH_CLASS = frozenset(
-    {
-        EventKind.LABEL,
-        EventKind.ADJUDICATE,
-        EventKind.RELABEL,
-        EventKind.ACCEPT,
-        EventKind.REJECT,
-        EventKind.BULK_RELABEL,
-        EventKind.ADD_CLASS,
-        EventKind.EDIT_CLASS,
-        EventKind.RETIRE_CLASS,
-    }
-)
-_WITH_IMAGE = frozenset(
-    {
-        EventKind.LABEL,
-        EventKind.ADJUDICATE,
-        EventKind.RELABEL,
-        EventKind.ACCEPT,
-        EventKind.REJECT,
-        EventKind.UNSURE,
-        EventKind.SKIP,
-        EventKind.FLAG,
-        EventKind.WITHHOLD,
-    }
-)
-_WITH_ROUND = frozenset({EventKind.WITHHOLD, EventKind.BULK_WITHHOLD, EventKind.BULK_RELABEL})
-_WITH_MEMBERS = frozenset({EventKind.BULK_ACCEPT, EventKind.BULK_WITHHOLD, EventKind.BULK_RELABEL})
-_JUDGING = _WITH_MEMBERS | {
-    EventKind.ACCEPT,
-    EventKind.REJECT,
-    EventKind.RELABEL,
-    EventKind.WITHHOLD,
-}
-"""Kinds that answer a prediction; who measures must not have seen one."""
+from sslapp.vocabulary import EventKind, Source, Split
 
 
 @dataclass(frozen=True)
@@ -137,7 +102,7 @@ def check_undo(conn: Connection, undo: Event) -> None:
     ).one_or_none()
     if row is None:
         raise Refused(f"There is no event {undo.target} to undo in this project.")
-    if EventKind(row.kind) not in READER_ACTIONS:
+    if not rule_of(row.kind).undoable:
         raise Refused(f"Event {undo.target} ({row.kind}) is not a reader's decision: it stays.")
     if row.reader_id != undo.reader_id:
         raise Refused(f"Event {undo.target} was another reader's decision: only they can undo it.")
@@ -152,7 +117,8 @@ def check_judgement(position: int, image_state: ImageState, step: Step, within: 
         Refused: when the image is in the holdout or the test split, whose labels must come from a
             reader who saw no prediction, or when the class to accept was rejected for it.
     """
-    if step.kind not in _JUDGING:
+    rule = rule_of(step.kind)
+    if not rule.of_prediction:
         return
     where = "holdout" if image_state.holdout is not None else None
     if position in within.tests:
@@ -162,8 +128,7 @@ def check_judgement(position: int, image_state: ImageState, step: Step, within: 
             f"Image {position} belongs to the {where}, where a judgement on a prediction would "
             "spoil the measurement. Give it a label instead."
         )
-    accepts = LABEL_SOURCE.get(step.kind) is Source.ACCEPTED
-    if accepts and step.class_id in image_state.forbidden:
+    if rule.source is Source.ACCEPTED and step.class_id in image_state.forbidden:
         name = within.classes[step.class_id][0]
         raise Refused(
             f"Image {position} was judged not to be {name}, so that pseudo-label cannot be "
@@ -172,17 +137,18 @@ def check_judgement(position: int, image_state: ImageState, step: Step, within: 
 
 
 def _check_presence(made: Event) -> None:
-    kind = made.kind
-    drawn_one = kind is EventKind.DRAW_HOLDOUT and made.position is not None
-    drawn_many = kind is EventKind.DRAW_HOLDOUT and not drawn_one
+    kind, rule = made.kind, rule_of(made.kind)
+    names = rule.names
+    if names is Names.EITHER:
+        names = Names.MANY if made.position is None else Names.ONE
     needs = {
-        "reader_id": kind in READER_ACTIONS,
-        "position": kind in _WITH_IMAGE or drawn_one,
-        "class_id": kind in _WITH_CLASS,
-        "members": kind in _WITH_MEMBERS or drawn_many,
-        "member_classes": kind is EventKind.BULK_ACCEPT,
-        "target": kind is EventKind.UNDO,
-        "round_id": kind in _WITH_ROUND,
+        "reader_id": rule.action is not None,
+        "position": names is Names.ONE,
+        "class_id": rule.takes_class,
+        "members": names is Names.MANY,
+        "member_classes": rule.class_each,
+        "target": rule.takes_target,
+        "round_id": rule.needs_round,
     }
     for name, needed in needs.items():
         given = getattr(made, name) is not None
@@ -265,7 +231,7 @@ def _covered(conn: Connection, project_id: int, ids: set[int | None]) -> dict[in
 
 
 def _tests(conn: Connection, project_id: int, batch: Sequence[Event]) -> frozenset[int]:
-    judging = [made for made in batch if made.kind in _JUDGING]
+    judging = [made for made in batch if rule_of(made.kind).of_prediction]
     singles = [made.position for made in judging if made.position is not None]
     bulks = [made.members for made in judging if made.members is not None]
     judged = np.unique(np.concatenate([np.array(singles, dtype=np.int64), *bulks]))

@@ -13,7 +13,8 @@ from sslapp.store.errors import KeyReused
 from sslapp.store.log import replay
 from sslapp.store.log.chain import GENESIS, Event, from_row, hash_row, now
 from sslapp.store.log.checks import Scope, check, check_judgement, check_undo, scope
-from sslapp.store.log.fold import FOLDED, ImageState, Step
+from sslapp.store.log.fold import ImageState, Step
+from sslapp.store.log.kinds import rule_of
 from sslapp.store.schema import event
 from sslapp.vocabulary import EventKind
 
@@ -231,7 +232,7 @@ def _store(conn: Connection, project_id: int, fresh: Sequence[Event]) -> None:
 
 def _touched(fresh: Sequence[Event]) -> NDArray[np.int64]:
     """(n,) int64 sorted positions whose derived rows the events may change."""
-    folded = [made for made in fresh if made.kind in FOLDED]
+    folded = [made for made in fresh if rule_of(made.kind).folded]
     singles = [made.position for made in folded if made.position is not None]
     bulks = [made.members for made in folded if made.members is not None]
     return np.unique(np.concatenate([np.array(singles, dtype=np.int64), *bulks]))
@@ -245,7 +246,7 @@ def _apply(made: Event, images: Mapping[int, ImageState], within: Scope) -> None
 
 def _steps(made: Event) -> Iterator[tuple[int, Step]]:
     step = Step(made.number, made.kind, made.reader_id, made.class_id, made.round_id)
-    if made.kind not in FOLDED:
+    if not rule_of(made.kind).folded:
         return
     if made.position is not None:
         yield made.position, step

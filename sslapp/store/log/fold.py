@@ -8,35 +8,8 @@ from collections.abc import Iterable
 from dataclasses import dataclass, field
 from typing import NamedTuple
 
+from sslapp.store.log.kinds import RULES, Effect
 from sslapp.vocabulary import EventKind, Source
-
-LABEL_SOURCE = {
-    EventKind.LABEL: Source.EXPERT,
-    EventKind.RELABEL: Source.EXPERT,
-    EventKind.ADJUDICATE: Source.ADJUDICATED,
-    EventKind.ACCEPT: Source.ACCEPTED,
-    EventKind.BULK_ACCEPT: Source.ACCEPTED,
-    EventKind.BULK_RELABEL: Source.ACCEPTED,
-}
-"""Kinds that give an image a class, and the source of that label. A class given in bulk is no
-expert's: nobody looked at each of the images."""
-
-FOLDED = frozenset(
-    {
-        EventKind.LABEL,
-        EventKind.RELABEL,
-        EventKind.ADJUDICATE,
-        EventKind.ACCEPT,
-        EventKind.UNSURE,
-        EventKind.REJECT,
-        EventKind.WITHHOLD,
-        EventKind.BULK_ACCEPT,
-        EventKind.BULK_WITHHOLD,
-        EventKind.BULK_RELABEL,
-        EventKind.DRAW_HOLDOUT,
-    }
-)
-"""Kinds that change what is derived; they name one image in `position` or many in `members`."""
 
 
 class Decision(NamedTuple):
@@ -81,20 +54,21 @@ class ImageState:
     def apply(self, step: Step) -> None:
         """Take the next counting event into account."""
         number, kind, reader_id, class_id, round_id = step
-        source = LABEL_SOURCE.get(kind)
-        if source is not None:
-            assert reader_id is not None and class_id is not None
-            self._label(reader_id, Decision(class_id, source, number))
-        elif kind is EventKind.UNSURE:
+        rule = RULES[kind]
+        effect = rule.effect
+        if effect is Effect.LABEL:
+            assert reader_id is not None and class_id is not None and rule.source is not None
+            self._label(reader_id, Decision(class_id, rule.source, number))
+        elif effect is Effect.UNSURE:
             assert reader_id is not None
             self.decisions[reader_id] = Decision(None, Source.NONE, number)
-        elif kind is EventKind.REJECT:
+        elif effect is Effect.FORBID:
             assert class_id is not None
             self._reject(class_id, number)
-        elif kind in (EventKind.WITHHOLD, EventKind.BULK_WITHHOLD):
+        elif effect is Effect.WITHHOLD:
             assert round_id is not None
             self.withheld[round_id] = number
-        elif kind is EventKind.DRAW_HOLDOUT and self.holdout is None:
+        elif effect is Effect.DRAW and self.holdout is None:
             self.holdout = number
 
     def _label(self, reader_id: int, decision: Decision) -> None:

@@ -12,7 +12,8 @@ from numpy.typing import NDArray
 from sqlalchemy import Column, ColumnElement, Connection, Row, Table, and_, bindparam, select, true
 
 from sslapp.store.log.chain import unpack
-from sslapp.store.log.fold import FOLDED, Decision, ImageState, Step, undone
+from sslapp.store.log.fold import Decision, ImageState, Step, undone
+from sslapp.store.log.kinds import kinds_where
 from sslapp.store.schema import (
     current_label,
     event,
@@ -177,7 +178,7 @@ def _steps(
     gone = select(undone_table.c.number).where(undone_table.c.project_id == project_id)
     counting = and_(
         event.c.project_id == project_id,
-        event.c.kind.in_(sorted(FOLDED)),
+        event.c.kind.in_(kinds_where(lambda rule: rule.folded)),
         event.c.number.not_in(gone),
     )
     shown = [event.c[name] for name in ("number", "kind", "reader_id", "class_id", "round_id")]

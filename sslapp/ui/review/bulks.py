@@ -13,12 +13,6 @@ from sslapp.words import count
 SAID = "review-said"
 """Where the session keeps what became of the last bulk decision."""
 
-VERBS = {
-    EventKind.BULK_ACCEPT: "Accepted",
-    EventKind.BULK_WITHHOLD: "Withheld",
-    EventKind.BULK_RELABEL: "Relabelled",
-}
-
 
 def done(what: Done) -> None:
     """Keep for the next run of the page what a bulk decision did."""
@@ -51,7 +45,7 @@ def show(access: Access, project_id: int) -> None:
 
 def sentence(what: PastBulk, decided_meanwhile: int = 0) -> str:
     """What a bulk decision did, as Markdown."""
-    parts = [f"{VERBS[what.kind]} **{count(what.images, 'image')}**"]
+    parts = [f"{what.verb} **{count(what.images, 'image')}**"]
     if what.kind == EventKind.BULK_ACCEPT:
         parts.append("as proposed")
     if what.class_name is not None:

@@ -12,6 +12,7 @@ from sslapp.store.database import writing
 from sslapp.store.log import events
 from sslapp.store.log.chain import canonical
 from sslapp.store.log.events import Draft, Event
+from sslapp.store.log.kinds import Action, rule_of
 from sslapp.store.state import ProjectState, load_state
 from sslapp.usecases.access import Access, find_project, new_key, require
 from sslapp.usecases.projects.project import class_id
@@ -99,7 +100,7 @@ def note(
     payload: Mapping[str, Any] | None = None,
 ) -> Event:
     """Record unsure, skip or flag for one image."""
-    if kind not in (EventKind.UNSURE, EventKind.SKIP, EventKind.FLAG):
+    if rule_of(kind).action is not Action.NOTE:
         raise ValueError(f"{kind} is not a note; use unsure, skip or flag.")
     with writing(access.engine) as conn:
         project_id = find_project(conn, access, project)

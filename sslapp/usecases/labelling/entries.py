@@ -1,19 +1,24 @@
 """What a page says about one decision that was made on screen."""
 
-from typing import Any, Literal
+from typing import Annotated, Any
 
-from pydantic import BaseModel, ConfigDict, Field, FiniteFloat, model_validator
+from pydantic import AfterValidator, BaseModel, ConfigDict, Field, FiniteFloat, model_validator
 
+from sslapp.store.log.kinds import kinds_where, rule_of
 from sslapp.vocabulary import EventKind
 
 PAINTED_MS = 50
 """How long an image must have been on the stage before a key about it counts; a frame of it must
 have been painted as well."""
 
-JUDGED = frozenset({EventKind.ACCEPT, EventKind.REJECT, EventKind.RELABEL})
-"""Kinds that judge what a round predicted."""
-
 _LARGEST = 2**53  # the largest whole number that JavaScript can count to
+
+
+def _on_screen(kind: EventKind) -> EventKind:
+    if not rule_of(kind).on_screen:
+        allowed = ", ".join(kinds_where(lambda rule: rule.on_screen))
+        raise ValueError(f"A page cannot make a decision ({kind}); it makes {allowed}.")
+    return kind
 
 
 class Entry(BaseModel):
@@ -41,16 +46,7 @@ class Entry(BaseModel):
     model_config = ConfigDict(frozen=True, extra="forbid")
 
     seq: int = Field(ge=1, le=_LARGEST)
-    kind: Literal[
-        EventKind.LABEL,
-        EventKind.UNSURE,
-        EventKind.SKIP,
-        EventKind.FLAG,
-        EventKind.UNDO,
-        EventKind.ACCEPT,
-        EventKind.REJECT,
-        EventKind.RELABEL,
-    ]
+    kind: Annotated[EventKind, AfterValidator(_on_screen)]
     position: int | None = Field(default=None, ge=0, le=_LARGEST)
     image: str | None = Field(default=None, pattern="^[0-9a-f]{64}$")
     class_id: int | None = Field(default=None, ge=0, le=_LARGEST)
@@ -83,10 +79,9 @@ class Entry(BaseModel):
                 f"Image {self.position} had not been on screen for {PAINTED_MS} ms when the key "
                 "was pressed. Look at it and decide again."
             )
-        if self.kind in JUDGED and self.round is None:
+        if rule_of(self.kind).verdict and self.round is None:
             raise ValueError(f"The decision ({self.kind}) names no round.")
-        with_class = self.kind in JUDGED or self.kind is EventKind.LABEL
-        if not with_class and self.class_id is not None:
+        if not rule_of(self.kind).takes_class and self.class_id is not None:
             raise ValueError(f"The decision ({self.kind}) takes no class.")
         return self
 

@@ -17,13 +17,14 @@ from sslapp.store import leases, projects
 from sslapp.store.database import reading, writing
 from sslapp.store.images import image_count, pixel_hashes
 from sslapp.store.log.chain import now
+from sslapp.store.log.kinds import kinds_where
 from sslapp.store.projects import ClassRow
 from sslapp.store.rounds import finished
 from sslapp.store.schema import current_label, event, label_class, lease, round_, undone
 from sslapp.usecases.access import Access, find_project
 from sslapp.usecases.images.embeddings import latest_embedding
 from sslapp.usecases.labelling.picks import NotEmbedded, next_images
-from sslapp.vocabulary import EventKind, Purpose
+from sslapp.vocabulary import Purpose
 
 CHUNK = 50
 DEFAULT_STRATEGY = "auto"
@@ -242,7 +243,7 @@ def _put_aside(conn: Connection, access: Access, project_id: int, have: Sequence
             event.c.project_id == project_id,
             event.c.position.in_(have),
             event.c.reader_id == access.reader_id,
-            event.c.kind.in_([EventKind.SKIP.value, EventKind.UNSURE.value]),
+            event.c.kind.in_(kinds_where(lambda rule: rule.puts_aside)),
             undone.c.number.is_(None),
         )
     )

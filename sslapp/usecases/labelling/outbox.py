@@ -33,9 +33,10 @@ from sslapp.store.database import writing
 from sslapp.store.errors import KeyReused, Refused
 from sslapp.store.log import events
 from sslapp.store.log.chain import Event, from_row
+from sslapp.store.log.kinds import rule_of
 from sslapp.store.schema import current_label, event, label_class, reader
 from sslapp.usecases.access import Access, find_project
-from sslapp.usecases.labelling.entries import JUDGED, Entry
+from sslapp.usecases.labelling.entries import Entry
 from sslapp.usecases.labelling.verdicts import judged
 from sslapp.vocabulary import EventKind, Source
 
@@ -191,7 +192,7 @@ def _store(conn: Connection, access: Access, project_id: int, client: str, entry
     about: dict[str, Any] = {"position": entry.position, "payload": entry.measured()}
     if entry.kind is EventKind.UNDO:
         about["target"] = _target(conn, project_id, entry)
-    elif entry.kind in JUDGED:
+    elif rule_of(entry.kind).verdict:
         verdict = judged(conn, access, project_id, entry)
         about |= {"class_id": verdict.class_id, "round_id": verdict.round_id}
         about["payload"] |= verdict.payload

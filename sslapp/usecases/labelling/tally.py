@@ -13,11 +13,12 @@ from sqlalchemy import Connection, Engine, func, select
 from sslapp.acquisition.holdout import ENOUGH
 from sslapp.store import images, projects
 from sslapp.store.database import reading
+from sslapp.store.log.kinds import Action, kinds_where
 from sslapp.store.schema import current_label, event, holdout, image, label_class, undone
 from sslapp.usecases.access import Access, find_project
 from sslapp.vocabulary import EventKind, Source, Split
 
-READING = (EventKind.LABEL, EventKind.UNSURE, EventKind.SKIP, EventKind.FLAG)
+READING = kinds_where(lambda rule: rule.on_screen and rule.action in (Action.LABEL, Action.NOTE))
 """Kinds that the Label page makes, and takes back one after the other."""
 
 DEPTH = 50
@@ -102,7 +103,7 @@ def decided(
             .where(
                 event.c.project_id == project_id,
                 event.c.reader_id == access.reader_id,
-                event.c.kind.in_([kind.value for kind in READING]),
+                event.c.kind.in_(READING),
                 undone.c.number.is_(None),
             )
             .order_by(event.c.number.desc())

@@ -7,18 +7,12 @@ from sslapp.jobs import history
 from sslapp.store import rounds
 from sslapp.store.database import reading
 from sslapp.store.embeddings import is_embedded
+from sslapp.store.log.kinds import kinds_where
 from sslapp.usecases.access import Access, require
 from sslapp.usecases.projects.project import Status
-from sslapp.vocabulary import EventKind, JobKind
+from sslapp.vocabulary import JobKind
 
-REVIEWS = (
-    EventKind.ACCEPT,
-    EventKind.REJECT,
-    EventKind.RELABEL,
-    EventKind.BULK_ACCEPT,
-    EventKind.BULK_WITHHOLD,
-    EventKind.BULK_RELABEL,
-)
+REVIEWS = kinds_where(lambda rule: rule.verdict or rule.bulk)
 """Kinds by which a reader answers a round's pseudo-labels."""
 
 

@@ -15,28 +15,13 @@ from sqlalchemy import Connection, Row, select
 from sslapp import durable
 from sslapp.review.proposals import best_classes
 from sslapp.store.log.chain import unpack
+from sslapp.store.log.kinds import READER_ACTIONS, Action, rule_of
 from sslapp.store.rounds import finished
 from sslapp.store.schema import event, round_, snapshot, undone
 from sslapp.store.state import ProjectState
 from sslapp.usecases.reviewing.predictions import ruled_out
-from sslapp.vocabulary import READER_ACTIONS, EventKind
+from sslapp.vocabulary import EventKind
 from sslapp.workspace import Workspace
-
-DEEDS = {
-    "Label": (EventKind.LABEL, EventKind.ADJUDICATE),
-    "Unsure, skip, flag": (EventKind.UNSURE, EventKind.SKIP, EventKind.FLAG),
-    "Accept, reject, relabel": (EventKind.ACCEPT, EventKind.REJECT, EventKind.RELABEL),
-    "In bulk": (
-        EventKind.BULK_ACCEPT,
-        EventKind.BULK_WITHHOLD,
-        EventKind.BULK_RELABEL,
-        EventKind.WITHHOLD,
-    ),
-    "Undo": (EventKind.UNDO,),
-}
-"""How reader actions are grouped; together they are all of them."""
-
-_DEED = {kind: name for name, kinds in DEEDS.items() for kind in kinds}
 
 
 @dataclass(frozen=True)
@@ -45,8 +30,8 @@ class Activity:
 
     Attributes:
         days: every day from the first action to the last, UTC.
-        counts: name of DEEDS -> events on each day.
-        seconds: name of DEEDS -> (median seconds a decision took, decisions with a time).
+        counts: name of an Action -> events on each day.
+        seconds: name of an Action -> (median seconds a decision took, decisions with a time).
     """
 
     days: list[date]
@@ -85,25 +70,26 @@ class RoundVerdicts:
 
 
 def activity(conn: Connection, project_id: int) -> Activity:
-    """Count the project's reader actions by day and by deed."""
+    """Count the project's reader actions by day and by what was done."""
     query = select(event.c.at, event.c.kind, event.c.payload).where(
         event.c.project_id == project_id,
-        event.c.kind.in_([kind.value for kind in READER_ACTIONS]),
+        event.c.kind.in_(READER_ACTIONS),
     )
-    made: dict[str, Counter[date]] = {name: Counter() for name in DEEDS}
+    made: dict[str, Counter[date]] = {action: Counter() for action in Action}
     times: dict[str, list[float]] = defaultdict(list)
     for at, kind, payload in conn.execute(query):
-        deed = _DEED[EventKind(kind)]
-        made[deed][at.date()] += 1
+        action = rule_of(kind).action
+        assert action is not None
+        made[action][at.date()] += 1
         taken = json.loads(payload).get("active_ms")
         if isinstance(taken, int | float):
-            times[deed].append(taken / 1000)
+            times[action].append(taken / 1000)
     seen = {day for counter in made.values() for day in counter}
     days = list(_every_day(min(seen), max(seen))) if seen else []
     return Activity(
         days=days,
-        counts={name: [made[name][day] for day in days] for name in DEEDS if made[name]},
-        seconds={name: (median(times[name]), len(times[name])) for name in DEEDS if times[name]},
+        counts={name: [made[name][day] for day in days] for name in Action if made[name]},
+        seconds={name: (median(times[name]), len(times[name])) for name in Action if times[name]},
     )
 
 
@@ -151,7 +137,7 @@ def _verdicts_on(
         ).where(
             event.c.project_id == project_id,
             event.c.round_id == row.id,
-            event.c.kind.in_([kind.value for kind in READER_ACTIONS]),
+            event.c.kind.in_(READER_ACTIONS),
             event.c.number.not_in(gone),
         )
     )

@@ -13,14 +13,13 @@ from sqlalchemy import func, select
 from sslapp.store.database import reading
 from sslapp.store.log import events
 from sslapp.store.log.chain import Event
+from sslapp.store.log.kinds import kinds_where, rule_of
 from sslapp.store.schema import event, label_class, undone
 from sslapp.usecases.access import Access, require
 from sslapp.usecases.reviewing import bulk_decisions
 from sslapp.usecases.reviewing.board import Board
 from sslapp.usecases.reviewing.queue import Choice
 from sslapp.vocabulary import EventKind
-
-BULKS = (EventKind.BULK_ACCEPT, EventKind.BULK_WITHHOLD, EventKind.BULK_RELABEL)
 
 
 class BulkAction(StrEnum):
@@ -132,6 +131,11 @@ class PastBulk:
     class_name: str | None
     undone: bool
 
+    @property
+    def verb(self) -> str:
+        """What was done with the images, as a sentence begins with it."""
+        return rule_of(self.kind).past
+
 
 def own_bulks(access: Access, project_id: int, limit: int = 5) -> list[PastBulk]:
     """The reader's newest bulk decisions, newest first."""
@@ -154,7 +158,7 @@ def own_bulks(access: Access, project_id: int, limit: int = 5) -> list[PastBulk]
         .where(
             event.c.project_id == project_id,
             event.c.reader_id == access.reader_id,
-            event.c.kind.in_([kind.value for kind in BULKS]),
+            event.c.kind.in_(kinds_where(lambda rule: rule.bulk)),
         )
         .order_by(event.c.number.desc())
         .limit(limit)
