@@ -30,7 +30,7 @@ from sqlalchemy import (
     UniqueConstraint,
 )
 
-from sslapp.vocabulary import EventKind, JobKind, JobState, Purpose, Role, Split
+from sslapp.vocabulary import JobKind, JobState, Purpose, Role, Split
 
 metadata = MetaData(
     naming_convention={
@@ -159,7 +159,7 @@ event = Table(
     _project_key(),
     Column("number", BigInteger, primary_key=True, autoincrement=False),  # dense from 1
     Column("at", DateTime, nullable=False),
-    Column("kind", String(16), nullable=False),
+    Column("kind", String(32), nullable=False),  # vocabulary.EventKind; no constraint lists them
     Column("reader_id", ForeignKey("reader.id")),  # NULL: the program itself
     Column("key", String(64), nullable=False),  # client-made; a repeat is the same event
     Column("position", BigInteger),
@@ -175,7 +175,6 @@ event = Table(
     Index("ix_event_project_id_position", "project_id", "position"),
     Index("ix_event_project_id_kind", "project_id", "kind"),
     Index("ix_event_project_id_target", "project_id", "target"),
-    _one_of("kind", EventKind),
 )
 
 # -- derived from the events -----------------------------------------------------------------------

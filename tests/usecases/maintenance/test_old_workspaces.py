@@ -1,7 +1,8 @@
 """Every workspace that an earlier version wrote still opens, and says what it did not record.
 
-`workspaces/REVISION.tar.xz` was written by the last commit with that revision: 60 digits as files,
-an embedding (from 0002 on with encoded views), 20 labels, a finished round, four decisions on it.
+`workspaces/REVISION.tar.xz` was written by the last commit with that revision, from 0003 on as a
+backup with its manifest: 60 digits as files, an embedding (from 0002 on with encoded views), 20
+labels, a finished round, four decisions on it.
 """
 
 import tarfile
@@ -10,20 +11,25 @@ from pathlib import Path
 
 import pytest
 import small_project
-from sqlalchemy import select
+from sqlalchemy import select, text
+from sqlalchemy.exc import DBAPIError
 
-from sslapp.store.database import reading
-from sslapp.store.schema import embedding, round_, view_set
+from sslapp.store import snapshots
+from sslapp.store.database import reading, writing
+from sslapp.store.log.events import read
+from sslapp.store.schema import embedding, event, round_, view_set
 from sslapp.usecases.access import enter
 from sslapp.usecases.maintenance.backups import restore
 from sslapp.usecases.maintenance.verification import record, verify_workspace
 from sslapp.usecases.reviewing.predictions import propose
 from sslapp.usecases.training.rounds import round_status, start_round
-from sslapp.vocabulary import JobState
+from sslapp.vocabulary import EventKind, JobState
 from sslapp.workspace import Workspace
 
 HERE = Path(__file__).parent / "workspaces"
 REVISIONS = sorted(path.name.removesuffix(".tar.xz") for path in HERE.glob("*.tar.xz"))
+UNSEALED = [revision for revision in REVISIONS if revision < "0003"]
+"""Those that were written before rows had seals."""
 
 Open = Callable[[str], Workspace]
 
@@ -44,7 +50,7 @@ def test_there_is_a_workspace_of_every_revision_before_this_one() -> None:
     assert known[:-1] == REVISIONS
 
 
-@pytest.mark.parametrize("revision", REVISIONS)
+@pytest.mark.parametrize("revision", UNSEALED)
 def test_it_opens_verifies_and_names_what_was_not_recorded(unpacked: Open, revision: str) -> None:
     workspace = unpacked(revision)
     found = verify_workspace(workspace)
@@ -54,7 +60,50 @@ def test_it_opens_verifies_and_names_what_was_not_recorded(unpacked: Open, revis
         assert each in notes
 
 
+@pytest.mark.parametrize("revision", sorted({*REVISIONS} - {*UNSEALED}))
+def test_it_opens_and_verifies_and_all_of_it_was_recorded(unpacked: Open, revision: str) -> None:
+    workspace = unpacked(revision)
+    found = verify_workspace(workspace)
+    assert found.ok, found.every_problem
+    assert found.projects["Digits"].notes == ()
+    assert record(workspace) == 0
+
+
 @pytest.mark.parametrize("revision", REVISIONS)
+def test_its_snapshot_keeps_its_hash_and_the_same_kinds_have_a_say_in_the_next(
+    unpacked: Open, revision: str
+) -> None:
+    workspace = unpacked(revision)
+    engine = enter(workspace, "Ann").engine
+    with reading(engine) as conn:
+        row = snapshots.find_snapshot(conn, 1)
+        events = list(read(conn, 1))
+        (frozen,) = (each for each in events if each.kind is EventKind.SNAPSHOT)
+        assert frozen.payload == {"event_number": row.event_number, "sha256": row.hash}
+        accepted = next(each for each in events if each.kind is EventKind.BULK_ACCEPT)
+        # the bulk of withheld candidates after it and the end of the round before it have none
+        assert events[-1].kind is EventKind.BULK_WITHHOLD
+        assert snapshots.last_content(conn, 1) == accepted.number
+    assert snapshots.load(workspace, row).hash == row.hash
+    engine.dispose()
+
+
+@pytest.mark.parametrize("revision", REVISIONS)
+def test_its_log_takes_a_kind_of_a_later_version_and_no_change(
+    unpacked: Open, revision: str
+) -> None:
+    engine = enter(unpacked(revision), "Ann").engine
+    for change in ("UPDATE event SET kind = 'skip'", "DELETE FROM event"):
+        with pytest.raises(DBAPIError, match="append-only"), writing(engine) as conn:
+            conn.execute(text(change))
+    with writing(engine) as conn:
+        row = dict(conn.execute(event.select().order_by(event.c.number.desc())).first()._mapping)
+        later = {"number": row["number"] + 1, "kind": "a_kind_of_later", "key": "later"}
+        conn.execute(event.insert(), {**row, **later})
+    engine.dispose()
+
+
+@pytest.mark.parametrize("revision", UNSEALED)
 def test_what_was_not_recorded_can_be_and_is_watched_from_then_on(
     unpacked: Open, revision: str
 ) -> None:
