@@ -83,6 +83,15 @@ class JobState(StrEnum):
     CANCELLED = "cancelled"
 
 
+class FailureKind(StrEnum):
+    """Failures of a job that a reader may decide about; the reason says in words what it was.
+
+    INEXACT: the work could go on here only with other rounding than it was planned with.
+    """
+
+    INEXACT = "inexact"
+
+
 class JobKind(StrEnum):
     """The long pieces of work."""
 

@@ -18,7 +18,7 @@ from sqlalchemy import Connection, Engine, RowMapping, Update, select, update
 from sslapp.jobs.lock import is_held
 from sslapp.store.database import reading, writing
 from sslapp.store.schema import job
-from sslapp.vocabulary import JobKind, JobState
+from sslapp.vocabulary import FailureKind, JobKind, JobState
 from sslapp.workspace import Workspace
 
 MAX_ATTEMPTS = 5
@@ -26,6 +26,9 @@ MAX_ATTEMPTS = 5
 
 HUNG_AFTER = timedelta(minutes=10)
 """How long a running job may show no sign of life before it is given up."""
+
+_FAILURE = "failure"
+"""Name of the kind in a failed job's result."""
 
 ENDED = (JobState.DONE, JobState.FAILED, JobState.CANCELLED)
 
@@ -153,9 +156,21 @@ def finish(conn: Connection, held: Claim, result: Mapping[str, Any]) -> None:
     write_owned(conn, held, state=JobState.DONE, result=dict(result), finished_at=now(), beat=now())
 
 
-def fail(conn: Connection, held: Claim, error: str) -> None:
-    """Mark the job failed, with the reason and the mend."""
-    write_owned(conn, held, state=JobState.FAILED, error=error, finished_at=now())
+def fail(conn: Connection, held: Claim, error: str, kind: FailureKind | None = None) -> None:
+    """Mark the job failed, with the reason and the mend, and its kind if a reader may decide."""
+    result = None if kind is None else {_FAILURE: kind}
+    write_owned(conn, held, state=JobState.FAILED, error=error, result=result, finished_at=now())
+
+
+def failure_of(row: RowMapping) -> FailureKind | None:
+    """Of which kind a job's failure is; None when it did not fail, or there is nothing to decide.
+
+    Args:
+        row: of the job.
+    """
+    if row["state"] != JobState.FAILED or _FAILURE not in (row["result"] or {}):
+        return None
+    return FailureKind(row["result"][_FAILURE])
 
 
 def mark_cancelled(conn: Connection, held: Claim) -> None:

@@ -15,14 +15,23 @@ from sslapp.jobs.context import Cancelled, Handlers, JobContext
 from sslapp.jobs.host_memory import freed_memory_kept
 from sslapp.jobs.lock import LifeLock
 from sslapp.store.database import writing
+from sslapp.vocabulary import FailureKind
 from sslapp.workspace import Workspace
 
 POLL_EVERY = 0.5
 """Seconds between two looks into an empty queue."""
 
 
-class Refused(Exception):
-    """A handler's way to fail a job with a sentence for the reader instead of a traceback."""
+class JobRefused(Exception):
+    """A handler's way to fail a job with a sentence for the reader instead of a traceback.
+
+    Attributes:
+        kind: of the failure, where the reader may decide how the job goes on.
+    """
+
+    def __init__(self, reason: str, kind: FailureKind | None = None) -> None:
+        super().__init__(reason)
+        self.kind = kind
 
 
 def work(
@@ -87,8 +96,9 @@ def run_claimed(
             _end(engine, held, lambda conn: queue.mark_cancelled(conn, held))
             log.info("cancelled")
         except Exception as caught:  # whatever a handler raises must end in the job's row
-            reason = str(caught) if isinstance(caught, Refused | ValueError) else repr(caught)
-            _end(engine, held, lambda conn: queue.fail(conn, held, reason))
+            reason = str(caught) if isinstance(caught, JobRefused | ValueError) else repr(caught)
+            kind = caught.kind if isinstance(caught, JobRefused) else None
+            _end(engine, held, lambda conn: queue.fail(conn, held, reason, kind))
             log.error("failed", reason=reason, trace=traceback.format_exc())
 
 

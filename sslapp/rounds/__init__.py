@@ -1,7 +1,13 @@
 """Rounds: from a snapshot to a task, through a method, to predictions, as a job."""
 
-NOT_EXACTLY = "cannot be resumed exactly here"
-"""In the reason of a round that waits for somebody to accept other rounding."""
+from enum import StrEnum
 
 PASSED_OVER = "passed_over"
 """In a round's plan: the damaged files that its attempts found and did without, as sentences."""
+
+
+class RoundPhase(StrEnum):
+    """What a running round is at, as its job's message says it."""
+
+    TRAINING = "training"
+    PREDICTING = "predicting"

@@ -15,9 +15,9 @@ from sslapp import durable
 from sslapp.embedding.views import view_names
 from sslapp.imaging.pixels import PixelStore
 from sslapp.jobs.context import Cancelled, JobContext
-from sslapp.jobs.worker import Refused
+from sslapp.jobs.worker import JobRefused
 from sslapp.methods.registry import method_class
-from sslapp.rounds import NOT_EXACTLY, PASSED_OVER
+from sslapp.rounds import PASSED_OVER, RoundPhase
 from sslapp.rounds.data import TaskFeatures, TaskPixels, build_task
 from sslapp.rounds.frames import Frames
 from sslapp.rounds.plan import apply_plan, as_planned, differences, make_plan
@@ -30,7 +30,7 @@ from sslapp.training.calibration.temperature import Calibration, calibrate
 from sslapp.training.method import Predictor
 from sslapp.training.run import Run, Stopped
 from sslapp.training.task import Task
-from sslapp.vocabulary import EventKind, Gear
+from sslapp.vocabulary import EventKind, FailureKind, Gear
 
 PREDICT_CHUNK = 2048
 """Rows predicted at once, so that no set has to fit into memory."""
@@ -43,7 +43,7 @@ def run_round(context: JobContext) -> None:
     """Handle a job of kind `round`; params: {"round_id": ..., "inexact": bool}.
 
     Raises:
-        Refused: when the plan cannot be kept on this machine, or the task cannot be trained on.
+        JobRefused: when the plan cannot be kept on this machine, or the task cannot be trained on.
         Cancelled: when a reader cancelled it.
     """
     started = time.monotonic()
@@ -102,9 +102,10 @@ def _planned(context: JobContext, row: RowMapping) -> dict[str, Any]:
     if not changed:
         return dict(row["plan"])
     if not context.claim.params.get("inexact"):
-        raise Refused(
-            f"Round {row['number']} {NOT_EXACTLY}: {'; '.join(changed)}. Start "
-            f"the worker as it was planned, or resume with --inexact to accept other rounding."
+        raise JobRefused(
+            f"Round {row['number']} cannot be resumed exactly here: {'; '.join(changed)}. Start "
+            f"the worker as it was planned, or resume with --inexact to accept other rounding.",
+            FailureKind.INEXACT,
         )
     here = as_planned(row["plan"], context.threads, **_asked(context))
     inexact = [*row["plan"].get("inexact", []), *changed]
@@ -175,7 +176,7 @@ def _report(
     context: JobContext, round_id: int, step: int, total: int, metrics: Mapping[str, float]
 ) -> None:
     if not math.isfinite(metrics.get("loss", 0.0)):
-        raise Refused(
+        raise JobRefused(
             f"The training diverged: the loss is {metrics['loss']} at step {step} of {total}. "
             "Start a new round with a lower learning rate."
         )
@@ -191,7 +192,7 @@ def _report(
         if rows:
             conn.execute(insert(round_metric), rows)
 
-    context.progress(step, total, "training", also=write if metrics else None)
+    context.progress(step, total, RoundPhase.TRAINING, also=write if metrics else None)
 
 
 def _cost(started: float, device: torch.device) -> dict[str, float]:
@@ -214,7 +215,7 @@ def _predict(
         context.check()
         rows = np.arange(first, min(first + PREDICT_CHUNK, count), dtype=np.int64)
         parts.append(predictor.logits(source, rows).float().cpu().numpy())
-        context.progress(first, count, "predicting")
+        context.progress(first, count, RoundPhase.PREDICTING)
     return np.concatenate(parts)
 
 

@@ -106,6 +106,16 @@ def verify(conn: Connection, project_id: int, head: str | None = None) -> Verifi
     return Verification(walk.events, walk.head, tuple(problems), tuple(notes))
 
 
+def log_problems(conn: Connection, project_id: int) -> list[str]:
+    """What `verify` finds wrong with the log itself, of which other tables are derived.
+
+    Empty for a log that is whole and speaks of the images that are there.
+    """
+    walk = _Walk()
+    broken = findings(lambda: _chain(conn, project_id, walk))
+    return broken + findings(lambda: _images_seen(conn, project_id, walk))
+
+
 def findings(check: Callable[[], Iterable[str]]) -> list[str]:
     """What a check finds; what it raises is a finding too."""
     found: list[str] = []

@@ -1,11 +1,13 @@
 """What a worker does for each kind of job."""
 
+from collections.abc import Mapping
 from types import MappingProxyType
 
-from sslapp.jobs.context import Handlers, JobContext
+from sslapp.jobs.context import Handler, Handlers, JobContext
 from sslapp.usecases.exporting.exports import Format, run_labels_export
 from sslapp.usecases.images.embeddings import run_embed
 from sslapp.usecases.images.encoded_views import run_encode
+from sslapp.usecases.images.encoder_jobs import EncoderWork, work_of
 from sslapp.usecases.images.imports import run_import
 from sslapp.usecases.images.maps import run_projection
 from sslapp.vocabulary import JobKind
@@ -18,13 +20,7 @@ def _run_round(context: JobContext) -> None:
 
 
 def _run_encoder(context: JobContext) -> None:
-    params = context.claim.params
-    if "views" in params:
-        run_encode(context)
-    elif "projection" in params:
-        run_projection(context)
-    else:
-        run_embed(context)
+    _ENCODER_WORKS[work_of(context.claim.params)](context)
 
 
 def _run_export(context: JobContext) -> None:
@@ -36,6 +32,12 @@ def _run_export(context: JobContext) -> None:
     else:
         run_labels_export(context)
 
+
+_ENCODER_WORKS: Mapping[EncoderWork, Handler] = {
+    EncoderWork.FEATURES: run_embed,
+    EncoderWork.VIEWS: run_encode,
+    EncoderWork.PROJECTION: run_projection,
+}
 
 HANDLERS: Handlers = MappingProxyType(
     {

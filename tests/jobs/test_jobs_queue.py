@@ -16,12 +16,12 @@ from sqlalchemy import update
 from sslapp.jobs import queue
 from sslapp.jobs.context import JobContext
 from sslapp.jobs.lock import LifeLock, is_held
-from sslapp.jobs.worker import Refused, work
+from sslapp.jobs.worker import JobRefused, work
 from sslapp.store.database import open_database, reading, writing
 from sslapp.store.projects import ProjectSettings, create_project
 from sslapp.store.schema import job
 from sslapp.usecases.jobs import eta
-from sslapp.vocabulary import JobKind, JobState
+from sslapp.vocabulary import FailureKind, JobKind, JobState
 from sslapp.workspace import Workspace
 
 
@@ -135,7 +135,7 @@ def test_cancelling_an_ended_job_changes_nothing(shop) -> None:
 @pytest.mark.parametrize(
     ("error", "reason"),
     [
-        (Refused("Embed the images first."), "Embed the images first."),
+        (JobRefused("Embed the images first."), "Embed the images first."),
         (ValueError("labels: none."), "labels: none."),
         (KeyError("x"), "KeyError('x')"),
     ],
@@ -154,6 +154,25 @@ def test_a_failing_job_keeps_its_reason_and_the_worker_goes_on(shop, error, reas
     log = (attempt_folder(shop.workspace, shop.engine, failing) / "log.jsonl").read_text()
     assert "Traceback" in log
     assert shop.row(next_one)["state"] == JobState.DONE
+
+
+def test_a_failure_is_of_the_kind_it_was_raised_with(shop) -> None:
+    job_id = shop.enqueue()
+
+    def refuse(context: JobContext) -> None:
+        raise JobRefused("Threads differ.", FailureKind.INEXACT)
+
+    def fail(context: JobContext) -> None:
+        raise JobRefused("Embed the images first.")
+
+    shop.work(refuse)
+    assert queue.failure_of(shop.row(job_id)) is FailureKind.INEXACT
+    with writing(shop.engine) as conn:
+        queue.requeue(conn, job_id)
+    assert queue.failure_of(shop.row(job_id)) is None, "it waits again"
+    shop.work(fail)
+    row = shop.row(job_id)
+    assert (row["state"], queue.failure_of(row)) == (JobState.FAILED, None)
 
 
 def test_what_finishing_writes_vanishes_when_its_block_fails(shop) -> None:

@@ -10,7 +10,6 @@ from streamlit.testing.v1 import AppTest
 from streamlit.typing import DataframeState
 
 from sslapp.jobs import queue
-from sslapp.rounds import NOT_EXACTLY
 from sslapp.store.database import writing
 from sslapp.store.schema import embedding, round_, round_metric
 from sslapp.usecases.access import enter
@@ -19,7 +18,7 @@ from sslapp.usecases.labelling import decisions
 from sslapp.usecases.projects.project import change_settings, create_project
 from sslapp.usecases.reviewing.predictions import propose
 from sslapp.usecases.training.rounds import cancel_round, round_status, start_round
-from sslapp.vocabulary import JobState
+from sslapp.vocabulary import FailureKind, JobState
 from sslapp.workspace import Workspace
 
 TRAIN = Path(__file__).parents[2] / "pages" / "train.py"
@@ -52,12 +51,12 @@ def keys(page: AppTest) -> set[str]:
     return {each.key for each in page.button}
 
 
-def failed(access, reason: str) -> None:
+def failed(access, reason: str, kind: FailureKind | None = None) -> None:
     """Fail the waiting round as its worker would."""
     held = queue.claim(access.engine, os.getpid())
     assert held is not None
     with writing(access.engine) as conn:
-        queue.fail(conn, held, reason)
+        queue.fail(conn, held, reason, kind)
 
 
 def test_a_round_is_started_with_the_options_that_were_changed(project, open_train) -> None:
@@ -251,7 +250,7 @@ def test_a_failure_tells_its_reason_and_offers_to_resume(project, open_train) ->
 
 def test_only_a_round_refused_for_it_is_resumed_inexactly(project, open_train) -> None:
     start_round(project, None, config=small_project.TINY)
-    failed(project, f"Round 1 {NOT_EXACTLY}: threads was 1 and would be 2.")
+    failed(project, "threads was 1 and would be 2.", FailureKind.INEXACT)
     page = press(open_train(project.workspace.root), "resume-inexact-1")
     job_id = round_status(project, None)["job_id"]
     assert job_status(project, job_id)["params"]["inexact"] is True

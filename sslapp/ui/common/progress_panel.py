@@ -7,7 +7,7 @@ from sslapp.usecases.access import Access
 from sslapp.usecases.jobs import cancel_job
 from sslapp.usecases.training.progress import Progress, Work, log_tail, progress
 from sslapp.usecases.training.rounds import resume_round
-from sslapp.vocabulary import JobKind, JobState
+from sslapp.vocabulary import FailureKind, JobKind, JobState
 from sslapp.words import count, remaining, size
 
 NO_WORKER = "Waits for a worker. The app starts one; on another machine: `sslapp worker`."
@@ -122,7 +122,7 @@ def show_failures(access: Access, seen: Progress) -> None:
         st.error(f"{what} failed. {plain.markdown(failed.error or '')}", icon=":material/error:")
     for failed in seen.failed:
         if failed.round_number is not None and failed.controllable:
-            inexact = failed.refused_to_resume
+            inexact = failed.failure is FailureKind.INEXACT
             resume(access, failed.project_id, failed.round_number, inexact=inexact)
     if seen.failed:
         _log(access, seen.failed[0])

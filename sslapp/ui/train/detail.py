@@ -9,6 +9,7 @@ from sslapp.training.loop import figures
 from sslapp.ui.common import plain, progress_panel, round_figures
 from sslapp.usecases.access import Access
 from sslapp.usecases.training.history import Detail, detail
+from sslapp.vocabulary import FailureKind
 from sslapp.words import count
 
 
@@ -20,7 +21,8 @@ def show(access: Access, project_id: int, number: int, titles: dict[str, str]) -
     if found.error:
         st.error(plain.markdown(found.error), icon=":material/error:")
     if found.resumable:
-        progress_panel.resume(access, project_id, number, inexact=found.inexactly)
+        inexact = found.failure is FailureKind.INEXACT
+        progress_panel.resume(access, project_id, number, inexact=inexact)
     drawn = any(len(found.curves.get(name, ())) > 1 for name in round_figures.LINES)
     sides = st.grid(2 if drawn else 1, min_column_width=380)
     with sides.container(gap="xsmall"):

@@ -19,6 +19,7 @@ from sslapp.store.database import reading, writing
 from sslapp.store.embeddings import same_features
 from sslapp.store.schema import embedding
 from sslapp.usecases.access import Access, find_project, require
+from sslapp.usecases.images.encoder_jobs import WORK, EncoderWork
 from sslapp.vocabulary import Gear, JobKind, Role
 from sslapp.workspace import Workspace
 
@@ -61,7 +62,7 @@ def queue_embed(
     conn: Connection, access: Access, project_id: int, encoder: str, seed: int = 0
 ) -> int:
     """Queue an embedding in an open transaction, for whoever checked that it is allowed."""
-    params = {"encoder": encoder, "seed": seed}
+    params = {WORK: EncoderWork.FEATURES, "encoder": encoder, "seed": seed}
     return queue.enqueue(conn, project_id, JobKind.EMBED, params, access.reader_id)
 
 

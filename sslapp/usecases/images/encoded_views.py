@@ -25,6 +25,7 @@ from sslapp.store.schema import embedding, job, view_set
 from sslapp.training.configuration import Augmentation
 from sslapp.usecases.access import Access, find_project, require
 from sslapp.usecases.images.embeddings import RATE, latest_embedding
+from sslapp.usecases.images.encoder_jobs import WORK, EncoderWork, work_of
 from sslapp.usecases.jobs import may_control
 from sslapp.vocabulary import JobKind, JobState, Role
 from sslapp.words import count, roughly, size
@@ -122,6 +123,7 @@ def start_encoding(access: Access, project: str | int | None, wish: Wish) -> int
         require(conn, access, project_id, Role.READER)
         row = _covering(conn, project_id, wish)
         params = {
+            WORK: EncoderWork.VIEWS,
             "encoder": row["encoder"],
             "seed": wish.seed,
             "views": {
@@ -179,7 +181,8 @@ def _same_job(conn: Connection, project_id: int, params: dict[str, Any]) -> RowM
 
     def told(asked: dict[str, Any]) -> dict[str, Any]:
         views = dict(asked.get("views", {}))
-        return {**asked, "views": {**views, "embedding_id": views.get("embedding_id") in alike}}
+        views["embedding_id"] = views.get("embedding_id") in alike
+        return {**asked, WORK: work_of(asked), "views": views}
 
     return next((each for each in rows if told(each["params"]) == told(params)), None)
 

@@ -24,6 +24,7 @@ from sslapp.store.schema import embedding, job
 from sslapp.store.state import load_state
 from sslapp.usecases.access import Access, find_project, require
 from sslapp.usecases.images.embeddings import latest_embedding
+from sslapp.usecases.images.encoder_jobs import WORK, EncoderWork, work_of
 from sslapp.vocabulary import JobKind, Role
 
 UMAP_FILE = "umap.npy"
@@ -78,6 +79,7 @@ def show_projection(
         if (busy := _being_made(conn, row)) is not None:
             raise Refused(f"The UMAP map is being made already, by job {busy}.")
         params = {
+            WORK: EncoderWork.PROJECTION,
             "encoder": row["encoder"],
             "seed": seed,
             "projection": wanted,
@@ -132,7 +134,7 @@ def _being_made(conn: Connection, row: RowMapping) -> int | None:
 
 
 def _is_of(params: dict[str, str], row: RowMapping) -> bool:
-    return "projection" in params and params["features"] == row["features"]
+    return work_of(params) is EncoderWork.PROJECTION and params["features"] == row["features"]
 
 
 def _publish(conn: Connection, row: RowMapping, projection: str) -> None:

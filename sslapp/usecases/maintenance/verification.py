@@ -16,6 +16,7 @@ from sslapp.store.verify import (
     Verification,
     findings,
     integrity,
+    log_problems,
     unreadable,
     verify,
 )
@@ -135,7 +136,7 @@ def rebuild(workspace: Workspace, project: str | None = None) -> list[str]:
     with _opened(workspace) as engine, writing(engine) as conn:
         done = []
         for row in _chosen(conn, project):
-            if any(each.startswith("Event ") for each in verify(conn, row.id).problems):
+            if log_problems(conn, row.id):
                 raise Refused(f'The log of "{row.name}" is damaged itself. {RESTORE}')
             replay.rebuild(conn, row.id)
             done.append(row.name)

@@ -9,7 +9,6 @@ from sqlalchemy import Connection, RowMapping
 from sslapp.jobs import history as job_history
 from sslapp.jobs import queue
 from sslapp.methods.registry import CARDS
-from sslapp.rounds import NOT_EXACTLY
 from sslapp.store import rounds
 from sslapp.store.database import reading
 from sslapp.store.log.events import head
@@ -18,7 +17,7 @@ from sslapp.store.rounds import StoredRound
 from sslapp.usecases.access import Access, require
 from sslapp.usecases.jobs import may_control
 from sslapp.usecases.training.metrics import curves
-from sslapp.vocabulary import JobState
+from sslapp.vocabulary import FailureKind, JobState
 
 
 @dataclass(frozen=True, kw_only=True)
@@ -71,8 +70,8 @@ class Detail:
         counts: of its snapshot, see store.snapshots.SnapshotRow.
         curves: name -> [(step, value), ...].
         controllable: whether the reader may cancel and resume it.
-        resumable, inexactly: whether the reader can let it go on, and whether only by accepting
-            other rounding.
+        failure: of which kind, where the reader may decide how a failed round goes on.
+        resumable: whether the reader can let it go on.
     """
 
     number: int
@@ -91,6 +90,7 @@ class Detail:
     curves: dict[str, Curve]
     steps: int
     error: str | None
+    failure: FailureKind | None
     attempt: int
     controllable: bool
 
@@ -105,11 +105,6 @@ class Detail:
     def resumable(self) -> bool:
         """Whether it stopped before its end and the reader may let it go on."""
         return self.controllable and self.state in (JobState.FAILED, JobState.CANCELLED)
-
-    @property
-    def inexactly(self) -> bool:
-        """Whether it was refused to go on because this machine would round differently."""
-        return self.state == JobState.FAILED and NOT_EXACTLY in (self.error or "")
 
 
 def history(access: Access, project_id: int) -> History:
@@ -185,6 +180,7 @@ def detail(access: Access, project_id: int, number: int) -> Detail:
         curves=reported,
         steps=max((curve[-1][0] for curve in reported.values()), default=0),
         error=job["error"],
+        failure=queue.failure_of(job),
         attempt=job["attempt"],
         controllable=controllable,
     )

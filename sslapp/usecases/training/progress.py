@@ -11,7 +11,7 @@ from typing import Any
 from sqlalchemy import Connection, RowMapping
 
 from sslapp.jobs import history, queue
-from sslapp.rounds import NOT_EXACTLY
+from sslapp.rounds import RoundPhase
 from sslapp.store import projects, rounds
 from sslapp.store.database import reading
 from sslapp.store.metrics import Curve
@@ -26,7 +26,7 @@ from sslapp.usecases.training.metrics import (
     pseudo_labels,
     recent_rate,
 )
-from sslapp.vocabulary import JobKind, JobState
+from sslapp.vocabulary import FailureKind, JobKind, JobState
 
 LOG_TAIL = 16_384
 """Bytes of a job's log that are read from its end."""
@@ -43,6 +43,7 @@ class Work:
         controllable: whether the reader may cancel and resume it.
         ahead: jobs of any project that run or wait before it, while it is queued.
         round_number, method, config: of a round; else None and {}.
+        failure: of which kind, where the reader may decide how a failed job goes on.
         eta: seconds left by its pace so far, or None.
         rate: steps a second of late, or None.
         memory: bytes its worker holds now and held at most; None when it is not on this machine.
@@ -62,6 +63,7 @@ class Work:
     cancelling: bool
     error: str | None
     controllable: bool
+    failure: FailureKind | None = None
     ahead: int = 0
     eta: float | None = None
     rate: float | None = None
@@ -79,11 +81,6 @@ class Work:
         """Images, each view counted, that it trains on in a second; None when unknown."""
         a_step = images_per_step(self.config)
         return None if self.rate is None or a_step is None else self.rate * a_step
-
-    @property
-    def refused_to_resume(self) -> bool:
-        """Whether it failed because this machine would round differently."""
-        return self.state == JobState.FAILED and NOT_EXACTLY in (self.error or "")
 
 
 @dataclass(frozen=True)
@@ -153,6 +150,7 @@ def _work(conn: Connection, access: Access, row: RowMapping, runs: StoredRound |
         "attempt": row["attempt"],
         "cancelling": row["cancel"],
         "error": row["error"],
+        "failure": queue.failure_of(row),
         "controllable": may_control(conn, access, row["project_id"], row["reader_id"]),
         "ahead": history.count_ahead(conn, row["id"]) if row["state"] == JobState.QUEUED else 0,
         "memory": _memory(row) if row["state"] == JobState.RUNNING else None,
@@ -178,9 +176,9 @@ def _work(conn: Connection, access: Access, row: RowMapping, runs: StoredRound |
 
 
 def _eta(row: RowMapping, rate: float | None) -> float | None:
-    if row["message"] == "predicting":  # its pace is not that of the steps before
+    if row["message"] == RoundPhase.PREDICTING:  # its pace is not that of the steps before
         return None
-    if rate and row["message"] == "training":
+    if rate and row["message"] == RoundPhase.TRAINING:
         return float((row["total"] - row["step"]) / rate)
     if row["kind"] == JobKind.ROUND and row["attempt"] > 1:  # it did not begin with step 0
         return None

@@ -7,7 +7,6 @@ import small_project
 from sqlalchemy import insert, update
 
 from sslapp.jobs import queue
-from sslapp.rounds import NOT_EXACTLY
 from sslapp.store.database import writing
 from sslapp.store.schema import job, round_metric
 from sslapp.usecases.access import NotAllowed, enter
@@ -16,7 +15,7 @@ from sslapp.usecases.projects.project import create_project
 from sslapp.usecases.training.metrics import recent_rate
 from sslapp.usecases.training.progress import progress, pulse
 from sslapp.usecases.training.rounds import start_round
-from sslapp.vocabulary import JobState
+from sslapp.vocabulary import FailureKind, JobState
 
 
 def report(access, step: int, **values: float) -> None:
@@ -135,9 +134,9 @@ def test_who_waits_knows_how_many_are_before_it(running) -> None:
 def test_a_round_that_waits_for_inexactness_is_told_apart(running) -> None:
     access, held = running
     with writing(access.engine) as conn:
-        queue.fail(conn, held, f"Round 1 {NOT_EXACTLY}: threads was 1 and would be 2.")
+        queue.fail(conn, held, "threads was 1 and would be 2.", FailureKind.INEXACT)
     (failed,) = progress(access, 1).failed
-    assert failed.refused_to_resume
+    assert failed.failure is FailureKind.INEXACT
     assert not progress(access, 1).active
 
 
