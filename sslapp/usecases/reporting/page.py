@@ -14,8 +14,8 @@ import plotly.graph_objects as go
 from plotly.offline import get_plotlyjs
 
 from sslapp.charts.confusion import confusion
-from sslapp.charts.course import accuracy_by_labels, activity
 from sslapp.charts.curves import Course, curves
+from sslapp.charts.project_history import accuracy_by_labels, activity
 from sslapp.charts.reliability import reliability
 from sslapp.store.images import ImageSetRow
 from sslapp.usecases.reporting import tables
