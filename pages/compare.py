@@ -6,14 +6,14 @@ from sslapp.methods.registry import CARDS
 from sslapp.ui.common import heading, progress_panel
 from sslapp.ui.common.access import require
 from sslapp.ui.compare import choice, curves, film, one_round, pair, start, table
-from sslapp.usecases.comparing.comparison import newest_event
-from sslapp.usecases.comparing.rounds import finished_rounds
+from sslapp.usecases.comparing.rounds import comparable_rounds
+from sslapp.usecases.projects.project import newest_event
 from sslapp.usecases.training.progress import progress
 
 access = require()
 project_id = heading.open_project(access, "Compare")
 titles = {name: card.title for name, card in CARDS.items()}
-known = finished_rounds(access, project_id)
+known = comparable_rounds(access, project_id)
 live = progress(access, project_id)
 
 with st.container(border=True):

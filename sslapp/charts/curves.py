@@ -11,7 +11,7 @@ HEIGHT = 240
 
 
 @dataclass(frozen=True)
-class Course:
+class CurveLine:
     """One round's values of one figure.
 
     Attributes:
@@ -28,7 +28,7 @@ class Course:
 
 
 def curves(
-    courses: Sequence[Course],
+    shown: Sequence[CurveLine],
     *,
     across: str = "Step",
     share: bool = False,
@@ -46,7 +46,7 @@ def curves(
         go.Scatter(
             x=list(each.x),
             y=list(each.y),
-            # a method that reports once has no course, only a value
+            # a method that reports once has no curve, only a value
             mode="lines" if len(each.x) > 1 else "markers",
             cliponaxis=len(each.x) > 1,
             marker={"size": 9, "color": look.line(each.number)["color"]},
@@ -57,7 +57,7 @@ def curves(
                 f"%{{y:{'.1%' if share else '.4g'}}}<extra></extra>"
             ),
         )
-        for each in courses
+        for each in shown
     ]
     figure = look.finish(go.Figure(lines), height, showlegend=legend)
     figure.update_layout(margin={"t": 8, "r": 8})  # room for the labels of the ends

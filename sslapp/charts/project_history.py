@@ -1,4 +1,4 @@
-"""The course of a project: what readers did day by day, and what more labels brought."""
+"""The history of a project: what readers did day by day, and what more labels brought."""
 
 from collections.abc import Mapping, Sequence
 

@@ -54,7 +54,7 @@ class Desk(Protocol):
 
 
 @dataclass(frozen=True, kw_only=True)
-class Course:
+class LoopSettings:
     """How the loop is played.
 
     Attributes:
@@ -89,17 +89,17 @@ class Played:
     accepted: NDArray[np.int64]
 
 
-def play(desk: Desk, reader: SimulatedReader, course: Course) -> Iterator[Played]:
-    """Play the course and yield after each round."""
-    for number in range(1, course.rounds + 1):
-        asked = desk.next_images(course.labels)
+def play(desk: Desk, reader: SimulatedReader, settings: LoopSettings) -> Iterator[Played]:
+    """Play the loop and yield after each round."""
+    for number in range(1, settings.rounds + 1):
+        asked = desk.next_images(settings.labels)
         for position in asked:
             desk.label(position, reader.name_class(position))
         desk.train()
-        last = number == course.rounds
+        last = number == settings.rounds
         if last:
-            _review(desk, reader, course.reviews)
-        proposed = desk.propose(course.accept_at_last if last else course.accept_above)
+            _review(desk, reader, settings.reviews)
+        proposed = desk.propose(settings.accept_at_last if last else settings.accept_above)
         if len(proposed.positions):
             reader.decide_in_bulk()
             desk.accept_in_bulk(proposed.positions)

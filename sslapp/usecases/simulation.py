@@ -12,7 +12,7 @@ from numpy.typing import NDArray
 
 from sslapp.jobs.queue import ENDED
 from sslapp.jobs.worker import POLL_EVERY, work
-from sslapp.simulation.loop import Course, Played, Proposed, play
+from sslapp.simulation.loop import LoopSettings, Played, Proposed, play
 from sslapp.simulation.reader import ReaderModel, SimulatedReader
 from sslapp.store import images, projects
 from sslapp.store.database import reading
@@ -61,7 +61,7 @@ def simulate(
     """Play a loop in the workspace of `access` and return the report.
 
     Args:
-        what: data, method, reader and course.
+        what: data, method, reader and the loop.
         on_round: called with each round's row as soon as it is known.
 
     Raises:
@@ -70,7 +70,7 @@ def simulate(
     started = time.monotonic()
     desk = _SimulatedDesk(access, what)
     reader = SimulatedReader(desk.truth, len(desk.class_names), what.reader, seed=what.seed)
-    course = Course(
+    settings = LoopSettings(
         rounds=what.rounds,
         labels=what.labels,
         reviews=what.reviews,
@@ -78,7 +78,7 @@ def simulate(
         accept_at_last=what.accept_at_last,
     )
     rows = []
-    for played in play(desk, reader, course):
+    for played in play(desk, reader, settings):
         rows.append({**desk.score(played), "seconds": round(time.monotonic() - started, 2)})
         on_round(rows[-1])
     last = rows[-1]

@@ -8,7 +8,7 @@ import pytest
 from sslapp.charts import look
 from sslapp.charts.class_bars import recognised
 from sslapp.charts.confusion import confusion
-from sslapp.charts.curves import Course, curves
+from sslapp.charts.curves import CurveLine, curves
 from sslapp.charts.reliability import reliability, short
 from sslapp.charts.trajectory import trajectory
 from sslapp.review.bounds import clopper_pearson
@@ -39,7 +39,7 @@ def test_names_in_charts_are_text() -> None:
     figures = [
         confusion(np.array([[1]]), [HOSTILE], rows="True"),
         recognised([row], np.array([1]), np.array([2]), 100),
-        curves([Course(HOSTILE, 0, [1, 2], [1.0, 0.5])]),
+        curves([CurveLine(HOSTILE, 0, [1, 2], [1.0, 0.5])]),
     ]
     for figure in figures:
         assert "<b>" not in figure.to_json().replace("\\u003c", "<")
@@ -76,7 +76,7 @@ def test_counts_fit_above_a_bar(count, text) -> None:
 
 def test_each_round_keeps_its_line_and_a_single_report_is_a_point() -> None:
     figure = curves(
-        [Course("a", 0, [1, 2], [0.5, 1.0]), Course("c", 2, [7], [0.9])],
+        [CurveLine("a", 0, [1, 2], [0.5, 1.0]), CurveLine("c", 2, [7], [0.9])],
         share=True,
         across="Seconds",
     )

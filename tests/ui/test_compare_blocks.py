@@ -13,7 +13,7 @@ from sslapp.store.projects import ClassRow
 from sslapp.ui.common.embedding_map import UNLABELLED
 from sslapp.ui.compare import curves, film, matrix, one_round, pair
 from sslapp.usecases.comparing.comparison import Measure
-from sslapp.usecases.comparing.curves import Reports
+from sslapp.usecases.comparing.curves import TrainingCurves
 from sslapp.vocabulary import JobState
 
 CLASSES = [
@@ -59,16 +59,16 @@ def test_recall_and_precision_of_a_class_have_their_n_and_interval() -> None:
 
 def test_curves_run_by_step_or_by_the_rounds_own_pace() -> None:
     found = [
-        Reports(1, "fixmatch", JobState.DONE, {"loss": [(10, 1.0), (20, 0.5)]}, 0.5),
-        Reports(2, "label-propagation", JobState.DONE, {}, 0.0),
-        Reports(3, "fixmatch", JobState.RUNNING, {"loss": [(10, 2.0)]}, 2.0),
+        TrainingCurves(1, "fixmatch", JobState.DONE, {"loss": [(10, 1.0), (20, 0.5)]}, 0.5),
+        TrainingCurves(2, "label-propagation", JobState.DONE, {}, 0.0),
+        TrainingCurves(3, "fixmatch", JobState.RUNNING, {"loss": [(10, 2.0)]}, 2.0),
     ]
-    by_step = curves.courses(found, "loss", by_seconds=False)
+    by_step = curves.curve_lines(found, "loss", by_seconds=False)
     assert [(each.name, each.number, list(each.x)) for each in by_step] == [
         ("Round 1", 0, [10, 20]),
         ("Round 3", 2, [10]),
     ]
-    by_time = curves.courses(found, "loss", by_seconds=True)
+    by_time = curves.curve_lines(found, "loss", by_seconds=True)
     assert [list(each.x) for each in by_time] == [[5, 10], [20]]
 
 

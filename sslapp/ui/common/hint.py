@@ -3,7 +3,7 @@
 import streamlit as st
 
 from sslapp.ui.common import pages
-from sslapp.usecases.projects.next_step import Page, Step
+from sslapp.usecases.projects.next_step import NextStep, Page
 
 LINKS = {
     Page.LABEL: "Go to Label",
@@ -13,7 +13,7 @@ LINKS = {
 }
 
 
-def show(step: Step) -> None:
+def show(step: NextStep) -> None:
     """Draw the step."""
     with st.container(border=True, horizontal=True, vertical_alignment="center"):
         st.markdown(f"**Next:** {step.sentence}", width="stretch")

@@ -6,7 +6,7 @@ import streamlit as st
 
 from sslapp.usecases.access import Access
 from sslapp.usecases.comparing.comparison import Comparison, Measure, read_comparison
-from sslapp.usecases.comparing.rounds import Finished, usual_choice
+from sslapp.usecases.comparing.rounds import ComparableRound, usual_choice
 from sslapp.words import count
 
 MOST = 6
@@ -15,7 +15,7 @@ MOST = 6
 HASH_LENGTH = 8
 
 
-def show(project_id: int, known: Sequence[Finished], titles: Mapping[str, str]) -> list[int]:
+def show(project_id: int, known: Sequence[ComparableRound], titles: Mapping[str, str]) -> list[int]:
     """Draw the choice, grouped by snapshot, newest first; return the chosen numbers in order."""
     by_number = {each.number: each for each in known}
     _prepare(project_id, known)
@@ -34,7 +34,7 @@ def show(project_id: int, known: Sequence[Finished], titles: Mapping[str, str]) 
     return [each.number for each in rounds]
 
 
-def name(found: Finished, titles: Mapping[str, str]) -> str:
+def name(found: ComparableRound, titles: Mapping[str, str]) -> str:
     """ "Round 4 · FixMatch": what charts and menus call it."""
     return f"Round {found.number} · {titles.get(found.method, found.method)}"
 
@@ -82,7 +82,7 @@ def awaited_key(project_id: int) -> str:
     return f"compare-awaited-{project_id}"
 
 
-def _prepare(project_id: int, known: Sequence[Finished]) -> None:
+def _prepare(project_id: int, known: Sequence[ComparableRound]) -> None:
     """Begin with the usual choice; take in what was started here and has ended since."""
     chosen, awaited = chosen_key(project_id), awaited_key(project_id)
     numbers = [each.number for each in known]
@@ -100,13 +100,13 @@ def _prepare(project_id: int, known: Sequence[Finished]) -> None:
         st.session_state[chosen] = usual_choice(known)[-MOST:]
 
 
-def _newest_of(found: Finished, known: Sequence[Finished]) -> int:
+def _newest_of(found: ComparableRound, known: Sequence[ComparableRound]) -> int:
     return max(each.number for each in known if each.snapshot == found.snapshot)
 
 
-def _shared(rounds: Sequence[Finished]) -> str:
+def _shared(rounds: Sequence[ComparableRound]) -> str:
     """What the chosen rounds have in common."""
-    groups: dict[str, list[Finished]] = {}
+    groups: dict[str, list[ComparableRound]] = {}
     for each in rounds:
         groups.setdefault(each.snapshot, []).append(each)
     parts = [

@@ -4,10 +4,10 @@ from collections.abc import Mapping, Sequence
 
 import streamlit as st
 
-from sslapp.charts.curves import Course, curves
+from sslapp.charts.curves import CurveLine, curves
 from sslapp.ui.common import plain
 from sslapp.usecases.access import Access
-from sslapp.usecases.comparing.curves import Reports, reports
+from sslapp.usecases.comparing.curves import TrainingCurves, training_curves
 from sslapp.usecases.training.progress import Progress, progress
 from sslapp.vocabulary import JobKind, JobState
 from sslapp.words import duration
@@ -40,9 +40,9 @@ def show(
         now = progress(access, project_id)
         if now.signature != seen.signature:
             st.rerun()
-        _draw(reports(access, project_id, sorted({*chosen, *active(now)})), titles)
+        _draw(training_curves(access, project_id, sorted({*chosen, *active(now)})), titles)
 
-    st.fragment(panel, run_every=EVERY if active(seen) else None, key="compare-courses")()
+    st.fragment(panel, run_every=EVERY if active(seen) else None, key="compare-curves")()
 
 
 def active(seen: Progress) -> list[int]:
@@ -54,7 +54,7 @@ def active(seen: Progress) -> list[int]:
     ]
 
 
-def _draw(found: Sequence[Reports], titles: Mapping[str, str]) -> None:
+def _draw(found: Sequence[TrainingCurves], titles: Mapping[str, str]) -> None:
     with st.container(horizontal=True, vertical_alignment="center"):
         st.subheader("Learning curves", anchor=False, width="stretch")
         across = st.segmented_control(
@@ -66,7 +66,7 @@ def _draw(found: Sequence[Reports], titles: Mapping[str, str]) -> None:
             required=True,
         )
     st.caption("; ".join(_state(each, titles) for each in found))
-    known = [name for name in FIGURES if any(_is_course(each, name) for each in found)]
+    known = [name for name in FIGURES if any(_is_curve(each, name) for each in found)]
     if not known:
         st.caption("No curve yet: these rounds reported one value or none.")
         return
@@ -76,7 +76,7 @@ def _draw(found: Sequence[Reports], titles: Mapping[str, str]) -> None:
             st.markdown(f"**{figure.capitalize()}**")
             st.plotly_chart(
                 curves(
-                    courses(found, figure, by_seconds=across == SECONDS),
+                    curve_lines(found, figure, by_seconds=across == SECONDS),
                     across=str(across),
                     share=figure in SHARES,
                     legend=len(found) > 1,
@@ -87,10 +87,12 @@ def _draw(found: Sequence[Reports], titles: Mapping[str, str]) -> None:
             )
 
 
-def courses(found: Sequence[Reports], figure: str, *, by_seconds: bool) -> list[Course]:
+def curve_lines(
+    found: Sequence[TrainingCurves], figure: str, *, by_seconds: bool
+) -> list[CurveLine]:
     """One figure of the rounds that reported it; each round keeps its line in every chart."""
     return [
-        Course(
+        CurveLine(
             name=f"Round {each.number}",
             number=place,
             x=[step * (each.pace if by_seconds else 1) for step, _ in each.curves[figure]],
@@ -101,11 +103,11 @@ def courses(found: Sequence[Reports], figure: str, *, by_seconds: bool) -> list[
     ]
 
 
-def _is_course(found: Reports, name: str) -> bool:
+def _is_curve(found: TrainingCurves, name: str) -> bool:
     return len(found.curves.get(name, ())) > 1
 
 
-def _state(found: Reports, titles: Mapping[str, str]) -> str:
+def _state(found: TrainingCurves, titles: Mapping[str, str]) -> str:
     name = f"Round {found.number} · {plain.markdown(titles.get(found.method, found.method))}"
     if found.state == JobState.DONE:
         last = max((curve[-1][0] for curve in found.curves.values()), default=0)

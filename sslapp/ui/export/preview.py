@@ -12,8 +12,8 @@ from sslapp.usecases.exporting.table import (
     LabelCounts,
     first_rows,
     label_counts,
-    newest_event,
 )
+from sslapp.usecases.projects.project import newest_event
 from sslapp.vocabulary import Source
 
 ROWS = 8

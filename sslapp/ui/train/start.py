@@ -13,7 +13,7 @@ from sslapp.ui.train import form, preview
 from sslapp.ui.train.choices import Chosen
 from sslapp.usecases.access import Access
 from sslapp.usecases.training.estimates import Estimate, Planned, complete, estimate
-from sslapp.usecases.training.preview import Choices, Preview, choices, obstacle
+from sslapp.usecases.training.preview import Choices, Preview, choices, missing_before_start
 from sslapp.usecases.training.rounds import start_round
 from sslapp.usecases.training.suggestion import Suggestion, suggest
 from sslapp.words import roughly
@@ -58,7 +58,9 @@ def show(
         "seed": chosen.seed,
         "after": can.newest,
     }
-    why_not = obstacle(found, can, chosen.gear, chosen.encoder, compares_views=card.compares_views)
+    why_not = missing_before_start(
+        found, can, chosen.gear, chosen.encoder, compares_views=card.compares_views
+    )
     if entered.errors:
         why_not = "Correct the options above first."
     with st.container(horizontal=True, vertical_alignment="center"):
@@ -105,7 +107,7 @@ def _automatic(card: MethodCard, found: Preview) -> dict[str, str]:
 
 
 def _planned(chosen: Chosen, changed: Mapping[str, Any], found: Preview, can: Choices) -> Planned:
-    assert can.size is not None  # without images there is an obstacle
+    assert can.size is not None  # without images something is missing before the start
     return Planned(
         method=chosen.card.name,
         gear=chosen.gear,

@@ -20,14 +20,13 @@ from sslapp.review.confidence import calibrated
 from sslapp.review.confusion import Paired, confusion, paired
 from sslapp.store import images, projects, rounds, snapshots
 from sslapp.store.database import reading
-from sslapp.store.log.events import head
 from sslapp.store.projects import ClassRow
 from sslapp.store.rounds import FinishedRound
 from sslapp.store.snapshots import Snapshot
 from sslapp.store.state import load_state
 from sslapp.training.calibration.table import BINS, CalibrationTable, calibration_table
 from sslapp.usecases.access import Access, require
-from sslapp.usecases.comparing.rounds import Finished, finished_rounds
+from sslapp.usecases.comparing.rounds import ComparableRound, comparable_rounds
 
 Positions = NDArray[np.int64]
 Classes = NDArray[np.int16]
@@ -69,7 +68,7 @@ class Compared:
         truth: for each measure there is, (n,) ascending positions and their (n,) int16 classes.
     """
 
-    round: Finished
+    round: ComparableRound
     predicted: Classes
     raw: NDArray[np.float32]
     sure: NDArray[np.float32]
@@ -188,20 +187,13 @@ class Comparison:
         return rows[np.argsort(-np.minimum(one.sure[rows], other.sure[rows]), kind="stable")]
 
 
-def newest_event(access: Access, project_id: int) -> int:
-    """The number of the newest event: while it stays, so does a comparison."""
-    with reading(access.engine) as conn:
-        require(conn, access, project_id)
-        return head(conn, project_id)[0]
-
-
 def read_comparison(access: Access, project_id: int, numbers: Sequence[int]) -> Comparison:
     """Read the predictions of finished rounds and what they are judged on.
 
     Raises:
         ValueError: when one of them has not finished or is not of this project.
     """
-    known = {each.number: each for each in finished_rounds(access, project_id)}
+    known = {each.number: each for each in comparable_rounds(access, project_id)}
     missing = [number for number in numbers if number not in known]
     if missing:
         raise ValueError(f"Round {missing[0]} has not finished; choose among finished rounds.")
@@ -240,7 +232,7 @@ def _test_truth(
 
 def _compared(
     access: Access,
-    found: Finished,
+    found: ComparableRound,
     stored_round: FinishedRound,
     *,
     number_of: Mapping[int, int],

@@ -21,7 +21,7 @@ from sslapp.vocabulary import JobState
 
 
 @dataclass(frozen=True)
-class Reports:
+class TrainingCurves:
     """What a round reported so far.
 
     Attributes:
@@ -37,20 +37,24 @@ class Reports:
     pace: float
 
 
-def reports(access: Access, project_id: int, numbers: Sequence[int]) -> list[Reports]:
-    """The reports of these rounds, finished or not, in the order of their numbers."""
+def training_curves(
+    access: Access, project_id: int, numbers: Sequence[int]
+) -> list[TrainingCurves]:
+    """The curves of these rounds, finished or not, in the order of their numbers."""
     with reading(access.engine) as conn:
         require(conn, access, project_id)
         found = [each for each in rounds.all_rounds(conn, project_id) if each.number in numbers]
         jobs = history.jobs_by_id(conn, [each.job_id for each in found])
         reported = metrics.curves(conn, [each.id for each in found], without=PSEUDO_LABELS)
-    return [_reports(each, jobs[each.job_id], reported[each.id]) for each in found]
+    return [_training_curves(each, jobs[each.job_id], reported[each.id]) for each in found]
 
 
-def _reports(found: StoredRound, job: RowMapping, curves: dict[str, Curve]) -> Reports:
+def _training_curves(
+    found: StoredRound, job: RowMapping, curves: dict[str, Curve]
+) -> TrainingCurves:
     last = max((curve[-1][0] for curve in curves.values()), default=0)
     seconds = found.metrics.get("seconds") or _since(job["started_at"])
-    return Reports(
+    return TrainingCurves(
         number=found.number,
         method=found.method,
         state=JobState(job["state"]),

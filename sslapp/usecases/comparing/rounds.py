@@ -11,7 +11,7 @@ from sslapp.usecases.training.metrics import LOSS
 
 
 @dataclass(frozen=True, kw_only=True)
-class Finished:
+class ComparableRound:
     """A finished round.
 
     Attributes:
@@ -36,13 +36,14 @@ class Finished:
     film: bool
 
 
-def finished_rounds(access: Access, project_id: int) -> list[Finished]:
+def comparable_rounds(access: Access, project_id: int) -> list[ComparableRound]:
     """The rounds that can be compared, in order."""
     with reading(access.engine) as conn:
         require(conn, access, project_id)
         steps = metrics.last_steps(conn, project_id, LOSS)
         return [
-            _finished(each, steps.get(each.id)) for each in rounds.finished_rounds(conn, project_id)
+            _comparable(each, steps.get(each.id))
+            for each in rounds.finished_rounds(conn, project_id)
         ]
 
 
@@ -54,7 +55,7 @@ def numbers_and_methods(access: Access, project_id: int) -> list[tuple[int, str]
         return [(each.number, each.method) for each in reversed(found)]
 
 
-def usual_choice(known: Sequence[Finished]) -> list[int]:
+def usual_choice(known: Sequence[ComparableRound]) -> list[int]:
     """Numbers of the rounds to begin with: all of the newest snapshot that has at least two, or
     the last two."""
     for newest in reversed(known):
@@ -64,8 +65,8 @@ def usual_choice(known: Sequence[Finished]) -> list[int]:
     return [each.number for each in known[-2:]]
 
 
-def _finished(found: FinishedRound, steps: int | None) -> Finished:
-    return Finished(
+def _comparable(found: FinishedRound, steps: int | None) -> ComparableRound:
+    return ComparableRound(
         id=found.id,
         number=found.number,
         method=found.method,

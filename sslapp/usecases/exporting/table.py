@@ -12,7 +12,6 @@ from sslapp import durable
 from sslapp.review.confidence import calibrated
 from sslapp.store import projects
 from sslapp.store.database import reading
-from sslapp.store.log import events
 from sslapp.store.projects import ClassRow
 from sslapp.store.schema import (
     current_label,
@@ -78,13 +77,6 @@ def label_counts(access: Access, project_id: int) -> LabelCounts:
             if class_id in column:  # labels of retired classes count no longer
                 counts[column[class_id], source] = number
     return LabelCounts(classes, counts)
-
-
-def newest_event(access: Access, project_id: int) -> int:
-    """Number of the project's newest event: what is read now is as it is there."""
-    with reading(access.engine) as conn:
-        require(conn, access, project_id)
-        return events.head(conn, project_id)[0]
 
 
 def first_rows(

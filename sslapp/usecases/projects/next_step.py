@@ -27,7 +27,7 @@ class Page(StrEnum):
 
 
 @dataclass(frozen=True)
-class Step:
+class NextStep:
     """The next step.
 
     Attributes:
@@ -65,30 +65,32 @@ class Facts:
     reviews: int
 
 
-def next_step(facts: Facts) -> Step:
+def next_step(facts: Facts) -> NextStep:
     """The next step, the first of what is missing."""
     return _before_labels(facts) or _before_a_round(facts) or _after_a_round(facts)
 
 
-def _before_labels(facts: Facts) -> Step | None:
+def _before_labels(facts: Facts) -> NextStep | None:
     if not facts.images and JobKind.IMPORT in facts.working:
-        return Step("The images are on their way; they appear here when all are in.", Page.PROJECTS)
+        return NextStep(
+            "The images are on their way; they appear here when all are in.", Page.PROJECTS
+        )
     if not facts.images:
-        return Step("Import images first.", Page.PROJECTS)
+        return NextStep("Import images first.", Page.PROJECTS)
     if not facts.classes:
-        return Step("Add the classes that images are to be told apart by.", Page.PROJECTS)
+        return NextStep("Add the classes that images are to be told apart by.", Page.PROJECTS)
     return None
 
 
-def _before_a_round(facts: Facts) -> Step | None:
+def _before_a_round(facts: Facts) -> NextStep | None:
     if JobKind.ROUND in facts.working:
-        return Step("A round is training; follow it.", Page.TRAIN)
+        return NextStep("A round is training; follow it.", Page.TRAIN)
     if not facts.labelled:
-        return Step(f"Label a few images of each of the {facts.classes} classes.", Page.LABEL)
+        return NextStep(f"Label a few images of each of the {facts.classes} classes.", Page.LABEL)
     if facts.bare and not facts.round_number:
         have = "has" if facts.bare == 1 else "have"
         sentence = f"{facts.bare} of {facts.classes} classes {have} no label yet."
-        return Step(f"{sentence} Label a few images of each.", Page.LABEL)
+        return NextStep(f"{sentence} Label a few images of each.", Page.LABEL)
     if not facts.embedded:
         wait = JobKind.EMBED in facts.working
         sentence = (
@@ -96,19 +98,19 @@ def _before_a_round(facts: Facts) -> Step | None:
             if wait
             else "Embed the images, so that rounds can be reviewed in the embedding map."
         )
-        return Step(sentence, Page.LABEL if wait else Page.PROJECTS)
+        return NextStep(sentence, Page.LABEL if wait else Page.PROJECTS)
     if not facts.round_number:
-        return Step("Train a first round on your labels.", Page.TRAIN)
+        return NextStep("Train a first round on your labels.", Page.TRAIN)
     return None
 
 
-def _after_a_round(facts: Facts) -> Step:
+def _after_a_round(facts: Facts) -> NextStep:
     number = facts.round_number
     if not facts.pool:
-        return Step("Every image has its label. Export the data set.", Page.EXPORT)
+        return NextStep("Every image has its label. Export the data set.", Page.EXPORT)
     if not facts.reviews:
-        return Step(f"Round {number} is done: review its pseudo-labels.", Page.REVIEW)
-    return Step(
+        return NextStep(f"Round {number} is done: review its pseudo-labels.", Page.REVIEW)
+    return NextStep(
         f"You have answered pseudo-labels of round {number}. Go on, or train the next round on "
         "what you decided.",
         Page.TRAIN,

@@ -187,6 +187,14 @@ def status(access: Access, project: str | int | None = None) -> Status:
         )
 
 
+def newest_event(access: Access, project_id: int) -> int:
+    """Number of the project's newest event, 0 before the first: while it stays, so does all that
+    readers decided."""
+    with reading(access.engine) as conn:
+        require(conn, access, project_id)
+        return events.head(conn, project_id)[0]
+
+
 def counts_of(state: ProjectState) -> dict[str, int]:
     """How many images, labels of each source, and actions there are."""
     sources = np.bincount(state.source, minlength=len(Source))

@@ -14,7 +14,7 @@ import plotly.graph_objects as go
 from plotly.offline import get_plotlyjs
 
 from sslapp.charts.confusion import confusion
-from sslapp.charts.curves import Course, curves
+from sslapp.charts.curves import CurveLine, curves
 from sslapp.charts.project_history import accuracy_by_labels, activity
 from sslapp.charts.reliability import reliability
 from sslapp.store.images import ImageSetRow
@@ -174,16 +174,16 @@ def _reliability(which: str, error: float) -> str:
 def _curves(found: Report, figures: list[go.Figure]) -> list[Markup]:
     drawn = []
     for metric, share in CURVES.items():
-        courses = [
-            Course(f"Round {each.round}", each.round, each.steps, each.values)
+        lines = [
+            CurveLine(f"Round {each.round}", each.round, each.steps, each.values)
             for each in found.curves
             if each.metric == metric
         ]
-        if any(len(each.x) > 1 for each in courses):
-            chart = curves(courses, share=share, legend=True)
+        if any(len(each.x) > 1 for each in lines):
+            chart = curves(lines, share=share, legend=True)
             drawn.append(_figure(figures, chart, metric.capitalize()))
     if not drawn:
-        return [element("p", "No round has reported a course yet.", class_="quiet")]
+        return [element("p", "No round has reported a curve yet.", class_="quiet")]
     return [element("div", drawn, class_="charts")]
 
 

@@ -176,7 +176,7 @@ def _preview(standing: Standing, classes: list[ClassRow]) -> Preview:
     )
 
 
-def obstacle(
+def missing_before_start(
     found: Preview, can: Choices, gear: Gear, encoder: str | None, *, compares_views: bool = False
 ) -> str:
     """What has to happen before a round can start; "" when it can.

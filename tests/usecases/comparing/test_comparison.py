@@ -13,13 +13,12 @@ from sslapp.usecases.access import NotAllowed, enter
 from sslapp.usecases.comparing.comparison import (
     SURE,
     Measure,
-    newest_event,
     read_comparison,
 )
-from sslapp.usecases.comparing.curves import read_film, reports
-from sslapp.usecases.comparing.rounds import Finished, finished_rounds, usual_choice
+from sslapp.usecases.comparing.curves import read_film, training_curves
+from sslapp.usecases.comparing.rounds import ComparableRound, comparable_rounds, usual_choice
 from sslapp.usecases.labelling import decisions
-from sslapp.usecases.projects.project import retire_class
+from sslapp.usecases.projects.project import newest_event, retire_class
 from sslapp.usecases.training.rounds import round_status, start_round, start_side_by_side
 from sslapp.vocabulary import JobState
 
@@ -187,8 +186,8 @@ def test_a_retired_class_keeps_its_number_in_the_comparison(pair) -> None:
     assert 3 not in later.truth[Measure.TEST][1], "it cannot give that class"
 
 
-def finished(number: int, snapshot: str) -> Finished:
-    return Finished(
+def finished(number: int, snapshot: str) -> ComparableRound:
+    return ComparableRound(
         id=number,
         number=number,
         method="fixmatch",
@@ -223,7 +222,7 @@ def test_the_usual_choice_is_the_newest_snapshot_with_two_rounds(snapshots, expe
 
 def test_finished_rounds_tell_what_they_share_and_cost(pair) -> None:
     start_round(pair, None, method="label-propagation")
-    one, other = finished_rounds(pair, 1)
+    one, other = comparable_rounds(pair, 1)
     assert (one.number, one.method, one.gear, one.steps) == (1, "supervised", "pixels", 60)
     assert (other.number, other.steps, other.film) == (2, None, False)
     assert one.snapshot == other.snapshot
@@ -239,10 +238,10 @@ def test_a_round_that_has_not_finished_cannot_be_compared(pair) -> None:
 def test_only_members_see_a_comparison(pair) -> None:
     eve = enter(pair.workspace, "Eve")
     for ask in (
-        lambda: finished_rounds(eve, 1),
+        lambda: comparable_rounds(eve, 1),
         lambda: read_comparison(eve, 1, [1]),
         lambda: newest_event(eve, 1),
-        lambda: reports(eve, 1, [1]),
+        lambda: training_curves(eve, 1, [1]),
         lambda: read_film(eve, 1, 1),
         lambda: start_side_by_side(eve, 1, ["supervised"]),
     ):
@@ -261,7 +260,7 @@ def test_a_film_belongs_to_its_round(pair) -> None:
 
 def test_reports_are_the_curves_of_the_rounds_asked_for(pair) -> None:
     start_round(pair, None, method="label-propagation")
-    one, waiting = reports(pair, 1, [1, 3])
+    one, waiting = training_curves(pair, 1, [1, 3])
     steps, losses = zip(*one.curves["loss"], strict=True)
     assert (steps[-1], len(losses)) == (60, len(steps))
     assert one.state == JobState.DONE

@@ -17,7 +17,7 @@ from sslapp.usecases.access import NotAllowed, enter
 from sslapp.usecases.images.encoded_views import Wish, cost, encoded_views, start_encoding
 from sslapp.usecases.images.imports import import_images
 from sslapp.usecases.jobs import cancel_job, job_status
-from sslapp.usecases.training.preview import choices, obstacle, preview
+from sslapp.usecases.training.preview import choices, missing_before_start, preview
 from sslapp.usecases.training.rounds import round_status, start_round
 from sslapp.vocabulary import Gear, JobState
 
@@ -165,11 +165,11 @@ def test_a_round_in_the_features_gear_needs_views_and_then_runs(project):
     with pytest.raises(ValueError, match=MEND):
         start_round(project, None, **options)
     state = preview(project, 1), choices(project, 1), Gear.FEATURES, None
-    assert "Encode views" in obstacle(*state, compares_views=True)
-    assert obstacle(*state) == ""
+    assert "Encode views" in missing_before_start(*state, compares_views=True)
+    assert missing_before_start(*state) == ""
     encode(project)
     state = preview(project, 1), choices(project, 1), Gear.FEATURES, None
-    assert obstacle(*state, compares_views=True) == ""
+    assert missing_before_start(*state, compares_views=True) == ""
     start_round(project, None, **options)
     small_project.run_jobs(project)
     row = round_status(project, None)

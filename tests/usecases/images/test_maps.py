@@ -23,7 +23,7 @@ from sslapp.usecases.images.maps import Projection, projection_of, show_projecti
 from sslapp.usecases.jobs import cancel_job, job_status
 from sslapp.usecases.reviewing import board
 from sslapp.usecases.reviewing.experts import experts
-from sslapp.usecases.training.preview import choices, obstacle, preview
+from sslapp.usecases.training.preview import choices, missing_before_start, preview
 from sslapp.usecases.training.rounds import start_round
 from sslapp.vocabulary import Gear, JobState
 
@@ -152,14 +152,14 @@ def test_encoded_views_stay_with_their_features_under_another_projection(project
     can = choices(project, 1)
     assert [(each.encoder, each.views) for each in can.features] == [("pixels", True)]
     found = preview(project, 1)
-    assert obstacle(found, can, Gear.FEATURES, None, compares_views=True) == ""
+    assert missing_before_start(found, can, Gear.FEATURES, None, compares_views=True) == ""
     start_round(project, 1, method="fixmatch", gear=Gear.FEATURES, config=small_project.TINY)
 
     embed(project, 1, seed=3)
     small_project.run_jobs(project)
     can = choices(project, 1)
     assert not can.features[0].views, "other features have no views yet"
-    assert obstacle(found, can, Gear.FEATURES, None, compares_views=True) == NOT_ENCODED
+    assert missing_before_start(found, can, Gear.FEATURES, None, compares_views=True) == NOT_ENCODED
 
 
 def test_the_same_views_are_not_encoded_twice_because_the_map_was_switched(project) -> None:

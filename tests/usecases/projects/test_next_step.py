@@ -8,7 +8,7 @@ import small_project
 from sslapp.store.database import writing
 from sslapp.store.schema import round_
 from sslapp.usecases.access import enter
-from sslapp.usecases.comparing.rounds import finished_rounds
+from sslapp.usecases.comparing.rounds import comparable_rounds
 from sslapp.usecases.labelling import decisions
 from sslapp.usecases.projects.next_step import Facts, Page, next_step, read_facts
 from sslapp.usecases.projects.project import add_class, create_project, status
@@ -86,7 +86,7 @@ def test_a_round_has_finished_when_it_has_predictions_wherever_it_is_asked(revie
     with writing(reviewed.engine) as conn:
         conn.execute(round_.update().values(probabilities=None))
     assert read_facts(reviewed, status(reviewed)).round_number == 0
-    assert finished_rounds(reviewed, 1) == []
+    assert comparable_rounds(reviewed, 1) == []
     assert board_key(reviewed, 1) is None
 
 

@@ -20,7 +20,7 @@ from sslapp.usecases.training.preview import (
     Preview,
     choices,
     listed,
-    obstacle,
+    missing_before_start,
     preview,
     warnings,
 )
@@ -146,7 +146,7 @@ def test_images_and_classes_that_came_after_the_snapshot_are_named() -> None:
     ],
 )
 def test_what_keeps_a_round_from_starting_comes_with_its_mend(seen, now, gear, said) -> None:
-    told = obstacle(seen, now, gear, None)
+    told = missing_before_start(seen, now, gear, None)
     assert said in told if said else told == ""
 
 
