@@ -8,13 +8,13 @@ from sslapp.ui.common.access import require
 from sslapp.ui.compare import choice, curves, film, one_round, pair, start, table
 from sslapp.usecases.comparing.rounds import comparable_rounds
 from sslapp.usecases.projects.project import newest_event
-from sslapp.usecases.training.progress import progress
+from sslapp.usecases.training.progress import live_jobs
 
 access = require()
 project_id = heading.open_project(access, "Compare")
 titles = {name: card.title for name, card in CARDS.items()}
 known = comparable_rounds(access, project_id)
-live = progress(access, project_id)
+live = live_jobs(access, project_id)
 
 with st.container(border=True):
     st.subheader("Run side by side", anchor=False)

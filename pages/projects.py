@@ -8,7 +8,7 @@ from sslapp.ui.common.access import require
 from sslapp.ui.projects import cards, creation, empty, panels, readers
 from sslapp.usecases.projects.listing import project_list
 from sslapp.usecases.projects.next_step import next_step, read_facts
-from sslapp.usecases.training.progress import progress
+from sslapp.usecases.training.progress import live_jobs
 
 access = require()
 lines = project_list(access)
@@ -41,7 +41,7 @@ with sides.cell(column_span=2):
     if making:
         creation.show(access, closable=True)
         st.stop()
-    live = progress(access, opened)
+    live = live_jobs(access, opened)
     found = panels.read(access, line)
     facts = read_facts(access, found)
     heading.record(found)

@@ -9,13 +9,13 @@ from sslapp.ui.review import board, bulks, empty, map_panel, selection, side, st
 from sslapp.usecases.comparing.rounds import numbers_and_methods
 from sslapp.usecases.images import maps
 from sslapp.usecases.reviewing.board import board_key
-from sslapp.usecases.training.progress import progress
+from sslapp.usecases.training.progress import live_jobs
 
 access = require()
 project_id = heading.open_project(access, "Review")
 state.enter(project_id, maps.shown_embedding_id(access, project_id))
 rounds = numbers_and_methods(access, project_id)
-live = progress(access, project_id)
+live = live_jobs(access, project_id)
 titles = {name: card.title for name, card in CARDS.items()}
 
 if not rounds:

@@ -9,7 +9,7 @@ from sslapp.web import answers
 
 def pulse(access: Access, request: Request) -> dict[str, str]:
     """Answer with the stamp of the project's running and waiting jobs."""
-    return {"stamp": progress.pulse(access, request.path_params["project"])}
+    return {"stamp": progress.live_stamp(access, request.path_params["project"])}
 
 
 routes = [answers.reads("projects/{project:int}/pulse", pulse)]

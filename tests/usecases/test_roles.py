@@ -21,7 +21,7 @@ from sslapp.usecases.maintenance.verification import verify_project
 from sslapp.usecases.projects import project as projects
 from sslapp.usecases.reviewing import bulk_decisions, predictions
 from sslapp.usecases.training.history import detail
-from sslapp.usecases.training.progress import progress
+from sslapp.usecases.training.progress import live_jobs
 from sslapp.usecases.training.rounds import cancel_round, resume_round, round_status, start_round
 from sslapp.vocabulary import EventKind, JobState, Role
 
@@ -130,7 +130,7 @@ def test_jobs_are_cancelled_and_resumed_by_who_started_them_and_by_admins(projec
             command()
         assert job_status(rita, job_id) == before
 
-    assert progress(actor, 1).active[0].controllable == allowed
+    assert live_jobs(actor, 1).active[0].controllable == allowed
     tries(lambda: cancel_round(actor, 1, number))
     cancel_round(rita, 1, number)
     assert detail(actor, 1, number).resumable == allowed

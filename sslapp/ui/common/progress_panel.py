@@ -5,7 +5,7 @@ import streamlit as st
 from sslapp.ui.common import faults, plain, progress_watch, round_figures
 from sslapp.usecases.access import Access
 from sslapp.usecases.jobs import cancel_job
-from sslapp.usecases.training.progress import Progress, Work, log_tail, progress
+from sslapp.usecases.training.progress import LiveJob, LiveJobs, live_jobs, log_tail
 from sslapp.usecases.training.rounds import resume_round
 from sslapp.vocabulary import FailureKind, JobKind, JobState
 from sslapp.words import count, remaining, size
@@ -21,7 +21,7 @@ TITLES = {
 }
 
 
-def show(access: Access, project_id: int, seen: Progress, titles: dict[str, str]) -> None:
+def show(access: Access, project_id: int, seen: LiveJobs, titles: dict[str, str]) -> None:
     """Draw the active jobs, and redraw the whole page when one starts or ends.
 
     Args:
@@ -30,7 +30,7 @@ def show(access: Access, project_id: int, seen: Progress, titles: dict[str, str]
     """
 
     def panel() -> None:
-        now = progress(access, project_id)
+        now = live_jobs(access, project_id)
         if now.signature != seen.signature:
             st.rerun()
         for work in now.active:
@@ -41,7 +41,7 @@ def show(access: Access, project_id: int, seen: Progress, titles: dict[str, str]
         progress_watch.watch(access, project_id, seen, PANEL)
 
 
-def _job(access: Access, work: Work, titles: dict[str, str], worker_alive: bool) -> None:
+def _job(access: Access, work: LiveJob, titles: dict[str, str], worker_alive: bool) -> None:
     with st.container(horizontal=True, vertical_alignment="center"):
         waits = work.state == JobState.QUEUED
         st.subheader(_title(work, titles), anchor=False, width="content" if waits else "stretch")
@@ -71,7 +71,7 @@ def _cancel(access: Access, job_id: int) -> None:
     faults.told(lambda: cancel_job(access, job_id))
 
 
-def _waits(work: Work, worker_alive: bool) -> str:
+def _waits(work: LiveJob, worker_alive: bool) -> str:
     if not worker_alive:
         return NO_WORKER
     if not work.ahead:
@@ -79,14 +79,14 @@ def _waits(work: Work, worker_alive: bool) -> str:
     return f"Waits for its turn: {count(work.ahead, 'job')} before it."
 
 
-def _title(work: Work, titles: dict[str, str]) -> str:
+def _title(work: LiveJob, titles: dict[str, str]) -> str:
     if work.round_number is None:
         return TITLES[work.kind]
     name = titles.get(work.method or "", work.method or "")
     return f"Round {work.round_number} · {plain.markdown(name)}"
 
 
-def _pace(work: Work) -> str:
+def _pace(work: LiveJob) -> str:
     parts = [plain.markdown(work.message) or "starting"]
     if work.total:
         parts.append(f"{work.step:,} of {work.total:,}")
@@ -100,7 +100,7 @@ def _pace(work: Work) -> str:
     return " · ".join(parts)
 
 
-def _facts(work: Work) -> str:
+def _facts(work: LiveJob) -> str:
     """Speed and memory in a line."""
     facts = []
     if work.rate is not None:
@@ -115,7 +115,7 @@ def _facts(work: Work) -> str:
     return " · ".join(facts)
 
 
-def show_failures(access: Access, seen: Progress) -> None:
+def show_failures(access: Access, seen: LiveJobs) -> None:
     """Draw why the newest jobs failed and what mends it, if they did."""
     for failed in seen.failed:
         what = TITLES.get(failed.kind, f"Round {failed.round_number}")
@@ -157,7 +157,7 @@ def _resume(access: Access, project_id: int, round_number: int, inexact: bool) -
     faults.told(lambda: resume_round(access, project_id, round_number, inexact=inexact))
 
 
-def _log(access: Access, work: Work) -> None:
+def _log(access: Access, work: LiveJob) -> None:
     log = st.expander("Log", key=f"log-{work.id}", on_change="rerun")
     if log.open:
         log.code(log_tail(access, work.id) or "Nothing logged yet.", language=None, height=220)

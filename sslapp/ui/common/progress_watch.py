@@ -11,14 +11,14 @@ import streamlit as st
 
 from sslapp.ui.common import addresses
 from sslapp.usecases.access import Access
-from sslapp.usecases.training.progress import Progress, progress
+from sslapp.usecases.training.progress import LiveJobs, live_jobs
 
 _SCRIPT = Path(__file__).parents[1] / "components" / "common" / "progress_watch.js"
 
 _component = st.components.v2.component("pulse", js=_SCRIPT.read_text(encoding="utf-8"))
 
 
-def watch(access: Access, project_id: int, seen: Progress, panel: str) -> None:
+def watch(access: Access, project_id: int, seen: LiveJobs, panel: str) -> None:
     """Have `panel` drawn again when work moves, and the whole page when a job starts or ends.
 
     Args:
@@ -27,7 +27,7 @@ def watch(access: Access, project_id: int, seen: Progress, panel: str) -> None:
     """
 
     def moved() -> None:
-        if progress(access, project_id).signature == seen.signature:
+        if live_jobs(access, project_id).signature == seen.signature:
             st.rerun(panel)  # otherwise the page runs again, as after any other event
 
     _component(

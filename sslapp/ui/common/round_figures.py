@@ -10,7 +10,7 @@ from sslapp.charts import look
 from sslapp.training.loop import figures
 from sslapp.ui.common import plain
 from sslapp.usecases.training.metrics import Curve
-from sslapp.usecases.training.progress import Work
+from sslapp.usecases.training.progress import LiveJob
 from sslapp.words import percent, proportion
 
 LINES = {
@@ -27,7 +27,7 @@ MOST_BARS = 20
 BAR = 17
 
 
-def live(work: Work) -> None:
+def live(work: LiveJob) -> None:
     """Draw what a running round has reported so far."""
     latest = {name: curve[-1][1] for name, curve in work.metrics.items()}
     drawn = [name for name in LINES if len(work.metrics.get(name, ())) > 1]
@@ -78,7 +78,7 @@ def curves(drawn: Mapping[str, Curve], total: int) -> go.Figure:
     )
 
 
-def _pseudo_labels(work: Work) -> None:
+def _pseudo_labels(work: LiveJob) -> None:
     named = work.pseudo_labels
     values = np.array([value for _, value in named.values()])
     total = values.sum()

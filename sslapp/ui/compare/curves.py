@@ -8,7 +8,7 @@ from sslapp.charts.curves import CurveLine, curves
 from sslapp.ui.common import plain
 from sslapp.usecases.access import Access
 from sslapp.usecases.comparing.curves import TrainingCurves, training_curves
-from sslapp.usecases.training.progress import Progress, progress
+from sslapp.usecases.training.progress import LiveJobs, live_jobs
 from sslapp.vocabulary import JobKind, JobState
 from sslapp.words import duration
 
@@ -26,7 +26,7 @@ def show(
     access: Access,
     project_id: int,
     chosen: Sequence[int],
-    seen: Progress,
+    seen: LiveJobs,
     titles: Mapping[str, str],
 ) -> None:
     """Draw the curves of the chosen and of all active rounds.
@@ -37,7 +37,7 @@ def show(
     """
 
     def panel() -> None:
-        now = progress(access, project_id)
+        now = live_jobs(access, project_id)
         if now.signature != seen.signature:
             st.rerun()
         _draw(training_curves(access, project_id, sorted({*chosen, *active(now)})), titles)
@@ -45,7 +45,7 @@ def show(
     st.fragment(panel, run_every=EVERY if active(seen) else None, key="compare-curves")()
 
 
-def active(seen: Progress) -> list[int]:
+def active(seen: LiveJobs) -> list[int]:
     """Numbers of the rounds that wait or run."""
     return [
         each.round_number

@@ -8,12 +8,12 @@ from sslapp.usecases.access import Access
 from sslapp.usecases.images import maps
 from sslapp.usecases.projects.project import status
 from sslapp.usecases.reviewing.board import Board
-from sslapp.usecases.training.progress import Progress
+from sslapp.usecases.training.progress import LiveJobs
 from sslapp.vocabulary import JobKind
 from sslapp.words import count
 
 
-def no_round(access: Access, project_id: int, live: Progress, titles: dict[str, str]) -> None:
+def no_round(access: Access, project_id: int, live: LiveJobs, titles: dict[str, str]) -> None:
     """Say what has to happen first, follow a round that runs, and show the labels so far."""
     found = status(access, project_id)
     if any(each.kind == JobKind.ROUND for each in live.active):
@@ -41,7 +41,7 @@ def what_first(counts: dict[str, int]) -> str:
     )
 
 
-def running(live: Progress) -> None:
+def running(live: LiveJobs) -> None:
     """Say that a newer round is on its way."""
     for each in live.active:
         if each.kind == JobKind.ROUND:

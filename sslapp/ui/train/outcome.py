@@ -9,7 +9,7 @@ from sslapp.ui.common import progress_panel
 from sslapp.usecases.access import Access
 from sslapp.usecases.reviewing.predictions import DEFAULT_THRESHOLD, propose
 from sslapp.usecases.training.history import RoundLine
-from sslapp.usecases.training.progress import Progress
+from sslapp.usecases.training.progress import LiveJobs
 from sslapp.vocabulary import JobState
 from sslapp.words import count, percent, proportion
 
@@ -17,7 +17,7 @@ REVIEW = Path(__file__).resolve().parents[3] / "pages" / "review.py"
 
 
 def show(
-    access: Access, project_id: int, live: Progress, lines: Sequence[RoundLine], event: int
+    access: Access, project_id: int, live: LiveJobs, lines: Sequence[RoundLine], event: int
 ) -> None:
     """Draw a finished round's way to its review, a failure's reason, a cancelled round's way on.
 

@@ -138,7 +138,7 @@ def scaled(seconds: float, images: int, curve: Curve, planned: Planned) -> float
     return a_step * steps + besides * planned.images / max(images, 1)
 
 
-def work(config: Mapping[str, Any], trained: int, images: int) -> float:
+def passes(config: Mapping[str, Any], trained: int, images: int) -> float:
     """Passes of a round that takes steps. `trained` and `images` as in Planned."""
     steps = config["steps"] or automatic_steps(trained)
     views = 2 * config.get("unlabelled_ratio", 0)
@@ -161,7 +161,7 @@ def rule_of_thumb(planned: Planned, *, threads: int, bf16: bool) -> float:
     seconds = FIXED + PER_PIXEL * area
     network = NETWORKS.get(planned.config["network"], OTHER_NETWORKS)
     speed = min(threads, MOST_THREADS) / MEASURED_THREADS / (1 if bf16 else WITHOUT_BF16)
-    return work(planned.config, planned.trained, planned.images) * seconds * network / speed
+    return passes(planned.config, planned.trained, planned.images) * seconds * network / speed
 
 
 def complete(method: str, changed: Mapping[str, Any]) -> dict[str, Any]:

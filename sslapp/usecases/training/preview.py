@@ -209,45 +209,47 @@ def warnings(found: Preview, can: Choices, same_as: int | None = None) -> list[s
     """
     counts = found.per_class.sum(axis=1)
     bare = [each.name for each, n in zip(found.classes, counts.tolist(), strict=True) if not n]
-    said = []
+    sentences = []
     if found.labelled and bare:
-        said.append(f"No label yet for {listed(bare)}: no image will be predicted to be one.")
+        sentences.append(f"No label yet for {listed(bare)}: no image will be predicted to be one.")
     elif found.labelled and counts.max() >= UNEVEN * counts.min():
         most, least = found.classes[int(counts.argmax())], found.classes[int(counts.argmin())]
-        said.append(
+        sentences.append(
             f"Labels are uneven: {counts.max():,} of {most.name}, {counts.min():,} of {least.name}."
         )
     if found.labelled and found.validation == 0:
-        said.append(
+        sentences.append(
             "No holdout label yet: the accuracy stays unknown and confidences are uncalibrated."
         )
     elif found.labelled and found.validation < CALIBRATES_FROM:
-        said.append(
+        sentences.append(
             f"Confidences stay uncalibrated (n = {found.validation}): that takes "
             f"{CALIBRATES_FROM} holdout labels."
         )
     if found.labelled and not found.pool:
-        said.append("The pool is empty: there is no image left to propose a label for.")
+        sentences.append("The pool is empty: there is no image left to propose a label for.")
     if same_as is not None:
-        said += _outdated(found, can, same_as)
-    return said
+        sentences += _outdated(found, can, same_as)
+    return sentences
 
 
 def _outdated(found: Preview, can: Choices, same_as: int) -> list[str]:
-    said = []
+    sentences = []
     newer = can.images - found.images
     if newer > 0:
         came = "image that came" if newer == 1 else "images that came"
-        said.append(f"{newer:,} {came} after round {same_as} will not be predicted.")
+        sentences.append(f"{newer:,} {came} after round {same_as} will not be predicted.")
     ids = {each.id for each in found.classes}
     gone = [each.name for each in found.classes if each.id not in can.live]
     if gone:
-        said.append(f"{listed(gone)} was in use then and is retired now: it will be predicted.")
+        sentences.append(
+            f"{listed(gone)} was in use then and is retired now: it will be predicted."
+        )
     new = len(can.live - ids)
     if new:
         classes = "class was" if new == 1 else "classes were"
-        said.append(f"{new} {classes} added after round {same_as} and will not be predicted.")
-    return said
+        sentences.append(f"{new} {classes} added after round {same_as} and will not be predicted.")
+    return sentences
 
 
 def listed(names: Sequence[str], longest: int = 4) -> str:

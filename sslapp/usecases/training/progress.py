@@ -36,7 +36,7 @@ FAILURES = 3
 
 
 @dataclass(frozen=True, kw_only=True)
-class Work:
+class LiveJob:
     """A job that waits, runs, or failed last.
 
     Attributes:
@@ -84,7 +84,7 @@ class Work:
 
 
 @dataclass(frozen=True)
-class Progress:
+class LiveJobs:
     """The project's live work.
 
     Attributes:
@@ -94,8 +94,8 @@ class Progress:
         stamp: changes when anything in it does, but for times and memory.
     """
 
-    active: list[Work]
-    failed: list[Work]
+    active: list[LiveJob]
+    failed: list[LiveJob]
     worker_alive: bool
     stamp: str = ""
 
@@ -105,8 +105,8 @@ class Progress:
         return tuple((each.id, each.state) for each in self.active)
 
 
-def pulse(access: Access, project_id: int) -> str:
-    """The stamp of the present Progress, without reading all of it."""
+def live_stamp(access: Access, project_id: int) -> str:
+    """The stamp of the present LiveJobs, without reading all of it."""
     with reading(access.engine) as conn:
         require(conn, access, project_id)
         rows = history.active_jobs(conn, project_id)
@@ -114,7 +114,7 @@ def pulse(access: Access, project_id: int) -> str:
     return _stamp(rows, alive)
 
 
-def progress(access: Access, project_id: int) -> Progress:
+def live_jobs(access: Access, project_id: int) -> LiveJobs:
     """What runs and waits in the project; cheap enough to ask every second."""
     with reading(access.engine) as conn:
         require(conn, access, project_id)
@@ -123,9 +123,9 @@ def progress(access: Access, project_id: int) -> Progress:
         failed = list(takewhile(lambda row: row["state"] == JobState.FAILED, newest))[::-1]
         alive = queue.worker_seen(conn, access.workspace)
         runs = rounds.rounds_of_jobs(conn, [row["id"] for row in (*active, *failed)])
-        return Progress(
-            active=[_work(conn, access, row, runs.get(row["id"])) for row in active],
-            failed=[_work(conn, access, row, runs.get(row["id"])) for row in failed],
+        return LiveJobs(
+            active=[_live_job(conn, access, row, runs.get(row["id"])) for row in active],
+            failed=[_live_job(conn, access, row, runs.get(row["id"])) for row in failed],
             worker_alive=alive,
             stamp=_stamp(active, alive),
         )
@@ -138,7 +138,9 @@ def _stamp(rows: Sequence[RowMapping], worker_alive: bool) -> str:
     return hashlib.sha256(repr(seen).encode()).hexdigest()[:16]
 
 
-def _work(conn: Connection, access: Access, row: RowMapping, runs: StoredRound | None) -> Work:
+def _live_job(
+    conn: Connection, access: Access, row: RowMapping, runs: StoredRound | None
+) -> LiveJob:
     shared = {
         "id": row["id"],
         "project_id": row["project_id"],
@@ -156,12 +158,12 @@ def _work(conn: Connection, access: Access, row: RowMapping, runs: StoredRound |
         "memory": _memory(row) if row["state"] == JobState.RUNNING else None,
     }
     if runs is None:
-        return Work(**shared, eta=_eta(row, None))
+        return LiveJob(**shared, eta=_eta(row, None))
     metrics = curves(conn, runs.id)
     seconds, gpu = metrics.pop(SECONDS, []), metrics.pop(GPU_MEMORY, [])
     rate = recent_rate(seconds) if row["state"] == JobState.RUNNING else None
     classes = projects.classes(conn, row["project_id"], retired=True) if metrics else []
-    return Work(
+    return LiveJob(
         **shared,
         eta=_eta(row, rate),
         rate=rate,

@@ -12,7 +12,7 @@ from sslapp.usecases.images.demo import ensure_demo
 from sslapp.usecases.images.embeddings import newest_embedding
 from sslapp.usecases.images.sources import Choice, Kind, WrongFields
 from sslapp.usecases.projects.project import status
-from sslapp.usecases.training.progress import progress
+from sslapp.usecases.training.progress import live_jobs
 from sslapp.vocabulary import JobKind
 from sslapp.workspace import Workspace
 
@@ -39,7 +39,7 @@ def faults(access, **changes) -> dict[str, str]:
 def test_a_project_comes_with_its_import_and_embedding(access) -> None:
     settings = ProjectSettings(image_size=32, grey=True, flip=True, single_reads=False)
     project = create(access, wish(settings=settings))
-    assert [each.kind for each in progress(access, project).active] == [
+    assert [each.kind for each in live_jobs(access, project).active] == [
         JobKind.IMPORT,
         JobKind.EMBED,
     ]
@@ -54,7 +54,7 @@ def test_a_project_may_begin_without_images(access) -> None:
     project = create(access, wish(source=Choice(Kind.NONE), classes=("cat", "dog")))
     found = status(access, project)
     assert [each.name for each in found.classes] == ["cat", "dog"]
-    assert progress(access, project).active == []
+    assert live_jobs(access, project).active == []
 
 
 def test_all_faults_are_told_at_once_each_at_its_field(access) -> None:

@@ -13,7 +13,7 @@ from sslapp.usecases.access import NotAllowed, enter
 from sslapp.usecases.images.embeddings import embed
 from sslapp.usecases.projects.project import create_project
 from sslapp.usecases.training.metrics import recent_rate
-from sslapp.usecases.training.progress import progress, pulse
+from sslapp.usecases.training.progress import live_jobs, live_stamp
 from sslapp.usecases.training.rounds import start_round
 from sslapp.vocabulary import FailureKind, JobState
 
@@ -64,13 +64,13 @@ def test_time_left_and_images_a_second_follow_from_the_speed(running) -> None:
     for step, seconds in ((10, 7.0), (20, 9.0)):
         report(access, step, seconds=seconds, loss=1.0)
     beat(access, held, 20, 100)
-    (work,) = progress(access, 1).active
+    (work,) = live_jobs(access, 1).active
     assert work.rate == pytest.approx(5)
     assert work.eta == pytest.approx(80 / 5)
     assert work.images_per_second == pytest.approx(5 * 8 * (1 + 2 * 2))
     assert "seconds" not in work.metrics
     beat(access, held, 20, 160, "predicting")
-    assert progress(access, 1).active[0].eta is None
+    assert live_jobs(access, 1).active[0].eta is None
 
 
 def test_a_resumed_round_is_not_taken_to_have_begun_at_step_0(running) -> None:
@@ -78,7 +78,7 @@ def test_a_resumed_round_is_not_taken_to_have_begun_at_step_0(running) -> None:
     beat(access, held, 60, 100)
     with writing(access.engine) as conn:
         conn.execute(update(job).where(job.c.id == held.job_id).values(attempt=2))
-    assert progress(access, 1).active[0].eta is None
+    assert live_jobs(access, 1).active[0].eta is None
 
 
 def test_pseudo_labels_are_the_newest_report_s_by_class(running) -> None:
@@ -86,7 +86,7 @@ def test_pseudo_labels_are_the_newest_report_s_by_class(running) -> None:
     report(access, 10, loss=1.0, pseudo_labels__0=9.0, pseudo_labels__3=9.0)
     report(access, 20, loss=0.5, pseudo_labels__0=0.5, pseudo_labels__3=2.0)
     beat(access, held, 20, 100)
-    (work,) = progress(access, 1).active
+    (work,) = live_jobs(access, 1).active
     assert {name: value for name, (_, value) in work.pseudo_labels.items()} == {"0": 0.5, "3": 2.0}
     assert work.pseudo_labels["0"][0].startswith("#")
     assert list(work.metrics) == ["loss"]
@@ -94,31 +94,31 @@ def test_pseudo_labels_are_the_newest_report_s_by_class(running) -> None:
 
 def test_the_worker_s_memory_is_told_where_it_can_be_seen(running) -> None:
     access, held = running
-    memory = progress(access, 1).active[0].memory
+    memory = live_jobs(access, 1).active[0].memory
     assert memory is not None
     now, most = memory
     assert 1e7 < now <= most
     with writing(access.engine) as conn:
         conn.execute(update(job).where(job.c.id == held.job_id).values(host="elsewhere"))
-    assert progress(access, 1).active[0].memory is None
+    assert live_jobs(access, 1).active[0].memory is None
 
 
 def test_the_pulse_beats_with_everything_that_moves(running) -> None:
     access, held = running
-    seen = [progress(access, 1).stamp]
-    assert pulse(access, 1) == seen[0] == pulse(access, 1)
+    seen = [live_jobs(access, 1).stamp]
+    assert live_stamp(access, 1) == seen[0] == live_stamp(access, 1)
     beat(access, held, 20, 100)
-    seen.append(pulse(access, 1))
+    seen.append(live_stamp(access, 1))
     with writing(access.engine) as conn:
         queue.cancel(conn, held.job_id)
-    seen.append(pulse(access, 1))
+    seen.append(live_stamp(access, 1))
     embed(access, 1)
-    seen.append(pulse(access, 1))
+    seen.append(live_stamp(access, 1))
     with writing(access.engine) as conn:
         queue.fail(conn, held, "no")
-    seen.append(pulse(access, 1))
+    seen.append(live_stamp(access, 1))
     assert len(set(seen)) == len(seen)
-    assert seen[-1] == progress(access, 1).stamp
+    assert seen[-1] == live_jobs(access, 1).stamp
 
 
 def test_who_waits_knows_how_many_are_before_it(running) -> None:
@@ -126,7 +126,7 @@ def test_who_waits_knows_how_many_are_before_it(running) -> None:
     other = create_project(access, "Another", ["a", "b"])
     embed(access, other)
     start_round(access, 1, method="supervised")
-    first, second = progress(access, 1).active
+    first, second = live_jobs(access, 1).active
     assert (first.state, second.state) == (JobState.RUNNING, JobState.QUEUED)
     assert (first.ahead, second.ahead) == (0, 2)
 
@@ -135,13 +135,13 @@ def test_a_round_that_waits_for_inexactness_is_told_apart(running) -> None:
     access, held = running
     with writing(access.engine) as conn:
         queue.fail(conn, held, "threads was 1 and would be 2.", FailureKind.INEXACT)
-    (failed,) = progress(access, 1).failed
+    (failed,) = live_jobs(access, 1).failed
     assert failed.failure is FailureKind.INEXACT
-    assert not progress(access, 1).active
+    assert not live_jobs(access, 1).active
 
 
 def test_a_stranger_s_pulse_is_refused(project) -> None:
     eve = enter(project.workspace, "Eve")
     with pytest.raises(NotAllowed):
-        pulse(eve, 1)
+        live_stamp(eve, 1)
     eve.engine.dispose()
