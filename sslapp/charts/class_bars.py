@@ -1,4 +1,4 @@
-"""Bars, one a class: how many labels it has, and how often it was recognised."""
+"""Bars, one a class: how many labels it has."""
 
 from collections.abc import Sequence
 
@@ -7,7 +7,6 @@ import plotly.graph_objects as go
 from numpy.typing import NDArray
 
 from sslapp.charts import look
-from sslapp.review.bounds import clopper_pearson
 from sslapp.store.projects import ClassRow
 from sslapp.vocabulary import Source
 
@@ -34,46 +33,6 @@ def balance(classes: Sequence[ClassRow], per_class: NDArray[np.int64], height: i
     figure = look.finish(go.Figure(bars), height, barmode="stack", bargap=0.38)
     figure.update_layout(margin={"b": 8})
     figure.update_xaxes(visible=False, range=[0, max(int(total.max(initial=0)), 1) * 1.12])
-    return _class_axis(figure, classes)
-
-
-def recognised(
-    classes: Sequence[ClassRow],
-    right: NDArray[np.int64],
-    judged: NDArray[np.int64],
-    height: int,
-) -> go.Figure:
-    """Accuracy per class with its exact 95 % interval; a class without images has no bar.
-
-    Args:
-        classes: C of them; the first is on top.
-        right, judged: (C,) int64.
-        height: in pixels.
-    """
-    share = right / np.maximum(judged, 1)
-    ends = np.array(
-        [clopper_pearson(int(k), int(n)) for k, n in zip(right, judged, strict=True)]
-    ).reshape(-1, 2)
-    bars = _bars(share, [each.colour for each in classes], opacity=0.75)
-    there = judged > 0
-    bars.update(
-        error_x={
-            "type": "data",
-            "symmetric": False,
-            "array": np.where(there, np.maximum(ends[:, 1] - share, 0), 0),
-            "arrayminus": np.where(there, np.maximum(share - ends[:, 0], 0), 0),
-            "color": look.OUTLINE,
-            "thickness": 1.5,
-            "width": 4,
-        },
-        hovertext=[
-            f"{look.label(each.name)}: {k:,} of {n:,}"
-            for each, k, n in zip(classes, right.tolist(), judged.tolist(), strict=True)
-        ],
-        hoverinfo="text",
-    )
-    figure = look.finish(go.Figure(bars), height, bargap=0.38)
-    figure.update_xaxes(range=[0, 1.02], tickformat=".0%", nticks=5)
     return _class_axis(figure, classes)
 
 

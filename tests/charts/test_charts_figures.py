@@ -6,7 +6,7 @@ import numpy as np
 import pytest
 
 from sslapp.charts import look
-from sslapp.charts.class_bars import recognised
+from sslapp.charts.class_bars import balance
 from sslapp.charts.confusion import confusion
 from sslapp.charts.curves import CurveLine, curves
 from sslapp.charts.reliability import reliability, short
@@ -38,7 +38,7 @@ def test_names_in_charts_are_text() -> None:
     row = ClassRow(1, 0, HOSTILE, "#0072B2", "1", False)
     figures = [
         confusion(np.array([[1]]), [HOSTILE], rows="True"),
-        recognised([row], np.array([1]), np.array([2]), 100),
+        balance([row], np.array([[0, 1, 0, 2]]), 100),
         curves([CurveLine(HOSTILE, 0, [1, 2], [1.0, 0.5])]),
     ]
     for figure in figures:
@@ -86,18 +86,6 @@ def test_each_round_keeps_its_line_and_a_single_report_is_a_point() -> None:
     assert figure.layout.xaxis.title.text == "Seconds"
     assert "seconds %{x" in first.hovertemplate
     assert figure.layout.yaxis.tickformat == ".0%"
-
-
-def test_class_accuracy_has_its_interval_and_nothing_where_nothing_was_judged() -> None:
-    rows = [ClassRow(c, c, f"c{c}", f"#00000{c}", str(c), False) for c in range(3)]
-    (bars,) = recognised(rows, np.array([3, 0, 0]), np.array([4, 2, 0]), 120).data
-    assert bars.x.tolist() == [0.75, 0, 0]
-    assert list(bars.marker.color) == [row.colour for row in rows]
-    for place, (k, n) in enumerate([(3, 4), (0, 2)]):
-        low, high = clopper_pearson(k, n)
-        assert k / n + bars.error_x.array[place] == pytest.approx(high)
-        assert k / n - bars.error_x.arrayminus[place] == pytest.approx(low, abs=1e-9)
-    assert (bars.error_x.array[2], bars.error_x.arrayminus[2]) == (0, 0)
 
 
 def test_a_film_has_a_frame_a_step_on_one_pair_of_axes() -> None:
