@@ -14,6 +14,7 @@ from pathlib import Path
 from typing import Any
 
 import numpy as np
+import torch
 from methods_data import ImageSet, Imported
 from numpy.typing import NDArray
 from sklearn.neighbors import KNeighborsClassifier
@@ -21,6 +22,7 @@ from sklearn.neural_network import MLPClassifier
 
 from sslapp.methods.registry import method_class
 from sslapp.rounds.plan import apply_plan, make_plan
+from sslapp.training import standardisation
 from sslapp.training.configuration import MethodConfig
 from sslapp.training.run import Run
 from sslapp.training.task import Indices, Task
@@ -187,11 +189,10 @@ def _k_nn(x: Vectors, y: Indices, unlabelled: Vectors, seed: int) -> Callable[[V
 
 def _mlp(x: Vectors, y: Indices, unlabelled: Vectors, seed: int) -> Callable[[Vectors], Indices]:
     """One hidden layer of 256 units on features that are standardised as the linear probe's."""
-    every = np.concatenate([x, unlabelled])
-    mean, std = every.mean(axis=0), every.std(axis=0).clip(min=1e-6)
+    standardise = standardisation.fit(torch.from_numpy(np.concatenate([x, unlabelled])))
     network = MLPClassifier((256,), alpha=0.01, max_iter=500, random_state=seed)
-    network.fit((x - mean) / std, y)
-    return lambda rows: network.predict((rows - mean) / std)
+    network.fit(standardise(torch.from_numpy(x)).numpy(), y)
+    return lambda rows: network.predict(standardise(torch.from_numpy(rows)).numpy())
 
 
 REFERENCES = {"k-nn": _k_nn, "mlp": _mlp}

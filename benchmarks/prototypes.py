@@ -36,6 +36,7 @@ from sslapp.embedding.encoders import open_encoder
 from sslapp.jobs.host_memory import freed_memory_kept
 from sslapp.methods.registry import method_class
 from sslapp.rounds.data import TaskFeatures
+from sslapp.training import standardisation
 from sslapp.training.run import Run
 from sslapp.training.task import Task, features_of
 from sslapp.vocabulary import Gear, Source
@@ -169,9 +170,9 @@ def nearest_neighbours(task: Task) -> Classes:
 def perceptron(task: Task) -> Classes:
     """One hidden layer on features standardised like the linear probe's."""
     x, y = features_of(task), task.labels[task.labelled]
-    everywhere = x.take(np.concatenate([task.labelled, task.pool]))
-    mean, std = everywhere.mean(dim=0), everywhere.std(dim=0).clamp(min=1e-6)
-    labelled, pool = (((x.take(rows) - mean) / std).numpy() for rows in (task.labelled, task.pool))
+    everywhere = x.take(np.concatenate([task.labelled, task.pool])).double()
+    standardise = standardisation.fit(everywhere)
+    labelled, pool = (standardise(x.take(rows)).numpy() for rows in (task.labelled, task.pool))
     network = MLPClassifier((WIDTH,), alpha=1.0, max_iter=200, random_state=0)
     with warnings.catch_warnings():
         warnings.simplefilter("ignore", ConvergenceWarning)

@@ -11,6 +11,7 @@ from torch import Tensor
 from sslapp import durable
 from sslapp.training import networks
 from sslapp.training.method import Predictor
+from sslapp.training.standardisation import Standardisation
 from sslapp.training.task import Features, Indices, Pixels
 
 WEIGHTS = "predictor.safetensors"
@@ -135,7 +136,7 @@ class LinearPredictor(Predictor):
     def logits(self, source: Pixels | Features, indices: Indices) -> Tensor:
         """Return (n, C) float32."""
         tensors = self._tensors
-        x = (source.take(indices) - tensors["mean"]) / tensors["std"]  # (n, D)
+        x = Standardisation(tensors["mean"], tensors["std"])(source.take(indices))  # (n, D)
         return x @ tensors["weight"].T + tensors["bias"]
 
     def save(self, folder: Path) -> None:

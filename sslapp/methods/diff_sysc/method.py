@@ -1,13 +1,13 @@
 """Diff-SySC: label diffusion that labels the pool for itself, a new model at every iteration.
 
-For i = 0 .. m - 1: train a new label denoiser D_i (LRA-diffusion, `training.label_diffusion`) on
+For i = 0 .. m - 1: train a new label denoiser D_i (LRA-diffusion, `denoiser`) on
 the labelled images; fit its temperature tau_i to the holdout; sample a label vector z for every
 pool image; move those with max softmax(z / tau_i) > gamma to the labelled ones, with argmax z; stop
 when nothing moved or the pool is empty. The D_i that is best on the holdout is returned.
 
-Where the paper is silent: the features are directions from their mean (`training.directions`);
+Where the paper is silent: the features are directions from their mean (`directions`);
 of the k = 10 neighbours only so many are asked as agree with the labels there are
-(`label_retrieval.agreeing`); the learning rate falls to nothing over a model's own epochs;
+(`retrieval.agreeing`); the learning rate falls to nothing over a model's own epochs;
 the temperature comes from a geometric grid of 60 values in .02 .. 2 by
 the least ECE in 15 bins (the threshold .95 needs tau below .195 for ten classes, so the grid must
 reach below it); with fewer than 30 holdout labels it is the one that gives a perfect one-hot vector
@@ -38,6 +38,7 @@ from sslapp.methods.diff_sysc.directions import centre, directions
 from sslapp.methods.diff_sysc.image_encoder import ImageEncoder
 from sslapp.methods.diff_sysc.predictor import LabelDiffusionPredictor
 from sslapp.methods.diff_sysc.retrieval import NONE, Neighbours, agreeing, label_pools, nearest
+from sslapp.training import standardisation
 from sslapp.training.calibration.temperature import LEAST, temperature_by_ece
 from sslapp.training.method import Method, Predictor
 from sslapp.training.run import Run, Tensors
@@ -313,14 +314,14 @@ def baselines(task: Task) -> dict[str, float]:
     Good frozen features explain most of what the method reaches, so these stand beside it.
     """
     features = features_of(task)
-    x, y = features.take(task.labelled).double().numpy(), task.labels[task.labelled]
-    held, truth = features.take(task.validation).double().numpy(), task.labels[task.validation]
+    x, y = features.take(task.labelled).double(), task.labels[task.labelled]
+    held, truth = features.take(task.validation).double(), task.labels[task.validation]
     if len(np.unique(y)) < 2:
         return {}
-    mean, std = x.mean(axis=0), x.std(axis=0).clip(min=1e-6)
-    probe = LogisticRegression(max_iter=500).fit((x - mean) / std, y)
-    nearest = KNeighborsClassifier(min(10, len(y)), weights="distance").fit(x, y)
+    standardise = standardisation.fit(x)
+    probe = LogisticRegression(max_iter=500).fit(standardise(x).numpy(), y)
+    nearest = KNeighborsClassifier(min(10, len(y)), weights="distance").fit(x.numpy(), y)
     return {
-        "linear probe holdout accuracy": float(probe.score((held - mean) / std, truth)),
-        "k-NN holdout accuracy": float(nearest.score(held, truth)),
+        "linear probe holdout accuracy": float(probe.score(standardise(held).numpy(), truth)),
+        "k-NN holdout accuracy": float(nearest.score(held.numpy(), truth)),
     }

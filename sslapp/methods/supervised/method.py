@@ -11,6 +11,7 @@ import torch
 from sklearn.linear_model import LogisticRegression
 
 from sslapp.methods.supervised.config import SupervisedConfig
+from sslapp.training import standardisation
 from sslapp.training.loop import steps
 from sslapp.training.method import Method, Predictor
 from sslapp.training.objective import LABELLED, Losses, Objective, TrainingStep
@@ -47,9 +48,8 @@ class Supervised(Method):
         features = features_of(task)
         # standardised by the labelled and unlabelled rows: a dozen labels give no variance
         x_all = features.take(np.sort(np.concatenate([task.labelled, task.pool]))).double()
-        mean = x_all.mean(dim=0)
-        std = x_all.std(dim=0, correction=0).clamp(min=1e-6)
-        x = ((features.take(task.labelled).double() - mean) / std).numpy()
+        standardise = standardisation.fit(x_all)
+        x = standardise(features.take(task.labelled).double()).numpy()
         y = task.labels[task.labelled]
         weight = torch.zeros(task.num_classes, x.shape[1], dtype=torch.float64)
         # a class without a label must not win: its logit lies far below every other
@@ -68,6 +68,6 @@ class Supervised(Method):
         return {
             "weight": weight.float(),
             "bias": bias.float(),
-            "mean": mean.float(),
-            "std": std.float(),
+            "mean": standardise.mean.float(),
+            "std": standardise.std.float(),
         }

@@ -26,13 +26,8 @@ from sslapp.training.inputs.supply import Plain, Supply
 from sslapp.training.method import Predictor
 from sslapp.training.objective import View
 from sslapp.training.run import Run
+from sslapp.training.standardisation import ROWS, Standardisation, fit_in_pieces
 from sslapp.training.task import Features, Indices, Pixels, Task, features_of
-
-ROWS = 4096
-"""Rows of features that are read at once."""
-
-SMALLEST_SHARE = 0.01
-"""Of the features' mean variance, which no feature's variance is taken to be below."""
 
 
 class FeatureInputs:
@@ -48,8 +43,8 @@ class FeatureInputs:
     def __init__(self, task: Task, run: Run, config: TrainingConfig) -> None:
         self._task, self._run, self._config = task, run, config
         self._features = features_of(task)
-        self.mean, self.std = standardisation(task)
-        self._here = self.mean.to(run.device), self.std.to(run.device)
+        self._standardise = standardisation(task)
+        self._standardise_here = self._standardise.to(run.device)
 
     def network(self) -> nn.Module:
         """A new head on the run's device."""
@@ -62,8 +57,7 @@ class FeatureInputs:
 
     def prepared(self, view: Tensor) -> Tensor:
         """(n, D) float32 features -> standardised."""
-        mean, std = self._here
-        return (view - mean) / std
+        return self._standardise_here(view)
 
     def evaluate(
         self,
@@ -75,13 +69,13 @@ class FeatureInputs:
     ) -> Tensor:
         """(n, C) logits or (n, D) standardised features of clean rows with the weights `state`."""
         return evaluate(
-            state, self._features, rows, mean=self.mean, std=self.std, features_alone=features
+            state, self._features, rows, standardise=self._standardise, features_alone=features
         )
 
     def predictor(self, state: dict[str, Tensor]) -> Predictor:
         """The trained head, to be kept."""
         return FeaturePredictor(
-            num_classes=self._task.num_classes, state=state, mean=self.mean, std=self.std
+            num_classes=self._task.num_classes, state=state, standardise=self._standardise
         )
 
 
@@ -135,13 +129,13 @@ class FeaturePredictor(Predictor):
     Args:
         num_classes: C.
         state: the head's state dict.
-        mean, std: (D,) float32, of `standardisation`.
+        standardise: (D,) float32, of `standardisation`.
     """
 
     def __init__(
-        self, *, num_classes: int, state: dict[str, Tensor], mean: Tensor, std: Tensor
+        self, *, num_classes: int, state: dict[str, Tensor], standardise: Standardisation
     ) -> None:
-        self._num_classes, self._state, self._mean, self._std = num_classes, state, mean, std
+        self._num_classes, self._state, self._standardise = num_classes, state, standardise
 
     def logits(self, source: Pixels | Features, indices: Indices) -> Tensor:
         """Return (n, C) float32 on the CPU.
@@ -158,24 +152,24 @@ class FeaturePredictor(Predictor):
     def _evaluate(
         self, source: Pixels | Features, indices: Indices, *, features_alone: bool
     ) -> Tensor:
-        if tuple(source.shape[1:]) != tuple(self._mean.shape):
+        if tuple(source.shape[1:]) != tuple(self._standardise.mean.shape):
             raise ValueError(
                 f"source: rows of shape {tuple(source.shape[1:])}, but the head was trained on "
-                f"{len(self._mean)} features; give it those of its own encoder."
+                f"{len(self._standardise.mean)} features; give it those of its own encoder."
             )
         features: Features = source  # type: ignore[assignment]
         return evaluate(
             self._state,
             features,
             indices,
-            mean=self._mean,
-            std=self._std,
+            standardise=self._standardise,
             features_alone=features_alone,
         )
 
     def save(self, folder: Path) -> None:
         """Write weights and description below `folder`."""
-        tensors = {**self._state, "standardise.mean": self._mean, "standardise.std": self._std}
+        mean, std = self._standardise
+        tensors = {**self._state, "standardise.mean": mean, "standardise.std": std}
         predictor.write(folder, {"kind": "feature-head", "num_classes": self._num_classes}, tensors)
 
     @classmethod
@@ -186,39 +180,21 @@ class FeaturePredictor(Predictor):
             ValueError: when the folder describes another kind of predictor.
         """
         description, tensors = predictor.read(folder, "feature-head")
+        mean, std = tensors.pop("standardise.mean"), tensors.pop("standardise.std")
         return cls(
             num_classes=description["num_classes"],
-            mean=tensors.pop("standardise.mean"),
-            std=tensors.pop("standardise.std"),
+            standardise=Standardisation(mean, std),
             state=tensors,
         )
 
 
-def standardisation(task: Task) -> tuple[Tensor, Tensor]:
-    """What is subtracted from and divides features: the mean and deviation of all labelled and
-    unlabelled rows, the latter such that vectors have the length that the head expects.
+def standardisation(task: Task) -> Standardisation:
+    """That of all labelled and unlabelled rows, for vectors of the length that the head expects.
 
-    A dozen labels give no variance. Rows are read in pieces and summed in float64, around the
-    first piece's mean, so that an offset costs no digits.
-
-    Returns:
-        (D,) and (D,) float32 on the CPU.
+    A dozen labels give no variance.
     """
-    features = features_of(task)
-    rows = np.sort(np.concatenate([task.labelled, task.pool]))
-    dim = features.shape[1]
-    centre = features.take(rows[:ROWS]).double().mean(dim=0)
-    total = torch.zeros(2, dim, dtype=torch.float64)
-    for start in range(0, len(rows), ROWS):
-        part = features.take(rows[start : start + ROWS]).double() - centre
-        total[0] += part.sum(dim=0)
-        total[1] += part.square().sum(dim=0)
-    shift, square = total / len(rows)
-    variance = (square - shift.square()).clamp(min=0)
-    # what hardly varies among clean images may vary in their views and would outweigh the rest
-    smallest = max(SMALLEST_SHARE * float(variance.mean()), 1e-12)
-    deviation = torch.sqrt(variance.clamp(min=smallest))
-    return (centre + shift).float(), (deviation * (dim**0.5 / LENGTH)).float()
+    rows = np.concatenate([task.labelled, task.pool])
+    return fit_in_pieces(features_of(task), rows, length=LENGTH)
 
 
 def evaluate(
@@ -226,8 +202,7 @@ def evaluate(
     features: Features,
     indices: Indices,
     *,
-    mean: Tensor,
-    std: Tensor,
+    standardise: Standardisation,
     features_alone: bool,
 ) -> Tensor:
     """Logits by the head `state`, or what it is given: standardised clean features, in float32.
@@ -239,11 +214,11 @@ def evaluate(
     classes, dim = state["head.weight"].shape
     head = FeatureHead(classes, dim).to(device)
     head.load_state_dict(dict(state))
-    mean, std = mean.to(device), std.to(device)
+    standardise = standardise.to(device)
     parts = []
     with torch.inference_mode():
         for start in range(0, max(len(indices), 1), ROWS):
             x = features.take(indices[start : start + ROWS]).to(device)
-            standardised = (x - mean) / std
+            standardised = standardise(x)
             parts.append((standardised if features_alone else head(standardised)).cpu())
     return torch.cat(parts).clone()

@@ -9,9 +9,9 @@ import torch
 from models.feature_head import LENGTH
 from sslapp.methods.fixmatch.method import FixMatch, FixMatchConfig
 from sslapp.rounds.data import TaskFeatures
-from sslapp.training.inputs import encoded
 from sslapp.training.inputs.encoded import FeatureFeed, FeaturePredictor, standardisation
 from sslapp.training.run import Stopped
+from sslapp.training.standardisation import SMALLEST_SHARE
 from sslapp.vocabulary import Gear
 
 CONFIG = FixMatchConfig(steps=20, batch_size=6, unlabelled_ratio=2, tau=0.4)
@@ -93,17 +93,17 @@ def test_a_batch_is_a_function_of_seed_and_step(on_features, make_run):
 
 
 def test_features_are_standardised_by_the_training_rows_alone(on_features, monkeypatch):
-    monkeypatch.setattr(encoded, "ROWS", 7)  # in several pieces
+    monkeypatch.setattr("sslapp.training.standardisation.ROWS", 7)  # in several pieces
     task = on_features()
     rows = np.concatenate([task.labelled, task.pool])
     x = task.features.array[rows].astype(np.float64)
     mean, std = standardisation(task)
-    kept = x.var(axis=0) > encoded.SMALLEST_SHARE * x.var(axis=0).mean()
+    kept = x.var(axis=0) > SMALLEST_SHARE * x.var(axis=0).mean()
     assert not kept[-1], "0 for every clean image, but not for their views"
     made = ((x - mean.numpy()) / std.numpy())[:, kept]
     np.testing.assert_allclose(made.mean(axis=0), 0, atol=1e-4)
     np.testing.assert_allclose(made.std(axis=0), LENGTH / x.shape[1] ** 0.5, rtol=1e-4)
-    floor = (encoded.SMALLEST_SHARE * x.var(axis=0).mean()) ** 0.5
+    floor = (SMALLEST_SHARE * x.var(axis=0).mean()) ** 0.5
     assert std[-1].item() == pytest.approx(floor * x.shape[1] ** 0.5 / LENGTH, rel=1e-4)
 
 
