@@ -1,7 +1,7 @@
 """Training a label denoiser with retrieved labels (LRA-diffusion: Chen et al., "Label-Retrieval-
 Augmented Diffusion Models for Learning from Noisy Labels", NeurIPS 2023, section 4).
 
-At each visit an image gets a label of its pool (`label_retrieval`), weighted by its share there:
+At each visit an image gets a label of its pool (`retrieval`), weighted by its share there:
 
     loss = mean over classes of sum_i w_i (eps_i - eps(y_t,i, t_i, f_i))^2,  sum_i w_i = 1
 

@@ -26,7 +26,7 @@ class LabelDiffusionPredictor(Predictor):
 
     Args:
         state: the denoiser's state dict.
-        mean: (D,) of the features, see `training.directions`.
+        mean: (D,) of the features, see `directions`.
         num_classes: C.
         width: of its hidden layers.
         diffusion: schedule of the forward process.

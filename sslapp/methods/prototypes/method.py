@@ -1,7 +1,7 @@
 """Transductive prototypes: one point a class in the space of frozen features, moved by the
 unlabelled images themselves.
 
-Features are prepared by `feature_preparation`. The prototypes w_c start as class means of the
+Features are prepared by `preparation`. The prototypes w_c start as class means of the
 labelled images, and an image's share of a class is p_ic = softmax_c(-lambda |f_i - w_c|^2 + v_c).
 Two algorithms move them:
 

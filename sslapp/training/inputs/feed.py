@@ -1,6 +1,6 @@
 """What a step is fed: labelled and unlabelled images as augmented views, and what is known of them.
 
-Everything is a function of (seed, purpose, step); see `training.batches` for the rows.
+Everything is a function of (seed, purpose, step); see `batches` for the rows.
 """
 
 from collections.abc import Callable, Mapping

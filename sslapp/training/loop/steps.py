@@ -1,10 +1,20 @@
 """The step loop of every gradient-step method.
 
-A method brings an Objective (views and losses); this file owns what is the same for all: batches,
-views, the joint forward, mixed precision, the optimiser and the cosine schedule, the moving
-average, evaluations, progress, cancellation and checkpoints. A killed run that is started again
-ends with the same bits: batches and views are functions of (seed, purpose, step), so weights,
-momentum and averages are all the state there is.
+The way of a batch, a line for each file that it comes by:
+
+    inputs/gears.py        what a gear trains on: images, or encoded views (inputs/encoded.py)
+    inputs/feed.py         step number -> Batch: views, labels, what readers ruled out; it asks
+      inputs/batches.py      for the rows: which labelled and which unlabelled images
+      inputs/supply.py       for their images on the device: read, resident or streamed ahead
+      augmentation/          for weak and strong views of them
+    loop/steps.py  step    views -> prepared by the gear -> one joint forward in mixed precision
+    objective.py           TrainingStep -> Losses: the method's own part, with the rules of rules/
+    loop/steps.py          backward, optimiser.py at the rate of schedule.py, averages (rules/)
+    loop/evaluation.py     the holdout now and then; then report and checkpoint (training/run.py)
+
+A method brings an Objective (views and losses); this file owns what is the same for all. A killed
+run that is started again ends with the same bits: batches and views are functions of (seed,
+purpose, step), so weights, momentum and averages are all the state there is.
 """
 
 import time
