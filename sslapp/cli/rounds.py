@@ -3,6 +3,7 @@
 import signal
 import threading
 from collections.abc import Mapping
+from dataclasses import asdict
 from datetime import timedelta
 from typing import Annotated, Any
 
@@ -12,15 +13,20 @@ from sslapp.cli.application import Json, Project, access, app, command, show, ta
 from sslapp.cli.jobs import wait_for
 from sslapp.usecases.jobs import eta
 from sslapp.usecases.training import rounds
+from sslapp.usecases.training.options import COLUMNS, method_options
 from sslapp.vocabulary import Gear
 
 round_app = typer.Typer(help="Start and follow rounds.", no_args_is_help=True)
 app.add_typer(round_app, name="round")
 
 Number = Annotated[int | None, typer.Argument(help="The round; default: the newest.")]
-Option = Annotated[
+Setting = Annotated[
     list[str] | None,
-    typer.Option("--set", "-s", help="An option of the method, NAME=VALUE; may be repeated."),
+    typer.Option(
+        "--set",
+        "-s",
+        help="An option of the method, NAME=VALUE; may be repeated. See `sslapp round options`.",
+    ),
 ]
 Method = Annotated[str, typer.Option(help="fixmatch, supervised or label-propagation.")]
 
@@ -36,13 +42,25 @@ def parse_options(pairs: list[str] | None) -> dict[str, Any]:
     return options
 
 
+@command(round_app, "options")
+def options(
+    method: Annotated[str, typer.Argument(help="A method's name.")],
+    gear: Annotated[Gear | None, typer.Option(help="Only what counts in this gear.")] = None,
+    as_json: Json = False,
+) -> None:
+    """List the options of a method, for --set of `sslapp round start`."""
+    found = method_options(method, gear)
+    rows = [each.row() for each in found]
+    show([asdict(each) for each in found], as_json, lambda: table(rows, COLUMNS))
+
+
 @command(round_app, "start")
 def start(
     method: Annotated[
         str | None, typer.Option(help="Default: the best for these labels and features.")
     ] = None,
     gear: Annotated[Gear | None, typer.Option(help="Default: the method's own.")] = None,
-    options: Option = None,
+    settings: Setting = None,
     encoder: Annotated[str | None, typer.Option(help="Default: the newest embedding's.")] = None,
     same_as: Annotated[
         int | None, typer.Option(help="Train on the snapshot of this round, to compare methods.")
@@ -59,7 +77,7 @@ def start(
         project,
         method=method,
         gear=gear,
-        config=parse_options(options),
+        config=parse_options(settings),
         encoder=encoder,
         same_as=same_as,
         seed=seed,

@@ -8,7 +8,7 @@ import numpy as np
 import typer
 
 from sslapp.cli.application import Json, access, app, command, show, table, workspace_is_named
-from sslapp.cli.rounds import Method, Option, parse_options
+from sslapp.cli.rounds import Method, Setting, parse_options
 from sslapp.simulation.reader import ReaderModel
 from sslapp.usecases.access import enter
 from sslapp.usecases.simulation import Simulation, simulate
@@ -37,7 +37,7 @@ def simulate_command(
     root: Annotated[Path | None, typer.Option(help="Where the named sets lie.")] = None,
     method: Method = DEFAULT_METHOD,
     gear: Annotated[Gear | None, typer.Option(help="Default: the method's own.")] = None,
-    options: Option = None,
+    options: Setting = None,
     encoder: Annotated[str, typer.Option(help="pixels or efficientnet-lite0.")] = "pixels",
     acquisition: Annotated[
         str,

@@ -5,6 +5,7 @@ process that never trains.
 """
 
 import re
+from dataclasses import dataclass
 from typing import TYPE_CHECKING, Annotated, Literal
 
 from pydantic import AfterValidator, BaseModel, ConfigDict, Field
@@ -39,13 +40,27 @@ def _network(name: str) -> str:
 NetworkName = Annotated[str, AfterValidator(_network)]
 
 
+@dataclass(frozen=True)
+class Automatic:
+    """Metadata of a field one value of which leaves the choice to the program.
+
+    Attributes:
+        chooses: what is chosen then, as it reads after "0 chooses".
+        at: the value that does so.
+    """
+
+    chooses: str
+    at: int | str = 0
+
+
 class MethodConfig(BaseModel):
     """Options of a method. Forms, command-line options and docs are generated from its fields.
 
     Every field has a default that works, a description and bounds; none is a path or an address.
-    Forms show a number as automatic at its default 0 where the description says "0 chooses ...",
-    and put fields with `json_schema_extra={"usual": True}` before the others; "suggestions" there
-    are offered for a text.
+    A field that is `Annotated` with Automatic says by itself what its automatic value chooses, so
+    its description does not; forms show a number at it as automatic. Fields with
+    `json_schema_extra={"usual": True}` come before the others; "suggestions" there are offered for
+    a text.
     """
 
     model_config = ConfigDict(extra="forbid", frozen=True)
@@ -65,11 +80,11 @@ class TrainingConfig(MethodConfig):
         description="Start a timm network from the file NAME.safetensors or NAME.pth in the "
         "workspace's folder weights instead of at random.",
     )
-    steps: int = Field(
+    steps: Annotated[int, Automatic("by the number of images")] = Field(
         0,
         ge=0,
         le=2**20,
-        description="Optimiser steps; 0 chooses by the number of images.",
+        description="Optimiser steps.",
         json_schema_extra={"usual": True},
     )
     batch_size: int = Field(32, ge=2, le=1024, description="Labelled images in a batch.")
@@ -119,10 +134,12 @@ class ConsistencyConfig(TrainingConfig):
     unlabelled_ratio: int = Field(
         4, ge=1, le=64, description="Unlabelled images in a batch for every labelled one (mu)."
     )
-    augmentation: Augmentation = Field(
+    augmentation: Annotated[
+        Augmentation,
+        Automatic("fixmatch, and smooth for images of fewer than 16 pixels a side", at="auto"),
+    ] = Field(
         "auto",
-        description="Policy of the strong views; auto is fixmatch, and smooth for images of fewer "
-        "than 16 pixels a side.",
+        description="Policy of the strong views.",
         json_schema_extra={"usual": True},
     )
 

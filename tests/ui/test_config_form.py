@@ -1,15 +1,17 @@
 """The form on a made-up model with every kind of field, and on every method there is."""
 
 from enum import StrEnum
-from typing import Literal
+from typing import Annotated, Literal
 
 import pytest
 from pydantic import BaseModel, Field, model_validator
 from streamlit.testing.v1 import AppTest
 
 from sslapp.methods.registry import CARDS
-from sslapp.ui.train.fields import Kind, options_of
+from sslapp.training.configuration import Automatic
+from sslapp.ui.train.fields import inputs_of
 from sslapp.ui.train.form import grouped, validate
+from sslapp.usecases.training.options import OptionType
 
 
 class Colour(StrEnum):
@@ -20,7 +22,9 @@ class Colour(StrEnum):
 class Every(BaseModel):
     """A field of every kind."""
 
-    steps: int = Field(0, ge=0, le=1000, description="Steps; 0 chooses by the images.")
+    steps: Annotated[int, Automatic("by the images")] = Field(
+        0, ge=0, le=1000, description="Steps."
+    )
     rate: float = Field(0.06, gt=0, le=10, description="A *rate*.")
     decay: float = Field(5e-4, ge=0, le=1, description="Decay.")
     share: float = Field(0.9, gt=0, lt=1, description="Share.")
@@ -70,8 +74,8 @@ def result(page: AppTest) -> tuple[dict, dict]:
     return page.session_state["result"]
 
 
-def option(name: str):
-    (found,) = options_of(Every, [name], {})
+def field(name: str):
+    (found,) = inputs_of(Every, [name], {})
     return found
 
 
@@ -84,30 +88,31 @@ def test_untouched_it_changes_nothing(page) -> None:
 @pytest.mark.parametrize(
     ("name", "kind", "least", "most", "step"),
     [
-        ("steps", Kind.WHOLE, 0, 1000, 1),
-        ("rate", Kind.REAL, 0.0, 10.0, 0.01),
-        ("decay", Kind.REAL, 0.0, 1.0, 0.0001),
-        ("share", Kind.REAL, 0.0, 1.0, 0.05),
-        ("even", Kind.WHOLE, 2, None, 2),
-        ("above", Kind.WHOLE, 2, 8, 1),
-        ("limit", Kind.WHOLE, 1, None, 1),
-        ("mode", Kind.CHOICE, None, None, None),
-        ("colour", Kind.CHOICE, None, None, None),
-        ("mirror", Kind.SWITCH, None, None, None),
-        ("note", Kind.TEXT, None, None, None),
-        ("tool", Kind.SUGGESTED, None, None, None),
+        ("steps", OptionType.WHOLE, 0, 1000, 1),
+        ("rate", OptionType.REAL, 0.0, 10.0, 0.01),
+        ("decay", OptionType.REAL, 0.0, 1.0, 0.0001),
+        ("share", OptionType.REAL, 0.0, 1.0, 0.05),
+        ("even", OptionType.WHOLE, 2, None, 2),
+        ("above", OptionType.WHOLE, 2, 8, 1),
+        ("limit", OptionType.WHOLE, 1, None, 1),
+        ("mode", OptionType.CHOICE, None, None, None),
+        ("colour", OptionType.CHOICE, None, None, None),
+        ("mirror", OptionType.SWITCH, None, None, None),
+        ("note", OptionType.TEXT, None, None, None),
+        ("tool", OptionType.TEXT, None, None, None),
     ],
 )
 def test_type_and_bounds_choose_the_input(name, kind, least, most, step) -> None:
-    found = option(name)
-    assert (found.kind, found.least, found.most, found.step) == (kind, least, most, step)
+    found = field(name)
+    assert (found.option.type, found.least, found.most, found.step) == (kind, least, most, step)
+    assert found.option.suggestions == (("saw", "axe") if name == "tool" else ())
 
 
 def test_each_input_carries_its_description_default_and_bounds(page) -> None:
     assert page.number_input(key="form-rate").help == (
         r"A \*rate\*\. Default\: 0\.06\; more than 0 and at most 10\."
     )
-    assert option("steps").about.startswith("Steps; automatic chooses by the images. Default: auto")
+    assert field("steps").about.startswith("Steps; automatic chooses by the images. Default: auto")
     assert page.toggle(key="form-mirror").help.endswith(r"Default\: on\.")
 
 
@@ -138,9 +143,8 @@ def test_a_text_with_suggestions_takes_them_and_what_else_the_model_allows(page)
 
 def test_every_network_is_offered_and_any_of_timm_can_be_typed() -> None:
     for name in ("fixmatch", "layermatch", "supervised"):
-        (network,) = options_of(CARDS[name].options, ["network"], {})
-        assert network.kind is Kind.SUGGESTED
-        for known in (*network.choices, "timm:convnext_atto"):
+        (network,) = inputs_of(CARDS[name].options, ["network"], {})
+        for known in (*network.option.suggestions, "timm:convnext_atto"):
             assert validate(CARDS[name].options, {"network": known}) == {}
         refused = validate(CARDS[name].options, {"network": "../resnet18"})
         assert refused["network"].startswith('"../resnet18" is no network; use small-cnn')
@@ -218,14 +222,14 @@ def test_a_value_that_no_input_would_send_is_refused_all_the_same() -> None:
 
 
 def test_the_usual_options_come_first_and_the_rest_is_folded(page) -> None:
-    usual, rest = grouped(options_of(Every, None, {}))
+    usual, rest = grouped(inputs_of(Every, None, {}))
     assert [each.name for each in usual] == ["mirror"]
     assert len(rest) == 11
     (fold,) = page.expander
     assert fold.label == "11 more options"
     page.number_input(key="form-even").set_value(6).run()
     assert page.expander[0].label == "11 more options · 1 changed"
-    few = options_of(Every, ["rate", "decay", "share"], {})
+    few = inputs_of(Every, ["rate", "decay", "share"], {})
     assert grouped(few) == (few, [])
 
 
@@ -234,20 +238,20 @@ def test_a_type_without_an_input_is_named() -> None:
         path: list[int] = []
 
     with pytest.raises(TypeError, match=r"Odd\.path: there is no input"):
-        options_of(Odd, None, {})
+        inputs_of(Odd, None, {})
 
 
 @pytest.mark.parametrize("name", list(CARDS))
 def test_every_method_has_a_form_whose_defaults_change_nothing(name) -> None:
     card = CARDS[name]
     for gear in card.gears:
-        options = options_of(card.options, card.effective(gear), {})
+        options = inputs_of(card.options, card.effective(gear), {})
         assert options
         for each in options:
             assert each.value(each.shown_default) == each.default
             assert "0 chooses" not in each.about
             assert validate(card.options, {each.name: each.default}) == {}
-            if each.kind in (Kind.WHOLE, Kind.REAL):
+            if each.option.type in (OptionType.WHOLE, OptionType.REAL):
                 assert each.least is None or each.default >= each.least
                 assert each.most is None or each.default <= each.most
 

@@ -1,16 +1,16 @@
 """What Diff-SySC is called and its options."""
 
-from typing import Literal
+from typing import Annotated, Literal
 
 from pydantic import Field
 
 from sslapp.methods.card import MethodCard
-from sslapp.training.configuration import MethodConfig
+from sslapp.training.configuration import Automatic, MethodConfig
 from sslapp.vocabulary import Gear
 
 
 class DiffSySCConfig(MethodConfig):
-    """Options of Diff-SySC; 0 takes the paper's number for so many classes and labels."""
+    """Options of Diff-SySC; 0 chooses the paper's number for so many classes and labels."""
 
     schedule: Literal["fast", "paper"] = Field(
         "fast",
@@ -26,28 +26,26 @@ class DiffSySCConfig(MethodConfig):
         "small-cnn", description="Network of the trainable encoder."
     )
     iterations: int = Field(4, ge=1, le=20, description="Models trained one after the other (m).")
-    confidence: float = Field(
-        0.0,
-        ge=0,
-        lt=1,
-        description="Confidence above which the pool is labelled (gamma); 0 chooses .95, or .6 "
-        "to .7 for more than 50 classes.",
+    confidence: Annotated[float, Automatic(".95, or .6 to .7 for more than 50 classes")] = Field(
+        0.0, ge=0, lt=1, description="Confidence above which the pool is labelled (gamma)."
     )
-    first_epochs: int = Field(
-        0, ge=0, le=10_000, description="Epochs of the first model; 0 chooses by the set."
+    first_epochs: Annotated[int, Automatic("by the set")] = Field(
+        0, ge=0, le=10_000, description="Epochs of the first model."
     )
-    later_epochs: int = Field(
-        0, ge=0, le=10_000, description="Epochs of every later model; 0 chooses by the set."
+    later_epochs: Annotated[int, Automatic("by the set")] = Field(
+        0, ge=0, le=10_000, description="Epochs of every later model."
     )
-    batch_size: int = Field(
-        0, ge=0, le=4096, description="Labelled images in a step; 0 chooses 25, or 200 for many."
+    batch_size: Annotated[int, Automatic("25, or 200 for many")] = Field(
+        0, ge=0, le=4096, description="Labelled images in a step."
     )
-    neighbours: int = Field(
+    neighbours: Annotated[
+        int,
+        Automatic("up to the paper's 10, as many as agree with the image's own label"),
+    ] = Field(
         0,
         ge=0,
         le=200,
-        description="Nearest labelled images whose labels are retrieved (k); 0 takes up to the "
-        "paper's 10, as many as agree with the image's own label.",
+        description="Nearest labelled images whose labels are retrieved (k).",
     )
     learning_rate: float = Field(3e-3, gt=0, le=1, description="Highest learning rate of Adam.")
     width: int = Field(512, ge=16, le=4096, description="Width of the denoiser's hidden layers.")

@@ -1,11 +1,11 @@
 """What LayerMatch is called and its options."""
 
-from typing import Literal
+from typing import Annotated, Literal
 
 from pydantic import Field
 
 from sslapp.methods.card import MethodCard
-from sslapp.training.configuration import ConsistencyConfig
+from sslapp.training.configuration import Automatic, ConsistencyConfig
 from sslapp.vocabulary import Gear
 
 
@@ -36,11 +36,8 @@ class LayerMatchConfig(ConsistencyConfig):
         le=1,
         description="Confidence from which on a pseudo-label counts with the fixed threshold.",
     )
-    reset_every: int = Field(
-        0,
-        ge=0,
-        le=2**20,
-        description="Steps between copies of the classifier (N); 0 chooses a hundredth of the run.",
+    reset_every: Annotated[int, Automatic("a hundredth of the run")] = Field(
+        0, ge=0, le=2**20, description="Steps between copies of the classifier (N)."
     )
     lambda_u: float = Field(1.0, ge=0, le=100, description="Weight of the unlabelled loss.")
     lambda_ac: float = Field(1.0, ge=0, le=100, description="Weight of the clustering loss.")

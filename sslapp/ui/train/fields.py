@@ -1,65 +1,58 @@
-"""What a form needs to know of a model's field: which kind of input, its bounds, its default."""
+"""The inputs of a form: what an option's value is entered with, and what an empty one means."""
 
 import math
 from collections.abc import Collection, Mapping
-from dataclasses import dataclass, replace
-from enum import Enum, auto
-from types import NoneType, UnionType
-from typing import Any, Literal, Union, get_args, get_origin
+from dataclasses import dataclass
+from typing import Any
 
-import annotated_types
 from pydantic import BaseModel
-from pydantic.fields import FieldInfo
+
+from sslapp.usecases.training.options import Option, OptionType, options_of, said
 
 AUTOMATIC, NOTHING = "automatic", "none"
-
-CHOOSES = "0 chooses"
-"""What the description of a number says that is automatic at 0."""
 
 FINEST_OF_SHARES = 0.05
 """Largest step of a number that lies in a range of at most 1."""
 
 
-class Kind(Enum):
-    """The input that suits a type."""
-
-    SWITCH = auto()
-    CHOICE = auto()
-    WHOLE = auto()
-    REAL = auto()
-    TEXT = auto()
-    SUGGESTED = auto()
-
-
 @dataclass(frozen=True, kw_only=True)
-class Option:
-    """One field.
+class Input:
+    """What one option is entered with.
 
     Attributes:
-        name, title: in the model, and as a reader reads it.
-        about: its description with the default and the bounds.
+        option: the option.
         default: the model's, or the project's in its place.
-        choices: of a CHOICE, and what is offered for a SUGGESTED text.
         least, most, step: of a number; open bounds are left to the model.
-        longest: characters of a TEXT.
         empty: what an empty number means, "automatic" or "none"; "" when it may not be empty.
         automatic: the value that an empty one stands for.
-        usual: whether it is shown at once.
     """
 
-    name: str
-    title: str
-    about: str
-    kind: Kind
+    option: Option
     default: Any
-    choices: tuple[Any, ...] = ()
     least: float | None = None
     most: float | None = None
     step: float | None = None
-    longest: int | None = None
     empty: str = ""
     automatic: Any = None
-    usual: bool = False
+
+    @property
+    def name(self) -> str:
+        """The option's."""
+        return self.option.name
+
+    @property
+    def title(self) -> str:
+        """The option's name as a reader reads it."""
+        return self.name.replace("_", " ").capitalize()
+
+    @property
+    def about(self) -> str:
+        """The option's description, default and bounds as one text."""
+        facts = [f"Default: {self.said(self.default)}"]
+        if not self.option.is_number:
+            return f"{self.option.about()} {facts[0]}.".strip()
+        facts += [self.option.range] if self.option.range else []
+        return f"{self.option.about(AUTOMATIC)} {'; '.join(facts)}.".strip()
 
     @property
     def shown_default(self) -> Any:
@@ -78,17 +71,13 @@ class Option:
 
     def said(self, value: Any) -> str:
         """A value in words: "automatic", "on", "0.95"."""
-        if self.empty and value == self.automatic:
-            return self.empty
-        if isinstance(value, bool):
-            return "on" if value else "off"
-        return number(value) if isinstance(value, int | float) else str(value)
+        return self.empty if self.empty and value == self.automatic else said(value)
 
 
-def options_of(
+def inputs_of(
     model: type[BaseModel], names: Collection[str] | None, defaults: Mapping[str, Any]
-) -> list[Option]:
-    """The options of a model in its order.
+) -> list[Input]:
+    """The inputs of a model's options in its order.
 
     Args:
         names: those wanted; None for all.
@@ -97,114 +86,46 @@ def options_of(
     Raises:
         TypeError: naming a field whose type has no input.
     """
-    fields = model.model_fields.items()
     return [
-        _option(model.__name__, name, field, defaults)
-        for name, field in fields
-        if names is None or name in names
+        _input(each, defaults.get(each.name, each.default)) for each in options_of(model, names)
     ]
 
 
-def _option(model: str, name: str, field: FieldInfo, defaults: Mapping[str, Any]) -> Option:
-    kind, choices, may_be_none = _kind(field.annotation)
-    if kind is None:
-        raise TypeError(f"{model}.{name}: there is no input for the type {field.annotation}.")
-    hints = field.json_schema_extra if isinstance(field.json_schema_extra, dict) else {}
-    default = defaults.get(name, field.get_default(call_default_factory=True))
-    suggestions = hints.get("suggestions")
-    if kind is Kind.TEXT and isinstance(suggestions, list):
-        kind, choices = Kind.SUGGESTED, tuple(suggestions)
-    is_number = kind in (Kind.WHOLE, Kind.REAL)
-    automatic = 0 if is_number and default == 0 and CHOOSES in (field.description or "") else None
-    least, most = _bounds(field, whole=kind is Kind.WHOLE) if is_number else (None, None)
-    option = Option(
-        name=name,
-        title=name.replace("_", " ").capitalize(),
-        about="",
-        kind=kind,
+def _input(option: Option, default: Any) -> Input:
+    if not option.is_number:
+        return Input(option=option, default=default)
+    least, most = _bounds(option)
+    is_automatic = option.automatic is not None and default == option.automatic.at
+    return Input(
+        option=option,
         default=default,
-        choices=(*((None,) if may_be_none else ()), *choices),
         least=least,
         most=most,
-        step=_step(field, kind, default, least, most) if is_number else None,
-        longest=next((each.max_length for each in _of(field, annotated_types.MaxLen)), None),
-        empty=(AUTOMATIC if automatic is not None else NOTHING if may_be_none else "")
-        if is_number
-        else "",
-        automatic=automatic,
-        usual=bool(hints.get("usual", False)),
+        step=_step(option, default, least, most),
+        empty=AUTOMATIC if is_automatic else NOTHING if option.may_be_none else "",
+        automatic=default if is_automatic else None,
     )
-    return _described(option, field)
 
 
-def _described(option: Option, field: FieldInfo) -> Option:
-    """The option with its description, default and bounds as one text."""
-    bounds = [
-        f"{word} {number(getattr(each, attribute))}"
-        for kind, attribute, word in (
-            (annotated_types.Ge, "ge", "at least"),
-            (annotated_types.Gt, "gt", "more than"),
-            (annotated_types.Le, "le", "at most"),
-            (annotated_types.Lt, "lt", "less than"),
-        )
-        for each in _of(field, kind)
-    ]
-    facts = [f"Default: {option.said(option.default)}", *([" and ".join(bounds)] if bounds else [])]
-    about = (field.description or "").replace(CHOOSES, f"{AUTOMATIC} chooses")
-    return replace(option, about=f"{about} {'; '.join(facts)}.".strip())
-
-
-def number(value: float) -> str:
-    """A number without needless digits: "0.0005", "30", "1,048,576"."""
-    return f"{value:,.12g}"
-
-
-def _kind(annotation: Any) -> tuple[Kind | None, tuple[Any, ...], bool]:
-    """The kind of input for a type, its choices, and whether it may be None."""
-    origin, inner = get_origin(annotation), get_args(annotation)
-    if origin in (Union, UnionType):
-        rest = [each for each in inner if each is not NoneType]
-        if len(rest) != 1 or len(rest) == len(inner):
-            return None, (), False
-        kind, choices, _ = _kind(rest[0])
-        return kind, choices, True
-    if origin is Literal:
-        return Kind.CHOICE, inner, False
-    if isinstance(annotation, type) and issubclass(annotation, Enum):
-        return Kind.CHOICE, tuple(annotation), False
-    kinds = {bool: Kind.SWITCH, int: Kind.WHOLE, float: Kind.REAL, str: Kind.TEXT}
-    return kinds.get(annotation), (), False
-
-
-def _of(field: FieldInfo, kind: type) -> list[Any]:
-    return [each for each in field.metadata if isinstance(each, kind)]
-
-
-def _bounds(field: FieldInfo, *, whole: bool) -> tuple[float | None, float | None]:
+def _bounds(option: Option) -> tuple[float | None, float | None]:
     """Least and most that an input can check: closed bounds, and open ones of whole numbers."""
-    least: list[float] = [each.ge for each in _of(field, annotated_types.Ge)]
-    most: list[float] = [each.le for each in _of(field, annotated_types.Le)]
-    above = [each.gt for each in _of(field, annotated_types.Gt)]
-    below = [each.lt for each in _of(field, annotated_types.Lt)]
-    if whole:
-        least += [math.floor(each) + 1 for each in above]
-        most += [math.ceil(each) - 1 for each in below]
-        return _first(max, least, int), _first(min, most, int)
-    # the input's own bounds are closed; that the end itself is refused is the model's to say
-    return _first(max, least + above, float), _first(min, most + below, float)
+    above, below = option.more_than, option.less_than
+    if option.type is OptionType.WHOLE:
+        above = None if above is None else math.floor(above) + 1
+        below = None if below is None else math.ceil(below) - 1
+    # an input's own bounds are closed; that the end itself is refused is the model's to say
+    least = [each for each in (option.at_least, above) if each is not None]
+    most = [each for each in (option.at_most, below) if each is not None]
+    kind = int if option.type is OptionType.WHOLE else float
+    return kind(max(least)) if least else None, kind(min(most)) if most else None
 
 
-def _first(choose: Any, values: list[float], number: type) -> Any:
-    return number(choose(values)) if values else None
-
-
-def _step(
-    field: FieldInfo, kind: Kind, default: Any, least: float | None, most: float | None
-) -> float:
+def _step(option: Option, default: Any, least: float | None, most: float | None) -> float:
     """A step that changes the number a little: 0.01 for 0.95, 0.0001 for 0.0005, 1 for 30."""
-    for each in _of(field, annotated_types.MultipleOf):
-        return int(each.multiple_of) if kind is Kind.WHOLE else float(each.multiple_of)
-    if kind is Kind.WHOLE:
+    whole = option.type is OptionType.WHOLE
+    if option.multiple_of is not None:
+        return int(option.multiple_of) if whole else float(option.multiple_of)
+    if whole:
         return 1
     if not default:
         step = 0.1

@@ -12,7 +12,8 @@ import streamlit as st
 from pydantic import BaseModel, ValidationError
 
 from sslapp.ui.common import followed, plain
-from sslapp.ui.train.fields import Kind, Option, options_of
+from sslapp.ui.train.fields import Input, inputs_of
+from sslapp.usecases.training.options import OptionType
 
 FEW = 6
 """So many options need no fold; of more, the usual ones or the first four are shown at once."""
@@ -52,14 +53,14 @@ def show(
             where the reader set nothing by hand.
         automatic: option -> what "automatic" comes to at the moment, to be shown.
     """
-    options = options_of(model, names, defaults or {})
-    for each in options:
+    inputs = inputs_of(model, names, defaults or {})
+    for each in inputs:
         followed.follow(_key(key, each), each.shown_default)
-    values = {each.name: each.value(st.session_state[_key(key, each)]) for each in options}
-    changed = {each.name: values[each.name] for each in options if each.is_changed(values)}
+    values = {each.name: each.value(st.session_state[_key(key, each)]) for each in inputs}
+    changed = {each.name: values[each.name] for each in inputs if each.is_changed(values)}
     errors = validate(model, {**(defaults or {}), **changed})
-    usual, rest = grouped(options)
-    _changes(key, options, changed)
+    usual, rest = grouped(inputs)
+    _changes(key, inputs, changed)
     _fields(key, usual, errors, automatic or {})
     if rest:
         inside = sum(each.name in changed for each in rest)
@@ -83,12 +84,12 @@ def validate(model: type[BaseModel], values: Mapping[str, Any]) -> dict[str, str
     return {}
 
 
-def grouped(options: Sequence[Option]) -> tuple[list[Option], list[Option]]:
+def grouped(inputs: Sequence[Input]) -> tuple[list[Input], list[Input]]:
     """The options to show at once, and those to fold away; both in the model's order."""
-    if len(options) <= FEW:
-        return list(options), []
-    usual = [each for each in options if each.usual] or list(options[:UNMARKED])
-    return usual, [each for each in options if each not in usual]
+    if len(inputs) <= FEW:
+        return list(inputs), []
+    usual = [each for each in inputs if each.option.usual] or list(inputs[:UNMARKED])
+    return usual, [each for each in inputs if each not in usual]
 
 
 def _sentence(message: str) -> str:
@@ -96,17 +97,17 @@ def _sentence(message: str) -> str:
     return text[:1].upper() + text[1:] + ("" if text.endswith(".") else ".")
 
 
-def _key(form: str, option: Option) -> str:
-    return f"{form}-{option.name}"
+def _key(form: str, field: Input) -> str:
+    return f"{form}-{field.name}"
 
 
-def _changes(form: str, options: Sequence[Option], changed: Mapping[str, Any]) -> None:
+def _changes(form: str, inputs: Sequence[Input], changed: Mapping[str, Any]) -> None:
     """The list of what differs from the defaults; a click takes one back, or all."""
     if not changed:
         return
     with st.container(horizontal=True, vertical_alignment="center", gap="xsmall"):
         st.caption(f"{len(changed)} changed:", width="content")
-        for each in options:
+        for each in inputs:
             if each.name in changed:
                 st.button(
                     f"{each.title} {plain.markdown(each.said(changed[each.name]))}",
@@ -122,31 +123,31 @@ def _changes(form: str, options: Sequence[Option], changed: Mapping[str, Any]) -
                 key=f"{form}-reset-all",
                 type="tertiary",
                 on_click=_reset,
-                args=(form, list(options)),
+                args=(form, list(inputs)),
             )
 
 
-def _reset(form: str, options: Sequence[Option]) -> None:
-    for each in options:
+def _reset(form: str, inputs: Sequence[Input]) -> None:
+    for each in inputs:
         followed.let_go(_key(form, each), each.shown_default)
 
 
 def _fields(
     form: str,
-    options: Sequence[Option],
+    inputs: Sequence[Input],
     errors: Mapping[str, str],
     automatic: Mapping[str, str],
 ) -> None:
     with st.grid("auto", min_column_width=CELL) as grid:
-        for each in options:
+        for each in inputs:
             with grid.cell():
                 _widget(_key(form, each), each, automatic.get(each.name, ""))
                 if each.name in errors:
                     st.caption(f":red[{plain.markdown(errors[each.name])}]")
 
 
-def _widget(key: str, option: Option, automatic: str) -> None:
-    about = plain.markdown(option.about)
+def _widget(key: str, field: Input, automatic: str) -> None:
+    about = plain.markdown(field.about)
     kept: dict[str, Any] = {
         "key": key,
         "help": about,
@@ -154,21 +155,21 @@ def _widget(key: str, option: Option, automatic: str) -> None:
         "on_change": followed.touch,
         "args": (key,),
     }
-    match option.kind:
-        case Kind.SWITCH:
+    option, title = field.option, field.title
+    match option.type:
+        case OptionType.SWITCH:
             st.space("small")  # level with the inputs beside it, which have their label above
-            st.toggle(option.title, **kept)
-        case Kind.CHOICE:
-            st.selectbox(option.title, option.choices, format_func=str, **kept)
-        case Kind.SUGGESTED:
-            st.selectbox(option.title, option.choices, accept_new_options=True, **kept)
-        case Kind.TEXT:
-            st.text_input(option.title, max_chars=option.longest, **kept)
-        case Kind.WHOLE | Kind.REAL:
-            kept |= {"min_value": option.least, "max_value": option.most, "step": option.step}
-            if option.empty:
-                said = f"{option.empty}: {automatic}" if automatic else option.empty
+            st.toggle(title, **kept)
+        case OptionType.CHOICE:
+            st.selectbox(title, option.choices, format_func=str, **kept)
+        case OptionType.TEXT if option.suggestions:
+            st.selectbox(title, option.suggestions, accept_new_options=True, **kept)
+        case OptionType.TEXT:
+            st.text_input(title, max_chars=option.longest, **kept)
+        case OptionType.WHOLE | OptionType.REAL:
+            kept |= {"min_value": field.least, "max_value": field.most, "step": field.step}
+            if field.empty:
+                said = f"{field.empty}: {automatic}" if automatic else field.empty
                 kept |= {"value": None, "placeholder": said}
-            st.number_input(
-                option.title, format="%d" if option.kind is Kind.WHOLE else "%g", **kept
-            )
+            shown_as = "%d" if option.type is OptionType.WHOLE else "%g"
+            st.number_input(title, format=shown_as, **kept)
