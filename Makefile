@@ -3,7 +3,7 @@ PYTHON ?= python3
 BIN := .venv/bin
 SETUP := .venv/.installed
 
-.PHONY: app test coverage check setup constraints clean
+.PHONY: app test coverage check docs setup constraints clean
 
 app: $(SETUP)
 	$(BIN)/sslapp demo
@@ -24,6 +24,10 @@ check: $(SETUP)
 	$(BIN)/lint-imports
 	$(BIN)/python tests/gates.py
 	$(BIN)/python tests/pins.py
+
+# option tables and the command reference, as the program has them
+docs: $(SETUP)
+	$(BIN)/python docs/write.py
 
 setup: $(SETUP)
 

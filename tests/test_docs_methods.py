@@ -1,58 +1,66 @@
-"""docs/methods.md says of every method what its options are; this is where the two are compared."""
+"""What `make docs` writes into docs/ stands there, and docs/methods.md has a section a method."""
 
 import re
+import subprocess
+import sys
 from pathlib import Path
 
 import pytest
 
+from docs import write
 from sslapp.methods.registry import CARDS
-from sslapp.training.configuration import ConsistencyConfig, MethodConfig, TrainingConfig
+from sslapp.training.configuration import TrainingConfig
 
 ROOT = Path(__file__).parents[1]
 PAGE = ROOT / "docs" / "methods.md"
 
-CONFIGS = {
-    each.__name__: each
-    for each in (TrainingConfig, ConsistencyConfig, *(card.options for card in CARDS.values()))
-}
 
-
-def shown(value: object) -> str:
-    if isinstance(value, bool):
-        return "on" if value else "off"
-    return str(value)
-
-
-def wanted(config: type[MethodConfig]) -> str:
-    """The table of the options that a class adds to those of its parent."""
-    inherited = getattr(config.__mro__[1], "model_fields", {})
-    lines = ["| option | default | what it does |", "|---|---|---|"]
-    for name, field in config.model_fields.items():
-        if name not in inherited:
-            about = str(field.description).replace("|", "\\|")
-            lines.append(f"| `{name}` | {shown(field.default)} | {about} |")
-    return "\n".join(lines)
-
-
-def written(page: str, name: str) -> str:
-    """The table that follows a class's mark on the page; empty without one."""
-    found = re.search(rf"<!-- options: {name} -->\n((?:\|.*\n)+)", page)
-    return found[1].rstrip("\n") if found else ""
-
-
-@pytest.mark.parametrize("name", CONFIGS)
-def test_the_table_of_options_is_what_the_code_has(name):
-    table = wanted(CONFIGS[name])
-    assert written(PAGE.read_text(encoding="utf-8"), name) == table, (
-        f"Paste into docs/methods.md:\n\n<!-- options: {name} -->\n{table}\n"
-    )
+@pytest.mark.parametrize("path", [PAGE, ROOT / "docs" / "cli.md"], ids=lambda each: each.name)
+def test_what_is_written_is_what_the_program_has(path):
+    assert path.read_text(encoding="utf-8") == write.pages()[path], "Run `make docs`."
 
 
 def test_a_default_that_moved_is_noticed():
-    page = f"<!-- options: TrainingConfig -->\n{wanted(TrainingConfig)}\n"
-    assert written(page, "TrainingConfig") == wanted(TrainingConfig)
-    assert written(page.replace("| 32 |", "| 64 |"), "TrainingConfig") != wanted(TrainingConfig)
-    assert written(page, "ConsistencyConfig") == ""
+    page = PAGE.read_text(encoding="utf-8")
+    moved = page.replace("| whole number | 32 |", "| whole number | 64 |")
+    assert moved != page
+    assert write.with_tables(moved) == page
+    table = write.options_table("TrainingConfig")
+    for name in TrainingConfig.model_fields:
+        assert f"\n| `{name}` |" in table
+    assert "| `steps` | whole number | 0 | at least 0 and at most 1,048,576 | 0: by the" in table
+
+
+def test_what_a_class_inherits_stands_with_its_parent():
+    assert "| `steps` |" not in write.options_table("FixMatchConfig")
+
+
+@pytest.mark.parametrize(
+    "edit",
+    [
+        lambda page: page.replace("<!-- options: FixMatchConfig -->\n", ""),
+        lambda page: page + "\n<!-- options: NobodyConfig -->\n",
+    ],
+)
+def test_a_mark_too_few_or_too_many_is_refused(edit):
+    with pytest.raises(ValueError, match=r"the mark <!-- options: (FixMatch|Nobody)Config -->"):
+        write.with_tables(edit(PAGE.read_text(encoding="utf-8")))
+
+
+def test_the_reference_has_every_command_whatever_the_terminal():
+    reference = write.cli_reference()
+    for words in ("next", "round start", "round options", "worker", "reader list"):
+        assert f"## `sslapp {words}`\n" in reference
+    program = "from docs import write; print(write.cli_reference(), end='')"
+    narrow = subprocess.run(
+        [sys.executable, "-c", program],
+        cwd=ROOT,
+        env={"PYTHONPATH": str(ROOT), "COLUMNS": "40", "FORCE_COLOR": "1"},
+        capture_output=True,
+        text=True,
+        check=True,
+    )
+    assert narrow.stdout == reference
 
 
 def test_every_method_has_a_section_of_its_own():
@@ -62,5 +70,6 @@ def test_every_method_has_a_section_of_its_own():
     ]
 
 
-def test_the_page_is_linked_from_the_readme():
-    assert "(docs/methods.md)" in (ROOT / "README.md").read_text(encoding="utf-8")
+@pytest.mark.parametrize("page", ["methods", "cli"])
+def test_the_page_is_linked_from_the_readme(page):
+    assert f"(docs/{page}.md)" in (ROOT / "README.md").read_text(encoding="utf-8")
