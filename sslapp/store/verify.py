@@ -1,16 +1,14 @@
-"""Proving that the rows of a project are what was written: log, derived tables, seals.
+"""Proving that the rows of a project are what was written: log, images, classes, rounds, seals.
 
 A damaged database must give sentences and never an exception, and what is not damaged is still
 looked at. So every check runs on its own, and whatever it raises is a finding.
 """
 
-import json
 from collections.abc import Callable, Iterable, Iterator
-from dataclasses import dataclass, field
+from dataclasses import dataclass
 from itertools import islice
-from typing import Any
 
-from sqlalchemy import Connection, Row, Table, func, select
+from sqlalchemy import Connection, func, select
 
 from sslapp.store import seals
 from sslapp.store.identity import is_recorded
@@ -22,22 +20,16 @@ from sslapp.store.images import (
     stored_rows,
     truth_hash,
 )
-from sslapp.store.log import replay
-from sslapp.store.log.chain import GENESIS, Event, from_row, hash_row
-from sslapp.store.log.kinds import rule_of
+from sslapp.store.log import verify as log
+from sslapp.store.log.chain import Event
+from sslapp.store.log.verify import RESTORE, Walk
 from sslapp.store.projects import classes
 from sslapp.store.rounds import curves_hash
-from sslapp.store.schema import event, round_, snapshot, undone
+from sslapp.store.schema import round_, snapshot
 from sslapp.vocabulary import EventKind
-
-SHORTEST_HEAD = 16
-"""Digits of a hash that name it beyond doubt; reports print so many."""
 
 MOST_OF_A_KIND = 10
 """Findings that one check reports; a damaged page of a large table gives thousands."""
-
-RESTORE = "Restore the workspace from a backup."
-REBUILD = "`sslapp rebuild` derives it from the log again."
 
 
 @dataclass(frozen=True)
@@ -69,17 +61,6 @@ class Verification:
         return self.problems[0] if self.problems else None
 
 
-@dataclass
-class _Walk:
-    """What a walk of the chain found, for the checks that come after it."""
-
-    events: int = 0
-    head: str = GENESIS
-    heads: set[str] = field(default_factory=set)
-    facts: list[Event] = field(default_factory=list)
-    seen: dict[int, tuple[int, str]] = field(default_factory=dict)  # event -> position, image
-
-
 def verify(conn: Connection, project_id: int, head: str | None = None) -> Verification:
     """Walk the hash chain, replay it, compare every table of the project with it and its seals.
 
@@ -89,14 +70,14 @@ def verify(conn: Connection, project_id: int, head: str | None = None) -> Verifi
         head: the hash of an event that the log must hold, or its first digits, as a report or an
             export printed it.
     """
-    walk = _Walk()
+    walk = Walk()
     checks: list[Callable[[], Iterable[str]]] = [
-        lambda: _chain(conn, project_id, walk),
-        lambda: _head(walk, head),
+        lambda: log.chain(conn, project_id, walk),
+        lambda: log.holds_head(walk, head),
         lambda: _imports(conn, project_id, walk.facts),
         lambda: _classes(conn, project_id, walk.facts),
-        lambda: _undone(conn, project_id),
-        lambda: _derived(conn, project_id),
+        lambda: log.undone_events(conn, project_id),
+        lambda: log.derived_tables(conn, project_id),
         lambda: _images_seen(conn, project_id, walk),
         lambda: _rounds(conn, project_id, walk.facts),
         lambda: seals.broken(conn, project_id, is_recorded(conn)),
@@ -150,50 +131,6 @@ def integrity(conn: Connection) -> Iterator[str]:
         yield f"{row[0]}: row {row[1]} refers to a row of {row[2]} that is not there. {RESTORE}"
 
 
-# -- the log ---------------------------------------------------------------------------------------
-
-
-def _chain(conn: Connection, project_id: int, walk: _Walk) -> Iterator[str]:
-    for row in _event_rows(conn, project_id):
-        wrong = _broken_link(row, walk.events + 1, walk.head)
-        if wrong is not None:
-            yield f"{wrong} {RESTORE}"
-            return  # every link after a broken one is broken
-        walk.events, walk.head = row.number, row.hash
-        walk.heads.add(row.hash)
-        rule = rule_of(row.kind)
-        if rule.tells_rows:
-            walk.facts.append(from_row(row))
-        elif row.position is not None and rule.action is not None and '"image":' in row.payload:
-            walk.seen[row.number] = (row.position, json.loads(row.payload)["image"])
-
-
-def _event_rows(conn: Connection, project_id: int) -> Iterator[Row[Any]]:
-    query = select(event).where(event.c.project_id == project_id).order_by(event.c.number)
-    yield from conn.execute(query.execution_options(yield_per=1000))
-
-
-def _broken_link(row: Row[Any], number: int, prev_hash: str) -> str | None:
-    if row.number != number:
-        return f"Event {number} is missing: the next one is {row.number}."
-    if row.prev_hash != prev_hash:
-        return f"Event {number} does not continue the hash chain."
-    try:
-        same = hash_row(row._asdict()) == row.hash
-    except (TypeError, ValueError, AttributeError):  # a value of another type than was written
-        same = False
-    return None if same else f"Event {number} was changed: its content does not give its hash."
-
-
-def _head(walk: _Walk, head: str | None) -> Iterator[str]:
-    if head is None:
-        return
-    if len(head) < SHORTEST_HEAD or not any(each.startswith(head) for each in walk.heads):
-        yield (
-            f"No event has the hash {head}: the log was cut off before it, or replaced. {RESTORE}"
-        )
-
-
 def _imports(conn: Connection, project_id: int, facts: list[Event]) -> Iterator[str]:
     covered = 0
     for fact in facts:
@@ -242,7 +179,7 @@ def _classes(conn: Connection, project_id: int, facts: list[Event]) -> Iterator[
             )
 
 
-def _images_seen(conn: Connection, project_id: int, walk: _Walk) -> Iterator[str]:
+def _images_seen(conn: Connection, project_id: int, walk: Walk) -> Iterator[str]:
     """Decisions keep the hash of the image that was on screen; it must be the image still."""
     numbers = iter(walk.seen)
     while chunk := list(islice(numbers, 500)):
@@ -278,45 +215,6 @@ def _rounds(conn: Connection, project_id: int, facts: list[Event]) -> Iterator[s
                 f"round_metric: the curves of round {row.number} are not those it ended with. "
                 f"Its predictions do not depend on them. {RESTORE}"
             )
-
-
-# -- what is derived from it -----------------------------------------------------------------------
-
-
-def _undone(conn: Connection, project_id: int) -> Iterator[str]:
-    rows = conn.execute(select(undone.c.number).where(undone.c.project_id == project_id))
-    found, expected = set(rows.scalars()), replay.undone_by_events(conn, project_id)
-    for number in sorted(found ^ expected):
-        says = "undone" if number in expected else "standing"
-        yield (f"undone: event {number} is {says} by the log, but the table differs. {REBUILD}")
-
-
-def _derived(conn: Connection, project_id: int) -> Iterator[str]:
-    found = replay.load(conn, project_id, None)
-    expected = replay.rows_of(replay.replayed(conn, project_id, None))
-    for table, rows in expected.items():
-        for key in sorted(rows.keys() | found[table].keys()):
-            if rows.get(key) != found[table].get(key):
-                yield _difference(table, key, found[table].get(key), rows.get(key))
-
-
-def _difference(
-    table: Table,
-    key: tuple[int, ...],
-    found: tuple[int | None, ...] | None,
-    expected: tuple[int | None, ...] | None,
-) -> str:
-    keys, values = replay.columns(table)
-    where = ", ".join(f"{c.name} {part}" for c, part in zip(keys, key, strict=True))
-    names = ", ".join(column.name for column in values)
-
-    def say(row: tuple[int | None, ...] | None) -> str:
-        return "no row" if row is None else str(tuple(None if v is None else int(v) for v in row))
-
-    return (
-        f"{table.name}: {where}: ({names}) is {say(found)}, but the log gives {say(expected)}. "
-        f"{REBUILD}"
-    )
 
 
 def _not_recorded(conn: Connection, project_id: int) -> Iterator[str]:

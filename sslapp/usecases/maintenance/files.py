@@ -12,9 +12,9 @@ from sslapp.store import files
 from sslapp.store.errors import Damaged
 from sslapp.store.files import Recorded
 from sslapp.store.identity import is_recorded
+from sslapp.store.log.verify import RESTORE
 from sslapp.store.schema import embedding, event, image, image_set, job, round_, snapshot, view_set
 from sslapp.store.snapshots import find_snapshot, load
-from sslapp.store.verify import RESTORE
 from sslapp.usecases.access import IDENTITY
 from sslapp.vocabulary import EventKind, JobKind
 from sslapp.workspace import DATABASE, Workspace

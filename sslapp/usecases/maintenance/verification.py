@@ -10,9 +10,9 @@ from sslapp.store import files, identity, images, projects, rounds, seals
 from sslapp.store.database import reading, writing
 from sslapp.store.errors import Refused, Unknown
 from sslapp.store.log import replay
+from sslapp.store.log.verify import RESTORE
 from sslapp.store.schema import image_set, round_
 from sslapp.store.verify import (
-    RESTORE,
     Verification,
     findings,
     integrity,
