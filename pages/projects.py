@@ -3,9 +3,9 @@
 import streamlit as st
 
 from sslapp.methods.registry import CARDS
-from sslapp.ui.common import faults, heading, hint, progress_panel
+from sslapp.ui.common import empty, faults, heading, hint, progress_panel
 from sslapp.ui.common.access import require
-from sslapp.ui.projects import cards, creation, empty, panels, readers
+from sslapp.ui.projects import cards, creation, panels, readers
 from sslapp.usecases.projects.listing import project_list
 from sslapp.usecases.projects.next_step import next_step, read_facts
 from sslapp.usecases.training.progress import live_jobs

@@ -5,8 +5,7 @@ from collections.abc import Sequence
 import streamlit as st
 
 from sslapp.store.projects import ProjectRow
-from sslapp.ui.common import faults, plain
-from sslapp.ui.projects import empty
+from sslapp.ui.common import empty, faults, plain
 from sslapp.usecases.access import Access
 from sslapp.usecases.projects.listing import known_projects
 from sslapp.usecases.projects.project import Status
