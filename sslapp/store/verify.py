@@ -92,8 +92,8 @@ def log_problems(conn: Connection, project_id: int) -> list[str]:
 
     Empty for a log that is whole and speaks of the images that are there.
     """
-    walk = _Walk()
-    broken = findings(lambda: _chain(conn, project_id, walk))
+    walk = Walk()
+    broken = findings(lambda: log.chain(conn, project_id, walk))
     return broken + findings(lambda: _images_seen(conn, project_id, walk))
 
 
