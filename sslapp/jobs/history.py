@@ -5,7 +5,7 @@ from collections.abc import Sequence
 from sqlalchemy import Connection, RowMapping, func, select
 
 from sslapp.store.schema import job
-from sslapp.vocabulary import JobState
+from sslapp.vocabulary import JobKind, JobState
 
 ACTIVE = (JobState.QUEUED, JobState.RUNNING)
 
@@ -16,10 +16,24 @@ def active_jobs(conn: Connection, project_id: int) -> Sequence[RowMapping]:
     return conn.execute(query.order_by(job.c.id)).mappings().all()
 
 
-def newest_jobs(conn: Connection, project_id: int, limit: int) -> Sequence[RowMapping]:
-    """The newest jobs of a project in any state, newest first, at most `limit`."""
+def newest_jobs(
+    conn: Connection, project_id: int, limit: int | None = None, *, kind: JobKind | None = None
+) -> Sequence[RowMapping]:
+    """The jobs of a project in any state, of one kind if named, newest first, at most `limit`."""
     query = select(job).where(job.c.project_id == project_id)
+    if kind is not None:
+        query = query.where(job.c.kind == kind)
     return conn.execute(query.order_by(job.c.id.desc()).limit(limit)).mappings().all()
+
+
+def under_way(
+    conn: Connection, kind: JobKind, project_id: int | None = None
+) -> Sequence[RowMapping]:
+    """The jobs of a kind that have not ended, of one project if named, oldest first."""
+    query = select(job).where(job.c.kind == kind, job.c.state.in_(ACTIVE))
+    if project_id is not None:
+        query = query.where(job.c.project_id == project_id)
+    return conn.execute(query.order_by(job.c.id)).mappings().all()
 
 
 def jobs_by_id(conn: Connection, job_ids: Sequence[int]) -> dict[int, RowMapping]:

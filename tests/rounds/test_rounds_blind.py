@@ -6,9 +6,9 @@ import small_project
 
 from sslapp import durable
 from sslapp.store.database import reading
+from sslapp.store.embeddings import latest_embedding
 from sslapp.store.images import image_sets
 from sslapp.store.state import load_state
-from sslapp.usecases.images.embeddings import latest_embedding
 from sslapp.usecases.labelling import decisions
 from sslapp.usecases.training.rounds import start_round
 

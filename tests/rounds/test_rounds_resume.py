@@ -14,9 +14,10 @@ from sqlalchemy import select, update
 
 from sslapp import durable
 from sslapp.store.database import reading, writing
+from sslapp.store.embeddings import latest_embedding
 from sslapp.store.schema import round_, round_metric
 from sslapp.store.snapshots import find_snapshot
-from sslapp.usecases.images.embeddings import embed, latest_embedding
+from sslapp.usecases.images.embeddings import embed
 from sslapp.usecases.jobs import job_status
 from sslapp.usecases.maintenance.verification import verify_project
 from sslapp.usecases.training.rounds import cancel_round, resume_round, round_status, start_round

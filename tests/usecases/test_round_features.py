@@ -7,8 +7,9 @@ from sqlalchemy import select
 
 from sslapp import durable
 from sslapp.store.database import reading
+from sslapp.store.embeddings import latest_embedding
 from sslapp.store.schema import embedding, round_
-from sslapp.usecases.images.embeddings import embed, latest_embedding
+from sslapp.usecases.images.embeddings import embed
 from sslapp.usecases.images.similar import similar
 from sslapp.usecases.reviewing.board import read_board
 from sslapp.usecases.reviewing.inspection import inspect

@@ -1,26 +1,24 @@
 """Embed a project's images with a frozen encoder, as a job."""
 
 import time
-from collections.abc import Mapping
 from dataclasses import dataclass, fields
 from datetime import datetime
 from typing import Any
 
 import numpy as np
-from sqlalchemy import Connection, RowMapping, select
+from sqlalchemy import Connection
 
 from sslapp import durable
 from sslapp.embedding.encoders import available
 from sslapp.imaging.pixels import PixelStore
 from sslapp.jobs import queue
 from sslapp.jobs.context import Cancelled, JobContext
-from sslapp.store import images, seals
+from sslapp.store import images
 from sslapp.store.database import reading, writing
-from sslapp.store.embeddings import same_features
-from sslapp.store.schema import embedding
+from sslapp.store.embeddings import add_embedding, latest_embedding
 from sslapp.usecases.access import Access, find_project, require
 from sslapp.usecases.images.encoder_jobs import WORK, EncoderWork
-from sslapp.vocabulary import Gear, JobKind, Role
+from sslapp.vocabulary import JobKind, Role
 from sslapp.workspace import Workspace
 
 DEFAULT_ENCODER = "pixels"
@@ -114,40 +112,8 @@ def run_embed(context: JobContext) -> None:
         RATE: rate,
     }
     with context.finishing(result) as conn:
-        values = {
-            "project_id": project_id,
-            "encoder": params["encoder"],
-            "count": features.shape[0],
-            "dim": features.shape[1],
-            **{name: context.workspace.relative(context.folder / f"{name}.npy") for name in files},
-            "created_at": queue.now(),
-        }
-        seals.insert(conn, embedding, values)
-
-
-def latest_embedding(
-    conn: Connection, project_id: int, encoder: str | None = None
-) -> RowMapping | None:
-    """The newest embedding of the project, of a certain encoder if named."""
-    query = select(embedding).where(embedding.c.project_id == project_id)
-    if encoder is not None:
-        query = query.where(embedding.c.encoder == encoder)
-    return conn.execute(query.order_by(embedding.c.id.desc()).limit(1)).mappings().first()
-
-
-def embedding_of_round(conn: Connection, row: Mapping[Any, Any]) -> RowMapping | None:
-    """What speaks for or against a round's predictions, and the map they are shown on.
-
-    A round on features is judged in the features that it was trained on, whatever was embedded
-    since, on their newest map; a round on pixels in the newest embedding.
-
-    Args:
-        row: of the round: `project_id`, `gear`, `embedding_id`.
-    """
-    if row["gear"] != Gear.FEATURES or row["embedding_id"] is None:
-        return latest_embedding(conn, row["project_id"])
-    query = select(embedding).where(embedding.c.id.in_(same_features(row["embedding_id"])))
-    return conn.execute(query.order_by(embedding.c.id.desc()).limit(1)).mappings().first()
+        paths = {name: context.workspace.relative(context.folder / f"{name}.npy") for name in files}
+        add_embedding(conn, project_id, encoder=params["encoder"], shape=features.shape, **paths)
 
 
 @dataclass(frozen=True)

@@ -11,17 +11,22 @@ from datetime import datetime
 from typing import Any, get_args
 
 import numpy as np
-from sqlalchemy import Connection, RowMapping, select
+from sqlalchemy import Connection, RowMapping
 
 from sslapp import durable
 from sslapp.embedding.views import ViewChunks, check_same, encode_views, view_names
 from sslapp.imaging.pixels import PixelStore
-from sslapp.jobs import queue
+from sslapp.jobs import history, queue
 from sslapp.jobs.context import Cancelled, JobContext
-from sslapp.store import images, projects, seals
+from sslapp.store import images, projects
 from sslapp.store.database import reading, writing
-from sslapp.store.embeddings import same_features
-from sslapp.store.schema import embedding, job, view_set
+from sslapp.store.embeddings import (
+    add_views,
+    find_embedding,
+    latest_embedding,
+    latest_views,
+    same_features,
+)
 from sslapp.training.configuration import Augmentation
 from sslapp.usecases.access import Access, find_project, require
 from sslapp.usecases.images.embeddings import RATE, latest_embedding
@@ -164,20 +169,17 @@ def _covering(conn: Connection, project_id: int, wish: Wish) -> RowMapping:
 
 
 def _rate(conn: Connection, project_id: int, encoder: str) -> float | None:
-    done = (job.c.project_id == project_id) & (job.c.kind == JobKind.EMBED)
-    done &= job.c.state == JobState.DONE
-    rows = conn.execute(select(job.c.params, job.c.result).where(done).order_by(job.c.id.desc()))
-    for params, result in rows:
-        if params["encoder"] == encoder and result.get(RATE):
-            return float(result[RATE])
+    for job in history.newest_jobs(conn, project_id, kind=JobKind.EMBED):
+        done = job["state"] == JobState.DONE and job["params"]["encoder"] == encoder
+        if done and job["result"].get(RATE):
+            return float(job["result"][RATE])
     return None
 
 
 def _same_job(conn: Connection, project_id: int, params: dict[str, Any]) -> RowMapping | None:
     """The newest job that makes these views of the same features, whatever map showed them then."""
-    mine = (job.c.project_id == project_id) & (job.c.kind == JobKind.EMBED)
-    rows = conn.execute(select(job).where(mine).order_by(job.c.id.desc())).mappings().all()
-    alike = set(conn.execute(same_features(params["views"]["embedding_id"])).scalars())
+    rows = history.newest_jobs(conn, project_id, kind=JobKind.EMBED)
+    alike = same_features(conn, params["views"]["embedding_id"])
 
     def told(asked: dict[str, Any]) -> dict[str, Any]:
         views = dict(asked.get("views", {}))
@@ -185,12 +187,6 @@ def _same_job(conn: Connection, project_id: int, params: dict[str, Any]) -> RowM
         return {**asked, WORK: work_of(asked), "views": views}
 
     return next((each for each in rows if told(each["params"]) == told(params)), None)
-
-
-def latest_views(conn: Connection, embedding_id: int) -> RowMapping | None:
-    """The newest views of an embedding, or None."""
-    query = select(view_set).where(view_set.c.embedding_id.in_(same_features(embedding_id)))
-    return conn.execute(query.order_by(view_set.c.id.desc()).limit(1)).mappings().first()
 
 
 @dataclass(frozen=True)
@@ -225,8 +221,7 @@ def run_encode(context: JobContext) -> None:
         context.claim.params["views"],
     )
     with reading(context.engine) as conn:
-        clean = select(embedding).where(embedding.c.id == wanted["embedding_id"])
-        row = conn.execute(clean).mappings().one()
+        row = find_embedding(conn, context.claim.project_id, wanted["embedding_id"])
         sets = images.image_sets(conn, context.claim.project_id)
         is_test = images.splits(conn, context.claim.project_id)[: row["count"]]
     pixels = PixelStore([workspace.path(each.pixels) for each in sets])
@@ -268,12 +263,7 @@ def run_encode(context: JobContext) -> None:
         RATE: encoded / seconds if encoded else None,
     }
     with context.finishing(result) as conn:
-        values = {
-            **wanted,
-            "seed": params["seed"],
-            "folder": workspace.relative(context.folder / "views"),
-            "created_at": queue.now(),
-        }
-        seals.insert(conn, view_set, values)
+        stored = workspace.relative(context.folder / "views")
+        add_views(conn, wanted, seed=params["seed"], folder=stored)
     for folder in (context.folder, *context.earlier):  # their content is in the views now
         shutil.rmtree(folder / "chunks", ignore_errors=True)

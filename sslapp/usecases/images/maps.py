@@ -11,16 +11,16 @@ from pathlib import Path
 
 import numpy as np
 from numpy.typing import NDArray
-from sqlalchemy import Connection, RowMapping, select
+from sqlalchemy import Connection, RowMapping
 
 from sslapp import durable
 from sslapp.embedding.umap_projection import LEAST_IMAGES, umap_projection
-from sslapp.jobs import queue
+from sslapp.jobs import history, queue
 from sslapp.jobs.context import JobContext
-from sslapp.store import seals
+from sslapp.store import embeddings
 from sslapp.store.database import reading, writing
+from sslapp.store.embeddings import latest_embedding
 from sslapp.store.errors import Refused
-from sslapp.store.schema import embedding, job
 from sslapp.store.state import load_state
 from sslapp.usecases.access import Access, find_project, require
 from sslapp.usecases.images.embeddings import latest_embedding
@@ -69,7 +69,7 @@ def show_projection(
             raise Refused(f"The map shows {wanted.upper()} already.")
         made = _made(conn, row, wanted)
         if made is not None:
-            _publish(conn, row, made["projection"])
+            embeddings.show_projection(conn, row, made["projection"])
             return None
         if row["count"] < LEAST_IMAGES:
             raise Refused(
@@ -107,7 +107,7 @@ def run_projection(context: JobContext) -> None:
                 "The images were embedded again while the map was made. Make the map of the new "
                 "embedding."
             )
-        _publish(conn, row, workspace.relative(path))
+        embeddings.show_projection(conn, row, workspace.relative(path))
 
 
 def _kind(row: RowMapping) -> Projection:
@@ -116,31 +116,17 @@ def _kind(row: RowMapping) -> Projection:
 
 def _made(conn: Connection, row: RowMapping, wanted: Projection) -> RowMapping | None:
     """The newest row of the same features with that projection."""
-    query = select(embedding).where(
-        embedding.c.project_id == row["project_id"], embedding.c.features == row["features"]
-    )
-    rows = conn.execute(query.order_by(embedding.c.id.desc())).mappings()
+    rows = embeddings.maps_of(conn, row)
     return next((each for each in rows if _kind(each) is wanted), None)
 
 
 def _being_made(conn: Connection, row: RowMapping) -> int | None:
-    query = select(job.c.id, job.c.params).where(
-        job.c.project_id == row["project_id"],
-        job.c.kind == JobKind.EMBED,
-        job.c.state.not_in(queue.ENDED),
-    )
-    same = (each.id for each in conn.execute(query) if _is_of(each.params, row))
-    return next(same, None)
+    jobs = history.under_way(conn, JobKind.EMBED, row["project_id"])
+    return next((each["id"] for each in jobs if _is_of(each["params"], row)), None)
 
 
 def _is_of(params: dict[str, str], row: RowMapping) -> bool:
     return work_of(params) is EncoderWork.PROJECTION and params["features"] == row["features"]
-
-
-def _publish(conn: Connection, row: RowMapping, projection: str) -> None:
-    """Add the row again with another projection; the time stays that of its features."""
-    values = {name: value for name, value in row.items() if name not in ("id", "seal")}
-    seals.insert(conn, embedding, {**values, "projection": projection})
 
 
 @dataclass(frozen=True, eq=False)
@@ -174,8 +160,7 @@ def read_map(access: Access, project_id: int, embedding_id: int) -> Map:
     """The map of an embedding under the current labels."""
     with reading(access.engine) as conn:
         require(conn, access, project_id)
-        mine = (embedding.c.id == embedding_id) & (embedding.c.project_id == project_id)
-        row = conn.execute(select(embedding).where(mine)).mappings().one()
+        row = embeddings.find_embedding(conn, project_id, embedding_id)
         labels = load_state(conn, project_id).labels
     xy = durable.read_array(access.workspace.path(row["projection"]))
     count = min(len(xy), len(labels))

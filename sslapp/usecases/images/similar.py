@@ -11,10 +11,10 @@ from sslapp.embedding.encoders import ENCODERS, weights_file
 from sslapp.embedding.text_query import text_vector
 from sslapp.store import rounds
 from sslapp.store.database import reading
+from sslapp.store.embeddings import embedding_of_round, latest_embedding
 from sslapp.store.errors import Unknown
 from sslapp.store.state import load_state
 from sslapp.usecases.access import Access, find_project
-from sslapp.usecases.images.embeddings import embedding_of_round, latest_embedding
 
 DEFAULT_COUNT = 60
 _BLOCK = 1 << 15

@@ -14,13 +14,10 @@ import uuid
 from dataclasses import asdict, dataclass
 from pathlib import Path
 
-from sqlalchemy import select
-
 from sslapp import durable
-from sslapp.jobs import queue
+from sslapp.jobs import history
 from sslapp.store.database import reading
 from sslapp.store.errors import Refused, Unknown
-from sslapp.store.schema import job
 from sslapp.usecases.access import Access
 from sslapp.vocabulary import JobKind
 from sslapp.workspace import Workspace
@@ -194,11 +191,9 @@ def sweep(access: Access) -> None:
 
 def _wanted(access: Access) -> set[str | None]:
     """Ids of the uploads that imports which wait or run are to read."""
-    waiting = select(job.c.params).where(
-        job.c.kind == JobKind.IMPORT, job.c.state.not_in(queue.ENDED)
-    )
     with reading(access.engine) as conn:
-        return {params.get("upload") for params in conn.execute(waiting).scalars()}
+        jobs = history.under_way(conn, JobKind.IMPORT)
+    return {job["params"].get("upload") for job in jobs}
 
 
 def _files(workspace: Workspace, upload_id: str) -> list[Path]:

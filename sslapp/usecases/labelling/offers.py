@@ -15,6 +15,7 @@ from sslapp.acquisition.cards import STRATEGY_CARDS
 from sslapp.acquisition.state import Pick
 from sslapp.store import leases, projects
 from sslapp.store.database import reading, writing
+from sslapp.store.embeddings import latest_embedding
 from sslapp.store.images import image_count, pixel_hashes
 from sslapp.store.log.chain import now
 from sslapp.store.log.kinds import kinds_where
@@ -22,7 +23,6 @@ from sslapp.store.projects import ClassRow
 from sslapp.store.rounds import finished
 from sslapp.store.schema import current_label, event, label_class, lease, round_, undone
 from sslapp.usecases.access import Access, find_project
-from sslapp.usecases.images.embeddings import latest_embedding
 from sslapp.usecases.labelling.picks import NotEmbedded, next_images
 from sslapp.vocabulary import Purpose
 

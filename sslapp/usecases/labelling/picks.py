@@ -12,12 +12,12 @@ from sslapp.acquisition import holdout
 from sslapp.acquisition.state import Pick, Situation
 from sslapp.store import images, leases, projects
 from sslapp.store.database import reading, writing
+from sslapp.store.embeddings import latest_embedding
 from sslapp.store.log import events
 from sslapp.store.log.chain import now
 from sslapp.store.schema import event, undone
 from sslapp.store.state import ProjectState, load_state
 from sslapp.usecases.access import Access, find_project, new_key
-from sslapp.usecases.images.embeddings import latest_embedding
 from sslapp.usecases.reviewing.predictions import Predictions, read_predictions
 from sslapp.vocabulary import EventKind, Purpose
 

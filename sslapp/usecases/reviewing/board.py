@@ -18,13 +18,13 @@ from sslapp.review.proposals import best_classes, by_doubt
 from sslapp.review.selection import inside
 from sslapp.store import projects
 from sslapp.store.database import reading
+from sslapp.store.embeddings import embedding_of_round
 from sslapp.store.log import events
 from sslapp.store.projects import ClassRow
 from sslapp.store.rounds import finished
 from sslapp.store.schema import round_, snapshot
 from sslapp.store.state import ProjectState, load_state, withheld
 from sslapp.usecases.access import Access, require
-from sslapp.usecases.images.embeddings import embedding_of_round
 from sslapp.usecases.reviewing.predictions import ruled_out
 from sslapp.vocabulary import Source
 

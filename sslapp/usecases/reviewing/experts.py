@@ -15,9 +15,9 @@ from sqlalchemy import Connection, RowMapping, select
 from sslapp import durable
 from sslapp.embedding.index import NeighbourIndex
 from sslapp.review.evidence import Evidence, evidence_among
+from sslapp.store.embeddings import embedding_of_round
 from sslapp.store.schema import current_label, holdout, image, label_class
 from sslapp.usecases.access import Access
-from sslapp.usecases.images.embeddings import embedding_of_round
 from sslapp.usecases.reviewing.round_rows import round_row
 from sslapp.vocabulary import Source, Split
 

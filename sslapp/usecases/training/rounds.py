@@ -10,12 +10,12 @@ from sslapp.jobs import queue
 from sslapp.methods.registry import CARDS
 from sslapp.store import projects, rounds, snapshots
 from sslapp.store.database import reading, writing
+from sslapp.store.embeddings import latest_embedding, latest_views
 from sslapp.store.log import events
 from sslapp.store.projects import ProjectSettings
 from sslapp.store.snapshots import SnapshotRow
 from sslapp.usecases.access import Access, find_project
-from sslapp.usecases.images.embeddings import latest_embedding
-from sslapp.usecases.images.encoded_views import NOT_ENCODED, latest_views
+from sslapp.usecases.images.encoded_views import NOT_ENCODED
 from sslapp.usecases.jobs import require_control
 from sslapp.usecases.training.suggestion import Suggestion, suggest
 from sslapp.vocabulary import EventKind, Gear, JobKind, JobState

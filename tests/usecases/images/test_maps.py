@@ -7,18 +7,12 @@ from sqlalchemy import func, insert, select, update
 
 from sslapp.jobs import queue
 from sslapp.store.database import reading, writing
-from sslapp.store.embeddings import same_features
+from sslapp.store.embeddings import latest_embedding, latest_views, same_features
 from sslapp.store.errors import Refused
 from sslapp.store.schema import embedding, view_set
 from sslapp.usecases.images import maps
-from sslapp.usecases.images.embeddings import embed, latest_embedding, newest_embedding
-from sslapp.usecases.images.encoded_views import (
-    NOT_ENCODED,
-    Wish,
-    encoded_views,
-    latest_views,
-    start_encoding,
-)
+from sslapp.usecases.images.embeddings import embed, newest_embedding
+from sslapp.usecases.images.encoded_views import NOT_ENCODED, Wish, encoded_views, start_encoding
 from sslapp.usecases.images.maps import Projection, projection_of, show_projection
 from sslapp.usecases.jobs import cancel_job, job_status
 from sslapp.usecases.reviewing import board
@@ -67,7 +61,7 @@ def test_the_review_map_shows_umap_after_its_job_and_goes_back_to_pca(reviewed) 
     assert show_projection(reviewed, 1, Projection.UMAP) is None, "it was made before"
     np.testing.assert_array_equal(board.read_board(reviewed, 1).xy, shown.xy)
     with reading(reviewed.engine) as conn:
-        siblings = set(conn.execute(same_features(before["id"])).scalars())
+        siblings = set(same_features(conn, before["id"]))
     assert siblings == {before["id"], after["id"], after["id"] + 1, after["id"] + 2}
 
 
@@ -79,7 +73,7 @@ def test_a_new_embedding_begins_with_principal_components_and_has_no_siblings(pr
     assert projection_of(project, 1) is Projection.PCA
     row = newest_embedding(project, 1)
     with reading(project.engine) as conn:
-        assert conn.execute(same_features(row.id)).scalars().all() == [row.id]
+        assert same_features(conn, row.id) == [row.id]
     assert show_projection(project, 1, Projection.UMAP) is not None
 
 

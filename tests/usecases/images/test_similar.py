@@ -5,11 +5,11 @@ import pytest
 
 from sslapp import durable
 from sslapp.store.database import reading
+from sslapp.store.embeddings import latest_embedding
 from sslapp.store.errors import Unknown
 from sslapp.store.state import load_state
 from sslapp.usecases.access import NotAllowed, enter
 from sslapp.usecases.images import similar
-from sslapp.usecases.images.embeddings import latest_embedding
 from sslapp.usecases.projects.project import create_project
 
 

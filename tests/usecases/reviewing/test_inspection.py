@@ -9,12 +9,12 @@ from sslapp import durable
 from sslapp.review.confidence import calibrated
 from sslapp.store import projects
 from sslapp.store.database import reading, writing
+from sslapp.store.embeddings import latest_embedding
 from sslapp.store.errors import Unknown
 from sslapp.store.readers import grant
 from sslapp.store.schema import lease
 from sslapp.store.state import load_state
 from sslapp.usecases.access import NotAllowed, enter
-from sslapp.usecases.images.embeddings import latest_embedding
 from sslapp.usecases.labelling import decisions
 from sslapp.usecases.reviewing import bulk_decisions
 from sslapp.usecases.reviewing.inspection import Blind, claim_page, inspect, tiles
