@@ -19,10 +19,12 @@ from sslapp.usecases.training.options import COLUMNS, options_of, said
 
 DOCS = Path(__file__).parent
 
-CONFIGS: dict[str, type[MethodConfig]] = {
-    each.__name__: each
-    for each in (TrainingConfig, ConsistencyConfig, *(card.options for card in CARDS.values()))
-}
+_CONFIGS: tuple[type[MethodConfig], ...] = (
+    TrainingConfig,
+    ConsistencyConfig,
+    *(card.options for card in CARDS.values()),
+)
+CONFIGS = {each.__name__: each for each in _CONFIGS}
 """The classes whose options have a table in methods.md, by the name in its mark."""
 
 MARK = re.compile(r"<!-- options: (\w+) -->\n(?:\|.*\n)*")

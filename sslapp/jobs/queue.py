@@ -7,7 +7,7 @@ then reclaimed) therefore changes nothing when it wakes: its first write touches
 import re
 import socket
 import uuid
-from collections.abc import Mapping
+from collections.abc import Collection, Mapping
 from dataclasses import dataclass
 from datetime import UTC, datetime, timedelta
 from pathlib import Path
@@ -89,10 +89,15 @@ def read_job(conn: Connection, job_id: int) -> RowMapping:
     Raises:
         ValueError: when there is no such job.
     """
-    row = conn.execute(select(job).where(job.c.id == job_id)).mappings().one_or_none()
+    row = find_job(conn, job_id)
     if row is None:
         raise ValueError(f"There is no job {job_id}.")
     return row
+
+
+def find_job(conn: Connection, job_id: int) -> RowMapping | None:
+    """The job's row, or None."""
+    return conn.execute(select(job).where(job.c.id == job_id)).mappings().one_or_none()
 
 
 def claim(engine: Engine, pid: int) -> Claim | None:
@@ -189,6 +194,17 @@ def cancel(conn: Connection, job_id: int) -> JobState:
     conn.execute(waiting.values(state=JobState.CANCELLED, cancel=True, finished_at=now()))
     conn.execute(this.where(job.c.state == JobState.RUNNING).values(cancel=True))
     return JobState(read_job(conn, job_id)["state"])
+
+
+def set_result(conn: Connection, job_id: int, result: Mapping[str, Any]) -> None:
+    """Replace what an ended job says that it made."""
+    conn.execute(update(job).where(job.c.id == job_id).values(result=dict(result)))
+
+
+def end_all(conn: Connection, kinds: Collection[JobKind], why: str) -> None:
+    """Mark cancelled every job of these kinds that has not ended; no worker may hold one."""
+    under_way = update(job).where(job.c.kind.in_(kinds), job.c.state.not_in(ENDED))
+    conn.execute(under_way.values(state=JobState.CANCELLED, error=why, finished_at=now()))
 
 
 def requeue(conn: Connection, job_id: int, changes: Mapping[str, Any] | None = None) -> None:

@@ -9,7 +9,7 @@ from typing import Any
 import numpy as np
 import torch
 from numpy.typing import NDArray
-from sqlalchemy import Connection, RowMapping, Table, delete, insert, select
+from sqlalchemy import Connection
 
 from sslapp import durable
 from sslapp.embedding.views import view_names
@@ -21,10 +21,11 @@ from sslapp.rounds import PASSED_OVER, RoundPhase
 from sslapp.rounds.data import TaskFeatures, TaskPixels, build_task
 from sslapp.rounds.frames import Frames
 from sslapp.rounds.plan import apply_plan, as_planned, differences, make_plan
-from sslapp.store import files, images, rounds, seals
+from sslapp.store import files, images, rounds
 from sslapp.store.database import reading
+from sslapp.store.embeddings import find_embedding, find_views
 from sslapp.store.log import events
-from sslapp.store.schema import embedding, round_, round_metric, view_set
+from sslapp.store.metrics import report
 from sslapp.store.snapshots import find_snapshot, load
 from sslapp.training.calibration.temperature import Calibration, calibrate
 from sslapp.training.method import Predictor
@@ -47,7 +48,8 @@ def run_round(context: JobContext) -> None:
         Cancelled: when a reader cancelled it.
     """
     started = time.monotonic()
-    row = _round_row(context)
+    with reading(context.engine) as conn:
+        row = rounds.round_columns(conn, context.claim.params["round_id"])
     plan = _planned(context, row)
     say = _sayer(context, row["id"], plan)
     device, dtype = apply_plan(plan)
@@ -86,13 +88,7 @@ def run_round(context: JobContext) -> None:
     _publish(context, row, predictor, task, logits, frames=frames.finish(), seconds=seconds)
 
 
-def _round_row(context: JobContext) -> RowMapping:
-    with reading(context.engine) as conn:
-        query = select(round_).where(round_.c.id == context.claim.params["round_id"])
-        return conn.execute(query).mappings().one()
-
-
-def _planned(context: JobContext, row: RowMapping) -> dict[str, Any]:
+def _planned(context: JobContext, row: Mapping[str, Any]) -> dict[str, Any]:
     """The stored plan; the first attempt makes it, a later one must be able to keep it."""
     if not row["plan"]:
         plan = make_plan(context.threads, **_asked(context), steps=row["config"].get("steps", 0))
@@ -124,7 +120,7 @@ def _store_plan(
     context: JobContext, round_id: int, plan: Mapping[str, Any], message: str = "planned"
 ) -> None:
     def write(conn: Connection) -> None:
-        seals.update(conn, round_, [round_.c.id == round_id], {"plan": dict(plan)})
+        rounds.change_round(conn, round_id, {"plan": dict(plan)})
 
     context.progress(0, 0, message, also=write)
 
@@ -142,15 +138,16 @@ def _sayer(context: JobContext, round_id: int, plan: dict[str, Any]) -> Callable
     return say
 
 
-def _task(context: JobContext, row: RowMapping) -> Task:
+def _task(context: JobContext, row: Mapping[str, Any]) -> Task:
     workspace, project_id = context.workspace, row["project_id"]
     with reading(context.engine) as conn:
         snapshot = load(workspace, find_snapshot(conn, row["snapshot_id"]))
         sets = images.image_sets(conn, project_id)
         groups = images.groups(conn, project_id)
         # by id, not the newest: every attempt must train on the same features and views
-        features = _by_id(conn, embedding, row["embedding_id"])
-        views = _by_id(conn, view_set, row["view_set_id"])
+        embedding_id, view_set_id = row["embedding_id"], row["view_set_id"]
+        features = embedding_id and find_embedding(conn, project_id, embedding_id)
+        views = view_set_id and find_views(conn, view_set_id)
     store = PixelStore([workspace.path(each.pixels) for each in sets])
     return build_task(
         snapshot,
@@ -166,12 +163,6 @@ def _task(context: JobContext, row: RowMapping) -> Task:
     )
 
 
-def _by_id(conn: Connection, table: Table, row_id: int | None) -> RowMapping | None:
-    if row_id is None:
-        return None
-    return conn.execute(select(table).where(table.c.id == row_id)).mappings().one()
-
-
 def _report(
     context: JobContext, round_id: int, step: int, total: int, metrics: Mapping[str, float]
 ) -> None:
@@ -182,15 +173,9 @@ def _report(
         )
 
     def write(conn: Connection) -> None:
-        at = (round_metric.c.round_id == round_id) & (round_metric.c.step == step)
-        conn.execute(delete(round_metric).where(at))  # a resumed attempt repeats a few steps
-        rows = [
-            {"round_id": round_id, "step": step, "name": name, "value": float(value)}
-            for name, value in metrics.items()
-            if math.isfinite(value)  # a mean over nothing has no place in a curve
-        ]
-        if rows:
-            conn.execute(insert(round_metric), rows)
+        # a mean over nothing has no place in a curve; a resumed attempt repeats a few steps
+        finite = {name: value for name, value in metrics.items() if math.isfinite(value)}
+        report(conn, round_id, step, finite)
 
     context.progress(step, total, RoundPhase.TRAINING, also=write if metrics else None)
 
@@ -221,7 +206,7 @@ def _predict(
 
 def _publish(
     context: JobContext,
-    row: RowMapping,
+    row: Mapping[str, Any],
     predictor: Predictor,
     task: Task,
     logits: NDArray[np.float32],
@@ -248,7 +233,7 @@ def _publish(
             "metrics": metrics,
             "curves": rounds.curves_hash(conn, row["id"]),
         }
-        seals.update(conn, round_, [round_.c.id == row["id"]], values)
+        rounds.change_round(conn, row["id"], values)
         events.append(
             conn,
             row["project_id"],

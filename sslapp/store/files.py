@@ -6,15 +6,27 @@ names has one. Originals and the stages of rounds are not listed: their names ca
 """
 
 import hashlib
+import json
 from collections.abc import Iterable, Sequence
 from dataclasses import dataclass
 from pathlib import Path
+from typing import Any
 
-from sqlalchemy import Connection, select
+from sqlalchemy import Column, Connection, select
 
 from sslapp import durable
 from sslapp.store.log.chain import canonical
-from sslapp.store.schema import file
+from sslapp.store.schema import (
+    embedding,
+    event,
+    file,
+    image_set,
+    job,
+    round_,
+    snapshot,
+    view_set,
+)
+from sslapp.vocabulary import EventKind, JobKind
 from sslapp.workspace import Workspace
 
 _AT_ONCE = 500
@@ -57,6 +69,81 @@ def recorded(conn: Connection, project_id: int | None = None) -> list[Recorded]:
     if project_id is not None:
         query = query.where(file.c.project_id == project_id)
     return [Recorded(*row) for row in conn.execute(query)]
+
+
+@dataclass(frozen=True)
+class NamedPaths:
+    """What a project's rows name, relative to the workspace.
+
+    Attributes:
+        files: among them the predictions.
+        predictions: of rounds.
+        folders: of which every file is meant: encoded views, and frames of rounds.
+    """
+
+    files: frozenset[str]
+    predictions: frozenset[str]
+    folders: frozenset[str]
+
+
+def named_paths(conn: Connection, project_id: int) -> NamedPaths:
+    """What the project's rows name, whether it is there or not."""
+
+    def values(*columns: Column[str]) -> frozenset[str]:
+        found: set[str | None] = set()
+        for column in columns:
+            mine = column.table.c.project_id == project_id
+            found |= set(conn.execute(select(column).where(mine)).scalars())
+        return frozenset(each for each in found if each is not None)
+
+    mine = select(embedding.c.id).where(embedding.c.project_id == project_id)
+    views = conn.execute(select(view_set.c.folder).where(view_set.c.embedding_id.in_(mine)))
+    predictions = values(round_.c.probabilities)
+    arrays = (embedding.c.features, embedding.c.projection)
+    return NamedPaths(
+        files=predictions | values(image_set.c.pixels, snapshot.c.path, *arrays),
+        predictions=predictions,
+        folders=values(round_.c.frames) | set(views.scalars()),
+    )
+
+
+def folders_of_jobs(conn: Connection, project_id: int) -> list[tuple[str, JobKind, int | None]]:
+    """Of each of the project's jobs: its folder below jobs/, its kind, its round's number."""
+    query = (
+        select(job.c.folder, job.c.kind, round_.c.number)
+        .outerjoin(round_, round_.c.job_id == job.c.id)
+        .where(job.c.project_id == project_id)
+    )
+    return [(folder, JobKind(kind), number) for folder, kind, number in conn.execute(query)]
+
+
+@dataclass(frozen=True)
+class EndedRound:
+    """What the log says of the files of a round that has ended.
+
+    Attributes:
+        number: the round's.
+        probabilities: path of its predictions.
+        said: payload of its last event: `probabilities_sha256` and, from 0003 on, `files_sha256`.
+    """
+
+    number: int
+    probabilities: str
+    said: dict[str, Any]
+
+
+def ended_rounds(conn: Connection, project_id: int) -> list[EndedRound]:
+    """The project's rounds that ended with predictions, in the order in which they did."""
+    query = (
+        select(event.c.payload, round_.c.number, round_.c.probabilities)
+        .join(round_, round_.c.id == event.c.round_id)
+        .where(event.c.project_id == project_id, event.c.kind == EventKind.ROUND_DONE)
+        .order_by(event.c.number)
+    )
+    return [
+        EndedRound(row.number, row.probabilities, json.loads(row.payload))
+        for row in conn.execute(query)
+    ]
 
 
 def digest(found: Iterable[Recorded]) -> str:

@@ -249,6 +249,14 @@ def true_labels(conn: Connection, project_id: int) -> NDArray[np.int64]:
     return labels
 
 
+def originals(conn: Connection, project_id: int) -> list[str]:
+    """sha256 of every original that the project's images came from, in order, each once."""
+    query = select(image.c.original).where(
+        image.c.project_id == project_id, image.c.original.is_not(None)
+    )
+    return [*conn.execute(query.distinct().order_by(image.c.original)).scalars()]
+
+
 def duplicates(conn: Connection, project_id: int) -> list[NDArray[np.int64]]:
     """Groups of (n,) int64 positions whose pixels are equal, n >= 2, by their first position."""
     twice = (

@@ -3,7 +3,7 @@
 What the names mean is the training's affair; here they are text.
 """
 
-from collections.abc import Sequence
+from collections.abc import Mapping, Sequence
 
 from sqlalchemy import Connection, func, select
 
@@ -32,6 +32,18 @@ def curves(
     for round_id, name, step, value in conn.execute(ordered):
         found[round_id].setdefault(name, []).append((step, value))
     return found
+
+
+def report(conn: Connection, round_id: int, step: int, values: Mapping[str, float]) -> None:
+    """Keep what a round reports at a step, in place of what it reported there before."""
+    at = (round_metric.c.round_id == round_id) & (round_metric.c.step == step)
+    conn.execute(round_metric.delete().where(at))
+    rows = [
+        {"round_id": round_id, "step": step, "name": name, "value": float(value)}
+        for name, value in values.items()
+    ]
+    if rows:
+        conn.execute(round_metric.insert(), rows)
 
 
 def newest_report(conn: Connection, round_id: int) -> dict[str, float]:

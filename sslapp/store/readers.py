@@ -2,7 +2,7 @@
 
 from dataclasses import dataclass
 
-from sqlalchemy import Connection, select
+from sqlalchemy import Connection, func, select
 
 from sslapp.store import seals
 from sslapp.store.errors import Refused
@@ -66,12 +66,29 @@ def reader_names(conn: Connection) -> dict[int, str]:
     return {row.id: row.name for row in conn.execute(select(reader.c.id, reader.c.name))}
 
 
+def memberships(conn: Connection) -> list[tuple[ReaderRow, int]]:
+    """All readers by name, and how many projects each is a member of."""
+    query = (
+        select(reader.c.id, reader.c.name, reader.c.active, func.count(membership.c.project_id))
+        .outerjoin(membership, membership.c.reader_id == reader.c.id)
+        .group_by(reader.c.id, reader.c.name, reader.c.active)
+        .order_by(reader.c.name)
+    )
+    return [(ReaderRow(*row), projects) for *row, projects in conn.execute(query)]
+
+
 def grant(conn: Connection, project_id: int, reader_id: int, role: Role) -> None:
     """Give a reader a role in a project, in place of the one they had."""
     theirs = (membership.c.project_id == project_id, membership.c.reader_id == reader_id)
     if seals.update(conn, membership, theirs, {"role": role.value}) == 0:
         row = {"project_id": project_id, "reader_id": reader_id, "role": role.value}
         seals.insert(conn, membership, row)
+
+
+def revoke(conn: Connection, project_id: int, reader_id: int) -> bool:
+    """Take a reader out of a project; return whether they were a member."""
+    theirs = (membership.c.project_id == project_id, membership.c.reader_id == reader_id)
+    return conn.execute(membership.delete().where(*theirs)).rowcount > 0
 
 
 def role_of(conn: Connection, project_id: int, reader_id: int) -> Role | None:

@@ -23,6 +23,7 @@ from sslapp.store.schema import (
     current_label,
     event,
     forbidden_class,
+    job,
     round_,
     round_metric,
     snapshot,
@@ -191,6 +192,25 @@ def add_round(conn: Connection, values: Mapping[str, Any]) -> int:
 def round_columns(conn: Connection, round_id: int) -> dict[str, Any]:
     """A round's row as it is stored, every column by its name."""
     return dict(conn.execute(select(round_).where(round_.c.id == round_id)).mappings().one())
+
+
+def rounds_with_jobs(conn: Connection, project_id: int) -> list[dict[str, Any]]:
+    """The project's rounds as they are stored, newest first, every column by its name.
+
+    With `state`, `step`, `total`, `error` and `started_at` of their jobs.
+    """
+    query = (
+        select(round_, job.c.state, job.c.step, job.c.total, job.c.error, job.c.started_at)
+        .join(job, job.c.id == round_.c.job_id)
+        .where(round_.c.project_id == project_id)
+        .order_by(round_.c.number.desc())
+    )
+    return [dict(row) for row in conn.execute(query).mappings()]
+
+
+def change_round(conn: Connection, round_id: int, values: Mapping[str, Any]) -> None:
+    """Change columns of a round's row."""
+    seals.update(conn, round_, [round_.c.id == round_id], values)
 
 
 def accepted_labels(conn: Connection, project_id: int) -> dict[int, int]:

@@ -118,6 +118,12 @@ def find_snapshot(conn: Connection, snapshot_id: int) -> SnapshotRow:
     return _row(row)
 
 
+def snapshot_ids(conn: Connection, project_id: int) -> list[int]:
+    """Ids of the project's snapshots, oldest first."""
+    ids = select(snapshot.c.id).where(snapshot.c.project_id == project_id).order_by(snapshot.c.id)
+    return [*conn.execute(ids).scalars()]
+
+
 def load(workspace: Workspace, row: SnapshotRow) -> Snapshot:
     """Read a snapshot's arrays.
 

@@ -25,7 +25,7 @@ from sslapp.store.log.chain import Event
 from sslapp.store.log.verify import RESTORE, Walk
 from sslapp.store.projects import classes
 from sslapp.store.rounds import curves_hash
-from sslapp.store.schema import round_, snapshot
+from sslapp.store.schema import image_set, round_, snapshot
 from sslapp.vocabulary import EventKind
 
 MOST_OF_A_KIND = 10
@@ -231,3 +231,17 @@ def _not_recorded(conn: Connection, project_id: int) -> Iterator[str]:
     old = conn.execute(ended).scalar_one()
     if old:
         yield f"The curves of {old} rounds were not recorded when they ended."
+
+
+def record_rows(conn: Connection) -> int:
+    """Seal rows, and hash true labels and curves, where that was not done; return how many."""
+    truths = conn.execute(select(image_set).where(image_set.c.truth.is_(None))).mappings().all()
+    for row in truths:
+        truth = truth_hash(conn, row["project_id"], row["first"], row["count"])
+        seals.update(conn, image_set, [image_set.c.id == row["id"]], {"truth": truth})
+    ended = (round_.c.curves.is_(None), round_.c.probabilities.is_not(None))
+    curves = conn.execute(select(round_.c.id).where(*ended)).scalars().all()
+    for round_id in curves:
+        values = {"curves": curves_hash(conn, round_id)}
+        seals.update(conn, round_, [round_.c.id == round_id], values)
+    return len(truths) + len(curves) + seals.seal_all(conn)

@@ -4,7 +4,7 @@ A deleted export is marked in its job's row first and loses its files then. What
 two leaves behind is handed out to nobody, and the next deletion in the project takes it away.
 """
 
-from collections.abc import Iterator
+from collections.abc import Sequence
 from contextlib import suppress
 from dataclasses import dataclass
 from datetime import datetime
@@ -12,15 +12,14 @@ from itertools import islice
 from pathlib import Path
 from typing import Literal
 
-from sqlalchemy import Connection, RowMapping, select, update
+from sqlalchemy import Connection, RowMapping
 
 from sslapp import durable
 from sslapp.datasets.cells import safe_stem
-from sslapp.jobs import queue
+from sslapp.jobs import history, queue
 from sslapp.store import files, projects, readers
 from sslapp.store.database import reading, writing
 from sslapp.store.errors import Unknown
-from sslapp.store.schema import job, reader
 from sslapp.usecases.access import Access, NotAllowed, find_project, require
 from sslapp.usecases.exporting.exports import Format, target_path
 from sslapp.usecases.jobs import eta, may_control
@@ -89,11 +88,13 @@ def exports_of(
     with reading(access.engine) as conn:
         project_id = find_project(conn, access, project)
         is_admin = readers.role_of(conn, project_id, access.reader_id) is Role.ADMIN
+        names = readers.reader_names(conn)
         there = (row for row in _rows(conn, project_id) if not _is_deleted(row))
         return [
             _line(
                 access.workspace,
                 row,
+                by=names.get(row["reader_id"]),
                 own=is_admin or row["reader_id"] == access.reader_id,
                 controllable=may_control(conn, access, project_id, row["reader_id"]),
             )
@@ -109,7 +110,7 @@ def exported_file(access: Access, job_id: int, part: Part = "file") -> Download:
         NotAllowed: when the reader is no member of its project.
     """
     with reading(access.engine) as conn:
-        row = conn.execute(select(job).where(job.c.id == job_id)).mappings().one_or_none()
+        row = queue.find_job(conn, job_id)
         if row is not None:
             require(conn, access, row["project_id"])
             project = projects.find_project(conn, row["project_id"]).name
@@ -128,7 +129,7 @@ def delete_export(access: Access, job_id: int) -> None:
         OSError: when the disk does not let go of the files; they are handed out no longer.
     """
     with writing(access.engine) as conn:
-        row = conn.execute(select(job).where(job.c.id == job_id)).mappings().one_or_none()
+        row = queue.find_job(conn, job_id)
         if row is not None:
             require(conn, access, row["project_id"])
         if row is None or _kept(access.workspace, row, "file") is None:
@@ -141,7 +142,7 @@ def delete_export(access: Access, job_id: int) -> None:
             )
         mark = {"deleted_at": queue.now().isoformat(), "deleted_by": access.reader_id}
         result = {**(row["result"] or {}), **mark}
-        conn.execute(update(job).where(job.c.id == job_id).values(result=result))
+        queue.set_result(conn, job_id, result)
         gone = [_inside(access.workspace, row, part) for part in PARTS]
         files.forget(conn, [access.workspace.relative(each) for each in gone if each is not None])
         deleted = [each for each in _rows(conn, row["project_id"]) if _is_deleted(each)]
@@ -151,15 +152,9 @@ def delete_export(access: Access, job_id: int) -> None:
             _remove_files(access.workspace, each)
 
 
-def _rows(conn: Connection, project_id: int) -> Iterator[RowMapping]:
-    """The project's export jobs with the name of who asked, newest first."""
-    query = (
-        select(job, reader.c.name.label("by"))
-        .outerjoin(reader, reader.c.id == job.c.reader_id)
-        .where(job.c.project_id == project_id, job.c.kind == JobKind.EXPORT)
-        .order_by(job.c.id.desc())
-    )
-    return iter(conn.execute(query).mappings())
+def _rows(conn: Connection, project_id: int) -> Sequence[RowMapping]:
+    """The project's export jobs, newest first."""
+    return history.newest_jobs(conn, project_id, kind=JobKind.EXPORT)
 
 
 def _is_deleted(row: RowMapping) -> bool:
@@ -196,7 +191,9 @@ def _inside(workspace: Workspace, row: RowMapping, part: Part) -> Path | None:
     return path if inside else None
 
 
-def _line(workspace: Workspace, row: RowMapping, *, own: bool, controllable: bool) -> ExportLine:
+def _line(
+    workspace: Workspace, row: RowMapping, *, by: str | None, own: bool, controllable: bool
+) -> ExportLine:
     result = row["result"] or {}
     fetchable = _kept(workspace, row, "file") is not None
     return ExportLine(
@@ -204,7 +201,7 @@ def _line(workspace: Workspace, row: RowMapping, *, own: bool, controllable: boo
         format=Format(row["params"]["format"]),
         name=Path(row["params"]["target"]).name,
         state=JobState(row["state"]),
-        by=row["by"],
+        by=by,
         created_at=row["created_at"],
         finished_at=row["finished_at"],
         rows=result.get("rows"),

@@ -6,22 +6,15 @@ from dataclasses import dataclass
 import numpy as np
 import pandas as pd
 from numpy.typing import NDArray
-from sqlalchemy import Connection, func, select
+from sqlalchemy import Connection
 
 from sslapp import durable
 from sslapp.review.confidence import calibrated
 from sslapp.store import projects
 from sslapp.store.database import reading
+from sslapp.store.exported_labels import count_labels, exported_labels
 from sslapp.store.projects import ClassRow
-from sslapp.store.schema import (
-    current_label,
-    event,
-    image,
-    label_class,
-    reader,
-    round_,
-    snapshot,
-)
+from sslapp.store.rounds import finished_rounds
 from sslapp.usecases.access import Access, require
 from sslapp.vocabulary import Source
 from sslapp.workspace import Workspace
@@ -63,17 +56,12 @@ class LabelCounts:
 
 def label_counts(access: Access, project_id: int) -> LabelCounts:
     """Count the current labels by class and source."""
-    query = (
-        select(current_label.c.class_id, current_label.c.source, func.count())
-        .where(current_label.c.project_id == project_id)
-        .group_by(current_label.c.class_id, current_label.c.source)
-    )
     with reading(access.engine) as conn:
         require(conn, access, project_id)
         classes = projects.classes(conn, project_id)
         column = {each.id: c for c, each in enumerate(classes)}
         counts = np.zeros((len(classes), len(Source)), dtype=np.int64)
-        for class_id, source, number in conn.execute(query):
+        for (class_id, source), number in count_labels(conn, project_id).items():
             if class_id in column:  # labels of retired classes count no longer
                 counts[column[class_id], source] = number
     return LabelCounts(classes, counts)
@@ -112,42 +100,7 @@ def labels_frame(
     Returns:
         Columns as in COLUMNS.
     """
-    query = (
-        select(
-            current_label.c.position,
-            image.c.name,
-            label_class.c.name.label("class"),
-            current_label.c.class_id,
-            current_label.c.source,
-            reader.c.name.label("reader"),
-            current_label.c.event_number.label("event"),
-            round_.c.number.label("round"),
-            image.c.group_key.label("group"),
-            image.c.split,
-            image.c.sha256,
-        )
-        .join(
-            image,
-            (image.c.project_id == current_label.c.project_id)
-            & (image.c.position == current_label.c.position),
-        )
-        .join(label_class, label_class.c.id == current_label.c.class_id)
-        .join(
-            event,
-            (event.c.project_id == current_label.c.project_id)
-            & (event.c.number == current_label.c.event_number),
-        )
-        .outerjoin(reader, reader.c.id == event.c.reader_id)
-        .outerjoin(round_, round_.c.id == event.c.round_id)
-        .where(
-            current_label.c.project_id == project_id,
-            current_label.c.class_id.in_(class_ids),
-            current_label.c.source.in_([int(each) for each in sources]),
-        )
-        .order_by(current_label.c.position)
-        .limit(limit)
-    )
-    found = conn.execute(query)
+    found = exported_labels(conn, project_id, class_ids, sources, limit)
     frame = pd.DataFrame(found.mappings().all(), columns=list(found.keys()))
     accepted = frame["source"] == Source.ACCEPTED
     frame["round"] = frame["round"].where(accepted).astype("Int64")
@@ -163,13 +116,10 @@ def _confidence(
     for a class or an image that the round did not know.
     """
     found = np.full(len(frame), np.nan, dtype=np.float32)
-    numbers = [int(each) for each in frame["round"].dropna().unique()]
-    query = (
-        select(round_.c.number, round_.c.probabilities, round_.c.temperature, snapshot.c.class_ids)
-        .join(snapshot, snapshot.c.id == round_.c.snapshot_id)
-        .where(round_.c.project_id == project_id, round_.c.number.in_(numbers))
-    )
-    for row in conn.execute(query):
+    numbers = set(frame["round"].dropna().astype(int))
+    for row in finished_rounds(conn, project_id):
+        if row.number not in numbers:
+            continue
         proposed = (frame["round"] == row.number).fillna(False).to_numpy(dtype=bool)
         raw = durable.read_array(workspace.path(row.probabilities))
         # logs of earlier versions hold labels of images that came after their round

@@ -29,7 +29,7 @@ from sslapp.store.embeddings import (
 )
 from sslapp.training.configuration import Augmentation
 from sslapp.usecases.access import Access, find_project, require
-from sslapp.usecases.images.embeddings import RATE, latest_embedding
+from sslapp.usecases.images.embeddings import RATE
 from sslapp.usecases.images.encoder_jobs import WORK, EncoderWork, work_of
 from sslapp.usecases.jobs import may_control
 from sslapp.vocabulary import JobKind, JobState, Role

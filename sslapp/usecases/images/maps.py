@@ -23,7 +23,6 @@ from sslapp.store.embeddings import latest_embedding
 from sslapp.store.errors import Refused
 from sslapp.store.state import load_state
 from sslapp.usecases.access import Access, find_project, require
-from sslapp.usecases.images.embeddings import latest_embedding
 from sslapp.usecases.images.encoder_jobs import WORK, EncoderWork, work_of
 from sslapp.vocabulary import JobKind, Role
 

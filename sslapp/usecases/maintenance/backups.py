@@ -10,17 +10,14 @@ from contextlib import closing
 from pathlib import Path
 from typing import Any, BinaryIO
 
-from sqlalchemy import update
-
 from sslapp import durable
 from sslapp.jobs import queue
 from sslapp.store import files, identity
 from sslapp.store.database import open_database, reading, writing
 from sslapp.store.files import Recorded
-from sslapp.store.schema import job
 from sslapp.usecases.access import IDENTITY, Access
 from sslapp.usecases.maintenance.verification import verify_workspace
-from sslapp.vocabulary import JobKind, JobState
+from sslapp.vocabulary import JobKind
 from sslapp.workspace import DATABASE, Workspace
 
 LEFT_OUT = ("workers", "data")
@@ -246,13 +243,8 @@ def _settle(folder: Path) -> None:
     try:
         with writing(engine) as conn:
             own = identity.renew(conn)
-            under_way = update(job).where(
-                job.c.kind.in_([JobKind.IMPORT.value, JobKind.EXPORT.value]),
-                job.c.state.not_in([each.value for each in queue.ENDED]),
-            )
             why = "It was under way when the backup was made. Start it again here."
-            ended = {"state": JobState.CANCELLED, "error": why, "finished_at": queue.now()}
-            conn.execute(under_way.values(ended))
+            queue.end_all(conn, (JobKind.IMPORT, JobKind.EXPORT), why)
     finally:
         engine.dispose()
     durable.write_bytes(folder / IDENTITY, f"{own}\n".encode())

@@ -1,10 +1,9 @@
 """Whether the files of a workspace hold what was written, and which of them nobody vouches for."""
 
-import json
 from collections.abc import Iterator
 from pathlib import Path, PurePosixPath
 
-from sqlalchemy import Connection, select
+from sqlalchemy import Connection
 
 from sslapp import durable
 from sslapp.imaging.originals import original_path
@@ -12,11 +11,11 @@ from sslapp.store import files
 from sslapp.store.errors import Damaged
 from sslapp.store.files import Recorded
 from sslapp.store.identity import is_recorded
+from sslapp.store.images import originals
 from sslapp.store.log.verify import RESTORE
-from sslapp.store.schema import embedding, event, image, image_set, job, round_, snapshot, view_set
-from sslapp.store.snapshots import find_snapshot, load
+from sslapp.store.snapshots import find_snapshot, load, snapshot_ids
 from sslapp.usecases.access import IDENTITY
-from sslapp.vocabulary import EventKind, JobKind
+from sslapp.vocabulary import JobKind
 from sslapp.workspace import DATABASE, Workspace
 
 MENDS = {
@@ -70,31 +69,14 @@ def not_recorded(conn: Connection, workspace: Workspace, project_id: int) -> Ite
 
 def named_files(conn: Connection, workspace: Workspace, project_id: int) -> list[str]:
     """Paths of the files that a project's rows name, whether they are there or not, by path."""
-    named: set[str | None] = set()
-    for column in (
-        *(image_set.c.pixels, snapshot.c.path, embedding.c.features, embedding.c.projection),
-        round_.c.probabilities,
-    ):
-        named |= set(
-            conn.execute(select(column).where(column.table.c.project_id == project_id)).scalars()
-        )
-    mine = select(embedding.c.id).where(embedding.c.project_id == project_id)
-    views = select(view_set.c.folder).where(view_set.c.embedding_id.in_(mine))
-    frames = select(round_.c.frames).where(round_.c.project_id == project_id)
-    folders = {*conn.execute(views).scalars(), *conn.execute(frames).scalars()} - {None}
-    trained = select(round_.c.probabilities).where(round_.c.project_id == project_id)
-    folders |= {
-        f"{PurePosixPath(each).parent}/predictor"
-        for each in conn.execute(trained).scalars()
-        if each
-    }
-    for folder in folders:
+    rows = files.named_paths(conn, project_id)
+    predictors = {f"{PurePosixPath(each).parent}/predictor" for each in rows.predictions}
+    named = set(rows.files)
+    for folder in rows.folders | predictors:
         named |= {
-            workspace.relative(path)
-            for path in workspace.path(str(folder)).rglob("*")
-            if path.is_file()
+            workspace.relative(path) for path in workspace.path(folder).rglob("*") if path.is_file()
         }
-    return sorted(each for each in named if each is not None)
+    return sorted(named)
 
 
 def leftovers(conn: Connection, workspace: Workspace) -> Iterator[str]:
@@ -138,15 +120,8 @@ def _wrong(path: Path, each: Recorded) -> str | None:
 
 def _mends(conn: Connection, project_id: int) -> dict[str, str]:
     """What can be done about a job's files, by the job's folder."""
-    query = (
-        select(job.c.folder, job.c.kind, round_.c.number)
-        .outerjoin(round_, round_.c.job_id == job.c.id)
-        .where(job.c.project_id == project_id)
-    )
-    return {
-        row.folder: MENDS[JobKind(row.kind)].format(number=row.number)
-        for row in conn.execute(query)
-    }
+    jobs = files.folders_of_jobs(conn, project_id)
+    return {folder: MENDS[kind].format(number=number) for folder, kind, number in jobs}
 
 
 def _mend(path: str, mends: dict[str, str]) -> str:
@@ -172,8 +147,7 @@ def _unlisted(
 
 
 def _snapshots(conn: Connection, workspace: Workspace, project_id: int) -> Iterator[str]:
-    ids = select(snapshot.c.id).where(snapshot.c.project_id == project_id).order_by(snapshot.c.id)
-    for snapshot_id in conn.execute(ids).scalars().all():
+    for snapshot_id in snapshot_ids(conn, project_id):
         try:
             load(workspace, find_snapshot(conn, snapshot_id))
         except Damaged as error:
@@ -184,15 +158,9 @@ def _rounds(
     conn: Connection, workspace: Workspace, project_id: int, on_record: list[Recorded]
 ) -> Iterator[str]:
     """Predictions and the record of a round's files, against what its last event says."""
-    done = (
-        select(event.c.payload, round_.c.number, round_.c.probabilities)
-        .join(round_, round_.c.id == event.c.round_id)
-        .where(event.c.project_id == project_id, event.c.kind == EventKind.ROUND_DONE)
-        .order_by(event.c.number)
-    )
     known = {each.path for each in on_record}
-    for payload, number, stored in conn.execute(done):
-        said = json.loads(payload)
+    for ended in files.ended_rounds(conn, project_id):
+        number, stored, said = ended.number, ended.probabilities, ended.said
         if stored not in known and not _is(workspace.path(stored), said["probabilities_sha256"]):
             yield (
                 f"{workspace.path(stored)} is not what round {number} ended with. "
@@ -208,10 +176,7 @@ def _rounds(
 
 def _originals(conn: Connection, workspace: Workspace, project_id: int) -> Iterator[str]:
     folder = workspace.project(project_id) / "originals"
-    query = select(image.c.original).where(
-        image.c.project_id == project_id, image.c.original.is_not(None)
-    )
-    for sha256 in conn.execute(query.distinct().order_by(image.c.original)).scalars().all():
+    for sha256 in originals(conn, project_id):
         path = original_path(folder, sha256)
         if not path.is_file():
             yield f"{path}: this original is missing. {RESTORE}"

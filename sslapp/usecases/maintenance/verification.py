@@ -4,19 +4,19 @@ from collections.abc import Iterator
 from contextlib import contextmanager
 from dataclasses import dataclass, replace
 
-from sqlalchemy import Connection, Engine, select
+from sqlalchemy import Connection, Engine
 
-from sslapp.store import files, identity, images, projects, rounds, seals
+from sslapp.store import files, identity, projects
 from sslapp.store.database import reading, writing
 from sslapp.store.errors import Refused, Unknown
 from sslapp.store.log import replay
 from sslapp.store.log.verify import RESTORE
-from sslapp.store.schema import image_set, round_
 from sslapp.store.verify import (
     Verification,
     findings,
     integrity,
     log_problems,
+    record_rows,
     unreadable,
     verify,
 )
@@ -122,7 +122,7 @@ def record(workspace: Workspace) -> int:
         with writing(engine) as conn:
             for project_id, rows in described.items():
                 files.record(conn, project_id, rows)
-            count = _record_rows(conn)
+            count = record_rows(conn)
             identity.mark_recorded(conn)
     return count + sum(map(len, described.values()))
 
@@ -195,17 +195,3 @@ def _chosen(conn: Connection, project: str | None) -> list[projects.ProjectRow]:
     if project is None:
         return projects.list_projects(conn)
     return [projects.find_project(conn, int(project) if project.isdecimal() else project)]
-
-
-def _record_rows(conn: Connection) -> int:
-    """Seal rows, and hash true labels and curves, where that was not done; return how many."""
-    truths = conn.execute(select(image_set).where(image_set.c.truth.is_(None))).mappings().all()
-    for row in truths:
-        truth = images.truth_hash(conn, row["project_id"], row["first"], row["count"])
-        seals.update(conn, image_set, [image_set.c.id == row["id"]], {"truth": truth})
-    ended = (round_.c.curves.is_(None), round_.c.probabilities.is_not(None))
-    curves = conn.execute(select(round_.c.id).where(*ended)).scalars().all()
-    for round_id in curves:
-        values = {"curves": rounds.curves_hash(conn, round_id)}
-        seals.update(conn, round_, [round_.c.id == round_id], values)
-    return len(truths) + len(curves) + seals.seal_all(conn)

@@ -7,7 +7,6 @@ from sqlalchemy import Connection
 from sslapp.store import projects, readers
 from sslapp.store.database import reading, writing
 from sslapp.store.errors import Refused
-from sslapp.store.schema import membership
 from sslapp.usecases.access import Access, find_project, require
 from sslapp.vocabulary import Role
 
@@ -51,12 +50,7 @@ def remove(access: Access, project: str | int | None, reader_id: int) -> None:
     """
     with writing(access.engine) as conn:
         project_id = _administered(conn, access, project)
-        gone = conn.execute(
-            membership.delete().where(
-                membership.c.project_id == project_id, membership.c.reader_id == reader_id
-            )
-        )
-        if gone.rowcount == 0:
+        if not readers.revoke(conn, project_id, reader_id):
             raise Refused("This reader is not a member of the project.")
         _check_an_admin_is_left(conn, project_id)
 

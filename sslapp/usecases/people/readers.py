@@ -2,12 +2,11 @@
 
 from dataclasses import dataclass
 
-from sqlalchemy import Connection, func, select
+from sqlalchemy import Connection
 
 from sslapp.store import projects, readers
 from sslapp.store.database import reading, writing
 from sslapp.store.errors import Refused, Unknown
-from sslapp.store.schema import membership, reader
 from sslapp.usecases.access import Access, NotAllowed, require_server_admin
 from sslapp.vocabulary import Role
 
@@ -32,16 +31,10 @@ def server_readers(access: Access) -> list[ServerReader]:
         NotAllowed: when the caller is no server admin.
     """
     require_server_admin(access, "see the readers of the whole server")
-    held = func.count(membership.c.project_id)
-    query = (
-        select(reader.c.id, reader.c.name, reader.c.active, held.label("projects"))
-        .outerjoin(membership, membership.c.reader_id == reader.c.id)
-        .group_by(reader.c.id, reader.c.name, reader.c.active)
-        .order_by(reader.c.name)
-    )
     with reading(access.engine) as conn:
         return [
-            ServerReader(row.id, row.name, row.active, row.projects) for row in conn.execute(query)
+            ServerReader(row.id, row.name, row.active, count)
+            for row, count in readers.memberships(conn)
         ]
 
 

@@ -5,14 +5,15 @@ from dataclasses import dataclass
 from typing import Any
 
 import numpy as np
-from sqlalchemy import Connection, select
+from sqlalchemy import Connection
 
+from sslapp.jobs.history import newest_jobs
 from sslapp.store import images, projects, readers
 from sslapp.store.database import reading, writing
 from sslapp.store.images import ImageSetRow
 from sslapp.store.log import events
 from sslapp.store.projects import ClassRow, ProjectSettings
-from sslapp.store.schema import job, round_
+from sslapp.store.rounds import rounds_with_jobs
 from sslapp.store.state import ProjectState, load_state
 from sslapp.usecases.access import Access, find_project, require, require_server_admin
 from sslapp.vocabulary import Role, Source
@@ -162,15 +163,6 @@ def status(access: Access, project: str | int | None = None) -> Status:
         project_id = find_project(conn, access, project)
         row = projects.find_project(conn, project_id)
         state = load_state(conn, project_id)
-        rounds = conn.execute(
-            select(round_, job.c.state, job.c.step, job.c.total, job.c.error, job.c.started_at)
-            .join(job, job.c.id == round_.c.job_id)
-            .where(round_.c.project_id == project_id)
-            .order_by(round_.c.number.desc())
-        ).mappings()
-        jobs = conn.execute(
-            select(job).where(job.c.project_id == project_id).order_by(job.c.id.desc())
-        ).mappings()
         classes = projects.classes(conn, project_id)
         return Status(
             project_id=project_id,
@@ -180,8 +172,8 @@ def status(access: Access, project: str | int | None = None) -> Status:
             classes=classes,
             per_class=per_class_of(state),
             taught=np.bincount(state.labels[state.labelled], minlength=len(classes)),
-            rounds=[dict(each) for each in rounds],
-            jobs=[dict(each) for each in jobs],
+            rounds=rounds_with_jobs(conn, project_id),
+            jobs=[dict(each) for each in newest_jobs(conn, project_id)],
             sets=images.image_sets(conn, project_id),
             head=events.head(conn, project_id),
         )
