@@ -37,7 +37,7 @@ from sslapp.usecases.images.encoded_views import Wish, start_encoding
 from sslapp.usecases.images.imports import import_images
 from sslapp.usecases.labelling import decisions
 from sslapp.usecases.maintenance.verification import verify_workspace
-from sslapp.usecases.projects.project import create_project
+from sslapp.usecases.projects.settings import create_project
 from sslapp.usecases.reviewing import bulk_decisions
 from sslapp.usecases.training.rounds import start_round
 from sslapp.workspace import DATABASE, Workspace

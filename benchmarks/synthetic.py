@@ -36,7 +36,7 @@ from sslapp.store.schema import embedding, job, round_, round_metric
 from sslapp.store.snapshots import SnapshotRow
 from sslapp.usecases.access import Access, enter
 from sslapp.usecases.maintenance.verification import verify_project
-from sslapp.usecases.projects.project import create_project
+from sslapp.usecases.projects.settings import create_project
 from sslapp.vocabulary import EventKind, Gear, JobKind, JobState
 from sslapp.workspace import Workspace
 

@@ -69,7 +69,7 @@ PLANTS = [
     (TORCHLESS, "sslapp/datasets/ingest.py", "import torch"),
     (TORCHLESS, "sslapp/store/state.py", "from torch import nn"),
     (TORCHLESS, "sslapp/imaging/decode.py", "import torch.nn.functional"),
-    (HEADLESS, "sslapp/usecases/projects/project.py", "import streamlit"),
+    (HEADLESS, "sslapp/usecases/projects/status.py", "import streamlit"),
     (HEADLESS, "sslapp/jobs/worker.py", "import streamlit as st"),
     (HEADLESS, "sslapp/charts/look.py", "import streamlit as st"),
     (LAYERS, "sslapp/charts/look.py", "from sslapp.usecases.access import Access"),

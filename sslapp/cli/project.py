@@ -11,7 +11,7 @@ from sslapp.cli.application import Json, Project, access, app, command, show, ta
 from sslapp.cli.jobs import wait_for
 from sslapp.store.projects import ProjectSettings
 from sslapp.usecases.exporting import exports
-from sslapp.usecases.images.demo import ensure_demo
+from sslapp.usecases.images.creation import ensure_demo
 from sslapp.usecases.images.embeddings import DEFAULT_ENCODER, embed
 from sslapp.usecases.images.encoded_views import AUGMENTATIONS, Wish, cost, start_encoding
 from sslapp.usecases.images.imports import import_images
@@ -19,7 +19,9 @@ from sslapp.usecases.maintenance import backups
 from sslapp.usecases.maintenance.files import UNKNOWN
 from sslapp.usecases.maintenance.verification import Checked, rebuild, record, verify_workspace
 from sslapp.usecases.people import members
-from sslapp.usecases.projects import project as projects
+from sslapp.usecases.projects import classes
+from sslapp.usecases.projects.settings import create_project
+from sslapp.usecases.projects.status import status as read_status
 from sslapp.vocabulary import Role, Source
 
 class_app = typer.Typer(help="Add, edit and retire classes.", no_args_is_help=True)
@@ -54,21 +56,21 @@ def init(
     """Create a project."""
     listed = [each.strip() for each in classes.split(",") if each.strip()]
     settings = ProjectSettings(flip=flip, image_size=image_size)
-    project_id = projects.create_project(access(), name, listed, settings)
+    project_id = create_project(access(), name, listed, settings)
     show({"project_id": project_id, "name": name}, as_json, f'Project "{name}" is ready.')
 
 
 @command(class_app, "add")
 def class_add(name: str, project: Project = None, as_json: Json = False) -> None:
     """Add a class."""
-    number = projects.add_class(access(), project, name)
+    number = classes.add_class(access(), project, name)
     show({"class_id": number, "name": name}, as_json, f'Class "{name}" is added.')
 
 
 @command(class_app, "retire")
 def class_retire(name: str, project: Project = None, as_json: Json = False) -> None:
     """Retire a class: its labels no longer count, its number is never used again."""
-    projects.retire_class(access(), project, name)
+    classes.retire_class(access(), project, name)
     show({"retired": name}, as_json, f'Class "{name}" is retired.')
 
 
@@ -82,7 +84,7 @@ def class_edit(
     as_json: Json = False,
 ) -> None:
     """Rename or recolour a class, or give it another key."""
-    changed = projects.edit_class(access(), project, name, name=to, colour=colour, key=key)
+    changed = classes.edit_class(access(), project, name, name=to, colour=colour, key=key)
     text = f'Class "{to or name}" is changed.' if changed else "Nothing differs from what it was."
     show({"class": to or name, "changed": changed}, as_json, text)
 
@@ -203,7 +205,7 @@ def encode_command(
 @command(app, "status")
 def status(project: Project = None, as_json: Json = False) -> None:
     """Say how a project stands."""
-    found = projects.status(access(), project)
+    found = read_status(access(), project)
     per_class = [
         {
             "class": each.name,

@@ -7,7 +7,7 @@ import typer
 
 from sslapp.cli.application import Json, Project, access, app, command, show, table
 from sslapp.usecases.labelling import decisions
-from sslapp.usecases.projects import project as projects
+from sslapp.usecases.projects import status
 from sslapp.usecases.reviewing import bulk_decisions, predictions
 
 Round = Annotated[int | None, typer.Option("--round", help="Default: the newest finished one.")]
@@ -46,7 +46,7 @@ def _selected(
     found = predictions.propose(
         who, project, threshold=general, per_class=per_class, round_number=round_number
     )
-    names = {each.id: each.name for each in projects.status(who, project).classes}
+    names = {each.id: each.name for each in status.status(who, project).classes}
     rows = [
         {
             "position": int(position),

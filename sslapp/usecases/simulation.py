@@ -22,7 +22,8 @@ from sslapp.usecases.images.embeddings import DEFAULT_ENCODER, embed
 from sslapp.usecases.images.imports import import_images
 from sslapp.usecases.jobs import job_status
 from sslapp.usecases.labelling import decisions, picks
-from sslapp.usecases.projects.project import create_project, status
+from sslapp.usecases.projects.settings import create_project
+from sslapp.usecases.projects.status import status
 from sslapp.usecases.reviewing import bulk_decisions, predictions
 from sslapp.usecases.training.rounds import DEFAULT_METHOD, round_status, start_round
 from sslapp.vocabulary import Gear, JobState

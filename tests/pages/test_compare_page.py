@@ -144,7 +144,7 @@ def test_methods_are_started_on_one_snapshot_and_join_when_they_end(
 
 def test_a_method_that_cannot_run_says_why_and_starts_nothing(tmp_path, open_app) -> None:
     from sslapp.usecases.access import enter
-    from sslapp.usecases.projects.project import create_project
+    from sslapp.usecases.projects.settings import create_project
     from sslapp.workspace import Workspace
 
     access = enter(Workspace(workspace=tmp_path), "Ann")

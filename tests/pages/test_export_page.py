@@ -12,7 +12,7 @@ from sslapp.store.schema import project as project_table
 from sslapp.usecases.exporting.exported import exports_of
 from sslapp.usecases.exporting.exports import Format, export, export_here
 from sslapp.usecases.people.members import grant
-from sslapp.usecases.projects.project import create_project
+from sslapp.usecases.projects.settings import create_project
 from sslapp.usecases.reviewing import bulk_decisions
 from sslapp.vocabulary import JobState, Role, Source
 

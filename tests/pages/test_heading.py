@@ -2,7 +2,7 @@
 
 from streamlit.testing.v1 import AppTest
 
-from sslapp.usecases.projects.project import create_project
+from sslapp.usecases.projects.settings import create_project
 
 
 def test_a_reader_goes_to_and_fro_between_projects(project, open_app) -> None:

@@ -18,7 +18,8 @@ from sslapp.usecases.access import enter
 from sslapp.usecases.images.maps import Projection, projection_of
 from sslapp.usecases.jobs import job_status
 from sslapp.usecases.people.members import grant, members
-from sslapp.usecases.projects.project import create_project, status
+from sslapp.usecases.projects.settings import create_project
+from sslapp.usecases.projects.status import status
 from sslapp.vocabulary import EventKind, JobKind, JobState, Role
 from sslapp.workspace import Workspace
 

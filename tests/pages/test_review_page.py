@@ -13,7 +13,8 @@ from sslapp.store.database import writing
 from sslapp.store.schema import embedding, round_
 from sslapp.ui.review import bulks, desk, state
 from sslapp.usecases.access import enter
-from sslapp.usecases.projects.project import add_class, create_project, retire_class
+from sslapp.usecases.projects.classes import add_class, retire_class
+from sslapp.usecases.projects.settings import create_project
 from sslapp.usecases.reviewing import bulk_decisions
 from sslapp.usecases.reviewing.board import read_board
 from sslapp.usecases.reviewing.bulks import BulkAction, decide

@@ -15,7 +15,7 @@ from sslapp.store.schema import embedding, round_, round_metric
 from sslapp.usecases.access import enter
 from sslapp.usecases.jobs import job_status
 from sslapp.usecases.labelling import decisions
-from sslapp.usecases.projects.project import change_settings, create_project
+from sslapp.usecases.projects.settings import change_settings, create_project
 from sslapp.usecases.reviewing.predictions import propose
 from sslapp.usecases.training.rounds import cancel_round, round_status, start_round
 from sslapp.vocabulary import FailureKind, JobState

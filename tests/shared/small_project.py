@@ -31,7 +31,7 @@ from sslapp.usecases.images.embeddings import embed
 from sslapp.usecases.images.imports import import_images
 from sslapp.usecases.jobs import job_status
 from sslapp.usecases.labelling import decisions
-from sslapp.usecases.projects.project import create_project
+from sslapp.usecases.projects.settings import create_project
 from sslapp.usecases.training.rounds import round_status
 from sslapp.vocabulary import EventKind, JobState
 from sslapp.workspace import Workspace

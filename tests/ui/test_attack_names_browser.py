@@ -5,7 +5,7 @@ from sqlalchemy import update
 
 from sslapp.store.database import writing
 from sslapp.store.schema import image, image_set, label_class, project, reader
-from sslapp.usecases.projects.project import create_project
+from sslapp.usecases.projects.settings import create_project
 
 SECONDS = 1000
 MARKUP = "<img src=x onerror=alert(1)>"

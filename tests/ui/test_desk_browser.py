@@ -15,7 +15,7 @@ from sslapp.store.readers import grant
 from sslapp.usecases.access import enter
 from sslapp.usecases.images.similar import similar
 from sslapp.usecases.labelling import decisions
-from sslapp.usecases.projects.project import add_class
+from sslapp.usecases.projects.classes import add_class
 from sslapp.usecases.reviewing import bulk_decisions
 from sslapp.usecases.reviewing.inspection import claim_page, tiles
 from sslapp.usecases.reviewing.predictions import propose

@@ -16,10 +16,10 @@ from sslapp.store.database import reading
 from sslapp.store.projects import classes
 from sslapp.store.state import load_state
 from sslapp.usecases.access import enter
-from sslapp.usecases.images.demo import ensure_demo
+from sslapp.usecases.images.creation import ensure_demo
 from sslapp.usecases.labelling import decisions
 from sslapp.usecases.people.members import grant
-from sslapp.usecases.projects.project import add_class
+from sslapp.usecases.projects.classes import add_class
 from sslapp.vocabulary import EventKind, Role
 from sslapp.workspace import Workspace
 

@@ -18,7 +18,7 @@ from sslapp.store.state import load_state
 from sslapp.usecases.access import enter
 from sslapp.usecases.maintenance.verification import verify_project
 from sslapp.usecases.projects.listing import known_projects
-from sslapp.usecases.projects.project import status
+from sslapp.usecases.projects.status import status
 from sslapp.usecases.reviewing.board import read_board
 from sslapp.usecases.training.rounds import round_status
 from sslapp.vocabulary import EventKind, JobState, Source

@@ -10,7 +10,7 @@ import numpy as np
 from PIL import Image
 
 from sslapp.usecases.access import enter
-from sslapp.usecases.projects.project import status
+from sslapp.usecases.projects.status import status
 from sslapp.workspace import Workspace
 
 SECONDS = 1000

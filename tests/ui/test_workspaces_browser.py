@@ -14,7 +14,7 @@ from sslapp.usecases.exporting.exported import exports_of
 from sslapp.usecases.images.imports import import_images
 from sslapp.usecases.labelling import decisions
 from sslapp.usecases.maintenance.backups import backup, restore
-from sslapp.usecases.projects.project import create_project
+from sslapp.usecases.projects.settings import create_project
 from sslapp.vocabulary import EventKind
 from sslapp.workspace import Workspace
 

@@ -8,11 +8,13 @@ from sslapp.store.database import reading, writing
 from sslapp.store.schema import embedding, job
 from sslapp.usecases.access import enter
 from sslapp.usecases.exporting.exports import export
-from sslapp.usecases.images.demo import NAME, ensure_demo
+from sslapp.usecases.images.creation import DEMO, ensure_demo
 from sslapp.usecases.images.embeddings import embed
 from sslapp.usecases.images.imports import import_images
 from sslapp.usecases.jobs import cancel_job, job_status
-from sslapp.usecases.projects.project import add_class, create_project, status
+from sslapp.usecases.projects.classes import add_class
+from sslapp.usecases.projects.settings import create_project
+from sslapp.usecases.projects.status import status
 from sslapp.usecases.training import rounds
 from sslapp.vocabulary import JobState
 from sslapp.workspace import Workspace
@@ -81,7 +83,7 @@ def test_the_demo_is_made_once_and_then_left_alone(tmp_path) -> None:
     assert ensure_demo(access)
     assert not ensure_demo(access)
     small_project.run_jobs(access)
-    found = status(access, NAME)
+    found = status(access, DEMO)
     assert found.counts["images"] == 1797
     assert [each["state"] for each in found.jobs] == [JobState.DONE] * 2
     access.engine.dispose()

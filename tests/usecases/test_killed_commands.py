@@ -123,7 +123,8 @@ def test_an_import_is_there_completely_or_not_at_all_and_the_next_worker_complet
 def test_the_first_import_killed_at_every_point_leaves_no_half_class_list(
     launcher, tmp_path
 ) -> None:
-    from sslapp.usecases.projects.project import create_project, status
+    from sslapp.usecases.projects.settings import create_project
+    from sslapp.usecases.projects.status import status
 
     source = small_project.write_npz(tmp_path / "digits.npz")
     point, state = 0, -signal.SIGKILL

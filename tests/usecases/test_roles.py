@@ -18,7 +18,7 @@ from sslapp.usecases.jobs import cancel_job, job_status
 from sslapp.usecases.labelling import decisions, picks
 from sslapp.usecases.labelling.label_lists import label_from_csv
 from sslapp.usecases.maintenance.verification import verify_project
-from sslapp.usecases.projects import project as projects
+from sslapp.usecases.projects import classes, settings, status
 from sslapp.usecases.reviewing import bulk_decisions, predictions
 from sslapp.usecases.training.history import detail
 from sslapp.usecases.training.progress import live_jobs
@@ -46,11 +46,11 @@ COMMANDS = {
     "undo": lambda who, path: decisions.undo(who, 1, 60),
     "next": lambda who, path: picks.next_images(who, 1),
     "propose": lambda who, path: predictions.propose(who, 1),
-    "status": lambda who, path: projects.status(who, 1),
-    "add a class": lambda who, path: projects.add_class(who, 1, "ten"),
-    "edit a class": lambda who, path: projects.edit_class(who, 1, "3", name="three"),
-    "retire a class": lambda who, path: projects.retire_class(who, 1, "3"),
-    "change the settings": lambda who, path: projects.change_settings(who, 1, flip=True),
+    "status": lambda who, path: status.status(who, 1),
+    "add a class": lambda who, path: classes.add_class(who, 1, "ten"),
+    "edit a class": lambda who, path: classes.edit_class(who, 1, "3", name="three"),
+    "retire a class": lambda who, path: classes.retire_class(who, 1, "3"),
+    "change the settings": lambda who, path: settings.change_settings(who, 1, flip=True),
     "import": lambda who, path: import_images(who, 1, "digits"),
     "embed": lambda who, path: embed(who, 1),
     "start": lambda who, path: start_round(who, 1),
@@ -68,10 +68,10 @@ COMMANDS = {
 def test_a_stranger_is_refused_and_nothing_is_written(command, reviewed, tmp_path) -> None:
     (tmp_path / "labels.csv").write_text("position,class\n60,3\n")
     stranger = enter_as(reviewed, "Eve", None)
-    before = (small_project.log(reviewed)[-1].hash, len(projects.status(reviewed).jobs))
+    before = (small_project.log(reviewed)[-1].hash, len(status.status(reviewed).jobs))
     with pytest.raises(NotAllowed, match="Eve is not a member in this project"):
         COMMANDS[command](stranger, tmp_path)
-    assert (small_project.log(reviewed)[-1].hash, len(projects.status(reviewed).jobs)) == before
+    assert (small_project.log(reviewed)[-1].hash, len(status.status(reviewed).jobs)) == before
     stranger.engine.dispose()
 
 
@@ -101,9 +101,9 @@ def test_an_adjudication_outlasts_another_readers_later_label(project) -> None:
     decisions.label(project, 1, 60, "3", adjudicate=True)
     decisions.label(reader, 1, 60, "4")
     reader.engine.dispose()
-    status = projects.status(project)
-    assert status.counts["adjudicated"] == 1
-    assert status.per_class[3, 2] == 1
+    found = status.status(project)
+    assert found.counts["adjudicated"] == 1
+    assert found.per_class[3, 2] == 1
 
 
 def member(access: Access, name: str, role: Role) -> Access:

@@ -7,7 +7,7 @@ import small_project
 from starlette.testclient import TestClient
 
 from sslapp.usecases.access import enter
-from sslapp.usecases.projects.project import create_project
+from sslapp.usecases.projects.settings import create_project
 from sslapp.vocabulary import EventKind
 
 API = f"/api/{small_project.WORKSPACE}"

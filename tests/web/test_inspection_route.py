@@ -8,7 +8,7 @@ from starlette.applications import Starlette
 from starlette.testclient import TestClient
 
 from sslapp.usecases.access import enter
-from sslapp.usecases.projects.project import create_project
+from sslapp.usecases.projects.settings import create_project
 from sslapp.usecases.reviewing.inspection import inspect
 from sslapp.web import middleware, routes
 

@@ -4,7 +4,7 @@ import streamlit as st
 
 from sslapp.ui.common import pages, plain
 from sslapp.usecases.access import Access
-from sslapp.usecases.images.demo import ensure_demo
+from sslapp.usecases.images.creation import ensure_demo
 
 
 def show(access: Access, *, here: bool = False) -> None:

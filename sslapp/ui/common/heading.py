@@ -8,7 +8,7 @@ from sslapp.store.projects import ProjectRow
 from sslapp.ui.common import empty, faults, plain
 from sslapp.usecases.access import Access
 from sslapp.usecases.projects.listing import known_projects
-from sslapp.usecases.projects.project import Status
+from sslapp.usecases.projects.status import Status
 from sslapp.words import count
 
 OPENED = "opened_project"

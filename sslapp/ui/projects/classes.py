@@ -8,8 +8,8 @@ import streamlit as st
 from sslapp.store.projects import KEYS, PALETTE, ClassRow
 from sslapp.ui.common import faults, plain
 from sslapp.usecases.access import Access
-from sslapp.usecases.projects import project
-from sslapp.usecases.projects.project import Status
+from sslapp.usecases.projects import classes
+from sslapp.usecases.projects.status import Status
 from sslapp.words import count
 
 NEW = -1
@@ -27,10 +27,10 @@ def show(access: Access, status: Status) -> None:
             _retire(access, status, row)
     faults.show(FAULT)
     if pressed and row is None:
-        _attempt(lambda: project.add_class(access, status.project_id, name, colour=colour, key=key))
+        _attempt(lambda: classes.add_class(access, status.project_id, name, colour=colour, key=key))
     elif pressed and row is not None:
         _attempt(
-            lambda: project.edit_class(
+            lambda: classes.edit_class(
                 access, status.project_id, row.id, name=name, colour=colour, key=key
             )
         )
@@ -113,7 +113,7 @@ def _retire(access: Access, status: Status, row: ClassRow) -> None:
             "number is never used again. This cannot be undone."
         )
         if st.button(f"Retire {plain.markdown(row.name)}", key=f"projects-retire-yes-{row.id}"):
-            _attempt(lambda: project.retire_class(access, status.project_id, row.id))
+            _attempt(lambda: classes.retire_class(access, status.project_id, row.id))
 
 
 def _attempt(command: Callable[[], object]) -> None:

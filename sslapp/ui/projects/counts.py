@@ -2,7 +2,7 @@
 
 import streamlit as st
 
-from sslapp.usecases.projects.project import Status
+from sslapp.usecases.projects.status import Status
 
 CELL = 104
 """Least width of one figure in pixels; narrower pages wrap."""

@@ -8,7 +8,7 @@ from sslapp.ui.projects import views
 from sslapp.usecases.access import Access
 from sslapp.usecases.images.embeddings import EmbeddingState, embed, encoder_for
 from sslapp.usecases.images.maps import Projection, projection_of, show_projection
-from sslapp.usecases.projects.project import Status
+from sslapp.usecases.projects.status import Status
 from sslapp.words import ago, count
 
 ABOUT_MAP = {

@@ -8,7 +8,7 @@ from sslapp.store.images import ImageSetRow
 from sslapp.ui.common import faults, plain
 from sslapp.ui.projects import sources
 from sslapp.usecases.access import Access
-from sslapp.usecases.images.refusals import by_reason, refusals_csv
+from sslapp.usecases.images.imports import by_reason, refusals_csv
 from sslapp.usecases.images.sources import import_chosen
 from sslapp.words import ago, count
 

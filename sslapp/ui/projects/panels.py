@@ -10,7 +10,7 @@ from sslapp.usecases.access import Access
 from sslapp.usecases.images.embeddings import newest_embedding
 from sslapp.usecases.people.members import members
 from sslapp.usecases.projects.listing import ProjectLine
-from sslapp.usecases.projects.project import Status, status
+from sslapp.usecases.projects.status import Status, status
 from sslapp.vocabulary import JobKind, Role
 from sslapp.web.identity import sign_in
 

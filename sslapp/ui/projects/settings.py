@@ -4,7 +4,8 @@ import streamlit as st
 
 from sslapp.ui.common import faults
 from sslapp.usecases.access import Access
-from sslapp.usecases.projects.project import Status, change_settings
+from sslapp.usecases.projects.settings import change_settings
+from sslapp.usecases.projects.status import Status
 
 FAULT = "projects-settings-fault"
 

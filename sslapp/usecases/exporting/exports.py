@@ -27,7 +27,7 @@ from sslapp.store.database import reading, writing
 from sslapp.store.log import events
 from sslapp.usecases.access import Access, find_project
 from sslapp.usecases.exporting.table import ALL_SOURCES, labels_frame
-from sslapp.usecases.images.content import Content
+from sslapp.usecases.images.pictures import PictureFiles
 from sslapp.vocabulary import EventKind, JobKind, Source
 from sslapp.workspace import Workspace
 
@@ -176,7 +176,7 @@ def run_labels_export(context: JobContext) -> None:
             class_names=[classes[each] for each in snapshot.class_ids],
             included=names,
         )
-        content = Content(conn, context.workspace, project_id, frame["position"].to_numpy())
+        content = PictureFiles(conn, context.workspace, project_id, frame["position"].to_numpy())
     context.check()
     manifest = _write(context, frame, target, provenance, content)
     file = target if target.is_file() else manifest
@@ -221,7 +221,7 @@ def _write(
     frame: pd.DataFrame,
     target: Path,
     provenance: Provenance,
-    content: Content,
+    content: PictureFiles,
 ) -> Path:
     """Write the export in its format and return its manifest's path."""
 

@@ -2,19 +2,23 @@
 
 from dataclasses import dataclass, field
 
-from sslapp.store.database import writing
+from sslapp.store import projects
+from sslapp.store.database import reading, writing
 from sslapp.store.errors import Refused
 from sslapp.store.projects import ProjectSettings
 from sslapp.usecases.access import Access, require_server_admin
-from sslapp.usecases.images.embeddings import check_encoder, queue_embed
+from sslapp.usecases.images.embeddings import DEFAULT_ENCODER, check_encoder, queue_embed
 from sslapp.usecases.images.imports import Origin, queue_import
-from sslapp.usecases.images.sources import Choice, WrongFields, origin
-from sslapp.usecases.projects.project import new_project
+from sslapp.usecases.images.sources import Choice, Kind, WrongFields, origin
+from sslapp.usecases.projects.settings import new_project
 
 IMAGE_SIZES = (32, 64, 128, 224)
 """Sides that a page offers besides the native one."""
 
 MOST_CLASSES = 1000
+
+DEMO = "Digits demo"
+"""The project that a fresh installation starts with: scikit-learn's digits."""
 
 
 @dataclass(frozen=True, kw_only=True)
@@ -66,6 +70,18 @@ def create(access: Access, wish: Wish) -> int:
             queue_import(conn, access, project_id, found)
             queue_embed(conn, access, project_id, wish.encoder)
     return project_id
+
+
+def ensure_demo(access: Access) -> bool:
+    """Create the demo project and queue its import, unless it exists. Returns whether it did."""
+    with reading(access.engine) as conn:
+        if any(row.name == DEMO for row in projects.list_projects(conn)):
+            return False
+    create(
+        access,
+        Wish(name=DEMO, source=Choice(Kind.NAMED, "digits"), encoder=DEFAULT_ENCODER),
+    )
+    return True
 
 
 def class_names(text: str) -> tuple[str, ...]:

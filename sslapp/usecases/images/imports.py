@@ -1,12 +1,15 @@
 """Import a set of images, as a job: decode, hash, store, and appear in one transaction."""
 
-from collections.abc import Sequence
+import csv
+import io
+from collections.abc import Mapping, Sequence
 from dataclasses import asdict, dataclass
 from pathlib import Path
 from typing import Any
 
 from sqlalchemy import Connection
 
+from sslapp.datasets.cells import escape_cell
 from sslapp.datasets.ingest import Ingested, Row, Stopped, ingest
 from sslapp.datasets.registry import open_source
 from sslapp.datasets.source import ImageSource
@@ -114,6 +117,28 @@ def run_import(context: JobContext) -> None:
         )
     if params.get("upload"):
         forget(context.workspace, params["upload"])
+
+
+Refusals = Sequence[Mapping[str, str]]
+"""Entries {"name": ..., "reason": ...}, as an image set keeps them."""
+
+
+def by_reason(refused: Refusals) -> list[tuple[str, list[str]]]:
+    """(reason, names) pairs, the most frequent reason first."""
+    found: dict[str, list[str]] = {}
+    for each in refused:
+        found.setdefault(each["reason"], []).append(each["name"])
+    return sorted(found.items(), key=lambda pair: -len(pair[1]))
+
+
+def refusals_csv(refused: Refusals) -> bytes:
+    """A table of name and reason that no spreadsheet runs as formulas."""
+    text = io.StringIO(newline="")
+    writer = csv.writer(text)
+    writer.writerow(["name", "reason"])
+    for each in refused:
+        writer.writerow([escape_cell(each["name"]), escape_cell(each["reason"])])
+    return text.getvalue().encode()
 
 
 def _ingest(context: JobContext, source: ImageSource) -> Ingested:

@@ -1,4 +1,4 @@
-"""The pictures of images as pages show them: one at full size to read, many small ones in grids."""
+"""The pictures of images as pages show them and exports hand them out: at full size, or small."""
 
 from collections.abc import Sequence
 from dataclasses import dataclass
@@ -16,6 +16,7 @@ from sslapp.store.database import reading
 from sslapp.store.errors import Refused, Unknown
 from sslapp.store.images import ImageRow
 from sslapp.usecases.access import Access, find_project
+from sslapp.workspace import Workspace
 
 PNG = "image/png"
 
@@ -49,7 +50,7 @@ def picture(
         project_id = find_project(conn, access, project)
         row = _row(conn, project_id, position, image)
         if row.original is None:
-            store = _pixels(conn, access, project_id)
+            store = _pixels(conn, access.workspace, project_id)
             return Picture(png_bytes(store.take(_one(position))[0]), PNG, row.sha256)
     folder = access.workspace.project(project_id) / "originals"
     content = original_path(folder, row.original).read_bytes()
@@ -66,7 +67,7 @@ def thumbnail(
     with reading(access.engine) as conn:
         project_id = find_project(conn, access, project)
         row = _row(conn, project_id, position, image)
-        rows = _pixels(conn, access, project_id).take(_one(position))
+        rows = _pixels(conn, access.workspace, project_id).take(_one(position))
     return Picture(png_bytes(rows[0], THUMBNAIL), PNG, f"{row.sha256}-{THUMBNAIL}")
 
 
@@ -90,7 +91,7 @@ def thumbnails(
         count = images.image_count(conn, project_id)
         if wanted.min() < 0 or wanted.max() >= count:
             raise Unknown(f"There is no image {wanted.max()} in this project.")
-        rows = _pixels(conn, access, project_id).take(wanted)
+        rows = _pixels(conn, access.workspace, project_id).take(wanted)
     return [png_bytes(row, side) for row in rows]
 
 
@@ -113,6 +114,36 @@ def image_hashes(
     return [found[each] for each in wanted]
 
 
+class PictureFiles:
+    """The picture files that an export or a worksheet hands out: originals, or PNGs of rows.
+
+    Args:
+        positions: (n,) int64, the images that will be asked for.
+        side: length in pixels that PNGs are scaled to; None keeps the row's own.
+    """
+
+    def __init__(
+        self,
+        conn: Connection,
+        workspace: Workspace,
+        project_id: int,
+        positions: NDArray[np.int64],
+        side: int | None = None,
+    ) -> None:
+        rows = images.image_rows(conn, project_id, positions)
+        self._originals = {row.position: row.original for row in rows}
+        self._folder = workspace.project(project_id) / "originals"
+        self._pixels = _pixels(conn, workspace, project_id)
+        self._side = side
+
+    def __call__(self, position: int) -> bytes:
+        """The file's bytes."""
+        original = self._originals[position]
+        if original is not None:
+            return original_path(self._folder, original).read_bytes()
+        return png_bytes(self._pixels.take(np.array([position]))[0], self._side)
+
+
 def _row(conn: Connection, project_id: int, position: int, image: str | None) -> ImageRow:
     try:
         (row,) = images.image_rows(conn, project_id, [position])
@@ -123,9 +154,9 @@ def _row(conn: Connection, project_id: int, position: int, image: str | None) ->
     return row
 
 
-def _pixels(conn: Connection, access: Access, project_id: int) -> PixelStore:
+def _pixels(conn: Connection, workspace: Workspace, project_id: int) -> PixelStore:
     sets = images.image_sets(conn, project_id)
-    return PixelStore([access.workspace.path(each.pixels) for each in sets])
+    return PixelStore([workspace.path(each.pixels) for each in sets])
 
 
 def _one(position: int) -> NDArray[np.int64]:

@@ -15,7 +15,7 @@ from sslapp.store.log.events import Draft, Event
 from sslapp.store.log.kinds import Action, rule_of
 from sslapp.store.state import ProjectState, load_state
 from sslapp.usecases.access import Access, find_project, new_key, require
-from sslapp.usecases.projects.project import class_id
+from sslapp.usecases.projects.classes import class_id
 from sslapp.usecases.reviewing.predictions import Predictions, read_predictions
 from sslapp.vocabulary import EventKind, Role, Source
 

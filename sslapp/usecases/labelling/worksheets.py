@@ -13,7 +13,7 @@ from sslapp.imaging.decode import suffix
 from sslapp.store.database import reading
 from sslapp.store.images import image_rows
 from sslapp.usecases.access import Access, find_project
-from sslapp.usecases.images.content import Content
+from sslapp.usecases.images.pictures import PictureFiles
 
 SHOWN_SIDE = 256
 """Side in pixels to which pictures of small arrays are enlarged."""
@@ -35,7 +35,7 @@ def write_worksheet(
     with reading(access.engine) as conn:
         project_id = find_project(conn, access, project)
         there = image_rows(conn, project_id, positions)
-        content = Content(
+        content = PictureFiles(
             conn, access.workspace, project_id, np.array(positions, dtype=np.int64), SHOWN_SIDE
         )
     for position in positions:

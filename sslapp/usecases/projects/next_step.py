@@ -9,7 +9,7 @@ from sslapp.store.database import reading
 from sslapp.store.embeddings import is_embedded
 from sslapp.store.log.kinds import kinds_where
 from sslapp.usecases.access import Access, require
-from sslapp.usecases.projects.project import Status
+from sslapp.usecases.projects.status import Status
 from sslapp.vocabulary import JobKind
 
 REVIEWS = kinds_where(lambda rule: rule.verdict or rule.bulk)

@@ -18,7 +18,7 @@ from sslapp.usecases.labelling.decisions import (
     must_be_in_pool,
     repeated,
 )
-from sslapp.usecases.projects.project import class_id
+from sslapp.usecases.projects.classes import class_id
 from sslapp.usecases.reviewing.predictions import read_predictions
 from sslapp.vocabulary import EventKind
 

@@ -15,7 +15,7 @@ from sslapp.store.rounds import finished
 from sslapp.store.schema import round_, snapshot
 from sslapp.store.state import ProjectState, load_state, withheld
 from sslapp.usecases.access import Access, find_project
-from sslapp.usecases.projects.project import class_id
+from sslapp.usecases.projects.classes import class_id
 from sslapp.workspace import Workspace
 
 DEFAULT_THRESHOLD = 0.95

@@ -23,7 +23,8 @@ from sslapp.usecases.exporting.exported import exported_file, exports_of
 from sslapp.usecases.exporting.exports import Format, export, export_here
 from sslapp.usecases.exporting.table import ALL_SOURCES, first_rows, label_counts
 from sslapp.usecases.labelling import decisions
-from sslapp.usecases.projects.project import add_class, create_project
+from sslapp.usecases.projects.classes import add_class
+from sslapp.usecases.projects.settings import create_project
 from sslapp.usecases.reviewing import bulk_decisions
 from sslapp.usecases.reviewing.predictions import propose
 from sslapp.usecases.training.rounds import start_round

@@ -7,11 +7,11 @@ import small_project
 
 from sslapp.store.projects import ProjectSettings
 from sslapp.usecases.access import NotAllowed, enter
-from sslapp.usecases.images.creation import Wish, class_names, create
-from sslapp.usecases.images.demo import ensure_demo
+from sslapp.usecases.images.creation import Wish, class_names, create, ensure_demo
 from sslapp.usecases.images.embeddings import newest_embedding
 from sslapp.usecases.images.sources import Choice, Kind, WrongFields
 from sslapp.usecases.projects.project import status
+from sslapp.usecases.projects.status import status
 from sslapp.usecases.training.progress import live_jobs
 from sslapp.vocabulary import JobKind
 from sslapp.workspace import Workspace

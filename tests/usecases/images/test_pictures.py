@@ -13,7 +13,7 @@ from sslapp.store.projects import ProjectSettings
 from sslapp.usecases.access import NotAllowed, enter
 from sslapp.usecases.images.imports import import_images
 from sslapp.usecases.images.pictures import picture, thumbnail, thumbnails
-from sslapp.usecases.projects.project import create_project
+from sslapp.usecases.projects.settings import create_project
 from sslapp.workspace import Workspace
 
 

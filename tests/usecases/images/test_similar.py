@@ -10,7 +10,7 @@ from sslapp.store.errors import Unknown
 from sslapp.store.state import load_state
 from sslapp.usecases.access import NotAllowed, enter
 from sslapp.usecases.images import similar
-from sslapp.usecases.projects.project import create_project
+from sslapp.usecases.projects.settings import create_project
 
 
 def by_hand(features, query, among, k: int) -> list[int]:

@@ -12,7 +12,8 @@ from sslapp.usecases.access import enter
 from sslapp.usecases.images.imports import Origin
 from sslapp.usecases.images.sources import Choice, Kind, WrongFields, import_chosen, origin
 from sslapp.usecases.images.uploads import Incoming, find_upload
-from sslapp.usecases.projects.project import create_project, status
+from sslapp.usecases.projects.settings import create_project
+from sslapp.usecases.projects.status import status
 from sslapp.vocabulary import JobState
 from sslapp.workspace import Workspace
 

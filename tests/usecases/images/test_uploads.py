@@ -12,7 +12,7 @@ from sslapp.usecases.access import enter
 from sslapp.usecases.images import uploads
 from sslapp.usecases.images.sources import Choice, Kind, import_chosen
 from sslapp.usecases.images.uploads import Incoming, TooLarge, find_upload, forget
-from sslapp.usecases.projects.project import create_project
+from sslapp.usecases.projects.settings import create_project
 from sslapp.vocabulary import JobState
 from sslapp.workspace import Workspace
 

@@ -15,7 +15,8 @@ from sslapp.usecases.exporting.exports import export
 from sslapp.usecases.images.imports import import_images
 from sslapp.usecases.labelling import decisions, outbox, picks
 from sslapp.usecases.labelling.label_lists import label_from_csv
-from sslapp.usecases.projects.project import retire_class, status
+from sslapp.usecases.projects.classes import retire_class
+from sslapp.usecases.projects.status import status
 from sslapp.usecases.reporting.report import gather
 from sslapp.usecases.reviewing import bulk_decisions
 from sslapp.usecases.reviewing.board import read_board

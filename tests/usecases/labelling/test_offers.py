@@ -15,7 +15,7 @@ from sslapp.store.state import load_state
 from sslapp.usecases.access import enter
 from sslapp.usecases.labelling import decisions, offers, tally
 from sslapp.usecases.people.members import grant
-from sslapp.usecases.projects.project import retire_class
+from sslapp.usecases.projects.classes import retire_class
 from sslapp.vocabulary import EventKind, Role
 
 FREE = set(range(small_project.LABELLED, small_project.POOL))

@@ -17,7 +17,7 @@ from sslapp.store.state import load_state
 from sslapp.usecases.access import NotAllowed, enter
 from sslapp.usecases.labelling import decisions, outbox
 from sslapp.usecases.people.members import grant
-from sslapp.usecases.projects.project import retire_class
+from sslapp.usecases.projects.classes import retire_class
 from sslapp.vocabulary import EventKind, Role, Source
 
 CLIENT = "a-page-of-ann"

@@ -17,7 +17,8 @@ from sslapp.usecases.images.imports import import_images
 from sslapp.usecases.labelling import decisions
 from sslapp.usecases.labelling.offers import refill
 from sslapp.usecases.labelling.picks import next_images
-from sslapp.usecases.projects.project import create_project, retire_class
+from sslapp.usecases.projects.classes import retire_class
+from sslapp.usecases.projects.settings import create_project
 from sslapp.usecases.reviewing.board import read_board
 from sslapp.vocabulary import EventKind
 from sslapp.workspace import Workspace

@@ -15,7 +15,7 @@ from sslapp.store.log.events import head
 from sslapp.store.schema import embedding, image_set, round_, snapshot
 from sslapp.usecases.access import IDENTITY
 from sslapp.usecases.maintenance.verification import rebuild, verify_project, verify_workspace
-from sslapp.usecases.projects.project import create_project
+from sslapp.usecases.projects.settings import create_project
 from sslapp.workspace import Workspace
 
 

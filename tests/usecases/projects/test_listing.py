@@ -8,11 +8,11 @@ import small_project
 from sslapp.store import projects
 from sslapp.store.database import writing
 from sslapp.usecases.access import enter
-from sslapp.usecases.images.refusals import by_reason, refusals_csv
+from sslapp.usecases.images.imports import by_reason, refusals_csv
 from sslapp.usecases.labelling import decisions
 from sslapp.usecases.people.members import grant
 from sslapp.usecases.projects.listing import project_list
-from sslapp.usecases.projects.project import create_project
+from sslapp.usecases.projects.settings import create_project
 from sslapp.usecases.training.rounds import start_round
 from sslapp.vocabulary import JobState, Role
 

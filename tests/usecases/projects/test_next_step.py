@@ -10,8 +10,10 @@ from sslapp.store.schema import round_
 from sslapp.usecases.access import enter
 from sslapp.usecases.comparing.rounds import comparable_rounds
 from sslapp.usecases.labelling import decisions
+from sslapp.usecases.projects.classes import add_class
 from sslapp.usecases.projects.next_step import Facts, Page, next_step, read_facts
-from sslapp.usecases.projects.project import add_class, create_project, status
+from sslapp.usecases.projects.settings import create_project
+from sslapp.usecases.projects.status import status
 from sslapp.usecases.reviewing.board import board_key
 from sslapp.vocabulary import JobKind
 from sslapp.workspace import Workspace

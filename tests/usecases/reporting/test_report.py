@@ -16,7 +16,9 @@ from sslapp.store.schema import image_set, label_class, project
 from sslapp.usecases.exporting.exports import Format, export, export_here
 from sslapp.usecases.exporting.table import label_counts
 from sslapp.usecases.labelling import decisions
-from sslapp.usecases.projects.project import add_class, create_project, status
+from sslapp.usecases.projects.classes import add_class
+from sslapp.usecases.projects.settings import create_project
+from sslapp.usecases.projects.status import status
 from sslapp.usecases.reporting.markup import Markup, element
 from sslapp.usecases.reporting.page import render
 from sslapp.usecases.reporting.report import gather

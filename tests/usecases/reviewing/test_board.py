@@ -16,7 +16,7 @@ from sslapp.store.projects import ClassRow, classes
 from sslapp.usecases.access import NotAllowed, enter
 from sslapp.usecases.comparing.rounds import numbers_and_methods
 from sslapp.usecases.labelling import decisions
-from sslapp.usecases.projects.project import add_class, retire_class
+from sslapp.usecases.projects.classes import add_class, retire_class
 from sslapp.usecases.reviewing import bulk_decisions
 from sslapp.usecases.reviewing.board import (
     Board,

@@ -12,7 +12,7 @@ from sslapp.store.state import load_state
 from sslapp.usecases.access import enter
 from sslapp.usecases.labelling import decisions
 from sslapp.usecases.people.members import grant
-from sslapp.usecases.projects.project import retire_class
+from sslapp.usecases.projects.classes import retire_class
 from sslapp.usecases.reviewing import bulk_decisions
 from sslapp.usecases.reviewing.board import read_board
 from sslapp.usecases.reviewing.bulks import BulkAction, decide, own_bulks

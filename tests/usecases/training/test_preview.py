@@ -12,7 +12,7 @@ from sslapp.store.projects import ClassRow
 from sslapp.store.schema import snapshot
 from sslapp.usecases.access import NotAllowed, enter
 from sslapp.usecases.labelling import decisions
-from sslapp.usecases.projects.project import retire_class
+from sslapp.usecases.projects.classes import retire_class
 from sslapp.usecases.training import rounds
 from sslapp.usecases.training.preview import (
     CALIBRATES_FROM,

@@ -11,7 +11,7 @@ from sslapp.store.database import writing
 from sslapp.store.schema import job, round_metric
 from sslapp.usecases.access import NotAllowed, enter
 from sslapp.usecases.images.embeddings import embed
-from sslapp.usecases.projects.project import create_project
+from sslapp.usecases.projects.settings import create_project
 from sslapp.usecases.training.metrics import recent_rate
 from sslapp.usecases.training.progress import live_jobs, live_stamp
 from sslapp.usecases.training.rounds import start_round

@@ -1,0 +1,71 @@
+"""A project's classes: added, changed, retired, never deleted."""
+
+from sqlalchemy import Connection
+
+from sslapp.store import projects
+from sslapp.store.database import writing
+from sslapp.usecases.access import Access, find_project, require
+from sslapp.vocabulary import Role
+
+
+def add_class(
+    access: Access,
+    project: str | int | None,
+    name: str,
+    *,
+    colour: str | None = None,
+    key: str | None = None,
+) -> int:
+    """Add a class and return its id; colour and key are chosen unless given."""
+    with writing(access.engine) as conn:
+        project_id = find_project(conn, access, project)
+        require(conn, access, project_id, Role.ADMIN)
+        return projects.add_class(conn, project_id, name, access.reader_id, colour=colour, key=key)
+
+
+def edit_class(
+    access: Access,
+    project: str | int | None,
+    class_: str | int,
+    *,
+    name: str | None = None,
+    colour: str | None = None,
+    key: str | None = None,
+) -> bool:
+    """Rename or recolour a class or give it another key; return whether anything changed.
+
+    Args:
+        class_: the name or the id of a class in use.
+    """
+    with writing(access.engine) as conn:
+        project_id = find_project(conn, access, project)
+        require(conn, access, project_id, Role.ADMIN)
+        found = class_ if isinstance(class_, int) else class_id(conn, project_id, class_)
+        return projects.edit_class(
+            conn, project_id, found, access.reader_id, name=name, colour=colour, key=key
+        )
+
+
+def retire_class(access: Access, project: str | int | None, class_: str | int) -> None:
+    """Retire a class: its labels no longer count and it takes part in no further round.
+
+    Args:
+        class_: the name or the id of a class in use.
+    """
+    with writing(access.engine) as conn:
+        project_id = find_project(conn, access, project)
+        require(conn, access, project_id, Role.ADMIN)
+        found = class_ if isinstance(class_, int) else class_id(conn, project_id, class_)
+        projects.retire_class(conn, project_id, found, access.reader_id)
+
+
+def class_id(conn: Connection, project_id: int, name: str) -> int:
+    """The id of the live class with that name.
+
+    Raises:
+        ValueError: when there is none, listing those there are.
+    """
+    known = {each.name: each.id for each in projects.classes(conn, project_id)}
+    if name not in known:
+        raise ValueError(f'There is no class "{name}"; the classes are: {", ".join(known)}.')
+    return known[name]

@@ -1,0 +1,59 @@
+"""A project's name and settings: it is made with them, and some of them may change later."""
+
+from collections.abc import Sequence
+
+from sqlalchemy import Connection
+
+from sslapp.store import projects, readers
+from sslapp.store.database import writing
+from sslapp.store.projects import ProjectSettings
+from sslapp.usecases.access import Access, find_project, require, require_server_admin
+from sslapp.vocabulary import Role
+
+
+def create_project(
+    access: Access,
+    name: str,
+    classes: Sequence[str] = (),
+    settings: ProjectSettings | None = None,
+) -> int:
+    """Make a project with the caller as its admin, and return its id.
+
+    Raises:
+        NotAllowed: when the caller is no server admin.
+        ValueError: when the name is taken or empty, or a class occurs twice.
+    """
+    require_server_admin(access, "create projects")
+    with writing(access.engine) as conn:
+        return new_project(conn, access, name, classes, settings)
+
+
+def new_project(
+    conn: Connection,
+    access: Access,
+    name: str,
+    classes: Sequence[str] = (),
+    settings: ProjectSettings | None = None,
+) -> int:
+    """Make a project in an open transaction, for whoever checked that it is allowed."""
+    project_id = projects.create_project(conn, name, settings or ProjectSettings())
+    readers.grant(conn, project_id, access.reader_id, Role.ADMIN)
+    for each in classes:
+        projects.add_class(conn, project_id, each, access.reader_id)
+    return project_id
+
+
+def change_settings(
+    access: Access,
+    project: str | int | None,
+    *,
+    flip: bool | None = None,
+    single_reads: bool | None = None,
+) -> bool:
+    """Change what may change while images are there; return whether anything changed."""
+    with writing(access.engine) as conn:
+        project_id = find_project(conn, access, project)
+        require(conn, access, project_id, Role.ADMIN)
+        return projects.change_settings(
+            conn, project_id, access.reader_id, flip=flip, single_reads=single_reads
+        )
