@@ -7,7 +7,7 @@ from sslapp.ui.common import heading, progress_panel
 from sslapp.ui.common.access import require
 from sslapp.ui.compare import choice, curves, film, one_round, pair, start, table
 from sslapp.usecases.comparing.rounds import comparable_rounds
-from sslapp.usecases.projects.project import newest_event
+from sslapp.usecases.projects.status import newest_event
 from sslapp.usecases.training.progress import live_jobs
 
 access = require()

@@ -13,7 +13,7 @@ from sslapp.usecases.exporting.table import (
     first_rows,
     label_counts,
 )
-from sslapp.usecases.projects.project import newest_event
+from sslapp.usecases.projects.status import newest_event
 from sslapp.vocabulary import Source
 
 ROWS = 8

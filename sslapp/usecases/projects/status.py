@@ -13,7 +13,7 @@ from sslapp.store.log import events
 from sslapp.store.projects import ClassRow, ProjectSettings
 from sslapp.store.rounds import rounds_with_jobs
 from sslapp.store.state import ProjectState, load_state
-from sslapp.usecases.access import Access, find_project
+from sslapp.usecases.access import Access, find_project, require
 from sslapp.vocabulary import Source
 
 
@@ -64,6 +64,14 @@ def status(access: Access, project: str | int | None = None) -> Status:
             sets=images.image_sets(conn, project_id),
             head=events.head(conn, project_id),
         )
+
+
+def newest_event(access: Access, project_id: int) -> int:
+    """Number of the project's newest event, 0 before the first: while it stays, so does all that
+    readers decided."""
+    with reading(access.engine) as conn:
+        require(conn, access, project_id)
+        return events.head(conn, project_id)[0]
 
 
 def counts_of(state: ProjectState) -> dict[str, int]:

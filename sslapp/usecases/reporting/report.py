@@ -23,7 +23,6 @@ from sslapp.store.schema import round_, round_metric
 from sslapp.store.snapshots import find_snapshot, load
 from sslapp.store.state import ProjectState, load_state
 from sslapp.training.calibration.table import CalibrationTable, calibration_table
-from sslapp.usecases.projects.project import counts_of, per_class_of
 from sslapp.usecases.projects.status import counts_of, per_class_of
 from sslapp.usecases.reporting.decisions import Activity, RoundVerdicts, activity, verdicts
 from sslapp.usecases.reviewing.predictions import ruled_out

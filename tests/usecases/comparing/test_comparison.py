@@ -19,7 +19,7 @@ from sslapp.usecases.comparing.curves import read_film, training_curves
 from sslapp.usecases.comparing.rounds import ComparableRound, comparable_rounds, usual_choice
 from sslapp.usecases.labelling import decisions
 from sslapp.usecases.projects.classes import retire_class
-from sslapp.usecases.projects.project import newest_event, retire_class
+from sslapp.usecases.projects.status import newest_event
 from sslapp.usecases.training.rounds import round_status, start_round, start_side_by_side
 from sslapp.vocabulary import JobState
 

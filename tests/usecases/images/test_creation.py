@@ -10,7 +10,6 @@ from sslapp.usecases.access import NotAllowed, enter
 from sslapp.usecases.images.creation import Wish, class_names, create, ensure_demo
 from sslapp.usecases.images.embeddings import newest_embedding
 from sslapp.usecases.images.sources import Choice, Kind, WrongFields
-from sslapp.usecases.projects.project import status
 from sslapp.usecases.projects.status import status
 from sslapp.usecases.training.progress import live_jobs
 from sslapp.vocabulary import JobKind
