@@ -35,7 +35,7 @@ from sslapp.usecases.handlers import HANDLERS
 from sslapp.usecases.images.embeddings import embed
 from sslapp.usecases.images.encoded_views import Wish, start_encoding
 from sslapp.usecases.images.imports import import_images
-from sslapp.usecases.labelling import decisions
+from sslapp.usecases.labelling import decisions, verdicts
 from sslapp.usecases.maintenance.verification import verify_workspace
 from sslapp.usecases.projects.settings import create_project
 from sslapp.usecases.reviewing import bulk_decisions
@@ -89,9 +89,9 @@ def build(root: Path) -> None:
     _run(access)
     pool = _pool(access)
     for position in pool[:40].tolist():
-        decisions.accept(access, None, [position])
+        verdicts.accept(access, None, [position])
     for position in pool[40:55].tolist():
-        decisions.reject(access, None, position)
+        verdicts.reject(access, None, position)
     bulk_decisions.bulk_accept(access, None, pool[60:160])
     bulk_decisions.withhold(access, None, pool[160:200])
     exports.export(access, None, root / "exports" / "1" / "labels.csv")

@@ -67,9 +67,9 @@ def baseline(
     from sslapp.jobs.worker import work
     from sslapp.store import images
     from sslapp.store.database import reading
+    from sslapp.store.rounds import finished_round
     from sslapp.store.state import load_state
     from sslapp.usecases.handlers import HANDLERS
-    from sslapp.usecases.reviewing.predictions import read_predictions
     from sslapp.usecases.training.rounds import start_round
 
     started = time.monotonic()
@@ -81,11 +81,11 @@ def baseline(
     seconds = time.monotonic() - started
     with reading(access.engine) as conn:
         state = load_state(conn, 1)
-        predicted = read_predictions(conn, access.workspace, 1, number)
+        predicted = finished_round(conn, 1, number)
         truth_ids = images.true_labels(conn, 1)
         judged = judged_singly(conn)
     ids = np.array(predicted.class_ids)
-    answers = ids[predicted.probabilities.argmax(axis=1)]
+    answers = ids[predicted.read_probabilities(access.workspace).argmax(axis=1)]
     labels = answers.copy()
     labels[judged] = state.class_ids[state.labels[judged]]
     pool, right = ~state.is_test, labels == truth_ids

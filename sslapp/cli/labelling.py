@@ -6,7 +6,7 @@ from typing import Annotated
 import typer
 
 from sslapp.cli.application import Json, Project, access, app, command, show, table
-from sslapp.usecases.labelling import decisions, duplicates, label_lists, picks, worksheets
+from sslapp.usecases.labelling import decisions, duplicates, picks, worksheets
 from sslapp.vocabulary import EventKind
 
 Position = Annotated[int, typer.Argument(help="The image's position in the project.")]
@@ -43,7 +43,7 @@ def label(
 ) -> None:
     """Give one image a class, or many from a CSV file (all of them or none)."""
     if class_name is None:
-        count = label_lists.label_from_csv(access(), project, Path(what))
+        count = worksheets.label_from_csv(access(), project, Path(what))
         show({"labels": count}, as_json, f"Saved {count} labels.")
         return
     if not what.isdecimal():

@@ -6,9 +6,10 @@ import numpy as np
 import typer
 
 from sslapp.cli.application import Json, Project, access, app, command, show, table
-from sslapp.usecases.labelling import decisions
+from sslapp.usecases.labelling import verdicts
 from sslapp.usecases.projects import status
-from sslapp.usecases.reviewing import bulk_decisions, predictions
+from sslapp.usecases.reviewing import bulk_decisions
+from sslapp.usecases.reviewing.candidates import DEFAULT_THRESHOLD, propose
 
 Round = Annotated[int | None, typer.Option("--round", help="Default: the newest finished one.")]
 Positions = Annotated[list[int] | None, typer.Argument(help="Images; or select by threshold.")]
@@ -22,7 +23,7 @@ Opened = Annotated[int, typer.Option(help="How many of them you looked at one by
 
 def _thresholds(text: str) -> tuple[float, dict[str, float]]:
     """The general threshold and those of single classes, from "0.95" or "0.95,cat=0.99"."""
-    general, per_class = predictions.DEFAULT_THRESHOLD, {}
+    general, per_class = DEFAULT_THRESHOLD, {}
     for part in text.split(","):
         name, equals, value = part.rpartition("=")
         try:
@@ -43,9 +44,7 @@ def _selected(
 ) -> list[dict[str, Any]]:
     who = access()
     general, per_class = _thresholds(threshold)
-    found = predictions.propose(
-        who, project, threshold=general, per_class=per_class, round_number=round_number
-    )
+    found = propose(who, project, threshold=general, per_class=per_class, round_number=round_number)
     names = {each.id: each.name for each in status.status(who, project).classes}
     rows = [
         {
@@ -65,7 +64,7 @@ def _selected(
 
 @command(app, "candidates")
 def candidates(
-    threshold: Threshold = str(predictions.DEFAULT_THRESHOLD),
+    threshold: Threshold = str(DEFAULT_THRESHOLD),
     class_name: ClassName = None,
     round_number: Round = None,
     limit: Annotated[int, typer.Option(help="Rows to show; 0 shows all.")] = 20,
@@ -73,7 +72,7 @@ def candidates(
     as_json: Json = False,
 ) -> None:
     """List a round's candidates, most doubtful first."""
-    at = threshold or str(predictions.DEFAULT_THRESHOLD)
+    at = threshold or str(DEFAULT_THRESHOLD)
     rows = _selected(project, at, round_number, class_name)
     shown = rows[:limit] if limit else rows
 
@@ -115,7 +114,7 @@ def accept(
     """Accept single images (one event each), or all candidates at a threshold (one event)."""
     wanted = _wanted(positions, threshold, project, round_number, class_name)
     if positions:
-        made = decisions.accept(access(), project, wanted, round_number=round_number)
+        made = verdicts.accept(access(), project, wanted, round_number=round_number)
     else:
         why = {"threshold": threshold, "class": class_name}
         event = bulk_decisions.bulk_accept(
@@ -142,7 +141,7 @@ def reject(
     as_json: Json = False,
 ) -> None:
     """Say that an image you looked at is not of the proposed class."""
-    event = decisions.reject(access(), project, position, class_name, round_number=round_number)
+    event = verdicts.reject(access(), project, position, class_name, round_number=round_number)
     show({"event": event.number}, as_json, f"Saved as event {event.number}.")
 
 
@@ -155,7 +154,7 @@ def relabel(
     as_json: Json = False,
 ) -> None:
     """Give an image the right class instead of the proposed one."""
-    event = decisions.relabel(access(), project, position, class_name, round_number=round_number)
+    event = verdicts.relabel(access(), project, position, class_name, round_number=round_number)
     show({"event": event.number}, as_json, f"Saved as event {event.number}.")
 
 

@@ -1,1 +1,1 @@
-"""From predictions to decisions: candidates, their evidence, agreement, and exact bounds."""
+"""From predictions to decisions: candidates, their evidence, and exact bounds."""

@@ -32,6 +32,30 @@ class Candidates:
     def __len__(self) -> int:
         return len(self.positions)
 
+    def reach(self, thresholds: Thresholds, num_classes: int) -> NDArray[np.bool_]:
+        """(n,) bool: which of them reach their threshold.
+
+        Args:
+            thresholds: one number, or (C,) one for each class column; compared in float32.
+            num_classes: C.
+
+        Raises:
+            ValueError: for another number of thresholds.
+        """
+        limits = np.asarray(thresholds, dtype=np.float32)
+        if limits.shape not in ((), (num_classes,)):
+            raise ValueError(
+                f"thresholds: expected one number or {num_classes}, one for each class of the "
+                f"round, got shape {limits.shape}."
+            )
+        if limits.ndim == 0 or not len(limits) or (limits == limits[0]).all():
+            return self.confidence >= limits.max(initial=0)
+        return self.confidence >= limits[self.columns]
+
+    def among(self, mask: NDArray[np.bool_]) -> "Candidates":
+        """Those that an (n,) mask holds, in their order."""
+        return Candidates(self.positions[mask], self.columns[mask], self.confidence[mask])
+
 
 @dataclass(frozen=True)
 class ThresholdCurve:
@@ -69,19 +93,8 @@ def candidates(
     Raises:
         ValueError: when shapes do not fit together, or a position was not in the round.
     """
-    classes = probabilities.shape[1]
-    limits = np.asarray(thresholds, dtype=np.float32)
-    if limits.shape not in ((), (classes,)):
-        raise ValueError(
-            f"thresholds: expected one number or {classes}, one for each class, "
-            f"got shape {limits.shape}."
-        )
     proposed = _best_allowed(probabilities, eligible, forbidden, withheld)
-    limits = np.broadcast_to(limits, (classes,))
-    enough = proposed.confidence >= limits[proposed.columns]
-    return Candidates(
-        proposed.positions[enough], proposed.columns[enough], proposed.confidence[enough]
-    )
+    return proposed.among(proposed.reach(thresholds, probabilities.shape[1]))
 
 
 def counts_by_class(found: Candidates, num_classes: int) -> NDArray[np.int64]:

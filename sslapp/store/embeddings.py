@@ -15,6 +15,7 @@ from sqlalchemy import Connection, Exists, RowMapping, Select, func, select
 
 from sslapp.store import seals
 from sslapp.store.log.chain import now
+from sslapp.store.rounds import StoredRound
 from sslapp.store.schema import embedding, view_set
 from sslapp.vocabulary import Gear
 
@@ -82,18 +83,15 @@ def find_embedding(conn: Connection, project_id: int, embedding_id: int) -> RowM
     return conn.execute(select(embedding).where(mine)).mappings().one()
 
 
-def embedding_of_round(conn: Connection, row: Mapping[Any, Any]) -> RowMapping | None:
+def embedding_of_round(conn: Connection, found: StoredRound) -> RowMapping | None:
     """What speaks for or against a round's predictions, and the map they are shown on.
 
     A round on features is judged in the features that it was trained on, whatever was embedded
     since, on their newest map; a round on pixels in the newest embedding.
-
-    Args:
-        row: of the round: `project_id`, `gear`, `embedding_id`.
     """
-    if row["gear"] != Gear.FEATURES or row["embedding_id"] is None:
-        return latest_embedding(conn, row["project_id"])
-    query = select(embedding).where(embedding.c.id.in_(_same_features(row["embedding_id"])))
+    if found.gear != Gear.FEATURES or found.embedding_id is None:
+        return latest_embedding(conn, found.project_id)
+    query = select(embedding).where(embedding.c.id.in_(_same_features(found.embedding_id)))
     return conn.execute(query.order_by(embedding.c.id.desc()).limit(1)).mappings().first()
 
 

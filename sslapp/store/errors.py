@@ -33,6 +33,10 @@ class NotFinished(Unknown, Refused):
     """A round that is not in the database, or has not finished yet."""
 
 
+class NotCovered(Unknown, Refused):
+    """An image that came after a round's snapshot."""
+
+
 class DatabaseTooNew(RuntimeError):
     """The database was written by a later version of this program."""
 

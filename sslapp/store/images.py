@@ -345,3 +345,20 @@ def stored_rows(
     )
     for row in conn.execute(query.order_by(image.c.position)):
         yield row._asdict()
+
+
+def names_and_hashes(conn: Connection, project_id: int) -> tuple[list[str], list[str]]:
+    """Names, as imported, and content hashes of all images, by position."""
+    query = select(image.c.name, image.c.sha256).where(image.c.project_id == project_id)
+    rows = conn.execute(query.order_by(image.c.position)).all()
+    return [row.name for row in rows], [row.sha256 for row in rows]
+
+
+def count_of_test_split(conn: Connection, project_id: int, count: int) -> int:
+    """How many of the first `count` images belong to the test split."""
+    query = select(func.count()).where(
+        image.c.project_id == project_id,
+        image.c.position < count,
+        image.c.split == Split.TEST.value,
+    )
+    return conn.execute(query).scalar_one()

@@ -96,3 +96,16 @@ def others(
         .order_by(lease.c.position)
     )
     return np.asarray(found.scalars().all(), np.int64)
+
+
+def held(
+    conn: Connection, project_id: int, reader_id: int, purpose: Purpose, until: datetime
+) -> set[int]:
+    """Positions that a reader has leased until after a moment (UTC)."""
+    query = select(lease.c.position).where(
+        lease.c.project_id == project_id,
+        lease.c.reader_id == reader_id,
+        lease.c.purpose == purpose.value,
+        lease.c.expires_at > until,
+    )
+    return set(conn.execute(query).scalars())

@@ -166,6 +166,12 @@ def newest_finished(
     return None if row is None else FinishedRound(**_values(row))
 
 
+def round_id(conn: Connection, project_id: int, number: int) -> int | None:
+    """The id of the round with a number, finished or not; None when there is none."""
+    query = select(round_.c.id).where(round_.c.project_id == project_id, round_.c.number == number)
+    return conn.execute(query).scalar()
+
+
 def rounds_of_jobs(conn: Connection, job_ids: Sequence[int]) -> dict[int, StoredRound]:
     """Job's id -> the round that it runs; only jobs that run one."""
     query = _with_snapshots().where(round_.c.job_id.in_(list(job_ids)))

@@ -16,15 +16,17 @@ from sslapp.simulation.loop import LoopSettings, Played, Proposed, play
 from sslapp.simulation.reader import ReaderModel, SimulatedReader
 from sslapp.store import images, projects
 from sslapp.store.database import reading
+from sslapp.store.rounds import finished_round
 from sslapp.store.state import load_state
 from sslapp.usecases.access import Access
 from sslapp.usecases.images.embeddings import DEFAULT_ENCODER, embed
 from sslapp.usecases.images.imports import import_images
 from sslapp.usecases.jobs import job_status
-from sslapp.usecases.labelling import decisions, picks
+from sslapp.usecases.labelling import decisions, picks, verdicts
 from sslapp.usecases.projects.settings import create_project
 from sslapp.usecases.projects.status import status
-from sslapp.usecases.reviewing import bulk_decisions, predictions
+from sslapp.usecases.reviewing import bulk_decisions
+from sslapp.usecases.reviewing.candidates import propose
 from sslapp.usecases.training.rounds import DEFAULT_METHOD, round_status, start_round
 from sslapp.vocabulary import Gear, JobState
 
@@ -150,14 +152,14 @@ class _SimulatedDesk:
         self._finish(row["job_id"])
 
     def propose(self, threshold: float) -> Proposed:
-        found = predictions.propose(self._access, self._project_id, threshold=threshold).candidates
+        found = propose(self._access, self._project_id, threshold=threshold).candidates
         return Proposed(found.positions, found.columns, found.confidence)
 
     def accept(self, position: int) -> None:
-        decisions.accept(self._access, self._project_id, [position])
+        verdicts.accept(self._access, self._project_id, [position])
 
     def relabel(self, position: int, column: int) -> None:
-        decisions.relabel(self._access, self._project_id, position, self.class_names[column])
+        verdicts.relabel(self._access, self._project_id, position, self.class_names[column])
 
     def accept_in_bulk(self, positions: NDArray[np.int64]) -> None:
         bulk_decisions.bulk_accept(self._access, self._project_id, positions)
@@ -167,11 +169,11 @@ class _SimulatedDesk:
         workspace = self._access.workspace
         with reading(self._access.engine) as conn:
             state = load_state(conn, self._project_id)
-            predicted = predictions.read_predictions(conn, workspace, self._project_id)
-        answers = predicted.probabilities.argmax(axis=1)
+            newest = finished_round(conn, self._project_id)
+        answers = newest.read_probabilities(workspace).argmax(axis=1)
         right = state.labels == self.truth
         return {
-            "round": predicted.round_number,
+            "round": newest.number,
             "reader_actions": state.reader_actions,
             "labels": played.labels,
             "candidates": played.candidates,

@@ -17,7 +17,7 @@ from sslapp.usecases.projects.classes import add_class, retire_class
 from sslapp.usecases.projects.settings import create_project
 from sslapp.usecases.reviewing import bulk_decisions
 from sslapp.usecases.reviewing.board import read_board
-from sslapp.usecases.reviewing.bulks import BulkAction, decide
+from sslapp.usecases.reviewing.bulk_decisions import BulkAction, decide
 from sslapp.usecases.reviewing.queue import Choice, Queue, Show, selected
 from sslapp.usecases.training.rounds import start_round
 from sslapp.vocabulary import EventKind, Gear

@@ -14,9 +14,9 @@ from sslapp.store.database import writing
 from sslapp.store.schema import embedding, round_, round_metric
 from sslapp.usecases.access import enter
 from sslapp.usecases.jobs import job_status
-from sslapp.usecases.labelling import decisions
+from sslapp.usecases.labelling import decisions, verdicts
 from sslapp.usecases.projects.settings import change_settings, create_project
-from sslapp.usecases.reviewing.predictions import propose
+from sslapp.usecases.reviewing.candidates import propose
 from sslapp.usecases.training.rounds import cancel_round, round_status, start_round
 from sslapp.vocabulary import FailureKind, JobState
 from sslapp.workspace import Workspace
@@ -297,7 +297,7 @@ def test_a_selected_round_is_told_in_full(reviewed, open_train) -> None:
 
 def test_accepted_pseudo_labels_are_counted_for_their_round(reviewed, open_train) -> None:
     position = int(propose(reviewed, None).candidates.positions[-1])
-    decisions.accept(reviewed, None, position)
+    verdicts.accept(reviewed, None, position)
     page = open_train(reviewed.workspace.root)
     assert page.dataframe[0].value.iloc[0]["Accepted"] == 1
 

@@ -9,7 +9,7 @@ from sslapp.store.database import reading
 from sslapp.store.embeddings import latest_embedding
 from sslapp.store.images import image_sets
 from sslapp.store.state import load_state
-from sslapp.usecases.labelling import decisions
+from sslapp.usecases.labelling import decisions, verdicts
 from sslapp.usecases.training.rounds import start_round
 
 STEPS = {"steps": 6}
@@ -26,7 +26,7 @@ def rows_out_of_play(access) -> np.ndarray:
 def prepare(access) -> None:
     small_project.draw_holdout(access, 50)
     for column in range(10):
-        decisions.reject(access, None, 51, str(column))
+        verdicts.reject(access, None, 51, str(column))
 
 
 def overwrite(path, rows: np.ndarray, value: float) -> None:

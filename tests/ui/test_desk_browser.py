@@ -17,8 +17,8 @@ from sslapp.usecases.images.similar import similar
 from sslapp.usecases.labelling import decisions
 from sslapp.usecases.projects.classes import add_class
 from sslapp.usecases.reviewing import bulk_decisions
+from sslapp.usecases.reviewing.candidates import propose
 from sslapp.usecases.reviewing.inspection import claim_page, tiles
-from sslapp.usecases.reviewing.predictions import propose
 from sslapp.vocabulary import EventKind, Role
 
 PATIENCE = 30_000

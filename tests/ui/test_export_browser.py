@@ -8,7 +8,7 @@ import pytest
 import small_project
 
 from sslapp.usecases.exporting.exported import exports_of
-from sslapp.usecases.labelling import decisions
+from sslapp.usecases.labelling import verdicts
 from sslapp.usecases.reviewing import bulk_decisions
 from sslapp.vocabulary import EventKind
 
@@ -71,7 +71,7 @@ def test_labels_that_are_exported_and_fetched_are_those_that_were_decided(
 def test_the_report_opens_from_the_disk_without_a_network(
     reviewed, serve, reader, tmp_path: Path
 ) -> None:
-    decisions.accept(reviewed, None, [60, 61])
+    verdicts.accept(reviewed, None, [60, 61])
     reader.goto(f"{serve(reviewed.workspace.root)}/export")
     reader.get_by_role("button", name="Write the report").click()
     reader.get_by_text("read at event").wait_for()

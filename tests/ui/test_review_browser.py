@@ -13,7 +13,7 @@ from sslapp.store.database import reading
 from sslapp.store.state import load_state
 from sslapp.usecases.access import enter
 from sslapp.usecases.reviewing.board import read_board
-from sslapp.usecases.reviewing.predictions import DEFAULT_THRESHOLD
+from sslapp.usecases.reviewing.candidates import DEFAULT_THRESHOLD
 from sslapp.vocabulary import EventKind, Source
 from sslapp.workspace import Workspace
 

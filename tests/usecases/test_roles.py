@@ -15,8 +15,8 @@ from sslapp.usecases.images.embeddings import embed
 from sslapp.usecases.images.encoded_views import Wish, start_encoding
 from sslapp.usecases.images.imports import import_images
 from sslapp.usecases.jobs import cancel_job, job_status
-from sslapp.usecases.labelling import decisions, picks
-from sslapp.usecases.labelling.label_lists import label_from_csv
+from sslapp.usecases.labelling import decisions, picks, verdicts
+from sslapp.usecases.labelling.worksheets import label_from_csv
 from sslapp.usecases.maintenance.verification import verify_project
 from sslapp.usecases.projects import classes, settings, status
 from sslapp.usecases.reviewing import bulk_decisions, predictions
@@ -38,10 +38,10 @@ COMMANDS = {
     "label": lambda who, path: decisions.label(who, 1, 60, "3"),
     "label from a file": lambda who, path: label_from_csv(who, 1, path / "labels.csv"),
     "note": lambda who, path: decisions.note(who, 1, EventKind.SKIP, 60),
-    "accept": lambda who, path: decisions.accept(who, 1, [60]),
+    "accept": lambda who, path: verdicts.accept(who, 1, [60]),
     "accept in bulk": lambda who, path: bulk_decisions.bulk_accept(who, 1, [60]),
-    "reject": lambda who, path: decisions.reject(who, 1, 60),
-    "relabel": lambda who, path: decisions.relabel(who, 1, 60, "3"),
+    "reject": lambda who, path: verdicts.reject(who, 1, 60),
+    "relabel": lambda who, path: verdicts.relabel(who, 1, 60, "3"),
     "withhold": lambda who, path: bulk_decisions.withhold(who, 1, [60]),
     "undo": lambda who, path: decisions.undo(who, 1, 60),
     "next": lambda who, path: picks.next_images(who, 1),

@@ -54,7 +54,7 @@ def show(access: Access, project_id: int, opening: Opening) -> None:
                 {"id": each.id, "name": each.name, "colour": each.colour, "key": each.key}
                 for each in opening.classes
             ],
-            "strategies": [asdict(way) for way in opening.ways],
+            "strategies": [asdict(each) for each in opening.strategies],
         },
     )
 

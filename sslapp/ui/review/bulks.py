@@ -6,7 +6,7 @@ from sslapp.ui.common import faults, plain
 from sslapp.ui.review import state
 from sslapp.usecases.access import Access
 from sslapp.usecases.labelling import decisions
-from sslapp.usecases.reviewing.bulks import Done, PastBulk, own_bulks
+from sslapp.usecases.reviewing.bulk_decisions import Done, PastBulk, own_bulks
 from sslapp.vocabulary import EventKind
 from sslapp.words import count
 

@@ -14,7 +14,7 @@ from sslapp.ui.review.side import again
 from sslapp.usecases.access import Access
 from sslapp.usecases.images.similar import reads_text
 from sslapp.usecases.reviewing.board import Board
-from sslapp.usecases.reviewing.bulks import BulkAction, decide
+from sslapp.usecases.reviewing.bulk_decisions import BulkAction, decide
 from sslapp.usecases.reviewing.queue import Choice, Queue, positions
 
 QUEUES = {

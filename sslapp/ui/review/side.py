@@ -14,7 +14,7 @@ from sslapp.ui.review.figure import POINTS
 from sslapp.ui.review.map_panel import CHART, zoom_to_selection
 from sslapp.usecases.access import Access
 from sslapp.usecases.reviewing.board import Board
-from sslapp.usecases.reviewing.predictions import DEFAULT_THRESHOLD
+from sslapp.usecases.reviewing.candidates import DEFAULT_THRESHOLD
 from sslapp.usecases.reviewing.queue import Choice, Show, selected
 from sslapp.words import count, percent
 

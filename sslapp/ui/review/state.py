@@ -8,7 +8,7 @@ from sslapp.review.raster import Box
 from sslapp.store.projects import ClassRow
 from sslapp.ui.common import faults
 from sslapp.ui.review.map_hook import Ring
-from sslapp.usecases.reviewing.predictions import DEFAULT_THRESHOLD
+from sslapp.usecases.reviewing.candidates import DEFAULT_THRESHOLD
 from sslapp.usecases.reviewing.queue import Choice, Queue, Show
 
 SIDE, DESK = "review-side", "review-desk"

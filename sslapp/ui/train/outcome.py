@@ -7,7 +7,7 @@ import streamlit as st
 
 from sslapp.ui.common import progress_panel
 from sslapp.usecases.access import Access
-from sslapp.usecases.reviewing.predictions import DEFAULT_THRESHOLD, propose
+from sslapp.usecases.reviewing.candidates import DEFAULT_THRESHOLD, propose
 from sslapp.usecases.training.history import RoundLine
 from sslapp.usecases.training.progress import LiveJobs
 from sslapp.vocabulary import JobState

@@ -136,8 +136,7 @@ def _cosine(
 def _embedding(conn: Connection, project_id: int, round_number: int | None) -> RowMapping | None:
     if round_number is None:
         return latest_embedding(conn, project_id)
-    found = rounds.finished_round(conn, project_id, round_number)
-    return embedding_of_round(conn, rounds.round_columns(conn, found.id))
+    return embedding_of_round(conn, rounds.finished_round(conn, project_id, round_number))
 
 
 def _searched(

@@ -9,19 +9,19 @@ from dataclasses import dataclass
 from datetime import timedelta
 
 import numpy as np
-from sqlalchemy import Connection, select
 
 from sslapp.acquisition.cards import STRATEGY_CARDS
 from sslapp.acquisition.state import Pick
 from sslapp.store import leases, projects
 from sslapp.store.database import reading, writing
-from sslapp.store.embeddings import latest_embedding
+from sslapp.store.decisions import positions_decided
+from sslapp.store.embeddings import is_embedded
 from sslapp.store.images import image_count, pixel_hashes
+from sslapp.store.labels import current_labels
 from sslapp.store.log.chain import now
 from sslapp.store.log.kinds import kinds_where
 from sslapp.store.projects import ClassRow
-from sslapp.store.rounds import finished
-from sslapp.store.schema import current_label, event, label_class, lease, round_, undone
+from sslapp.store.rounds import newest_finished
 from sslapp.usecases.access import Access, find_project
 from sslapp.usecases.labelling.picks import NotEmbedded, next_images
 from sslapp.vocabulary import Purpose
@@ -36,7 +36,7 @@ typical image of ten thousand drawn at random is typical of the million they com
 
 
 @dataclass(frozen=True)
-class Item:
+class OfferedImage:
     """An image to read, with no word about what any round predicts for it.
 
     `image` is its content hash.
@@ -59,15 +59,15 @@ class Offer:
         images: of the images in hand, position -> content hash, by which the page shows them.
     """
 
-    items: list[Item]
+    items: list[OfferedImage]
     note: str
     gone: list[int]
     images: dict[int, str]
 
 
 @dataclass(frozen=True)
-class Way:
-    """A way to choose the next images; `why_not` says what it lacks, "" when nothing."""
+class StrategyChoice:
+    """A strategy for the next images; `why_not` says what it lacks, "" when nothing."""
 
     name: str
     title: str
@@ -82,35 +82,33 @@ class Opening:
     Attributes:
         images: of the project, of every split.
         classes: live ones in column order.
-        ways: how the next images may be chosen.
+        strategies: how the next images may be chosen.
     """
 
     images: int
     classes: list[ClassRow]
-    ways: list[Way]
+    strategies: list[StrategyChoice]
 
 
 def opening(access: Access, project: str | int | None) -> Opening:
     """Read what the page for labelling begins with."""
     with reading(access.engine) as conn:
         project_id = find_project(conn, access, project)
-        done = select(round_.c.id).where(finished(project_id))
-        has_round = conn.execute(done.limit(1)).scalar() is not None
-        embedded = latest_embedding(conn, project_id) is not None
+        has_round = newest_finished(conn, project_id) is not None
         return Opening(
             images=image_count(conn, project_id),
             classes=projects.classes(conn, project_id),
-            ways=_ways(has_round, embedded),
+            strategies=_strategies(has_round, is_embedded(conn, project_id)),
         )
 
 
-def _ways(has_round: bool, embedded: bool) -> list[Way]:
+def _strategies(has_round: bool, embedded: bool) -> list[StrategyChoice]:
     found = []
     for name, choice in STRATEGY_CARDS.items():
         why_not = "needs a round" if choice.needs_round and not has_round else ""
         if not embedded and name not in (DEFAULT_STRATEGY, "random"):
             why_not = "needs an embedding"
-        found.append(Way(name, choice.title, choice.about, why_not))
+        found.append(StrategyChoice(name, choice.title, choice.about, why_not))
     return found
 
 
@@ -152,7 +150,7 @@ def refill(
         project_id = find_project(conn, access, project)
         hashes = pixel_hashes(conn, project_id, [*have, *(each.position for each in offered)])
     return Offer(
-        items=[_item(each, hashes[each.position]) for each in offered],
+        items=[_offered(each, hashes[each.position]) for each in offered],
         note=note,
         gone=_gone(access, project, have, granted),
         images={each: hashes[each] for each in have if each in hashes},
@@ -175,8 +173,8 @@ def release(
         leases.release(conn, project_id, access.reader_id, Purpose.LABEL, chosen)
 
 
-def _item(pick: Pick, image: str) -> Item:
-    return Item(pick.position, image, pick.reason, pick.strategy)
+def _offered(pick: Pick, image: str) -> OfferedImage:
+    return OfferedImage(pick.position, image, pick.reason, pick.strategy)
 
 
 def _lease(access: Access, project: str | int | None, wanted: Sequence[int]) -> set[int]:
@@ -190,13 +188,8 @@ def _lease(access: Access, project: str | int | None, wanted: Sequence[int]) -> 
         project_id = find_project(conn, access, project)
         if not projects.find_project(conn, project_id).settings.single_reads:
             return set(wanted)
-        held = select(lease.c.position).where(
-            lease.c.project_id == project_id,
-            lease.c.reader_id == access.reader_id,
-            lease.c.purpose == Purpose.LABEL.value,
-            lease.c.expires_at > moment + LEASE / 2,
-        )
-        if set(wanted) <= set(conn.execute(held).scalars()):
+        held = leases.held(conn, project_id, access.reader_id, Purpose.LABEL, moment + LEASE / 2)
+        if held.issuperset(wanted):
             return set(wanted)
         positions = np.unique(np.asarray(wanted, dtype=np.int64))
         positions = positions[positions < image_count(conn, project_id)]
@@ -214,37 +207,8 @@ def _gone(
         return []
     with reading(access.engine) as conn:
         project_id = find_project(conn, access, project)
-        done = _labelled(conn, project_id, have) | _put_aside(conn, access, project_id, have)
+        # in another window say
+        aside = kinds_where(lambda rule: rule.puts_aside)
+        done = positions_decided(conn, project_id, access.reader_id, aside, have)
+        done |= current_labels(conn, project_id, have).keys()
     return [each for each in have if each in done or each not in granted]
-
-
-def _labelled(conn: Connection, project_id: int, have: Sequence[int]) -> set[int]:
-    query = (
-        select(current_label.c.position)
-        .join(label_class, label_class.c.id == current_label.c.class_id)
-        .where(
-            current_label.c.project_id == project_id,
-            current_label.c.position.in_(have),
-            ~label_class.c.retired,
-        )
-    )
-    return set(conn.execute(query).scalars())
-
-
-def _put_aside(conn: Connection, access: Access, project_id: int, have: Sequence[int]) -> set[int]:
-    """Images that this reader skipped or was unsure of, in another window say."""
-    query = (
-        select(event.c.position)
-        .outerjoin(
-            undone,
-            (undone.c.project_id == event.c.project_id) & (undone.c.number == event.c.number),
-        )
-        .where(
-            event.c.project_id == project_id,
-            event.c.position.in_(have),
-            event.c.reader_id == access.reader_id,
-            event.c.kind.in_(kinds_where(lambda rule: rule.puts_aside)),
-            undone.c.number.is_(None),
-        )
-    )
-    return set(conn.execute(query).scalars())

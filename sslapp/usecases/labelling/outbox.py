@@ -23,27 +23,127 @@ comes again it is refused again, even if it would fit now, because it would be s
 import re
 from collections.abc import Collection, Mapping, Sequence
 from dataclasses import dataclass, field
-from typing import Any
+from typing import Annotated, Any
 
-from pydantic import ValidationError
-from sqlalchemy import Connection, select
+from pydantic import (
+    AfterValidator,
+    BaseModel,
+    ConfigDict,
+    Field,
+    FiniteFloat,
+    ValidationError,
+    model_validator,
+)
+from sqlalchemy import Connection
 
 from sslapp.store import images
 from sslapp.store.database import writing
+from sslapp.store.decisions import newest_key
 from sslapp.store.errors import KeyReused, Refused
+from sslapp.store.labels import current_labels
 from sslapp.store.log import events
-from sslapp.store.log.chain import Event, from_row
-from sslapp.store.log.kinds import rule_of
-from sslapp.store.schema import current_label, event, label_class, reader
+from sslapp.store.log.events import Event
+from sslapp.store.log.kinds import kinds_where, rule_of
+from sslapp.store.rounds import finished_round
 from sslapp.usecases.access import Access, find_project
-from sslapp.usecases.labelling.entries import Entry
-from sslapp.usecases.labelling.verdicts import judged
+from sslapp.usecases.labelling.verdicts import verdict_on
 from sslapp.vocabulary import EventKind, Source
+
+PAINTED_MS = 50
+"""How long an image must have been on the stage before a key about it counts; a frame of it must
+have been painted as well."""
+
+_LARGEST = 2**53  # the largest whole number that JavaScript can count to
 
 MOST_AT_ONCE = 500
 """Decisions in one request; a page with more sends the oldest first."""
 
 _CLIENT = re.compile(r"[0-9A-Za-z-]{8,48}")
+
+
+def _on_screen(kind: EventKind) -> EventKind:
+    if not rule_of(kind).on_screen:
+        allowed = ", ".join(kinds_where(lambda rule: rule.on_screen))
+        raise ValueError(f"A page cannot make a decision ({kind}); it makes {allowed}.")
+    return kind
+
+
+class Entry(BaseModel):
+    """One decision in an outbox.
+
+    Attributes:
+        seq: 1, 2, ... of the client.
+        kind: label, unsure, skip, flag, undo; accept, reject, relabel.
+        position: the image; of all but undo.
+        image: content hash of the picture that was painted; of all but undo.
+        class_id: label, relabel: the class. accept: the proposed class that was shown, checked.
+            reject: the class it is not; default the proposed one.
+        round: accept, reject, relabel: number of the round whose prediction is judged.
+        of: undo: key "<client>:<seq>" of the reader's decision, which may be unsent yet.
+        target: undo: or the number of its event.
+        placed_at, painted_at, pressed_at: when the decoded image was put on the stage (default:
+            when it was painted), when it was painted, and when the key was pressed; milliseconds
+            since 1970 by the browser's clock.
+        active_ms: time with the image while its tab was shown; of a gap without a sign of life
+            (pointer, key, wheel) at most the first 30 s.
+        strategy: which strategy offered the image.
+        comment: flag: what is odd about the image.
+    """
+
+    model_config = ConfigDict(frozen=True, extra="forbid")
+
+    seq: int = Field(ge=1, le=_LARGEST)
+    kind: Annotated[EventKind, AfterValidator(_on_screen)]
+    position: int | None = Field(default=None, ge=0, le=_LARGEST)
+    image: str | None = Field(default=None, pattern="^[0-9a-f]{64}$")
+    class_id: int | None = Field(default=None, ge=0, le=_LARGEST)
+    round: int | None = Field(default=None, ge=1, le=_LARGEST)
+    of: str | None = Field(default=None, min_length=1, max_length=64)
+    target: int | None = Field(default=None, ge=1, le=_LARGEST)
+    placed_at: FiniteFloat | None = None
+    painted_at: FiniteFloat | None = None
+    pressed_at: FiniteFloat
+    active_ms: FiniteFloat | None = Field(default=None, ge=0)
+    strategy: str | None = Field(default=None, max_length=32)
+    comment: str | None = Field(default=None, max_length=2000)
+
+    @model_validator(mode="after")
+    def _fits_its_kind(self) -> "Entry":
+        if self.kind is EventKind.UNDO:
+            about_image = self.position is not None or self.image is not None
+            if about_image or (self.of is None) == (self.target is None):
+                raise ValueError("An undo names the decision by `of` or by `target`, no image.")
+            return self
+        if self.position is None:
+            raise ValueError(f"The decision ({self.kind}) names no image.")
+        if self.image is None:
+            raise ValueError(
+                f"The decision does not say which picture was shown as image {self.position}, as "
+                "pages of an older version do not. Reload the page and decide again."
+            )
+        if not self._was_seen():
+            raise ValueError(
+                f"Image {self.position} had not been on screen for {PAINTED_MS} ms when the key "
+                "was pressed. Look at it and decide again."
+            )
+        if rule_of(self.kind).verdict and self.round is None:
+            raise ValueError(f"The decision ({self.kind}) names no round.")
+        if not rule_of(self.kind).takes_class and self.class_id is not None:
+            raise ValueError(f"The decision ({self.kind}) takes no class.")
+        return self
+
+    def _was_seen(self) -> bool:
+        painted = self.painted_at
+        placed = painted if self.placed_at is None else self.placed_at
+        if painted is None or placed is None or placed > painted:
+            return False
+        return self.pressed_at >= max(painted, placed + PAINTED_MS)
+
+    def measured(self) -> dict[str, Any]:
+        """What the page measured, as it is kept with the event."""
+        times = ("placed_at", "painted_at", "pressed_at", "active_ms")
+        names = ("image", *times, "strategy", "comment")
+        return {name: getattr(self, name) for name in names if getattr(self, name) is not None}
 
 
 @dataclass(frozen=True)
@@ -100,7 +200,7 @@ def ingest(
         for seq, item in zip(run, items, strict=True):
             try:
                 entry = Entry.model_validate(item)
-                stored = _stored(conn, project_id, f"{client}:{seq}")
+                stored = events.find(conn, project_id, f"{client}:{seq}")
                 if stored is not None:
                     _must_be_the_same(stored, entry, access)
                 elif seq <= newest:
@@ -137,12 +237,7 @@ def _run(client: str, items: Sequence[Mapping[str, Any]]) -> range:
 
 def _newest(conn: Connection, project_id: int, client: str) -> int:
     """The highest seq of the client that is stored; the newest event has it, 0 without any."""
-    key = conn.execute(
-        select(event.c.key)
-        .where(event.c.project_id == project_id, event.c.key.startswith(f"{client}:"))
-        .order_by(event.c.number.desc())
-        .limit(1)
-    ).scalar()
+    key = newest_key(conn, project_id, f"{client}:")
     return 0 if key is None else int(key.rpartition(":")[2])
 
 
@@ -154,13 +249,6 @@ def _must_follow(newest: int, run: range, refused: Collection[int]) -> None:
             f"Decision {missing} of this page never arrived, so those from {run.start} on were "
             "not saved either: the order would be lost. Reload the page and decide again."
         )
-
-
-def _stored(conn: Connection, project_id: int, key: str) -> Event | None:
-    row = conn.execute(
-        select(event).where(event.c.project_id == project_id, event.c.key == key)
-    ).one_or_none()
-    return None if row is None else from_row(row)
 
 
 def _must_be_the_same(stored: Event, entry: Entry, access: Access) -> None:
@@ -193,7 +281,16 @@ def _store(conn: Connection, access: Access, project_id: int, client: str, entry
     if entry.kind is EventKind.UNDO:
         about["target"] = _target(conn, project_id, entry)
     elif rule_of(entry.kind).verdict:
-        verdict = judged(conn, access, project_id, entry)
+        assert entry.position is not None
+        found = finished_round(conn, project_id, entry.round)
+        verdict = verdict_on(
+            conn,
+            access.workspace,
+            entry.kind,
+            entry.position,
+            found=found,
+            named=entry.class_id,
+        )
         about |= {"class_id": verdict.class_id, "round_id": verdict.round_id}
         about["payload"] |= verdict.payload
     else:
@@ -212,48 +309,28 @@ def _target(conn: Connection, project_id: int, entry: Entry) -> int:
     """The number of the event that an undo names, by its number or by its key."""
     if entry.target is not None:
         return entry.target
-    number = conn.execute(
-        select(event.c.number).where(event.c.project_id == project_id, event.c.key == entry.of)
-    ).scalar()
-    if number is None:
+    named = None if entry.of is None else events.find(conn, project_id, entry.of)
+    if named is None:
         raise Refused("There is nothing to take back: that decision was refused.")
-    return int(number)
+    return named.number
 
 
 def _conflict(conn: Connection, access: Access, project_id: int, entry: Entry) -> list[Conflict]:
     """What another reader has said about the image that this reader labels now."""
-    if entry.kind is not EventKind.LABEL:
+    if entry.kind is not EventKind.LABEL or entry.position is None:
         return []
-    row = conn.execute(
-        select(
-            reader.c.name.label("reader"),
-            current_label.c.class_id,
-            label_class.c.name,
-            current_label.c.source,
-        )
-        .join(label_class, label_class.c.id == current_label.c.class_id)
-        .join(
-            event,
-            (event.c.project_id == current_label.c.project_id)
-            & (event.c.number == current_label.c.event_number),
-        )
-        .join(reader, reader.c.id == event.c.reader_id)
-        .where(
-            current_label.c.project_id == project_id,
-            current_label.c.position == entry.position,
-            event.c.reader_id != access.reader_id,
-            ~label_class.c.retired,
-        )
-    ).one_or_none()
-    if row is None or entry.position is None:
+    held = current_labels(conn, project_id, [entry.position]).get(entry.position)
+    if held is None or held.reader_id == access.reader_id:
         return []
     return [
-        Conflict(entry.seq, entry.position, row.reader, row.class_id, row.name, Source(row.source))
+        Conflict(
+            entry.seq, entry.position, held.reader, held.class_id, held.class_name, held.source
+        )
     ]
 
 
 def _sentence(error: ValidationError) -> str:
     first = error.errors()[0]
     where = ".".join(str(each) for each in first["loc"])
-    said = first["msg"].removeprefix("Value error, ").rstrip(".")
-    return f"{where}: {said}." if where else f"{said}."
+    why = first["msg"].removeprefix("Value error, ").rstrip(".")
+    return f"{where}: {why}." if where else f"{why}."

@@ -5,20 +5,21 @@ from dataclasses import replace
 
 import numpy as np
 from numpy.typing import NDArray
-from sqlalchemy import Connection, func, select
+from sqlalchemy import Connection
 
 from sslapp import durable
 from sslapp.acquisition import holdout
 from sslapp.acquisition.state import Pick, Situation
+from sslapp.rounds.predictions import in_columns, predictions_of
 from sslapp.store import images, leases, projects
 from sslapp.store.database import reading, writing
+from sslapp.store.decisions import count_kind, positions_decided
 from sslapp.store.embeddings import latest_embedding
 from sslapp.store.log import events
 from sslapp.store.log.chain import now
-from sslapp.store.schema import event, undone
+from sslapp.store.rounds import newest_finished
 from sslapp.store.state import ProjectState, load_state
 from sslapp.usecases.access import Access, find_project, new_key
-from sslapp.usecases.reviewing.predictions import Predictions, read_predictions
 from sslapp.vocabulary import EventKind, Purpose
 
 
@@ -142,20 +143,7 @@ def _passed_over(
 ) -> NDArray[np.bool_]:
     """(N,) images that this reader skipped or nobody was sure of; not offered again by itself."""
     passed = state.unsure.copy()
-    skipped = (
-        select(event.c.position)
-        .outerjoin(
-            undone,
-            (undone.c.project_id == event.c.project_id) & (undone.c.number == event.c.number),
-        )
-        .where(
-            event.c.project_id == project_id,
-            event.c.kind == EventKind.SKIP,
-            event.c.reader_id == reader_id,
-            undone.c.number.is_(None),
-        )
-    )
-    for position in conn.execute(skipped).scalars():
+    for position in positions_decided(conn, project_id, reader_id, [EventKind.SKIP]):
         passed[position] = True
     return passed
 
@@ -189,41 +177,17 @@ def _situation(
         groups=images.groups(conn, project_id),
         holdout=np.flatnonzero(state.holdout).astype(np.int64),
         holdout_labels=len(state.validation),
-        picks_before=_picks_before(conn, project_id),
+        # a label is what a pick turns into
+        picks_before=count_kind(conn, project_id, EventKind.LABEL),
     )
 
 
 def _probabilities(
     conn: Connection, access: Access, project_id: int, state: ProjectState
 ) -> NDArray[np.float32] | None:
-    """The newest round's probabilities in today's columns and length, 1/C where it has none.
-
-    What a class had that is retired since goes to the others in proportion.
-    """
-    classes = len(state.class_ids)
-    if classes == 0:  # earlier versions let the last class be retired
+    """The newest round's probabilities in today's columns and length, 1/C where it has none."""
+    found = newest_finished(conn, project_id)
+    if found is None or len(state.class_ids) == 0:  # earlier versions let the last class be retired
         return None
-    try:
-        found: Predictions = read_predictions(conn, access.workspace, project_id)
-    except ValueError:
-        return None
-    table = np.full((len(state.labels), classes), 1 / classes, dtype=np.float32)
-    ours = np.zeros((len(found.probabilities), classes), dtype=np.float32)
-    for column, class_id in enumerate(state.class_ids.tolist()):
-        if class_id in found.class_ids:
-            ours[:, column] = found.probabilities[:, found.class_ids.index(class_id)]
-    there = slice(0, len(ours))
-    if set(found.class_ids) <= set(state.class_ids.tolist()):
-        table[there] = ours
-    else:
-        mass = ours.sum(axis=1, keepdims=True)
-        np.divide(ours, mass, out=table[there], where=mass > 0)
-    return table
-
-
-def _picks_before(conn: Connection, project_id: int) -> int:
-    """How many single labels were given so far; a label is what a pick turns into."""
-    given = select(func.count()).where(
-        event.c.project_id == project_id, event.c.kind == EventKind.LABEL
-    )
-    return int(conn.execute(given).scalar_one())
+    predictions = predictions_of(access.workspace, found, state)
+    return in_columns(predictions, state.class_ids.tolist(), len(state.labels))

@@ -1,4 +1,4 @@
-"""A folder of pictures with a list to fill in, for labelling without a browser."""
+"""Labelling without a browser: a folder of pictures with a list to fill in, and filled-in lists."""
 
 import csv
 import io
@@ -9,14 +9,19 @@ import numpy as np
 
 from sslapp import durable
 from sslapp.datasets.cells import escape_cell
+from sslapp.datasets.labels_csv import parse_labels
 from sslapp.imaging.decode import suffix
+from sslapp.store import projects
 from sslapp.store.database import reading
-from sslapp.store.images import image_rows
+from sslapp.store.images import image_rows, names_and_hashes
 from sslapp.usecases.access import Access, find_project
 from sslapp.usecases.images.pictures import PictureFiles
+from sslapp.usecases.labelling.decisions import label_many
 
 SHOWN_SIDE = 256
 """Side in pixels to which pictures of small arrays are enlarged."""
+
+SHOWN_ERRORS = 10
 
 
 def write_worksheet(
@@ -46,3 +51,27 @@ def write_worksheet(
     writer.writerow(["position", "class", "name", "sha256"])
     writer.writerows([each.position, "", escape_cell(each.name), each.sha256] for each in there)
     durable.write_bytes(folder / "labels.csv", rows.getvalue().encode())
+
+
+def label_from_csv(access: Access, project: str | int | None, path: Path) -> int:
+    """Record all labels of a CSV file, or none; its columns are those of `parse_labels`.
+
+    Raises:
+        ValueError: listing every wrong line and its mend.
+    """
+    with reading(access.engine) as conn:
+        project_id = find_project(conn, access, project)
+        names, hashes = names_and_hashes(conn, project_id)
+        found = parse_labels(
+            path.read_bytes(),
+            path.name,
+            names=names,
+            hashes=hashes,
+            class_names=[each.name for each in projects.classes(conn, project_id)],
+        )
+    if found.errors:
+        more = len(found.errors) - SHOWN_ERRORS
+        tail = [f"... and {more} more."] if more > 0 else []
+        raise ValueError("\n".join(["No label was saved.", *found.errors[:SHOWN_ERRORS], *tail]))
+    pairs = [(row.position, row.class_name) for row in found.rows]
+    return label_many(access, project_id, pairs, origin=path.name)

@@ -10,16 +10,14 @@ from typing import Any
 
 import numpy as np
 from numpy.typing import NDArray
-from sqlalchemy import Connection, Row, select
+from sqlalchemy import Connection, Row
 
-from sslapp import durable
-from sslapp.review.proposals import best_classes
+from sslapp.rounds.predictions import NO_CLASS, Predictions, predictions_of
+from sslapp.store.decisions import standing_on_round, times_and_payloads
 from sslapp.store.log.chain import unpack
 from sslapp.store.log.kinds import READER_ACTIONS, Action, rule_of
-from sslapp.store.rounds import finished
-from sslapp.store.schema import event, round_, snapshot, undone
+from sslapp.store.rounds import finished_rounds
 from sslapp.store.state import ProjectState
-from sslapp.usecases.reviewing.predictions import ruled_out
 from sslapp.vocabulary import EventKind
 from sslapp.workspace import Workspace
 
@@ -71,13 +69,9 @@ class RoundVerdicts:
 
 def activity(conn: Connection, project_id: int) -> Activity:
     """Count the project's reader actions by day and by what was done."""
-    query = select(event.c.at, event.c.kind, event.c.payload).where(
-        event.c.project_id == project_id,
-        event.c.kind.in_(READER_ACTIONS),
-    )
     made: dict[str, Counter[date]] = {action: Counter() for action in Action}
     times: dict[str, list[float]] = defaultdict(list)
-    for at, kind, payload in conn.execute(query):
+    for at, kind, payload in times_and_payloads(conn, project_id, READER_ACTIONS):
         action = rule_of(kind).action
         assert action is not None
         made[action][at.date()] += 1
@@ -107,50 +101,15 @@ def verdicts(
     proposes by now, with the classes out that readers ruled out or retired; images for which it
     proposes nothing are left out.
     """
-    rounds = conn.execute(
-        select(
-            *(round_.c[name] for name in ("id", "number", "probabilities", "temperature")),
-            snapshot.c.class_ids,
-        )
-        .join(snapshot, snapshot.c.id == round_.c.snapshot_id)
-        .where(finished(project_id))
-        .order_by(round_.c.number.desc())
-    )
-    return [_verdicts_on(conn, workspace, project_id, state, row) for row in rounds.all()]
+    rounds = reversed(finished_rounds(conn, project_id))
+    return [_verdicts_on(conn, predictions_of(workspace, each, state)) for each in rounds]
 
 
-def _verdicts_on(
-    conn: Connection,
-    workspace: Workspace,
-    project_id: int,
-    state: ProjectState,
-    row: Row[*tuple[Any, ...]],
-) -> RoundVerdicts:
-    gone = select(undone.c.number).where(undone.c.project_id == project_id)
-    decided = conn.execute(
-        select(
-            event.c.kind,
-            event.c.position,
-            event.c.class_id,
-            event.c.members,
-            event.c.member_classes,
-        ).where(
-            event.c.project_id == project_id,
-            event.c.round_id == row.id,
-            event.c.kind.in_(READER_ACTIONS),
-            event.c.number.not_in(gone),
-        )
-    )
-    table = durable.read_array(workspace.path(row.probabilities))
-    proposals = _Proposals(
-        np.asarray(row.class_ids, dtype=np.int64),
-        table,
-        row.temperature,
-        ruled_out(state, row.class_ids, len(table)),
-    )
-    found = RoundVerdicts(row.number)
-    for each in decided:
-        for name, classes in _counted(each, proposals):
+def _verdicts_on(conn: Connection, predictions: Predictions) -> RoundVerdicts:
+    judged = predictions.round
+    found = RoundVerdicts(judged.number)
+    for each in standing_on_round(conn, judged.project_id, judged.id, READER_ACTIONS):
+        for name, classes in _counted(each, predictions):
             ids, numbers = np.unique(classes, return_counts=True)
             for class_id, number in zip(ids.tolist(), numbers.tolist(), strict=True):
                 line = found.by_class.setdefault(class_id, Verdicts())
@@ -158,24 +117,15 @@ def _verdicts_on(
     return found
 
 
-@dataclass(frozen=True)
-class _Proposals:
-    class_ids: NDArray[np.int64]  # (C,)
-    probabilities: NDArray[np.generic]  # (N, C)
-    temperature: float
-    ruled_out: NDArray[np.bool_]  # (N, C)
-
-    def of(self, positions: NDArray[np.int64]) -> NDArray[np.int64]:
-        """Class ids that the round proposes, of those of the images that have a proposal."""
-        # logs of earlier versions hold decisions about images that came after the round
-        covered = positions[positions < len(self.probabilities)]
-        raw = np.asarray(self.probabilities[covered], dtype=np.float32)
-        columns = best_classes(raw, self.temperature, self.ruled_out[covered]).columns
-        return self.class_ids[columns[columns >= 0]]
+def _proposed(predictions: Predictions, positions: NDArray[np.int64]) -> NDArray[np.int64]:
+    """Class ids that the round proposes, of those of the images that have a proposal."""
+    # logs of earlier versions hold decisions about images that came after the round
+    found = predictions.at(positions[positions < len(predictions)]).proposed
+    return found[found != NO_CLASS]
 
 
 def _counted(
-    each: Row[*tuple[Any, ...]], proposals: _Proposals
+    each: Row[*tuple[Any, ...]], predictions: Predictions
 ) -> Iterable[tuple[str, NDArray[np.int64]]]:
     """(name of a field of Verdicts, class id of every image it counts)."""
     kind = EventKind(each.kind)
@@ -188,9 +138,9 @@ def _counted(
         yield "rejected", named
     elif kind is EventKind.RELABEL and alone is not None:
         # the event names the right class; what was proposed is what the round says
-        yield "relabelled", proposals.of(alone)
+        yield "relabelled", _proposed(predictions, alone)
     elif kind is EventKind.WITHHOLD and alone is not None:
-        yield "withheld", proposals.of(alone)
+        yield "withheld", _proposed(predictions, alone)
     elif members is None:
         return
     elif kind is EventKind.BULK_ACCEPT:
@@ -198,6 +148,6 @@ def _counted(
         assert accepted is not None
         yield "accepted_in_bulk", accepted
     elif kind is EventKind.BULK_RELABEL:
-        yield "relabelled_in_bulk", proposals.of(members)
+        yield "relabelled_in_bulk", _proposed(predictions, members)
     elif kind is EventKind.BULK_WITHHOLD:
-        yield "withheld", proposals.of(members)
+        yield "withheld", _proposed(predictions, members)

@@ -4,28 +4,27 @@ import platform
 from dataclasses import dataclass
 from datetime import datetime
 from importlib.metadata import version
-from typing import Any
 
 import numpy as np
 from numpy.typing import NDArray
-from sqlalchemy import Connection, select
+from sqlalchemy import Connection
 
-from sslapp import __version__, durable
+from sslapp import __version__
 from sslapp.review.confusion import confusion
 from sslapp.review.proposals import best_classes
+from sslapp.rounds.predictions import predictions_of
 from sslapp.store import images, projects
 from sslapp.store.images import ImageSetRow
 from sslapp.store.log import events
 from sslapp.store.log.chain import now
+from sslapp.store.metrics import curves
 from sslapp.store.projects import ClassRow
-from sslapp.store.rounds import finished
-from sslapp.store.schema import round_, round_metric
-from sslapp.store.snapshots import find_snapshot, load
+from sslapp.store.rounds import all_rounds, newest_finished
+from sslapp.store.snapshots import load
 from sslapp.store.state import ProjectState, load_state
 from sslapp.training.calibration.table import CalibrationTable, calibration_table
 from sslapp.usecases.projects.status import counts_of, per_class_of
 from sslapp.usecases.reporting.decisions import Activity, RoundVerdicts, activity, verdicts
-from sslapp.usecases.reviewing.predictions import ruled_out
 from sslapp.usecases.training.history import RoundLine, read_lines
 from sslapp.workspace import Workspace
 
@@ -127,19 +126,15 @@ def _judged(
 
     Images whose class is retired since, or for which nothing is left to propose, are not judged.
     """
-    row = conn.execute(
-        select(round_).where(finished(project_id)).order_by(round_.c.number.desc()).limit(1)
-    ).one_or_none()
-    if row is None:
+    found = newest_finished(conn, project_id)
+    if found is None:
         return None
-    frozen = load(workspace, find_snapshot(conn, row.snapshot_id))
+    frozen = load(workspace, found.snapshot)
     in_use = np.isin(frozen.class_ids, state.class_ids)
     rows = frozen.validation
     rows = rows[in_use[frozen.labels[rows]]]
-    table = durable.read_array(workspace.path(row.probabilities))
-    raw = np.asarray(table[rows], dtype=np.float32)
-    out = ruled_out(state, frozen.class_ids.tolist(), len(table))[rows]
-    before, after = best_classes(raw, 1.0, out), best_classes(raw, row.temperature, out)
+    predictions = predictions_of(workspace, found, state).at(rows)
+    before, after = best_classes(predictions.raw, 1.0, predictions.forbidden), predictions.best
     there = after.columns >= 0
     if not there.any():
         return None
@@ -147,34 +142,25 @@ def _judged(
     classes = len(frozen.class_ids)
     names = {each.id: each.name for each in projects.classes(conn, project_id, retired=True)}
     return Judged(
-        number=row.number,
+        number=found.number,
         names=[names[each] for each in frozen.class_ids[in_use].tolist()],
         confusion=confusion(truth, predicted, classes)[np.ix_(in_use, in_use)],
         raw=calibration_table(before.confidence[there], predicted == truth),
         calibrated=calibration_table(after.confidence[there], predicted == truth),
-        temperature=row.temperature,
+        temperature=found.temperature,
     )
 
 
 def _curves(conn: Connection, project_id: int) -> list[Curve]:
-    newest = (
-        select(round_.c.id, round_.c.number, round_.c.method)
-        .where(round_.c.project_id == project_id)
-        .order_by(round_.c.number.desc())
-        .limit(CURVES_OF)
-    )
-    rounds: dict[int, Any] = {row.id: row for row in conn.execute(newest)}
-    found: dict[tuple[int, str], Curve] = {}
-    rows = conn.execute(
-        select(round_metric)
-        .where(round_metric.c.round_id.in_(list(rounds)))
-        .order_by(round_metric.c.round_id, round_metric.c.name, round_metric.c.step)
-    )
-    for row in rows:
-        its = rounds[row.round_id]
-        curve = found.setdefault(
-            (row.round_id, row.name), Curve(its.number, its.method, row.name, [], [])
+    newest = {each.id: each for each in all_rounds(conn, project_id)[-CURVES_OF:]}
+    return [
+        Curve(
+            newest[round_id].number,
+            newest[round_id].method,
+            name,
+            [step for step, _ in curve],
+            [value for _, value in curve],
         )
-        curve.steps.append(row.step)
-        curve.values.append(row.value)
-    return list(found.values())
+        for round_id, by_name in sorted(curves(conn, list(newest)).items())
+        for name, curve in sorted(by_name.items())
+    ]

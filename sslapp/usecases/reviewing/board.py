@@ -10,22 +10,20 @@ from dataclasses import dataclass, field
 
 import numpy as np
 from numpy.typing import NDArray
-from sqlalchemy import Connection, RowMapping, select
+from sqlalchemy import Connection
 
 from sslapp import durable
 from sslapp.review.candidates import Candidates, ThresholdCurve, Thresholds
-from sslapp.review.proposals import best_classes, by_doubt
 from sslapp.review.selection import inside
+from sslapp.rounds.predictions import likeliest, predictions_of
 from sslapp.store import projects
 from sslapp.store.database import reading
 from sslapp.store.embeddings import embedding_of_round
 from sslapp.store.log import events
 from sslapp.store.projects import ClassRow
-from sslapp.store.rounds import finished
-from sslapp.store.schema import round_, snapshot
+from sslapp.store.rounds import FinishedRound, finished_round, newest_finished
 from sslapp.store.state import ProjectState, load_state, withheld
 from sslapp.usecases.access import Access, require
-from sslapp.usecases.reviewing.predictions import ruled_out
 from sslapp.vocabulary import Source
 
 Mask = NDArray[np.bool_]
@@ -113,11 +111,11 @@ class Board:
         Args:
             thresholds: one number, or (C,) one for each of the round's columns.
         """
-        return _part(self.proposals, self._reach(thresholds))
+        return self.proposals.among(self.proposals.reach(thresholds, self.known))
 
     def rest(self, thresholds: Thresholds) -> Candidates:
         """The proposals that do not reach their threshold, most doubtful first."""
-        return _part(self.proposals, ~self._reach(thresholds))
+        return self.proposals.among(~self.proposals.reach(thresholds, self.known))
 
     def curve(self, grid: NDArray[np.float32]) -> ThresholdCurve:
         """What each threshold of an ascending grid would propose, if it held for all classes."""
@@ -149,24 +147,6 @@ class Board:
             mask[: len(self.xy)] |= inside(np.array(ring, dtype=np.float64), self.xy)
         return mask
 
-    def _reach(self, thresholds: Thresholds) -> Mask:
-        """(n,) bool of the proposals."""
-        limits = np.asarray(thresholds, dtype=np.float32)
-        if limits.shape not in ((), (self.known,)):
-            raise ValueError(
-                f"thresholds: expected one number or {self.known}, one for each class of the "
-                f"round, got shape {limits.shape}."
-            )
-        found = self.proposals
-        if limits.ndim == 0 or not len(limits) or (limits == limits[0]).all():
-            return found.confidence >= limits.max(initial=0)
-        return found.confidence >= limits[found.columns]
-
-
-def among(found: Candidates, mask: Mask) -> Candidates:
-    """Those of the candidates that the mask holds, in their order. mask: (N,) bool."""
-    return _part(found, mask[found.positions])
-
 
 def board_key(access: Access, project_id: int, round_number: int | None = None) -> BoardKey | None:
     """Which board shows a finished round as it stands; None when no round has finished.
@@ -179,12 +159,12 @@ def board_key(access: Access, project_id: int, round_number: int | None = None) 
     """
     with reading(access.engine) as conn:
         require(conn, access, project_id)
-        row = _round_row(conn, project_id, round_number)
-        if row is None:
+        found = _round(conn, project_id, round_number)
+        if found is None:
             return None
-        drawn = embedding_of_round(conn, row)
+        drawn = embedding_of_round(conn, found)
         number = events.head(conn, project_id)[0]
-        return BoardKey(row["id"], number, None if drawn is None else drawn["id"])
+        return BoardKey(found.id, number, None if drawn is None else drawn["id"])
 
 
 def read_board(access: Access, project_id: int, round_number: int | None = None) -> Board:
@@ -195,47 +175,43 @@ def read_board(access: Access, project_id: int, round_number: int | None = None)
     """
     with reading(access.engine) as conn:
         require(conn, access, project_id)
-        row = _round_row(conn, project_id, round_number)
-        if row is None:
+        found = _round(conn, project_id, round_number)
+        if found is None:
             raise ValueError("No round has finished yet. Start one on the Train page.")
-        drawn = embedding_of_round(conn, row)
+        drawn = embedding_of_round(conn, found)
         state = load_state(conn, project_id)
-        off = withheld(conn, project_id, row["id"])
+        off = withheld(conn, project_id, found.id)
         rows = {each.id: each for each in projects.classes(conn, project_id, retired=True)}
-    metrics = row["metrics"] or {}
-    known = [rows[each] for each in row["class_ids"]]
-    added = [rows[each] for each in state.class_ids.tolist() if each not in row["class_ids"]]
-    raw = _mapped(access, row["probabilities"])
-    found = best_classes(raw, row["temperature"], ruled_out(state, row["class_ids"], len(raw)))
+    known = [rows[each] for each in found.class_ids]
+    added = [rows[each] for each in state.class_ids.tolist() if each not in found.class_ids]
+    predictions = predictions_of(access.workspace, found, state)
+    covered = len(predictions)
     predicted = np.full(len(state.labels), -1, dtype=np.int16)
     confidence = np.zeros(len(state.labels), dtype=np.float32)
     blind = state.holdout | state.is_test
-    predicted[: len(raw)] = np.where(blind[: len(raw)], -1, found.columns)
-    confidence[: len(raw)] = np.where(predicted[: len(raw)] < 0, 0, found.confidence)
-    eligible = np.zeros(len(raw), dtype=bool)
-    pool = state.pool
-    eligible[pool[pool < len(raw)]] = True
-    eligible[off[off < len(raw)]] = False
+    predicted[:covered] = np.where(blind[:covered], -1, predictions.best.columns)
+    confidence[:covered] = np.where(predicted[:covered] < 0, 0, predictions.best.confidence)
     xy = np.zeros((0, 2), dtype=np.float32)
     if drawn is not None:
-        xy = _mapped(access, drawn["projection"])[: len(state.labels)]
+        stored = durable.read_array(access.workspace.path(drawn["projection"]))
+        xy = stored.astype(np.float32, copy=False)[: len(state.labels)]
     return Board(
         event_number=state.event_number,
-        round_id=row["id"],
-        round_number=row["number"],
+        round_id=found.id,
+        round_number=found.number,
         classes=(*known, *added),
         known=len(known),
         encoder=None if drawn is None else drawn["encoder"],
         xy=xy,
         predicted=_sealed(predicted),
         confidence=_sealed(confidence),
-        calibrated=bool(metrics.get("calibrated", False)),
-        holdout=int(metrics.get("holdout", 0)),
+        calibrated=found.is_calibrated,
+        holdout=found.judged,
         labels=_sealed(_labels(state, [each.id for each in (*known, *added)])),
         source=_sealed(state.source),
         blind=_sealed(blind),
         withheld=_sealed(off),
-        proposals=_sealed_candidates(by_doubt(found, eligible)),
+        proposals=_sealed_candidates(predictions.candidates(state, off)),
     )
 
 
@@ -245,22 +221,17 @@ def previous_columns(access: Access, project_id: int, board: Board) -> NDArray[n
     None when there was no such round. Images that are measured blind have no prediction here
     either, and a class that this board does not know is none.
     """
-    query = (
-        _rounds(project_id)
-        .where(round_.c.number < board.round_number)
-        .order_by(round_.c.number.desc())
-    )
     with reading(access.engine) as conn:
         require(conn, access, project_id)
-        row = conn.execute(query.limit(1)).mappings().first()
-    if row is None:
+        found = newest_finished(conn, project_id, before=board.round_number)
+    if found is None:
         return None
-    raw = _mapped(access, row["probabilities"])
     place = {each.id: column for column, each in enumerate(board.classes)}
-    columns = np.array([place.get(each, -1) for each in row["class_ids"]], dtype=np.int16)
-    covered = min(len(raw), len(board))
+    classes = likeliest(access.workspace, found, slice(0, len(board)))
+    column_of = np.full(max(found.class_ids) + 1, -1, dtype=np.int16)
+    column_of[found.class_ids] = [place.get(each, -1) for each in found.class_ids]
     before = np.full(len(board), -1, dtype=np.int16)
-    before[:covered] = columns[np.asarray(raw[:covered]).argmax(axis=1)]
+    before[: len(classes)] = column_of[classes]
     before[board.blind] = -1
     return before
 
@@ -270,32 +241,10 @@ def flipped(board: Board, before: NDArray[np.int16]) -> Mask:
     return (board.predicted >= 0) & (before >= 0) & (board.predicted != before)
 
 
-def _part(found: Candidates, mask: Mask) -> Candidates:
-    return Candidates(found.positions[mask], found.columns[mask], found.confidence[mask])
-
-
-def _mapped(access: Access, stored: str) -> NDArray[np.float32]:
-    """A float32 file of the workspace, mapped into memory."""
-    return durable.read_array(access.workspace.path(stored)).astype(np.float32, copy=False)
-
-
-def _rounds(project_id: int):  # type: ignore[no-untyped-def]
-    """Finished rounds with their snapshot's class order."""
-    return (
-        select(round_, snapshot.c.class_ids)
-        .join(snapshot, snapshot.c.id == round_.c.snapshot_id)
-        .where(finished(project_id))
-    )
-
-
-def _round_row(conn: Connection, project_id: int, number: int | None) -> RowMapping | None:
-    query = _rounds(project_id).order_by(round_.c.number.desc())
-    if number is not None:
-        query = query.where(round_.c.number == number)
-    row = conn.execute(query.limit(1)).mappings().first()
-    if row is None and number is not None:
-        raise ValueError(f"Round {number} has not finished. Choose a finished round.")
-    return row
+def _round(conn: Connection, project_id: int, number: int | None) -> FinishedRound | None:
+    if number is None:
+        return newest_finished(conn, project_id)
+    return finished_round(conn, project_id, number)
 
 
 def _labels(state: ProjectState, class_ids: Sequence[int]) -> NDArray[np.int16]:

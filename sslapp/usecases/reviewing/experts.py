@@ -10,16 +10,15 @@ from dataclasses import dataclass
 
 import numpy as np
 from numpy.typing import NDArray
-from sqlalchemy import Connection, RowMapping, select
+from sqlalchemy import Connection, RowMapping
 
 from sslapp import durable
 from sslapp.embedding.index import NeighbourIndex
 from sslapp.review.evidence import Evidence, evidence_among
 from sslapp.store.embeddings import embedding_of_round
-from sslapp.store.schema import current_label, holdout, image, label_class
+from sslapp.store.labels import expert_labels
+from sslapp.store.rounds import finished_round
 from sslapp.usecases.access import Access
-from sslapp.usecases.reviewing.round_rows import round_row
-from sslapp.vocabulary import Source, Split
 
 NEIGHBOURS = 5
 KEPT = 4
@@ -61,10 +60,10 @@ def experts(conn: Connection, access: Access, project_id: int, round_number: int
     The index is made anew only when what the experts said has changed; accepted pseudo-labels and
     other decisions leave it as it is.
     """
-    row = embedding_of_round(conn, round_row(conn, project_id, round_number))
+    row = embedding_of_round(conn, finished_round(conn, project_id, round_number))
     if row is None:
         return None
-    labels = _labels(conn, project_id, row["count"])
+    labels = expert_labels(conn, project_id, row["count"])
     digest = hashlib.sha256(labels.tobytes()).hexdigest()
     key = (str(access.workspace.url), str(access.workspace.root), row["features"], digest)
     with _lock:
@@ -88,27 +87,3 @@ def _build(access: Access, row: RowMapping, labels: NDArray[np.int64]) -> Expert
     positions, classes = labels[:, 0].copy(), labels[:, 1].copy()
     index = NeighbourIndex(np.asarray(features[positions], dtype=np.float32))
     return Experts(features, positions, classes, index)
-
-
-def _labels(conn: Connection, project_id: int, count: int) -> NDArray[np.int64]:
-    """(n, 2) int64: position and class id of what experts labelled, by position."""
-    here = (current_label.c.project_id, current_label.c.position)
-    drawn = select(holdout.c.position).where(
-        holdout.c.project_id == here[0], holdout.c.position == here[1]
-    )
-    query = (
-        select(current_label.c.position, current_label.c.class_id)
-        .join(image, (image.c.project_id == here[0]) & (image.c.position == here[1]))
-        .join(label_class, label_class.c.id == current_label.c.class_id)
-        .where(
-            current_label.c.project_id == project_id,
-            current_label.c.position < count,
-            current_label.c.source.in_([int(Source.EXPERT), int(Source.ADJUDICATED)]),
-            image.c.split != Split.TEST.value,
-            label_class.c.retired.is_(False),
-            ~drawn.exists(),
-        )
-        .order_by(current_label.c.position)
-    )
-    rows = [tuple(row) for row in conn.execute(query)]
-    return np.array(rows, dtype=np.int64).reshape(len(rows), 2)

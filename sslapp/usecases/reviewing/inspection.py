@@ -11,17 +11,25 @@ from datetime import timedelta
 
 import numpy as np
 from numpy.typing import NDArray
-from sqlalchemy import Connection, select
+from sqlalchemy import Connection
 
 from sslapp.review.evidence import disagreement
+from sslapp.rounds.predictions import NO_CLASS, Predictions, likeliest, predictions_at
 from sslapp.store import images, leases, projects
 from sslapp.store.database import reading, writing
+from sslapp.store.errors import Refused, Unknown
+from sslapp.store.labels import (
+    CurrentLabel,
+    are_withheld,
+    current_labels,
+    holders,
+    in_holdout,
+)
 from sslapp.store.log.chain import now
-from sslapp.store.schema import lease, reader
+from sslapp.store.rounds import finished_round, in_use, newest_finished
 from sslapp.usecases.access import Access, NotAllowed, find_project
 from sslapp.usecases.reviewing.experts import Experts, experts
-from sslapp.usecases.reviewing.round_rows import NO_CLASS, Label, RoundRows, read_rows, round_row
-from sslapp.vocabulary import Purpose
+from sslapp.vocabulary import Purpose, Split
 
 LEASED = timedelta(minutes=6)
 """How long a page of images stays with who opened it; the desk renews it while it is open."""
@@ -57,7 +65,7 @@ class Tile:
     confidence: float = 0.0
     flipped: bool = False
     disagrees: bool = False
-    label: Label | None = None
+    label: CurrentLabel | None = None
     withheld: bool = False
     blind: bool = False
 
@@ -120,8 +128,8 @@ def inspect(
     asked = np.array([position], dtype=np.int64)
     with reading(access.engine) as conn:
         project_id = find_project(conn, access, project)
-        rows = read_rows(conn, access, project_id, round_number, asked)
-        if rows.blind[0]:
+        shown = _read(conn, access, project_id, round_number, asked)
+        if shown.blind[0]:
             raise Blind(
                 f"Image {position} belongs to the holdout or the test split: who judges it must "
                 "not see a prediction. Label it on the Label page."
@@ -131,14 +139,15 @@ def inspect(
         evidence: tuple[Neighbour, ...] = ()
         if known is not None and embedded:
             evidence = _neighbours(conn, project_id, known, asked)
+    found = shown.predictions.round
     return Inspection(
-        name=rows.names[0],
-        tile=_tiles(rows, known)[0],
-        lines=_lines(rows),
-        temperature=rows.temperature,
-        calibrated=rows.is_calibrated,
-        holdout=rows.judged,
-        before=_class(rows.before[0]),
+        name=shown.names[0],
+        tile=_tiles(shown, known)[0],
+        lines=_lines(shown),
+        temperature=found.temperature,
+        calibrated=found.is_calibrated,
+        holdout=found.judged,
+        before=_class(shown.before[0]),
         evidence=evidence,
         embedded=embedded,
     )
@@ -158,8 +167,8 @@ def tiles(
     asked = np.asarray(positions, dtype=np.int64)
     with reading(access.engine) as conn:
         project_id = find_project(conn, access, project)
-        rows = read_rows(conn, access, project_id, round_number, asked)
-        return _tiles(rows, experts(conn, access, project_id, round_number))
+        shown = _read(conn, access, project_id, round_number, asked)
+        return _tiles(shown, experts(conn, access, project_id, round_number))
 
 
 def claim_page(
@@ -177,7 +186,7 @@ def claim_page(
     asked = np.unique(np.asarray(positions, dtype=np.int64))
     with reading(access.engine) as conn:
         project_id = find_project(conn, access, project)
-        round_row(conn, project_id, round_number)
+        finished_round(conn, project_id, round_number)
         images.image_rows(conn, project_id, asked)
         single = projects.find_project(conn, project_id).settings.single_reads
     if not single:
@@ -187,64 +196,117 @@ def claim_page(
         moment = now()
         leases.release(conn, project_id, *mine)
         granted = leases.take(conn, project_id, mine[0], asked, mine[1], moment, moment + LEASED)
-        return _holders(conn, project_id, np.setdiff1d(asked, granted))
+        return holders(conn, project_id, Purpose.REVIEW, np.setdiff1d(asked, granted))
 
 
-def _holders(conn: Connection, project_id: int, positions: Positions) -> dict[int, str]:
-    query = (
-        select(lease.c.position, reader.c.name)
-        .join(reader, reader.c.id == lease.c.reader_id)
-        .where(
-            lease.c.project_id == project_id,
-            lease.c.purpose == Purpose.REVIEW.value,
-            lease.c.position.in_(positions.tolist()),
-        )
+@dataclass(frozen=True, kw_only=True, eq=False)
+class _Shown:
+    """q images of a round as the desk shows them.
+
+    Attributes:
+        names: as imported.
+        hashes: of their contents.
+        predictions: the round's.
+        before: (q,) int64 class ids that the previous round predicted where this one predicts
+            another; NO_CLASS elsewhere.
+        labels: position -> its current label.
+        withheld, blind: (q,) bool: off the round's list; of the holdout or the test split.
+        in_use: (C,) bool, False for classes retired since.
+    """
+
+    names: list[str]
+    hashes: list[str]
+    predictions: Predictions
+    before: NDArray[np.int64]
+    labels: dict[int, CurrentLabel]
+    withheld: NDArray[np.bool_]
+    blind: NDArray[np.bool_]
+    in_use: NDArray[np.bool_]
+
+
+def _read(
+    conn: Connection, access: Access, project_id: int, round_number: int, positions: Positions
+) -> _Shown:
+    """Read a finished round's rows of (q,) images, each once.
+
+    Raises:
+        Unknown: for a round or image there is not, or one that came after the round's snapshot.
+    """
+    try:
+        rows = images.image_rows(conn, project_id, positions)
+    except Refused as error:
+        raise Unknown(str(error)) from None
+    found = finished_round(conn, project_id, round_number)
+    predictions = predictions_at(conn, access.workspace, found, positions)
+    is_test = np.array([each.split == Split.TEST for each in rows], dtype=np.bool_)
+    return _Shown(
+        names=[each.name for each in rows],
+        hashes=[each.sha256 for each in rows],
+        predictions=predictions,
+        before=_before(conn, access, predictions),
+        labels=current_labels(conn, project_id, positions),
+        withheld=are_withheld(conn, project_id, found.id, positions),
+        blind=is_test | in_holdout(conn, project_id, positions),
+        in_use=in_use(conn, project_id, found.class_ids),
     )
-    return {row.position: row.name for row in conn.execute(query)}
 
 
-def _tiles(rows: RoundRows, known: Experts | None) -> list[Tile]:
-    against = _against(rows, known)
+def _before(conn: Connection, access: Access, predictions: Predictions) -> NDArray[np.int64]:
+    """(q,) class ids of the round before where they differ from what this one predicts."""
+    found = predictions.round
+    previous = newest_finished(conn, found.project_id, before=found.number)
+    if previous is None:
+        return np.full(len(predictions), NO_CLASS, dtype=np.int64)
+    before = likeliest(access.workspace, previous, predictions.positions)
+    before[before == predictions.class_ids[predictions.raw.argmax(axis=1)]] = NO_CLASS
+    return before
+
+
+def _tiles(shown: _Shown, known: Experts | None) -> list[Tile]:
+    against = _against(shown.predictions, known)
+    proposed, confidence = shown.predictions.proposed, shown.predictions.best.confidence
     return [
-        Tile(position, rows.hashes[row], blind=True)
-        if rows.blind[row]
+        Tile(position, shown.hashes[row], blind=True)
+        if shown.blind[row]
         else Tile(
             position,
-            rows.hashes[row],
-            proposed=_class(rows.proposed[row]),
-            confidence=float(rows.confidence[row]),
-            flipped=bool(rows.before[row] != NO_CLASS),
+            shown.hashes[row],
+            proposed=_class(proposed[row]),
+            confidence=float(confidence[row]),
+            flipped=bool(shown.before[row] != NO_CLASS),
             disagrees=bool(against[row]),
-            label=rows.labels.get(position),
-            withheld=bool(rows.withheld[row]),
+            label=shown.labels.get(position),
+            withheld=bool(shown.withheld[row]),
         )
-        for row, position in enumerate(rows.positions.tolist())
+        for row, position in enumerate(shown.predictions.positions.tolist())
     ]
 
 
-def _against(rows: RoundRows, known: Experts | None) -> NDArray[np.bool_]:
+def _against(predictions: Predictions, known: Experts | None) -> NDArray[np.bool_]:
     """(q,) bool: whose nearest expert-labelled images speak for another class."""
-    against = np.zeros(len(rows.positions), dtype=np.bool_)
+    against = np.zeros(len(predictions), dtype=np.bool_)
     if known is None or len(known) == 0:
         return against
-    there = np.flatnonzero(known.covers(rows.positions) & (rows.proposed != NO_CLASS))
-    found = known.evidence(rows.positions[there])
-    against[there] = disagreement(found, rows.proposed[there]) >= DISAGREES
+    positions, proposed = predictions.positions, predictions.proposed
+    there = np.flatnonzero(known.covers(positions) & (proposed != NO_CLASS))
+    found = known.evidence(positions[there])
+    against[there] = disagreement(found, proposed[there]) >= DISAGREES
     return against
 
 
-def _lines(rows: RoundRows) -> tuple[ClassLine, ...]:
+def _lines(shown: _Shown) -> tuple[ClassLine, ...]:
     """The first image's classes, most probable first; retired ones are left out."""
-    order = np.lexsort((rows.class_ids, -rows.calibrated[0]))
+    found = shown.predictions
+    smooth = found.calibrated[0]
     return tuple(
         ClassLine(
-            int(rows.class_ids[column]),
-            float(rows.raw[0, column]),
-            float(rows.calibrated[0, column]),
-            bool(rows.forbidden[0, column]),
+            int(found.class_ids[column]),
+            float(found.raw[0, column]),
+            float(smooth[column]),
+            bool(found.forbidden[0, column]),
         )
-        for column in order
-        if rows.in_use[column]
+        for column in np.lexsort((found.class_ids, -smooth))
+        if shown.in_use[column]
     )
 
 

@@ -11,7 +11,7 @@ from sslapp.review.evidence import disagreement
 from sslapp.store.database import reading
 from sslapp.usecases.access import Access, require
 from sslapp.usecases.images.similar import like_text, similar
-from sslapp.usecases.reviewing.board import Board, among, flipped, previous_columns
+from sslapp.usecases.reviewing.board import Board, flipped, previous_columns
 from sslapp.usecases.reviewing.experts import experts
 
 COMPARED = 2_000
@@ -89,7 +89,7 @@ def selected(board: Board, choice: Choice) -> Candidates:
     if choice.image is not None:
         mask = np.zeros(len(board), dtype=bool)
         mask[choice.image : choice.image + 1] = True
-        return among(board.proposals, mask)
+        return board.proposals.among(mask[board.proposals.positions])
     limits = board.limits(choice.threshold, dict(choice.per_class))
     match choice.show:
         case Show.CANDIDATES:
@@ -98,7 +98,7 @@ def selected(board: Board, choice: Choice) -> Candidates:
             found = board.rest(limits)
         case Show.ALL:
             found = board.proposals
-    return among(found, board.inside(choice.rings)) if choice.rings else found
+    return found.among(board.inside(choice.rings)[found.positions]) if choice.rings else found
 
 
 def positions(access: Access, project_id: int, board: Board, choice: Choice) -> NDArray[np.int64]:

@@ -22,11 +22,11 @@ from sslapp.usecases.access import NotAllowed, enter, new_key
 from sslapp.usecases.exporting.exported import exported_file, exports_of
 from sslapp.usecases.exporting.exports import Format, export, export_here
 from sslapp.usecases.exporting.table import ALL_SOURCES, first_rows, label_counts
-from sslapp.usecases.labelling import decisions
+from sslapp.usecases.labelling import decisions, verdicts
 from sslapp.usecases.projects.classes import add_class
 from sslapp.usecases.projects.settings import create_project
 from sslapp.usecases.reviewing import bulk_decisions
-from sslapp.usecases.reviewing.predictions import propose
+from sslapp.usecases.reviewing.candidates import propose
 from sslapp.usecases.training.rounds import start_round
 from sslapp.vocabulary import EventKind, JobState, Source
 
@@ -39,12 +39,12 @@ COLUMNS = {
 @pytest.fixture
 def decided(reviewed):
     """A project with labels of every source."""
-    decisions.accept(reviewed, None, [60])
+    verdicts.accept(reviewed, None, [60])
     bulk_decisions.bulk_accept(reviewed, None, [61, 62])
-    decisions.relabel(reviewed, None, 63, "3")
+    verdicts.relabel(reviewed, None, 63, "3")
     decisions.label(reviewed, None, 64, "4", adjudicate=True)
     decisions.label(reviewed, None, small_project.POOL, "8")
-    decisions.reject(reviewed, None, 65)
+    verdicts.reject(reviewed, None, 65)
     bulk_decisions.withhold(reviewed, None, [66])
     return reviewed
 
@@ -80,7 +80,7 @@ def test_sources_rounds_and_confidences_belong_together(decided, tmp_path) -> No
     accepted = frame[frame["source"] == "accepted"]
     assert accepted.index.tolist() == [60, 61, 62]
     assert accepted["round"].tolist() == [1, 1, 1]
-    best = found.probabilities[[60, 61, 62]]
+    best = found.calibrated[[60, 61, 62]]
     assert accepted["class"].tolist() == [str(each) for each in best.argmax(axis=1)]
     assert np.allclose(accepted["confidence"], best.max(axis=1))
     others = frame[frame["source"] != "accepted"]
@@ -132,10 +132,10 @@ def test_a_retired_class_is_not_exported(decided, tmp_path) -> None:
 
 
 def test_a_label_accepted_in_an_old_round_keeps_that_rounds_confidence(decided, tmp_path) -> None:
-    first = propose(decided, None, threshold=0.0).predictions.probabilities[60].max()
+    first = propose(decided, None, threshold=0.0).predictions.calibrated[60].max()
     start_round(decided, None, method="supervised", config=small_project.TINY_SUPERVISED, seed=9)
     small_project.run_jobs(decided)
-    (event,) = decisions.accept(decided, None, [70])
+    (event,) = verdicts.accept(decided, None, [70])
     exported(decided, tmp_path / "labels.csv")
     frame = pd.read_csv(tmp_path / "labels.csv").set_index("position")
     assert frame.loc[[60, 70], "round"].tolist() == [1, 2]

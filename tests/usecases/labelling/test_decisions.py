@@ -13,14 +13,14 @@ from sslapp.store.state import load_state
 from sslapp.usecases.comparing.comparison import read_comparison
 from sslapp.usecases.exporting.exports import export
 from sslapp.usecases.images.imports import import_images
-from sslapp.usecases.labelling import decisions, outbox, picks
-from sslapp.usecases.labelling.label_lists import label_from_csv
+from sslapp.usecases.labelling import decisions, outbox, picks, verdicts
+from sslapp.usecases.labelling.worksheets import label_from_csv
 from sslapp.usecases.projects.classes import retire_class
 from sslapp.usecases.projects.status import status
 from sslapp.usecases.reporting.report import gather
 from sslapp.usecases.reviewing import bulk_decisions
 from sslapp.usecases.reviewing.board import read_board
-from sslapp.usecases.reviewing.predictions import propose
+from sslapp.usecases.reviewing.candidates import propose
 from sslapp.usecases.training.history import history
 from sslapp.usecases.training.rounds import round_status, start_round
 from sslapp.vocabulary import EventKind, JobState, Source
@@ -63,7 +63,7 @@ def test_candidates_come_most_doubtful_first_and_above_the_threshold(reviewed) -
 
 def test_accepting_gives_the_proposed_class_with_its_source(reviewed) -> None:
     column = proposed(reviewed)[60]
-    (event,) = decisions.accept(reviewed, None, [60])
+    (event,) = verdicts.accept(reviewed, None, [60])
     state = standing(reviewed)
     assert (state.labels[60], state.source[60]) == (column, Source.ACCEPTED)
     assert event.round_id == 1
@@ -80,7 +80,7 @@ def test_accepting_gives_the_proposed_class_with_its_source(reviewed) -> None:
         (-1, "covers images 0 to 159"),
     ],
 )
-@pytest.mark.parametrize("accept", [decisions.accept, bulk_decisions.bulk_accept])
+@pytest.mark.parametrize("accept", [verdicts.accept, bulk_decisions.bulk_accept])
 def test_what_may_not_be_accepted_is_refused_with_all_the_rest(
     accept, position, why, reviewed
 ) -> None:
@@ -123,7 +123,7 @@ def test_accepted_labels_are_trained_on_and_the_holdout_is_not(reviewed) -> None
 
 def test_a_rejected_class_is_proposed_no_more_and_forbidden_in_the_next_snapshot(reviewed) -> None:
     column = proposed(reviewed)[60]
-    decisions.reject(reviewed, None, 60)
+    verdicts.reject(reviewed, None, 60)
     assert proposed(reviewed)[60] != column
     with writing(reviewed.engine) as conn:
         snapshot = load(reviewed.workspace, freeze(conn, reviewed.workspace, 1))
@@ -135,22 +135,22 @@ def test_a_rejected_class_is_proposed_no_more_and_forbidden_in_the_next_snapshot
 
 def test_an_image_that_is_none_of_the_classes_leaves_the_pool(reviewed) -> None:
     for column in range(10):
-        decisions.reject(reviewed, None, 60, str(column))
+        verdicts.reject(reviewed, None, 60, str(column))
     assert 60 not in proposed(reviewed)
     assert status(reviewed).counts["none_of_these"] == 1
     with pytest.raises(ValueError, match="no class left"):
-        decisions.accept(reviewed, None, [60])
+        verdicts.accept(reviewed, None, [60])
     next_round(reviewed)
 
 
 def test_a_rejection_by_name_needs_no_round(project) -> None:
-    event = decisions.reject(project, None, 60, "3")
+    event = verdicts.reject(project, None, 60, "3")
     assert event.round_id is None
     assert standing(project).forbidden[60, 3]
 
 
 def test_a_relabel_is_an_expert_label_that_names_its_round(reviewed) -> None:
-    event = decisions.relabel(reviewed, None, 60, "3")
+    event = verdicts.relabel(reviewed, None, 60, "3")
     state = standing(reviewed)
     assert (state.labels[60], state.source[60], event.round_id) == (3, Source.EXPERT, 1)
 
@@ -240,7 +240,7 @@ def test_a_class_retired_between_rounds_is_proposed_no_more(reviewed) -> None:
     names = {found.predictions.class_ids[column] for column in found.candidates.columns}
     assert three.id not in names
     for position in list(proposed(reviewed))[:5]:
-        (event,) = decisions.accept(reviewed, None, [position])
+        (event,) = verdicts.accept(reviewed, None, [position])
         assert event.class_id != three.id
     with pytest.raises(ValueError, match='no class "3"'):
         decisions.label(reviewed, None, 60, "3")
@@ -261,12 +261,12 @@ def test_a_second_import_appends_and_the_old_round_covers_what_it_knew(reviewed,
     assert len(state.labels) == 320
     assert state.labels[:40].tolist() == small_project.true_columns(reviewed)[:40].tolist()
     assert proposed(reviewed) == before
-    decisions.accept(reviewed, None, [60])
+    verdicts.accept(reviewed, None, [60])
     with pytest.raises(ValueError, match="covers images 0 to 159; image 170 came later"):
-        decisions.accept(reviewed, None, [170])
+        verdicts.accept(reviewed, None, [170])
     next_round(reviewed)
     assert set(range(160, 280)) <= set(proposed(reviewed))
-    decisions.accept(reviewed, None, [170])
+    verdicts.accept(reviewed, None, [170])
     assert small_project.damage(reviewed) is None
 
 
@@ -281,9 +281,9 @@ def grown(reviewed, tmp_path):
 @pytest.mark.parametrize(
     "decide",
     [
-        lambda who, at: decisions.accept(who, None, [at]),
-        lambda who, at: decisions.reject(who, None, at, "3"),
-        lambda who, at: decisions.relabel(who, None, at, "3"),
+        lambda who, at: verdicts.accept(who, None, [at]),
+        lambda who, at: verdicts.reject(who, None, at, "3"),
+        lambda who, at: verdicts.relabel(who, None, at, "3"),
         lambda who, at: bulk_decisions.bulk_accept(who, None, [60, at]),
         lambda who, at: bulk_decisions.bulk_relabel(who, None, [60, at], "3"),
         lambda who, at: bulk_decisions.withhold(who, None, [60, at]),
@@ -378,7 +378,7 @@ def test_a_class_may_have_a_threshold_of_its_own(reviewed):
         columns(threshold=0.0, per_class={"ghost": 0.5})
 
 
-@pytest.mark.parametrize("decide", [decisions.relabel, decisions.reject])
+@pytest.mark.parametrize("decide", [verdicts.relabel, verdicts.reject])
 def test_a_prediction_is_not_judged_where_accuracy_is_measured(reviewed, decide):
     before = standing(reviewed)
     for measured in (np.flatnonzero(before.holdout)[0], np.flatnonzero(before.is_test)[0]):

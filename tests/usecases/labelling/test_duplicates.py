@@ -6,7 +6,7 @@ import small_project
 from sslapp.store.database import reading
 from sslapp.store.state import load_state
 from sslapp.usecases.images.imports import import_images
-from sslapp.usecases.labelling import decisions
+from sslapp.usecases.labelling import decisions, verdicts
 from sslapp.usecases.labelling.duplicates import copy_labels, duplicates
 
 TWIN = small_project.POOL + small_project.TEST
@@ -59,7 +59,7 @@ def test_an_accepted_pseudo_label_is_not_copied(open_copy, with_round, tmp_path)
     import_images(access, None, str(small_project.write_npz(tmp_path / "again.npz")))
     small_project.run_jobs(access)
     accepted = int(standing(access).pool[0])
-    decisions.accept(access, None, [accepted])
+    verdicts.accept(access, None, [accepted])
     assert group_of(access, accepted).class_ids == []
     copy_labels(access, None)
     assert standing(access).labels[accepted + TWIN] == -1

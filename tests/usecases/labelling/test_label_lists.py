@@ -13,7 +13,7 @@ from sslapp.usecases.access import enter
 from sslapp.usecases.exporting.exports import export
 from sslapp.usecases.images.imports import import_images
 from sslapp.usecases.labelling import decisions
-from sslapp.usecases.labelling.label_lists import label_from_csv
+from sslapp.usecases.labelling.worksheets import label_from_csv
 from sslapp.usecases.projects.settings import create_project
 from sslapp.vocabulary import JobState
 from sslapp.workspace import Workspace

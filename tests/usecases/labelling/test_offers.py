@@ -132,8 +132,8 @@ def test_without_an_embedding_chance_decides_and_the_page_says_so(project) -> No
         offer = offers.refill(project, None, count=30, strategy=strategy)
         assert len(positions(offer)) == 30
         assert "embedded" in offer.note
-    ways = {way.name: way.why_not for way in offers.opening(project, None).ways}
-    assert ways == {
+    lacking = {each.name: each.why_not for each in offers.opening(project, None).strategies}
+    assert lacking == {
         "auto": "",
         "typiclust": "needs an embedding",
         "margin": "needs an embedding",
@@ -147,8 +147,9 @@ def test_a_large_pool_is_chosen_from_by_a_random_part_of_it(project, monkeypatch
 
 
 def test_a_strategy_that_needs_a_round_is_offered_with_one(project, reviewed) -> None:
-    assert {way.name: way.why_not for way in offers.opening(project, None).ways}["margin"]
-    assert not {way.name: way.why_not for way in offers.opening(reviewed, None).ways}["margin"]
+    assert {each.name: each.why_not for each in offers.opening(project, None).strategies}["margin"]
+    opening = offers.opening(reviewed, None)
+    assert not {each.name: each.why_not for each in opening.strategies}["margin"]
     offer = offers.refill(reviewed, None, count=10, strategy="margin")
     assert {each.strategy for each in offer.items} <= {"margin", "holdout"}
 

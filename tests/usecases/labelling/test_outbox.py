@@ -15,7 +15,7 @@ from sslapp.store.projects import classes
 from sslapp.store.schema import image
 from sslapp.store.state import load_state
 from sslapp.usecases.access import NotAllowed, enter
-from sslapp.usecases.labelling import decisions, outbox
+from sslapp.usecases.labelling import decisions, outbox, verdicts
 from sslapp.usecases.people.members import grant
 from sslapp.usecases.projects.classes import retire_class
 from sslapp.vocabulary import EventKind, Role, Source
@@ -323,7 +323,7 @@ def test_accept_reject_and_relabel_name_the_round(reviewed) -> None:
 
 def test_the_proposal_is_the_one_that_the_command_line_accepts(reviewed) -> None:
     positions = list(range(60, 80))
-    alike = decisions.accept(reviewed, None, positions)
+    alike = verdicts.accept(reviewed, None, positions)
     for event in alike:
         decisions.undo(reviewed, None, event.number)
     items = [judged(seq, "accept", at, round=1) for seq, at in enumerate(positions, start=1)]

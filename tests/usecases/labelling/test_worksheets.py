@@ -6,8 +6,7 @@ from PIL import Image
 
 from sslapp.store.database import reading
 from sslapp.store.images import image_rows
-from sslapp.usecases.labelling.label_lists import label_from_csv
-from sslapp.usecases.labelling.worksheets import write_worksheet
+from sslapp.usecases.labelling.worksheets import label_from_csv, write_worksheet
 
 
 def test_a_filled_in_worksheet_becomes_labels(project, tmp_path):

@@ -11,11 +11,11 @@ from sqlalchemy import text
 
 from sslapp.usecases.access import IDENTITY, enter
 from sslapp.usecases.exporting.exports import export
-from sslapp.usecases.labelling import decisions
+from sslapp.usecases.labelling import verdicts
 from sslapp.usecases.maintenance.backups import backup, restore
 from sslapp.usecases.maintenance.verification import verify_workspace
 from sslapp.usecases.reviewing import bulk_decisions
-from sslapp.usecases.reviewing.predictions import propose
+from sslapp.usecases.reviewing.candidates import propose
 from sslapp.usecases.training.rounds import round_status, start_round
 from sslapp.vocabulary import JobState
 from sslapp.workspace import Workspace
@@ -35,7 +35,7 @@ def restored(tmp_path):
 
 def test_a_restored_backup_verifies_and_exports_the_same(reviewed, tmp_path) -> None:
     bulk_decisions.bulk_accept(reviewed, None, [60, 61])
-    decisions.reject(reviewed, None, 62)
+    verdicts.reject(reviewed, None, 62)
     assert backup(reviewed, tmp_path / "backup.tar") == (tmp_path / "backup.tar").stat().st_size
     expected = exported(reviewed, tmp_path / "before.csv")
     access = restored(tmp_path)

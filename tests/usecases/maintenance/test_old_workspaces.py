@@ -21,7 +21,7 @@ from sslapp.store.schema import embedding, event, round_, view_set
 from sslapp.usecases.access import enter
 from sslapp.usecases.maintenance.backups import restore
 from sslapp.usecases.maintenance.verification import record, verify_workspace
-from sslapp.usecases.reviewing.predictions import propose
+from sslapp.usecases.reviewing.candidates import propose
 from sslapp.usecases.training.rounds import round_status, start_round
 from sslapp.vocabulary import EventKind, JobState
 from sslapp.workspace import Workspace

@@ -9,7 +9,7 @@ from sslapp.store.database import writing
 from sslapp.store.schema import round_
 from sslapp.usecases.access import enter
 from sslapp.usecases.comparing.rounds import comparable_rounds
-from sslapp.usecases.labelling import decisions
+from sslapp.usecases.labelling import decisions, verdicts
 from sslapp.usecases.projects.classes import add_class
 from sslapp.usecases.projects.next_step import Facts, Page, next_step, read_facts
 from sslapp.usecases.projects.settings import create_project
@@ -66,7 +66,7 @@ def test_the_facts_are_those_of_the_project(reviewed) -> None:
     assert (before.embedded, before.working, before.round_number) == (True, frozenset(), 1)
     assert (before.bare, before.reviews) == (0, 0)
     assert next_step(before).page is Page.REVIEW
-    decisions.reject(reviewed, 1, 60)
+    verdicts.reject(reviewed, 1, 60)
     assert read_facts(reviewed, status(reviewed)).reviews == 1
 
 

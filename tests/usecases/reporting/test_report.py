@@ -15,7 +15,7 @@ from sslapp.store.database import reading, writing
 from sslapp.store.schema import image_set, label_class, project
 from sslapp.usecases.exporting.exports import Format, export, export_here
 from sslapp.usecases.exporting.table import label_counts
-from sslapp.usecases.labelling import decisions
+from sslapp.usecases.labelling import decisions, verdicts
 from sslapp.usecases.projects.classes import add_class
 from sslapp.usecases.projects.settings import create_project
 from sslapp.usecases.projects.status import status
@@ -91,11 +91,11 @@ def decided(reviewed):
     """Round 1 judged: three accepted, one relabelled, one rejected, some in bulk."""
     with reading(reviewed.engine) as conn:
         names = {each.id: each.name for each in projects.classes(conn, 1)}
-    (first,) = decisions.accept(reviewed, None, [60])
-    undone = decisions.accept(reviewed, None, [61])
+    (first,) = verdicts.accept(reviewed, None, [60])
+    undone = verdicts.accept(reviewed, None, [61])
     decisions.undo(reviewed, None, undone[0].number)
-    decisions.relabel(reviewed, None, 63, "3")
-    decisions.reject(reviewed, None, 65)
+    verdicts.relabel(reviewed, None, 63, "3")
+    verdicts.reject(reviewed, None, 65)
     bulk_decisions.bulk_accept(reviewed, None, [70, 71, 72], opened=2)
     bulk_decisions.withhold(reviewed, None, [80, 81])
     bulk_decisions.bulk_relabel(reviewed, None, [90], names[first.class_id])
@@ -166,9 +166,9 @@ def test_verdicts_go_by_what_the_round_proposes_after_rejections_and_retirements
     with reading(reviewed.engine) as conn:
         ids = [each.id for each in projects.classes(conn, 1)]
     first, second, third, fourth = (ids[each] for each in np.argsort(-probabilities[60])[:4])
-    decisions.reject(reviewed, None, 60)
+    verdicts.reject(reviewed, None, 60)
     names = {each.id: each.name for each in status(reviewed).classes}
-    decisions.relabel(reviewed, None, 60, names[fourth])
+    verdicts.relabel(reviewed, None, 60, names[fourth])
 
     def relabelled() -> set[int]:
         (found,) = report(reviewed).verdicts

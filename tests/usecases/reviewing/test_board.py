@@ -1,4 +1,4 @@
-"""The board tells the same as the command line's slower way, and tells nothing blind."""
+"""The board tells what the command line does, and tells nothing blind."""
 
 import dataclasses
 
@@ -8,25 +8,27 @@ import small_project
 from hypothesis import given, settings
 from hypothesis import strategies as st
 
-from sslapp.review.candidates import Candidates, threshold_curve
+from sslapp.review.candidates import Candidates, Thresholds, candidates, threshold_curve
+from sslapp.review.confidence import calibrated
 from sslapp.review.proposals import Proposals, by_doubt
 from sslapp.review.selection import inside
 from sslapp.store.database import reading
 from sslapp.store.projects import ClassRow, classes
+from sslapp.store.rounds import finished_round, forbidden_now
+from sslapp.store.state import load_state, withheld
 from sslapp.usecases.access import NotAllowed, enter
 from sslapp.usecases.comparing.rounds import numbers_and_methods
-from sslapp.usecases.labelling import decisions
+from sslapp.usecases.labelling import decisions, verdicts
 from sslapp.usecases.projects.classes import add_class, retire_class
 from sslapp.usecases.reviewing import bulk_decisions
 from sslapp.usecases.reviewing.board import (
     Board,
-    among,
     board_key,
     flipped,
     previous_columns,
     read_board,
 )
-from sslapp.usecases.reviewing.predictions import propose
+from sslapp.usecases.reviewing.candidates import propose
 from sslapp.usecases.training.rounds import start_round
 from sslapp.vocabulary import Source
 
@@ -44,10 +46,22 @@ def same(found: Candidates, other: Candidates) -> None:
     np.testing.assert_array_equal(found.confidence, other.confidence)
 
 
+def by_hand(access, thresholds: Thresholds) -> Candidates:
+    """The newest round's candidates by the rule that `review.candidates` states."""
+    with reading(access.engine) as conn:
+        found, state = finished_round(conn, 1), load_state(conn, 1)
+        kept_back = withheld(conn, 1, found.id)
+    smooth = calibrated(found.read_probabilities(access.workspace), found.temperature)
+    forbidden = forbidden_now(state, found.class_ids, len(smooth))
+    covered = state.pool[state.pool < len(smooth)]
+    return candidates(smooth, covered, thresholds, forbidden, kept_back)
+
+
 @pytest.mark.parametrize("threshold", [0.0, 0.5, 0.95, 1.0])
 def test_candidates_are_those_that_the_command_line_proposes(reviewed, threshold) -> None:
     board = read_board(reviewed, 1)
     same(board.candidates(threshold), propose(reviewed, None, threshold=threshold).candidates)
+    same(board.candidates(threshold), by_hand(reviewed, threshold))
 
 
 def test_a_class_of_its_own_threshold(reviewed) -> None:
@@ -56,6 +70,7 @@ def test_a_class_of_its_own_threshold(reviewed) -> None:
     limits = board.limits(0.5, {chosen.id: 0.99})
     plain = propose(reviewed, None, threshold=0.5, per_class={chosen.name: 0.99})
     same(board.candidates(limits), plain.candidates)
+    same(board.candidates(limits), by_hand(reviewed, limits))
     rest = board.rest(limits)
     assert set(rest.positions) | set(board.candidates(limits).positions) == set(
         board.proposals.positions
@@ -68,12 +83,13 @@ def test_decisions_change_the_board_as_they_change_the_candidates(reviewed) -> N
     key = board_key(reviewed, 1)
     names = class_names(reviewed)
     first, second, third, fourth = board.proposals.positions[:4].tolist()
-    decisions.reject(reviewed, None, first)
+    verdicts.reject(reviewed, None, first)
     bulk_decisions.withhold(reviewed, None, [second])
     bulk_decisions.bulk_accept(reviewed, None, np.array([third]))
     decisions.label(reviewed, None, fourth, names[board.classes[0].id])
     now = read_board(reviewed, 1)
     same(now.candidates(0.0), propose(reviewed, None, threshold=0.0).candidates)
+    same(now.candidates(0.0), by_hand(reviewed, 0.0))
     assert now.predicted[first] != board.predicted[first]
     assert not set(now.proposals.positions) & {second, third, fourth}
     assert now.withheld.tolist() == [second]
@@ -253,7 +269,7 @@ def test_several_polygons_hold_what_any_of_them_holds(board: Board) -> None:
     np.testing.assert_array_equal(mask[:mapped], either)
     assert not mask[mapped:].any()
     assert not board.inside([]).any()
-    chosen = among(board.proposals, mask)
+    chosen = board.proposals.among(mask[board.proposals.positions])
     assert chosen.positions.tolist() == [
         each for each in board.proposals.positions.tolist() if mask[each]
     ]

@@ -15,7 +15,7 @@ from sslapp.usecases.people.members import grant
 from sslapp.usecases.projects.classes import retire_class
 from sslapp.usecases.reviewing import bulk_decisions
 from sslapp.usecases.reviewing.board import read_board
-from sslapp.usecases.reviewing.bulks import BulkAction, decide, own_bulks
+from sslapp.usecases.reviewing.bulk_decisions import BulkAction, decide, own_bulks
 from sslapp.usecases.reviewing.queue import Choice, selected
 from sslapp.vocabulary import EventKind, Role, Source
 

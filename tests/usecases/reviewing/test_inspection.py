@@ -6,19 +6,20 @@ import small_project
 from small_project import TINY_SUPERVISED
 
 from sslapp import durable
+from sslapp.review.candidates import candidates
 from sslapp.review.confidence import calibrated
 from sslapp.store import projects
 from sslapp.store.database import reading, writing
 from sslapp.store.embeddings import latest_embedding
 from sslapp.store.errors import Unknown
 from sslapp.store.readers import grant
+from sslapp.store.rounds import finished_round, forbidden_now
 from sslapp.store.schema import lease
 from sslapp.store.state import load_state
 from sslapp.usecases.access import NotAllowed, enter
-from sslapp.usecases.labelling import decisions
+from sslapp.usecases.labelling import decisions, verdicts
 from sslapp.usecases.reviewing import bulk_decisions
 from sslapp.usecases.reviewing.inspection import Blind, claim_page, inspect, tiles
-from sslapp.usecases.reviewing.predictions import read_predictions
 from sslapp.usecases.training.rounds import start_round
 from sslapp.vocabulary import Role, Source
 
@@ -72,16 +73,23 @@ def test_probabilities_are_the_rounds_raw_and_calibrated_most_probable_first(rev
 def test_the_proposal_is_the_one_that_would_be_accepted(reviewed) -> None:
     positions = np.arange(40, 120)
     with reading(reviewed.engine) as conn:
-        predictions = read_predictions(conn, reviewed.workspace, 1)
-        columns, confidence = predictions.best(positions, load_state(conn, 1))
+        found = finished_round(conn, 1)
+        state = load_state(conn, 1)
+    smooth = calibrated(found.read_probabilities(reviewed.workspace), found.temperature)
+    forbidden = forbidden_now(state, found.class_ids, len(smooth))
+    none = np.zeros(0, dtype=np.int64)
+    best = candidates(smooth, positions, 0.0, forbidden, none)
+    order = np.argsort(best.positions)
+    columns, confidence = best.columns[order], best.confidence[order]
+    class_ids = found.class_ids
     found = tiles(reviewed, None, 1, positions)
-    assert [each.proposed for each in found] == [predictions.class_ids[c] for c in columns]
+    assert [each.proposed for each in found] == [class_ids[c] for c in columns]
     np.testing.assert_allclose([each.confidence for each in found], confidence, rtol=1e-6)
 
 
 def test_a_rejected_class_is_ruled_out_and_no_longer_proposed(reviewed) -> None:
     before = inspect(reviewed, None, 1, IMAGE)
-    decisions.reject(reviewed, None, IMAGE)
+    verdicts.reject(reviewed, None, IMAGE)
     after = inspect(reviewed, None, 1, IMAGE)
     assert [each.class_id for each in after.lines if each.forbidden] == [before.tile.proposed]
     assert after.tile.proposed not in (None, before.tile.proposed)
@@ -102,7 +110,7 @@ def test_the_current_label_names_source_and_reader(reviewed) -> None:
     bulk_decisions.bulk_accept(bea, None, np.array([IMAGE]))
     label = inspect(reviewed, None, 1, IMAGE).tile.label
     assert (label.source, label.reader) == (Source.ACCEPTED, "Bea")
-    decisions.relabel(reviewed, None, IMAGE, "3")
+    verdicts.relabel(reviewed, None, IMAGE, "3")
     label = inspect(reviewed, None, 1, IMAGE).tile.label
     assert (label.source, label.reader) == (Source.EXPERT, "Ann")
 
@@ -161,7 +169,7 @@ def test_an_image_that_measures_is_not_inspected_and_its_tile_is_empty(reviewed,
 
 
 @pytest.mark.parametrize(
-    ("number", "position", "why"), [(7, IMAGE, "round 7"), (1, 4000, "4000"), (1, -1, "-1")]
+    ("number", "position", "why"), [(7, IMAGE, "Round 7"), (1, 4000, "4000"), (1, -1, "-1")]
 )
 def test_what_the_project_does_not_have_is_named(reviewed, number, position, why) -> None:
     with pytest.raises(Unknown, match=why):

@@ -11,7 +11,7 @@ from sslapp.store.embeddings import EncoderFeatures
 from sslapp.store.projects import ClassRow
 from sslapp.store.schema import snapshot
 from sslapp.usecases.access import NotAllowed, enter
-from sslapp.usecases.labelling import decisions
+from sslapp.usecases.labelling import decisions, verdicts
 from sslapp.usecases.projects.classes import retire_class
 from sslapp.usecases.training import rounds
 from sslapp.usecases.training.preview import (
@@ -60,7 +60,7 @@ def can(classes: int = 3, **changes) -> Choices:
 
 
 def test_the_preview_is_what_the_round_then_freezes(project) -> None:
-    decisions.reject(project, 1, 60, "3")
+    verdicts.reject(project, 1, 60, "3")
     seen = preview(project, 1)
     with reading(project.engine) as conn:
         assert conn.execute(snapshot.select()).all() == []

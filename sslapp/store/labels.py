@@ -1,0 +1,162 @@
+"""Current labels and what else stands of a few images, read for these images alone.
+
+`state.load_state` reads the whole project; what is asked after every key asks here.
+"""
+
+from collections.abc import Sequence
+from dataclasses import dataclass
+
+import numpy as np
+from numpy.typing import NDArray
+from sqlalchemy import Connection, select
+
+from sslapp.store.schema import (
+    current_label,
+    event,
+    holdout,
+    image,
+    label_class,
+    lease,
+    reader,
+    withheld,
+)
+from sslapp.vocabulary import Purpose, Source, Split
+
+Positions = NDArray[np.int64]
+
+
+@dataclass(frozen=True)
+class CurrentLabel:
+    """An image's current label: its class id and name, source, and the reader who gave it."""
+
+    class_id: int
+    class_name: str
+    source: Source
+    reader_id: int
+    reader: str
+
+
+def current_labels(
+    conn: Connection, project_id: int, positions: Sequence[int] | Positions
+) -> dict[int, CurrentLabel]:
+    """Position -> current label, for those of a few images that have one of a class in use."""
+    query = (
+        select(
+            *(current_label.c.position, current_label.c.class_id, current_label.c.source),
+            label_class.c.name.label("class_name"),
+            event.c.reader_id,
+            reader.c.name.label("reader"),
+        )
+        .join(
+            event,
+            (event.c.project_id == current_label.c.project_id)
+            & (event.c.number == current_label.c.event_number),
+        )
+        .join(reader, reader.c.id == event.c.reader_id)
+        .join(label_class, label_class.c.id == current_label.c.class_id)
+        .where(
+            current_label.c.project_id == project_id,
+            current_label.c.position.in_(_listed(positions)),
+            ~label_class.c.retired,
+        )
+    )
+    return {
+        row.position: CurrentLabel(
+            row.class_id, row.class_name, Source(row.source), row.reader_id, row.reader
+        )
+        for row in conn.execute(query)
+    }
+
+
+def expert_labels(conn: Connection, project_id: int, count: int) -> NDArray[np.int64]:
+    """(n, 2) int64: position and class id of what experts labelled, by position.
+
+    Images of the holdout and the test split are left out, and labels of retired classes.
+
+    Args:
+        count: only images at positions below it.
+    """
+    here = (current_label.c.project_id, current_label.c.position)
+    drawn = select(holdout.c.position).where(
+        holdout.c.project_id == here[0], holdout.c.position == here[1]
+    )
+    query = (
+        select(current_label.c.position, current_label.c.class_id)
+        .join(image, (image.c.project_id == here[0]) & (image.c.position == here[1]))
+        .join(label_class, label_class.c.id == current_label.c.class_id)
+        .where(
+            current_label.c.project_id == project_id,
+            current_label.c.position < count,
+            current_label.c.source.in_([int(Source.EXPERT), int(Source.ADJUDICATED)]),
+            image.c.split != Split.TEST.value,
+            label_class.c.retired.is_(False),
+            ~drawn.exists(),
+        )
+        .order_by(current_label.c.position)
+    )
+    rows = [tuple(row) for row in conn.execute(query)]
+    return np.array(rows, dtype=np.int64).reshape(len(rows), 2)
+
+
+def label_rows(
+    conn: Connection, project_id: int, positions: Positions | None = None
+) -> NDArray[np.int64]:
+    """(n, 3) int64: position, class id and source of current labels, of retired classes too.
+
+    Args:
+        positions: of these images; default: of all.
+    """
+    query = select(
+        current_label.c.position, current_label.c.class_id, current_label.c.source
+    ).where(current_label.c.project_id == project_id)
+    if positions is not None:
+        query = query.where(current_label.c.position.in_(_listed(positions)))
+    rows = [tuple(row) for row in conn.execute(query)]
+    return np.array(rows, dtype=np.int64).reshape(len(rows), 3)
+
+
+def holdout_positions(
+    conn: Connection, project_id: int, positions: Positions | None = None
+) -> Positions:
+    """(n,) int64: images drawn for the holdout, of these or by default of all."""
+    query = select(holdout.c.position).where(holdout.c.project_id == project_id)
+    if positions is not None:
+        query = query.where(holdout.c.position.in_(_listed(positions)))
+    return np.array(conn.execute(query).scalars().all(), dtype=np.int64)
+
+
+def in_holdout(conn: Connection, project_id: int, positions: Positions) -> NDArray[np.bool_]:
+    """(q,) bool: which of (q,) images are drawn for the holdout."""
+    return np.isin(positions, holdout_positions(conn, project_id, positions))
+
+
+def are_withheld(
+    conn: Connection, project_id: int, round_id: int, positions: Positions
+) -> NDArray[np.bool_]:
+    """(q,) bool: which of (q,) images are off the candidate list of a round."""
+    query = select(withheld.c.position).where(
+        withheld.c.project_id == project_id,
+        withheld.c.round_id == round_id,
+        withheld.c.position.in_(_listed(positions)),
+    )
+    return np.isin(positions, np.array(conn.execute(query).scalars().all(), dtype=np.int64))
+
+
+def holders(
+    conn: Connection, project_id: int, purpose: Purpose, positions: Positions
+) -> dict[int, str]:
+    """Position -> name of the reader who has that image before them."""
+    query = (
+        select(lease.c.position, reader.c.name)
+        .join(reader, reader.c.id == lease.c.reader_id)
+        .where(
+            lease.c.project_id == project_id,
+            lease.c.purpose == purpose.value,
+            lease.c.position.in_(_listed(positions)),
+        )
+    )
+    return {row.position: row.name for row in conn.execute(query)}
+
+
+def _listed(positions: Sequence[int] | Positions) -> list[int]:
+    return np.asarray(positions, dtype=np.int64).tolist()

@@ -1,0 +1,54 @@
+"""The candidates of a round: what it proposes with enough confidence, for the command line."""
+
+from collections.abc import Mapping
+from dataclasses import dataclass
+
+import numpy as np
+
+from sslapp.review.candidates import Candidates
+from sslapp.rounds.predictions import Predictions, predictions_of
+from sslapp.store.database import reading
+from sslapp.store.rounds import finished_round
+from sslapp.store.state import load_state, withheld
+from sslapp.usecases.access import Access, find_project
+from sslapp.usecases.projects.classes import class_id
+
+DEFAULT_THRESHOLD = 0.95
+
+
+@dataclass(frozen=True)
+class Proposal:
+    """The candidates of a round at a threshold, most doubtful first."""
+
+    predictions: Predictions
+    candidates: Candidates
+
+
+def propose(
+    access: Access,
+    project: str | int | None,
+    *,
+    threshold: float = DEFAULT_THRESHOLD,
+    per_class: Mapping[str, float] | None = None,
+    round_number: int | None = None,
+) -> Proposal:
+    """What the round proposes for images that have no label, are not withheld and may have one.
+
+    Args:
+        threshold: least calibrated confidence.
+        per_class: another threshold for some classes, by name.
+
+    Raises:
+        ValueError: when a class of `per_class` is not one of the project's.
+        NotFinished: when there is no such finished round.
+    """
+    with reading(access.engine) as conn:
+        project_id = find_project(conn, access, project)
+        found = finished_round(conn, project_id, round_number)
+        state = load_state(conn, project_id)
+        kept_back = withheld(conn, project_id, found.id)
+        own = {class_id(conn, project_id, name): at for name, at in (per_class or {}).items()}
+    predictions = predictions_of(access.workspace, found, state)
+    everything = predictions.candidates(state, kept_back)
+    limits = np.array([own.get(each, threshold) for each in found.class_ids], dtype=np.float32)
+    return Proposal(predictions, everything.among(everything.reach(limits, len(found.class_ids))))
