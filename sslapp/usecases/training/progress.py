@@ -3,7 +3,7 @@
 import hashlib
 import socket
 from collections.abc import Mapping, Sequence
-from dataclasses import dataclass, field
+from dataclasses import dataclass, field, replace
 from itertools import takewhile
 from pathlib import Path
 from typing import Any
@@ -141,30 +141,34 @@ def _stamp(rows: Sequence[RowMapping], worker_alive: bool) -> str:
 def _live_job(
     conn: Connection, access: Access, row: RowMapping, runs: StoredRound | None
 ) -> LiveJob:
-    shared = {
-        "id": row["id"],
-        "project_id": row["project_id"],
-        "kind": JobKind(row["kind"]),
-        "state": JobState(row["state"]),
-        "step": row["step"],
-        "total": row["total"],
-        "message": row["message"],
-        "attempt": row["attempt"],
-        "cancelling": row["cancel"],
-        "error": row["error"],
-        "failure": queue.failure_of(row),
-        "controllable": may_control(conn, access, row["project_id"], row["reader_id"]),
-        "ahead": history.count_ahead(conn, row["id"]) if row["state"] == JobState.QUEUED else 0,
-        "memory": _memory(row) if row["state"] == JobState.RUNNING else None,
-    }
-    if runs is None:
-        return LiveJob(**shared, eta=_eta(row, None))
+    found = LiveJob(
+        id=row["id"],
+        project_id=row["project_id"],
+        kind=JobKind(row["kind"]),
+        state=JobState(row["state"]),
+        step=row["step"],
+        total=row["total"],
+        message=row["message"],
+        attempt=row["attempt"],
+        cancelling=row["cancel"],
+        error=row["error"],
+        failure=queue.failure_of(row),
+        controllable=may_control(conn, access, row["project_id"], row["reader_id"]),
+        ahead=history.count_ahead(conn, row["id"]) if row["state"] == JobState.QUEUED else 0,
+        eta=_eta(row, None),
+        memory=_memory(row) if row["state"] == JobState.RUNNING else None,
+    )
+    return found if runs is None else _with_round(conn, found, row, runs)
+
+
+def _with_round(conn: Connection, found: LiveJob, row: RowMapping, runs: StoredRound) -> LiveJob:
+    """The job with what the round that it runs is and reported."""
     metrics = curves(conn, runs.id)
     seconds, gpu = metrics.pop(SECONDS, []), metrics.pop(GPU_MEMORY, [])
-    rate = recent_rate(seconds) if row["state"] == JobState.RUNNING else None
-    classes = projects.classes(conn, row["project_id"], retired=True) if metrics else []
-    return LiveJob(
-        **shared,
+    rate = recent_rate(seconds) if found.state == JobState.RUNNING else None
+    classes = projects.classes(conn, found.project_id, retired=True) if metrics else []
+    return replace(
+        found,
         eta=_eta(row, rate),
         rate=rate,
         gpu_memory=gpu[-1][1] if gpu else None,
