@@ -2,7 +2,16 @@
 
 from starlette.middleware import Middleware
 
-from sslapp.web import decisions, downloads, health, images, inspection, progress_stamp, uploads
+from sslapp.web import (
+    browser_code,
+    decisions,
+    downloads,
+    health,
+    images,
+    inspection,
+    progress_stamp,
+    uploads,
+)
 from sslapp.web.deep_links import DeepLinks
 from sslapp.web.security import KnownHostOnly, OwnFiguresOnly, SameOriginWrites, SecurityHeaders
 from sslapp.web.supervision import lifespan
@@ -11,6 +20,7 @@ __all__ = ["lifespan", "middleware", "routes"]
 
 routes = [
     *health.routes,
+    *browser_code.routes,
     *decisions.routes,
     *images.routes,
     *inspection.routes,

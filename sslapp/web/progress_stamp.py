@@ -7,9 +7,9 @@ from sslapp.usecases.training import progress
 from sslapp.web import answers
 
 
-def pulse(access: Access, request: Request) -> dict[str, str]:
+def stamp(access: Access, request: Request) -> dict[str, str]:
     """Answer with the stamp of the project's running and waiting jobs."""
     return {"stamp": progress.live_stamp(access, request.path_params["project"])}
 
 
-routes = [answers.reads("projects/{project:int}/pulse", pulse)]
+routes = [answers.reads("projects/{project:int}/progress-stamp", stamp)]

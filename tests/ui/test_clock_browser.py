@@ -2,7 +2,7 @@
 
 import pytest
 
-from sslapp.ui.label import desk
+from sslapp.web.browser_code import COMPONENTS
 
 SECOND = 1000
 SHOWN = """shown => {
@@ -16,7 +16,8 @@ def page(browser):
     """A page with the clock started."""
     page = browser.new_page()
     page.clock.install(time=0)
-    page.add_script_tag(content=(desk.HERE / "clock.js").read_text())
+    text = (COMPONENTS / "common" / "clock.js").read_text()
+    page.add_script_tag(content=f"{text}\nwindow.makeClock = makeClock", type="module")
     page.evaluate("() => { window.looked = makeClock(); looked.start() }")
     page.clock.pause_at(SECOND)
     page.evaluate("() => looked.start()")

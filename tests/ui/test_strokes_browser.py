@@ -4,7 +4,7 @@ from collections.abc import Callable
 
 import pytest
 
-from sslapp.ui.label import desk
+from sslapp.web.browser_code import COMPONENTS
 
 CLASSES = {each: f"class {each}" for each in ("1", "2", "7", "e", "0")}
 COMMANDS = {each: f"command {each}" for each in ("e", "a", "0", "+", "-", "[", "{", "?", " ")} | {
@@ -23,7 +23,8 @@ READ = """([fields, classes, commands]) => {
 def read(browser) -> Callable[..., str | None]:
     """A function from a key event's fields to the class or command that it stands for."""
     page = browser.new_page()
-    page.add_script_tag(content=(desk.HERE / "strokes.js").read_text())
+    text = (COMPONENTS / "common" / "strokes.js").read_text()
+    page.add_script_tag(content=f"{text}\nwindow.meaning = meaning", type="module")
     yield lambda **fields: page.evaluate(READ, [fields, CLASSES, COMMANDS])
     page.close()
 

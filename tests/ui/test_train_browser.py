@@ -84,7 +84,7 @@ def test_while_nothing_moves_the_page_runs_nothing(project, serve, browser) -> N
 
     def look(times: int) -> None:
         for _ in range(times):
-            with page.expect_response(re.compile("/pulse$")) as answer:
+            with page.expect_response(re.compile("/progress-stamp$")) as answer:
                 pass
             assert len(answer.value.body()) < 100
 

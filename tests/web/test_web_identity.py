@@ -51,7 +51,7 @@ def get(client: TestClient, sent: Mapping[str, str]) -> int:
 
 
 def every_route() -> list[tuple[str, str]]:
-    """Method and address of each of our routes, with 1 for every number in it."""
+    """Method and address of each route that asks who asks, with 1 for every number in it."""
     found = []
     for route in routes:
         assert isinstance(route, Route)
@@ -59,7 +59,8 @@ def every_route() -> list[tuple[str, str]]:
         for name in route.param_convertors:
             path = path.replace(f"{{{name}:int}}", "1").replace(f"{{{name}}}", "1")
         found += [(method, path) for method in route.methods or () if method != "HEAD"]
-    return [each for each in found if each[1] != "/api/health"]
+    open_to_all = ("/api/health", "/code/1/{name:path}")
+    return [each for each in found if each[1] not in open_to_all]
 
 
 def ask(client: TestClient, method: str, path: str) -> Any:

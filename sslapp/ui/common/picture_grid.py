@@ -2,28 +2,26 @@
 
 import base64
 from collections.abc import Sequence
-from pathlib import Path
 
 import numpy as np
 import streamlit as st
 from numpy.typing import NDArray
 
-from sslapp.ui.common import addresses
+from sslapp.ui.common import addresses, browser_component
 from sslapp.usecases.access import Access
 from sslapp.usecases.images.pictures import image_hashes, thumbnails
 
-HERE = Path(__file__).parents[1] / "components" / "common"
 SHOWN = 60
 """Pictures shown at most; the caption says how many there are."""
 
 HEIGHT, ROOM = 400, 16
 """Pixels, and how many pictures surely fit into them; more scroll."""
 
-_grid = st.components.v2.component(
+_grid = browser_component.declare(
     "sslapp_picture_grid",
-    html="<ul class='pictures'>\n</ul>",
-    css=(HERE / "picture_grid.css").read_text(),
-    js=(HERE / "picture_grid.js").read_text(),
+    "common/picture_grid.js",
+    html="common/picture_grid.html",
+    styles=("common/picture_grid.css",),
 )
 
 

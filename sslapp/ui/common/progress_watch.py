@@ -5,17 +5,13 @@ browser looks by itself: it asks a route for a stamp, and when that differs from
 drawn, has the panel drawn again, which is a fragment that is called by its key.
 """
 
-from pathlib import Path
-
 import streamlit as st
 
-from sslapp.ui.common import addresses
+from sslapp.ui.common import addresses, browser_component
 from sslapp.usecases.access import Access
 from sslapp.usecases.training.progress import LiveJobs, live_jobs
 
-_SCRIPT = Path(__file__).parents[1] / "components" / "common" / "progress_watch.js"
-
-_component = st.components.v2.component("pulse", js=_SCRIPT.read_text(encoding="utf-8"))
+_component = browser_component.declare("progress_watch", "common/progress_watch.js")
 
 
 def watch(access: Access, project_id: int, seen: LiveJobs, panel: str) -> None:
@@ -31,7 +27,10 @@ def watch(access: Access, project_id: int, seen: LiveJobs, panel: str) -> None:
             st.rerun(panel)  # otherwise the page runs again, as after any other event
 
     _component(
-        key=f"{panel}-pulse",
-        data={"url": f"{addresses.of_project(access, project_id)}/pulse", "stamp": seen.stamp},
+        key=f"{panel}-watch",
+        data={
+            "url": f"{addresses.of_project(access, project_id)}/progress-stamp",
+            "stamp": seen.stamp,
+        },
         on_moved_change=moved,
     )

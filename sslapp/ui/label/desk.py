@@ -6,29 +6,18 @@ decisions outlive both (specs/app_engineering.md 1.4 and 3).
 """
 
 from dataclasses import asdict
-from pathlib import Path
 
 import streamlit as st
 
-from sslapp.ui.common import addresses
+from sslapp.ui.common import addresses, browser_component
 from sslapp.usecases.access import Access
 from sslapp.usecases.labelling.offers import Opening
 
-HERE = Path(__file__).parents[1] / "components" / "label"
-
-_STYLES = ("reader.css", "stage.css", "side.css")  # later rules win
-_SCRIPTS = (
-    *("../common/outbox.js", "../common/strokes.js", "keys.js", "../common/clock.js"),
-    *("stage.js", "book.js", "panel.js", "reader.js"),
-)
-
-
-def _text(*names: str) -> str:
-    return "\n".join((HERE / name).read_text(encoding="utf-8") for name in names)
-
-
-_component = st.components.v2.component(
-    "reading", html=_text("reader.html"), css=_text(*_STYLES), js=_text(*_SCRIPTS)
+_component = browser_component.declare(
+    "reading",
+    "label/reader.js",
+    html="label/reader.html",
+    styles=("label/reader.css", "label/stage.css", "label/side.css"),
 )
 
 

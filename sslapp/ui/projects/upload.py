@@ -4,20 +4,18 @@ Streamlit's own uploader holds a file in memory; this one streams it to the rout
 """
 
 from dataclasses import dataclass
-from pathlib import Path
 from typing import Any
 
 import streamlit as st
 
+from sslapp.ui.common import browser_component
 from sslapp.usecases.images.uploads import SUFFIXES
 
-_HERE = Path(__file__).parents[1] / "components" / "projects"
-
-_component = st.components.v2.component(
+_component = browser_component.declare(
     "sslapp_upload",
-    html=(_HERE / "upload.html").read_text(encoding="utf-8"),
-    css=(_HERE / "upload.css").read_text(encoding="utf-8"),
-    js=(_HERE / "upload.js").read_text(encoding="utf-8"),
+    "projects/upload.js",
+    html="projects/upload.html",
+    styles=("projects/upload.css",),
 )
 
 

@@ -9,7 +9,6 @@ another server before, or is a run behind, is not obeyed.
 import base64
 from collections.abc import Callable, Mapping, Sequence
 from dataclasses import dataclass
-from pathlib import Path
 from typing import Any, Literal
 
 import numpy as np
@@ -17,7 +16,7 @@ import streamlit as st
 from numpy.typing import NDArray
 
 from sslapp.store.projects import ClassRow
-from sslapp.ui.common import addresses
+from sslapp.ui.common import addresses, browser_component
 from sslapp.ui.review import sheets
 from sslapp.usecases.access import Access
 from sslapp.usecases.images.pictures import image_hashes, thumbnails
@@ -29,22 +28,11 @@ SIDES = (96, 64, 48)
 MOST_BYTES = 700_000
 """Of a sheet's thumbnails together; a third more travels, as text. Smaller ones are taken above."""
 
-HERE = Path(__file__).parents[1] / "components" / "review"
-SCRIPTS = (
-    *("../common/outbox.js", "../common/strokes.js", "../common/clock.js"),
-    *("decisions.js", "focus.js", "grid.js", "panel.js", "keys.js", "desk.js"),
-)
-
-
-def _text(name: str) -> str:
-    return (HERE / name).read_text(encoding="utf-8")
-
-
-_COMPONENT = st.components.v2.component(
+_component = browser_component.declare(
     "sslapp_review_desk",
-    html=_text("desk.html"),
-    css=_text("desk.css"),
-    js="\n".join(map(_text, SCRIPTS)),
+    "review/desk.js",
+    html="review/desk.html",
+    styles=("review/desk.css",),
 )
 
 
@@ -131,7 +119,7 @@ def show(
         "sheet": token,
         **sheets.about(sheet, positions),
     }
-    _COMPONENT(
+    _component(
         key=KEY,
         data=data,
         on_turn_change=lambda: _keep("turn", TURN),

@@ -6,23 +6,21 @@ The chart itself stays Streamlit's `st.plotly_chart` without `on_select`; see ma
 import math
 from collections.abc import Callable, Mapping, Sequence
 from dataclasses import dataclass
-from pathlib import Path
 from typing import Any
 
 import streamlit as st
 
 from sslapp.store.projects import ClassRow
-
-_HERE = Path(__file__).parents[1] / "components" / "review"
+from sslapp.ui.common import browser_component
 
 RINGS, CORNERS = 16, 256
 """Polygons of one gesture and corners of one polygon, at most; the browser thins longer ones."""
 
-_component = st.components.v2.component(
+_component = browser_component.declare(
     "sslapp_map_hook",
-    html='<div class="card"\nhidden></div>',
-    css=(_HERE / "map_hook.css").read_text(encoding="utf-8"),
-    js=(_HERE / "map_hook.js").read_text(encoding="utf-8"),
+    "review/map_hook.js",
+    html="review/map_hook.html",
+    styles=("review/map_hook.css",),
 )
 
 Ring = tuple[tuple[float, float], ...]

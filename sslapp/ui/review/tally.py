@@ -1,19 +1,15 @@
 """Classes with a count each, as thin bars in their colours."""
 
 from collections.abc import Sequence
-from pathlib import Path
-
-import streamlit as st
 
 from sslapp.store.projects import ClassRow
+from sslapp.ui.common import browser_component
 
-_HERE = Path(__file__).parents[1] / "components" / "review"
-
-_component = st.components.v2.component(
+_component = browser_component.declare(
     "sslapp_review_tally",
-    html='<div class="tally"\nrole="img"></div>',
-    css=(_HERE / "tally.css").read_text(encoding="utf-8"),
-    js=(_HERE / "tally.js").read_text(encoding="utf-8"),
+    "review/tally.js",
+    html="review/tally.html",
+    styles=("review/tally.css",),
 )
 
 

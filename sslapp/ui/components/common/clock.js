@@ -3,8 +3,11 @@
 
 const IDLE_MS = 30000
 
-/** Returns { start, read, stop }; read() gives the active milliseconds since start(). */
-function makeClock() {
+/**
+ * @returns {{ start: () => void, read: () => number, stop: () => void }} read() gives the active
+ *   milliseconds since start()
+ */
+export function makeClock() {
   let active = 0
   let last = performance.now() // of the last sign of life
 
@@ -37,3 +40,11 @@ function makeClock() {
     },
   }
 }
+
+/**
+ * Milliseconds since 1970, to a tenth, of a moment that the page's own clock gave.
+ *
+ * @param {number} [moment] an event's timeStamp; now without one
+ */
+export const epochMillis = (moment = performance.now()) =>
+  Math.round((performance.timeOrigin + moment) * 10) / 10

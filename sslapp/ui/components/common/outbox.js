@@ -9,40 +9,61 @@
 // keeps its names and goes first. So a duplicated tab, which begins with a copy of the storage,
 // sends the same decisions under the same names, and the server stores each once. The protocol is
 // written down in sslapp/usecases/labelling/outbox.py.
-//
-// This text is put in front of a component's own script.
 
-const OUTBOX_BATCH = 200
-const OUTBOX_TIMEOUT = 20000
-const OUTBOX_WAITS = [300, 600, 1200, 2500, 5000]
+import { readStored, writeStored } from "./storage.js"
+
+const BATCH = 200
+const TIMEOUT_MS = 20000
+const WAITS_MS = [300, 600, 1200, 2500, 5000]
+const MOST_AT_LEAVING = 60000 // characters that a browser sends from a page that goes
+
+// On the window, and not in this module: after a restart of the server with other code a page has
+// two versions of this module, and decisions must not lie in two outboxes.
+const OPEN = Symbol.for("sslapp.outboxes")
+
+/**
+ * @typedef {object} State after a change
+ * @property {number} unsent decisions that the server has not answered for
+ * @property {boolean} away the server does not answer
+ * @property {string} trouble a sentence of the server's, or ""
+ */
+
+/**
+ * @typedef {object} Outbox
+ * @property {(entry: object) => string} add takes { kind, position, image, ... } without seq and
+ *   returns the decision's key, "<client>:<seq>", by which an undo names it
+ * @property {() => object[]} unsent the decisions that are not answered yet, each with its key
+ * @property {() => State} state
+ * @property {(sentence: string) => void} halt for who learns from another answer that the page must
+ *   take nothing more; with "" it goes on
+ * @property {() => void} detach nobody listens any more; what is unsent goes on being sent
+ */
 
 /**
  * The outbox with this name; the same one whenever it is asked for on this page.
  *
- * key: its name in sessionStorage, say "sslapp-label-<workspace>-<project>-<reader>": what is not
- *   sent before another workspace answers at this address waits there for its own.
- * url: where it posts to.
- * extra: () => object, further fields of every request (optional).
- * onReceipt: (answer) => void; answer.client with acked, refused and conflicts as the server says.
- * onState: ({ unsent, away, trouble }) => void, after every change; trouble is a sentence of the
- *   server's, away means that it does not answer (optional).
- *
- * Returns { add, unsent, state, halt, detach }. add(entry) takes { kind, position, image, ... }
- * without seq and returns the decision's key, "<client>:<seq>", by which an undo names it.
- * halt(sentence) is for who learns from another answer that the page must take nothing more; with ""
- * it goes on.
+ * @param {object} options
+ * @param {string} options.key its name in sessionStorage, say
+ *   "sslapp-label-<workspace>-<project>-<reader>": what is not sent before another workspace answers
+ *   at this address waits there for its own
+ * @param {string} options.url where it posts to
+ * @param {() => object} [options.extra] further fields of every request
+ * @param {(answer: object) => void} [options.onReceipt] answer.client with acked, refused and
+ *   conflicts as the server gives them
+ * @param {(state: State) => void} [options.onState] called after every change
+ * @returns {Outbox}
  */
-function makeOutbox({ key, url, extra, onReceipt, onState }) {
-  const all = (window.sslappOutboxes ??= new Map())
-  if (!all.has(key)) all.set(key, openOutbox(key))
-  const outbox = all.get(key)
+export function makeOutbox({ key, url, extra, onReceipt, onState }) {
+  const open = (globalThis[OPEN] ??= new Map())
+  if (!open.has(key)) open.set(key, openOutbox(key))
+  const outbox = open.get(key)
   outbox.attach({ url, extra, onReceipt, onState })
   return outbox
 }
 
 function openOutbox(key) {
-  const client = newClient()
-  const { items, refused } = storedOutbox(key)
+  const client = randomName()
+  const { items = [], refused = {} } = readStored(key, {})
   const nothing = { extra: () => ({}), onReceipt: () => {}, onState: () => {} }
   let listener = nothing
   let url = null
@@ -54,9 +75,7 @@ function openOutbox(key) {
   let halted = ""
 
   const keep = () => {
-    try {
-      sessionStorage.setItem(key, JSON.stringify({ items, refused }))
-    } catch {
+    if (!writeStored(key, { items, refused })) {
       trouble = "This browser keeps nothing over a reload: its storage is full."
     }
   }
@@ -79,10 +98,10 @@ function openOutbox(key) {
   function batch() {
     const first = items[0].client
     const end = items.findIndex(each => each.client !== first)
-    return items.slice(0, Math.min(end < 0 ? items.length : end, OUTBOX_BATCH))
+    return items.slice(0, Math.min(end < 0 ? items.length : end, BATCH))
   }
 
-  function body(sent) {
+  function request(sent) {
     const from = sent[0].client
     const known = { client: from, items: sent.map(each => each.item), refused: refused[from] ?? [] }
     return JSON.stringify({ ...listener.extra(), ...known })
@@ -96,18 +115,18 @@ function openOutbox(key) {
       const answer = await fetch(url, {
         method: "POST",
         headers: { "Content-Type": "application/json" },
-        body: body(sent),
-        signal: AbortSignal.timeout(OUTBOX_TIMEOUT),
+        body: request(sent),
+        signal: AbortSignal.timeout(TIMEOUT_MS),
       })
-      const said = await answer.json()
-      if (answer.ok) settle(sent[0].client, said)
-      else fail(answer.status < 500 ? (said.error ?? `The server answers ${answer.status}.`) : "")
+      const body = await answer.json()
+      if (answer.ok) settle(sent[0].client, body)
+      else fail(answer.status < 500 ? (body.error ?? `The server answers ${answer.status}.`) : "")
     } catch {
       fail("") // no answer: away, restarting, or cut off
     }
     busy = false
     tell()
-    if (items.length) soon(failures ? OUTBOX_WAITS[Math.min(failures, OUTBOX_WAITS.length) - 1] : 0)
+    if (items.length) soon(failures ? WAITS_MS[Math.min(failures, WAITS_MS.length) - 1] : 0)
   }
 
   function fail(sentence) {
@@ -115,10 +134,10 @@ function openOutbox(key) {
     trouble = sentence
   }
 
-  function settle(from, said) {
-    const acked = said.acked.map(each => each.seq)
-    const turned = said.refused.map(each => each.seq)
-    const settled = new Set([...acked, ...turned])
+  function settle(from, receipt) {
+    const acked = receipt.acked.map(each => each.seq)
+    const turnedDown = receipt.refused.map(each => each.seq)
+    const settled = new Set([...acked, ...turnedDown])
     const before = items.length
     for (let at = items.length - 1; at >= 0; at--) {
       if (items[at].client === from && settled.has(items[at].item.seq)) items.splice(at, 1)
@@ -126,20 +145,20 @@ function openOutbox(key) {
     if (items.length === before) return fail("The server answered for none of the decisions.")
     // a hole that is below a stored decision needs no mention any more
     const stored = Math.max(0, ...acked)
-    refused[from] = [...(refused[from] ?? []), ...turned].filter(each => each > stored)
+    refused[from] = [...(refused[from] ?? []), ...turnedDown].filter(each => each > stored)
     const alive = name => name === client || items.some(each => each.client === name)
     for (const name of Object.keys(refused)) if (!alive(name)) delete refused[name]
     failures = 0
     trouble = halted = ""
     keep()
-    queueMicrotask(() => listener.onReceipt({ ...said, client: from })) // its errors are its own
+    queueMicrotask(() => listener.onReceipt({ ...receipt, client: from })) // its errors are its own
   }
 
   // the last chance before the page goes; whatever arrives twice is stored once
   function flush() {
     if (!items.length || !url) return
-    const text = body(batch())
-    if (text.length > 60000) return // more is not sent from a page that goes
+    const text = request(batch())
+    if (text.length > MOST_AT_LEAVING) return
     const headers = { "Content-Type": "application/json" }
     fetch(url, { method: "POST", headers, body: text, keepalive: true }).catch(() => {})
   }
@@ -175,17 +194,9 @@ function openOutbox(key) {
   }
 }
 
-function newClient() {
+/** A name that nobody else draws. */
+export function randomName() {
   if (crypto.randomUUID) return crypto.randomUUID()
   const bytes = crypto.getRandomValues(new Uint8Array(16)) // pages without https have no randomUUID
   return [...bytes].map(each => each.toString(16).padStart(2, "0")).join("")
-}
-
-function storedOutbox(key) {
-  try {
-    const { items, refused } = JSON.parse(sessionStorage.getItem(key) ?? "{}")
-    return { items: items ?? [], refused: refused ?? {} }
-  } catch {
-    return { items: [], refused: {} }
-  }
 }

@@ -1,19 +1,13 @@
 // A grid of small pictures, each a link to its image at full size. Drawn anew on every change of
-// the data; text goes in by textContent alone.
+// the data.
 
-function tile(picture) {
-  const item = document.createElement("li")
-  const link = document.createElement("a")
-  link.href = picture.address
-  link.target = "_blank"
-  link.rel = "noopener"
-  const image = document.createElement("img")
-  image.src = picture.source
-  image.alt = picture.name
-  image.title = picture.name
-  const line = document.createElement("span")
-  line.textContent = picture.line
-  link.append(image, line)
+import { element, textElement } from "./elements.js"
+
+function tile({ address, source, name, line }) {
+  const item = element("li")
+  const link = element("a", "", { href: address, target: "_blank", rel: "noopener" })
+  const image = element("img", "", { src: source, alt: name, title: name })
+  link.append(image, textElement("span", "", line))
   item.append(link)
   return item
 }

@@ -1,37 +1,52 @@
 // Looks every second whether running work has moved, and asks for a new drawing if so.
 // A look is a small request of its own: as long as nothing moves, nothing on the page runs.
 
-const EVERY = 1000
+import { mounted } from "./mounting.js"
 
-const panels = new WeakMap()
+const EVERY_MS = 1000
 
-async function look(panel) {
-  if (document.hidden || panel.busy) return
-  panel.busy = true
-  try {
-    const answer = await fetch(panel.url, { cache: "no-store" })
-    const { stamp } = answer.ok ? await answer.json() : {}
-    if (stamp && stamp !== panel.seen && panel.timer) {
-      panel.seen = stamp
-      panel.tell("moved", stamp)
+function watch() {
+  let url = ""
+  let drawn = null // the stamp that the page was drawn from
+  let seen = null // the stamp that the page was told of
+  let tell = null
+  let busy = false
+  let timer = null
+
+  async function look() {
+    if (document.hidden || busy) return
+    busy = true
+    try {
+      const answer = await fetch(url, { cache: "no-store" })
+      const { stamp } = answer.ok ? await answer.json() : {}
+      if (stamp && stamp !== seen && timer) {
+        seen = stamp
+        tell("moved", stamp)
+      }
+    } catch {
+      // the server is away; the next look finds it back
+    } finally {
+      busy = false
     }
-  } catch {
-    // the server is away; the next look finds it back
-  } finally {
-    panel.busy = false
+  }
+
+  return {
+    update({ data, setTriggerValue }) {
+      url = data.url
+      tell = setTriggerValue
+      if (drawn !== data.stamp) seen = drawn = data.stamp
+      clearInterval(timer)
+      timer = setInterval(look, EVERY_MS)
+    },
+    close() {
+      clearInterval(timer)
+      timer = null
+    },
   }
 }
 
-export default function ({ data, parentElement, setTriggerValue }) {
-  const panel = panels.get(parentElement) ?? { busy: false }
-  panels.set(parentElement, panel)
-  panel.url = data.url
-  panel.tell = setTriggerValue
-  if (panel.drawn !== data.stamp) panel.seen = panel.drawn = data.stamp
-  clearInterval(panel.timer)
-  panel.timer = setInterval(() => look(panel), EVERY)
-  return () => {
-    clearInterval(panel.timer)
-    panel.timer = null
-  }
-}
+export default mounted(component => {
+  const watching = watch()
+  watching.update(component)
+  return watching
+})

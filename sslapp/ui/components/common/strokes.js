@@ -4,18 +4,32 @@
 // pad is as good. A letter is known by what is printed, so that Caps Lock changes nothing. Shift
 // never gives a class: it asks for the command of a letter that a class owns. Signs are what is
 // printed, with whatever is held for it.
-//
-// This text is put in front of a component's own script.
 
 const COMPOSING = 229 // the key code of a key that an input method has taken
 
 /**
- * What a key event stands for: { class }, { command }, or null when it is none of ours.
+ * The classes that have a key, by their keys.
  *
- * classes: key -> class; commands: key -> command. Keys are digits, small letters, signs and the
- * names of other keys. A class goes before a command, and a digit's place before its sign.
+ * @template {{ key: string }} Class
+ * @param {Class[]} classes
+ * @returns {Map<string, Class>}
  */
-function meaning(event, classes, commands) {
+export const classesByKey = classes =>
+  new Map(classes.filter(each => each.key).map(each => [each.key, each]))
+
+/**
+ * What a key event stands for; null when it is none of ours.
+ *
+ * Keys are digits, small letters, signs and the names of other keys. A class goes before a command,
+ * and a digit's place before its sign.
+ *
+ * @template Class, Command
+ * @param {KeyboardEvent} event
+ * @param {Map<string, Class>} classes
+ * @param {Map<string, Command>} commands
+ * @returns {{ class: Class } | { command: Command } | null}
+ */
+export function meaning(event, classes, commands) {
   for (const key of keysOf(event)) {
     if (classes.has(key) && !event.shiftKey) return { class: classes.get(key) }
     if (commands.has(key)) return { command: commands.get(key) }
@@ -40,9 +54,12 @@ const isSign = key => key.length === 1 && !/[\p{L}\d\s]/u.test(key)
 
 /**
  * Whether a key event is the desk's: not typed into a field, and no press of a button that Tab
- * reached. own: a selector of the desk's own buttons, which keys do not press (optional).
+ * reached.
+ *
+ * @param {KeyboardEvent} event
+ * @param {string} [own] a selector of the desk's own buttons, which keys do not press
  */
-function isHeard(event, own) {
+export function isHeard(event, own) {
   if (document.querySelector('[role="dialog"]')) return false
   const [target] = event.composedPath()
   if (!(target instanceof Element) || (own && target.closest(own))) return true

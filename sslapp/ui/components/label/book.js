@@ -4,19 +4,24 @@
 // the server says is merged into it; nothing here draws. The image in front of the reader is never
 // changed by an answer of the server: a key already on its way would hit another image.
 
+import { readStored, writeStored } from "../common/storage.js"
+
 const FULL = 50
 const LOW = 20
 const FEW_TO_UNDO = 10
 const MOST_IN_HAND = 500
 const KEPT_HISTORY = 200
-const WAITS = [1000, 2000, 4000, 8000]
+const WAITS_MS = [1000, 2000, 4000, 8000]
 
 /**
- * name: its key in sessionStorage; base: address of the project's routes; outbox: see outbox.js;
- * onChange: () => void, after every change that a server's answer made.
+ * @param {object} options
+ * @param {string} options.name its key in sessionStorage
+ * @param {string} options.base address of the project's routes
+ * @param {import("../common/outbox.js").Outbox} options.outbox
+ * @param {() => void} options.onChange called after every change that a server's answer made
  */
-function makeBook({ name, base, outbox, onChange }) {
-  const stored = readBook(name)
+export function makeBook({ name, base, outbox, onChange }) {
+  const stored = readStored(name, {})
   const book = {
     queue: stored.queue ?? [], // [{ position, image, reason, strategy }], the first is on screen
     history: stored.history ?? [], // standing decisions, oldest first
@@ -50,12 +55,8 @@ function makeBook({ name, base, outbox, onChange }) {
     const { queue, strategy, notices, conflicts, progress } = book
     // what is older the server tells again
     const history = book.history.slice(-KEPT_HISTORY)
-    try {
-      const text = JSON.stringify({ queue, history, strategy, notices, conflicts, progress })
-      sessionStorage.setItem(name, text)
-    } catch {
-      // a full storage costs the position after a reload, no decision
-    }
+    // a full storage costs the position after a reload, no decision
+    writeStored(name, { queue, history, strategy, notices, conflicts, progress })
   }
 
   const changed = () => (keep(), onChange())
@@ -122,11 +123,10 @@ function makeBook({ name, base, outbox, onChange }) {
   // -- what the server says ------------------------------------------------------------------------
 
   function receive(answer) {
-    const name_ = seq => `${answer.client}:${seq}`
-    const of = key => book.history.find(each => each.key === key)
-    for (const { seq, number } of answer.acked) Object.assign(of(name_(seq)) ?? {}, { number })
+    const decision = seq => book.history.find(each => each.key === `${answer.client}:${seq}`)
+    for (const { seq, number } of answer.acked) Object.assign(decision(seq) ?? {}, { number })
     for (const { seq, reason } of answer.refused) {
-      const lost = of(name_(seq))
+      const lost = decision(seq)
       book.history = book.history.filter(each => each !== lost)
       book.notices.push({ position: lost?.position ?? null, text: reason })
     }
@@ -163,20 +163,20 @@ function makeBook({ name, base, outbox, onChange }) {
     const have = [...new Set([...positions(), ...waiting])].slice(0, MOST_IN_HAND)
     try {
       const count = Math.max(1, FULL - book.queue.length)
-      const said = await post("queue", { have, count, strategy: asked })
+      const offer = await post("queue", { have, count, strategy: asked })
       failures = 0
       Object.assign(book, { away: false, trouble: "" })
       outbox.halt("")
-      renew(said.images, returned && before === acts)
+      renew(offer.images, returned && before === acts)
       if (asked === book.strategy) {
-        take(said)
-        if (settled) sweep(said.gone, returned && before === acts)
+        take(offer)
+        if (settled) sweep(offer.gone, returned && before === acts)
       }
     } catch (error) {
       failures += 1
       Object.assign(book, { away: true, trouble: error.sentence ?? "" })
       if (error.stop) outbox.halt(error.sentence)
-      timer = setTimeout(() => refill(), WAITS[Math.min(failures, WAITS.length) - 1])
+      timer = setTimeout(() => refill(), WAITS_MS[Math.min(failures, WAITS_MS.length) - 1])
     }
     refilling = false
     if (asked !== book.strategy) refill()
@@ -191,12 +191,12 @@ function makeBook({ name, base, outbox, onChange }) {
     })
   }
 
-  function take(said) {
+  function take(offer) {
     const known = new Set(positions())
-    book.queue.push(...said.items.filter(each => !known.has(each.position)))
-    book.note = said.note
-    book.progress = said.progress
-    book.ended = said.items.length === 0
+    book.queue.push(...offer.items.filter(each => !known.has(each.position)))
+    book.note = offer.note
+    book.progress = offer.progress
+    book.ended = offer.items.length === 0
   }
 
   const unsaved = decision => decision.number === undefined && decision.kind !== "flag"
@@ -229,6 +229,7 @@ function makeBook({ name, base, outbox, onChange }) {
       // without the server there is no older decision to take back
     }
   }
+
   async function post(where, body) {
     const headers = { "Content-Type": "application/json" }
     const answer = await fetch(`${base}/${where}`, {
@@ -236,9 +237,9 @@ function makeBook({ name, base, outbox, onChange }) {
       headers,
       body: JSON.stringify(body),
     })
-    const said = await answer.json()
-    if (answer.ok) return said
-    throw Object.assign(new Error("refused"), { sentence: said.error, stop: said.stop })
+    const content = await answer.json()
+    if (answer.ok) return content
+    throw Object.assign(new Error("refused"), { sentence: content.error, stop: content.stop })
   }
 
   function leave() {
@@ -265,13 +266,5 @@ function makeBook({ name, base, outbox, onChange }) {
       document.removeEventListener("visibilitychange", returned)
       leave()
     },
-  }
-}
-
-function readBook(name) {
-  try {
-    return JSON.parse(sessionStorage.getItem(name) ?? "{}")
-  } catch {
-    return {}
   }
 }

@@ -2,6 +2,8 @@
 // come first: in a project whose classes use "i" Shift+I inverts, and where they use "0" the view's
 // own key is the button alone.
 
+import { classesByKey, isHeard, meaning } from "../common/strokes.js"
+
 const ACTIONS = [
   { name: "skip", keys: [" "], shown: "Space", about: "Skip: show it to me no more" },
   { name: "unsure", keys: ["u"], shown: "U", about: "Unsure: I cannot tell" },
@@ -27,12 +29,14 @@ const COMMANDS = new Map(
   ACTIONS.flatMap(({ name, keys, repeats }) => keys.map(key => [key, { action: name, repeats }])),
 )
 
-/** The map from a key to its class. */
-const keyMap = classes => new Map(classes.filter(each => each.key).map(each => [each.key, each]))
-
-/** What the help lists: [[keys, what they do], ...]. */
-function keyHelp(classes) {
-  const taken = keyMap(classes)
+/**
+ * What the help lists.
+ *
+ * @param {{ key: string }[]} classes
+ * @returns {[string, string][]} [[keys, what they do], ...]
+ */
+export function keyHelp(classes) {
+  const taken = classesByKey(classes)
   const letters = [...taken.keys()].map(key => key.toUpperCase())
   const gone = each => taken.has(each.keys[0]) && /\d/.test(each.keys[0]) // Shift takes no digit
   const others = ACTIONS.filter(each => each.about && !gone(each))
@@ -40,8 +44,15 @@ function keyHelp(classes) {
   return [[letters.join(" "), "Give the class"], ...others.map(each => [shown(each), each.about])]
 }
 
-/** What a key event asks for, { class } or { action, repeats }, or null when it is none of ours. */
-function wanted(event, classes) {
+/**
+ * What a key event asks for; null when it is none of ours.
+ *
+ * @template Class
+ * @param {KeyboardEvent} event
+ * @param {Map<string, Class>} classes
+ * @returns {{ class: Class } | { action: string, repeats?: boolean } | null}
+ */
+export function keyRequest(event, classes) {
   const found = isHeard(event) ? meaning(event, classes, COMMANDS) : null
   return found?.command ?? found
 }

@@ -1,15 +1,21 @@
 // Everything around the image: classes with their counts, progress, what is saved, the last
 // decisions, messages. It draws what it is told and passes on what is clicked.
 
+import { element, replay, setText, textElement, thousands } from "../common/elements.js"
+
 const STRIP = 8
 const CUE_MS = 2400
 const GIVEN_MS = 220
 
 /**
- * root: the component's root; base: address of the project's routes; reading: see book.js;
- * onAction: (event, { action } or { class }) => void; onTakeBack: (event, key) => void.
+ * @param {object} options
+ * @param {Element | ShadowRoot} options.root the component's root
+ * @param {string} options.base address of the project's routes
+ * @param {ReturnType<typeof import("./book.js").makeBook>} options.reading
+ * @param {(event: Event, request: { action: string } | { class: object }) => void} options.onAction
+ * @param {(event: Event, key: string) => void} options.onTakeBack
  */
-function makePanel({ root, base, reading, onAction, onTakeBack }) {
+export function makePanel({ root, base, reading, onAction, onTakeBack }) {
   const find = selector => root.querySelector(selector)
   const stage = find(".stage")
   const dialog = find("dialog.help")
@@ -17,16 +23,16 @@ function makePanel({ root, base, reading, onAction, onTakeBack }) {
   let rows = new Map() // id -> its button
   let cueTimer = null
   let failure = null // { position, attempts } of the image that does not load
-  let odd = null // the image that a comment is asked for
+  let commented = null // the position of the image that a comment is asked for
 
   for (const button of root.querySelectorAll("[data-do]")) {
     button.onclick = event => act(event, { action: button.dataset.do })
   }
 
   // A button that was clicked must not keep the focus: Space would press it again.
-  function act(event, ask) {
+  function act(event, request) {
     if (event.detail > 0) event.currentTarget.blur()
-    onAction(event, ask)
+    onAction(event, request)
   }
 
   // Streamlit's own keys do not see that these are typed into a field: it is in a shadow tree.
@@ -45,7 +51,7 @@ function makePanel({ root, base, reading, onAction, onTakeBack }) {
     list.replaceChildren(...rows.values())
     list.classList.toggle("many", data.classes.length > 12)
     const options = data.strategies.map(({ name, title, about, why_not }) => {
-      const option = make("option", "", why_not ? `${title} (${why_not})` : title)
+      const option = textElement("option", "", why_not ? `${title} (${why_not})` : title)
       return Object.assign(option, { value: name, title: about, disabled: Boolean(why_not) })
     })
     find("#strategy").replaceChildren(...options)
@@ -56,12 +62,12 @@ function makePanel({ root, base, reading, onAction, onTakeBack }) {
   }
 
   function classButton(each) {
-    const button = make("button", "class")
+    const button = element("button", "class")
     button.type = "button"
     button.style.setProperty("--class-colour", each.colour)
-    const name = make("span", "name", each.name)
-    const key = make("kbd", "", each.key.toUpperCase())
-    button.append(key, make("span", "swatch"), name, make("span", "count", "0"))
+    const name = textElement("span", "name", each.name)
+    const key = textElement("kbd", "", each.key.toUpperCase())
+    button.append(key, element("span", "swatch"), name, textElement("span", "count", "0"))
     button.title = each.name
     button.onclick = event => act(event, { class: each })
     return button
@@ -70,16 +76,16 @@ function makePanel({ root, base, reading, onAction, onTakeBack }) {
   // -- what the book says --------------------------------------------------------------------------
 
   function draw(book) {
-    for (const [id, button] of rows) write(button.lastChild, figure(reading.count(id)))
+    for (const [id, button] of rows) setText(button.lastChild, thousands(reading.count(id)))
     drawProgress(book.progress)
     drawStrip(book.history.slice(-STRIP))
     drawNotices(book)
     drawConflicts(book.conflicts)
     const [item] = book.queue
-    write(find(".which"), item ? `Image ${item.position}` : "")
+    setText(find(".which"), item ? `Image ${item.position}` : "")
     const flagged = each => each.kind === "flag" && each.position === item?.position
     find(".flagged").hidden = !book.history.some(flagged)
-    write(find(".reason"), item?.reason ?? "")
+    setText(find(".reason"), item?.reason ?? "")
     show(".note", book.note)
     find("#strategy").value = book.strategy
     drawEnd(book)
@@ -91,13 +97,13 @@ function makePanel({ root, base, reading, onAction, onTakeBack }) {
     for (const id of classes.keys()) labelled += reading.count(id)
     const { images, holdout_labelled, holdout_target } = progress
     const share = images ? Math.min(100, (100 * labelled) / images) : 0
-    write(find(".done"), `${figure(labelled)} of ${figure(images)} labelled`)
+    setText(find(".done"), `${thousands(labelled)} of ${thousands(images)} labelled`)
     const bar = find(".bar")
     bar.firstElementChild.style.transform = `scaleX(${share / 100})`
     bar.setAttribute("aria-valuenow", share.toFixed(1))
     const enough = holdout_labelled >= holdout_target
-    const goal = enough ? figure(holdout_labelled) : `${holdout_labelled} of ${holdout_target}`
-    write(find(".holdout"), `Holdout: ${goal} labelled`)
+    const goal = enough ? thousands(holdout_labelled) : `${holdout_labelled} of ${holdout_target}`
+    setText(find(".holdout"), `Holdout: ${goal} labelled`)
   }
 
   function drawStrip(decisions) {
@@ -111,11 +117,11 @@ function makePanel({ root, base, reading, onAction, onTakeBack }) {
   }
 
   function thumbnail(decision) {
-    const item = make("li")
+    const item = element("li")
     item.dataset.key = decision.key
-    const button = make("button")
+    const button = element("button")
     button.type = "button"
-    button.title = `Image ${decision.position}: ${said(decision)}. Click to take it back.`
+    button.title = `Image ${decision.position}: ${decisionWords(decision)}. Click to take it back.`
     const which = `${decision.position}/${decision.image}`
     const img = Object.assign(new Image(), { alt: "", src: `${base}/thumbs/${which}` })
     // the image itself was just on screen, so it is at hand while the server is away
@@ -125,7 +131,7 @@ function makePanel({ root, base, reading, onAction, onTakeBack }) {
     }
     const colour = classes.get(decision.class_id)?.colour
     if (colour) button.style.setProperty("--class-colour", colour)
-    button.append(img, make("span", "name", said(decision)), make("span", "swatch"))
+    button.append(img, textElement("span", "name", decisionWords(decision)), element("span", "swatch"))
     button.onclick = event => {
       if (event.detail > 0) button.blur()
       onTakeBack(event, decision.key)
@@ -134,7 +140,7 @@ function makePanel({ root, base, reading, onAction, onTakeBack }) {
     return item
   }
 
-  function said({ kind, class_id }) {
+  function decisionWords({ kind, class_id }) {
     if (kind === "label") return classes.get(class_id)?.name ?? "retired class"
     return { skip: "skipped", unsure: "unsure", flag: "flagged" }[kind] ?? kind
   }
@@ -146,14 +152,14 @@ function makePanel({ root, base, reading, onAction, onTakeBack }) {
     if (known.join("\n") === texts.join("\n")) return
     list.replaceChildren(
       ...texts.map((text, at) => {
-        const notice = make("div", "notice")
-        const close = Object.assign(make("button", "", "Dismiss"), { type: "button" })
+        const notice = element("div", "notice")
+        const close = Object.assign(textElement("button", "", "Dismiss"), { type: "button" })
         close.onclick = () => {
           book.notices.splice(at, 1)
           reading.keep()
           draw(book)
         }
-        notice.append(make("p", "", text), close)
+        notice.append(textElement("p", "", text), close)
         return notice
       }),
     )
@@ -162,7 +168,7 @@ function makePanel({ root, base, reading, onAction, onTakeBack }) {
   function drawConflicts(conflicts) {
     find(".conflicts").hidden = conflicts.length === 0
     const lines = conflicts.slice(-5).map(({ reader, position, class_name }) => {
-      return make("li", "", `${reader}: image ${position} is ${class_name}`)
+      return textElement("li", "", `${reader}: image ${position} is ${class_name}`)
     })
     find(".conflicts ul").replaceChildren(...lines.reverse())
   }
@@ -194,19 +200,19 @@ function makePanel({ root, base, reading, onAction, onTakeBack }) {
     const row = rows.get(class_id)
     row?.classList.add("given")
     setTimeout(() => row?.classList.remove("given"), GIVEN_MS)
-    speak(`Image ${position}: ${said({ kind, class_id })}`)
+    speak(`Image ${position}: ${decisionWords({ kind, class_id })}`)
   }
 
   function takenBack(decision) {
-    cue(`Taken back: ${said(decision)}`, "back")
+    cue(`Taken back: ${decisionWords(decision)}`, "back")
   }
 
   function cue(text, mood = "early") {
     const line = find(".cue")
     line.textContent = text
     line.dataset.mood = mood
-    flash(line, "on")
-    if (mood === "early") flash(stage, "shaken")
+    replay(line, "on")
+    if (mood === "early") replay(stage, "shaken")
     speak(text)
     clearTimeout(cueTimer)
     cueTimer = setTimeout(() => line.classList.remove("on"), CUE_MS)
@@ -214,10 +220,10 @@ function makePanel({ root, base, reading, onAction, onTakeBack }) {
 
   function saved({ unsent, away, trouble }) {
     const line = find(".saved")
-    const number = figure(unsent)
+    const number = thousands(unsent)
     line.dataset.state = trouble || away ? "away" : unsent ? "saving" : "saved"
     const waiting = trouble || (away ? `${number} unsaved, retrying` : `Saving ${number}`)
-    write(line.lastElementChild, unsent || trouble ? waiting : "All saved")
+    setText(line.lastElementChild, unsent || trouble ? waiting : "All saved")
   }
 
   function failed(position, attempts = 0) {
@@ -228,9 +234,9 @@ function makePanel({ root, base, reading, onAction, onTakeBack }) {
   const speak = text => (find(".spoken").textContent = text)
 
   function show(selector, text) {
-    const element = find(selector)
-    write(element, text)
-    element.hidden = !text
+    const line = find(selector)
+    setText(line, text)
+    line.hidden = !text
   }
 
   return {
@@ -238,47 +244,26 @@ function makePanel({ root, base, reading, onAction, onTakeBack }) {
     // Asks for a comment on an image, null for no more; asked again, what was typed stays.
     askComment(position) {
       const input = find("#comment")
-      if (position !== odd) input.value = ""
-      odd = position
-      find(".flagging").hidden = odd === null
-      if (odd === null) input.blur()
+      if (position !== commented) input.value = ""
+      commented = position
+      find(".flagging").hidden = commented === null
+      if (commented === null) input.blur()
       else input.focus()
     },
-    comment: () => ({ position: odd, comment: find("#comment").value.trim() }),
+    comment: () => ({ position: commented, comment: find("#comment").value.trim() }),
     helping: () => dialog.open,
     help(lines) {
       if (dialog.open) return dialog.close()
-      const parts = lines.flatMap(([keys, about]) => [make("dt", "", keys), make("dd", "", about)])
+      const parts = lines.flatMap(([keys, about]) => [textElement("dt", "", keys), textElement("dd", "", about)])
       dialog.querySelector("dl").replaceChildren(...parts)
       dialog.showModal()
     },
   }
 }
 
-function make(tag, className = "", text = "") {
-  const element = document.createElement(tag)
-  if (className) element.className = className
-  if (text) element.textContent = text
-  return element
-}
-
-// A text that stays is not written again: each writing costs a layout.
-function write(element, text) {
-  if (element.textContent !== text) element.textContent = text
-}
-
-// Plays the animation of a class from its beginning.
-function flash(element, name) {
-  element.classList.remove(name)
-  void element.offsetWidth
-  element.classList.add(name)
-}
-
-const { format: figure } = new Intl.NumberFormat("en-US")
-
 // Streamlit does not say which theme is on; the colour of its page does.
 function isDark(root) {
-  const probe = make("span")
+  const probe = element("span")
   probe.style.color = "var(--st-background-color)"
   ;(root.querySelector(".reader") ?? root).append(probe)
   const [red, green, blue] = getComputedStyle(probe).color.match(/[\d.]+/g).map(Number)

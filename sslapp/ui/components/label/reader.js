@@ -1,31 +1,36 @@
 // The reading page: keys and buttons to decisions, and what the book says to what is on screen.
 //
-// Put together by reading/desk.py from outbox.js, strokes.js, keys.js, clock.js, stage.js, book.js,
-// panel.js and this file. Nothing typed by people ever becomes markup: textContent alone.
+// Nothing typed by people ever becomes markup: textContent alone.
 
-const READERS = new WeakMap()
+import { epochMillis, makeClock } from "../common/clock.js"
+import { mounted } from "../common/mounting.js"
+import { makeOutbox } from "../common/outbox.js"
+import { classesByKey } from "../common/strokes.js"
+import { makeBook } from "./book.js"
+import { keyHelp, keyRequest } from "./keys.js"
+import { makePanel } from "./panel.js"
+import { makeStage } from "./stage.js"
+
 const STEP = 60 // pixels that an arrow key moves the image
 const WINDOW_STEP = 0.1
 
-export default function ({ data, parentElement }) {
-  const there = READERS.get(parentElement)
-  if (there?.name === data.name) {
-    there.update(data)
-  } else {
-    there?.close()
-    READERS.set(parentElement, openReader(parentElement, data))
+export default mounted(({ data: first, parentElement }) => {
+  let reader = openReader(parentElement, first)
+  return {
+    update({ data }) {
+      if (reader.name === data.name) return reader.update(data)
+      reader.close() // another project or reader
+      reader = openReader(parentElement, data)
+    },
+    close: () => reader.close(),
   }
-  return () => {
-    READERS.get(parentElement)?.close()
-    READERS.delete(parentElement)
-  }
-}
+})
 
 function openReader(root, first) {
   const find = selector => root.querySelector(selector)
   const { name, base } = first
   let classes = first.classes
-  let keys = keyMap(classes)
+  let keys = classesByKey(classes)
   let refusals = 0
   let drawing = false
   let closed = false
@@ -70,14 +75,14 @@ function openReader(root, first) {
 
   function tooEarly() {
     refusals += 1
-    const keys_ = refusals === 1 ? "1 key" : `${refusals} keys`
-    return `Too early, the image was not on screen yet: ${keys_} not taken`
+    const count = refusals === 1 ? "1 key" : `${refusals} keys`
+    return `Too early, the image was not on screen yet: ${count} not taken`
   }
 
   function takeBack(event, key = null) {
     const { trouble } = outbox.state()
     if (trouble) return panel.cue(trouble)
-    const last = reading.undo(millis(event.timeStamp), key)
+    const last = reading.undo(epochMillis(event.timeStamp), key)
     if (!last) return panel.cue("There is nothing to take back.")
     present()
     panel.takenBack(last)
@@ -98,10 +103,10 @@ function openReader(root, first) {
     right: () => stage.pan(-STEP, 0),
     up: () => stage.pan(0, STEP),
     down: () => stage.pan(0, -STEP),
-    darker: () => stage.window(-WINDOW_STEP, 0),
-    brighter: () => stage.window(WINDOW_STEP, 0),
-    softer: () => stage.window(0, -WINDOW_STEP),
-    harder: () => stage.window(0, WINDOW_STEP),
+    darker: () => stage.setWindow(-WINDOW_STEP, 0),
+    brighter: () => stage.setWindow(WINDOW_STEP, 0),
+    softer: () => stage.setWindow(0, -WINDOW_STEP),
+    harder: () => stage.setWindow(0, WINDOW_STEP),
     invert: () => stage.invert(),
     reset: () => stage.reset(),
     help: () => panel.help(keyHelp(classes)),
@@ -115,13 +120,13 @@ function openReader(root, first) {
   }
 
   function onKey(event) {
-    const ask = wanted(event, keys)
-    if (!ask) return
-    if (panel.helping() && ask.action !== "help") return
+    const request = keyRequest(event, keys)
+    if (!request) return
+    if (panel.helping() && request.action !== "help") return
     if (/^Arrow/.test(event.key) && !stage.zoomed()) return // the page scrolls
     event.preventDefault()
     event.stopImmediatePropagation() // Streamlit has keys of its own: r runs the page again
-    if (!event.repeat || ask.repeats) act(event, ask)
+    if (!event.repeat || request.repeats) act(event, request)
   }
 
   function onFlag(event) {
@@ -166,7 +171,7 @@ function openReader(root, first) {
     name,
     update(data) {
       classes = data.classes
-      keys = keyMap(classes)
+      keys = classesByKey(classes)
       panel.update(data)
       present()
     },

@@ -5,6 +5,8 @@
 // first task after the frame that holds it. No key before that, or within 50 ms after the decoded
 // image was put on the stage, is a decision about it.
 
+import { epochMillis } from "../common/clock.js"
+
 const PAINTED_MS = 50
 const AHEAD = 5
 const LARGEST_ZOOM = 40
@@ -12,12 +14,19 @@ const SLOW_MS = 150 // after which the old image is taken away while the next on
 const RETRIES = [500, 1500, 3000, 5000]
 
 /**
- * An image is { position, image }, where `image` is its content hash.
- *
- * box: the element that holds the image; url: (image) => address;
- * onPainted: (position) => void; onFailed: (position, attempts) => void.
+ * @typedef {object} StageImage
+ * @property {number} position
+ * @property {string} image its content hash
  */
-function makeStage({ box, url, onPainted, onFailed }) {
+
+/**
+ * @param {object} options
+ * @param {HTMLElement} options.box the element that holds the image
+ * @param {(image: StageImage) => string} options.url its address
+ * @param {(position: number) => void} options.onPainted
+ * @param {(position: number, attempts: number) => void} options.onFailed
+ */
+export function makeStage({ box, url, onPainted, onFailed }) {
   const loaded = new Map() // address -> { img, ready, decoded }
   const view = { zoom: 1, x: 0, y: 0, brightness: 1, contrast: 1, inverted: false }
   let shown = null // the image that is to be read: { position, image, img, placed, painted }
@@ -76,10 +85,10 @@ function makeStage({ box, url, onPainted, onFailed }) {
     Object.assign(view, { zoom: 1, x: 0, y: 0 })
     apply() // first: it sets styles alone, so nothing is laid out before the frame
     box.replaceChildren(img)
-    shown.placed = millis(performance.now())
+    shown.placed = epochMillis()
     await painted()
     if (mine !== turn) return
-    shown.painted = millis(performance.now())
+    shown.painted = epochMillis()
     const rest = Math.max(0, shown.placed + PAINTED_MS - shown.painted)
     setTimeout(() => mine === turn && busy(false), Math.ceil(rest))
     onPainted(shown.position)
@@ -97,7 +106,7 @@ function makeStage({ box, url, onPainted, onFailed }) {
   // Whether a key that was pressed then was about the image on screen; if it was, which picture that
   // is, and its times.
   function seen(event) {
-    const pressed = millis(event.timeStamp)
+    const pressed = epochMillis(event.timeStamp)
     if (!shown?.painted || pressed < shown.painted) return null
     if (pressed < shown.placed + PAINTED_MS) return null
     const { image, placed, painted } = shown
@@ -156,7 +165,7 @@ function makeStage({ box, url, onPainted, onFailed }) {
     apply()
   }
 
-  function window_(brightness, contrast) {
+  function setWindow(brightness, contrast) {
     view.brightness = Math.min(4, Math.max(0.1, view.brightness + brightness))
     view.contrast = Math.min(6, Math.max(0.1, view.contrast + contrast))
     apply()
@@ -172,7 +181,7 @@ function makeStage({ box, url, onPainted, onFailed }) {
     fit()
   }
 
-  const stopPointers = usePointers(box, { zoom, pan, fit, window: window_ })
+  const stopPointers = usePointers(box, { zoom, pan, fit, setWindow })
   const resized = new ResizeObserver(() => {
     Object.assign(room, { width: box.clientWidth, height: box.clientHeight })
     apply()
@@ -186,7 +195,7 @@ function makeStage({ box, url, onPainted, onFailed }) {
     zoom,
     pan,
     fit,
-    window: window_,
+    setWindow,
     invert,
     reset,
     zoomed: () => view.zoom > 1,
@@ -198,9 +207,6 @@ function makeStage({ box, url, onPainted, onFailed }) {
     },
   }
 }
-
-// Milliseconds since 1970 of a moment that the page's own clock gave.
-const millis = moment => Math.round((performance.timeOrigin + moment) * 10) / 10
 
 // The first task after the next frame: what is on the stage has been painted then.
 function painted() {
@@ -214,7 +220,7 @@ function painted() {
 }
 
 // Wheel zooms to the pointer, drag pans, right-hand drag changes the window, two fingers pinch.
-function usePointers(box, { zoom, pan, fit, window }) {
+function usePointers(box, { zoom, pan, fit, setWindow }) {
   const down = new Map() // pointer id -> { x, y }
   const middle = event => {
     const { left, top, width, height } = box.getBoundingClientRect()
@@ -240,7 +246,7 @@ function usePointers(box, { zoom, pan, fit, window }) {
       const [dx, dy] = [event.clientX - last.x, event.clientY - last.y]
       Object.assign(last, { x: event.clientX, y: event.clientY })
       if (before) zoom(spread() / before, ...middle(event))
-      else if (event.buttons & 2) window(-dy / 200, dx / 200)
+      else if (event.buttons & 2) setWindow(-dy / 200, dx / 200)
       else pan(dx, dy)
     },
     pointerup: event => down.delete(event.pointerId),

@@ -1,41 +1,48 @@
-/* The review desk: which image is in focus, what is decided, what the keys do.
+// The review desk: which image is in focus, what is decided, what the keys do.
+//
+// A sheet of images comes from Python; single decisions go out by the outbox, and the sheet shows
+// them at once. Python hears three things only: a bulk decision or a request for similar images
+// ("ask"), another sheet ("turn"), and that single decisions were saved ("changed").
+//
+// What people typed is set as textContent, never as markup.
 
-   A sheet of images comes from Python; single decisions go out by the outbox, and the sheet shows
-   them at once. Python hears three things only: a bulk decision or a wish for similar images
-   ("ask"), another sheet ("turn"), and that single decisions were saved ("changed").
-
-   The module is put together from reading/outbox.js, reading/strokes.js, reading/clock.js,
-   decisions.js, focus.js, grid.js, panel.js, keys.js and this file. What people typed is set as
-   textContent, never as markup. */
+import { makeClock } from "../common/clock.js"
+import { mounted } from "../common/mounting.js"
+import { makeOutbox } from "../common/outbox.js"
+import { classesByKey } from "../common/strokes.js"
+import { onReceipt, onState, storedHistory } from "./decisions.js"
+import { focusOn } from "./focus.js"
+import { drawBar, drawGrid } from "./grid.js"
+import { onKey } from "./keys.js"
+import { wire } from "./mouse.js"
+import { drawPanel } from "./panel.js"
+import { firstOpen } from "./state.js"
 
 const RENEW_MS = 240000 // the page's leases are renewed while it is open
 
-const desks = new WeakMap()
-
-export default function ({ data, parentElement, setTriggerValue }) {
-  let desk = desks.get(parentElement)
-  if (!desk) desks.set(parentElement, (desk = openDesk(parentElement)))
-  desk.tell = setTriggerValue
-  take(desk, data)
-  return () => {
-    closeDesk(desk)
-    desks.delete(parentElement)
+export default mounted(component => {
+  const desk = openDesk(component.parentElement)
+  const update = ({ data, setTriggerValue }) => {
+    desk.notify = setTriggerValue
+    receiveData(desk, data)
   }
-}
+  update(component)
+  return { update, close: () => closeDesk(desk) }
+})
 
 function openDesk(root) {
   const find = name => root.querySelector("." + name)
   const desk = {
-    root, find, data: null, tell: null, box: null, scope: null, selection: null, sheet: null,
+    root, find, data: null, notify: null, outbox: null, scope: null, selection: null, sheet: null,
     classes: new Map(), byKey: new Map(), tiles: new Map(), order: [], focus: null,
     decided: new Map(), rejected: new Set(), excluded: new Set(), opened: new Set(), history: [],
     inspections: new Map(), ahead: new Map(), paintedAt: null, painted: null, showing: 0, clock: makeClock(),
-    asked: null, wish: null, drawnFor: null, showNames: false, quiet: 0, cueEnds: 0,
+    bulkTotal: null, pending: null, drawnFor: null, showNames: false, quiet: 0, cueEnds: 0,
   }
   desk.onkey = event => onKey(desk, event)
   window.addEventListener("keydown", desk.onkey, true) // before Streamlit's own shortcuts
   desk.renew = setInterval(() => {
-    if (!document.hidden) desk.tell("changed", Date.now())
+    if (!document.hidden) desk.notify("changed", Date.now())
   }, RENEW_MS)
   wire(desk)
   return desk
@@ -46,22 +53,22 @@ function closeDesk(desk) {
   desk.clock.stop()
   clearInterval(desk.renew)
   clearTimeout(desk.quiet)
-  desk.box?.detach() // what is unsent goes on being sent
+  desk.outbox?.detach() // what is unsent goes on being sent
 }
 
-/* -- what comes from Python ------------------------------------------------------------------- */
+// -- what comes from Python ----------------------------------------------------------------------
 
-function take(desk, data) {
+function receiveData(desk, data) {
   desk.data = data
   desk.classes = new Map(data.classes.map(each => [each.id, each]))
-  desk.byKey = new Map(data.classes.filter(each => each.key).map(each => [each.key, each]))
+  desk.byKey = classesByKey(data.classes)
   if (data.scope !== desk.scope) changeScope(desk, data)
   if (data.selection !== desk.selection || bulkArrived(desk, data)) {
     desk.selection = data.selection
     desk.excluded.clear()
     desk.rejected.clear()
     desk.opened.clear()
-    desk.asked = null
+    desk.bulkTotal = null
   }
   desk.inspections.clear() // what experts said may have changed
   const turned = data.sheet !== desk.sheet
@@ -77,14 +84,14 @@ function take(desk, data) {
 }
 
 function bulkArrived(desk, data) {
-  return desk.asked !== null && desk.asked !== data.total
+  return desk.bulkTotal !== null && desk.bulkTotal !== data.total
 }
 
 function changeScope(desk, data) {
-  desk.box?.detach()
+  desk.outbox?.detach()
   desk.scope = data.scope
   desk.history = storedHistory(data.scope)
-  desk.box = makeOutbox({
+  desk.outbox = makeOutbox({
     key: data.scope,
     url: `${data.base}/decisions`,
     onReceipt: receipt => onReceipt(desk, receipt),

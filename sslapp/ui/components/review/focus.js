@@ -1,29 +1,18 @@
-/* The image in focus: which one, when it was painted, what is fetched ahead of it. */
+// The image in focus: which one, when it was painted, what is fetched ahead of it.
+
+import { epochMillis } from "../common/clock.js"
+import { drawBar, drawTile } from "./grid.js"
+import { imageAddress, inspection } from "./inspection.js"
+import { cue, setVeil } from "./messages.js"
+import { drawPanel } from "./panel.js"
+import { firstOpen, isOpen, tileOf } from "./state.js"
+
+/** An image must have been on screen this long before a key about it counts. */
+export const PAINTED_MS = 50
 
 const AHEAD = 3
 
-function tileOf(desk, position) {
-  return desk.tiles.get(position)?.info
-}
-
-function isOpen(desk, position) {
-  const tile = tileOf(desk, position)
-  const mine = desk.decided.get(position)
-  if (tile.blind || tile.held || tile.label || tile.withheld) return false
-  return !desk.excluded.has(position) && (!mine || mine.state === "refused")
-}
-
-// the first image from `at` on, around the end, that waits for a decision
-function firstOpen(desk, at) {
-  const count = desk.order.length
-  for (let step = 0; step < count; step++) {
-    const position = desk.order[(at + step) % count]
-    if (isOpen(desk, position)) return position
-  }
-  return null
-}
-
-function moveOn(desk) {
+export function focusNextOpen(desk) {
   const next = firstOpen(desk, desk.order.indexOf(desk.focus) + 1)
   if (next === null) {
     drawBar(desk)
@@ -34,19 +23,19 @@ function moveOn(desk) {
   drawBar(desk)
 }
 
-function step(desk, by) {
+export function moveFocus(desk, by) {
   const at = desk.order.indexOf(desk.focus) + by
   if (at >= 0 && at < desk.order.length) focusOn(desk, desk.order[at], true)
 }
 
 // images in a row of the grid, as it is laid out now
-function across(desk) {
+export function columns(desk) {
   const tops = desk.order.map(each => desk.tiles.get(each).node.offsetTop)
   const second = tops.findIndex(top => top !== tops[0])
   return second < 0 ? tops.length : second
 }
 
-function focusOn(desk, position, byReader) {
+export function focusOn(desk, position, byReader) {
   if (position === null) return focusOnNothing(desk)
   const before = desk.focus
   desk.focus = position
@@ -69,32 +58,32 @@ function focusOnNothing(desk) {
 }
 
 async function paint(desk, position) {
-  const turnOf = ++desk.showing
+  const showing = ++desk.showing
   const image = desk.find("large")
   const tile = tileOf(desk, position)
   desk.paintedAt = null
   const stage = desk.find("stage")
   stage.classList.add("waiting")
   delete stage.dataset.ready
-  veil(desk, "")
+  setVeil(desk, "")
   image.src = imageAddress(desk, tile)
   image.alt = `Image ${position}`
   try {
     await image.decode()
   } catch {
-    if (turnOf === desk.showing) veil(desk, "This image cannot be shown.")
+    if (showing === desk.showing) setVeil(desk, "This image cannot be shown.")
     return
   }
-  if (turnOf !== desk.showing) return
+  if (showing !== desk.showing) return
   image.classList.toggle("small", Math.max(image.naturalWidth, image.naturalHeight) <= 128)
   stage.classList.remove("waiting")
   await nextFrame()
   await nextFrame()
-  if (turnOf === desk.showing) {
-    desk.paintedAt = epoch()
+  if (showing === desk.showing) {
+    desk.paintedAt = epochMillis()
     desk.painted = tile.image
     desk.clock.start()
-    setTimeout(() => turnOf === desk.showing && (stage.dataset.ready = position), PAINTED_MS)
+    setTimeout(() => showing === desk.showing && (stage.dataset.ready = position), PAINTED_MS)
   }
 }
 
@@ -111,5 +100,4 @@ function lookAhead(desk) {
   desk.ahead = kept
 }
 
-const epoch = () => performance.timeOrigin + performance.now()
 const nextFrame = () => new Promise(resolve => requestAnimationFrame(resolve))

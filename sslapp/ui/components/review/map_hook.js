@@ -5,11 +5,14 @@
 // The chart belongs to Streamlit and may be mounted anew at any time, so the hook looks for it
 // whenever the page changes. It also draws the card beside the pointer.
 
+import { element, textElement } from "../common/elements.js"
+import { mounted } from "../common/mounting.js"
+
 const CORNERS = 240 // of one lasso; beyond it every other corner goes, until it fits
-const PAUSE = 120 // milliseconds the pointer rests on an image before its evidence is fetched
-const KEPT = 400 // images whose evidence is remembered
-const DEAF = 600 // milliseconds, two of plotly's double clicks
-const NEARBY = 5 // neighbours named on the card
+const REST_MS = 120 // the pointer rests on an image before its evidence is fetched
+const REMEMBERED = 400 // images whose evidence is remembered
+const CLEARING_MS = 600 // two of plotly's double clicks
+const NEIGHBOURS = 5 // neighbours named on the card
 
 const short = number => Number(number.toPrecision(6))
 
@@ -35,19 +38,11 @@ function ringsOf(selections) {
   return rings.map(ring => ring.map(([x, y]) => [short(x), short(y)]))
 }
 
-function element(tag, className, text) {
-  const made = document.createElement(tag)
-  if (className) made.className = className
-  if (text !== undefined) made.textContent = text
-  return made
-}
-
-const percent = share => `${(100 * share).toFixed(1)} %`
+const percentage = share => `${(100 * share).toFixed(1)} %`
 
 // The card: thumbnail, proposed class with its confidence, and the nearest expert labels.
 function makeCard(root) {
-  const picture = element("img")
-  picture.alt = ""
+  const picture = element("img", "", { alt: "" })
   const facts = element("div", "facts")
   root.replaceChildren(picture, facts)
   let shown = null
@@ -66,7 +61,7 @@ function makeCard(root) {
     const line = element("div", "line")
     const dot = element("span", "dot")
     dot.style.background = known?.colour ?? "transparent"
-    line.append(dot, element("span", "name", known?.name ?? "–"), element("span", "rest", rest))
+    line.append(dot, textElement("span", "name", known?.name ?? "–"), textElement("span", "rest", rest))
     return line
   }
 
@@ -75,26 +70,26 @@ function makeCard(root) {
       if (shown !== position) {
         shown = position
         picture.src = source
-        facts.replaceChildren(element("div", "quiet", `Image ${position}`))
+        facts.replaceChildren(textElement("div", "quiet", `Image ${position}`))
       }
       root.hidden = false
       place(pointer)
     },
     tell(position, found, classes) {
       if (shown !== position) return
-      const lines = [element("div", "quiet", found.name ?? `Image ${position}`)]
-      if (found.refused) lines.push(element("div", "quiet", found.refused))
+      const lines = [textElement("div", "quiet", found.name ?? `Image ${position}`)]
+      if (found.refused) lines.push(textElement("div", "quiet", found.refused))
       if (found.label) {
-        lines.push(element("div", "quiet head", `Label (${found.label.source})`))
+        lines.push(textElement("div", "quiet head", `Label (${found.label.source})`))
         lines.push(classLine(classes, found.label.class, ""))
       }
       if (found.proposed != null) {
-        lines.push(element("div", "quiet head", "Proposed"))
-        lines.push(classLine(classes, found.proposed, percent(found.confidence)))
+        lines.push(textElement("div", "quiet head", "Proposed"))
+        lines.push(classLine(classes, found.proposed, percentage(found.confidence)))
       }
       if (found.evidence?.length) {
-        lines.push(element("div", "quiet head", "Nearest expert labels"))
-        for (const each of found.evidence.slice(0, NEARBY)) {
+        lines.push(textElement("div", "quiet head", "Nearest expert labels"))
+        for (const each of found.evidence.slice(0, NEIGHBOURS)) {
           lines.push(classLine(classes, each.class, each.distance.toFixed(3)))
         }
       }
@@ -134,13 +129,13 @@ function makeEvidence() {
       timer = setTimeout(async () => {
         try {
           const found = await read(address)
-          if (known.size >= KEPT) known.delete(known.keys().next().value)
+          if (known.size >= REMEMBERED) known.delete(known.keys().next().value)
           known.set(address, found)
           tell(found)
         } catch {
           // the card keeps the thumbnail; the next image asks again
         }
-      }, PAUSE)
+      }, REST_MS)
     },
     stop() {
       clearTimeout(timer)
@@ -169,15 +164,15 @@ function makeHook(parentElement) {
   let send = null
   let classes = new Map()
   let chart = null
-  let said = "[]" // the outline that the server knows
+  let outline = "[]" // the one that the server knows
   let pending = 0
-  let deafUntil = 0 // while the outline is taken off, what plotly says is our own doing
+  let clearingUntil = 0 // while the outline is taken off, what plotly says is our own doing
 
   function area(event) {
     const rings = ringsOf(event?.selections)
     const now = JSON.stringify(rings)
-    if (now === said || performance.now() < deafUntil) return // plotly repeats itself whenever it draws
-    said = now
+    if (now === outline || performance.now() < clearingUntil) return // plotly repeats itself whenever it draws
+    outline = now
     if (!rings.length) {
       send("gesture", { kind: "clear" })
       return
@@ -188,13 +183,13 @@ function makeHook(parentElement) {
   }
 
   function cleared() {
-    if (said === "[]" || performance.now() < deafUntil) return
-    said = "[]"
+    if (outline === "[]" || performance.now() < clearingUntil) return
+    outline = "[]"
     send("gesture", { kind: "clear" })
   }
 
   function picked(event) {
-    if (performance.now() < deafUntil) return
+    if (performance.now() < clearingUntil) return
     const position = event?.points?.[0]?.customdata
     if (position !== undefined) send("gesture", { kind: "image", position: Number(position) })
   }
@@ -236,7 +231,7 @@ function makeHook(parentElement) {
     if (found === chart || !found?.on) return
     release()
     chart = found
-    said = JSON.stringify(ringsOf(chart.layout?.selections))
+    outline = JSON.stringify(ringsOf(chart.layout?.selections))
     for (const [name, listener] of Object.entries(listeners)) chart.on(name, listener)
     chart.addEventListener("mouseleave", away)
     chart.dataset.hooked = "yes"
@@ -247,20 +242,20 @@ function makeHook(parentElement) {
   })
 
   return {
-    update(fresh, sender) {
+    update({ data: fresh, setTriggerValue }) {
       const clear = data !== null && fresh.clear !== data.clear
       data = fresh
-      send = sender
+      send = setTriggerValue
       classes = new Map(fresh.classes.map(each => [each.id, each]))
       observer.observe(document.body, { childList: true, subtree: true })
       attach()
       if (clear && chart) {
-        said = "[]"
-        deafUntil = performance.now() + DEAF
+        outline = "[]"
+        clearingUntil = performance.now() + CLEARING_MS
         clearOutlines(chart)
       }
     },
-    end() {
+    close() {
       observer.disconnect()
       cancelAnimationFrame(pending)
       away()
@@ -269,14 +264,8 @@ function makeHook(parentElement) {
   }
 }
 
-const hooks = new WeakMap()
-
-export default function ({ data, parentElement, setTriggerValue }) {
-  if (!hooks.has(parentElement)) hooks.set(parentElement, makeHook(parentElement))
-  const hook = hooks.get(parentElement)
-  hook.update(data, setTriggerValue)
-  return () => {
-    hook.end()
-    hooks.delete(parentElement)
-  }
-}
+export default mounted(component => {
+  const hook = makeHook(component.parentElement)
+  hook.update(component)
+  return hook
+})

@@ -1,28 +1,15 @@
-/* The panel beside the sheet: the focused image large, the round's probabilities, the evidence. */
+// The panel beside the sheet: the focused image large, the round's probabilities, the evidence.
+
+import { element } from "../common/elements.js"
+import { inspection, thumbAddress } from "./inspection.js"
+import {
+  STAMPS, className, commandKey, isOpen, labelWords, refusalReason, shownClass, tileOf,
+} from "./state.js"
+import { dot, percent } from "./words.js"
 
 const LINES = 6
 
-const imageAddress = (desk, { p, image }) => `${desk.data.base}/images/${p}/${image}`
-const thumbAddress = (desk, position, image) => `${desk.data.base}/thumbs/${position}/${image}`
-
-// what the server says about one image; asked once until the page runs again
-function inspection(desk, position) {
-  const { base, round } = desk.data
-  if (!desk.inspections.has(position)) {
-    desk.inspections.set(
-      position,
-      fetch(`${base}/rounds/${round}/images/${position}`).then(async answer => {
-        const said = await answer.json()
-        if (answer.ok) return said
-        if (said.stop) desk.box.halt(said.error)
-        throw new Error(said.error ?? `The server answers ${answer.status}.`)
-      }),
-    )
-  }
-  return desk.inspections.get(position)
-}
-
-async function drawPanel(desk) {
+export async function drawPanel(desk) {
   const position = desk.focus
   const tile = position === null ? null : tileOf(desk, position)
   desk.find("focus").hidden = tile === null || tile === undefined
@@ -34,31 +21,31 @@ async function drawPanel(desk) {
   try {
     const found = await inspection(desk, position)
     if (desk.focus !== position) return
-    drawn(desk, position)
+    markDrawn(desk, position)
     drawLines(desk, found)
     drawEvidence(desk, found)
     drawName(desk, found)
   } catch (error) {
     if (desk.focus !== position) return
-    drawn(desk, position)
+    markDrawn(desk, position)
     desk.find("lines").replaceChildren(element("p", "note", { textContent: error.message }))
     desk.find("evidence").replaceChildren()
   }
 }
 
-function drawn(desk, position) {
+function markDrawn(desk, position) {
   desk.drawnFor = position
   for (const name of ["lines", "evidence"]) desk.find(name).classList.remove("stale")
 }
 
 function drawTitle(desk, tile) {
-  const mine = desk.decided.get(tile.p)
-  const shown = shownClass(tile, mine)
+  const decision = desk.decided.get(tile.p)
+  const shown = shownClass(tile, decision)
   const title = element("span", "what", {
     textContent: tile.blind ? "Holdout image" : shown === null ? "No class left" : className(desk, shown),
   })
   const sure = element("span", "sure", {
-    textContent: mine || tile.label || tile.proposed === null ? "" : percent(tile.sure),
+    textContent: decision || tile.label || tile.proposed === null ? "" : percent(tile.sure),
   })
   const number = element("button", "number", { type: "button", textContent: `image ${tile.p}` })
   number.title = "Show or hide the file's name, which may tell the class"
@@ -68,14 +55,14 @@ function drawTitle(desk, tile) {
     drawPanel(desk)
   }
   desk.find("title").replaceChildren(dot(desk.classes.get(shown)?.colour ?? "transparent"), title, sure, number)
-  desk.find("standing").replaceChildren(...standingWords(desk, tile, mine))
+  desk.find("standing").replaceChildren(...standingWords(desk, tile, decision))
 }
 
-function standingWords(desk, tile, mine) {
+function standingWords(desk, tile, decision) {
   const words = []
-  if (mine?.state === "refused") words.push(mine.reason)
-  else if (mine) words.push(`You ${STAMPS[mine.kind]} it.`)
-  if (tile.label && (!mine || mine.state === "refused")) words.push(`Now: ${labelWords(desk, tile.label)}.`)
+  if (decision?.state === "refused") words.push(decision.reason)
+  else if (decision) words.push(`You ${STAMPS[decision.kind]} it.`)
+  if (tile.label && (!decision || decision.state === "refused")) words.push(`Now: ${labelWords(desk, tile.label)}.`)
   if (tile.held) words.push(`${tile.held} has this image open.`)
   if (tile.withheld) words.push("Withheld until the next round.")
   return words.map(each => element("p", "note", { textContent: each }))
@@ -92,16 +79,14 @@ function drawJudge(desk, tile) {
     node.replaceChildren(element("span", "", { textContent: text }), element("kbd", "", { textContent: key }))
     node.disabled = disabled
   }
-  const mine = desk.decided.get(tile.p)
-  const closed = Boolean(hindrance(desk, tile, "accept"))
+  const decision = desk.decided.get(tile.p)
+  const closed = Boolean(refusalReason(desk, tile, "accept"))
   set("one-accept", "Accept", "a", closed)
   set("one-reject", name ? `Not ${name}` : "Reject", "x", closed)
   const out = desk.excluded.has(tile.p)
   set("one-exclude", out ? "Back in" : "Leave out", commandKey(desk, "e"), !out && !isOpen(desk, tile.p))
-  set("one-similar", "More like this", commandKey(desk, "s"), tile.blind || mine?.state === "waiting")
+  set("one-similar", "More like this", commandKey(desk, "s"), tile.blind || decision?.state === "waiting")
 }
-
-const commandKey = (desk, key) => (desk.byKey.has(key) ? `⇧${key.toUpperCase()}` : key)
 
 function drawLines(desk, found) {
   const head = element("div", "head")
@@ -168,26 +153,7 @@ function drawEvidence(desk, found) {
   desk.find("evidence").replaceChildren(head, nearest)
 }
 
-function veil(desk, text) {
-  const node = desk.find("veil")
-  node.textContent = text
-  node.hidden = !text
-}
-
-function cue(desk, text) {
-  const node = desk.find("cue")
-  node.textContent = text
-  node.hidden = false
-  say(desk, text)
-  clearTimeout(desk.cueEnds)
-  desk.cueEnds = setTimeout(() => (node.hidden = true), 2400)
-}
-
-function say(desk, text) {
-  desk.find("live").textContent = text
-}
-
-function help(desk) {
+export function toggleHelp(desk) {
   const panel = desk.find("keys")
   panel.hidden = !panel.hidden
   if (panel.hidden) return
@@ -212,5 +178,5 @@ function help(desk) {
     textContent: "↺ the round before predicted another class · ≠ its nearest labelled images are of another class",
   })
   panel.replaceChildren(...rows, marks)
-  panel.onclick = () => help(desk)
+  panel.onclick = () => toggleHelp(desk)
 }

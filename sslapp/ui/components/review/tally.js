@@ -1,15 +1,13 @@
 // Classes with a count each, as thin bars: redrawn in place while a slider moves. It is the legend
 // of the map as well, so the colours are the classes' own. Names are text, never markup.
 
+import { element, thousands } from "../common/elements.js"
+
 function row() {
-  const made = document.createElement("div")
-  made.className = "row"
-  for (const part of ["dot", "name", "track", "count"]) {
-    const each = document.createElement("span")
-    each.className = part
-    made.append(each)
-  }
-  made.querySelector(".track").append(document.createElement("i"))
+  const made = element("div", "row")
+  const track = element("span", "track")
+  track.append(element("i"))
+  made.append(element("span", "dot"), element("span", "name"), track, element("span", "count"))
   return made
 }
 
@@ -25,7 +23,7 @@ export default function ({ data, parentElement }) {
     name.title = each.name
     track.firstChild.style.width = `${(100 * each.count) / most}%`
     track.firstChild.style.background = each.colour
-    count.textContent = each.count.toLocaleString("en-US")
+    count.textContent = thousands(each.count)
   })
   list.setAttribute("aria-label", data.about)
 }
