@@ -162,8 +162,8 @@ export function makeBook({ name, base, outbox, onChange }) {
     const waiting = book.history.filter(unsaved).map(each => each.position)
     const have = [...new Set([...positions(), ...waiting])].slice(0, MOST_IN_HAND)
     try {
-      const count = Math.max(1, FULL - book.queue.length)
-      const offer = await post("queue", { have, count, strategy: asked })
+      const missing = Math.max(1, FULL - book.queue.length)
+      const offer = await post("queue", { have, count: missing, strategy: asked })
       failures = 0
       Object.assign(book, { away: false, trouble: "" })
       outbox.halt("")

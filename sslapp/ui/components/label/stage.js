@@ -86,7 +86,7 @@ export function makeStage({ box, url, onPainted, onFailed }) {
     apply() // first: it sets styles alone, so nothing is laid out before the frame
     box.replaceChildren(img)
     shown.placed = epochMillis()
-    await painted()
+    await afterNextFrame()
     if (mine !== turn) return
     shown.painted = epochMillis()
     const rest = Math.max(0, shown.placed + PAINTED_MS - shown.painted)
@@ -117,8 +117,8 @@ export function makeStage({ box, url, onPainted, onFailed }) {
 
   function scale() {
     const { naturalWidth, naturalHeight } = shown.img
-    const fit = Math.min(room.width / naturalWidth, room.height / naturalHeight)
-    return fit * view.zoom
+    const fitted = Math.min(room.width / naturalWidth, room.height / naturalHeight)
+    return fitted * view.zoom
   }
 
   function apply() {
@@ -209,7 +209,7 @@ export function makeStage({ box, url, onPainted, onFailed }) {
 }
 
 // The first task after the next frame: what is on the stage has been painted then.
-function painted() {
+function afterNextFrame() {
   return new Promise(done => {
     requestAnimationFrame(() => {
       const { port1, port2 } = new MessageChannel()

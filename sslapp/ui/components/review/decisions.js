@@ -17,8 +17,9 @@ export function decide(desk, kind, classId, pressedAt) {
   if (position === null || halted(desk)) return
   const why = refusalReason(desk, tileOf(desk, position), kind)
   if (why) return cue(desk, why)
-  if (desk.paintedAt === null || pressedAt < desk.paintedAt + PAINTED_MS)
+  if (desk.paintedAt === null || pressedAt < desk.paintedAt + PAINTED_MS) {
     return cue(desk, "Too early: the image was not on screen yet.")
+  }
   const name = record(desk, {
     kind, position, image: desk.painted, class_id: classId, round: desk.data.round,
     painted_at: desk.paintedAt, pressed_at: pressedAt,

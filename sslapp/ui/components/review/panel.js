@@ -102,10 +102,12 @@ function drawLines(desk, found) {
   const shown = found.lines.slice(0, LINES)
   const rest = found.lines.slice(LINES).reduce((sum, each) => sum + each.calibrated, 0)
   const rows = shown.map(each => line(desk, each, fitted))
-  if (found.lines.length > LINES)
+  if (found.lines.length > LINES) {
     rows.push(element("p", "note", { textContent: `${found.lines.length - LINES} more: ${percent(rest)}` }))
-  if (found.before !== null)
+  }
+  if (found.before !== null) {
     rows.push(element("p", "note", { textContent: `↺ The round before predicted ${className(desk, found.before)}.` }))
+  }
   desk.find("lines").replaceChildren(head, ...rows)
 }
 
