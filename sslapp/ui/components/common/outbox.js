@@ -80,13 +80,13 @@ function openOutbox(key) {
     }
   }
   const state = () => ({ unsent: items.length, away: failures > 0, trouble: halted || trouble })
-  const tell = () => listener.onState(state())
+  const report = () => listener.onState(state())
 
   function add(entry) {
     const item = { ...entry, seq: ++seq }
     items.push({ client, item })
     // written before this task ends, and after whatever it has still to draw
-    queueMicrotask(() => (keep(), tell(), soon(0)))
+    queueMicrotask(() => (keep(), report(), soon(0)))
     return `${client}:${item.seq}`
   }
 
@@ -125,7 +125,7 @@ function openOutbox(key) {
       fail("") // no answer: away, restarting, or cut off
     }
     busy = false
-    tell()
+    report()
     if (items.length) soon(failures ? WAITS_MS[Math.min(failures, WAITS_MS.length) - 1] : 0)
   }
 
@@ -175,7 +175,7 @@ function openOutbox(key) {
     halt(sentence) {
       if (halted === sentence) return
       halted = sentence
-      tell()
+      report()
     },
     unsent: () => items.map(each => ({ key: `${each.client}:${each.item.seq}`, ...each.item })),
     attach(to) {
@@ -185,7 +185,7 @@ function openOutbox(key) {
         onReceipt: to.onReceipt ?? nothing.onReceipt,
         onState: to.onState ?? nothing.onState,
       }
-      tell()
+      report()
       soon(0)
     },
     detach() {

@@ -9,7 +9,7 @@ function watch() {
   let url = ""
   let drawn = null // the stamp that the page was drawn from
   let seen = null // the stamp that the page was told of
-  let tell = null
+  let notify = null
   let busy = false
   let timer = null
 
@@ -21,7 +21,7 @@ function watch() {
       const { stamp } = answer.ok ? await answer.json() : {}
       if (stamp && stamp !== seen && timer) {
         seen = stamp
-        tell("moved", stamp)
+        notify("moved", stamp)
       }
     } catch {
       // the server is away; the next look finds it back
@@ -33,7 +33,7 @@ function watch() {
   return {
     update({ data, setTriggerValue }) {
       url = data.url
-      tell = setTriggerValue
+      notify = setTriggerValue
       if (drawn !== data.stamp) seen = drawn = data.stamp
       clearInterval(timer)
       timer = setInterval(look, EVERY_MS)

@@ -30,6 +30,7 @@ export default mounted(component => {
   return { update, close: () => closeDesk(desk) }
 })
 
+/** @returns {import("./state.js").Desk} */
 function openDesk(root) {
   const find = name => root.querySelector("." + name)
   const desk = {

@@ -4,17 +4,17 @@ export const imageAddress = (desk, { p, image }) => `${desk.data.base}/images/${
 
 export const thumbAddress = (desk, position, image) => `${desk.data.base}/thumbs/${position}/${image}`
 
-// what the server says about one image; asked once until the page runs again
+/** What the server says about one image, as a promise; asked once until the page runs again. */
 export function inspection(desk, position) {
   const { base, round } = desk.data
   if (!desk.inspections.has(position)) {
     desk.inspections.set(
       position,
       fetch(`${base}/rounds/${round}/images/${position}`).then(async answer => {
-        const said = await answer.json()
-        if (answer.ok) return said
-        if (said.stop) desk.outbox.halt(said.error)
-        throw new Error(said.error ?? `The server answers ${answer.status}.`)
+        const content = await answer.json()
+        if (answer.ok) return content
+        if (content.stop) desk.outbox.halt(content.error)
+        throw new Error(content.error ?? `The server answers ${answer.status}.`)
       }),
     )
   }

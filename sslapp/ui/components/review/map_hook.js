@@ -75,7 +75,7 @@ function makeCard(root) {
       root.hidden = false
       place(pointer)
     },
-    tell(position, found, classes) {
+    fill(position, found, classes) {
       if (shown !== position) return
       const lines = [textElement("div", "quiet", found.name ?? `Image ${position}`)]
       if (found.refused) lines.push(textElement("div", "quiet", found.refused))
@@ -116,14 +116,14 @@ function makeEvidence() {
   }
 
   return {
-    ask(address, now, tell) {
+    request(address, now, show) {
       clearTimeout(timer)
       if (revision !== now) {
         known.clear() // decisions were made: labels may have changed
         revision = now
       }
       if (known.has(address)) {
-        tell(known.get(address))
+        show(known.get(address))
         return
       }
       timer = setTimeout(async () => {
@@ -131,7 +131,7 @@ function makeEvidence() {
           const found = await read(address)
           if (known.size >= REMEMBERED) known.delete(known.keys().next().value)
           known.set(address, found)
-          tell(found)
+          show(found)
         } catch {
           // the card keeps the thumbnail; the next image asks again
         }
@@ -200,7 +200,7 @@ function makeHook(parentElement) {
     const at = Number(position)
     card.open(at, `${data.base}/thumbs/${at}`, event.event)
     const address = `${data.base}/rounds/${data.round}/images/${at}`
-    evidence.ask(address, data.revision, found => card.tell(at, found, classes))
+    evidence.request(address, data.revision, found => card.fill(at, found, classes))
   }
 
   function away() {

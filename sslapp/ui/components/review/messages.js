@@ -21,7 +21,7 @@ export function announce(desk, text) {
   desk.find("live").textContent = text
 }
 
-// whether the page has lost its workspace, with a word about it
+/** Whether the page has lost its workspace; if so a cue says why. */
 export function halted(desk) {
   const { trouble } = desk.outbox.state()
   if (trouble) cue(desk, trouble)
