@@ -2,21 +2,12 @@
 
 import os
 import shutil
-import socket
-import subprocess
-import sys
-import time
-import urllib.error
-import urllib.request
 from collections.abc import Callable, Iterator
 from pathlib import Path
+from typing import Any
 
 import pytest
-
-from sslapp.jobs.queue import worker_alive
-from sslapp.workspace import Workspace
-
-ROOT = Path(__file__).parents[2]
+from mortal_server import MortalServer, ServerLauncher
 
 
 @pytest.fixture(scope="module")  # Playwright's loop would be in the way of other modules' own
@@ -39,54 +30,31 @@ def browser() -> Iterator[object]:
         found.close()
 
 
-@pytest.fixture
-def serve(tmp_path: Path) -> Iterator[Callable[..., str]]:
-    """A function that serves a workspace and returns the address; it and its worker end after."""
-    servers: list[subprocess.Popen] = []
-    roots: list[Path] = []
+@pytest.fixture(scope="session")
+def server_launcher() -> Iterator[ServerLauncher]:
+    """Starts servers, each in a process of its own that need not load the application again."""
+    with ServerLauncher() as made:
+        yield made
 
-    def make(root: Path, *options: str, **environment: str) -> str:
-        with socket.socket() as probe:
-            probe.bind(("127.0.0.1", 0))
-            port = probe.getsockname()[1]
-        command = [sys.executable, "-m", "streamlit", "run", "app.py", f"--server.port={port}"]
-        with open(tmp_path / "server.log", "ab") as log:
-            server = subprocess.Popen(
-                [*command, *options],
-                cwd=ROOT,
-                env={**os.environ, "SSLAPP_WORKSPACE": str(root), "LOGNAME": "Ann", **environment},
-                stdin=subprocess.DEVNULL,
-                stdout=log,
-                stderr=log,
-            )
-        servers.append(server)
-        roots.append(root)
-        address = f"http://localhost:{port}"
-        wait_for(lambda: answers(f"{address}/api/health"))
-        return address
+
+@pytest.fixture
+def make_server(server_launcher, tmp_path: Path) -> Iterator[Callable[..., MortalServer]]:
+    """A function that starts a server of a workspace; it and its worker end after the test."""
+    made: list[MortalServer] = []
+
+    def make(root: Path, *options: str, **about: Any) -> MortalServer:
+        server = MortalServer(server_launcher, root, tmp_path / "server.log", *options, **about)
+        made.append(server)
+        server.start()
+        server.wait()
+        return server
 
     yield make
-    for server in servers:
-        server.terminate()
-        try:
-            server.wait(timeout=15)
-        except subprocess.TimeoutExpired:
-            server.kill()
-            server.wait()
-    for root in roots:  # the application told its worker to end
-        wait_for(lambda root=root: not worker_alive(Workspace(workspace=root)))
+    for server in made:
+        server.end()
 
 
-def answers(address: str) -> bool:
-    try:
-        with urllib.request.urlopen(address, timeout=2) as answer:
-            return answer.status == 200
-    except (urllib.error.URLError, OSError):
-        return False
-
-
-def wait_for(true: Callable[[], bool], seconds: float = 30) -> None:
-    end = time.monotonic() + seconds
-    while not true():
-        assert time.monotonic() < end, "waited in vain"
-        time.sleep(0.1)
+@pytest.fixture
+def serve(make_server) -> Callable[..., str]:
+    """A function that serves a workspace and returns the address."""
+    return lambda root, *options, **about: make_server(root, *options, **about).address

@@ -52,7 +52,7 @@ def test_labels_that_are_exported_and_fetched_are_those_that_were_decided(
     reviewed, serve, reader, tmp_path: Path
 ) -> None:
     bulk_decisions.bulk_accept(reviewed, None, [60, 61, 62])
-    reader.goto(f"{serve(reviewed.workspace.root)}/export")
+    reader.goto(f"{serve(reviewed.workspace.root, worker=True)}/export")
     reader.get_by_role("button", name="Adjudicated · 0").click()  # takes it out
     reader.get_by_role("button", name="Export 43 labels").click()
     # the server's own worker writes it; the page follows without a reload
@@ -72,7 +72,7 @@ def test_the_report_opens_from_the_disk_without_a_network(
     reviewed, serve, reader, tmp_path: Path
 ) -> None:
     verdicts.accept(reviewed, None, [60, 61])
-    reader.goto(f"{serve(reviewed.workspace.root)}/export")
+    reader.goto(f"{serve(reviewed.workspace.root, worker=True)}/export")
     reader.get_by_role("button", name="Write the report").click()
     reader.get_by_text("read at event").wait_for()
     file = fetch(reader, tmp_path)

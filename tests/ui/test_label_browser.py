@@ -10,7 +10,6 @@ from pathlib import Path
 import pytest
 import small_project
 from keyboard import stroke
-from mortal_server import MortalServer
 
 from sslapp.store.database import reading
 from sslapp.store.projects import classes
@@ -143,11 +142,9 @@ def test_a_key_that_comes_too_early_is_refused_and_never_queued(digits, serve, l
 
 
 def test_no_decision_is_lost_doubled_or_moved_when_the_server_is_killed(
-    digits, tmp_path, look
+    digits, make_server, look
 ) -> None:
-    server = MortalServer(digits.workspace.root, tmp_path / "server.log")
-    server.start()
-    server.wait()
+    server = make_server(digits.workspace.root)
     page = look(server.address)
     for number in range(12):
         press(page, str(number % 10))
@@ -173,7 +170,6 @@ def test_no_decision_is_lost_doubled_or_moved_when_the_server_is_killed(
     assert len({e.position for e in rows}) == len(rows) > 12
     assert small_project.damage(digits) is None
     page.close()
-    server.end()
 
 
 def test_after_a_reload_the_reader_goes_on_and_takes_back_what_came_before(

@@ -129,7 +129,7 @@ def person(tmp_path: Path, serve, browser):
     expect.set_options(timeout=20 * SECONDS)
     errors: list[str] = []
     page.on("pageerror", lambda error: errors.append(str(error)))
-    page.goto(serve(root))
+    page.goto(serve(root, worker=True, loaded=False))
     found = Person(page, root)
     yield found
     found.access.engine.dispose()

@@ -54,7 +54,7 @@ def test_a_person_uploads_a_zip_reads_what_was_refused_and_edits_a_class(
 ) -> None:
     root = tmp_path / "workspace"
     access = enter(Workspace(workspace=root), "Ann")
-    page = open_page(browser, serve(root))
+    page = open_page(browser, serve(root, worker=True))
 
     page.get_by_label("Name", exact=True).fill("Pets")
     page.get_by_role("radio", name="Upload").or_(
@@ -92,7 +92,7 @@ def test_an_upload_can_be_given_up_and_a_wrong_file_is_named(
     monkeypatch.setenv("SSLAPP_UPLOAD_LIMIT", "3000000")
     root = tmp_path / "workspace"
     enter(Workspace(workspace=root), "Ann").engine.dispose()
-    page = open_page(browser, serve(root))
+    page = open_page(browser, serve(root, worker=True))
     page.get_by_role("radio", name="Upload").or_(
         page.get_by_role("button", name="Upload", exact=True)
     ).first.click()
@@ -126,7 +126,7 @@ def test_an_upload_can_be_given_up_and_a_wrong_file_is_named(
 def test_the_demo_is_set_up_with_one_press(tmp_path: Path, serve, browser) -> None:
     root = tmp_path / "workspace"
     enter(Workspace(workspace=root), "Ann").engine.dispose()
-    address = serve(root)
+    address = serve(root, worker=True)
     page = open_page(browser, address)
     page.get_by_role("button", name="Set up the digits demo").click()
     # the main script ran: the page's title is its own, and there is no list of files as pages

@@ -20,7 +20,7 @@ def train(project, serve, browser):
     """The Train page of a small project with a worker of its own; gives it and the access."""
     page = browser.new_page(viewport={"width": 1440, "height": 1400})
     page.set_default_timeout(30 * SECONDS)
-    page.goto(f"{serve(project.workspace.root)}/train")
+    page.goto(f"{serve(project.workspace.root, worker=True)}/train")
     page.get_by_role("button", name="Start round").wait_for()
     yield page, project
     page.close()
@@ -78,7 +78,7 @@ def test_while_nothing_moves_the_page_runs_nothing(project, serve, browser) -> N
     page.set_default_timeout(30 * SECONDS)
     frames: list[int] = []
     page.on("websocket", lambda socket: socket.on("framereceived", lambda d: frames.append(len(d))))
-    page.goto(f"{serve(project.workspace.root)}/train")
+    page.goto(f"{serve(project.workspace.root, worker=True)}/train")
     page.get_by_role("heading", name="Round 1 · Supervised baseline").wait_for()
     page.get_by_role("heading", name="Rounds so far").wait_for()
 

@@ -79,13 +79,9 @@ def arrays() -> dict[str, np.ndarray]:
 
 
 @pytest.fixture
-def server(ours, tmp_path) -> Iterator[MortalServer]:
+def server(ours, make_server) -> MortalServer:
     """Serves the first workspace; each test kills it and starts it on another one."""
-    made = MortalServer(ours.workspace.root, tmp_path / "server.log")
-    made.start()
-    made.wait()
-    yield made
-    made.end()
+    return make_server(ours.workspace.root)
 
 
 @pytest.fixture
@@ -264,14 +260,12 @@ def queued(access: Access) -> list[int]:
 
 
 def test_the_review_desk_takes_nothing_for_another_workspace(
-    open_copy, with_round, tmp_path, browser
+    open_copy, with_round, make_server, browser
 ) -> None:
     ours, theirs = open_copy(with_round), open_copy(with_round)
     small_project.name(theirs, "0" * 32)  # equal in all but its id
     before = len(small_project.log(ours))
-    server = MortalServer(ours.workspace.root, tmp_path / "server.log")
-    server.start()
-    server.wait()
+    server = make_server(ours.workspace.root)
     page = browser.new_page(viewport={"width": 1440, "height": 1400})
     page.set_default_timeout(30 * SECONDS)
     page.goto(f"{server.address}/review?project=1")
@@ -295,4 +289,3 @@ def test_the_review_desk_takes_nothing_for_another_workspace(
     assert made.payload["image"] == small_project.image_hash(position)
     assert len(small_project.log(theirs)) == before
     page.close()
-    server.end()
