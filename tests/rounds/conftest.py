@@ -51,15 +51,23 @@ def waiting(open_copy, queued) -> Callable:
     return lambda steps: open_copy(queued(steps))
 
 
-@pytest.fixture
-def half_done(launcher, waiting):
-    """Access to a project whose round was killed at step 20 of 40, planned with one thread."""
-    access = waiting(40)
-    worker = launcher.start(access.workspace.root, doomed.WORKER)
+@pytest.fixture(scope="session")
+def killed_halfway(launcher, queued, tmp_path_factory: pytest.TempPathFactory) -> Path:
+    """A closed workspace with a round that was killed at step 20 of 40; see `half_done`."""
+    root = tmp_path_factory.mktemp("killed-halfway") / "workspace"
+    access = small_project.copy(queued(40), root)
+    worker = launcher.start(root, doomed.WORKER)
     small_project.wait_for_step(access, 20)
     os.kill(worker, signal.SIGKILL)
     launcher.wait()
-    return access
+    access.engine.dispose()
+    return root
+
+
+@pytest.fixture
+def half_done(open_copy, killed_halfway):
+    """Access to a project whose round was killed at step 20 of 40, planned with one thread."""
+    return open_copy(killed_halfway)
 
 
 @pytest.fixture

@@ -7,6 +7,7 @@ it imports everything once and forks a process for each request, because importi
 seconds and hundreds of processes have to die.
 """
 
+import gc
 import json
 import math
 import os
@@ -17,6 +18,7 @@ import time
 import traceback
 from collections.abc import Callable, Sequence
 from contextlib import suppress
+from functools import partial
 from pathlib import Path
 from typing import IO, Any
 
@@ -192,11 +194,15 @@ class _Halved:
 
 def main() -> None:
     """Fork a process that runs sslapp commands for every line of standard input."""
+    import numpy as np
     import sklearn.datasets  # noqa: F401
+    import sqlalchemy.dialects.sqlite  # noqa: F401
     import torch
+    import typer
 
     import sslapp.cli
     import sslapp.embedding.encoders
+    import sslapp.embedding.pca
     import sslapp.jobs.context
     import sslapp.rounds.execute
     import sslapp.usecases.handlers
@@ -205,9 +211,12 @@ def main() -> None:
     for name in CARDS:
         method_class(name)
     torch.optim.SGD([torch.zeros(1, requires_grad=True)])  # the first one imports a second long
+    sslapp.embedding.pca.fit([np.eye(4)], 2)  # the first one looks for libraries of threads
     sslapp.rounds.execute.CHECKPOINT_SECONDS = 0.0  # a checkpoint at every report
     sslapp.jobs.context.BEAT_EVERY = math.inf  # the same points in every process
-    serve(_run_commands)
+    command = typer.main.get_command(sslapp.cli.app)
+    gc.freeze()  # a collection in a forked process would copy what the processes share
+    serve(partial(_run_commands, command))
 
 
 def serve(run: Callable[[Path, Any], object]) -> None:
@@ -245,9 +254,7 @@ def _serve(request: dict[str, Any], run: Callable[[Path, Any], object]) -> None:
         os._exit(status)
 
 
-def _run_commands(root: Path, commands: Sequence[Sequence[str]]) -> None:
-    from sslapp.cli import app
-
+def _run_commands(app: Callable[..., Any], root: Path, commands: Sequence[Sequence[str]]) -> None:
     for command in commands:
         app(["--workspace", str(root), "--reader", "Ann", *command], standalone_mode=False)
         sys.stdout.flush()

@@ -10,9 +10,10 @@ import small_project
 
 from sslapp.vocabulary import EventKind
 
-READERS, EACH = 8, 500
+READERS, EACH = 8, 120
 
 
+@pytest.mark.slow
 @pytest.mark.timeout(240)
 def test_eight_readers_label_at_once_and_the_chain_holds_all_of_it(project) -> None:
     before = len(small_project.log(project))
