@@ -3,18 +3,24 @@ PYTHON ?= python3
 BIN := .venv/bin
 SETUP := .venv/.installed
 
-.PHONY: app test coverage check docs setup constraints clean
+.PHONY: app test quick coverage check docs setup constraints clean
 
 app: $(SETUP)
 	$(BIN)/sslapp demo
 	$(BIN)/streamlit run app.py
 
 # a file's tests stay on one core: they share servers and prepared workspaces
+PARALLEL := --numprocesses=auto --maxprocesses=4 --dist=loadfile
+
 test: $(SETUP)
-	$(BIN)/pytest --numprocesses=auto --maxprocesses=4 --dist=loadfile
+	$(BIN)/pytest $(PARALLEL)
+
+# what can be run after every change: no browser, no PostgreSQL, no killed process, no long training
+quick: $(SETUP)
+	$(BIN)/pytest $(PARALLEL) -m "not browser and not postgres and not slow"
 
 coverage: $(SETUP)
-	$(BIN)/pytest --numprocesses=auto --maxprocesses=4 --dist=loadfile \
+	$(BIN)/pytest $(PARALLEL) \
 		--cov=sslapp --cov=models --cov=pages --cov-report=term:skip-covered
 
 check: $(SETUP)

@@ -20,6 +20,25 @@ if "PYTEST_XDIST_WORKER" in os.environ:
     os.environ |= {"OMP_NUM_THREADS": "1", "OPENBLAS_NUM_THREADS": "1"}
 
 
+TIERS = {
+    "browser": {"browser", "server_launcher"},
+    "slow": {"launcher", "pages", "story"},
+}
+"""Marks, and the fixtures whose tests carry them: those that start a browser or a server, and those
+that kill processes or run jobs in processes of their own. Other slow tests are marked by hand."""
+
+
+def pytest_collection_modifyitems(items: list[pytest.Item]) -> None:
+    """Mark every test with its tiers."""
+    for item in items:
+        assert isinstance(item, pytest.Function)
+        for mark, fixtures in TIERS.items():
+            if fixtures & set(item.fixturenames):
+                item.add_marker(mark)
+        if hasattr(item, "callspec") and item.callspec.params.get("url") == "postgresql":
+            item.add_marker("postgres")
+
+
 @pytest.fixture(autouse=True)
 def own_main() -> Iterator[None]:
     """AppTest leaves its script behind as `__main__`, which processes that are spawned run."""

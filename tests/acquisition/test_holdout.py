@@ -64,6 +64,7 @@ def test_holdout_images_are_drawn_uniformly():
     assert chi_square < 43.8  # 19 degrees of freedom, p = 0.001
 
 
+@pytest.mark.slow
 @settings(max_examples=12, deadline=None)
 @given(seed=st.integers(0, 2**31), groups=st.integers(3, 30), size=st.integers(1, 12))
 def test_no_group_is_ever_in_both_holdout_and_training(seed, groups, size):

@@ -1,5 +1,6 @@
 """`sslapp encode`: the cost first, then the views."""
 
+import pytest
 import small_project
 
 from sslapp.usecases.images.embeddings import RATE
@@ -16,6 +17,7 @@ def test_the_cost_is_said_and_nothing_starts(project, command, ask) -> None:
     assert small_project.run_jobs(project) == 0
 
 
+@pytest.mark.slow
 def test_a_queued_encoding_says_its_cost_before(project, command) -> None:
     done = command(project.workspace.root, "encode", "--strong", 1, "--no-wait")
     assert done.stderr.startswith("3 views of 160 images: ")

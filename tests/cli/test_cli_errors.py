@@ -120,6 +120,7 @@ def _stages(project) -> Iterator[Path]:
     return attempt_folder(project.workspace, project.engine, 3).glob("stages/*/*")
 
 
+@pytest.mark.slow
 @pytest.mark.timeout(180)
 def test_a_wait_that_ends_in_a_refusal_to_resume_says_why(project, launcher) -> None:
     start_round(project, None, config={**small_project.TINY, "steps": 30})

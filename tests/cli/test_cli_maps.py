@@ -8,6 +8,7 @@ from sslapp.usecases.exporting.exports import Format, export_here
 from sslapp.usecases.images.maps import Projection, projection_of
 
 
+@pytest.mark.slow
 @pytest.mark.timeout(240)  # UMAP is compiled when a machine uses it first
 def test_the_map_is_made_as_a_job_and_goes_back_at_once(project, ask, command) -> None:
     root = project.workspace.root
@@ -23,6 +24,7 @@ def test_a_map_that_shows_already_is_refused_in_a_line(project, refusal) -> None
     assert refusal(project.workspace.root, "map", "pca") == "The map shows PCA already."
 
 
+@pytest.mark.slow
 def test_kept_exports_are_listed_and_deleted(project, ask, command, refusal) -> None:
     root = project.workspace.root
     first, second = (export_here(project, 1, each) for each in (Format.CSV, Format.REPORT))

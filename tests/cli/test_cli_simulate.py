@@ -11,6 +11,7 @@ from sslapp.cli import app
 TINY = ("--rounds", 1, "--labels", 20, "--reviews", 3, "--threads", 1)
 
 
+@pytest.mark.slow
 @pytest.mark.timeout(120)
 def test_simulate_plays_the_digits_and_leaves_no_workspace(tmp_path) -> None:
     words = ["simulate", "--data", "digits", *map(str, TINY), "-s", "steps=20", "--json"]
@@ -23,6 +24,7 @@ def test_simulate_plays_the_digits_and_leaves_no_workspace(tmp_path) -> None:
     assert not (tmp_path / "unused").exists()
 
 
+@pytest.mark.slow
 def test_a_named_workspace_keeps_what_was_played(ask, tmp_path) -> None:
     source = small_project.write_npz(tmp_path / "few.npz")
     words = ["--data", source, *TINY, "--method", "supervised", "-s", "steps=20"]
@@ -32,6 +34,7 @@ def test_a_named_workspace_keeps_what_was_played(ask, tmp_path) -> None:
     assert ask(tmp_path / "kept", "verify")["ok"]
 
 
+@pytest.mark.slow
 def test_simulate_takes_a_file_an_options_and_a_confusion(command, tmp_path) -> None:
     source = small_project.write_npz(tmp_path / "few.npz")
     rows = [[0 if i == j else 1 for j in range(10)] for i in range(10)]

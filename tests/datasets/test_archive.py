@@ -221,6 +221,7 @@ part = st.text(st.sampled_from("ab.%2eEfF\\/\0:é\u202e\n"), max_size=6) | st.sa
 )
 
 
+@pytest.mark.slow
 @settings(
     max_examples=150,
     deadline=None,

@@ -158,6 +158,7 @@ def test_an_error_in_the_middle_leaves_no_pixel_file(tmp_path):
     assert not list((tmp_path / "p").iterdir())
 
 
+@pytest.mark.slow
 def test_a_killed_import_leaves_no_pixel_file_and_the_next_one_is_complete(tree, picture, tmp_path):
     root = tree({f"{n:03d}.png": picture(n) for n in range(300)})
     script = textwrap.dedent(
@@ -189,6 +190,7 @@ def test_a_killed_import_leaves_no_pixel_file_and_the_next_one_is_complete(tree,
         assert original_path(tmp_path / "o", row.original).is_file()
 
 
+@pytest.mark.slow
 def test_memory_stays_far_below_the_size_of_the_set(tmp_path):
     def blocks(start):
         for _ in range(start, 200):

@@ -48,6 +48,7 @@ def test_digits_are_all_pool_and_span_the_grey_levels():
     assert source.class_names == [str(digit) for digit in range(10)]
 
 
+@pytest.mark.slow
 @pytest.mark.parametrize(
     ("name", "folder", "fifth"),
     [("mnist", "MNIST", "5"), ("fashion-mnist", "FashionMNIST", "Sandal")],

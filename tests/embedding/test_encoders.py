@@ -92,6 +92,7 @@ def test_pixels_encoder_needs_rows_to_fit_and_takes_no_weights(digits, as_source
         open_encoder("pixels", Path("some.pth"))
 
 
+@pytest.mark.slow
 @pytest.mark.parametrize("name", ["pixels", "efficientnet-lite0"])
 def test_progress_only_grows_and_ends_complete(name, digits, as_source):
     seen = []

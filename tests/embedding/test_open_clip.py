@@ -84,6 +84,7 @@ def test_a_sentence_becomes_the_vector_of_the_text_tower(weights, model) -> None
     np.testing.assert_allclose(encode_text(weights, "a striped cat"), expected, atol=1e-6)
 
 
+@pytest.mark.slow
 def test_a_process_of_its_own_answers_for_text_and_is_asked_once(weights, monkeypatch) -> None:
     asked = text_query.text_vector(weights, "a striped  cat")
     np.testing.assert_allclose(asked, encode_text(weights, "a striped cat"), atol=1e-6)
@@ -104,6 +105,7 @@ def test_a_text_that_takes_too_long_or_is_no_text_is_refused(weights, monkeypatc
             text_query.text_vector(weights, text)
 
 
+@pytest.mark.slow
 def test_weights_that_do_not_fit_are_named_also_by_the_process(weights) -> None:
     safetensors.torch.save_file({"weight": torch.zeros(3)}, weights)
     with pytest.raises(ValueError, match=r"open_clip\.safetensors does not hold the weights"):
@@ -112,6 +114,7 @@ def test_weights_that_do_not_fit_are_named_also_by_the_process(weights) -> None:
         text_query.text_vector(weights, "a cat")
 
 
+@pytest.mark.slow
 def test_without_a_configuration_the_weights_must_be_those_of_vit_b_32(weights) -> None:
     weights.with_suffix(".json").unlink()
     with pytest.raises(ValueError, match="without it: ViT-B-32"):

@@ -24,6 +24,7 @@ def agreement(xy: np.ndarray, truth: np.ndarray) -> float:
     return float((truth[near] == truth[:, None]).mean())
 
 
+@pytest.mark.slow
 def test_a_map_keeps_classes_together_better_than_principal_components(digits) -> None:
     features, truth = digits
     xy = umap_projection(features, 0)
@@ -34,6 +35,7 @@ def test_a_map_keeps_classes_together_better_than_principal_components(digits) -
     assert not np.array_equal(xy, umap_projection(features, 1))
 
 
+@pytest.mark.slow
 def test_beyond_the_sample_the_others_are_placed_among_it(digits, monkeypatch) -> None:
     features, truth = digits
     sampled = pca.sample_rows

@@ -57,6 +57,7 @@ def test_an_exception_leaves_nothing_or_what_was_there(tmp_path):
     assert [each.name for each in tmp_path.iterdir()] == ["pixels.npy"]
 
 
+@pytest.mark.slow
 def test_a_kill_leaves_no_visible_file(tmp_path):
     script = textwrap.dedent(
         """

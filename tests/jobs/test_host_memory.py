@@ -38,6 +38,7 @@ glibc = pytest.mark.skipif(
 )
 
 
+@pytest.mark.slow
 @glibc
 def test_freed_memory_stays_inside_the_block_and_goes_back_at_its_end():
     # in a process of its own: this one's heap holds whatever other tests left in it

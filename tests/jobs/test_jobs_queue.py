@@ -331,6 +331,7 @@ def test_the_time_left_follows_the_pace() -> None:
     assert eta(JobState.RUNNING, 5, 10, None) is None
 
 
+@pytest.mark.slow
 def test_a_lock_is_held_until_its_process_dies(tmp_path) -> None:
     path = tmp_path / "workers" / "a.lock"
     assert not is_held(path)

@@ -48,6 +48,7 @@ def until(true: Callable[[], bool], seconds: float = 30) -> None:
         time.sleep(0.05)
 
 
+@pytest.mark.slow
 def test_a_worker_is_started_and_ends_when_it_is_told_to(
     workspace: Workspace, watch: Supervisor
 ) -> None:
@@ -95,6 +96,7 @@ def test_a_worker_elsewhere_is_seen_by_the_job_it_is_at(
     engine.dispose()
 
 
+@pytest.mark.slow
 def test_a_worker_that_died_is_started_again_after_a_pause(
     workspace: Workspace, watch: Supervisor, monkeypatch: pytest.MonkeyPatch
 ) -> None:
@@ -138,6 +140,7 @@ def test_a_worker_of_somebody_else_is_left_alone(workspace: Workspace, watch: Su
     assert watch.worker is not None
 
 
+@pytest.mark.slow
 def test_a_busy_worker_finishes_its_job_before_it_ends(tmp_path: Path) -> None:
     script = f"""
 import os, sys, time

@@ -77,6 +77,7 @@ def mean_accuracy(method, digits, encoded, make_run, **config):
     return float(np.mean(found))
 
 
+@pytest.mark.slow
 def test_fixmatch_on_encoded_views_beats_the_probe_and_its_own_head(digits, encoded, make_run):
     probe = mean_accuracy(Supervised, digits, encoded, make_run)
     fixmatch = mean_accuracy(FixMatch, digits, encoded, make_run, steps=200)

@@ -38,6 +38,7 @@ def test_the_quirk_changes_no_parameter_count():
     assert count(WideResNet(10, 3, 32, torchssl_quirk=True)) == count(WideResNet(10, 3, 32))
 
 
+@pytest.mark.slow
 @pytest.mark.parametrize(
     ("name", "classes", "size", "millions"),
     [
@@ -78,6 +79,7 @@ def test_the_quirk_leaves_exactly_the_first_norms_of_later_stages_unused(options
     )
 
 
+@pytest.mark.slow
 @pytest.mark.parametrize("name", [*sorted(NETWORKS), SMALL_VIT, "timm:resnet18"])
 @pytest.mark.parametrize(("channels", "size"), [(1, 8), (3, 32)])
 def test_logits_are_the_head_of_the_features(name, channels, size):

@@ -3,6 +3,7 @@
 import json
 
 import numpy as np
+import pytest
 import small_project
 from streamlit.testing.v1 import AppTest
 
@@ -52,6 +53,7 @@ def test_rounds_of_one_snapshot_are_compared_at_once(open_copy, with_two_rounds,
     assert page.subheader[1].value == "Learning curves"
 
 
+@pytest.mark.slow
 def test_a_round_that_is_gone_is_told_and_no_longer_compared(
     open_copy, with_two_rounds, open_app
 ) -> None:
@@ -66,6 +68,7 @@ def test_a_round_that_is_gone_is_told_and_no_longer_compared(
     assert not page.run().warning
 
 
+@pytest.mark.slow
 def test_the_measure_changes_what_the_matrix_counts(open_copy, with_two_rounds, open_app) -> None:
     access = open_copy(with_two_rounds)
     page = open_compare(open_app, access)
@@ -84,6 +87,7 @@ def test_the_measure_changes_what_the_matrix_counts(open_copy, with_two_rounds, 
     assert counted() == 6
 
 
+@pytest.mark.slow
 def test_a_chosen_cell_names_its_images(open_copy, with_two_rounds, open_app) -> None:
     access = open_copy(with_two_rounds)
     page = open_compare(open_app, access)
@@ -101,6 +105,7 @@ def test_a_click_is_read_as_a_cell_of_the_classes_that_are_shown() -> None:
     assert matrix.clicked([], [0, 1]) is None
 
 
+@pytest.mark.slow
 def test_rounds_of_different_snapshots_say_that_labels_differ(
     open_copy, with_two_rounds, open_app
 ) -> None:
@@ -123,6 +128,7 @@ def test_one_round_alone_is_shown_without_a_pair(reviewed, open_app) -> None:
     assert "Embedding over training" in words(page)
 
 
+@pytest.mark.slow
 def test_methods_are_started_on_one_snapshot_and_join_when_they_end(
     open_copy, with_two_rounds, open_app
 ) -> None:
@@ -156,6 +162,7 @@ def test_a_method_that_cannot_run_says_why_and_starts_nothing(tmp_path, open_app
     access.engine.dispose()
 
 
+@pytest.mark.slow
 def test_names_are_shown_as_the_text_they_are(open_copy, with_two_rounds, open_app) -> None:
     access = open_copy(with_two_rounds)
     with writing(access.engine) as conn:

@@ -58,6 +58,7 @@ def test_it_offers_what_there_is_and_shows_its_first_rows(reviewed, show) -> Non
     assert rows.value["position"].tolist() == list(range(8))
 
 
+@pytest.mark.slow
 def test_fewer_sources_change_the_counts_the_rows_and_the_job(reviewed, show) -> None:
     bulk_decisions.bulk_accept(reviewed, None, [60, 61, 62])
     page = show(reviewed)

@@ -90,6 +90,7 @@ def test_the_counts_are_those_of_the_record(project, open_app) -> None:
     assert f"{small_project.LABELLED} of 160 images labelled" in texts(page)
 
 
+@pytest.mark.slow
 def test_a_new_label_changes_the_figures(project, open_app) -> None:
     page = open_app(project.workspace.root)
     small_project.decisions.label(project, None, 100, "3")
@@ -139,6 +140,7 @@ def test_another_project_is_opened_from_the_list(project, open_app) -> None:
     assert page.query_params["project"] in ("1", ["1"])
 
 
+@pytest.mark.slow
 def test_a_project_is_created_with_its_images(empty, open_app) -> None:
     page = open_app(empty.workspace.root)
     page.text_input(key="projects-new-name").set_value("Mine")
@@ -222,6 +224,7 @@ def test_views_are_encoded_after_their_cost_was_said(project, open_app) -> None:
     assert "**2 weak views and 1 strong view**" in texts(page)
 
 
+@pytest.mark.slow
 @pytest.mark.timeout(240)  # UMAP is compiled when a machine uses it first
 def test_the_map_is_made_by_umap_and_goes_back_to_principal_components(project, open_app) -> None:
     page = open_app(project.workspace.root)
@@ -261,6 +264,7 @@ def test_a_class_that_would_be_confused_is_refused_in_one_sentence(project, open
     assert "3" in classes(project)
 
 
+@pytest.mark.slow
 def test_a_class_is_added_and_retired(project, open_app) -> None:
     page = open_app(project.workspace.root)
     field(page, "selectbox", "projects-class-1-").select(-1).run()
@@ -317,6 +321,7 @@ def test_a_name_that_is_refused_stays_in_its_field_until_it_is_taken(project, op
     assert {each.name for each in members(project, 1)} == {"Ann", "Ben", "Cleo"}
 
 
+@pytest.mark.slow
 def test_server_admins_set_readers_inactive_and_active_again(project, open_app) -> None:
     page = open_app(project.workspace.root)
     assert "Readers of this server" not in labels(page)
@@ -344,6 +349,7 @@ def test_a_plain_reader_sees_the_project_and_changes_nothing_of_it(project, open
     assert page.toggle(key="projects-flip-1-False").disabled
 
 
+@pytest.mark.slow
 def test_the_application_never_imports_torch(project) -> None:
     script = """
 import sys

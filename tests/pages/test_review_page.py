@@ -115,6 +115,7 @@ def test_the_map_keeps_its_labels_until_it_is_redrawn(reviewed, open_review) -> 
     assert not [each for each in page.button if each.key == "review-redraw"]
 
 
+@pytest.mark.slow
 def test_every_colouring_and_order_is_drawn(reviewed, open_review) -> None:
     page = open_review(reviewed)
     for colouring in ("confidence", "source", "change", "class"):
@@ -160,6 +161,7 @@ def test_a_project_whose_embedding_is_gone_can_still_be_reviewed(reviewed, open_
     assert "the whole project" in said(page)
 
 
+@pytest.mark.slow
 def test_another_projects_polygon_is_forgotten(reviewed, open_review) -> None:
     other = create_project(reviewed, "Another")
     page = open_review(reviewed)
@@ -175,6 +177,7 @@ def test_another_projects_polygon_is_forgotten(reviewed, open_review) -> None:
     assert "the whole project" in said(page)
 
 
+@pytest.mark.slow
 def test_a_map_that_is_mounted_anew_shows_the_outline_of_the_selection(
     reviewed, open_review
 ) -> None:
@@ -220,6 +223,7 @@ def embedded_anew(access, **values: object) -> None:
         conn.execute(insert(embedding).values(row | {"id": None} | values))
 
 
+@pytest.mark.slow
 def test_images_like_one_that_is_not_embedded_are_not_looked_for_again(
     project, tmp_path, open_review
 ) -> None:
@@ -310,6 +314,7 @@ def shown_at_desk(page: AppTest) -> dict:
     return next(each for each in sent if "sheet" in each)
 
 
+@pytest.mark.slow
 @pytest.mark.parametrize(
     "change",
     [{}, {"workspace": "0" * 32}, {"sheet": "0" * 16}, {"workspace": None}, {"sheet": None}],
@@ -336,6 +341,7 @@ def test_a_bulk_decision_counts_for_the_workspace_and_sheet_that_were_shown(
         assert [each.kind for each in made] == [EventKind.BULK_WITHHOLD]
 
 
+@pytest.mark.slow
 def test_the_desk_names_the_picture_of_every_image(reviewed, open_review) -> None:
     images = shown_at_desk(open_review(reviewed))["images"]
     assert images

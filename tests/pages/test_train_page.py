@@ -109,6 +109,7 @@ def test_the_newest_encoder_is_taken_until_another_is_chosen(project, open_train
     assert page.run().selectbox(key="train-encoder-1").value == "pixels"
 
 
+@pytest.mark.slow
 def test_gear_encoder_and_method_go_into_the_round(project, open_train) -> None:
     page = open_train(project.workspace.root)
     page.radio(key="train-method").set_value("supervised").run()
@@ -302,6 +303,7 @@ def test_accepted_pseudo_labels_are_counted_for_their_round(reviewed, open_train
     assert page.dataframe[0].value.iloc[0]["Accepted"] == 1
 
 
+@pytest.mark.slow
 def test_a_cancelled_round_stays_in_the_table(project, open_train) -> None:
     start_round(project, None, method="supervised", seed=3)
     cancel_round(project, None)

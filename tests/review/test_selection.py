@@ -2,6 +2,7 @@ import time
 from fractions import Fraction
 
 import numpy as np
+import pytest
 from hypothesis import given, settings
 from hypothesis import strategies as st
 
@@ -28,6 +29,7 @@ def crossings_upwards(polygon, x, y):
     return count
 
 
+@pytest.mark.slow
 @settings(max_examples=40, deadline=None)
 @given(CORNERS)
 def test_inside_equals_an_exact_ray_in_another_direction(polygon):

@@ -35,6 +35,7 @@ def overwrite(path, rows: np.ndarray, value: float) -> None:
     durable.write_array(path, array)
 
 
+@pytest.mark.slow
 @pytest.mark.parametrize("method", ["fixmatch", "supervised"])
 def test_garbage_in_rows_out_of_play_changes_no_other_prediction(method, open_copy, prepared):
     outcomes = []
@@ -77,6 +78,7 @@ def test_features_of_rows_out_of_play_change_no_other_prediction(method, open_co
     assert (outcomes[0][out] != outcomes[1][out]).any(), "the poison was not there"
 
 
+@pytest.mark.slow
 def test_labels_of_the_holdout_train_nothing(open_copy, prepared) -> None:
     outcomes = []
     for wrong in (False, True):

@@ -76,6 +76,7 @@ def test_with_all_checkpoints_damaged_it_starts_over_and_ends_the_same(
     assert_undisturbed(half_done, STEPS)
 
 
+@pytest.mark.slow
 def test_a_damaged_result_is_computed_again_and_the_round_ends_the_same(
     launcher, waiting, undisturbed, assert_undisturbed
 ) -> None:

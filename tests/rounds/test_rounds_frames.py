@@ -68,6 +68,7 @@ def test_the_last_frame_is_what_the_finished_network_sees(film) -> None:
     assert np.abs(found[frames.XY][0] - expected).max() > 0.05, "nothing moved"
 
 
+@pytest.mark.slow
 def test_watching_changes_no_prediction(film, waiting, monkeypatch) -> None:
     access = waiting(STEPS)
     monkeypatch.setattr(Frames, "observe", lambda *_: None)
@@ -77,6 +78,7 @@ def test_watching_changes_no_prediction(film, waiting, monkeypatch) -> None:
     assert unseen.tobytes() == small_project.published(film[1])[0].tobytes()
 
 
+@pytest.mark.slow
 @pytest.mark.parametrize("stops", [(1, 9), (6, 24), (15, 28)])
 def test_killed_between_steps_it_leaves_the_same_film(stops, film, launcher, waiting) -> None:
     access = waiting(STEPS)

@@ -6,6 +6,7 @@ import time
 from datetime import timedelta
 
 import numpy as np
+import pytest
 import small_project
 from doomed import WORKER
 from job_folders import attempt_folder
@@ -27,6 +28,7 @@ STEPS = 40
 TENSORS = (".safetensors", ".json", ".tmp")
 
 
+@pytest.mark.slow
 def test_a_stopped_worker_that_wakes_after_another_finished_writes_nothing(
     launcher, waiting, assert_undisturbed
 ) -> None:
@@ -72,6 +74,7 @@ def test_resuming_with_another_thread_count_is_refused_with_the_reason(half_done
     assert row["probabilities"] is None
 
 
+@pytest.mark.slow
 def test_after_a_refusal_it_resumes_exactly_with_the_planned_threads(
     half_done, assert_undisturbed
 ) -> None:
@@ -82,6 +85,7 @@ def test_after_a_refusal_it_resumes_exactly_with_the_planned_threads(
     assert_undisturbed(half_done, STEPS)
 
 
+@pytest.mark.slow
 def test_inexact_goes_on_and_the_plan_records_what_differed(half_done) -> None:
     small_project.run_jobs(half_done, threads=2)
     resume_round(half_done, None, inexact=True)
@@ -105,6 +109,7 @@ def test_every_inexact_resumption_stays_on_record(half_done) -> None:
     assert recorded[1].startswith("processor was Another")
 
 
+@pytest.mark.slow
 def test_a_cancelled_round_resumes_from_its_checkpoint_and_ends_the_same(
     launcher, waiting, assert_undisturbed
 ) -> None:
@@ -146,6 +151,7 @@ def test_a_round_keeps_the_features_it_was_started_with(project) -> None:
     assert first.tobytes() == second.tobytes()
 
 
+@pytest.mark.slow
 def test_a_round_on_a_snapshot_of_an_earlier_version_resumes_and_is_compared_with(project) -> None:
     config = small_project.TINY_SUPERVISED
     start_round(project, None, method="supervised", config=config)

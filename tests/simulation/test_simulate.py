@@ -45,6 +45,7 @@ def play(tmp_path):
         access.engine.dispose()
 
 
+@pytest.mark.slow
 def test_the_report_has_the_agreed_shape(play) -> None:
     report, _ = play(rounds=2)
     assert set(report) >= TOP
@@ -55,6 +56,7 @@ def test_the_report_has_the_agreed_shape(play) -> None:
     assert report["gear"] == "pixels"
 
 
+@pytest.mark.slow
 def test_the_numbers_agree_with_the_history(play) -> None:
     report, events = play(rounds=2)
     kinds = [event.kind for event in events]
@@ -70,6 +72,7 @@ def test_the_numbers_agree_with_the_history(play) -> None:
     assert report["final"]["reader_seconds"] > 40 * 3
 
 
+@pytest.mark.slow
 def test_the_scores_are_those_of_the_true_labels(play, tmp_path) -> None:
     report, events = play(rounds=1)
     truth = np.load(tmp_path / "digits.npz")
@@ -87,6 +90,7 @@ def test_the_scores_are_those_of_the_true_labels(play, tmp_path) -> None:
     assert 0.3 < row["test_accuracy"] <= 1
 
 
+@pytest.mark.slow
 def test_a_careless_reader_ends_with_worse_labels(play) -> None:
     careful, _ = play(rounds=1, labels=40)
     careless, _ = play(rounds=1, labels=40, reader=ReaderModel(accuracy=0.5))
@@ -107,6 +111,7 @@ def decisions(events) -> list[tuple]:
     ]
 
 
+@pytest.mark.slow
 @pytest.mark.parametrize("reader", [ReaderModel(), ReaderModel(accuracy=0.8)])
 def test_true_labels_of_images_never_asked_about_change_no_action(reader, play, tmp_path) -> None:
     course = {"rounds": 2, "reader": reader, "accept_above": 0.9}
@@ -126,6 +131,7 @@ def test_true_labels_of_images_never_asked_about_change_no_action(reader, play, 
     assert again["final"]["label_accuracy"] < report["final"]["label_accuracy"]
 
 
+@pytest.mark.slow
 def test_shuffled_labels_of_images_that_are_asked_about_do_change_actions(play, tmp_path) -> None:
     """The test above could fail: the answers do reach the log."""
     _, events = play(rounds=1)
@@ -143,6 +149,7 @@ def test_a_set_without_true_labels_cannot_be_simulated(play, tmp_path) -> None:
         play(data=str(tmp_path / "other" / "digits.npz"))
 
 
+@pytest.mark.slow
 def test_a_simulation_shares_its_workspace_with_a_worker(tmp_path, launcher) -> None:
     """The worker may take its jobs; the simulation waits for them."""
     access = enter(Workspace(workspace=tmp_path / "workspace"), "Ann")
@@ -163,6 +170,7 @@ def test_a_failed_round_ends_the_simulation_with_its_reason(play) -> None:
         play(config={"steps": -1})
 
 
+@pytest.mark.slow
 def test_equal_shares_of_the_classes_need_a_multiple_of_them(play) -> None:
     _, events = play(rounds=1, labels=30, acquisition="balanced")
     given = [event.class_id for event in events if event.kind == EventKind.LABEL]

@@ -92,6 +92,7 @@ def test_a_database_in_memory_is_refused(url: str) -> None:
         open_database(url)
 
 
+@pytest.mark.postgres
 @pytest.mark.skipif(
     not os.environ.get("SSLAPP_TEST_POSTGRES"),
     reason="set SSLAPP_TEST_POSTGRES to a PostgreSQL URL to run the store's tests on it too",
@@ -105,6 +106,7 @@ def test_postgresql_writers_of_a_project_queue_and_those_of_others_do_not() -> N
     engine.dispose()
 
 
+@pytest.mark.slow
 def test_eight_processes_create_one_database_and_write_one_unbroken_chain(url: str) -> None:
     processes = multiprocessing.get_context("forkserver")
     processes.set_forkserver_preload(["store_workers", "sslapp.store.migrations.runner"])
@@ -127,6 +129,7 @@ def test_eight_processes_create_one_database_and_write_one_unbroken_chain(url: s
     assert (found.problem, found.events) == (None, 8 * 60)
 
 
+@pytest.mark.slow
 def test_a_transaction_that_was_killed_leaves_nothing(url: str, engine: Engine, desk: Desk) -> None:
     processes = multiprocessing.get_context("spawn")
     worker = processes.Process(target=store_workers.die_inside, args=(url, desk.project_id))

@@ -214,6 +214,7 @@ def test_a_damaged_snapshot_is_refused_by_name(
         snapshots.load(workspace, row)
 
 
+@pytest.mark.slow
 def test_no_flipped_byte_of_a_snapshot_gets_through(
     engine: Engine, desk: Desk, workspace: Workspace
 ) -> None:

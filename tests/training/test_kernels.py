@@ -27,6 +27,7 @@ def test_eager_is_the_network_itself():
     assert kernels.stepping(network, "eager") is network
 
 
+@pytest.mark.slow
 def test_a_compiled_network_shares_all_parameters_and_leaves_the_first_as_it_was():
     network = made()
     called = kernels.stepping(network, "compile")
@@ -39,6 +40,7 @@ def test_a_compiled_network_shares_all_parameters_and_leaves_the_first_as_it_was
     assert called.features is not network.features
 
 
+@pytest.mark.slow
 @pytest.mark.needs("a C++ compiler")
 @pytest.mark.timeout(300)
 @compiles

@@ -36,6 +36,7 @@ def test_a_saved_predictor_gives_the_same_scores(fitted, stripes, tmp_path):
     assert loaded.embed(task.pixels, rows).shape == (4, 128)
 
 
+@pytest.mark.slow
 @pytest.mark.parametrize(
     "name", ["timm:vit_tiny_patch4_8", "timm:resnet18", "timm:mobilenetv3_small_050"]
 )

@@ -76,6 +76,7 @@ def test_points_of_a_film_have_their_class_colour_and_grey_without_one() -> None
     assert film.colours(np.array([2, -1, 0]), CLASSES) == ["#009E73", UNLABELLED, "#0072B2"]
 
 
+@pytest.mark.slow
 def test_the_page_needs_no_torch(tmp_path: Path) -> None:
     program = (
         "import sys; sys.argv = ['x']\n"

@@ -15,6 +15,7 @@ def test_a_sign_with_a_meaning_in_markdown_is_escaped(sign: str) -> None:
     assert plain.markdown(f"a{sign}b") == f"a\\{sign}b"
 
 
+@pytest.mark.slow
 @given(st.text())
 def test_markdown_keeps_every_letter_and_starts_no_block(text: str) -> None:
     shown = plain.markdown(text)

@@ -46,6 +46,7 @@ def test_turning_goes_on_behind_the_sheet_and_back() -> None:
     assert about(turn(second, rest, "next"), rest)["more"] is False
 
 
+@pytest.mark.slow
 @given(st.data())
 def test_no_undecided_image_is_passed_by(data: st.DataObject) -> None:
     """Whatever is decided on the way, turning on shows every image that was never decided."""

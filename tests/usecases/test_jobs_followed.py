@@ -101,6 +101,7 @@ def test_rounds_are_numbered_and_name_what_they_used(project) -> None:
     assert rounds.round_status(project, None, 1)["seed"] == 1
 
 
+@pytest.mark.slow
 def test_nothing_labelled_and_nothing_embedded_are_refused_with_the_mend(tmp_path) -> None:
     access = enter(Workspace(workspace=tmp_path / "workspace"), "Ann")
     create_project(access, "New")

@@ -39,6 +39,7 @@ def closed_copy(prepared, tmp_path):
     return lambda name: small_project.copy(prepared, tmp_path / name)
 
 
+@pytest.mark.slow
 def test_a_list_of_labels_is_saved_whole_or_not_at_all(
     launcher, moments, prepared, tmp_path
 ) -> None:
@@ -63,6 +64,7 @@ def test_a_list_of_labels_is_saved_whole_or_not_at_all(
     assert 0 in outcomes, "no kill came in time"
 
 
+@pytest.mark.slow
 def test_no_acknowledged_label_is_lost(launcher, moments, prepared, tmp_path) -> None:
     commands = [("label", str(position), "3", "--json") for position in range(40, 70)]
     make, acknowledged = closed_copy(prepared, tmp_path), []
@@ -82,6 +84,7 @@ def test_no_acknowledged_label_is_lost(launcher, moments, prepared, tmp_path) ->
     assert max(acknowledged) > 0
 
 
+@pytest.mark.slow
 @pytest.mark.parametrize("how", ["moments", "points"])
 def test_an_import_is_there_completely_or_not_at_all_and_the_next_worker_completes_it(
     how, launcher, moments, prepared, tmp_path
@@ -120,6 +123,7 @@ def test_an_import_is_there_completely_or_not_at_all_and_the_next_worker_complet
         access.engine.dispose()
 
 
+@pytest.mark.slow
 def test_the_first_import_killed_at_every_point_leaves_no_half_class_list(
     launcher, tmp_path
 ) -> None:

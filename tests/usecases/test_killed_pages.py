@@ -22,6 +22,7 @@ def pages():
         yield made
 
 
+@pytest.mark.slow
 @pytest.mark.parametrize("number", range(WORKSPACES))
 def test_no_acknowledged_decision_is_lost_doubled_or_moved(number, pages, project) -> None:
     rng, tally = np.random.default_rng([31, number]), killing.Tally()

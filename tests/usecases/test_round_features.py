@@ -97,6 +97,7 @@ def test_neighbours_and_the_map_are_those_of_its_own_features(judged) -> None:
     assert (np.diff(distances) >= -1e-6).all()
 
 
+@pytest.mark.slow
 def test_a_round_on_pixels_is_shown_in_the_newest_embedding(project) -> None:
     options = small_project.TINY_SUPERVISED
     start_round(project, 1, method="supervised", gear=Gear.PIXELS, config=options)

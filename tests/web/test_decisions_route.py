@@ -172,6 +172,7 @@ def test_a_page_that_knows_a_number_alone_is_led_to_the_picture(client) -> None:
     assert client.get(f"{PROJECT}/thumbs/{small_project.POOL + small_project.TEST}").is_client_error
 
 
+@pytest.mark.slow
 def test_the_queue_and_what_was_decided_name_the_pictures(client) -> None:
     said = post(client, "queue", {"count": 5, "have": [60, 61, 9999]}).json()
     for each in said["items"]:

@@ -147,6 +147,7 @@ def iterations(task, run, **config):
     return fit(task, run, **config), found
 
 
+@pytest.mark.slow
 def test_it_ends_when_nothing_is_moved(task, make_run):
     _, found = iterations(task[0], make_run(Gear.FEATURES), confidence=0.9999999)
     assert len(found) == 1
@@ -159,6 +160,7 @@ def test_it_ends_when_the_pool_is_empty(task, make_run):
     assert [each["moved"] for _, _, each in found] == [5]
 
 
+@pytest.mark.slow
 def test_it_ends_after_the_last_iteration_in_which_nothing_is_moved(task, make_run):
     _, found = iterations(task[0], make_run(Gear.FEATURES), iterations=2, confidence=0.15)
     assert [step for step, _, _ in found] == [20, 25]
@@ -167,6 +169,7 @@ def test_it_ends_after_the_last_iteration_in_which_nothing_is_moved(task, make_r
     assert {"linear probe holdout accuracy", "k-NN holdout accuracy"} <= set(found[0][2])
 
 
+@pytest.mark.slow
 def test_the_best_model_on_the_holdout_is_returned(task, make_run):
     chosen, truth = task
     fitted, found = iterations(chosen, make_run(Gear.FEATURES), confidence=0.15)
@@ -175,6 +178,7 @@ def test_the_best_model_on_the_holdout_is_returned(task, make_run):
     assert accuracy == pytest.approx(max(each["holdout accuracy"] for _, _, each in found))
 
 
+@pytest.mark.slow
 def test_no_row_outside_the_task_is_read(task, make_run):
     chosen, _ = task
     unused = chosen.pool[:200]
@@ -189,6 +193,7 @@ def test_no_row_outside_the_task_is_read(task, make_run):
     assert torch.equal(one.logits(chosen.features, rows), other.logits(bad.features, rows))
 
 
+@pytest.mark.slow
 @pytest.mark.parametrize("stop_after", [3, 37, 110, 220, 250])
 def test_a_killed_fit_ends_like_an_undisturbed_one(task, make_run, tmp_path, stop_after):
     chosen, _ = task
@@ -208,6 +213,7 @@ def test_a_killed_fit_ends_like_an_undisturbed_one(task, make_run, tmp_path, sto
     assert torch.equal(whole.logits(chosen.features, rows), resumed.logits(chosen.features, rows))
 
 
+@pytest.mark.slow
 def test_a_checkpoint_without_a_moment_of_adam_is_passed_over(task, make_run, tmp_path):
     chosen, _ = task
     whole = fit(chosen, make_run(Gear.FEATURES, "whole"), iterations=1)
@@ -239,6 +245,7 @@ def step_of(path) -> int:
     return int(durable.stem_of(path).removeprefix("checkpoint-"))
 
 
+@pytest.mark.slow
 @pytest.mark.parametrize("labels", [1, 2, 10])
 def test_a_handful_of_labels_is_enough_to_run(digits, make_run, labels):
     few, _ = digits(labels)
@@ -256,6 +263,7 @@ def test_it_is_the_same_after_saving(task, make_run, tmp_path):
     assert torch.equal(loaded.logits(chosen.features, rows), fitted.logits(chosen.features, rows))
 
 
+@pytest.mark.slow
 def test_a_trainable_encoder_learns_from_the_images_and_survives_saving(task, make_run, tmp_path):
     chosen, _ = task
     config = {"iterations": 1, "encoder": "trainable"}
@@ -277,6 +285,7 @@ def test_a_trainable_encoder_needs_images(task, make_run):
         fit(without, make_run(Gear.FEATURES), encoder="trainable")
 
 
+@pytest.mark.slow
 def test_a_killed_fit_with_a_trainable_encoder_ends_like_an_undisturbed_one(
     task, make_run, tmp_path
 ):
@@ -297,6 +306,7 @@ def test_a_killed_fit_with_a_trainable_encoder_ends_like_an_undisturbed_one(
     assert torch.equal(whole.logits(chosen.features, rows), resumed.logits(chosen.features, rows))
 
 
+@pytest.mark.slow
 def test_without_a_holdout_that_is_reported_and_the_last_model_is_returned(task, make_run):
     chosen, _ = task
     run = make_run(Gear.FEATURES)
@@ -333,6 +343,7 @@ def test_the_fast_schedule_takes_the_papers_passes_in_larger_batches(
     assert (fast.batch, fast.dtype) == (batch, dtype)
 
 
+@pytest.mark.slow
 def test_it_beats_the_linear_probe_on_the_digits(digits, make_run, monkeypatch):
     """With 40 labels, on what the app's own encoder of small images makes of them."""
     monkeypatch.setattr("sslapp.methods.diff_sysc.method.FIRST_STEPS", 1600)

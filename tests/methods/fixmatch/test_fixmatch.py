@@ -219,6 +219,7 @@ def pool_accuracy(method, config, task, truth, run):
     return float((predicted == truth[task.pool]).mean())
 
 
+@pytest.mark.slow
 def test_fixmatch_beats_supervised_training_and_label_propagation(digits, make_run):
     task, truth = digits(80)
     steps = {"steps": 200}
@@ -230,6 +231,7 @@ def test_fixmatch_beats_supervised_training_and_label_propagation(digits, make_r
     assert fixmatch > spread
 
 
+@pytest.mark.slow
 def test_rejected_classes_keep_a_confused_class_out(digits, make_run):
     """Ruling out a class for the images it wrongly attracts takes the predictions away from it."""
     task, truth = digits(40)

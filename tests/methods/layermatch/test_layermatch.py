@@ -285,6 +285,7 @@ def test_the_adaptive_threshold_is_freematchs():
     assert all(torch.equal(before[name], value) for name, value in slow.state_dict().items())
 
 
+@pytest.mark.slow
 def test_it_beats_supervised_training_on_digits(digits, make_run):
     task, truth = digits(60)
     options = {"steps": 400, "batch_size": 16}

@@ -144,6 +144,7 @@ def test_they_beat_the_linear_probe_on_digits(digits, make_run, labels, least):
     assert np.mean(gained) > 0.1
 
 
+@pytest.mark.slow
 @pytest.mark.parametrize("algorithm", ["transport", "tim"])
 def test_they_beat_the_linear_probe_with_four_labels_a_class(digits, make_run, algorithm):
     task, truth = digits(40)
@@ -152,6 +153,7 @@ def test_they_beat_the_linear_probe_with_four_labels_a_class(digits, make_run, a
     assert accuracy(moved, task, truth, task.pool) > accuracy(probe, task, truth, task.pool)
 
 
+@pytest.mark.slow
 @pytest.mark.parametrize("algorithm", ["transport", "tim"])
 @pytest.mark.parametrize("kept", [1, 3])
 def test_it_works_with_a_single_label_and_with_classes_without_one(
@@ -177,6 +179,7 @@ def test_without_a_pool_the_labels_alone_decide(digits, make_run, algorithm):
     assert accuracy(fitted, task, truth, task.labelled) > 0.8
 
 
+@pytest.mark.slow
 @pytest.mark.parametrize("algorithm", ["transport", "tim"])
 def test_an_image_whose_classes_are_all_ruled_out_moves_nothing(digits, make_run, algorithm):
     task, truth = digits(200)
@@ -193,6 +196,7 @@ def test_an_image_whose_classes_are_all_ruled_out_moves_nothing(digits, make_run
     assert same.float().mean() > 0.97
 
 
+@pytest.mark.slow
 @pytest.mark.parametrize("algorithm", ["transport", "tim"])
 def test_what_readers_ruled_out_teaches_the_rest(digits, make_run, algorithm):
     task, truth = digits(20, 1)

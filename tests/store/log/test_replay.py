@@ -234,6 +234,7 @@ def shared(tmp_path_factory: pytest.TempPathFactory) -> Iterator[Engine]:
     opened.dispose()
 
 
+@pytest.mark.slow
 @settings(
     max_examples=100, deadline=None, suppress_health_check=[HealthCheck.too_slow], derandomize=True
 )
@@ -267,6 +268,7 @@ def test_derived_tables_equal_a_rebuild_and_the_reference_after_any_history(
         transaction.rollback()
 
 
+@pytest.mark.slow
 def test_a_bulk_of_fifty_thousand_images_is_undone_and_rebuilt(shared: Engine) -> None:
     with shared.connect() as conn, conn.begin() as transaction:
         desk = lay_desk(conn)

@@ -107,6 +107,7 @@ def test_features_are_standardised_by_the_training_rows_alone(on_features, monke
     assert std[-1].item() == pytest.approx(floor * x.shape[1] ** 0.5 / LENGTH, rel=1e-4)
 
 
+@pytest.mark.slow
 def test_a_killed_run_ends_like_an_undisturbed_one(on_features, make_run, tmp_path):
     task = on_features(forbidden=[(3, 0), (8, 1)])
     expected = scores(task, features_run(make_run, "whole"))

@@ -28,6 +28,7 @@ def stop_after(polls):
     return lambda: next(left, None) is None
 
 
+@pytest.mark.slow
 @pytest.mark.parametrize("dtype", [torch.bfloat16, torch.float32])
 @pytest.mark.parametrize("polls", [1, 8, 13, 19])
 def test_a_killed_run_ends_like_an_undisturbed_one(stripes, make_run, tmp_path, dtype, polls):
@@ -48,6 +49,7 @@ def test_a_killed_run_ends_like_an_undisturbed_one(stripes, make_run, tmp_path, 
     assert reports[-1] == 20
 
 
+@pytest.mark.slow
 @pytest.mark.parametrize("dtype", [torch.bfloat16, torch.float32])
 def test_what_the_worker_does_with_freed_memory_changes_no_bit(stripes, make_run, dtype):
     task = stripes()
@@ -57,6 +59,7 @@ def test_what_the_worker_does_with_freed_memory_changes_no_bit(stripes, make_run
     assert same(kept, usual)
 
 
+@pytest.mark.slow
 def test_a_run_killed_inside_a_checkpoint_still_ends_the_same(stripes, make_run, tmp_path):
     task = stripes()
     undisturbed = weights(task, make_run("undisturbed"))
@@ -72,6 +75,7 @@ def test_a_run_killed_inside_a_checkpoint_still_ends_the_same(stripes, make_run,
     assert same(weights(task, again), undisturbed)
 
 
+@pytest.mark.slow
 def test_a_run_with_a_damaged_checkpoint_ends_like_an_undisturbed_one(stripes, make_run, tmp_path):
     task = stripes()
     undisturbed = weights(task, make_run("undisturbed"))
@@ -89,6 +93,7 @@ def test_a_run_with_a_damaged_checkpoint_ends_like_an_undisturbed_one(stripes, m
     assert reports == list(range(13, 21))
 
 
+@pytest.mark.slow
 def test_a_checkpoint_without_a_tensor_of_the_training_is_passed_over(stripes, make_run, tmp_path):
     task = stripes()
     undisturbed = weights(task, make_run("undisturbed"))
@@ -114,17 +119,20 @@ def test_a_finished_run_is_not_repeated(stripes, make_run, tmp_path):
     assert same(weights(task, again), finished)
 
 
+@pytest.mark.slow
 def test_checkpoints_have_no_influence(stripes, make_run):
     task = stripes()
     often = weights(task, make_run("often", checkpoint_seconds=0))
     assert same(often, weights(task, make_run("never", checkpoint_seconds=1e9)))
 
 
+@pytest.mark.slow
 def test_the_seed_has_an_influence(stripes, make_run):
     task = stripes()
     assert not same(weights(task, make_run("a")), weights(task, make_run("b", seed=8)))
 
 
+@pytest.mark.slow
 def test_rows_outside_the_task_are_never_read(stripes, make_run):
     plain = stripes()
     used = np.concatenate([plain.labelled, plain.pool, plain.validation])
@@ -141,6 +149,7 @@ def test_rows_outside_the_task_are_never_read(stripes, make_run):
     assert same(weights(plain, make_run("plain")), weights(poisoned, make_run("poisoned")))
 
 
+@pytest.mark.slow
 def test_the_labels_of_the_pool_and_the_holdout_have_no_influence(stripes, make_run):
     task = stripes()
     before = weights(task, make_run("before"))
@@ -149,6 +158,7 @@ def test_the_labels_of_the_pool_and_the_holdout_have_no_influence(stripes, make_
     assert same(before, weights(task, make_run("after")))
 
 
+@pytest.mark.slow
 def test_the_order_of_rows_has_no_influence(stripes, make_run):
     task = stripes(accepted=[1, 2])
     turned = dataclasses.replace(

@@ -61,6 +61,7 @@ def stop_after(polls):
     return lambda: next(left, None) is None
 
 
+@pytest.mark.slow
 def test_a_killed_training_of_a_transformer_ends_like_an_undisturbed_one(
     stripes, make_run, tmp_path
 ):
@@ -103,6 +104,7 @@ def test_a_warm_up_leaves_the_first_step_without_effect(stripes, make_run):
         assert torch.equal(state[name], parameter), name
 
 
+@pytest.mark.slow
 def test_pretrained_weights_are_read_from_the_folder_or_refused(stripes, make_run, tmp_path):
     config = SupervisedConfig(network=SMALL_VIT, pretrained=True, steps=1, warm_up=1, batch_size=4)
     with pytest.raises(ValueError, match=r"there is no vit_tiny_patch4_8\.safetensors or"):

@@ -66,6 +66,7 @@ def trained(stripes, make_run, name="attempt-1", *, task=None, steps=50, **optio
     return reports, FixMatch(config).fit(task or stripes(), run)
 
 
+@pytest.mark.slow
 def test_the_last_the_best_and_the_median_of_both_weights_are_reported(stripes, make_run) -> None:
     reports, predictor = trained(stripes, make_run)
     task = stripes()
@@ -119,6 +120,7 @@ def test_student_and_average_are_evaluated_each_with_its_own_weights(make_run) -
     assert (last["best holdout accuracy"], last["median holdout accuracy"]) == (0.75, 0.5)
 
 
+@pytest.mark.slow
 def test_evaluations_change_nothing_that_is_trained(stripes, make_run) -> None:
     task = stripes()
     _, measured = trained(stripes, make_run, "with", task=task)
@@ -127,6 +129,7 @@ def test_evaluations_change_nothing_that_is_trained(stripes, make_run) -> None:
     assert all(torch.equal(blind.state[name], value) for name, value in measured.state.items())
 
 
+@pytest.mark.slow
 def test_a_killed_run_reports_the_same_best_and_median(stripes, make_run, tmp_path) -> None:
     undisturbed, _ = trained(stripes, make_run, "undisturbed")
     left = iter(range(30))
@@ -222,6 +225,7 @@ def test_one_label_a_class_an_empty_holdout_and_a_class_without_labels(
     assert reports[-1][figures.EVALUATED] == 0
 
 
+@pytest.mark.slow
 @pytest.mark.parametrize(
     "options",
     [

@@ -36,6 +36,7 @@ def pointed_at(access: Access, number: int, target: str) -> None:
         conn.execute(job.update().where(job.c.id == number).values(params=params))
 
 
+@pytest.mark.slow
 @pytest.mark.parametrize("format_", [Format.CSV, Format.PARQUET, Format.ZIP, Format.REPORT])
 def test_a_deleted_export_is_gone_and_the_record_of_it_stays(project, format_) -> None:
     stays, goes = made(project), made(project, format_)
@@ -129,6 +130,7 @@ def test_other_files_beside_an_export_stay(project) -> None:
     assert [each.name for each in other.parent.iterdir()] == ["notes.txt"]
 
 
+@pytest.mark.slow
 def test_a_deletion_killed_at_any_point_leaves_the_export_or_takes_it_from_everybody(
     launcher, prepared, tmp_path
 ) -> None:

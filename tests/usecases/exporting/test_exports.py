@@ -131,6 +131,7 @@ def test_a_retired_class_is_not_exported(decided, tmp_path) -> None:
     assert set(frame["class"]) == set(range(10)) - {3}
 
 
+@pytest.mark.slow
 def test_a_label_accepted_in_an_old_round_keeps_that_rounds_confidence(decided, tmp_path) -> None:
     first = propose(decided, None, threshold=0.0).predictions.calibrated[60].max()
     start_round(decided, None, method="supervised", config=small_project.TINY_SUPERVISED, seed=9)
@@ -175,6 +176,7 @@ def test_a_folder_that_appears_meanwhile_is_not_touched(decided, tmp_path) -> No
     assert [path.name for path in (tmp_path / "out").iterdir()] == ["mine.txt"]
 
 
+@pytest.mark.slow
 @pytest.mark.parametrize(
     "sources",
     [{Source.EXPERT}, {Source.ACCEPTED}, {Source.ADJUDICATED, Source.ACCEPTED}],

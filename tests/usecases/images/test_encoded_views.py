@@ -180,6 +180,7 @@ def test_a_round_in_the_features_gear_needs_views_and_then_runs(project):
     assert cancel_job(project, row["job_id"]) == JobState.DONE
 
 
+@pytest.mark.slow
 def test_a_round_trains_on_the_views_that_were_there_when_it_was_started(project):
     encode(project)
     options = {"method": "fixmatch", "gear": Gear.FEATURES, "config": small_project.TINY}

@@ -34,6 +34,7 @@ def rows(access) -> int:
         return conn.execute(select(func.count()).select_from(embedding)).scalar_one()
 
 
+@pytest.mark.slow
 def test_the_review_map_shows_umap_after_its_job_and_goes_back_to_pca(reviewed) -> None:
     pca = board.read_board(reviewed, 1)
     before, key = newest(reviewed), board.board_key(reviewed, 1)

@@ -64,6 +64,7 @@ def test_an_embedding_of_pixels_is_not_searched_by_text(project) -> None:
         similar.like_text(project, None, "a cat")
 
 
+@pytest.mark.slow
 def test_text_finds_images_where_the_embedding_comes_from_such_an_encoder(project) -> None:
     import small_project
     import tiny_clip

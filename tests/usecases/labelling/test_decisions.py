@@ -121,6 +121,7 @@ def test_accepted_labels_are_trained_on_and_the_holdout_is_not(reviewed) -> None
 # -- rejecting, relabelling, withholding -----------------------------------------------------------
 
 
+@pytest.mark.slow
 def test_a_rejected_class_is_proposed_no_more_and_forbidden_in_the_next_snapshot(reviewed) -> None:
     column = proposed(reviewed)[60]
     verdicts.reject(reviewed, None, 60)
@@ -133,6 +134,7 @@ def test_a_rejected_class_is_proposed_no_more_and_forbidden_in_the_next_snapshot
     assert proposed(reviewed)[60] != column
 
 
+@pytest.mark.slow
 def test_an_image_that_is_none_of_the_classes_leaves_the_pool(reviewed) -> None:
     for column in range(10):
         verdicts.reject(reviewed, None, 60, str(column))
@@ -155,6 +157,7 @@ def test_a_relabel_is_an_expert_label_that_names_its_round(reviewed) -> None:
     assert (state.labels[60], state.source[60], event.round_id) == (3, Source.EXPERT, 1)
 
 
+@pytest.mark.slow
 def test_withheld_images_are_off_the_list_until_the_next_round(reviewed) -> None:
     bulk_decisions.withhold(reviewed, None, [60, 61])
     assert not {60, 61} & set(proposed(reviewed))
@@ -230,6 +233,7 @@ def test_many_labels_are_saved_all_or_none(project) -> None:
 # -- classes and images that come and go -----------------------------------------------------------
 
 
+@pytest.mark.slow
 def test_a_class_retired_between_rounds_is_proposed_no_more(reviewed) -> None:
     with reading(reviewed.engine) as conn:
         three = projects.classes(conn, 1)[3]
@@ -253,6 +257,7 @@ def test_a_class_retired_between_rounds_is_proposed_no_more(reviewed) -> None:
     assert (sevens.argmax(axis=1) == column).mean() > 0.5, "columns moved"
 
 
+@pytest.mark.slow
 def test_a_second_import_appends_and_the_old_round_covers_what_it_knew(reviewed, tmp_path) -> None:
     before = proposed(reviewed)
     import_images(reviewed, None, str(small_project.write_npz(tmp_path / "digits.npz")))
@@ -311,6 +316,7 @@ def test_the_outbox_takes_no_judgement_of_an_image_that_the_round_does_not_cover
     assert all("image 170 came later" in why for why in receipt.refused.values())
 
 
+@pytest.mark.slow
 def test_older_judgements_of_images_that_a_round_does_not_cover_break_nothing(
     grown, tmp_path
 ) -> None:

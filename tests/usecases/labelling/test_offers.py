@@ -42,6 +42,7 @@ def lapse(access) -> None:
         conn.execute(update(lease).values(expires_at=now() - timedelta(seconds=1)))
 
 
+@pytest.mark.slow
 def test_no_image_is_given_to_two_readers(project, bob) -> None:
     anns = positions(offers.refill(project, None, count=20))
     bobs = positions(offers.refill(bob, None, count=20))
@@ -114,6 +115,7 @@ def test_what_waits_for_the_holdout_is_offered_when_nothing_else_is_left(project
     assert set(positions(offers.refill(project, None))) == set(held)
 
 
+@pytest.mark.slow
 def test_all_is_read_once_and_then_there_is_nothing(project) -> None:
     read: list[int] = []
     while items := offers.refill(project, None, count=25).items:

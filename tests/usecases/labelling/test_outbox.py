@@ -321,6 +321,7 @@ def test_accept_reject_and_relabel_name_the_round(reviewed) -> None:
     assert outbox.ingest(reviewed, None, CLIENT, items) == receipt, "an accepted one fits again"
 
 
+@pytest.mark.slow
 def test_the_proposal_is_the_one_that_the_command_line_accepts(reviewed) -> None:
     positions = list(range(60, 80))
     alike = verdicts.accept(reviewed, None, positions)
@@ -400,6 +401,7 @@ ACTS = st.one_of(
 )
 
 
+@pytest.mark.slow
 @settings(
     max_examples=40, deadline=None, suppress_health_check=[HealthCheck.function_scoped_fixture]
 )

@@ -48,6 +48,7 @@ def test_a_restored_backup_verifies_and_exports_the_same(reviewed, tmp_path) -> 
     access.engine.dispose()
 
 
+@pytest.mark.slow
 def test_a_restored_workspace_goes_on_working(reviewed, tmp_path) -> None:
     backup(reviewed, tmp_path / "backup.tar")
     access = restored(tmp_path)

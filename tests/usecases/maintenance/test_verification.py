@@ -179,6 +179,7 @@ def two_rounds(open_copy, with_two_rounds) -> Path:
     return access.workspace.root
 
 
+@pytest.mark.slow
 def test_damaged_pages_are_reported_in_sentences(two_rounds):
     """A hundredth or so of benchmarks/damage.py, at random pages."""
     trials = list(damage.pages(two_rounds, step=9))
@@ -188,6 +189,7 @@ def test_damaged_pages_are_reported_in_sentences(two_rounds):
     assert len(trials) - len(passed) >= 4
 
 
+@pytest.mark.slow
 def test_a_flipped_byte_in_any_file_is_reported(two_rounds):
     trials = list(islice(damage.files(two_rounds, step=1), 60))
     assert len(trials) > 10

@@ -240,6 +240,7 @@ def rename(access, name: str, colour: str) -> None:
         conn.execute(image_set.update().values(name=name, refused=refusal))
 
 
+@pytest.mark.slow
 def test_names_that_people_typed_become_text_and_nothing_else(decided) -> None:
     rename(decided, "harmless", "#123456")
     before = [tag for tag, _ in page(decided).elements]

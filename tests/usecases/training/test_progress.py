@@ -121,6 +121,7 @@ def test_the_pulse_beats_with_everything_that_moves(running) -> None:
     assert seen[-1] == live_jobs(access, 1).stamp
 
 
+@pytest.mark.slow
 def test_who_waits_knows_how_many_are_before_it(running) -> None:
     access, _ = running
     other = create_project(access, "Another", ["a", "b"])
