@@ -15,7 +15,7 @@ from typer.core import TyperGroup
 from sslapp.cli import app
 from sslapp.methods.registry import CARDS
 from sslapp.training.configuration import ConsistencyConfig, MethodConfig, TrainingConfig
-from sslapp.usecases.training.options import COLUMNS, options_of, said
+from sslapp.usecases.training.options import COLUMNS, in_words, options_of
 
 DOCS = Path(__file__).parent
 
@@ -118,7 +118,7 @@ def _flags(parameter: Any) -> str:
 def _default(parameter: Any) -> str:
     if parameter.required:
         return "required"
-    return "" if parameter.default in (None, [], ()) else said(parameter.default)
+    return "" if parameter.default in (None, [], ()) else in_words(parameter.default)
 
 
 def _table(columns: Sequence[str], rows: Sequence[Sequence[str]]) -> str:

@@ -57,7 +57,7 @@ def names() -> frozenset[str]:
     return frozenset({ACCURACY, STUDENT, EVALUATED, *both})
 
 
-def said(latest: Mapping[str, float]) -> list[str]:
+def sentences(latest: Mapping[str, float]) -> list[str]:
     """Sentences on the last reported figures; one that says so for an empty holdout.
 
     Args:

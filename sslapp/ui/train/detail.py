@@ -55,7 +55,7 @@ def facts(found: Detail) -> list[tuple[str, str]]:
         note = "" if fitted else f" (uncalibrated, n = {counts['validation']})"
         told.append(("Temperature", f"{found.metrics['temperature']:.3g}{note}"))
     latest = {name: curve[-1][1] for name, curve in found.curves.items()}
-    while_training = figures.said(latest)
+    while_training = figures.sentences(latest)
     if while_training:
         told.append(("Holdout accuracy", " ".join(while_training)))
     if found.plan:

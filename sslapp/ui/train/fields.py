@@ -7,7 +7,7 @@ from typing import Any
 
 from pydantic import BaseModel
 
-from sslapp.usecases.training.options import Option, OptionType, options_of, said
+from sslapp.usecases.training.options import Option, OptionType, in_words, options_of
 
 AUTOMATIC, NOTHING = "automatic", "none"
 
@@ -48,7 +48,7 @@ class Input:
     @property
     def about(self) -> str:
         """The option's description, default and bounds as one text."""
-        facts = [f"Default: {self.said(self.default)}"]
+        facts = [f"Default: {self.in_words(self.default)}"]
         if not self.option.is_number:
             return f"{self.option.about()} {facts[0]}.".strip()
         facts += [self.option.range] if self.option.range else []
@@ -69,9 +69,9 @@ class Input:
         """Whether its value differs from the default."""
         return bool(values[self.name] != self.default)
 
-    def said(self, value: Any) -> str:
+    def in_words(self, value: Any) -> str:
         """A value in words: "automatic", "on", "0.95"."""
-        return self.empty if self.empty and value == self.automatic else said(value)
+        return self.empty if self.empty and value == self.automatic else in_words(value)
 
 
 def inputs_of(

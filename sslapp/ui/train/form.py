@@ -110,10 +110,10 @@ def _changes(form: str, inputs: Sequence[Input], changed: Mapping[str, Any]) -> 
         for each in inputs:
             if each.name in changed:
                 st.button(
-                    f"{each.title} {plain.markdown(each.said(changed[each.name]))}",
+                    f"{each.title} {plain.markdown(each.in_words(changed[each.name]))}",
                     key=f"{_key(form, each)}-reset",
                     icon=":material/undo:",
-                    help=f"Back to {plain.markdown(each.said(each.default))}",
+                    help=f"Back to {plain.markdown(each.in_words(each.default))}",
                     on_click=_reset,
                     args=(form, [each]),
                 )
@@ -169,7 +169,7 @@ def _widget(key: str, field: Input, automatic: str) -> None:
         case OptionType.WHOLE | OptionType.REAL:
             kept |= {"min_value": field.least, "max_value": field.most, "step": field.step}
             if field.empty:
-                said = f"{field.empty}: {automatic}" if automatic else field.empty
-                kept |= {"value": None, "placeholder": said}
+                placeholder = f"{field.empty}: {automatic}" if automatic else field.empty
+                kept |= {"value": None, "placeholder": placeholder}
             shown_as = "%d" if option.type is OptionType.WHOLE else "%g"
             st.number_input(title, format=shown_as, **kept)

@@ -73,7 +73,7 @@ class Option:
     def range(self) -> str:
         """What is allowed, in words: "at least 0 and at most 1", "fast, paper"; "" for anything."""
         if self.choices:
-            return ", ".join(said(each) for each in self.choices)
+            return ", ".join(in_words(each) for each in self.choices)
         bounds = (
             ("at least", self.at_least),
             ("more than", self.more_than),
@@ -86,14 +86,14 @@ class Option:
         """The description and what an automatic value chooses, that value being called so."""
         if self.automatic is None:
             return self.description
-        value = automatic or said(self.automatic.at)
+        value = automatic or in_words(self.automatic.at)
         return f"{self.description.rstrip('.')}; {value} chooses {self.automatic.chooses}."
 
     def row(self) -> dict[str, str]:
         """Its line of a table, by COLUMNS."""
         automatic = "" if self.automatic is None else f"{self.automatic.at}: "
         chosen = "" if self.automatic is None else self.automatic.chooses
-        cells = (self.name, self.type.value, said(self.default), self.range)
+        cells = (self.name, self.type.value, in_words(self.default), self.range)
         return dict(zip(COLUMNS, (*cells, automatic + chosen, self.description), strict=True))
 
 
@@ -127,7 +127,7 @@ def options_of(model: type[BaseModel], names: Collection[str] | None = None) -> 
     ]
 
 
-def said(value: Any) -> str:
+def in_words(value: Any) -> str:
     """A value in words: "on", "0.95", "small-cnn"."""
     if isinstance(value, bool):
         return "on" if value else "off"

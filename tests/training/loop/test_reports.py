@@ -151,7 +151,7 @@ def test_an_empty_holdout_is_said(stripes, make_run) -> None:
     reports, _ = trained(stripes, make_run, task=task, steps=3)
     assert reports[3][figures.EVALUATED] == 0
     assert not any("accuracy" in name for name in reports[3])
-    assert figures.said(reports[3]) == ["unknown: the holdout is empty."]
+    assert figures.sentences(reports[3]) == ["unknown: the holdout is empty."]
 
 
 def test_the_median_is_that_of_the_last_twenty_alone() -> None:
@@ -163,13 +163,13 @@ def test_what_a_page_says_of_the_figures() -> None:
     course = [0.5, 1.0, *[0.75] * 18, 0.5, 0.75]
     latest = {figures.EVALUATED: 1200.0, figures.ACCURACY: 0.75, figures.STUDENT: 0.5}
     latest |= figures.summary(figures.ACCURACY, course) | figures.summary(figures.STUDENT, [0.5])
-    averaged, student, worth = figures.said(latest)
+    averaged, student, worth = figures.sentences(latest)
     assert averaged == (
         "averaged weights: last 75.0 %, best 100.0 %, median of the last 20 75.0 %."
     )
     assert student == "student: last 50.0 %, best 50.0 %, median of the last 20 50.0 %."
     assert worth.startswith("On 1,200 images.") and "optimistic" in worth
-    assert figures.said({"loss": 1.0}) == [], "a method that evaluates nothing as it goes"
+    assert figures.sentences({"loss": 1.0}) == [], "a method that evaluates nothing as it goes"
 
 
 @pytest.mark.parametrize("total", [500, 2000, 10_000, 2**20])

@@ -1,0 +1,32 @@
+import subprocess
+import sys
+
+import pytest
+
+from sslapp.methods.registry import CARDS, method_class
+from sslapp.vocabulary import Gear
+
+
+def test_every_card_has_its_code_and_the_code_its_card():
+    for name, card in CARDS.items():
+        assert card.name == name
+        assert method_class(name).Config is card.options
+        assert card.gears
+
+
+def test_of_the_methods_that_compare_views_only_fixmatch_runs_on_features():
+    found = {name: card.gears for name, card in CARDS.items() if card.compares_views}
+    assert found == {"fixmatch": (Gear.PIXELS, Gear.FEATURES), "layermatch": (Gear.PIXELS,)}
+
+
+@pytest.mark.parametrize("name", sorted(CARDS))
+def test_every_option_has_a_description_and_survives_json(name):
+    options = CARDS[name].options()
+    for field in options.model_json_schema()["properties"].values():
+        assert field["description"]
+    assert type(options).model_validate_json(options.model_dump_json()) == options
+
+
+def test_reading_the_cards_brings_no_torch():
+    script = "import sys, sslapp.methods.registry; sys.exit('torch' in sys.modules)"
+    assert subprocess.run([sys.executable, "-c", script], check=False).returncode == 0
