@@ -21,6 +21,13 @@ FORBIDDEN = {
         ("x.py", "conn.execute(insert(embedding).values(values))"),
         ("x.py", "update(snapshot).where(snapshot.c.id == 1)"),
     ],
+    "queries the database": [
+        ("x.py", "from sqlalchemy import Connection, select"),
+        ("x.py", "import sqlalchemy as sa"),
+        ("x.py", "from sqlalchemy.sql import func"),
+        ("x.py", "conn.exec_driver_sql('DELETE FROM event')"),
+        ("jobs/worker.py", "from sqlalchemy import update"),
+    ],
     "weights_only": [
         ("x.py", "torch.load(path, weights_only=False)"),
         ("x.py", "torch.load(path)"),
@@ -73,6 +80,9 @@ FORBIDDEN = {
     ],
 }
 ALLOWED = [
+    ("x.py", "from sqlalchemy import Connection, Engine, RowMapping"),
+    ("store/x.py", "from sqlalchemy import Connection, select"),
+    ("jobs/queue.py", "from sqlalchemy import select, update"),
     ("x.js", 'cell.innerHTML = "";'),
     ("x.js", "cell.textContent = name"),
     ("x.js", 'import {x} from "./x.js"'),
@@ -89,8 +99,9 @@ ALLOWED = [
 
 
 def planted(folder: Path, file: str, text: str) -> list[str]:
-    (folder / "sslapp").mkdir(exist_ok=True)
-    (folder / "sslapp" / file).write_text(text)
+    path = folder / "sslapp" / file
+    path.parent.mkdir(parents=True, exist_ok=True)
+    path.write_text(text)
     return gates.faults(folder)
 
 

@@ -27,6 +27,8 @@ LINT = Path(sys.executable).with_name("lint-imports")
 LAYERS = "Rooms import only from rooms below them"
 SUBJECTS = "A subject of the use cases imports only from subjects below it"
 ACYCLIC = "No room, folder or module stands in a circle of imports"
+TABLES = "Only the store and the job table's own modules know a table"
+COMMANDS = "The command line and the routes import use cases and what the store refuses"
 BLIND = "Methods and what they are made of know no database and no data set"
 TORCHLESS = "Images, data sets and the store work without torch"
 HEADLESS = "Only the browser rooms know Streamlit"
@@ -62,6 +64,13 @@ PLANTS = [
     (ACYCLIC, "sslapp/store/images.py", "from sslapp.store.verify import findings"),
     (ACYCLIC, "sslapp/training/task.py", "from sslapp.training.method import Predictor"),
     (ACYCLIC, "models/softplus.py", "from models.label_diffusion import softplus"),
+    (TABLES, "sslapp/usecases/access.py", "from sslapp.store.schema import reader"),
+    (TABLES, "sslapp/jobs/worker.py", "from sslapp.store import schema"),
+    (TABLES, "sslapp/rounds/execute.py", "from sslapp.store.schema import round_"),
+    (TABLES, "sslapp/ui/common/heading.py", "from sslapp.store.schema import project"),
+    (COMMANDS, "sslapp/cli/jobs.py", "from sslapp.jobs import queue"),
+    (COMMANDS, "sslapp/cli/project.py", "from sslapp.store.projects import classes"),
+    (COMMANDS, "sslapp/web/answers.py", "from sslapp.store import identity"),
     (BLIND, "sslapp/methods/fixmatch/method.py", "from sslapp.store import events"),
     (BLIND, "sslapp/training/task.py", "from sslapp.datasets import digits"),
     (BLIND, "sslapp/acquisition/auto.py", "from sslapp.store.state import load_state"),

@@ -9,9 +9,8 @@ from typing import Any
 
 import typer
 
-from sslapp.jobs.queue import worker_alive
 from sslapp.usecases.access import Access
-from sslapp.usecases.jobs import job_status
+from sslapp.usecases.jobs import job_status, worker_alive
 from sslapp.vocabulary import JobState
 
 LOOK_EVERY = 0.3
@@ -53,7 +52,7 @@ def start_worker_if_none(access: Access) -> "subprocess.Popen[bytes] | None":
     started by hand.
     """
     workspace = access.workspace
-    if worker_alive(workspace) or workspace.database_url:
+    if worker_alive(access) or workspace.database_url:
         return None
     with open(_worker_log(access), "ab") as log:
         return subprocess.Popen(

@@ -9,7 +9,6 @@ import typer
 
 from sslapp.cli.application import Json, Project, access, app, command, show, table, workspace
 from sslapp.cli.jobs import wait_for
-from sslapp.store.projects import ProjectSettings
 from sslapp.usecases.exporting import exports
 from sslapp.usecases.images.creation import ensure_demo
 from sslapp.usecases.images.embeddings import DEFAULT_ENCODER, embed
@@ -20,7 +19,7 @@ from sslapp.usecases.maintenance.files import UNKNOWN
 from sslapp.usecases.maintenance.verification import Checked, rebuild, record, verify_workspace
 from sslapp.usecases.people import members
 from sslapp.usecases.projects import classes
-from sslapp.usecases.projects.settings import create_project
+from sslapp.usecases.projects.settings import ProjectSettings, create_project
 from sslapp.usecases.projects.status import status as read_status
 from sslapp.vocabulary import Role, Source
 

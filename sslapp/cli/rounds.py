@@ -9,7 +9,7 @@ from typing import Annotated, Any
 
 import typer
 
-from sslapp.cli.application import Json, Project, access, app, command, show, table, workspace
+from sslapp.cli.application import Json, Project, access, app, command, show, table
 from sslapp.cli.jobs import wait_for
 from sslapp.usecases.jobs import eta
 from sslapp.usecases.training import rounds
@@ -157,16 +157,12 @@ def worker(
     ] = 600.0,
 ) -> None:
     """Run jobs, one at a time, until stopped; SIGTERM lets it finish the job it is at."""
-    from sslapp.jobs.worker import work
-    from sslapp.usecases.handlers import HANDLERS
+    from sslapp.usecases.handlers import run_worker
 
     told_to_end = threading.Event()
     signal.signal(signal.SIGTERM, lambda *_: told_to_end.set())
-    who = access()
-    done = work(
-        workspace(),
-        who.engine,
-        HANDLERS,
+    done = run_worker(
+        access(),
         threads=threads,
         until_idle=until_idle,
         hung_after=timedelta(seconds=hung_after),

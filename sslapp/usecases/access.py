@@ -151,6 +151,18 @@ def verified_name(claims: Mapping[str, Any]) -> str:
     )
 
 
+def require_workspace(access: Access, claimed: object) -> None:
+    """Check that a page's request or command means the workspace that is open.
+
+    Args:
+        claimed: the id of a workspace that it names.
+
+    Raises:
+        OtherWorkspace: when that is another one, or none.
+    """
+    identity.must_be(access.workspace_id, claimed)
+
+
 def require_server_admin(access: Access, what: str) -> None:
     """Check that the reader may do what concerns the whole server.
 

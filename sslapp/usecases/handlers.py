@@ -1,9 +1,12 @@
 """What a worker does for each kind of job."""
 
-from collections.abc import Mapping
+from collections.abc import Callable, Mapping
+from datetime import timedelta
 from types import MappingProxyType
 
+from sslapp.jobs import queue, worker
 from sslapp.jobs.context import Handler, Handlers, JobContext
+from sslapp.usecases.access import Access
 from sslapp.usecases.exporting.exports import Format, run_labels_export
 from sslapp.usecases.images.embeddings import run_embed
 from sslapp.usecases.images.encoded_views import run_encode
@@ -47,3 +50,23 @@ HANDLERS: Handlers = MappingProxyType(
         JobKind.EXPORT: _run_export,
     }
 )
+
+
+def run_worker(
+    access: Access,
+    *,
+    threads: int | None = None,
+    until_idle: bool = False,
+    hung_after: timedelta = queue.HUNG_AFTER,
+    should_end: Callable[[], bool] = lambda: False,
+) -> int:
+    """Run the workspace's jobs in this process, as `jobs.worker.work` does; return how many."""
+    return worker.work(
+        access.workspace,
+        access.engine,
+        HANDLERS,
+        threads=threads,
+        until_idle=until_idle,
+        hung_after=hung_after,
+        should_end=should_end,
+    )

@@ -38,6 +38,11 @@ def cancel_job(access: Access, job_id: int) -> JobState:
         return queue.cancel(conn, job_id)
 
 
+def worker_alive(access: Access) -> bool:
+    """Whether a worker process lives on the workspace on this machine, busy or not."""
+    return queue.worker_alive(access.workspace)
+
+
 def may_control(conn: Connection, access: Access, project_id: int, started_by: int | None) -> bool:
     """Whether a member may cancel and resume a job: its starter, and admins of project or server.
 

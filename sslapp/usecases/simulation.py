@@ -11,7 +11,7 @@ import numpy as np
 from numpy.typing import NDArray
 
 from sslapp.jobs.queue import ENDED
-from sslapp.jobs.worker import POLL_EVERY, work
+from sslapp.jobs.worker import POLL_EVERY
 from sslapp.simulation.loop import LoopSettings, Played, Proposed, play
 from sslapp.simulation.reader import ReaderModel, SimulatedReader
 from sslapp.store import images, projects
@@ -210,13 +210,11 @@ class _SimulatedDesk:
         return order[np.searchsorted(np.array(self._class_ids)[order], ids)].astype(np.int64)
 
     def _finish(self, job_id: int) -> None:
-        from sslapp.usecases.handlers import HANDLERS
+        from sslapp.usecases.handlers import run_worker
 
         while True:
-            work(
-                self._access.workspace,
-                self._access.engine,
-                HANDLERS,
+            run_worker(
+                self._access,
                 threads=self._what.threads or os.cpu_count(),  # no app beside it to keep fluent
                 until_idle=True,
             )

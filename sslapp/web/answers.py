@@ -26,9 +26,8 @@ from starlette.requests import Request
 from starlette.responses import JSONResponse, Response
 from starlette.routing import Route
 
-from sslapp.store import identity
 from sslapp.store.errors import DatabaseGone, OtherWorkspace, Refused, Unknown
-from sslapp.usecases.access import Access, NotAllowed, NotSignedIn
+from sslapp.usecases.access import Access, NotAllowed, NotSignedIn, require_workspace
 from sslapp.web.identity import reader_of
 
 STATUS: tuple[tuple[type[Exception], int], ...] = (
@@ -78,7 +77,7 @@ def admitted(request: Request) -> Access:
         OtherWorkspace: when its address names another workspace.
     """
     access = reader_of(request)
-    identity.must_be(access.workspace_id, request.path_params["workspace"])
+    require_workspace(access, request.path_params["workspace"])
     return access
 
 

@@ -19,7 +19,7 @@ from sslapp.usecases.labelling import decisions, picks, verdicts
 from sslapp.usecases.labelling.worksheets import label_from_csv
 from sslapp.usecases.maintenance.verification import verify_project
 from sslapp.usecases.projects import classes, settings, status
-from sslapp.usecases.reviewing import bulk_decisions, predictions
+from sslapp.usecases.reviewing import bulk_decisions, candidates
 from sslapp.usecases.training.history import detail
 from sslapp.usecases.training.progress import live_jobs
 from sslapp.usecases.training.rounds import cancel_round, resume_round, round_status, start_round
@@ -45,7 +45,7 @@ COMMANDS = {
     "withhold": lambda who, path: bulk_decisions.withhold(who, 1, [60]),
     "undo": lambda who, path: decisions.undo(who, 1, 60),
     "next": lambda who, path: picks.next_images(who, 1),
-    "propose": lambda who, path: predictions.propose(who, 1),
+    "propose": lambda who, path: candidates.propose(who, 1),
     "status": lambda who, path: status.status(who, 1),
     "add a class": lambda who, path: classes.add_class(who, 1, "ten"),
     "edit a class": lambda who, path: classes.edit_class(who, 1, "3", name="three"),

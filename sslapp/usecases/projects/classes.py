@@ -4,8 +4,11 @@ from sqlalchemy import Connection
 
 from sslapp.store import projects
 from sslapp.store.database import writing
+from sslapp.store.projects import ClassRow
 from sslapp.usecases.access import Access, find_project, require
 from sslapp.vocabulary import Role
+
+__all__ = ["ClassRow", "add_class", "class_id", "edit_class", "retire_class"]
 
 
 def add_class(

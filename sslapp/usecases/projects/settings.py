@@ -10,6 +10,8 @@ from sslapp.store.projects import ProjectSettings
 from sslapp.usecases.access import Access, find_project, require, require_server_admin
 from sslapp.vocabulary import Role
 
+__all__ = ["ProjectSettings", "change_settings", "create_project", "new_project"]
+
 
 def create_project(
     access: Access,
