@@ -4,12 +4,12 @@ from collections import Counter
 
 import numpy as np
 import pytest
-from sslapp.usecases.projects.project import retire_class
 
 from sslapp.store import projects
 from sslapp.store.database import reading
 from sslapp.store.state import load_state
 from sslapp.usecases.labelling import decisions, label_counts, picks, verdicts
+from sslapp.usecases.projects.classes import retire_class
 from sslapp.usecases.reviewing import bulk_decisions
 from sslapp.vocabulary import Source
 
