@@ -3,7 +3,7 @@
 import streamlit as st
 
 from sslapp.methods.registry import CARDS
-from sslapp.ui.common import empty, faults, heading, hint, progress_panel
+from sslapp.ui.common import faults, heading, hint, progress_panel
 from sslapp.ui.common.access import require
 from sslapp.ui.projects import cards, creation, panels, readers
 from sslapp.usecases.projects.listing import project_list
@@ -13,7 +13,7 @@ from sslapp.usecases.training.progress import live_jobs
 access = require()
 lines = project_list(access)
 if not lines:
-    empty.show(access, here=True)
+    heading.without_project(access, here=True)
     if access.server_admin:
         creation.show(access, closable=False)
     st.stop()

@@ -25,7 +25,7 @@ from sslapp.store import files, images, rounds
 from sslapp.store.database import reading
 from sslapp.store.embeddings import find_embedding, find_views
 from sslapp.store.log import events
-from sslapp.store.metrics import report
+from sslapp.store.rounds import report
 from sslapp.store.snapshots import find_snapshot, load
 from sslapp.training.calibration.temperature import Calibration, calibrate
 from sslapp.training.method import Predictor

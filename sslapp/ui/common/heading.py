@@ -5,8 +5,9 @@ from collections.abc import Sequence
 import streamlit as st
 
 from sslapp.store.projects import ProjectRow
-from sslapp.ui.common import empty, faults, plain
+from sslapp.ui.common import faults, pages, plain
 from sslapp.usecases.access import Access
+from sslapp.usecases.images.creation import ensure_demo
 from sslapp.usecases.projects.listing import known_projects
 from sslapp.usecases.projects.status import Status
 from sslapp.words import count
@@ -23,7 +24,7 @@ def open_project(access: Access, title: str) -> int:
     """
     projects = known_projects(access)
     if not projects:
-        empty.show(access)
+        without_project(access)
         st.stop()
     chosen = opened([each.id for each in projects])
     with st.container(horizontal=True, vertical_alignment="bottom"):
@@ -34,6 +35,29 @@ def open_project(access: Access, title: str) -> int:
         faults.show_word()
     remember(chosen)
     return chosen
+
+
+def without_project(access: Access, *, here: bool = False) -> None:
+    """Offer a reader the demo and a project of their own, or say whom to ask for one.
+
+    Args:
+        access: who reads.
+        here: whether this page itself makes projects.
+    """
+    if not access.server_admin:
+        st.title("No project is open to you", anchor=False)
+        st.markdown(
+            f"Ask an admin to give **{plain.markdown(access.reader)}** a role in a project."
+        )
+        return
+    st.title("No project yet", anchor=False)
+    st.markdown("Try the loop on scikit-learn's handwritten digits, or begin with your own images.")
+    with st.container(horizontal=True):
+        if st.button("Set up the digits demo", type="primary", key="demo"):
+            ensure_demo(access)
+            st.rerun()
+        if not here:
+            pages.button("projects", "Make a project of your own", kind="secondary")
 
 
 def remember(project_id: int) -> None:

@@ -12,7 +12,7 @@ from sslapp import durable
 from sslapp.review.confidence import calibrated
 from sslapp.store import projects
 from sslapp.store.database import reading
-from sslapp.store.exported_labels import count_labels, exported_labels
+from sslapp.store.labels import count_labels, exported_labels
 from sslapp.store.projects import ClassRow
 from sslapp.store.rounds import finished_rounds
 from sslapp.usecases.access import Access, require

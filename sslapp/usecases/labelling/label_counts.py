@@ -14,10 +14,10 @@ from numpy.typing import NDArray
 from sqlalchemy import Connection, Engine
 
 from sslapp.store import labels
-from sslapp.store.decisions import touched_since
 from sslapp.store.images import image_count
 from sslapp.store.log import events
 from sslapp.store.log.chain import GENESIS
+from sslapp.store.log.decisions import touched_since
 from sslapp.vocabulary import Source
 
 KEPT = 16

@@ -14,11 +14,11 @@ from sslapp.acquisition.cards import STRATEGY_CARDS
 from sslapp.acquisition.state import Pick
 from sslapp.store import leases, projects
 from sslapp.store.database import reading, writing
-from sslapp.store.decisions import positions_decided
 from sslapp.store.embeddings import is_embedded
 from sslapp.store.images import image_count, pixel_hashes
 from sslapp.store.labels import current_labels
 from sslapp.store.log.chain import now
+from sslapp.store.log.decisions import positions_decided
 from sslapp.store.log.kinds import kinds_where
 from sslapp.store.projects import ClassRow
 from sslapp.store.rounds import newest_finished

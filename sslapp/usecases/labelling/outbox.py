@@ -38,10 +38,10 @@ from sqlalchemy import Connection
 
 from sslapp.store import images
 from sslapp.store.database import writing
-from sslapp.store.decisions import newest_key
 from sslapp.store.errors import KeyReused, Refused
 from sslapp.store.labels import current_labels
 from sslapp.store.log import events
+from sslapp.store.log.decisions import newest_key
 from sslapp.store.log.events import Event
 from sslapp.store.log.kinds import kinds_where, rule_of
 from sslapp.store.rounds import finished_round

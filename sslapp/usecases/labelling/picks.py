@@ -13,10 +13,10 @@ from sslapp.acquisition.state import Pick, Situation
 from sslapp.rounds.predictions import in_columns, predictions_of
 from sslapp.store import images, leases, projects
 from sslapp.store.database import reading, writing
-from sslapp.store.decisions import count_kind, positions_decided
 from sslapp.store.embeddings import latest_embedding
 from sslapp.store.log import events
 from sslapp.store.log.chain import now
+from sslapp.store.log.decisions import count_kind, positions_decided
 from sslapp.store.rounds import newest_finished
 from sslapp.store.state import ProjectState, load_state
 from sslapp.usecases.access import Access, find_project, new_key

@@ -13,7 +13,7 @@ from sqlalchemy import Connection, Engine
 from sslapp.acquisition.holdout import ENOUGH
 from sslapp.store import images, projects
 from sslapp.store.database import reading
-from sslapp.store.decisions import standing_decisions
+from sslapp.store.log.decisions import standing_decisions
 from sslapp.store.log.kinds import Action, kinds_where
 from sslapp.usecases.access import Access, find_project
 from sslapp.usecases.labelling.label_counts import label_counts

@@ -13,8 +13,8 @@ from numpy.typing import NDArray
 from sqlalchemy import Connection, Row
 
 from sslapp.rounds.predictions import NO_CLASS, Predictions, predictions_of
-from sslapp.store.decisions import standing_on_round, times_and_payloads
 from sslapp.store.log.chain import unpack
+from sslapp.store.log.decisions import standing_on_round, times_and_payloads
 from sslapp.store.log.kinds import READER_ACTIONS, Action, rule_of
 from sslapp.store.rounds import finished_rounds
 from sslapp.store.state import ProjectState

@@ -17,9 +17,8 @@ from sslapp.store import images, projects
 from sslapp.store.images import ImageSetRow
 from sslapp.store.log import events
 from sslapp.store.log.chain import now
-from sslapp.store.metrics import curves
 from sslapp.store.projects import ClassRow
-from sslapp.store.rounds import all_rounds, newest_finished
+from sslapp.store.rounds import all_rounds, curves, newest_finished
 from sslapp.store.snapshots import load
 from sslapp.store.state import ProjectState, load_state
 from sslapp.training.calibration.table import CalibrationTable, calibration_table

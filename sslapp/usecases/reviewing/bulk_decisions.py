@@ -13,8 +13,8 @@ from sqlalchemy import Connection
 
 from sslapp.rounds.predictions import predictions_of
 from sslapp.store.database import reading, writing
-from sslapp.store.decisions import bulk_decisions_of
 from sslapp.store.log import events
+from sslapp.store.log.decisions import bulk_decisions_of
 from sslapp.store.log.events import Event
 from sslapp.store.log.kinds import rule_of
 from sslapp.store.rounds import finished_round, round_id

@@ -25,8 +25,7 @@ from sslapp.jobs import history
 from sslapp.methods.registry import CARDS
 from sslapp.store import rounds
 from sslapp.store.database import reading
-from sslapp.store.metrics import Curve
-from sslapp.store.rounds import StoredRound
+from sslapp.store.rounds import Curve, StoredRound
 from sslapp.training.configuration import automatic_steps
 from sslapp.usecases.access import Access, require
 from sslapp.usecases.training.metrics import SECONDS, curves

@@ -12,8 +12,7 @@ from sslapp.methods.registry import CARDS
 from sslapp.store import rounds
 from sslapp.store.database import reading
 from sslapp.store.log.events import head
-from sslapp.store.metrics import Curve
-from sslapp.store.rounds import StoredRound
+from sslapp.store.rounds import Curve, StoredRound
 from sslapp.usecases.access import Access, require
 from sslapp.usecases.jobs import may_control
 from sslapp.usecases.training.metrics import curves

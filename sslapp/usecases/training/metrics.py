@@ -4,10 +4,10 @@ from collections.abc import Sequence
 
 from sqlalchemy import Connection
 
-from sslapp.store import metrics
+from sslapp.store import rounds
 from sslapp.store.projects import ClassRow
 
-Curve = metrics.Curve
+Curve = rounds.Curve
 """(step, value), by step."""
 
 PSEUDO_LABELS = "pseudo_labels/"
@@ -21,7 +21,7 @@ RECENT = 10
 
 def curves(conn: Connection, round_id: int) -> dict[str, Curve]:
     """Name -> [(step, value), ...] of what a round reported, without the pseudo-labels."""
-    return metrics.curves(conn, [round_id], without=PSEUDO_LABELS)[round_id]
+    return rounds.curves(conn, [round_id], without=PSEUDO_LABELS)[round_id]
 
 
 def pseudo_labels(
@@ -33,7 +33,7 @@ def pseudo_labels(
         class_ids: what the round's columns mean.
         classes: of the project, retired ones too.
     """
-    values = metrics.newest_report(conn, round_id)
+    values = rounds.newest_report(conn, round_id)
     known = {each.id: each for each in classes}
     return {
         known[class_id].name: (known[class_id].colour, values[f"{PSEUDO_LABELS}{column}"])

@@ -14,8 +14,7 @@ from sslapp.jobs import history, queue
 from sslapp.rounds import RoundPhase
 from sslapp.store import projects, rounds
 from sslapp.store.database import reading
-from sslapp.store.metrics import Curve
-from sslapp.store.rounds import StoredRound
+from sslapp.store.rounds import Curve, StoredRound
 from sslapp.usecases.access import Access, require
 from sslapp.usecases.jobs import eta, may_control
 from sslapp.usecases.training.estimates import images_per_step

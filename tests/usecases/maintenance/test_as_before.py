@@ -60,6 +60,12 @@ DONE = (
     "candidates --threshold 0.2 --limit 100",
     "exports list",
 )
+SAID_OTHERWISE = {
+    # one accept serves the desk and the command line, and speaks as the desk did
+    "accept 58": "sslapp: Image 58 already has a label (source: accepted); relabel it or undo that "
+    "decision.\n"
+}
+"""Command -> what it says now, where that is meant to differ."""
 
 
 @pytest.fixture(scope="module")
@@ -94,7 +100,7 @@ def test_a_command_that_shows_says_the_same(both, command: str) -> None:
 @pytest.mark.parametrize("command", DONE)
 def test_a_command_that_decides_says_the_same(both, command: str) -> None:
     now, before = both
-    assert now["done"][command] == before["done"][command]
+    assert now["done"][command] == SAID_OTHERWISE.get(command, before["done"][command])
 
 
 def outputs(workspace: Path) -> dict[str, object]:
