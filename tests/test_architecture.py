@@ -1,0 +1,171 @@
+"""docs/architecture.md: what it names is there, and its recipes work as they are written."""
+
+import os
+import re
+import shutil
+import subprocess
+import sys
+import tarfile
+from pathlib import Path
+
+import pytest
+
+ROOT = Path(__file__).parents[1]
+MAP = (ROOT / "docs" / "architecture.md").read_text(encoding="utf-8")
+HERE, RECIPES = MAP.split("## How to add ...")
+WORKSPACE = ROOT / "tests" / "usecases" / "maintenance" / "as_before" / "workspace.tar.xz"
+
+SECTION = re.compile(r"^### (?P<title>.+)$", re.MULTILINE)
+STEP = re.compile(
+    r"^(?:New file `(?P<new>[^`]+)`"
+    r"|In `(?P<file>[^`]+)`, (?P<where>after|before) `(?P<line>[^\n]+)`):\n\n"
+    r"```python\n(?P<code>.*?)```$",
+    re.MULTILINE | re.DOTALL,
+)
+
+PROVEN_BY = {
+    "A method": """
+        from sslapp.methods.registry import CARDS
+        assert "nearest-mean" in CARDS
+        assert "sharpness" in said("round options nearest-mean")
+        assert "Round 4 is done" in said(
+            "round start --method nearest-mean --set sharpness=2 --wait"
+        )
+        assert "[]" not in said("candidates --threshold 0 --round 4 --json")
+    """,
+    "An encoder": """
+        assert "60 images as 1 features" in said("embed --encoder mean-colour --wait")
+    """,
+    "An image format": """
+        from PIL import Image
+        import io
+        from sslapp.datasets.folder import folder_source
+        from sslapp.imaging.decode import decode
+        (folder / "scans").mkdir()
+        Image.new("RGB", (4, 4), (9, 99, 199)).save(folder / "scans" / "a.qoi")
+        content = (folder / "scans" / "a.qoi").read_bytes()
+        assert decode(content, "a.qoi")[2, 3].tolist() == [9, 99, 199]
+        assert "Imported 1 images" in said(f"import {folder}/scans --wait")
+    """,
+    "An export format": """
+        import json
+        from sslapp.ui.export.form import FORMATS
+        from sslapp.usecases.exporting.exports import Format
+        assert Format.JSON_LINES in FORMATS
+        said(f"export {folder}/labels.jsonl --wait")
+        rows = [json.loads(line) for line in (folder / "labels.jsonl").read_text().splitlines()]
+        assert len(rows) == 37
+        assert all(row["snapshot"] and row["class"] for row in rows)
+    """,
+    "A page": """
+        from sslapp.usecases.access import account
+        said(f"grant {account()} reader")
+        os.environ["SSLAPP_WORKSPACE"] = str(workspace)
+        from streamlit.testing.v1 import AppTest
+        page = AppTest.from_file("sslapp/main.py", default_timeout=60)
+        page.query_params["project"] = "1"
+        page.run()
+        page.switch_page("../pages/readers.py").run()
+        assert not page.exception, page.exception
+        assert page.title[0].value == "Readers"
+    """,
+    "An event kind": """
+        from sslapp.store.log.kinds import READER_ACTIONS
+        from sslapp.usecases.access import enter
+        from sslapp.usecases.labelling import decisions
+        from sslapp.vocabulary import EventKind
+        from sslapp.workspace import Workspace
+        assert EventKind.BLURRED in READER_ACTIONS
+        access = enter(Workspace(workspace=workspace), "Ann")
+        number = decisions.note(access, "Digits", EventKind.BLURRED, 4).number
+        assert said("verify").startswith(f"{number} events, chain, tables and files agree")
+        assert "is undone" in said(f"undo {number}")
+        assert "agree" in said("verify")
+    """,
+}
+"""Recipe -> lines that fail where it was not carried out; `said` runs a command."""
+
+PRELUDE = """
+import os
+from pathlib import Path
+from typer.testing import CliRunner
+from sslapp.cli import app
+
+folder, workspace = Path.cwd(), Path.cwd() / "workspace"
+
+def said(command):
+    words = ["--workspace", str(workspace), "--reader", "Ann", *command.split()]
+    result = CliRunner().invoke(app, words)
+    assert result.exit_code == 0, (command, result.output, result.exception)
+    return result.stdout
+
+"""
+
+
+def test_every_file_and_folder_it_names_is_there() -> None:
+    named = set(re.findall(r"`((?:sslapp|models|pages|docs|tests)/[^`\s]*|app\.py)`", HERE))
+    assert len(named) > 40
+    assert [each for each in sorted(named) if not (ROOT / each).exists()] == []
+
+
+def test_every_folder_of_the_program_is_in_it() -> None:
+    folders = {path.parent for path in (ROOT / "sslapp").rglob("__init__.py")}
+    folders.add(ROOT / "sslapp" / "ui" / "components")
+    named = set(re.findall(r"`(?:sslapp/)?(?:[\w/]*/)?(\w+)/", HERE)) | {"versions"}
+    missing = [path for path in folders if path.name not in named]
+    assert missing == []
+
+
+def test_no_folder_holds_more_files_than_one_can_survey() -> None:
+    for folder in (ROOT / "sslapp").rglob("*"):
+        if folder.is_dir() and folder.name not in ("methods", "versions"):
+            assert len({*folder.glob("*.py")} - {folder / "__init__.py"}) <= 16, folder
+
+
+def test_every_recipe_is_proven() -> None:
+    assert [match["title"] for match in SECTION.finditer(RECIPES)] == list(PROVEN_BY)
+
+
+@pytest.fixture
+def copy(tmp_path: Path) -> Path:
+    for name in ("sslapp", "models", "pages"):
+        shutil.copytree(ROOT / name, tmp_path / name, ignore=shutil.ignore_patterns("__pycache__"))
+    with tarfile.open(WORKSPACE) as archive:
+        archive.extractall(tmp_path, filter="data")
+    return tmp_path
+
+
+@pytest.mark.parametrize("title", PROVEN_BY)
+def test_a_recipe_carried_out_on_a_copy_works(copy: Path, title: str) -> None:
+    _, _, text = RECIPES.partition(f"### {title}\n")
+    steps = list(STEP.finditer(SECTION.split(text)[0]))
+    assert steps
+    for step in steps:
+        _carry_out(copy, step)
+    proof = "\n".join(line[8:] for line in PROVEN_BY[title].splitlines())
+    done = subprocess.run(
+        [sys.executable, "-c", PRELUDE + proof],
+        cwd=copy,
+        env={**os.environ, "PYTHONPATH": str(copy), "SSLAPP_IMPORT_ROOTS": str(copy)},
+        capture_output=True,
+        text=True,
+        check=False,
+    )
+    assert done.returncode == 0, done.stdout + done.stderr
+
+
+def _carry_out(folder: Path, step: re.Match[str]) -> None:
+    if step["new"]:
+        path = folder / step["new"]
+        path.parent.mkdir(exist_ok=True)
+        assert not path.exists()
+        path.write_text(step["code"], encoding="utf-8")
+        return
+    path = folder / step["file"]
+    text = path.read_text(encoding="utf-8")
+    before, line, after = text.partition(
+        f"{step['line']}\n" if step["where"] == "after" else step["line"]
+    )
+    assert line, f"{step['file']} has no line {step['line']}"
+    added = line + step["code"] if step["where"] == "after" else step["code"] + line
+    path.write_text(before + added + after, encoding="utf-8")
