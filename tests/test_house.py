@@ -37,6 +37,7 @@ PLAIN = "Networks are plain torch"
 PLANTS = [
     (LAYERS, "sslapp/store/log/chain.py", "from sslapp.jobs import queue"),
     (LAYERS, "sslapp/usecases/access.py", "from sslapp.cli import app"),
+    (LAYERS, "sslapp/web/health.py", "from sslapp.ui.common import addresses"),
     (LAYERS, "sslapp/vocabulary.py", "from sslapp import durable"),
     (
         SUBJECTS,

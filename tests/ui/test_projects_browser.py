@@ -60,6 +60,7 @@ def test_a_person_uploads_a_zip_reads_what_was_refused_and_edits_a_class(
     page.get_by_role("radio", name="Upload").or_(
         page.get_by_role("button", name="Upload", exact=True)
     ).first.click()
+    page.get_by_text("or drop it here").wait_for()
     page.locator("input[type=file]").set_input_files(archive(tmp_path / "pets.zip"))
     page.get_by_text(re.compile(r"^pets\.zip, .* has arrived\.$")).wait_for()
     page.get_by_role("button", name="Create project").click()
@@ -96,6 +97,7 @@ def test_an_upload_can_be_given_up_and_a_wrong_file_is_named(
     page.get_by_role("radio", name="Upload").or_(
         page.get_by_role("button", name="Upload", exact=True)
     ).first.click()
+    page.get_by_text("or drop it here").wait_for()
     control = page.locator("input[type=file]")
 
     wrong = tmp_path / "fake.zip"

@@ -121,4 +121,4 @@ def test_every_route_that_answers_from_the_database_names_the_workspace() -> Non
     paths = {route.path for route in routes if isinstance(route, Route)}
     assert len(paths) > 10
     others = {each for each in paths if not each.startswith(f"{answers.BASE}/")}
-    assert others == {"/api/health", "/code/{version}/{name:path}"}  # neither asks a database
+    assert others == {"/api/health", "/code/{version}/{name:path}"}

@@ -36,6 +36,7 @@ function listen(here) {
   const { box, input, choose, stop } = here.parts
   input.accept = here.data.accept
   choose.onclick = () => input.click()
+  choose.disabled = false // from here on somebody listens
   input.onchange = () => {
     const [file] = input.files
     input.value = "" // so that the same file can be chosen again
