@@ -26,16 +26,6 @@ QUERIES_IN = ("sslapp/store/", "sslapp/jobs/queue.py", "sslapp/jobs/history.py")
 """Where tables are queried; a query is written once, and no other module knows a table."""
 SQL_TYPES = {"Connection", "Engine", "RowMapping", "URL", "make_url"}
 """What else may be had from sqlalchemy: what a transaction, a row and an address are."""
-OWED = {
-    *(f"sslapp/usecases/labelling/{name}.py" for name in ("label_lists", "offers", "outbox")),
-    *(f"sslapp/usecases/labelling/{name}.py" for name in ("picks", "tally")),
-    *(f"sslapp/usecases/reporting/{name}.py" for name in ("decisions", "report")),
-    *(f"sslapp/usecases/reviewing/{name}.py" for name in ("board", "bulk_decisions", "bulks")),
-    *(f"sslapp/usecases/reviewing/{name}.py" for name in ("experts", "inspection")),
-    *(f"sslapp/usecases/reviewing/{name}.py" for name in ("predictions", "round_rows")),
-}
-"""Modules whose queries have yet to move; it only ever gets shorter."""
-
 SEALED = {"workspace", "reader", "project", "membership", "label_class", "image_set"}
 SEALED |= {"snapshot", "round_", "embedding", "view_set"}
 """Tables whose rows carry a seal: a plain statement would leave one that does not fit."""
@@ -66,7 +56,7 @@ def faults(root: Path = ROOT) -> list[str]:
         check = _python if path.suffix == ".py" else _browser
         name = path.relative_to(root).as_posix()
         wrong = list(check(text))
-        if path.suffix == ".py" and not name.startswith(QUERIES_IN) and name not in OWED:
+        if path.suffix == ".py" and not name.startswith(QUERIES_IN):
             wrong += _queries(text)
         found += [f"{name}:{line}: {message}" for line, message in sorted(wrong)]
     return found
