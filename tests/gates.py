@@ -24,8 +24,9 @@ HASHED_WHOLE = {"int", "str", "float", "bool", "int | None", "str | None", "tupl
 
 QUERIES_IN = ("sslapp/store/", "sslapp/jobs/queue.py", "sslapp/jobs/history.py")
 """Where tables are queried; a query is written once, and no other module knows a table."""
-SQL_TYPES = {"Connection", "Engine", "RowMapping", "URL", "make_url"}
+SQL_TYPES = {"Connection", "Engine", "Row", "RowMapping", "URL", "make_url"}
 """What else may be had from sqlalchemy: what a transaction, a row and an address are."""
+
 SEALED = {"workspace", "reader", "project", "membership", "label_class", "image_set"}
 SEALED |= {"snapshot", "round_", "embedding", "view_set"}
 """Tables whose rows carry a seal: a plain statement would leave one that does not fit."""

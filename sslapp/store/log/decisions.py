@@ -14,11 +14,15 @@ from sslapp.vocabulary import EventKind
 
 
 def newest_key(conn: Connection, project_id: int, prefix: str) -> str | None:
-    """The key of the newest event whose key begins so; None without any."""
-    query = select(event.c.key).where(
-        event.c.project_id == project_id, event.c.key.startswith(prefix, autoescape=True)
-    )
-    return conn.execute(query.order_by(event.c.number.desc()).limit(1)).scalar()
+    """The key of the newest event whose key begins so; None without any.
+
+    Only such events are read, however many others there are.
+    """
+    key = event.c.key.collate("C") if conn.dialect.name == "postgresql" else event.c.key
+    behind = prefix[:-1] + chr(ord(prefix[-1]) + 1)  # the first text that begins otherwise
+    query = select(event.c.key).where(event.c.project_id == project_id, key >= prefix, key < behind)
+    # by an expression, or SQLite walks all events by number in place of the few by key
+    return conn.execute(query.order_by((event.c.number + 0).desc()).limit(1)).scalar()
 
 
 def standing_decisions(
