@@ -22,7 +22,7 @@ from pathlib import Path
 
 import browser as tools
 import synthetic
-from playwright.sync_api import Browser, Page
+from playwright.sync_api import Browser, Page, Request
 
 from sslapp.jobs.worker import work
 from sslapp.store import images, projects
@@ -38,10 +38,12 @@ from sslapp.vocabulary import EventKind, JobState
 from sslapp.workspace import Workspace
 
 PAGES = ("", "label", "train", "review", "compare", "export")
-PARTS = ("keys", "training", "gaps", "kill", "map", "pages")
+PARTS = ("keys", "saved", "training", "gaps", "kill", "map", "pages")
 STUDIO = "Label Studio 1.23.2"
 FIFTYONE = "FiftyOne 1.22.1"
 LARGE = 500_000
+SMALL, USUAL = 1_000, 60_000
+"""Images of the projects between which the cost of a saved key is compared."""
 
 
 @dataclass(frozen=True)
@@ -98,6 +100,42 @@ def measure_keys(browser: Browser, access: Access, asked: argparse.Namespace) ->
         open_label(page, server)
         found = latencies(page, asked.keys)
         yield key_row("key to next image painted, p50 / p95, idle", found, "50 / 120 ms")
+
+
+def answers(page: Page, keys: int) -> list[float]:
+    """Milliseconds from sending a decision to the server's word that it is stored, key by key."""
+    sent: list[float] = []
+
+    def finished(request: Request) -> None:
+        if request.method == "POST" and request.url.endswith("/decisions"):
+            sent.append(request.timing["responseEnd"] - request.timing["requestStart"])
+
+    page.on("requestfinished", finished)
+    for number in range(keys):
+        page.keyboard.press(str(number % 10))
+        page.wait_for_function("() => !bench.busy()")
+        page.get_by_text("All saved").wait_for()
+        page.wait_for_timeout(60)
+    return sent
+
+
+def measure_saved(browser: Browser, folder: Path, asked: argparse.Namespace) -> Iterator[Row]:
+    medians = {}
+    for count in (SMALL, USUAL):
+        root = folder / f"synthetic-{count}"
+        if not root.exists():
+            synthetic.build(root, count, reader=tools.READER).engine.dispose()
+        with tools.serving(root) as server, tools.window(browser) as page:
+            open_label(page, server)
+            found = answers(page, asked.keys)[1:]  # the first one begins what later ones keep
+        medians[count] = statistics.median(found)
+        ratio = medians[count] / medians[SMALL]
+        yield Row(
+            f"{count:,} images: a key's decision sent to stored, p50 / p95",
+            len(found),
+            f"{medians[count]:.1f} / {tools.percentile(found, 0.95):.1f} ms, {ratio:.2f} times",
+            "1.5 times that at 1,000" if count == USUAL else "–",
+        )
 
 
 def measure_training(browser: Browser, access: Access, asked: argparse.Namespace) -> Iterator[Row]:
@@ -334,24 +372,25 @@ def main() -> None:
     parser.add_argument("--passes", type=int, default=5, help="Windows for each map and page.")
     parser.add_argument("--folder", type=Path, help="Keeps the large projects for the next run.")
     asked = parser.parse_args()
-    measures: dict[str, Callable[..., Iterator[Row]]] = {
+    on_demo: dict[str, Callable[..., Iterator[Row]]] = {
         "keys": measure_keys,
         "training": measure_training,
         "gaps": measure_gaps,
         "kill": measure_kill,
         "pages": measure_pages,
     }
+    on_synthetic = {"saved": measure_saved, "map": measure_map}
     rows: list[Row] = []
     load = os.getloadavg()[0]
     with tempfile.TemporaryDirectory() as name, tools.chromium() as browser:
         folder = Path(name)
         for part in asked.parts:
-            if part == "map":
-                found = measure_map(browser, asked.folder or folder, asked)
+            if part in on_synthetic:
+                found = on_synthetic[part](browser, asked.folder or folder, asked)
             else:
                 # each on a demo of its own: a burst uses up images
                 (folder / part).mkdir()
-                found = measures[part](browser, demo(folder / part), asked)
+                found = on_demo[part](browser, demo(folder / part), asked)
             for row in found:
                 print(f"{row.what}: {row.ours}", flush=True)
                 rows.append(row)
