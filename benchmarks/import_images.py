@@ -29,7 +29,7 @@ from sslapp.datasets.ingest import Ingested, ingest
 from sslapp.datasets.registry import open_source
 from sslapp.datasets.source import Refusal
 from sslapp.imaging.pixels import PixelStore
-from sslapp.imaging.thumbnails import data_uri
+from sslapp.imaging.thumbnails import png_bytes
 
 ELSEWHERE = (
     ("Label Studio 1.23, local storage sync, files stay in place", 25.2),
@@ -96,7 +96,7 @@ def measure_thumbnails(files: Path, repeats: int) -> list[float]:
         for _ in range(repeats):
             with timed(seconds):
                 for array in store.take(rows):
-                    data_uri(array, 96)
+                    png_bytes(array, 96)
     return seconds
 
 

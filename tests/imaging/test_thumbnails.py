@@ -1,11 +1,10 @@
-import base64
 import io
 
 import numpy as np
 import pytest
 from PIL import Image
 
-from sslapp.imaging.thumbnails import data_uri, png_bytes
+from sslapp.imaging.thumbnails import png_bytes
 
 
 def read(content: bytes) -> np.ndarray:
@@ -25,12 +24,6 @@ def test_a_small_image_is_enlarged_by_a_whole_factor_in_squares(colours):
 def test_a_large_image_is_reduced_to_the_target():
     assert read(png_bytes(np.zeros((300, 600), np.uint8), 96)).shape == (48, 96)
     assert read(png_bytes(np.zeros((1, 6000), np.uint8), 96)).shape == (1, 96)
-
-
-def test_the_data_uri_holds_the_same_png(colours):
-    kind, content = data_uri(colours, 96).split(",")
-    assert kind == "data:image/png;base64"
-    assert base64.b64decode(content, validate=True) == png_bytes(colours, 96)
 
 
 def test_what_is_no_image_is_an_error():
