@@ -8,8 +8,8 @@ import numpy as np
 import pytest
 from PIL import Image
 
+from sslapp.charts.raster import Box
 from sslapp.review.candidates import Candidates
-from sslapp.review.raster import Box
 from sslapp.store.projects import ClassRow
 from sslapp.ui.review import figure, map_hook
 from sslapp.ui.review.colours import NOTHING, Colouring, coding, gradient

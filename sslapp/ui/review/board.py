@@ -4,7 +4,7 @@ import numpy as np
 import streamlit as st
 from numpy.typing import NDArray
 
-from sslapp.review.raster import Box
+from sslapp.charts.raster import Box
 from sslapp.ui.review import state
 from sslapp.ui.review.colours import Coding
 from sslapp.ui.review.figure import picture

@@ -14,7 +14,7 @@ import plotly.graph_objects as go
 from numpy.typing import NDArray
 from PIL import Image
 
-from sslapp.review.raster import Box, bounds, density
+from sslapp.charts.raster import Box, bounds, density
 from sslapp.ui.common import plain
 from sslapp.ui.common.embedding_map import OUTLINE
 from sslapp.ui.review.colours import Coding, steps

@@ -7,7 +7,7 @@ change, after a bulk decision, and when the reader asks for the newest labels.
 
 import streamlit as st
 
-from sslapp.review.raster import Box
+from sslapp.charts.raster import Box
 from sslapp.ui.review import board as review_board
 from sslapp.ui.review import figure, state
 from sslapp.ui.review.colours import Colouring, coding

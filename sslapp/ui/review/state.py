@@ -4,7 +4,7 @@ from dataclasses import dataclass
 
 import streamlit as st
 
-from sslapp.review.raster import Box
+from sslapp.charts.raster import Box
 from sslapp.store.projects import ClassRow
 from sslapp.ui.common import faults
 from sslapp.ui.review.map_hook import Ring

@@ -4,7 +4,7 @@ import numpy as np
 from hypothesis import given, settings
 from hypothesis import strategies as st
 
-from sslapp.review.raster import FAINTEST, STRONGEST, Box, bounds, density
+from sslapp.charts.raster import FAINTEST, STRONGEST, Box, bounds, density
 
 UNIT = Box(0.0, 0.0, 4.0, 4.0)
 COLOURS = np.array([[255, 0, 0], [0, 0, 255], [10, 20, 30]], dtype=np.uint8)
