@@ -2,17 +2,17 @@
 
 import streamlit as st
 
-from sslapp.methods.registry import CARDS
 from sslapp.ui.common import heading, progress_panel
 from sslapp.ui.common.access import require
 from sslapp.ui.compare import choice, curves, film, one_round, pair, start, table
 from sslapp.usecases.comparing.rounds import comparable_rounds
 from sslapp.usecases.projects.status import newest_event
+from sslapp.usecases.training.options import CARDS, method_titles
 from sslapp.usecases.training.progress import live_jobs
 
 access = require()
 project_id = heading.open_project(access, "Compare")
-titles = {name: card.title for name, card in CARDS.items()}
+titles = method_titles()
 known = comparable_rounds(access, project_id)
 live = live_jobs(access, project_id)
 

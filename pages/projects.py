@@ -2,12 +2,12 @@
 
 import streamlit as st
 
-from sslapp.methods.registry import CARDS
 from sslapp.ui.common import faults, heading, hint, progress_panel
 from sslapp.ui.common.access import require
 from sslapp.ui.projects import cards, creation, panels, readers
 from sslapp.usecases.projects.listing import project_list
 from sslapp.usecases.projects.next_step import next_step, read_facts
+from sslapp.usecases.training.options import method_titles
 from sslapp.usecases.training.progress import live_jobs
 
 access = require()
@@ -18,7 +18,7 @@ if not lines:
         creation.show(access, closable=False)
     st.stop()
 
-titles = {name: card.title for name, card in CARDS.items()}
+titles = method_titles()
 making = access.server_admin and creation.is_asked()
 opened = heading.opened(sorted(line.id for line in lines))
 heading.remember(opened)

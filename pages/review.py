@@ -2,13 +2,13 @@
 
 import streamlit as st
 
-from sslapp.methods.registry import CARDS
 from sslapp.ui.common import faults, heading
 from sslapp.ui.common.access import require
 from sslapp.ui.review import board, bulks, empty, map_panel, selection, side, state
 from sslapp.usecases.comparing.rounds import numbers_and_methods
 from sslapp.usecases.images import maps
 from sslapp.usecases.reviewing.board import board_key
+from sslapp.usecases.training.options import method_titles
 from sslapp.usecases.training.progress import live_jobs
 
 access = require()
@@ -16,7 +16,7 @@ project_id = heading.open_project(access, "Review")
 state.enter(project_id, maps.shown_embedding_id(access, project_id))
 rounds = numbers_and_methods(access, project_id)
 live = live_jobs(access, project_id)
-titles = {name: card.title for name, card in CARDS.items()}
+titles = method_titles()
 
 if not rounds:
     empty.no_round(access, project_id, live, titles)

@@ -2,18 +2,18 @@
 
 import streamlit as st
 
-from sslapp.methods.registry import CARDS
 from sslapp.ui.common import heading, progress_panel
 from sslapp.ui.common.access import require
 from sslapp.ui.train import detail, outcome, rounds, start
 from sslapp.usecases.training.history import history
+from sslapp.usecases.training.options import CARDS, method_titles
 from sslapp.usecases.training.progress import live_jobs
 
 access = require()
 project_id = heading.open_project(access, "Train")
 live = live_jobs(access, project_id)
 so_far = history(access, project_id)
-titles = {name: card.title for name, card in CARDS.items()}
+titles = method_titles()
 
 if live.active:
     with st.container(border=True):

@@ -30,6 +30,8 @@ from sslapp.usecases.reviewing.candidates import propose
 from sslapp.usecases.training.rounds import DEFAULT_METHOD, round_status, start_round
 from sslapp.vocabulary import Gear, JobState
 
+__all__ = ["BALANCED", "ReaderModel", "Simulation", "simulate"]
+
 BALANCED = "balanced"
 """The benchmark protocol's labelled set, as many images of each class; it needs the truth and is
 therefore known to simulation alone."""

@@ -11,9 +11,8 @@ from typing import NoReturn
 import streamlit as st
 
 from sslapp.store.errors import DatabaseGone, OtherWorkspace
-from sslapp.store.identity import must_be
 from sslapp.ui.common import plain
-from sslapp.usecases.access import Access, NotAllowed, NotSignedIn
+from sslapp.usecases.access import Access, NotAllowed, NotSignedIn, require_workspace
 from sslapp.web.identity import SignIn, current_reader, sign_in
 
 MARK = "workspace"
@@ -28,7 +27,7 @@ def require() -> Access:
     """
     try:
         access = current_reader(st.user.to_dict)
-        must_be(access.workspace_id, _opened_on(access.workspace_id))
+        require_workspace(access, _opened_on(access.workspace_id))
     except NotSignedIn:
         _ask_to_sign_in()
     except NotAllowed as error:

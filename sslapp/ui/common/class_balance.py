@@ -7,7 +7,7 @@ import streamlit as st
 from numpy.typing import NDArray
 
 from sslapp.charts.class_bars import balance
-from sslapp.store.projects import ClassRow
+from sslapp.usecases.projects.classes import ClassRow
 from sslapp.vocabulary import Source
 
 ROOM = 330

@@ -8,9 +8,9 @@ import plotly.graph_objects as go
 import streamlit as st
 
 from sslapp.charts import look
-from sslapp.store.projects import ClassRow
 from sslapp.usecases.access import Access
 from sslapp.usecases.images.maps import Map, read_map
+from sslapp.usecases.projects.classes import ClassRow
 from sslapp.words import count
 
 UNLABELLED = "rgba(128, 136, 148, 0.32)"

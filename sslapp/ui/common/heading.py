@@ -4,11 +4,10 @@ from collections.abc import Sequence
 
 import streamlit as st
 
-from sslapp.store.projects import ProjectRow
 from sslapp.ui.common import faults, pages, plain
 from sslapp.usecases.access import Access
 from sslapp.usecases.images.creation import ensure_demo
-from sslapp.usecases.projects.listing import known_projects
+from sslapp.usecases.projects.listing import ProjectRow, known_projects
 from sslapp.usecases.projects.status import Status
 from sslapp.words import count
 

@@ -7,9 +7,8 @@ import plotly.graph_objects as go
 import streamlit as st
 
 from sslapp.charts import look
-from sslapp.training.loop import figures
 from sslapp.ui.common import plain
-from sslapp.usecases.training.metrics import Curve
+from sslapp.usecases.training.metrics import HOLDOUT_FIGURES, Curve
 from sslapp.usecases.training.progress import LiveJob
 from sslapp.words import percent, proportion
 
@@ -19,7 +18,7 @@ LINES = {
 }
 """The losses that are drawn, in colours that no class has and that suit both themes."""
 
-IN_THE_LOG = figures.names() | {"loss", "learning rate"}
+IN_THE_LOG = HOLDOUT_FIGURES | {"loss", "learning rate"}
 """Reported, but not worth a figure of their own: sums, settings, and what is shown with its n."""
 
 HEIGHT = 170
@@ -29,16 +28,15 @@ BAR = 17
 
 def live(work: LiveJob) -> None:
     """Draw what a running round has reported so far."""
-    latest = {name: curve[-1][1] for name, curve in work.metrics.items()}
+    latest = work.latest
     drawn = [name for name in LINES if len(work.metrics.get(name, ())) > 1]
     named = [*(name for name in LINES if name in latest), *sorted(latest.keys() - LINES.keys())]
     shown = [name for name in named if name not in IN_THE_LOG]
     with st.grid(max(len(shown), 1), min_column_width=130):
         for name in shown:
             st.metric(plain.markdown(name.capitalize()), _value(name, latest[name]))
-    if figures.ACCURACY in latest and work.holdout:
-        evaluated = int(latest.get(figures.EVALUATED, work.holdout))
-        st.caption(f"Holdout accuracy so far: {proportion(latest[figures.ACCURACY], evaluated)}")
+    if work.holdout_accuracy is not None and work.holdout:
+        st.caption(f"Holdout accuracy so far: {proportion(*work.holdout_accuracy)}")
     panels = st.grid(2 if drawn and work.pseudo_labels else 1, min_column_width=320)
     if drawn:
         with panels.container(gap="xsmall"):

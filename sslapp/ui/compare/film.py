@@ -7,11 +7,11 @@ import streamlit as st
 from numpy.typing import NDArray
 
 from sslapp.charts.trajectory import trajectory
-from sslapp.store.projects import ClassRow
 from sslapp.ui.common.embedding_map import UNLABELLED
 from sslapp.usecases.access import Access
 from sslapp.usecases.comparing.comparison import Compared, Comparison
 from sslapp.usecases.comparing.curves import read_film
+from sslapp.usecases.projects.classes import ClassRow
 from sslapp.words import count
 
 PREDICTED, LABEL = "Predicted class", "Current label"

@@ -7,8 +7,8 @@ import streamlit as st
 from numpy.typing import NDArray
 
 from sslapp.charts.confusion import confusion
-from sslapp.store.projects import ClassRow
 from sslapp.ui.common import theme
+from sslapp.usecases.projects.classes import ClassRow
 
 CONFIG = {"displayModeBar": False}
 

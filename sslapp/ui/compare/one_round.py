@@ -8,12 +8,12 @@ import streamlit as st
 from numpy.typing import NDArray
 
 from sslapp.charts.reliability import reliability
-from sslapp.store.projects import ClassRow
 from sslapp.ui.common import picture_grid, plain
 from sslapp.ui.compare import matrix
 from sslapp.ui.compare.choice import name
 from sslapp.usecases.access import Access
 from sslapp.usecases.comparing.comparison import Compared, Comparison, Measure
+from sslapp.usecases.projects.classes import ClassRow
 from sslapp.words import count, proportion
 
 KEY = "compare-confusion"

@@ -5,12 +5,11 @@ from collections.abc import Mapping
 import numpy as np
 import streamlit as st
 
-from sslapp.review.confusion import Paired, cohen_kappa
 from sslapp.ui.common import picture_grid, plain
 from sslapp.ui.compare import matrix
 from sslapp.ui.compare.choice import name
 from sslapp.usecases.access import Access
-from sslapp.usecases.comparing.comparison import Comparison, Measure
+from sslapp.usecases.comparing.comparison import Comparison, Measure, Paired
 from sslapp.words import count, percent
 
 KEY = "compare-flips"
@@ -68,7 +67,7 @@ def _facts(found: Comparison, first: int, second: int, measure: Measure | None) 
     """What the two have to do with each other, a sentence each, as Markdown."""
     counts = found.agreement(first, second)
     total, same = int(counts.sum()), int(np.trace(counts))
-    kappa = cohen_kappa(counts)
+    kappa = found.kappa(first, second)
     beyond = "" if kappa is None else f", Cohen's kappa {kappa:.3f}"
     facts = []
     result = None if measure is None else found.paired(first, second, measure)

@@ -4,10 +4,10 @@ from collections.abc import Mapping
 
 import streamlit as st
 
-from sslapp.methods.card import MethodCard
 from sslapp.ui.common import faults
 from sslapp.ui.compare.choice import awaited_key
 from sslapp.usecases.access import Access
+from sslapp.usecases.training.options import MethodCard
 from sslapp.usecases.training.rounds import start_side_by_side
 
 LARGEST_SEED = 2**31 - 1

@@ -5,10 +5,10 @@ from collections.abc import Callable
 
 import streamlit as st
 
-from sslapp.store.projects import KEYS, PALETTE, ClassRow
 from sslapp.ui.common import faults, plain
 from sslapp.usecases.access import Access
 from sslapp.usecases.projects import classes
+from sslapp.usecases.projects.classes import ClassRow
 from sslapp.usecases.projects.status import Status
 from sslapp.words import count
 
@@ -63,11 +63,11 @@ def _fields(status: Status, row: ClassRow | None) -> tuple[str, str, str]:
     """Draw name, colour and key of a class, or of the next one; return what they say now."""
     # another reader's change gives the widgets other keys, so that they show what is true now
     mark = f"{status.project_id}-{_mark(status, row)}"
-    keys = [*free_keys(status, row), NO_KEY]
+    keys = [*classes.free_keys(status.classes, row), NO_KEY]
     with st.container(horizontal=True, vertical_alignment="bottom"):
         colour = st.color_picker(
             "Colour",
-            row.colour if row else _next_colour(status),
+            row.colour if row else classes.next_colour(status.classes),
             key=f"projects-class-colour-{mark}",
         )
         name = st.text_input(
@@ -84,18 +84,6 @@ def _fields(status: Status, row: ClassRow | None) -> tuple[str, str, str]:
     # the picker gives small letters, and a colour that was not touched is no change
     untouched = row is not None and colour.lower() == row.colour.lower()
     return name or "", row.colour if row and untouched else colour, key or NO_KEY
-
-
-def free_keys(status: Status, row: ClassRow | None) -> list[str]:
-    """Keys that no other class has, in the order they are given."""
-    taken = {each.key for each in status.classes if row is None or each.id != row.id}
-    return [key for key in KEYS if key not in taken]
-
-
-def _next_colour(status: Status) -> str:
-    used = {each.colour.upper() for each in status.classes}
-    free = [colour for colour in PALETTE if colour.upper() not in used]
-    return free[0] if free else PALETTE[len(status.classes) % len(PALETTE)]
 
 
 def _mark(status: Status, row: ClassRow | None) -> int:

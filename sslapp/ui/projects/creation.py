@@ -2,13 +2,12 @@
 
 import streamlit as st
 
-from sslapp.embedding.encoders import ENCODERS, available
-from sslapp.store.projects import ProjectSettings
 from sslapp.ui.common import faults, heading
 from sslapp.ui.projects import sources
 from sslapp.usecases.access import Access
 from sslapp.usecases.images.creation import IMAGE_SIZES, Wish, class_names, create
-from sslapp.usecases.images.embeddings import encoder_for
+from sslapp.usecases.images.embeddings import encoder_for, encoders_here
+from sslapp.usecases.projects.settings import ProjectSettings
 
 ASKED = "projects-new"
 """Where the session keeps whether the form is open."""
@@ -77,15 +76,16 @@ def _options(access: Access) -> tuple[ProjectSettings, str]:
             key="projects-new-size",
             help="Networks train on square images of this side; readers always see the original.",
         )
-        there = available(access.workspace.weights)
+        there = encoders_here(access)
+        names = list(there)
         encoder = st.selectbox(
             "Encoder",
-            there,
-            index=there.index(encoder_for(size, access.workspace)),
-            format_func=lambda each: ENCODERS[each].title,
+            names,
+            index=names.index(encoder_for(size, access.workspace)),
+            format_func=lambda each: there[each].title,
             key=f"projects-new-encoder-{size}",
         )
-        st.caption(ENCODERS[encoder].about)
+        st.caption(there[encoder].about)
         grey = st.checkbox(
             "Grey images", key="projects-new-grey", help="Keep one channel instead of three."
         )

@@ -2,11 +2,16 @@
 
 import streamlit as st
 
-from sslapp.embedding.encoders import ENCODERS, available
 from sslapp.ui.common import faults, plain
 from sslapp.ui.projects import views
 from sslapp.usecases.access import Access
-from sslapp.usecases.images.embeddings import EmbeddingState, embed, encoder_for
+from sslapp.usecases.images.embeddings import (
+    EmbeddingState,
+    embed,
+    encoder_for,
+    encoder_title,
+    encoders_here,
+)
 from sslapp.usecases.images.maps import Projection, projection_of, show_projection
 from sslapp.usecases.projects.status import Status
 from sslapp.words import ago, count
@@ -33,15 +38,16 @@ def show(access: Access, status: Status, newest: EmbeddingState | None, *, worki
     st.markdown(_state(newest, images, working=working))
     if working or not images:
         return
-    there = available(access.workspace.weights)
+    there = encoders_here(access)
+    names = list(there)
     stale = newest is None or newest.count < images
     begin = newest.encoder if newest else encoder_for(status.settings.image_size, access.workspace)
     with st.container(horizontal=True, vertical_alignment="bottom"):
         encoder = st.selectbox(
             "Encoder",
-            there,
-            index=there.index(begin) if begin in there else 0,
-            format_func=lambda each: ENCODERS[each].title,
+            names,
+            index=names.index(begin) if begin in there else 0,
+            format_func=lambda each: there[each].title,
             key=f"projects-encoder-{status.project_id}",
         )
         pressed = st.button(
@@ -49,7 +55,7 @@ def show(access: Access, status: Status, newest: EmbeddingState | None, *, worki
             type="primary" if stale else "secondary",
             key="projects-embed",
         )
-    st.caption(ENCODERS[encoder].about)
+    st.caption(there[encoder].about)
     _map(access, status.project_id)
     if pressed:
         faults.carry_out(lambda: embed(access, status.project_id, encoder))
@@ -74,8 +80,7 @@ def _map(access: Access, project_id: int) -> None:
 def _state(newest: EmbeddingState | None, images: int, *, working: bool) -> str:
     if newest is None:
         return "Being embedded." if working else "The images are not embedded yet."
-    choice = ENCODERS.get(newest.encoder)
-    title = plain.markdown(choice.title if choice else newest.encoder)
+    title = plain.markdown(encoder_title(newest.encoder))
     parts = [f"**{title}**", f"{newest.dim:,} numbers an image", ago(newest.created_at)]
     line = " · ".join(parts)
     if newest.count < images:

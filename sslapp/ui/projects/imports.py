@@ -4,12 +4,12 @@ from collections.abc import Sequence
 
 import streamlit as st
 
-from sslapp.store.images import ImageSetRow
 from sslapp.ui.common import faults, plain
 from sslapp.ui.projects import sources
 from sslapp.usecases.access import Access
 from sslapp.usecases.images.imports import by_reason, refusals_csv
 from sslapp.usecases.images.sources import import_chosen
+from sslapp.usecases.projects.status import ImageSetRow
 from sslapp.words import ago, count
 
 FAULTS = "projects-import-faults"

@@ -15,11 +15,11 @@ import numpy as np
 import streamlit as st
 from numpy.typing import NDArray
 
-from sslapp.store.projects import ClassRow
 from sslapp.ui.common import addresses, browser_component
 from sslapp.ui.review import sheets
 from sslapp.usecases.access import Access
 from sslapp.usecases.images.pictures import image_hashes, thumbnails
+from sslapp.usecases.projects.classes import ClassRow
 from sslapp.usecases.reviewing.inspection import Tile, claim_page, tiles
 
 KEY = "review-sheet"

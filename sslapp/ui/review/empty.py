@@ -2,10 +2,10 @@
 
 import streamlit as st
 
-from sslapp.store.projects import ClassRow
 from sslapp.ui.common import embedding_map, plain, progress_panel
 from sslapp.usecases.access import Access
 from sslapp.usecases.images import maps
+from sslapp.usecases.projects.classes import ClassRow
 from sslapp.usecases.projects.status import status
 from sslapp.usecases.reviewing.board import Board
 from sslapp.usecases.training.progress import LiveJobs

@@ -10,8 +10,8 @@ from typing import Any
 
 import streamlit as st
 
-from sslapp.store.projects import ClassRow
 from sslapp.ui.common import browser_component
+from sslapp.usecases.projects.classes import ClassRow
 
 RINGS, CORNERS = 16, 256
 """Polygons of one gesture and corners of one polygon, at most; the browser thins longer ones."""

@@ -1,12 +1,9 @@
 """The selected images at the desk, and the bulk decisions about them: one fragment."""
 
-import hashlib
-
 import numpy as np
 import streamlit as st
 from numpy.typing import NDArray
 
-from sslapp.store.log.chain import canonical
 from sslapp.ui.common import faults
 from sslapp.ui.review import board as review_board
 from sslapp.ui.review import bulks, desk, state
@@ -51,7 +48,7 @@ def show(access: Access, project_id: int, number: int) -> None:
             number,
             found,
             [each for each in board.classes if not each.retired],
-            selection=_digest(chosen, board),
+            selection=chosen.digest(board),
             on_saved=again,
         )
         if isinstance(asked, desk.Similar):
@@ -65,11 +62,6 @@ def show(access: Access, project_id: int, number: int) -> None:
             st.rerun()
 
     faults.fragment(draw, key=state.DESK)
-
-
-def _digest(chosen: Choice, board: Board) -> str:
-    """Changes with what is selected, and with nothing else."""
-    return hashlib.sha256(canonical(chosen.payload(board)).encode()).hexdigest()[:16]
 
 
 def _head(access: Access, project_id: int, round_number: int) -> None:

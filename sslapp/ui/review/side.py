@@ -6,7 +6,6 @@ import numpy as np
 import streamlit as st
 from streamlit.errors import StreamlitAPIException
 
-from sslapp.review.candidates import counts_by_class
 from sslapp.ui.common import addresses, faults, plain
 from sslapp.ui.review import board as review_board
 from sslapp.ui.review import map_hook, state, tally
@@ -114,7 +113,7 @@ def _preview(board: Board, chosen: Choice) -> None:
     share = f", {percent(len(found) / total)}" if total else ""
     st.markdown(f"**{count(len(found), 'candidate')}** of {total:,} open images{share}")
     live = [column for column in range(board.known) if not board.classes[column].retired]
-    counts = counts_by_class(found, board.known)
+    counts = board.counts_by_class(found)
     tally.show(
         [board.classes[column] for column in live],
         [counts[column] for column in live],

@@ -5,9 +5,9 @@ from dataclasses import dataclass
 import streamlit as st
 
 from sslapp.charts.raster import Box
-from sslapp.store.projects import ClassRow
 from sslapp.ui.common import faults
 from sslapp.ui.review.map_hook import Ring
+from sslapp.usecases.projects.classes import ClassRow
 from sslapp.usecases.reviewing.candidates import DEFAULT_THRESHOLD
 from sslapp.usecases.reviewing.queue import Choice, Queue, Show
 

@@ -2,8 +2,8 @@
 
 from collections.abc import Sequence
 
-from sslapp.store.projects import ClassRow
 from sslapp.ui.common import browser_component
+from sslapp.usecases.projects.classes import ClassRow
 
 _component = browser_component.declare(
     "sslapp_review_tally",

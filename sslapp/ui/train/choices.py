@@ -5,9 +5,9 @@ from dataclasses import dataclass
 
 import streamlit as st
 
-from sslapp.embedding.encoders import ENCODERS
-from sslapp.methods.card import MethodCard
 from sslapp.ui.common import faults, followed
+from sslapp.usecases.images.embeddings import encoder_title
+from sslapp.usecases.training.options import MethodCard
 from sslapp.usecases.training.preview import Choices, Frozen
 from sslapp.usecases.training.suggestion import Suggestion
 from sslapp.vocabulary import Gear
@@ -96,7 +96,7 @@ def _encoder(can: Choices, project_id: int) -> str:
     picked = st.selectbox(
         "Encoder",
         known,
-        format_func=lambda each: ENCODERS[each].title if each in ENCODERS else each,
+        format_func=encoder_title,
         key=key,
         persist_state="session",
         on_change=followed.touch,

@@ -4,8 +4,6 @@ from typing import Any
 
 import streamlit as st
 
-from sslapp.rounds import PASSED_OVER
-from sslapp.training.loop import figures
 from sslapp.ui.common import plain, progress_panel, round_figures
 from sslapp.usecases.access import Access
 from sslapp.usecases.training.history import Detail, detail
@@ -54,19 +52,15 @@ def facts(found: Detail) -> list[tuple[str, str]]:
         fitted = found.metrics.get("calibrated")
         note = "" if fitted else f" (uncalibrated, n = {counts['validation']})"
         told.append(("Temperature", f"{found.metrics['temperature']:.3g}{note}"))
-    latest = {name: curve[-1][1] for name, curve in found.curves.items()}
-    while_training = figures.sentences(latest)
-    if while_training:
-        told.append(("Holdout accuracy", " ".join(while_training)))
+    if found.holdout_sentences:
+        told.append(("Holdout accuracy", " ".join(found.holdout_sentences)))
     if found.plan:
-        inexact = found.plan.get("inexact", [])
-        damaged = found.plan.get(PASSED_OVER, [])
-        ran = {k: v for k, v in found.plan.items() if k not in ("inexact", PASSED_OVER)}
-        told.append(("Ran with", _listed(ran)))
-        if inexact:
-            told.append(("Resumed", f"inexactly: {'; '.join(inexact)}"))
-        if damaged:
-            told.append(("Damaged files", f"{' '.join(damaged)} The predictions are unchanged."))
+        told.append(("Ran with", _listed(found.environment)))
+    if found.inexact:
+        told.append(("Resumed", f"inexactly: {'; '.join(found.inexact)}"))
+    if found.passed_over:
+        damaged = " ".join(found.passed_over)
+        told.append(("Damaged files", f"{damaged} The predictions are unchanged."))
     if found.attempt > 1:
         told.append(("Attempts", str(found.attempt)))
     return told

@@ -5,14 +5,13 @@ from typing import Any
 
 import streamlit as st
 
-from sslapp.methods.card import MethodCard
-from sslapp.training.configuration import automatic_steps
 from sslapp.ui.common import faults, plain
 from sslapp.ui.train import choices as round_choices
 from sslapp.ui.train import form, preview
 from sslapp.ui.train.choices import Chosen
 from sslapp.usecases.access import Access
 from sslapp.usecases.training.estimates import Estimate, Planned, complete, estimate
+from sslapp.usecases.training.options import MethodCard, automatic_values
 from sslapp.usecases.training.preview import Choices, Preview, choices, missing_before_start
 from sslapp.usecases.training.rounds import start_round
 from sslapp.usecases.training.suggestion import Suggestion, suggest
@@ -47,7 +46,7 @@ def show(
         key=f"train-{project_id}-{card.name}",
         names=card.effective(chosen.gear),
         defaults=_defaults(card, can),
-        automatic=_automatic(card, found),
+        automatic=automatic_values(card, found.labelled + found.pool),
     )
     wanted: dict[str, Any] = {
         "method": card.name,
@@ -98,12 +97,6 @@ def _start(access: Access, project_id: int, wanted: dict[str, Any]) -> None:
 def _defaults(card: MethodCard, can: Choices) -> dict[str, Any]:
     """What the project decides in the method's place."""
     return {"flip": can.flip} if "flip" in card.options.model_fields else {}
-
-
-def _automatic(card: MethodCard, found: Preview) -> dict[str, str]:
-    if "steps" not in card.options.model_fields:
-        return {}
-    return {"steps": f"{automatic_steps(found.labelled + found.pool):,}"}
 
 
 def _planned(chosen: Chosen, changed: Mapping[str, Any], found: Preview, can: Choices) -> Planned:

@@ -17,7 +17,7 @@ from numpy.typing import NDArray
 from sqlalchemy import Connection
 
 from sslapp.review.confidence import calibrated
-from sslapp.review.confusion import Paired, confusion, paired
+from sslapp.review.confusion import Paired, cohen_kappa, confusion, paired
 from sslapp.store import images, projects, rounds, snapshots
 from sslapp.store.database import reading
 from sslapp.store.projects import ClassRow
@@ -27,6 +27,8 @@ from sslapp.store.state import load_state
 from sslapp.training.calibration.table import BINS, CalibrationTable, calibration_table
 from sslapp.usecases.access import Access, require
 from sslapp.usecases.comparing.rounds import ComparableRound, comparable_rounds
+
+__all__ = ["Compared", "Comparison", "Measure", "Paired", "Score", "read_comparison"]
 
 Positions = NDArray[np.int64]
 Classes = NDArray[np.int16]
@@ -172,6 +174,13 @@ class Comparison:
         rows = self.common(first, second)
         one, other = self.of(first).predicted[rows], self.of(second).predicted[rows]
         return confusion(one, other, len(self.classes))
+
+    def kappa(self, first: int, second: int) -> float | None:
+        """Cohen's kappa, at most 1: how far the two agree beyond chance.
+
+        None where they share no image, or where chance alone would agree fully.
+        """
+        return cohen_kappa(self.agreement(first, second))
 
     def flips(self, first: int, second: int, pair: tuple[int, int] | None = None) -> Positions:
         """Images on which the two differ, those first of which both are sure.

@@ -9,7 +9,7 @@ import numpy as np
 from sqlalchemy import Connection
 
 from sslapp import durable
-from sslapp.embedding.encoders import available
+from sslapp.embedding.encoders import ENCODERS, EncoderChoice, available
 from sslapp.imaging.pixels import PixelStore
 from sslapp.jobs import queue
 from sslapp.jobs.context import Cancelled, JobContext
@@ -62,6 +62,16 @@ def queue_embed(
     """Queue an embedding in an open transaction, for whoever checked that it is allowed."""
     params = {WORK: EncoderWork.FEATURES, "encoder": encoder, "seed": seed}
     return queue.enqueue(conn, project_id, JobKind.EMBED, params, access.reader_id)
+
+
+def encoders_here(access: Access) -> dict[str, EncoderChoice]:
+    """The encoders that can be chosen here, by name, in the order in which a page offers them."""
+    return {name: ENCODERS[name] for name in available(access.workspace.weights)}
+
+
+def encoder_title(encoder: str) -> str:
+    """How a page calls an encoder; its name for one that the program no longer has."""
+    return ENCODERS[encoder].title if encoder in ENCODERS else encoder
 
 
 def encoder_for(image_size: int | None, workspace: Workspace) -> str:

@@ -1,14 +1,24 @@
 """A project's classes: added, changed, retired, never deleted."""
 
+from collections.abc import Sequence
+
 from sqlalchemy import Connection
 
 from sslapp.store import projects
 from sslapp.store.database import writing
-from sslapp.store.projects import ClassRow
+from sslapp.store.projects import KEYS, PALETTE, ClassRow
 from sslapp.usecases.access import Access, find_project, require
 from sslapp.vocabulary import Role
 
-__all__ = ["ClassRow", "add_class", "class_id", "edit_class", "retire_class"]
+__all__ = [
+    "ClassRow",
+    "add_class",
+    "class_id",
+    "edit_class",
+    "free_keys",
+    "next_colour",
+    "retire_class",
+]
 
 
 def add_class(
@@ -60,6 +70,24 @@ def retire_class(access: Access, project: str | int | None, class_: str | int) -
         require(conn, access, project_id, Role.ADMIN)
         found = class_ if isinstance(class_, int) else class_id(conn, project_id, class_)
         projects.retire_class(conn, project_id, found, access.reader_id)
+
+
+def free_keys(classes: Sequence[ClassRow], edited: ClassRow | None = None) -> list[str]:
+    """Keys that no other class has, in the order they are given.
+
+    Args:
+        classes: those in use.
+        edited: the class that gets one of them and may keep its own; None for a new one.
+    """
+    taken = {each.key for each in classes if edited is None or each.id != edited.id}
+    return [key for key in KEYS if key not in taken]
+
+
+def next_colour(classes: Sequence[ClassRow]) -> str:
+    """The colour "#RRGGBB" to propose for a new class: the first that no class in use has."""
+    used = {each.colour.upper() for each in classes}
+    free = [colour for colour in PALETTE if colour.upper() not in used]
+    return free[0] if free else PALETTE[len(classes) % len(PALETTE)]
 
 
 def class_id(conn: Connection, project_id: int, name: str) -> int:

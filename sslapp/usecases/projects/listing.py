@@ -12,6 +12,8 @@ from sslapp.store.projects import ProjectRow, label_count, last_event, list_proj
 from sslapp.usecases.access import Access
 from sslapp.vocabulary import JobState, Role
 
+__all__ = ["ProjectLine", "ProjectRow", "known_projects", "project_list"]
+
 
 @dataclass(frozen=True, kw_only=True)
 class ProjectLine:

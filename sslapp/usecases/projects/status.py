@@ -16,6 +16,8 @@ from sslapp.store.state import ProjectState, load_state
 from sslapp.usecases.access import Access, find_project, require
 from sslapp.vocabulary import Source
 
+__all__ = ["ImageSetRow", "Status", "counts_of", "newest_event", "per_class_of", "status"]
+
 
 @dataclass(frozen=True)
 class Status:

@@ -13,7 +13,7 @@ from numpy.typing import NDArray
 from sqlalchemy import Connection
 
 from sslapp import durable
-from sslapp.review.candidates import Candidates, ThresholdCurve, Thresholds
+from sslapp.review.candidates import Candidates, ThresholdCurve, Thresholds, counts_by_class
 from sslapp.review.selection import inside
 from sslapp.rounds.predictions import likeliest, predictions_of
 from sslapp.store import projects
@@ -116,6 +116,10 @@ class Board:
     def rest(self, thresholds: Thresholds) -> Candidates:
         """The proposals that do not reach their threshold, most doubtful first."""
         return self.proposals.among(~self.proposals.reach(thresholds, self.known))
+
+    def counts_by_class(self, found: Candidates) -> NDArray[np.int64]:
+        """(C,) int64: how many of the candidates each of the round's columns has."""
+        return counts_by_class(found, self.known)
 
     def curve(self, grid: NDArray[np.float32]) -> ThresholdCurve:
         """What each threshold of an ascending grid would propose, if it held for all classes."""

@@ -1,5 +1,6 @@
 """In which order the selected candidates are looked at, and which of a selection are shown."""
 
+import hashlib
 from dataclasses import dataclass
 from enum import StrEnum
 
@@ -9,6 +10,7 @@ from numpy.typing import NDArray
 from sslapp.review.candidates import Candidates
 from sslapp.review.evidence import disagreement
 from sslapp.store.database import reading
+from sslapp.store.log.chain import canonical
 from sslapp.usecases.access import Access, require
 from sslapp.usecases.images.similar import like_text, similar
 from sslapp.usecases.reviewing.board import Board, flipped, previous_columns
@@ -65,6 +67,10 @@ class Choice:
         """Whether anything but the thresholds selects."""
         by_image = self.image is not None or self.like is not None
         return bool(self.rings or self.text) or by_image
+
+    def digest(self, board: Board) -> str:
+        """16 hexadecimal digits that change with what is selected, and with nothing else."""
+        return hashlib.sha256(canonical(self.payload(board)).encode()).hexdigest()[:16]
 
     def payload(self, board: Board) -> dict[str, object]:
         """What is kept with the event: enough to select the same again."""

@@ -9,13 +9,15 @@ from sqlalchemy import Connection, RowMapping
 from sslapp.jobs import history as job_history
 from sslapp.jobs import queue
 from sslapp.methods.registry import CARDS
+from sslapp.rounds import PASSED_OVER
 from sslapp.store import rounds
 from sslapp.store.database import reading
 from sslapp.store.log.events import head
 from sslapp.store.rounds import Curve, StoredRound
+from sslapp.training.loop import figures
 from sslapp.usecases.access import Access, require
 from sslapp.usecases.jobs import may_control
-from sslapp.usecases.training.metrics import curves
+from sslapp.usecases.training.metrics import curves, latest
 from sslapp.vocabulary import FailureKind, JobState
 
 
@@ -99,6 +101,27 @@ class Detail:
         return {
             name: value for name, value in self.config.items() if self.defaults.get(name) != value
         }
+
+    @property
+    def environment(self) -> dict[str, Any]:
+        """What it was planned to run with: threads, numbers, versions."""
+        apart = ("inexact", PASSED_OVER)
+        return {name: value for name, value in self.plan.items() if name not in apart}
+
+    @property
+    def inexact(self) -> list[str]:
+        """How it was resumed in another environment than planned, a sentence each."""
+        return self.plan.get("inexact", [])
+
+    @property
+    def passed_over(self) -> list[str]:
+        """The damaged files that it found and did without, a sentence each."""
+        return self.plan.get(PASSED_OVER, [])
+
+    @property
+    def holdout_sentences(self) -> list[str]:
+        """What it reported about the holdout as it trained, and what that is worth."""
+        return figures.sentences(latest(self.curves))
 
     @property
     def resumable(self) -> bool:

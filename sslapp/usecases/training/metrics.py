@@ -1,11 +1,12 @@
 """What rounds report as they train: curves, pseudo-labels per class, and how fast they are."""
 
-from collections.abc import Sequence
+from collections.abc import Mapping, Sequence
 
 from sqlalchemy import Connection
 
 from sslapp.store import rounds
 from sslapp.store.projects import ClassRow
+from sslapp.training.loop import figures
 
 Curve = rounds.Curve
 """(step, value), by step."""
@@ -15,6 +16,9 @@ PSEUDO_LABELS = "pseudo_labels/"
 
 LOSS, SECONDS, GPU_MEMORY = "loss", "seconds", "gpu memory"
 
+HOLDOUT_FIGURES = figures.names()
+"""Names of all that a round reports about the holdout as it trains."""
+
 RECENT = 10
 """Reports over which the present speed is taken."""
 
@@ -22,6 +26,11 @@ RECENT = 10
 def curves(conn: Connection, round_id: int) -> dict[str, Curve]:
     """Name -> [(step, value), ...] of what a round reported, without the pseudo-labels."""
     return rounds.curves(conn, [round_id], without=PSEUDO_LABELS)[round_id]
+
+
+def latest(reported: Mapping[str, Curve]) -> dict[str, float]:
+    """Name -> the newest value of each curve."""
+    return {name: curve[-1][1] for name, curve in reported.items()}
 
 
 def pseudo_labels(

@@ -1,5 +1,5 @@
-"""Options of methods as readers see them: read once from the fields of a model, for the forms, the
-command line and the docs.
+"""Methods and their options as readers see them: the cards to choose from, and the options, read
+once from the fields of a model, for the forms, the command line and the docs.
 """
 
 from collections.abc import Collection, Mapping
@@ -12,9 +12,24 @@ import annotated_types
 from pydantic import BaseModel
 from pydantic.fields import FieldInfo
 
+from sslapp.methods.card import MethodCard
 from sslapp.methods.registry import CARDS
-from sslapp.training.configuration import Automatic
+from sslapp.training.configuration import Automatic, automatic_steps
 from sslapp.vocabulary import Gear
+
+__all__ = [
+    "CARDS",
+    "COLUMNS",
+    "MethodCard",
+    "Option",
+    "OptionType",
+    "automatic_values",
+    "in_words",
+    "method_options",
+    "method_titles",
+    "number",
+    "options_of",
+]
 
 COLUMNS = ("option", "type", "default", "range", "automatic", "what it does")
 """Of a table of options; see `Option.row`."""
@@ -97,6 +112,11 @@ class Option:
         return dict(zip(COLUMNS, (*cells, automatic + chosen, self.description), strict=True))
 
 
+def method_titles() -> dict[str, str]:
+    """How a page calls each method, by name."""
+    return {name: card.title for name, card in CARDS.items()}
+
+
 def method_options(method: str, gear: Gear | None = None) -> list[Option]:
     """The options of a method; with a gear those that count there.
 
@@ -125,6 +145,17 @@ def options_of(model: type[BaseModel], names: Collection[str] | None = None) -> 
         for name, field in model.model_fields.items()
         if names is None or name in names
     ]
+
+
+def automatic_values(card: MethodCard, images: int) -> dict[str, str]:
+    """What automatic options of a method come to, in words, by the option's name.
+
+    Args:
+        images: labelled and unlabelled ones that it would train on.
+    """
+    if "steps" not in card.options.model_fields:
+        return {}
+    return {"steps": number(automatic_steps(images))}
 
 
 def in_words(value: Any) -> str:

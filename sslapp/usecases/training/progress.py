@@ -15,6 +15,7 @@ from sslapp.rounds import RoundPhase
 from sslapp.store import projects, rounds
 from sslapp.store.database import reading
 from sslapp.store.rounds import Curve, StoredRound
+from sslapp.training.loop import figures
 from sslapp.usecases.access import Access, require
 from sslapp.usecases.jobs import eta, may_control
 from sslapp.usecases.training.estimates import images_per_step
@@ -22,6 +23,7 @@ from sslapp.usecases.training.metrics import (
     GPU_MEMORY,
     SECONDS,
     curves,
+    latest,
     pseudo_labels,
     recent_rate,
 )
@@ -80,6 +82,22 @@ class LiveJob:
         """Images, each view counted, that it trains on in a second; None when unknown."""
         a_step = images_per_step(self.config)
         return None if self.rate is None or a_step is None else self.rate * a_step
+
+    @property
+    def latest(self) -> dict[str, float]:
+        """Name -> the newest value of each metric."""
+        return latest(self.metrics)
+
+    @property
+    def holdout_accuracy(self) -> tuple[float, int] | None:
+        """The newest share of the holdout that it got right, and of how many images.
+
+        None while it has reported none.
+        """
+        newest = self.latest
+        if figures.ACCURACY not in newest:
+            return None
+        return newest[figures.ACCURACY], int(newest.get(figures.EVALUATED, self.holdout))
 
 
 @dataclass(frozen=True)
