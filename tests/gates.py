@@ -22,6 +22,9 @@ CACHES = {"cache_data", "cache_resource"}
 HASHED_WHOLE = {"int", "str", "float", "bool", "int | None", "str | None", "tuple[int, ...]"}
 """Types of which Streamlit's caches hash every bit; of a large array or frame it is a sample."""
 
+LAUNCHER = "app.py"
+"""The one script that import-linter cannot see, because it lies in no folder."""
+
 QUERIES_IN = ("sslapp/store/", "sslapp/jobs/queue.py", "sslapp/jobs/history.py")
 """Where tables are queried; a query is written once, and no other module knows a table."""
 SQL_TYPES = {"Connection", "Engine", "Row", "RowMapping", "URL", "make_url"}
@@ -59,6 +62,8 @@ def faults(root: Path = ROOT) -> list[str]:
         wrong = list(check(text))
         if path.suffix == ".py" and not name.startswith(QUERIES_IN):
             wrong += _queries(text)
+        if name == LAUNCHER:
+            wrong += _launched(text)
         found += [f"{name}:{line}: {message}" for line, message in sorted(wrong)]
     return found
 
@@ -114,6 +119,20 @@ def _queries(text: str) -> Iterator[tuple[int, str]]:
                 continue
         if asked:
             yield node.lineno, f"{ast.unparse(node)} queries the database here. {mend}"
+
+
+def _launched(text: str) -> Iterator[tuple[int, str]]:
+    for node in ast.walk(ast.parse(text)):
+        match node:
+            case ast.Import(names=names):
+                modules = [each.name for each in names]
+            case ast.ImportFrom(module=str(module), names=names):
+                modules = [f"{module}.{each.name}" for each in names]
+            case _:
+                continue
+        for each in modules:
+            if each.startswith("sslapp") and not each.startswith("sslapp.web."):
+                yield node.lineno, f"{each}: the launcher imports from sslapp.web alone."
 
 
 def _imported(line: int, module: str) -> Iterator[tuple[int, str]]:

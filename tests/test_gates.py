@@ -121,6 +121,24 @@ def test_a_forbidden_line_is_named_with_its_place(
     assert all(each.startswith(f"sslapp/{file}:") for each in found)
 
 
+@pytest.mark.parametrize(
+    ("line", "fault"),
+    [
+        ("from sslapp.web import lifespan", False),
+        ("import streamlit as st", False),
+        ("from sslapp.store.projects import classes", True),
+        ("from sslapp import usecases", True),
+        ("import sslapp.jobs.queue", True),
+    ],
+)
+def test_the_launcher_imports_from_the_web_room_alone(
+    tmp_path: Path, line: str, fault: bool
+) -> None:
+    (tmp_path / "app.py").write_text(line)
+    wanted = ["sslapp.web alone" in each for each in gates.faults(tmp_path)]
+    assert wanted == [True] * fault
+
+
 @pytest.mark.parametrize(("file", "text"), ALLOWED)
 def test_what_is_allowed_passes(tmp_path: Path, file: str, text: str) -> None:
     assert planted(tmp_path, file, text) == []

@@ -1,5 +1,5 @@
-"""Charts: Plotly figures from plain arrays, for the pages and for the report on paper alike.
+"""Charts: figures from plain arrays, for the pages and for the report on paper alike.
 
-Every figure has the look of `look`: a transparent background and no text colour of its own, so
-that the page around it, light or dark, decides both.
+Every Plotly figure has the look of `look`: a transparent background and no text colour of its own,
+so that the page around it, light or dark, decides both.
 """

@@ -9,9 +9,8 @@ import typer
 
 from sslapp.cli.application import Json, access, app, command, show, table, workspace_is_named
 from sslapp.cli.rounds import Method, Setting, parse_options
-from sslapp.simulation.reader import ReaderModel
 from sslapp.usecases.access import enter
-from sslapp.usecases.simulation import Simulation, simulate
+from sslapp.usecases.simulation import ReaderModel, Simulation, simulate
 from sslapp.usecases.training.rounds import DEFAULT_METHOD
 from sslapp.vocabulary import Gear
 from sslapp.workspace import Workspace
