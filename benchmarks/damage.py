@@ -33,7 +33,7 @@ from sslapp.usecases.access import Access, enter
 from sslapp.usecases.exporting import exports
 from sslapp.usecases.handlers import HANDLERS
 from sslapp.usecases.images.embeddings import embed
-from sslapp.usecases.images.encoded_views import Wish, start_encoding
+from sslapp.usecases.images.encoded_views import WantedViews, start_encoding
 from sslapp.usecases.images.imports import import_images
 from sslapp.usecases.labelling import decisions, verdicts
 from sslapp.usecases.maintenance.verification import verify_workspace
@@ -76,7 +76,7 @@ def build(root: Path) -> None:
     import_images(access, None, "digits")  # rows of an array: there are none
     embed(access, None, "pixels")
     _run(access)
-    start_encoding(access, None, Wish(weak=1, strong=1))
+    start_encoding(access, None, WantedViews(weak=1, strong=1))
     _run(access)
     truth = _truth(access)
     rng = np.random.default_rng(0)

@@ -196,6 +196,16 @@ def test_lint_imports_reads_the_files_and_fails_for_a_planted_line(tmp_path) -> 
     assert found.returncode == 1
 
 
+def test_no_two_classes_share_a_name() -> None:
+    """A name of two things says little of either; private names are their file's own."""
+    places: dict[str, list[str]] = {}
+    for path in sorted((ROOT / "sslapp").rglob("*.py")):
+        for name in re.findall(r"^class ([^\W_]\w*)", path.read_text("utf-8"), re.MULTILINE):
+            places.setdefault(name, []).append(path.relative_to(ROOT).as_posix())
+    assert "Access" in places
+    assert {name: files for name, files in places.items() if len(files) > 1} == {}
+
+
 HEAVY = ("torch", "torchvision", "streamlit", "plotly", "sklearn", "faiss")
 
 

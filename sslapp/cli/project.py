@@ -12,7 +12,7 @@ from sslapp.cli.jobs import wait_for
 from sslapp.usecases.exporting import exports
 from sslapp.usecases.images.creation import ensure_demo
 from sslapp.usecases.images.embeddings import DEFAULT_ENCODER, embed
-from sslapp.usecases.images.encoded_views import AUGMENTATIONS, Wish, cost, start_encoding
+from sslapp.usecases.images.encoded_views import AUGMENTATIONS, WantedViews, cost, start_encoding
 from sslapp.usecases.images.imports import import_images
 from sslapp.usecases.maintenance import backups
 from sslapp.usecases.maintenance.files import UNKNOWN
@@ -169,12 +169,12 @@ def embed_command(
 @command(app, "encode")
 def encode_command(
     project: Project = None,
-    weak: Annotated[int, typer.Option(help="Weak views of every image.")] = Wish.weak,
-    strong: Annotated[int, typer.Option(help="Strong views of every image.")] = Wish.strong,
+    weak: Annotated[int, typer.Option(help="Weak views of every image.")] = WantedViews.weak,
+    strong: Annotated[int, typer.Option(help="Strong views of every image.")] = WantedViews.strong,
     encoder: Annotated[str | None, typer.Option(help="Default: the newest embedding's.")] = None,
     augmentation: Annotated[
         str, typer.Option(help=f"One of {', '.join(AUGMENTATIONS)}.")
-    ] = Wish.augmentation,
+    ] = WantedViews.augmentation,
     seed: int = 0,
     cost_only: Annotated[
         bool, typer.Option("--cost", help="Say what it would take, and start nothing.")
@@ -184,14 +184,14 @@ def encode_command(
 ) -> None:
     """Encode views of all images, as a job: FixMatch then runs on features."""
     who = access()
-    wish = Wish(encoder, weak, strong, augmentation, seed)
-    expected = cost(who, project, wish)
+    wanted = WantedViews(encoder, weak, strong, augmentation, seed)
+    expected = cost(who, project, wanted)
     result: dict[str, Any] = {**asdict(expected), "expected_seconds": expected.seconds}
     if cost_only:
         show(result, as_json, str(expected))
         return
     typer.echo(str(expected), err=True)
-    result |= wait_for(who, start_encoding(who, project, wish), wait)
+    result |= wait_for(who, start_encoding(who, project, wanted), wait)
 
     def words() -> str:
         if not wait:

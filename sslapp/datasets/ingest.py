@@ -15,7 +15,7 @@ import numpy as np
 from numpy.typing import NDArray
 
 from sslapp.datasets.source import ImageSource, Item, Refusal
-from sslapp.imaging.decode import Refused, pixel_sha256
+from sslapp.imaging.decode import RefusedFile, pixel_sha256
 from sslapp.imaging.fit import Aspect, fit
 from sslapp.imaging.originals import OriginalsWriter
 from sslapp.imaging.pixels import PixelWriter
@@ -27,7 +27,7 @@ _BATCH_BYTES = 8 * 2**20
 _UNDER_WAY_BYTES = 64 * 2**20
 
 
-class Stopped(Exception):
+class IngestStopped(Exception):
     """The import was asked to stop; nothing of it is visible."""
 
 
@@ -102,7 +102,7 @@ def ingest(
         threads: for decoding; None is the number of cores, at most 8.
 
     Raises:
-        Stopped: when `should_stop()` became true.
+        IngestStopped: when `should_stop()` became true.
         ValueError: when not one image could be taken in.
     """
     total = len(source)
@@ -127,7 +127,7 @@ def ingest(
             done += len(results)
             progress(done, total)
             if should_stop():
-                raise Stopped
+                raise IngestStopped
         if not rows:
             raise ValueError(_nothing(source.name, refused))
         if keeper is not None:
@@ -154,7 +154,7 @@ def _prepare(
         return entry
     try:
         image = entry.image
-    except Refused as error:
+    except RefusedFile as error:
         return Refusal(entry.name, str(error).removeprefix(f"{entry.name}: "))
     if image.ndim == 3 and image.shape[2] == 1:
         image = image[:, :, 0]

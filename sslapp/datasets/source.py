@@ -49,7 +49,7 @@ class Item:
         """The pixels, (H, W) or (H, W, 3) uint8; a file is decoded at each call.
 
         Raises:
-            imaging.decode.Refused: when the file cannot be decoded.
+            imaging.decode.RefusedFile: when the file cannot be decoded.
         """
         if self.array is not None:
             return self.array

@@ -67,7 +67,7 @@ _DAMAGE = (
 warnings.filterwarnings("error", category=Image.DecompressionBombWarning)
 
 
-class Refused(ValueError):
+class RefusedFile(ValueError):
     """A file that is not taken in; the message is one sentence for the reader."""
 
 
@@ -87,45 +87,47 @@ def decode(content: bytes, name: str, *, max_pixels: int = MAX_PIXELS) -> NDArra
         max_pixels: largest width x height that is decoded.
 
     Raises:
-        Refused: when the format is not in FORMATS, the file is damaged, truncated or too large.
+        RefusedFile: when the format is not in FORMATS, the file is damaged, truncated or too large.
     """
     if len(content) > MAX_BYTES:
-        raise Refused(f"{name}: {len(content):,} bytes are more than the {MAX_BYTES:,} allowed.")
+        raise RefusedFile(
+            f"{name}: {len(content):,} bytes are more than the {MAX_BYTES:,} allowed."
+        )
     try:
         image = Image.open(io.BytesIO(content), formats=list(FORMATS))
     except (Image.DecompressionBombError, Image.DecompressionBombWarning) as error:
-        raise Refused(f"{name}: more pixels than the {max_pixels:,} allowed.") from error
+        raise RefusedFile(f"{name}: more pixels than the {max_pixels:,} allowed.") from error
     except _DAMAGE as error:
-        raise Refused(f"{name}: not a readable {_supported()} file.") from error
+        raise RefusedFile(f"{name}: not a readable {_supported()} file.") from error
     with image:
         width, height = image.size
         if width * height > max_pixels:
-            raise Refused(
+            raise RefusedFile(
                 f"{name}: {width} x {height} pixels are more than the {max_pixels:,} allowed."
             )
         if width < 1 or height < 1:
-            raise Refused(f"{name}: {width} x {height} pixels are no image.")
+            raise RefusedFile(f"{name}: {width} x {height} pixels are no image.")
         try:
             image.load()
             return _to_uint8(_upright(image), name)
-        except Refused:
+        except RefusedFile:
             raise
         except _DAMAGE as error:
-            raise Refused(f"{name}: the {image.format} file is damaged or cut off.") from error
+            raise RefusedFile(f"{name}: the {image.format} file is damaged or cut off.") from error
 
 
 def suffix(content: bytes) -> str:
     """The file name suffix that fits what `content` really is.
 
     Raises:
-        Refused: when it is none of FORMATS.
+        RefusedFile: when it is none of FORMATS.
     """
     try:
         with Image.open(io.BytesIO(content), formats=list(FORMATS)) as image:
             # a JPEG with several pictures opens as MPO
             return FORMATS.get(image.format or "", ".jpg")
     except _DAMAGE as error:
-        raise Refused(f"The file is not a readable {_supported()} file.") from error
+        raise RefusedFile(f"The file is not a readable {_supported()} file.") from error
 
 
 def browser_type(content: bytes) -> str | None:
@@ -181,7 +183,9 @@ def _to_uint8(image: Image.Image, name: str) -> NDArray[np.uint8]:
         return np.array(image.convert("RGB"))
     if mode == "F" or mode.startswith("I"):
         return _stretched(np.array(image), name)
-    raise Refused(f"{name}: pixels of the kind {mode} are not supported; save it as grey or RGB.")
+    raise RefusedFile(
+        f"{name}: pixels of the kind {mode} are not supported; save it as grey or RGB."
+    )
 
 
 def _over_white(image: Image.Image) -> NDArray[np.uint8]:
@@ -197,7 +201,7 @@ def _over_white(image: Image.Image) -> NDArray[np.uint8]:
 def _stretched(values: NDArray[np.generic], name: str) -> NDArray[np.uint8]:
     numbers = values.astype(np.float64)
     if not np.isfinite(numbers).all():
-        raise Refused(f"{name}: some pixel values are not finite numbers.")
+        raise RefusedFile(f"{name}: some pixel values are not finite numbers.")
     low, high = numbers.min(), numbers.max()
     if high == low:
         return np.zeros(numbers.shape, np.uint8)

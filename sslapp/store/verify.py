@@ -22,7 +22,7 @@ from sslapp.store.images import (
 )
 from sslapp.store.log import verify as log
 from sslapp.store.log.chain import Event
-from sslapp.store.log.verify import RESTORE, Walk
+from sslapp.store.log.verify import RESTORE, ChainWalk
 from sslapp.store.projects import classes
 from sslapp.store.rounds import curves_hash
 from sslapp.store.schema import image_set, round_, snapshot
@@ -70,7 +70,7 @@ def verify(conn: Connection, project_id: int, head: str | None = None) -> Verifi
         head: the hash of an event that the log must hold, or its first digits, as a report or an
             export printed it.
     """
-    walk = Walk()
+    walk = ChainWalk()
     checks: list[Callable[[], Iterable[str]]] = [
         lambda: log.chain(conn, project_id, walk),
         lambda: log.holds_head(walk, head),
@@ -92,7 +92,7 @@ def log_problems(conn: Connection, project_id: int) -> list[str]:
 
     Empty for a log that is whole and speaks of the images that are there.
     """
-    walk = Walk()
+    walk = ChainWalk()
     broken = findings(lambda: log.chain(conn, project_id, walk))
     return broken + findings(lambda: _images_seen(conn, project_id, walk))
 
@@ -179,7 +179,7 @@ def _classes(conn: Connection, project_id: int, facts: list[Event]) -> Iterator[
             )
 
 
-def _images_seen(conn: Connection, project_id: int, walk: Walk) -> Iterator[str]:
+def _images_seen(conn: Connection, project_id: int, walk: ChainWalk) -> Iterator[str]:
     """Decisions keep the hash of the image that was on screen; it must be the image still."""
     numbers = iter(walk.seen)
     while chunk := list(islice(numbers, 500)):

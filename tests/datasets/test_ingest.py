@@ -11,7 +11,7 @@ import pytest
 from sslapp.datasets.arrays import ArraySource, Part, in_memory, npz_source
 from sslapp.datasets.digits import digits_source
 from sslapp.datasets.folder import folder_source
-from sslapp.datasets.ingest import Stopped, ingest
+from sslapp.datasets.ingest import IngestStopped, ingest
 from sslapp.imaging.decode import decode, pixel_sha256
 from sslapp.imaging.fit import fit
 from sslapp.imaging.originals import original_path
@@ -142,7 +142,7 @@ def test_progress_reaches_the_total_and_stop_leaves_nothing(tmp_path):
     assert seen[-1] == (1000, 1000)
     assert seen == sorted(seen)
     assert len(seen) > 5
-    with pytest.raises(Stopped):
+    with pytest.raises(IngestStopped):
         ingest(array_source(images), tmp_path / "b", should_stop=lambda: True)
     assert not list((tmp_path / "b").iterdir())
 

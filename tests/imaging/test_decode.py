@@ -8,7 +8,7 @@ from hypothesis import HealthCheck, given, settings
 from hypothesis import strategies as st
 from PIL import Image
 
-from sslapp.imaging.decode import MAX_PIXELS, Refused, decode, pixel_sha256, suffix
+from sslapp.imaging.decode import MAX_PIXELS, RefusedFile, decode, pixel_sha256, suffix
 
 LOSSLESS = ["PNG", "TIFF", "BMP", "PPM"]
 
@@ -94,7 +94,7 @@ def test_float_tiff_is_stretched_and_refused_when_not_finite(encode):
     values = np.array([[-1.0, 0.0, 1.0]], np.float32)
     assert decode(encode(values, "TIFF"), "a").tolist() == [[0, 128, 255]]
     values[0, 1] = np.nan
-    with pytest.raises(Refused, match=r"^a: some pixel values are not finite"):
+    with pytest.raises(RefusedFile, match=r"^a: some pixel values are not finite"):
         decode(encode(values, "TIFF"), "a")
 
 
@@ -124,12 +124,12 @@ def test_a_bomb_is_refused_before_its_pixels_exist(png_of_size, side):
     # 64 million pixels are the own limit; Pillow warns at 89 and raises at 179 million
     content = png_of_size(side, side)
     assert len(content) < 100_000
-    with pytest.raises(Refused, match=rf"^bomb.png: .*{MAX_PIXELS:,}"):
+    with pytest.raises(RefusedFile, match=rf"^bomb.png: .*{MAX_PIXELS:,}"):
         decode(content, "bomb.png")
 
 
 def test_the_pixel_limit_is_the_caller_s(encode, colours):
-    with pytest.raises(Refused, match="9 x 6 pixels are more than the 53 allowed"):
+    with pytest.raises(RefusedFile, match="9 x 6 pixels are more than the 53 allowed"):
         decode(encode(colours), "a", max_pixels=53)
     assert decode(encode(colours), "a", max_pixels=54).shape == (6, 9, 3)
 
@@ -138,7 +138,7 @@ def test_the_pixel_limit_is_the_caller_s(encode, colours):
 def test_a_truncated_file_is_refused(encode, file_format):
     noise = np.random.default_rng(0).integers(0, 256, (64, 64, 3), dtype=np.uint8)
     content = encode(noise, file_format)
-    with pytest.raises(Refused, match=r"^a: "):
+    with pytest.raises(RefusedFile, match=r"^a: "):
         decode(content[: len(content) // 2], "a")
 
 
@@ -156,13 +156,13 @@ def test_a_truncated_file_is_refused(encode, file_format):
     ],
 )
 def test_what_is_no_picture_is_refused_with_one_sentence(content):
-    with pytest.raises(Refused, match=r"^x\.png: [^\n]+\.$"):
+    with pytest.raises(RefusedFile, match=r"^x\.png: [^\n]+\.$"):
         decode(content, "x.png")
 
 
 def test_formats_outside_the_list_are_refused(encode, colours):
     for file_format in ("ICO", "TGA", "JPEG2000"):
-        with pytest.raises(Refused, match="not a readable PNG, JPEG"):
+        with pytest.raises(RefusedFile, match="not a readable PNG, JPEG"):
             decode(encode(Image.fromarray(colours), file_format), "x.png")
 
 
@@ -179,7 +179,7 @@ def test_a_compressed_text_bomb_is_refused_or_harmless(encode, colours):
 
     info = PngImagePlugin.PngInfo()
     info.add_text("comment", "a" * 20_000_000, zip=True)
-    with pytest.raises(Refused):
+    with pytest.raises(RefusedFile):
         decode(encode(colours, "PNG", pnginfo=info), "a")
 
 
@@ -195,7 +195,7 @@ def test_any_damage_gives_pixels_or_a_refusal_and_nothing_else(encode, data):
         content[data.draw(st.integers(0, len(content) - 1))] = data.draw(st.integers(0, 255))
     try:
         image = decode(bytes(content), "a", max_pixels=1_000_000)
-    except Refused:
+    except RefusedFile:
         return
     assert image.dtype == np.uint8
     assert image.ndim == 2 or image.shape[2] == 3
@@ -203,7 +203,7 @@ def test_any_damage_gives_pixels_or_a_refusal_and_nothing_else(encode, data):
 
 def test_random_bytes_are_refused():
     for length in (1, 10, 1000):
-        with pytest.raises(Refused):
+        with pytest.raises(RefusedFile):
             decode(os.urandom(length) + b"\0", "a")
 
 
@@ -213,7 +213,7 @@ def test_random_bytes_are_refused():
 def test_the_suffix_follows_the_content(encode, colours):
     assert suffix(encode(colours, "JPEG")) == ".jpg"
     assert suffix(encode(colours, "PNG")) == ".png"
-    with pytest.raises(Refused):
+    with pytest.raises(RefusedFile):
         suffix(b"<html>")
 
 

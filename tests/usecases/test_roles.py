@@ -12,7 +12,7 @@ from sslapp.usecases.access import Access, NotAllowed, enter
 from sslapp.usecases.exporting import exports
 from sslapp.usecases.exporting.exported import exports_of
 from sslapp.usecases.images.embeddings import embed
-from sslapp.usecases.images.encoded_views import Wish, start_encoding
+from sslapp.usecases.images.encoded_views import WantedViews, start_encoding
 from sslapp.usecases.images.imports import import_images
 from sslapp.usecases.jobs import cancel_job, job_status
 from sslapp.usecases.labelling import decisions, picks, verdicts
@@ -148,13 +148,13 @@ def test_jobs_are_cancelled_and_resumed_by_who_started_them_and_by_admins(projec
 
 def test_views_that_somebody_else_began_to_encode_are_begun_anew(project) -> None:
     rita, bob = (member(project, name, Role.READER) for name in ("Rita", "Bob"))
-    first = start_encoding(rita, 1, Wish(weak=1, strong=1))
+    first = start_encoding(rita, 1, WantedViews(weak=1, strong=1))
     cancel_job(rita, first)
-    second = start_encoding(bob, 1, Wish(weak=1, strong=1))
+    second = start_encoding(bob, 1, WantedViews(weak=1, strong=1))
     assert second != first
     assert job_status(bob, first)["state"] == JobState.CANCELLED
     cancel_job(bob, second)
-    assert start_encoding(bob, 1, Wish(weak=1, strong=1)) == second
+    assert start_encoding(bob, 1, WantedViews(weak=1, strong=1)) == second
 
 
 def test_readers_undo_only_their_own_decisions(project) -> None:

@@ -23,7 +23,7 @@ REBUILD = "`sslapp rebuild` derives it from the log again."
 
 
 @dataclass
-class Walk:
+class ChainWalk:
     """What a walk of the chain found, for the checks that come after it.
 
     Attributes:
@@ -40,7 +40,7 @@ class Walk:
     seen: dict[int, tuple[int, str]] = field(default_factory=dict)
 
 
-def chain(conn: Connection, project_id: int, walk: Walk) -> Iterator[str]:
+def chain(conn: Connection, project_id: int, walk: ChainWalk) -> Iterator[str]:
     """Walk the hash chain from the first event on, and keep in `walk` what was found."""
     for row in _event_rows(conn, project_id):
         wrong = _broken_link(row, walk.events + 1, walk.head)
@@ -73,7 +73,7 @@ def _broken_link(row: Row[Any], number: int, prev_hash: str) -> str | None:
     return None if same else f"Event {number} was changed: its content does not give its hash."
 
 
-def holds_head(walk: Walk, wanted: str | None) -> Iterator[str]:
+def holds_head(walk: ChainWalk, wanted: str | None) -> Iterator[str]:
     """Whether the walked log holds the event of a hash that was noted elsewhere."""
     if wanted is None:
         return

@@ -7,7 +7,7 @@ import streamlit as st
 from sslapp.ui.common import faults
 from sslapp.usecases.access import Access
 from sslapp.usecases.exporting.exports import Format, export_here
-from sslapp.usecases.exporting.table import ALL_SOURCES, LabelCounts
+from sslapp.usecases.exporting.table import ALL_SOURCES, ExportCounts
 from sslapp.vocabulary import Source
 from sslapp.words import count
 
@@ -27,7 +27,7 @@ REPORT = (
 )
 
 
-def show(access: Access, project_id: int, counts: LabelCounts) -> list[Source]:
+def show(access: Access, project_id: int, counts: ExportCounts) -> list[Source]:
     """Draw the choices and the button; return the sources that are chosen."""
     format_ = st.segmented_control(
         "Format",
@@ -71,7 +71,7 @@ def _start(access: Access, project_id: int, format_: Format, sources: Collection
     faults.carry_out(lambda: export_here(access, project_id, format_, sources=sources))
 
 
-def _about(counts: LabelCounts, chosen: Collection[Source]) -> str:
+def _about(counts: ExportCounts, chosen: Collection[Source]) -> str:
     if not counts.total(ALL_SOURCES):
         return "There is no label to export yet. Label a few images first."
     if not counts.total(chosen):

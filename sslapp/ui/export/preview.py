@@ -9,9 +9,9 @@ from sslapp.usecases.access import Access
 from sslapp.usecases.exporting.table import (
     ALL_SOURCES,
     COLUMNS,
-    LabelCounts,
+    ExportCounts,
+    export_counts,
     first_rows,
-    label_counts,
 )
 from sslapp.usecases.projects.status import newest_event
 from sslapp.vocabulary import Source
@@ -21,15 +21,15 @@ FEW, TALLEST = 12, 420
 """With more classes than a few, the table of classes scrolls in so many pixels."""
 
 
-def read_counts(access: Access, project_id: int) -> LabelCounts:
+def read_counts(access: Access, project_id: int) -> ExportCounts:
     """Labels by class and source as they are now."""
     root, number = str(access.workspace.root), newest_event(access, project_id)
     return _counts(root, project_id, number, access)
 
 
 @st.cache_data(max_entries=16, show_spinner=False)
-def _counts(root: str, project_id: int, event: int, _access: Access) -> LabelCounts:
-    return label_counts(_access, project_id)
+def _counts(root: str, project_id: int, event: int, _access: Access) -> ExportCounts:
+    return export_counts(_access, project_id)
 
 
 @st.cache_data(max_entries=16, show_spinner=False)
@@ -39,7 +39,7 @@ def _rows(
     return first_rows(_access, project_id, [Source(each) for each in sources], ROWS)
 
 
-def show_counts(counts: LabelCounts, chosen: Collection[Source]) -> None:
+def show_counts(counts: ExportCounts, chosen: Collection[Source]) -> None:
     """Draw a row a class, with what of it goes into the export last."""
     if not counts.classes:
         st.caption("The project has no classes yet.")

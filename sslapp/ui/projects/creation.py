@@ -5,7 +5,7 @@ import streamlit as st
 from sslapp.ui.common import faults, heading
 from sslapp.ui.projects import sources
 from sslapp.usecases.access import Access
-from sslapp.usecases.images.creation import IMAGE_SIZES, Wish, class_names, create
+from sslapp.usecases.images.creation import IMAGE_SIZES, NewProject, class_names, create
 from sslapp.usecases.images.embeddings import encoder_for, encoders_here
 from sslapp.usecases.projects.settings import ProjectSettings
 
@@ -61,10 +61,10 @@ def show(access: Access, *, closable: bool) -> None:
                 st.button("Cancel", key="projects-new-cancel", on_click=give_up)
     if pressed:
         names = class_names(classes or "")
-        wish = Wish(
+        wanted = NewProject(
             name=name or "", source=choice, classes=names, settings=settings, encoder=encoder
         )
-        _make(access, wish)
+        _make(access, wanted)
 
 
 def _options(access: Access) -> tuple[ProjectSettings, str]:
@@ -104,8 +104,8 @@ def _options(access: Access) -> tuple[ProjectSettings, str]:
     return settings, encoder
 
 
-def _make(access: Access, wish: Wish) -> None:
-    wrong = faults.of_fields(lambda: heading.remember(create(access, wish)), "name")
+def _make(access: Access, wanted: NewProject) -> None:
+    wrong = faults.of_fields(lambda: heading.remember(create(access, wanted)), "name")
     if wrong:
         faults.keep(FAULTS, wrong)
     else:

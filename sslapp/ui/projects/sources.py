@@ -7,13 +7,13 @@ import streamlit as st
 from sslapp.ui.common import addresses, faults, plain
 from sslapp.ui.projects import upload
 from sslapp.usecases.access import Access
-from sslapp.usecases.images.sources import ABOUT, TITLES, Choice, Kind
+from sslapp.usecases.images.sources import ABOUT, TITLES, SourceChoice, SourceKind
 
 NAMES = {
-    Kind.NAMED: "Known set",
-    Kind.UPLOAD: "Upload",
-    Kind.SERVER: "Server folder",
-    Kind.NONE: "None yet",
+    SourceKind.NAMED: "Known set",
+    SourceKind.UPLOAD: "Upload",
+    SourceKind.SERVER: "Server folder",
+    SourceKind.NONE: "None yet",
 }
 
 LAYOUT = (
@@ -24,7 +24,7 @@ LAYOUT = (
 )
 
 
-def show(access: Access, key: str, found: Mapping[str, str], *, may_be_none: bool) -> Choice:
+def show(access: Access, key: str, found: Mapping[str, str], *, may_be_none: bool) -> SourceChoice:
     """Draw the choice and return it.
 
     Args:
@@ -33,33 +33,33 @@ def show(access: Access, key: str, found: Mapping[str, str], *, may_be_none: boo
         found: faults of the values chosen before, by field.
         may_be_none: whether a project without images can be chosen.
     """
-    offered = [Kind.NAMED, Kind.UPLOAD]
-    offered += [Kind.SERVER] if access.server_admin else []
-    offered += [Kind.NONE] if may_be_none else []
+    offered = [SourceKind.NAMED, SourceKind.UPLOAD]
+    offered += [SourceKind.SERVER] if access.server_admin else []
+    offered += [SourceKind.NONE] if may_be_none else []
     kind = st.segmented_control(
         "Images",
         offered,
-        default=Kind.NAMED if may_be_none else Kind.UPLOAD,
+        default=SourceKind.NAMED if may_be_none else SourceKind.UPLOAD,
         required=True,
         format_func=lambda each: NAMES[each],
         key=f"{key}-kind",
     )
     match kind:
-        case Kind.NAMED:
+        case SourceKind.NAMED:
             choice = _named(key)
-        case Kind.UPLOAD:
+        case SourceKind.UPLOAD:
             choice = _uploaded(access, key)
-        case Kind.SERVER:
+        case SourceKind.SERVER:
             choice = _of_server(access, key)
         case _:
-            choice = Choice(Kind.NONE)
+            choice = SourceChoice(SourceKind.NONE)
             st.caption("The project starts empty; images can be imported at any time.")
     faults.below(found, "source")
     faults.below(found, "group_pattern")
     return choice
 
 
-def _named(key: str) -> Choice:
+def _named(key: str) -> SourceChoice:
     name = st.selectbox(
         "Set",
         list(TITLES),
@@ -69,24 +69,26 @@ def _named(key: str) -> Choice:
     )
     st.caption(ABOUT[name])
     if name == "digits":
-        return Choice(Kind.NAMED, name)
+        return SourceChoice(SourceKind.NAMED, name)
     download = st.checkbox(
         "Download it if it is not there",
         value=True,
         key=f"{key}-download",
         help="Sets are looked for in the folder data of the workspace.",
     )
-    return Choice(Kind.NAMED, name, download=download)
+    return SourceChoice(SourceKind.NAMED, name, download=download)
 
 
-def _uploaded(access: Access, key: str) -> Choice:
+def _uploaded(access: Access, key: str) -> SourceChoice:
     limit = access.workspace.upload_limit
     sent = upload.show(f"{key}-upload", addresses.of_uploads(access), limit=limit)
     st.caption("A zip archive of pictures, or an .npz file of arrays.", help=LAYOUT)
-    return Choice(Kind.UPLOAD, sent.id if sent else "", group_pattern=_group_pattern(key))
+    return SourceChoice(
+        SourceKind.UPLOAD, sent.id if sent else "", group_pattern=_group_pattern(key)
+    )
 
 
-def _of_server(access: Access, key: str) -> Choice:
+def _of_server(access: Access, key: str) -> SourceChoice:
     folders = access.workspace.import_folders
     path = st.text_input(
         "Folder or file",
@@ -99,7 +101,7 @@ def _of_server(access: Access, key: str) -> Choice:
         st.caption(f"A folder, or a .zip, .npz or .csv file, below {below}.", help=LAYOUT)
     else:
         st.caption("SSLAPP_IMPORT_ROOTS names no folder yet that may be imported.")
-    return Choice(Kind.SERVER, path or "", group_pattern=_group_pattern(key))
+    return SourceChoice(SourceKind.SERVER, path or "", group_pattern=_group_pattern(key))
 
 
 def _group_pattern(key: str) -> str:

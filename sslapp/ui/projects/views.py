@@ -6,7 +6,7 @@ from sslapp.ui.common import faults, plain
 from sslapp.usecases.access import Access
 from sslapp.usecases.images.encoded_views import (
     AUGMENTATIONS,
-    Wish,
+    WantedViews,
     cost,
     encoded_views,
     start_encoding,
@@ -31,28 +31,28 @@ def show(access: Access, project_id: int) -> None:
                 f"**{count(found.weak, 'weak view')} and {count(found.strong, 'strong view')}** · "
                 f"{plain.markdown(found.augmentation)} · {ago(found.created_at)}"
             )
-        wish = _wish(project_id)
+        wanted = _wanted(project_id)
         try:
-            st.caption(plain.markdown(str(cost(access, project_id, wish))))
+            st.caption(plain.markdown(str(cost(access, project_id, wanted))))
         except faults.READERS as error:
             st.caption(plain.markdown(str(error)))
             return
         if st.button("Encode views", key="projects-encode-views"):
-            faults.carry_out(lambda: start_encoding(access, project_id, wish))
+            faults.carry_out(lambda: start_encoding(access, project_id, wanted))
 
 
-def _wish(project_id: int) -> Wish:
+def _wanted(project_id: int) -> WantedViews:
     with st.container(horizontal=True, vertical_alignment="bottom"):
         weak = st.number_input(
-            "Weak", 0, MOST, Wish.weak, key=f"projects-weak-{project_id}", width=110
+            "Weak", 0, MOST, WantedViews.weak, key=f"projects-weak-{project_id}", width=110
         )
         strong = st.number_input(
-            "Strong", 1, MOST, Wish.strong, key=f"projects-strong-{project_id}", width=110
+            "Strong", 1, MOST, WantedViews.strong, key=f"projects-strong-{project_id}", width=110
         )
         augmentation = st.selectbox(
             "Strong views by",
             AUGMENTATIONS,
-            index=AUGMENTATIONS.index(Wish.augmentation),
+            index=AUGMENTATIONS.index(WantedViews.augmentation),
             key=f"projects-augmentation-{project_id}",
         )
-    return Wish(weak=int(weak), strong=int(strong), augmentation=augmentation)
+    return WantedViews(weak=int(weak), strong=int(strong), augmentation=augmentation)

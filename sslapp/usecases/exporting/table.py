@@ -38,7 +38,7 @@ COLUMNS = {
 
 
 @dataclass(frozen=True, eq=False)
-class LabelCounts:
+class ExportCounts:
     """How many labels an export would hold.
 
     Attributes:
@@ -54,7 +54,7 @@ class LabelCounts:
         return int(self.counts[:, list(sources)].sum()) if sources else 0
 
 
-def label_counts(access: Access, project_id: int) -> LabelCounts:
+def export_counts(access: Access, project_id: int) -> ExportCounts:
     """Count the current labels by class and source."""
     with reading(access.engine) as conn:
         require(conn, access, project_id)
@@ -64,7 +64,7 @@ def label_counts(access: Access, project_id: int) -> LabelCounts:
         for (class_id, source), number in count_labels(conn, project_id).items():
             if class_id in column:  # labels of retired classes count no longer
                 counts[column[class_id], source] = number
-    return LabelCounts(classes, counts)
+    return ExportCounts(classes, counts)
 
 
 def first_rows(

@@ -9,7 +9,7 @@ from sslapp.store.projects import ProjectSettings
 from sslapp.usecases.access import Access, require_server_admin
 from sslapp.usecases.images.embeddings import DEFAULT_ENCODER, check_encoder, queue_embed
 from sslapp.usecases.images.imports import Origin, queue_import
-from sslapp.usecases.images.sources import Choice, Kind, WrongFields, origin
+from sslapp.usecases.images.sources import SourceChoice, SourceKind, WrongFields, origin
 from sslapp.usecases.projects.settings import new_project
 
 IMAGE_SIZES = (32, 64, 128, 224)
@@ -22,7 +22,7 @@ DEMO = "Digits demo"
 
 
 @dataclass(frozen=True, kw_only=True)
-class Wish:
+class NewProject:
     """A project as a person asks for it.
 
     Attributes:
@@ -34,13 +34,13 @@ class Wish:
     """
 
     name: str
-    source: Choice
+    source: SourceChoice
     classes: tuple[str, ...] = ()
     settings: ProjectSettings = field(default_factory=ProjectSettings)
     encoder: str
 
 
-def create(access: Access, wish: Wish) -> int:
+def create(access: Access, wanted: NewProject) -> int:
     """Make the project, queue its import and its embedding, and return its id.
 
     All of it happens or nothing.
@@ -51,24 +51,24 @@ def create(access: Access, wish: Wish) -> int:
     """
     require_server_admin(access, "create projects")
     faults: dict[str, str] = {}
-    found = _origin(access, wish, faults)
+    found = _origin(access, wanted, faults)
     try:
-        check_encoder(access, wish.encoder)
+        check_encoder(access, wanted.encoder)
     except ValueError as error:
         faults["encoder"] = str(error)
-    _check_classes(wish.classes, faults)
+    _check_classes(wanted.classes, faults)
     with writing(access.engine) as conn:
         project_id = 0
         try:
-            classes = () if "classes" in faults else wish.classes
-            project_id = new_project(conn, access, wish.name, classes, wish.settings)
+            classes = () if "classes" in faults else wanted.classes
+            project_id = new_project(conn, access, wanted.name, classes, wanted.settings)
         except Refused as error:
             faults["name"] = str(error)
         if faults:
             raise WrongFields(faults)  # and nothing of it is kept
         if found is not None:
             queue_import(conn, access, project_id, found)
-            queue_embed(conn, access, project_id, wish.encoder)
+            queue_embed(conn, access, project_id, wanted.encoder)
     return project_id
 
 
@@ -79,7 +79,9 @@ def ensure_demo(access: Access) -> bool:
             return False
     create(
         access,
-        Wish(name=DEMO, source=Choice(Kind.NAMED, "digits"), encoder=DEFAULT_ENCODER),
+        NewProject(
+            name=DEMO, source=SourceChoice(SourceKind.NAMED, "digits"), encoder=DEFAULT_ENCODER
+        ),
     )
     return True
 
@@ -90,9 +92,9 @@ def class_names(text: str) -> tuple[str, ...]:
     return tuple(name for name in names if name)
 
 
-def _origin(access: Access, wish: Wish, faults: dict[str, str]) -> Origin | None:
+def _origin(access: Access, wanted: NewProject, faults: dict[str, str]) -> Origin | None:
     try:
-        return origin(access, wish.source)
+        return origin(access, wanted.source)
     except WrongFields as error:
         faults |= error.fields
         return None

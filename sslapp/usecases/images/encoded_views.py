@@ -47,7 +47,7 @@ NUMBER = 4
 
 
 @dataclass(frozen=True)
-class Wish:
+class WantedViews:
     """Which views to encode; each of them costs as much as the embedding did.
 
     Attributes:
@@ -98,7 +98,7 @@ class Cost:
         )
 
 
-def cost(access: Access, project: str | int | None, wish: Wish) -> Cost:
+def cost(access: Access, project: str | int | None, wanted: WantedViews) -> Cost:
     """What it will take to encode views.
 
     Raises:
@@ -106,18 +106,18 @@ def cost(access: Access, project: str | int | None, wish: Wish) -> Cost:
     """
     with reading(access.engine) as conn:
         project_id = find_project(conn, access, project)
-        row = _covering(conn, project_id, wish)
+        row = _covering(conn, project_id, wanted)
         rate = _rate(conn, project_id, row["encoder"])
-    views = wish.weak + wish.strong
+    views = wanted.weak + wanted.strong
     return Cost(
         row["encoder"], row["count"], views, rate, row["count"] * views * row["dim"] * NUMBER
     )
 
 
-def start_encoding(access: Access, project: str | int | None, wish: Wish) -> int:
+def start_encoding(access: Access, project: str | int | None, wanted: WantedViews) -> int:
     """Queue the encoding of views of all images and return the job's id.
 
-    The same wish once more goes on where a cancelled or failed job stopped, if the reader may
+    The same views once more go on where a cancelled or failed job stopped, if the reader may
     resume that job.
 
     Raises:
@@ -126,16 +126,16 @@ def start_encoding(access: Access, project: str | int | None, wish: Wish) -> int
     with writing(access.engine) as conn:
         project_id = find_project(conn, access, project)
         require(conn, access, project_id, Role.READER)
-        row = _covering(conn, project_id, wish)
+        row = _covering(conn, project_id, wanted)
         params = {
             WORK: EncoderWork.VIEWS,
             "encoder": row["encoder"],
-            "seed": wish.seed,
+            "seed": wanted.seed,
             "views": {
                 "embedding_id": row["id"],
-                "weak": wish.weak,
-                "strong": wish.strong,
-                "augmentation": wish.augmentation,
+                "weak": wanted.weak,
+                "strong": wanted.strong,
+                "augmentation": wanted.augmentation,
                 "flip": projects.find_project(conn, project_id).settings.flip,
             },
         }
@@ -150,18 +150,18 @@ def start_encoding(access: Access, project: str | int | None, wish: Wish) -> int
         return int(before["id"])
 
 
-def _covering(conn: Connection, project_id: int, wish: Wish) -> RowMapping:
+def _covering(conn: Connection, project_id: int, wanted: WantedViews) -> RowMapping:
     """The embedding that views are to stand beside; it has every image of the project."""
-    view_names(wish.weak, wish.strong)
-    if wish.augmentation not in AUGMENTATIONS:
+    view_names(wanted.weak, wanted.strong)
+    if wanted.augmentation not in AUGMENTATIONS:
         raise ValueError(
-            f'There is no augmentation "{wish.augmentation}"; choose one of '
+            f'There is no augmentation "{wanted.augmentation}"; choose one of '
             f"{', '.join(AUGMENTATIONS)}."
         )
-    row = latest_embedding(conn, project_id, wish.encoder)
+    row = latest_embedding(conn, project_id, wanted.encoder)
     sets = images.image_sets(conn, project_id)
     if row is None or row["count"] < sum(each.count for each in sets):
-        named = f" --encoder {wish.encoder}" if wish.encoder else ""
+        named = f" --encoder {wanted.encoder}" if wanted.encoder else ""
         raise ValueError(
             f"Not all images are embedded yet. Run `sslapp embed{named}` and wait for it."
         )

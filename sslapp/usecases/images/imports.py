@@ -10,7 +10,7 @@ from typing import Any
 from sqlalchemy import Connection
 
 from sslapp.datasets.cells import escape_cell
-from sslapp.datasets.ingest import Ingested, Row, Stopped, ingest
+from sslapp.datasets.ingest import Ingested, IngestStopped, Row, ingest
 from sslapp.datasets.registry import open_source
 from sslapp.datasets.source import ImageSource
 from sslapp.imaging.pixels import PixelStore
@@ -153,7 +153,7 @@ def _ingest(context: JobContext, source: ImageSource) -> Ingested:
             progress=lambda step, total: context.progress(step, total, "importing"),
             should_stop=context.should_stop,
         )
-    except Stopped:
+    except IngestStopped:
         raise Cancelled from None
 
 

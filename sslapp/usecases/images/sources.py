@@ -12,7 +12,7 @@ from sslapp.usecases.images.imports import Origin, add_images
 from sslapp.usecases.images.uploads import find_upload
 
 
-class Kind(StrEnum):
+class SourceKind(StrEnum):
     """The ways to name images."""
 
     NAMED = "named"
@@ -38,7 +38,7 @@ ABOUT = {
 
 
 @dataclass(frozen=True)
-class Choice:
+class SourceChoice:
     """What a person chose.
 
     Attributes:
@@ -48,7 +48,7 @@ class Choice:
         group_pattern: a regular expression on file names, or "".
     """
 
-    kind: Kind
+    kind: SourceKind
     value: str = ""
     download: bool = False
     group_pattern: str = ""
@@ -66,7 +66,7 @@ class WrongFields(ValueError):
         self.fields = fields
 
 
-def import_chosen(access: Access, project_id: int, choice: Choice) -> int:
+def import_chosen(access: Access, project_id: int, choice: SourceChoice) -> int:
     """Queue the import of what was chosen and return the job's id.
 
     Raises:
@@ -78,7 +78,7 @@ def import_chosen(access: Access, project_id: int, choice: Choice) -> int:
     return add_images(access, project_id, found)
 
 
-def origin(access: Access, choice: Choice) -> Origin | None:
+def origin(access: Access, choice: SourceChoice) -> Origin | None:
     """Check a choice; None for a project that gets its images later.
 
     Raises:
@@ -95,22 +95,22 @@ def origin(access: Access, choice: Choice) -> Origin | None:
         raise WrongFields({"source": str(error)}) from error
 
 
-def _origin(access: Access, choice: Choice, pattern: str | None) -> Origin | None:
+def _origin(access: Access, choice: SourceChoice, pattern: str | None) -> Origin | None:
     match choice.kind:
-        case Kind.NONE:
+        case SourceKind.NONE:
             return None
-        case Kind.NAMED:
+        case SourceKind.NAMED:
             if choice.value not in NAMES:
                 raise ValueError(f"Choose one of the sets: {', '.join(TITLES.values())}.")
             return Origin(source=choice.value, download=choice.download)
-        case Kind.UPLOAD:
+        case SourceKind.UPLOAD:
             if not choice.value:
                 raise ValueError("Upload a file first, and wait until it has arrived.")
             made, path = find_upload(access, choice.value)
             wanted = pattern if made.suffix == ".zip" else None
             name = Path(made.name).stem
             return Origin(source=str(path), name=name, upload=made.id, group_pattern=wanted)
-        case Kind.SERVER:
+        case SourceKind.SERVER:
             path = server_path(access, choice.value)
             reads_names = path.is_dir() or path.suffix.lower() == ".zip"
             return Origin(

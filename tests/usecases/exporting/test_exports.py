@@ -21,7 +21,7 @@ from sslapp.store.schema import job
 from sslapp.usecases.access import NotAllowed, enter, new_key
 from sslapp.usecases.exporting.exported import exported_file, exports_of
 from sslapp.usecases.exporting.exports import Format, export, export_here
-from sslapp.usecases.exporting.table import ALL_SOURCES, first_rows, label_counts
+from sslapp.usecases.exporting.table import ALL_SOURCES, export_counts, first_rows
 from sslapp.usecases.labelling import decisions, verdicts
 from sslapp.usecases.projects.classes import add_class
 from sslapp.usecases.projects.settings import create_project
@@ -185,7 +185,7 @@ def test_a_folder_that_appears_meanwhile_is_not_touched(decided, tmp_path) -> No
 def test_only_labels_of_the_chosen_sources_leave_and_the_manifest_says_so(
     sources, decided, tmp_path
 ) -> None:
-    counts = label_counts(decided, 1)
+    counts = export_counts(decided, 1)
     names = {each.name.lower() for each in sources}
     job_id = export(decided, None, tmp_path / "labels.csv", sources=sources)
     result = small_project.finish(decided, job_id)["result"]
@@ -209,7 +209,7 @@ def test_the_preview_shows_the_rows_and_counts_that_the_file_holds(decided, tmp_
     frame = pd.read_parquet(tmp_path / "labels.parquet").drop(columns="snapshot")
     shown = first_rows(decided, 1, ALL_SOURCES, 5)
     pd.testing.assert_frame_equal(shown, frame.head(5), check_dtype=False)
-    counts = label_counts(decided, 1)
+    counts = export_counts(decided, 1)
     for column, each in enumerate(counts.classes):
         for source in ALL_SOURCES:
             named = (frame["class"] == each.name) & (frame["source"] == source.name.lower())

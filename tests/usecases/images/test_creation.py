@@ -7,15 +7,15 @@ import small_project
 
 from sslapp.store.projects import ProjectSettings
 from sslapp.usecases.access import NotAllowed, enter
-from sslapp.usecases.images.creation import Wish, class_names, create, ensure_demo
+from sslapp.usecases.images.creation import NewProject, class_names, create, ensure_demo
 from sslapp.usecases.images.embeddings import newest_embedding
-from sslapp.usecases.images.sources import Choice, Kind, WrongFields
+from sslapp.usecases.images.sources import SourceChoice, SourceKind, WrongFields
 from sslapp.usecases.projects.status import status
 from sslapp.usecases.training.progress import live_jobs
 from sslapp.vocabulary import JobKind
 from sslapp.workspace import Workspace
 
-DIGITS = Choice(Kind.NAMED, "digits")
+DIGITS = SourceChoice(SourceKind.NAMED, "digits")
 
 
 @pytest.fixture
@@ -25,19 +25,19 @@ def access(tmp_path):
     made.engine.dispose()
 
 
-def wish(**changes) -> Wish:
-    return Wish(**{"name": "New", "source": DIGITS, "encoder": "pixels", **changes})
+def new(**changes) -> NewProject:
+    return NewProject(**{"name": "New", "source": DIGITS, "encoder": "pixels", **changes})
 
 
 def faults(access, **changes) -> dict[str, str]:
     with pytest.raises(WrongFields) as caught:
-        create(access, wish(**changes))
+        create(access, new(**changes))
     return caught.value.fields
 
 
 def test_a_project_comes_with_its_import_and_embedding(access) -> None:
     settings = ProjectSettings(image_size=32, grey=True, flip=True, single_reads=False)
-    project = create(access, wish(settings=settings))
+    project = create(access, new(settings=settings))
     assert [each.kind for each in live_jobs(access, project).active] == [
         JobKind.IMPORT,
         JobKind.EMBED,
@@ -50,19 +50,19 @@ def test_a_project_comes_with_its_import_and_embedding(access) -> None:
 
 
 def test_a_project_may_begin_without_images(access) -> None:
-    project = create(access, wish(source=Choice(Kind.NONE), classes=("cat", "dog")))
+    project = create(access, new(source=SourceChoice(SourceKind.NONE), classes=("cat", "dog")))
     found = status(access, project)
     assert [each.name for each in found.classes] == ["cat", "dog"]
     assert live_jobs(access, project).active == []
 
 
 def test_all_faults_are_told_at_once_each_at_its_field(access) -> None:
-    create(access, wish(source=Choice(Kind.NONE)))
+    create(access, new(source=SourceChoice(SourceKind.NONE)))
     found = faults(
         access,
         classes=("cat", "Cat"),
         encoder="/tmp/weights.pt",
-        source=Choice(Kind.NAMED, "http://127.0.0.1/"),
+        source=SourceChoice(SourceKind.NAMED, "http://127.0.0.1/"),
     )
     assert found.keys() == {"name", "classes", "encoder", "source"}
     assert found["name"] == "There is a project New already. Choose another name."
@@ -74,13 +74,13 @@ def test_all_faults_are_told_at_once_each_at_its_field(access) -> None:
 
 def test_a_fault_leaves_nothing_behind(access) -> None:
     faults(access, encoder="none")
-    create(access, wish())  # the name is still free
+    create(access, new())  # the name is still free
 
 
 def test_only_a_server_admin_creates_projects(access) -> None:
     reader = dataclasses.replace(access, server_admin=False)
     with pytest.raises(NotAllowed, match="Only a server admin may create projects"):
-        create(reader, wish())
+        create(reader, new())
     with pytest.raises(NotAllowed):
         ensure_demo(reader)
 

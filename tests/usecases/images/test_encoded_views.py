@@ -14,20 +14,20 @@ from sslapp.methods.registry import CARDS
 from sslapp.store.database import reading, writing
 from sslapp.store.schema import embedding, job, view_set
 from sslapp.usecases.access import NotAllowed, enter
-from sslapp.usecases.images.encoded_views import Wish, cost, encoded_views, start_encoding
+from sslapp.usecases.images.encoded_views import WantedViews, cost, encoded_views, start_encoding
 from sslapp.usecases.images.imports import import_images
 from sslapp.usecases.jobs import cancel_job, job_status
 from sslapp.usecases.training.preview import choices, missing_before_start, preview
 from sslapp.usecases.training.rounds import round_status, start_round
 from sslapp.vocabulary import Gear, JobState
 
-FEW = Wish(weak=1, strong=2, augmentation="geometric")
+FEW = WantedViews(weak=1, strong=2, augmentation="geometric")
 NAMES = ["weak-0", "strong-0", "strong-1"]
 MEND = r"`sslapp encode`.*Encode views on the Projects page"
 
 
-def encode(access, wish=FEW):
-    row = small_project.finish(access, start_encoding(access, None, wish))
+def encode(access, wanted=FEW):
+    row = small_project.finish(access, start_encoding(access, None, wanted))
     assert row["state"] == JobState.DONE, row["error"]
     return row
 
@@ -52,7 +52,7 @@ def test_views_encoded_twice_are_the_same_bytes_and_another_seed_makes_others(pr
     with reading(project.engine) as conn:
         assert conn.execute(select(embedding)).mappings().all() == [clean]
     assert durable.sha256(path) == before
-    encode(project, Wish(weak=1, strong=2, augmentation="geometric", seed=1))
+    encode(project, WantedViews(weak=1, strong=2, augmentation="geometric", seed=1))
     assert all(a != b for a, b in zip(files(project), first, strict=True))
     assert small_project.damage(project) is None
 
@@ -128,17 +128,17 @@ def test_the_cost_is_told_before_by_the_last_speed_of_the_encoder(project):
 
 
 @pytest.mark.parametrize(
-    ("wish", "message"),
+    ("wanted", "message"),
     [
-        (Wish(strong=0), "1 to 32 strong"),
-        (Wish(augmentation="wild"), 'no augmentation "wild"; choose one of auto'),
-        (Wish(encoder="open_clip"), "`sslapp embed --encoder open_clip`"),
+        (WantedViews(strong=0), "1 to 32 strong"),
+        (WantedViews(augmentation="wild"), 'no augmentation "wild"; choose one of auto'),
+        (WantedViews(encoder="open_clip"), "`sslapp embed --encoder open_clip`"),
     ],
 )
-def test_a_wish_that_cannot_be_granted_is_refused_with_the_mend(project, wish, message):
+def test_views_that_cannot_be_encoded_are_refused_with_the_mend(project, wanted, message):
     for ask in (cost, start_encoding):
         with pytest.raises(ValueError, match=message):
-            ask(project, None, wish)
+            ask(project, None, wanted)
 
 
 def test_strangers_may_not_encode_and_new_images_have_to_be_embedded_first(project, tmp_path):

@@ -12,7 +12,12 @@ from sslapp.store.errors import Refused
 from sslapp.store.schema import embedding, view_set
 from sslapp.usecases.images import maps
 from sslapp.usecases.images.embeddings import embed, newest_embedding
-from sslapp.usecases.images.encoded_views import NOT_ENCODED, Wish, encoded_views, start_encoding
+from sslapp.usecases.images.encoded_views import (
+    NOT_ENCODED,
+    WantedViews,
+    encoded_views,
+    start_encoding,
+)
 from sslapp.usecases.images.maps import Projection, projection_of, show_projection
 from sslapp.usecases.jobs import cancel_job, job_status
 from sslapp.usecases.reviewing import board
@@ -158,14 +163,14 @@ def test_encoded_views_stay_with_their_features_under_another_projection(project
 
 
 def test_the_same_views_are_not_encoded_twice_because_the_map_was_switched(project) -> None:
-    first = start_encoding(project, 1, Wish(weak=1, strong=1))
+    first = start_encoding(project, 1, WantedViews(weak=1, strong=1))
     with writing(project.engine) as conn:
         row = {**newest(project), "projection": "elsewhere/umap.npy"}
         del row["id"]
         conn.execute(insert(embedding).values(row))
     with pytest.raises(ValueError, match=f"being encoded already, by job {first}"):
-        start_encoding(project, 1, Wish(weak=1, strong=1))
-    assert start_encoding(project, 1, Wish(weak=1, strong=2)) != first
+        start_encoding(project, 1, WantedViews(weak=1, strong=1))
+    assert start_encoding(project, 1, WantedViews(weak=1, strong=2)) != first
 
 
 def test_evidence_is_indexed_once_for_all_maps_of_the_same_features(reviewed) -> None:

@@ -10,7 +10,13 @@ from sslapp.store.database import reading
 from sslapp.store.images import image_rows
 from sslapp.usecases.access import enter
 from sslapp.usecases.images.imports import Origin
-from sslapp.usecases.images.sources import Choice, Kind, WrongFields, import_chosen, origin
+from sslapp.usecases.images.sources import (
+    SourceChoice,
+    SourceKind,
+    WrongFields,
+    import_chosen,
+    origin,
+)
 from sslapp.usecases.images.uploads import Incoming, find_upload
 from sslapp.usecases.projects.settings import create_project
 from sslapp.usecases.projects.status import status
@@ -64,8 +70,10 @@ def test_a_folder_below_an_allowed_one_is_found_by_its_full_and_by_its_relative_
 ) -> None:
     folder = pictures(tmp_path / "allowed" / "set")
     for text in (str(folder), "set", " set ", "set/../set"):
-        assert origin(access, Choice(Kind.SERVER, text)).source == str(folder)
-    assert origin(access, Choice(Kind.SERVER, "set", group_pattern=r"(\d)")).group_pattern
+        assert origin(access, SourceChoice(SourceKind.SERVER, text)).source == str(folder)
+    assert origin(
+        access, SourceChoice(SourceKind.SERVER, "set", group_pattern=r"(\d)")
+    ).group_pattern
 
 
 @pytest.mark.parametrize("text", ["/etc", "../secret", "~", "set/../../secret", "link", "/nowhere"])
@@ -75,7 +83,7 @@ def test_what_is_not_below_is_refused_without_telling_whether_it_is_there(
     pictures(tmp_path / "secret")
     pictures(tmp_path / "allowed" / "set")
     (tmp_path / "allowed" / "link").symlink_to(tmp_path / "secret")
-    assert fault(access, Choice(Kind.SERVER, text))["source"].startswith(
+    assert fault(access, SourceChoice(SourceKind.SERVER, text))["source"].startswith(
         "This path is not below a folder that may be imported: "
     )
 
@@ -83,7 +91,8 @@ def test_what_is_not_below_is_refused_without_telling_whether_it_is_there(
 def test_a_folder_beside_with_the_same_beginning_is_not_below(access, tmp_path) -> None:
     pictures(tmp_path / "allowed-not")
     assert (
-        "not below" in fault(access, Choice(Kind.SERVER, str(tmp_path / "allowed-not")))["source"]
+        "not below"
+        in fault(access, SourceChoice(SourceKind.SERVER, str(tmp_path / "allowed-not")))["source"]
     )
 
 
@@ -98,13 +107,13 @@ def test_a_folder_beside_with_the_same_beginning_is_not_below(access, tmp_path) 
 )
 def test_what_is_no_image_set_is_refused_with_the_mend(access, tmp_path, text, words) -> None:
     (tmp_path / "allowed" / "notes.txt").write_text("x")
-    assert words in fault(access, Choice(Kind.SERVER, text))["source"]
+    assert words in fault(access, SourceChoice(SourceKind.SERVER, text))["source"]
 
 
 def test_only_a_server_admin_may_name_folders(access, tmp_path) -> None:
     pictures(tmp_path / "allowed" / "set")
     reader = dataclasses.replace(access, server_admin=False)
-    assert "Only a server admin" in fault(reader, Choice(Kind.SERVER, "set"))["source"]
+    assert "Only a server admin" in fault(reader, SourceChoice(SourceKind.SERVER, "set"))["source"]
 
 
 def test_where_people_sign_in_no_folder_is_allowed_unless_named(tmp_path) -> None:
@@ -113,21 +122,24 @@ def test_where_people_sign_in_no_folder_is_allowed_unless_named(tmp_path) -> Non
     assert [each.name for each in alone.import_folders] == [alone.import_folders[0].home().name]
     assert team.import_folders == ()
     access = enter(team, "Ann")
-    assert "SSLAPP_IMPORT_ROOTS" in fault(access, Choice(Kind.SERVER, "/"))["source"]
+    assert "SSLAPP_IMPORT_ROOTS" in fault(access, SourceChoice(SourceKind.SERVER, "/"))["source"]
     access.engine.dispose()
 
 
 def test_other_choices_are_checked_too(access) -> None:
-    assert origin(access, Choice(Kind.NONE)) is None
-    assert origin(access, Choice(Kind.NAMED, "mnist", download=True)) == Origin(
+    assert origin(access, SourceChoice(SourceKind.NONE)) is None
+    assert origin(access, SourceChoice(SourceKind.NAMED, "mnist", download=True)) == Origin(
         source="mnist", download=True
     )
-    assert "Choose one of the sets" in fault(access, Choice(Kind.NAMED, "/etc/passwd"))["source"]
-    assert "Upload a file first" in fault(access, Choice(Kind.UPLOAD))["source"]
+    assert (
+        "Choose one of the sets"
+        in fault(access, SourceChoice(SourceKind.NAMED, "/etc/passwd"))["source"]
+    )
+    assert "Upload a file first" in fault(access, SourceChoice(SourceKind.UPLOAD))["source"]
     for wrong in ("../../etc/passwd", "0" * 32, "x"):
-        assert "no such upload" in fault(access, Choice(Kind.UPLOAD, wrong))["source"]
+        assert "no such upload" in fault(access, SourceChoice(SourceKind.UPLOAD, wrong))["source"]
     with pytest.raises(WrongFields) as caught:
-        origin(access, Choice(Kind.SERVER, "/", group_pattern="("))
+        origin(access, SourceChoice(SourceKind.SERVER, "/", group_pattern="("))
     assert "no regular expression" in caught.value.fields["group_pattern"]
 
 
@@ -136,7 +148,7 @@ def test_an_upload_is_imported_under_its_own_name_and_then_forgotten(access, tmp
     (folder / "notes.txt").write_text("x")
     upload = sent(access, zipped(folder, tmp_path / "any.zip"), "Ward 3.zip")
     project = create_project(access, "Uploaded", ["a", "b"])
-    job = import_chosen(access, project, Choice(Kind.UPLOAD, upload.id))
+    job = import_chosen(access, project, SourceChoice(SourceKind.UPLOAD, upload.id))
     assert small_project.finish(access, job)["state"] == JobState.DONE
     (found,) = status(access, project).sets
     assert (found.name, found.count) == ("Ward 3", 3)
@@ -155,7 +167,7 @@ def test_an_upload_is_imported_under_its_own_name_and_then_forgotten(access, tmp
 def test_an_upload_belongs_to_who_sent_it(access, tmp_path) -> None:
     upload = sent(access, zipped(pictures(tmp_path / "set"), tmp_path / "any.zip"))
     other = enter(access.workspace, "Eve")
-    assert "no such upload" in fault(other, Choice(Kind.UPLOAD, upload.id))["source"]
+    assert "no such upload" in fault(other, SourceChoice(SourceKind.UPLOAD, upload.id))["source"]
     other.engine.dispose()
     assert find_upload(access, upload.id)[0] == upload
 
@@ -165,7 +177,7 @@ def test_an_import_that_fails_keeps_the_upload_for_another_try(access, tmp_path)
     (tmp_path / "bad" / "a.txt").write_text("x")
     upload = sent(access, zipped(tmp_path / "bad", tmp_path / "bad.zip"))
     project = create_project(access, "Bad")
-    job = import_chosen(access, project, Choice(Kind.UPLOAD, upload.id))
+    job = import_chosen(access, project, SourceChoice(SourceKind.UPLOAD, upload.id))
     row = small_project.finish(access, job)
     assert (row["state"], "no picture file in it" in row["error"]) == (JobState.FAILED, True)
     assert find_upload(access, upload.id)
@@ -179,7 +191,7 @@ def test_a_manifest_reads_from_every_allowed_folder_and_no_other(access, tmp_pat
         "path,split\nset/0.pgm,train\nset/1.pgm,test\n../also/more/0.pgm,\n../secret/0.pgm,\n"
     )
     project = create_project(access, "Listed")
-    job = import_chosen(access, project, Choice(Kind.SERVER, "list.csv"))
+    job = import_chosen(access, project, SourceChoice(SourceKind.SERVER, "list.csv"))
     assert small_project.finish(access, job)["state"] == JobState.DONE
     (found,) = status(access, project).sets
     assert found.count == 3
@@ -189,9 +201,9 @@ def test_a_manifest_reads_from_every_allowed_folder_and_no_other(access, tmp_pat
 
 def test_an_array_file_of_the_server_and_one_sent_are_imported(access, tmp_path) -> None:
     source = small_project.write_npz(tmp_path / "allowed" / "digits.npz")
-    for kind in (Kind.SERVER, Kind.UPLOAD):
-        value = "digits.npz" if kind is Kind.SERVER else sent(access, source, "digits.npz").id
+    for kind in (SourceKind.SERVER, SourceKind.UPLOAD):
+        value = "digits.npz" if kind is SourceKind.SERVER else sent(access, source, "digits.npz").id
         project = create_project(access, f"Arrays {kind}")
-        job = import_chosen(access, project, Choice(kind, value))
+        job = import_chosen(access, project, SourceChoice(kind, value))
         assert small_project.finish(access, job)["state"] == JobState.DONE
         assert [each.name for each in status(access, project).sets] == ["digits"]

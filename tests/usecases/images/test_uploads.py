@@ -10,7 +10,7 @@ from sslapp.store.errors import Unknown
 from sslapp.store.schema import job
 from sslapp.usecases.access import enter
 from sslapp.usecases.images import uploads
-from sslapp.usecases.images.sources import Choice, Kind, import_chosen
+from sslapp.usecases.images.sources import SourceChoice, SourceKind, import_chosen
 from sslapp.usecases.images.uploads import Incoming, TooLarge, find_upload, forget
 from sslapp.usecases.projects.settings import create_project
 from sslapp.vocabulary import JobState
@@ -113,7 +113,7 @@ def test_what_an_import_still_waits_for_is_kept(access, state) -> None:
     incoming.write(ZIP)
     made = incoming.finish()
     project = create_project(access, "Digits")
-    number = import_chosen(access, project, Choice(kind=Kind.UPLOAD, value=made.id))
+    number = import_chosen(access, project, SourceChoice(kind=SourceKind.UPLOAD, value=made.id))
     with writing(access.engine) as conn:
         conn.execute(job.update().where(job.c.id == number).values(state=state))
     long_ago = time.time() - uploads.KEPT - 1

@@ -14,7 +14,7 @@ from sslapp.store import projects
 from sslapp.store.database import reading, writing
 from sslapp.store.schema import image_set, label_class, project
 from sslapp.usecases.exporting.exports import Format, export, export_here
-from sslapp.usecases.exporting.table import label_counts
+from sslapp.usecases.exporting.table import export_counts
 from sslapp.usecases.labelling import decisions, verdicts
 from sslapp.usecases.projects.classes import add_class
 from sslapp.usecases.projects.settings import create_project
@@ -109,7 +109,7 @@ def test_its_counts_are_those_of_the_project(decided) -> None:
     assert found.counts == now.counts
     assert found.head == now.head
     assert found.rounds == history(decided, 1).lines
-    counts = label_counts(decided, 1)
+    counts = export_counts(decided, 1)
     for column, each in enumerate(counts.classes):
         assert found.per_class[each.id].tolist() == counts.counts[column].tolist()
 
