@@ -18,6 +18,7 @@ def page(browser):
     page.clock.install(time=0)
     text = (COMPONENTS / "common" / "clock.js").read_text()
     page.add_script_tag(content=f"{text}\nwindow.makeClock = makeClock", type="module")
+    page.wait_for_function("() => window.makeClock")  # a module runs after the page
     page.evaluate("() => { window.looked = makeClock(); looked.start() }")
     page.clock.pause_at(SECOND)
     page.evaluate("() => looked.start()")

@@ -25,6 +25,7 @@ def read(browser) -> Callable[..., str | None]:
     page = browser.new_page()
     text = (COMPONENTS / "common" / "strokes.js").read_text()
     page.add_script_tag(content=f"{text}\nwindow.meaning = meaning", type="module")
+    page.wait_for_function("() => window.meaning")  # a module runs after the page
     yield lambda **fields: page.evaluate(READ, [fields, CLASSES, COMMANDS])
     page.close()
 
