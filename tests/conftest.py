@@ -118,6 +118,17 @@ def reviewed(open_copy, with_round):
     return open_copy(with_round)
 
 
+@pytest.fixture
+def quick_umap(monkeypatch: pytest.MonkeyPatch) -> None:
+    """Let maps by UMAP be made without UMAP itself, which is compiled for ten seconds in a process.
+
+    The program's own steps are the real ones; tests/embedding/test_umap.py has the real UMAP.
+    """
+    import quick_umap
+
+    monkeypatch.setitem(sys.modules, "umap", quick_umap)
+
+
 @pytest.fixture(scope="session")
 def launcher() -> Iterator:
     """Starts sslapp commands in processes that die where a test wants it; see `doomed`."""

@@ -8,8 +8,7 @@ from sslapp.usecases.exporting.exports import Format, export_here
 from sslapp.usecases.images.maps import Projection, projection_of
 
 
-@pytest.mark.slow
-@pytest.mark.timeout(240)  # UMAP is compiled when a machine uses it first
+@pytest.mark.usefixtures("quick_umap")
 def test_the_map_is_made_as_a_job_and_goes_back_at_once(project, ask, command) -> None:
     root = project.workspace.root
     queued = command(root, "map", "umap", "--no-wait")

@@ -2,12 +2,17 @@
 
 import numpy as np
 import pytest
+import small_project
 from sklearn.datasets import load_digits
 from sklearn.neighbors import NearestNeighbors
 
+from sslapp import durable
 from sslapp.embedding import pca
 from sslapp.embedding.projection import pca_projection
 from sslapp.embedding.umap_projection import LEAST_IMAGES, umap_projection
+from sslapp.store.database import reading
+from sslapp.store.embeddings import latest_embedding
+from sslapp.usecases.images.maps import Projection, show_projection
 
 pytestmark = pytest.mark.timeout(240)  # UMAP is compiled when a machine uses it first
 
@@ -56,6 +61,16 @@ def test_beyond_the_sample_the_others_are_placed_among_it(digits, monkeypatch) -
     assert (xy[others] != 0).any(axis=1).all()
     assert agreement(xy, truth) > 0.75
     np.testing.assert_array_equal(xy, umap_projection(features, 0))
+
+
+def test_the_map_of_a_project_is_that_of_its_features(project) -> None:
+    small_project.finish(project, show_projection(project, 1, Projection.UMAP))
+    with reading(project.engine) as conn:
+        row = latest_embedding(conn, 1)
+    stored, features = (
+        durable.read_array(project.workspace.path(row[name])) for name in ("projection", "features")
+    )
+    np.testing.assert_array_equal(stored, umap_projection(features, 0))
 
 
 def test_few_or_equal_images(digits) -> None:

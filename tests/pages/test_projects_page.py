@@ -225,7 +225,7 @@ def test_views_are_encoded_after_their_cost_was_said(project, open_app) -> None:
 
 
 @pytest.mark.slow
-@pytest.mark.timeout(240)  # UMAP is compiled when a machine uses it first
+@pytest.mark.usefixtures("quick_umap")
 def test_the_map_is_made_by_umap_and_goes_back_to_principal_components(project, open_app) -> None:
     page = open_app(project.workspace.root)
     assert page.button(key="projects-map").label == "UMAP map"

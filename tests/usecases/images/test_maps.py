@@ -26,7 +26,7 @@ from sslapp.usecases.training.preview import choices, missing_before_start, prev
 from sslapp.usecases.training.rounds import start_round
 from sslapp.vocabulary import Gear, JobState
 
-pytestmark = pytest.mark.timeout(240)  # UMAP is compiled when a machine uses it first
+pytestmark = pytest.mark.usefixtures("quick_umap")
 
 
 def newest(access):
@@ -39,7 +39,6 @@ def rows(access) -> int:
         return conn.execute(select(func.count()).select_from(embedding)).scalar_one()
 
 
-@pytest.mark.slow
 def test_the_review_map_shows_umap_after_its_job_and_goes_back_to_pca(reviewed) -> None:
     pca = board.read_board(reviewed, 1)
     before, key = newest(reviewed), board.board_key(reviewed, 1)
