@@ -52,7 +52,7 @@ class Supervisor:
         if self._worker is not None:
             if self._worker.poll() is None:
                 return
-            self._bury(self._worker.returncode)
+            self._worker_ended(self._worker.returncode)
         if time.monotonic() >= self._next_start and not worker_alive(self._workspace):
             self._start()
 
@@ -75,7 +75,7 @@ class Supervisor:
         self._started = time.monotonic()
         self._log.info("worker_started", pid=self._worker.pid)
 
-    def _bury(self, code: int) -> None:
+    def _worker_ended(self, code: int) -> None:
         lived = time.monotonic() - self._started
         self._pause = FIRST_PAUSE if lived > LONG_LIFE else min(self._pause * 2, LONGEST_PAUSE)
         self._next_start = time.monotonic() + self._pause

@@ -23,7 +23,7 @@ def decide(access: Access, request: Request, body: dict[str, Any]) -> dict[str, 
         "acked": [{"seq": seq, "number": number} for seq, number in receipt.acked.items()],
         "refused": [{"seq": seq, "reason": reason} for seq, reason in receipt.refused.items()],
         "conflicts": [asdict(each) for each in receipt.conflicts],
-        "progress": asdict(tally.progress(access, project)),
+        "progress": asdict(tally.label_progress(access, project)),
     }
     if "queue" in body:
         answer["gone"] = offers.keep(access, project, _numbers(body, "queue"))
@@ -48,7 +48,7 @@ def refill(access: Access, request: Request, body: dict[str, Any]) -> dict[str, 
         "note": offer.note,
         "gone": offer.gone,
         "images": offer.images,
-        "progress": asdict(tally.progress(access, project)),
+        "progress": asdict(tally.label_progress(access, project)),
     }
 
 

@@ -27,7 +27,7 @@ DEPTH = 50
 
 
 @dataclass(frozen=True)
-class Progress:
+class LabelProgress:
     """How far the labelling is.
 
     Attributes:
@@ -59,14 +59,14 @@ class Decided:
     comment: str | None
 
 
-def progress(access: Access, project: str | int | None) -> Progress:
+def label_progress(access: Access, project: str | int | None) -> LabelProgress:
     """Count the project's labels now."""
     with reading(access.engine) as conn:
         project_id = find_project(conn, access, project)
         live = [each.id for each in projects.classes(conn, project_id)]
         counts = label_counts(access.engine, conn, project_id)
         per_class = {each: counts.labels[each] for each in live}
-        return Progress(
+        return LabelProgress(
             images=_readable(access.engine, conn, project_id),
             labelled=sum(per_class.values()),
             per_class=per_class,

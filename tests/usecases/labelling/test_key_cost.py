@@ -125,7 +125,7 @@ def press(
     """What the server does for one key of a page."""
     receipt = outbox.ingest(access, 1, client, [made])
     assert not receipt.refused
-    tally.progress(access, 1)
+    tally.label_progress(access, 1)
     offers.keep(access, 1, queue)
 
 

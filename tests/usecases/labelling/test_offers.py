@@ -123,7 +123,7 @@ def test_all_is_read_once_and_then_there_is_nothing(project) -> None:
             decisions.label(project, None, each.position, "3")
         read += [each.position for each in items]
     assert sorted(read) == sorted(FREE)
-    found = tally.progress(project, None)
+    found = tally.label_progress(project, None)
     assert found.labelled == found.images == small_project.POOL
 
 
@@ -157,18 +157,18 @@ def test_a_strategy_that_needs_a_round_is_offered_with_one(project, reviewed) ->
 
 
 def test_counts_follow_undo_and_retired_classes(project) -> None:
-    before = tally.progress(project, None)
+    before = tally.label_progress(project, None)
     with reading(project.engine) as conn:
         state = load_state(conn, 1)
     assert sum(before.per_class.values()) == before.labelled == small_project.LABELLED
     assert list(before.per_class.values()) == np.bincount(state.labels[state.labels >= 0]).tolist()
     assert (before.holdout, before.holdout_labelled) == (6, 6)
     event = decisions.label(project, None, 60, "3")
-    assert tally.progress(project, None).labelled == before.labelled + 1
+    assert tally.label_progress(project, None).labelled == before.labelled + 1
     decisions.undo(project, None, event.number)
-    assert tally.progress(project, None) == before
+    assert tally.label_progress(project, None) == before
     retire_class(project, None, "3")
-    after = tally.progress(project, None)
+    after = tally.label_progress(project, None)
     assert len(after.per_class) == 9
     assert after.labelled == before.labelled - before.per_class[4]
 
