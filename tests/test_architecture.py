@@ -135,6 +135,7 @@ def copy(tmp_path: Path) -> Path:
     return tmp_path
 
 
+@pytest.mark.slow
 @pytest.mark.parametrize("title", PROVEN_BY)
 def test_a_recipe_carried_out_on_a_copy_works(copy: Path, title: str) -> None:
     _, _, text = RECIPES.partition(f"### {title}\n")

@@ -14,7 +14,10 @@ from sslapp.store.database import reading
 from sslapp.store.embeddings import latest_embedding
 from sslapp.usecases.images.maps import Projection, show_projection
 
-pytestmark = pytest.mark.timeout(240)  # UMAP is compiled when a machine uses it first
+pytestmark = [
+    pytest.mark.slow,
+    pytest.mark.timeout(240),  # UMAP is compiled when a machine uses it first
+]
 
 
 @pytest.fixture(scope="module")

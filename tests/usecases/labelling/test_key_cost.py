@@ -22,6 +22,8 @@ from sslapp.usecases.labelling import offers, outbox, tally
 from sslapp.vocabulary import EventKind, Role, Split
 from sslapp.workspace import Workspace
 
+pytestmark = pytest.mark.slow  # thousands of events are written for each
+
 SIZES = (200, 3_000)
 CLASSES = 4
 KEYS = 12

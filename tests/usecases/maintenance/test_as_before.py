@@ -19,6 +19,8 @@ from sslapp.cli import app
 
 HERE = Path(__file__).parent / "as_before"
 
+pytestmark = pytest.mark.slow  # some forty commands, two of which train
+
 DERIVED = ("current_label", "reader_label", "forbidden_class", "withheld", "holdout", "undone")
 SHOWN = (
     "status",
