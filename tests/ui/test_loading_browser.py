@@ -21,6 +21,7 @@ def test_code_that_is_not_there_is_told_and_a_reload_mends_it(page) -> None:
     page.route("**/code/**", lambda route: route.fulfill(status=404, body="no such code"))
     page.goto("/label?project=1")
     page.get_by_role("alert").filter(has_text=FAILURE).wait_for()
+    assert not page.get_by_role("button", name="Skip").count()  # none that does nothing
     page.unroute("**/code/**")
     page.reload()
     page.locator(".stage[aria-busy=false]").wait_for()
@@ -31,6 +32,7 @@ def test_one_module_that_is_missing_is_enough_to_be_told(page) -> None:
     page.route("**/review/panel.js", lambda route: route.abort())
     page.goto("/review?project=1")
     page.get_by_role("alert").filter(has_text=FAILURE).wait_for()
+    assert not page.get_by_role("button", name="Accept").count()
 
 
 def test_modules_are_loaded_once_and_kept(page) -> None:

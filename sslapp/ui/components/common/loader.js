@@ -6,7 +6,7 @@
 
 const load = () => import(new URL(ADDRESS, location.origin).href)
 
-// A page must not stay silently blank, nor show buttons that do nothing without a word.
+// A page must not stay silently blank, nor show buttons that do nothing.
 function tellFailure({ parentElement }) {
   const line = document.createElement("p")
   line.className = "not-loaded"
@@ -14,6 +14,9 @@ function tellFailure({ parentElement }) {
   line.textContent =
     "This part of the page could not be loaded: the server does not answer, or runs another " +
     "version by now. Reload the page."
+  for (const drawn of parentElement.children) {
+    drawn.style.display = "none"
+  }
   parentElement.prepend(line)
 }
 
