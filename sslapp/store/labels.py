@@ -175,6 +175,23 @@ def count_labels(conn: Connection, project_id: int) -> dict[tuple[int, Source], 
     return {(class_id, Source(code)): number for class_id, code, number in conn.execute(query)}
 
 
+def accepted_labels(conn: Connection, project_id: int) -> dict[int, int]:
+    """Number of a round -> images whose current label is its accepted pseudo-label."""
+    rows = conn.execute(
+        select(round_.c.number, func.count().label("labels"))
+        .select_from(current_label)
+        .join(
+            event,
+            (event.c.project_id == current_label.c.project_id)
+            & (event.c.number == current_label.c.event_number),
+        )
+        .join(round_, round_.c.id == event.c.round_id)
+        .where(current_label.c.project_id == project_id, current_label.c.source == Source.ACCEPTED)
+        .group_by(round_.c.number)
+    )
+    return {row.number: row.labels for row in rows}
+
+
 def exported_labels(
     conn: Connection,
     project_id: int,

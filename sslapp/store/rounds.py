@@ -5,7 +5,7 @@ one transaction; what there is to review, to compare and to report are the proba
 """
 
 import hashlib
-from collections.abc import Collection, Mapping, Sequence
+from collections.abc import Mapping, Sequence
 from dataclasses import dataclass
 from datetime import datetime
 from typing import Any
@@ -20,8 +20,6 @@ from sslapp.store.errors import NotFinished, Refused
 from sslapp.store.log.chain import canonical, now
 from sslapp.store.projects import classes
 from sslapp.store.schema import (
-    current_label,
-    event,
     forbidden_class,
     job,
     round_,
@@ -30,7 +28,6 @@ from sslapp.store.schema import (
 )
 from sslapp.store.snapshots import SnapshotRow
 from sslapp.store.state import Standing
-from sslapp.vocabulary import EventKind, Source
 from sslapp.workspace import Workspace
 
 Positions = NDArray[np.int64]
@@ -219,35 +216,6 @@ def rounds_with_jobs(conn: Connection, project_id: int) -> list[dict[str, Any]]:
 def change_round(conn: Connection, round_id: int, values: Mapping[str, Any]) -> None:
     """Change columns of a round's row."""
     seals.update(conn, round_, [round_.c.id == round_id], values)
-
-
-def accepted_labels(conn: Connection, project_id: int) -> dict[int, int]:
-    """Number of a round -> images whose current label is its accepted pseudo-label."""
-    rows = conn.execute(
-        select(round_.c.number, func.count().label("labels"))
-        .select_from(current_label)
-        .join(
-            event,
-            (event.c.project_id == current_label.c.project_id)
-            & (event.c.number == current_label.c.event_number),
-        )
-        .join(round_, round_.c.id == event.c.round_id)
-        .where(current_label.c.project_id == project_id, current_label.c.source == Source.ACCEPTED)
-        .group_by(round_.c.number)
-    )
-    return {row.number: row.labels for row in rows}
-
-
-def count_events(
-    conn: Connection, project_id: int, round_id: int, kinds: Collection[EventKind]
-) -> int:
-    """How many events of these kinds name the round."""
-    query = select(func.count()).where(
-        event.c.project_id == project_id,
-        event.c.round_id == round_id,
-        event.c.kind.in_([kind.value for kind in kinds]),
-    )
-    return conn.execute(query).scalar_one()
 
 
 def forbidden_now(standing: Standing, class_ids: Sequence[int], count: int) -> NDArray[np.bool_]:

@@ -124,6 +124,18 @@ def count_kind(conn: Connection, project_id: int, kind: EventKind) -> int:
     return conn.execute(query).scalar_one()
 
 
+def count_on_round(
+    conn: Connection, project_id: int, round_id: int, kinds: Collection[EventKind]
+) -> int:
+    """How many events of these kinds name the round."""
+    query = select(func.count()).where(
+        event.c.project_id == project_id,
+        event.c.round_id == round_id,
+        event.c.kind.in_([kind.value for kind in kinds]),
+    )
+    return conn.execute(query).scalar_one()
+
+
 def times_and_payloads(
     conn: Connection, project_id: int, kinds: Collection[EventKind]
 ) -> Sequence[Row[*tuple[Any, ...]]]:

@@ -8,7 +8,7 @@ import streamlit as st
 
 from sslapp.charts import look
 from sslapp.ui.common import plain
-from sslapp.usecases.training.metrics import HOLDOUT_FIGURES, Curve
+from sslapp.usecases.training.metrics import HOLDOUT_FIGURES, SHARES, Curve
 from sslapp.usecases.training.progress import LiveJob
 from sslapp.words import percent, proportion
 
@@ -123,6 +123,6 @@ def shares(names: Sequence[str], colours: Sequence[str], values: np.ndarray) -> 
 
 
 def _value(name: str, value: float) -> str:
-    if name.endswith("rate"):
+    if name in SHARES:
         return f"{100 * value:.0f} %"
     return f"{value:.3f}" if abs(value) >= 0.001 or value == 0 else f"{value:.1e}"

@@ -8,6 +8,7 @@ from sslapp.charts.curves import CurveLine, curves
 from sslapp.ui.common import plain
 from sslapp.usecases.access import Access
 from sslapp.usecases.comparing.curves import TrainingCurves, training_curves
+from sslapp.usecases.training.metrics import SHARES
 from sslapp.usecases.training.progress import LiveJobs, live_jobs
 from sslapp.vocabulary import JobKind, JobState
 from sslapp.words import duration
@@ -18,7 +19,6 @@ EVERY = 3.0
 FIGURES = ("holdout accuracy", "labelled loss", "unlabelled loss", "mask rate")
 """What is drawn, where a round reported it more than once."""
 
-SHARES = frozenset({"holdout accuracy", "mask rate"})
 STEP, SECONDS = "Step", "Seconds"
 
 

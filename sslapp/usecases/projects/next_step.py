@@ -7,6 +7,7 @@ from sslapp.jobs import history
 from sslapp.store import rounds
 from sslapp.store.database import reading
 from sslapp.store.embeddings import is_embedded
+from sslapp.store.log.decisions import count_on_round
 from sslapp.store.log.kinds import kinds_where
 from sslapp.usecases.access import Access, require
 from sslapp.usecases.projects.status import Status
@@ -134,5 +135,5 @@ def read_facts(access: Access, found: Status) -> Facts:
             round_number=0 if newest is None else newest.number,
             reviews=0
             if newest is None
-            else rounds.count_events(conn, found.project_id, newest.id, REVIEWS),
+            else count_on_round(conn, found.project_id, newest.id, REVIEWS),
         )

@@ -21,6 +21,7 @@ from sslapp.store.images import ImageSetRow
 from sslapp.usecases.reporting import tables
 from sslapp.usecases.reporting.markup import Markup, element, verbatim
 from sslapp.usecases.reporting.report import Report
+from sslapp.usecases.training.metrics import SHARES
 from sslapp.words import count, proportion
 
 HERE = Path(__file__).parent
@@ -30,8 +31,8 @@ DRAW = (HERE / "report.js").read_text(encoding="utf-8")
 REFUSED_SHOWN = 200
 """Refused files of one import that are listed; the rest is counted."""
 
-CURVES = {"holdout accuracy": True, "loss": False, "labelled loss": False, "mask rate": True}
-"""Reported figures that are drawn, and whether they are shares."""
+CURVES = ("holdout accuracy", "loss", "labelled loss", "mask rate")
+"""Reported figures that are drawn."""
 
 
 def render(found: Report) -> str:
@@ -173,14 +174,14 @@ def _reliability(which: str, error: float) -> str:
 
 def _curves(found: Report, figures: list[go.Figure]) -> list[Markup]:
     drawn = []
-    for metric, share in CURVES.items():
+    for metric in CURVES:
         lines = [
             CurveLine(f"Round {each.round}", each.round, each.steps, each.values)
             for each in found.curves
             if each.metric == metric
         ]
         if any(len(each.x) > 1 for each in lines):
-            chart = curves(lines, share=share, legend=True)
+            chart = curves(lines, share=metric in SHARES, legend=True)
             drawn.append(_figure(figures, chart, metric.capitalize()))
     if not drawn:
         return [element("p", "No round has reported a curve yet.", class_="quiet")]

@@ -10,7 +10,7 @@ from sslapp.jobs import history as job_history
 from sslapp.jobs import queue
 from sslapp.methods.registry import CARDS
 from sslapp.rounds import PASSED_OVER
-from sslapp.store import rounds
+from sslapp.store import labels, rounds
 from sslapp.store.database import reading
 from sslapp.store.log.events import head
 from sslapp.store.rounds import Curve, StoredRound
@@ -135,7 +135,7 @@ def history(access: Access, project_id: int) -> History:
         require(conn, access, project_id)
         return History(
             lines=read_lines(conn, project_id),
-            accepted=rounds.accepted_labels(conn, project_id),
+            accepted=labels.accepted_labels(conn, project_id),
             event=head(conn, project_id)[0],
         )
 

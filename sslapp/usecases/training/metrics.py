@@ -16,6 +16,9 @@ PSEUDO_LABELS = "pseudo_labels/"
 
 LOSS, SECONDS, GPU_MEMORY = "loss", "seconds", "gpu memory"
 
+SHARES = frozenset({"holdout accuracy", "mask rate"})
+"""Reported figures that are shares of 1."""
+
 HOLDOUT_FIGURES = figures.names()
 """Names of all that a round reports about the holdout as it trains."""
 
