@@ -3,10 +3,17 @@
 from collections.abc import Callable
 from pathlib import Path
 
+import component_manifests
 import pytest
 from streamlit.testing.v1 import AppTest
 
 MAIN = Path(__file__).parents[2] / "sslapp" / "main.py"
+
+
+@pytest.fixture(scope="session", autouse=True)
+def manifests_read_once() -> None:
+    """Reading them takes a quarter of a second for every test that shows a page."""
+    component_manifests.read_once()
 
 
 @pytest.fixture

@@ -6,8 +6,15 @@ from collections.abc import Callable, Iterator
 from pathlib import Path
 from typing import Any
 
+import component_manifests
 import pytest
 from mortal_server import MortalServer, ServerLauncher
+
+
+@pytest.fixture(scope="session", autouse=True)
+def manifests_read_once() -> None:
+    """Reading them takes a quarter of a second for every test that shows a page."""
+    component_manifests.read_once()
 
 
 @pytest.fixture(scope="module")  # Playwright's loop would be in the way of other modules' own

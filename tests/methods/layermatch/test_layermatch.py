@@ -288,7 +288,7 @@ def test_the_adaptive_threshold_is_freematchs():
 @pytest.mark.slow
 def test_it_beats_supervised_training_on_digits(digits, make_run):
     task, truth = digits(60)
-    options = {"steps": 400, "batch_size": 16}
+    options = {"steps": 150, "batch_size": 16}
     scores = []
     for method in (Supervised, LayerMatch):
         run = make_run(Gear.PIXELS, method.__name__)
