@@ -5,7 +5,9 @@ of once, and forks a process for each server, because loading them takes seconds
 a browser needs a server of its own.
 """
 
+import gc
 import importlib
+import inspect
 import json
 import os
 import pkgutil
@@ -21,6 +23,15 @@ from typing import Any
 
 ROOT = Path(__file__).parents[2]
 COMMAND = ("run", "app.py")
+LOADED = (
+    *("streamlit.web.cli", "streamlit.web.bootstrap", "streamlit.watcher.polling_path_watcher"),
+    *("uvicorn.loops.asyncio", "uvicorn.protocols.http.h11_impl", "uvicorn.lifespan.on"),
+    *("uvicorn.protocols.websockets.websockets_sansio_impl", "anyio._backends._asyncio"),
+    *("starlette.middleware.sessions", "starlette.staticfiles"),
+    *("sqlalchemy.dialects.sqlite", "sqlite3"),
+    *("sslapp.acquisition.registry", "faiss"),
+)
+"""Modules that a server imports when it is started, or a page when it is first shown."""
 
 
 class ServerLauncher:
@@ -167,15 +178,23 @@ def main() -> None:
 
 
 def _load() -> None:
-    """Load what a server, its pages and the first choice of images load."""
+    """Load and find out what every server and its pages load and find out at first."""
     import sslapp.ui
     import sslapp.web
 
-    servers = ("streamlit.web.cli", "streamlit.web.bootstrap", "uvicorn")
-    for name in (*servers, "sslapp.acquisition.registry"):
+    for name in LOADED:
         importlib.import_module(name)
     for module in pkgutil.walk_packages(sslapp.ui.__path__, "sslapp.ui."):
         importlib.import_module(module.name)
+
+    from streamlit.components.v2 import manifest_scanner
+
+    # Streamlit reads what every installed package says of itself
+    manifests = manifest_scanner.scan_component_manifests()
+    manifest_scanner.scan_component_manifests = lambda: manifests  # type: ignore[assignment]
+    inspect.stack()  # remembers which file every module is from
+    gc.collect()
+    gc.freeze()  # a collection, as after every run of a page, would look at all of it
 
 
 def _say(answer: object) -> None:
