@@ -1,5 +1,6 @@
 """What the rooms that put the others together share: copies of one prepared project."""
 
+import gc
 import itertools
 import os
 import sys
@@ -37,6 +38,17 @@ def pytest_collection_modifyitems(items: list[pytest.Item]) -> None:
                 item.add_marker(mark)
         if hasattr(item, "callspec") and item.callspec.params.get("url") == "postgresql":
             item.add_marker("postgres")
+
+
+def pytest_collection_finish() -> None:
+    """Let the garbage collector pass over what all tests' modules have loaded: it never goes."""
+    gc.collect()
+    gc.freeze()
+
+
+def pytest_unconfigure() -> None:
+    """Let what was frozen go as it would have: libraries complain of what outlives them."""
+    gc.unfreeze()
 
 
 @pytest.fixture(autouse=True)

@@ -63,20 +63,16 @@ def test_killed_at_random_moments_it_ends_the_same(launcher, waiting, undisturbe
     assert tally.identical == tally.rounds
 
 
-def test_a_worker_process_that_is_killed_from_outside_leaves_the_same_round(
-    waiting, assert_undisturbed
+def test_a_worker_process_as_it_is_ends_a_killed_round_the_same(
+    launcher, waiting, assert_undisturbed
 ) -> None:
     access = waiting(LONG)
-    program = (
-        "import sslapp.rounds.execute as execute; execute.CHECKPOINT_SECONDS = 0;"
-        "from sslapp.cli import app; app()"
-    )
-    environment = {**os.environ, "SSLAPP_WORKSPACE": str(access.workspace.root)}
-    killed = subprocess.Popen([sys.executable, "-c", program, *WORKER], env=environment)
+    killed = launcher.start(access.workspace.root, WORKER)
     small_project.wait_for_step(access, 15)
-    killed.kill()
-    killed.wait()
-    # the second is the worker as it is, without a test's checkpoint spacing
+    os.kill(killed, signal.SIGKILL)
+    assert launcher.wait() == -signal.SIGKILL
+    environment = {**os.environ, "SSLAPP_WORKSPACE": str(access.workspace.root)}
+    # without a test's launcher and its checkpoint spacing
     subprocess.run([sys.executable, "-m", "sslapp", *WORKER], env=environment, check=True)
     assert round_status(access, None)["attempt"] == 2
     assert_undisturbed(access, LONG)

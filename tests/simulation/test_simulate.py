@@ -46,19 +46,14 @@ def play(tmp_path):
 
 
 @pytest.mark.slow
-def test_the_report_has_the_agreed_shape(play) -> None:
-    report, _ = play(rounds=2)
+def test_the_report_has_the_agreed_shape_and_the_numbers_of_the_history(play) -> None:
+    report, events = play(rounds=2)
     assert set(report) >= TOP
     assert set(report["final"]) >= FINAL
     assert [set(row) >= ROUND for row in report["rounds"]] == [True, True]
     assert [row["round"] for row in report["rounds"]] == [1, 2]
     assert (report["images"], report["classes"], report["method"]) == (160, 10, "supervised")
     assert report["gear"] == "pixels"
-
-
-@pytest.mark.slow
-def test_the_numbers_agree_with_the_history(play) -> None:
-    report, events = play(rounds=2)
     kinds = [event.kind for event in events]
     first, last = report["rounds"]
     assert first["labels"] == last["labels"] == 20

@@ -63,9 +63,13 @@ def stripes():
 
 @pytest.fixture
 def make_run(tmp_path):
-    """A function that makes a Run writing to a named folder of this test."""
+    """A function that makes a Run writing to a named folder of this test.
 
-    def make(name="attempt-1", **options) -> Run:
+    `after` names the folders of earlier attempts.
+    """
+
+    def make(name="attempt-1", *, after=(), **options) -> Run:
+        options["earlier"] = tuple(tmp_path / each for each in after)
         options.setdefault("seed", 7)
         options.setdefault("gear", Gear.PIXELS)
         return Run(device=torch.device("cpu"), folder=Path(tmp_path / name), **options)

@@ -44,9 +44,7 @@ def test_a_compiled_network_shares_all_parameters_and_leaves_the_first_as_it_was
 @pytest.mark.needs("a C++ compiler")
 @pytest.mark.timeout(300)
 @compiles
-def test_compiled_trainings_agree_with_each_other_and_nearly_with_eager(
-    stripes, make_run, tmp_path
-):
+def test_compiled_trainings_agree_with_each_other_and_nearly_with_eager(stripes, make_run):
     torch._dynamo.reset()
     task = stripes()
 
@@ -68,5 +66,5 @@ def test_compiled_trainings_agree_with_each_other_and_nearly_with_eager(
             checkpoint_seconds=0,
             should_stop=lambda: next(left, None) is None,
         )
-    again = weights("again", kernels="compile", earlier=(tmp_path / "killed",))
+    again = weights("again", kernels="compile", after=("killed",))
     assert all(torch.equal(again[name], compiled[name]) for name in again)

@@ -18,13 +18,13 @@ def never(_):
     raise AssertionError("computed twice")
 
 
-def test_a_stage_is_computed_once(make_run, tmp_path):
+def test_a_stage_is_computed_once(make_run):
     make_run("first").stage("fit", ones)
-    again = make_run("second", earlier=(tmp_path / "first",))
+    again = make_run("second", after=("first",))
     assert torch.equal(again.stage("fit", never)["x"], torch.ones(3))
 
 
-def test_stages_nest_and_keep_their_finished_parts(make_run, tmp_path):
+def test_stages_nest_and_keep_their_finished_parts(make_run):
     def outer(run, inner):
         def compute(_):
             part = run.stage("part", inner)
@@ -38,11 +38,11 @@ def test_stages_nest_and_keep_their_finished_parts(make_run, tmp_path):
     first = make_run("first")
     with pytest.raises(KeyboardInterrupt):
         first.stage("whole", outer(first, ones))
-    second = make_run("second", earlier=(tmp_path / "first",))
+    second = make_run("second", after=("first",))
     assert torch.equal(second.stage("whole", outer(second, never))["x"], torch.ones(3))
 
 
-def test_the_newest_checkpoint_of_all_attempts_is_loaded(make_run, tmp_path):
+def test_the_newest_checkpoint_of_all_attempts_is_loaded(make_run):
     def interrupted(step):
         def compute(checkpoints):
             checkpoints.save(step, {"x": torch.full((2,), float(step))})
@@ -59,11 +59,11 @@ def test_the_newest_checkpoint_of_all_attempts_is_loaded(make_run, tmp_path):
         assert step == 30
         return tensors
 
-    run = make_run("third", earlier=(tmp_path / "first", tmp_path / "second"))
+    run = make_run("third", after=("first", "second"))
     assert torch.equal(run.stage("fit", compute)["x"], torch.full((2,), 30.0))
 
 
-def test_a_checkpoint_does_not_move_on_with_its_tensor(make_run, tmp_path):
+def test_a_checkpoint_does_not_move_on_with_its_tensor(make_run):
     def compute(checkpoints):
         x = torch.zeros(2)
         checkpoints.save(1, {"x": x, "same": x})
@@ -157,7 +157,7 @@ def test_a_damaged_checkpoint_is_passed_over_for_the_one_before_and_that_is_said
     (newest,) = durable.find_named(tmp_path / "first" / "fit", "checkpoint-10", ".safetensors")
     damage(newest, how)
     said = []
-    step, tensors = resumed(make_run("again", earlier=(tmp_path / "first",), say=said.append))
+    step, tensors = resumed(make_run("again", after=("first",), say=said.append))
     assert step == 9
     assert torch.equal(tensors["x"], torch.full((2,), 9.0))
     (sentence,) = said
@@ -168,12 +168,11 @@ def test_a_damaged_checkpoint_is_passed_over_for_the_one_before_and_that_is_said
 
 def test_checkpoints_damaged_in_two_attempts_lead_back_to_the_first_intact_one(make_run, tmp_path):
     killed_after(make_run("first"), 5, 6)
-    killed_after(make_run("second", earlier=(tmp_path / "first",)), 8, 9)
+    killed_after(make_run("second", after=("first",)), 8, 9)
     for path in (tmp_path / "second" / "fit").iterdir():
         damage(path, "cut")
     said = []
-    earlier = (tmp_path / "first", tmp_path / "second")
-    assert resumed(make_run("third", earlier=earlier, say=said.append))[0] == 6
+    assert resumed(make_run("third", after=("first", "second"), say=said.append))[0] == 6
     assert len(said) == 2
 
 
@@ -181,7 +180,7 @@ def test_with_every_checkpoint_damaged_it_starts_over(make_run, tmp_path):
     killed_after(make_run("first"), 5, 6)
     for path in (tmp_path / "first" / "fit").iterdir():
         damage(path, "one bit")
-    assert resumed(make_run("again", earlier=(tmp_path / "first",))) is None
+    assert resumed(make_run("again", after=("first",))) is None
 
 
 @pytest.mark.parametrize("how", ["one bit", "cut", "empty", "unreadable"])
@@ -190,20 +189,20 @@ def test_a_damaged_result_is_computed_again_and_that_is_said(make_run, tmp_path,
     (path,) = (tmp_path / "first" / "fit").iterdir()
     damage(path, how)
     said, computed = [], []
-    run = make_run("again", earlier=(tmp_path / "first",), say=said.append)
+    run = make_run("again", after=("first",), say=said.append)
     run.stage("fit", lambda _: computed.append(1) or {"x": torch.full((3,), 2.0)})
     assert computed == [1]
     assert len(said) == 1 and "first/fit/result-" in said[0]
-    third = make_run("third", earlier=(tmp_path / "first", tmp_path / "again"))
+    third = make_run("third", after=("first", "again"))
     assert torch.equal(third.stage("fit", never)["x"], torch.full((3,), 2.0))
 
 
 def test_a_damaged_result_is_computed_from_its_checkpoint_where_there_is_one(make_run, tmp_path):
     killed_after(make_run("first"), 5, 6)
-    make_run("second", earlier=(tmp_path / "first",)).stage("fit", ones)
+    make_run("second", after=("first",)).stage("fit", ones)
     (path,) = (tmp_path / "second" / "fit").iterdir()
     damage(path, "cut")
-    assert resumed(make_run("third", earlier=(tmp_path / "first", tmp_path / "second")))[0] == 6
+    assert resumed(make_run("third", after=("first", "second")))[0] == 6
 
 
 def test_nested_stages_name_their_damaged_file(make_run, tmp_path):
@@ -212,7 +211,7 @@ def test_nested_stages_name_their_damaged_file(make_run, tmp_path):
     for path in (tmp_path / "first" / "whole").rglob("*.safetensors"):
         damage(path, "cut")
     said = []
-    again = make_run("again", earlier=(tmp_path / "first",), say=said.append)
+    again = make_run("again", after=("first",), say=said.append)
     again.stage("whole", lambda _: again.stage("part", ones))
     assert ["first/whole/result-" in said[0], "first/whole/part/result-" in said[1]] == [True, True]
 
@@ -228,7 +227,7 @@ def test_stages_of_earlier_versions_are_found(make_run, tmp_path):
     for name in ("first", "second"):
         as_earlier_versions_wrote(tmp_path / name)
     assert (tmp_path / "first" / "fit" / "checkpoint.safetensors").exists()
-    again = make_run("again", earlier=(tmp_path / "first", tmp_path / "second"))
+    again = make_run("again", after=("first", "second"))
     assert torch.equal(again.stage("other", never)["x"], torch.ones(3))
     assert resumed(again)[0] == 6
 
@@ -236,9 +235,8 @@ def test_stages_of_earlier_versions_are_found(make_run, tmp_path):
 def test_a_later_checkpoint_comes_before_that_of_an_earlier_version(make_run, tmp_path):
     killed_after(make_run("first"), 6)
     as_earlier_versions_wrote(tmp_path / "first")
-    killed_after(make_run("second", earlier=(tmp_path / "first",)), 7)
-    earlier = (tmp_path / "first", tmp_path / "second")
-    assert resumed(make_run("again", earlier=earlier))[0] == 7
+    killed_after(make_run("second", after=("first",)), 7)
+    assert resumed(make_run("again", after=("first", "second")))[0] == 7
 
 
 @pytest.mark.parametrize("how", ["cut", "empty"])
@@ -247,7 +245,7 @@ def test_a_damaged_file_of_an_earlier_version_is_passed_over(make_run, tmp_path,
     as_earlier_versions_wrote(tmp_path / "first")
     damage(tmp_path / "first" / "fit" / "checkpoint.safetensors", how)
     said = []
-    assert resumed(make_run("again", earlier=(tmp_path / "first",), say=said.append)) is None
+    assert resumed(make_run("again", after=("first",), say=said.append)) is None
     assert len(said) == 1
 
 
@@ -257,5 +255,5 @@ def test_what_a_killed_write_left_is_not_read(make_run, tmp_path):
     newest = max(folder.iterdir())
     newest.rename(durable.temporary(newest))
     said = []
-    assert resumed(make_run("again", earlier=(tmp_path / "first",), say=said.append))[0] == 5
+    assert resumed(make_run("again", after=("first",), say=said.append))[0] == 5
     assert not said

@@ -10,6 +10,8 @@ import component_manifests
 import pytest
 from mortal_server import MortalServer, ServerLauncher
 
+SYSTEM_BROWSERS = ("chromium-headless-shell", "chromium", "chromium-browser")
+
 
 @pytest.fixture(scope="session", autouse=True)
 def manifests_read_once() -> None:
@@ -19,12 +21,15 @@ def manifests_read_once() -> None:
 
 @pytest.fixture(scope="module")  # Playwright's loop would be in the way of other modules' own
 def browser() -> Iterator[object]:
-    """A headless Chromium: the system's, or Playwright's own."""
+    """A headless Chromium: the system's, or Playwright's own.
+
+    The shell without windows is preferred: it has nothing to draw but the page.
+    """
     if os.environ.get("SSLAPP_REQUIRE_ALL") != "1":
         pytest.importorskip("playwright.sync_api")
     from playwright import sync_api
 
-    path = shutil.which("chromium") or shutil.which("chromium-browser")
+    path = next(filter(None, map(shutil.which, SYSTEM_BROWSERS)), None)
     options = ["--no-sandbox", "--disable-dev-shm-usage"]
     with sync_api.sync_playwright() as playwright:
         try:

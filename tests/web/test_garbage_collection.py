@@ -12,9 +12,12 @@ from sslapp.web import garbage_collection
 
 
 @pytest.fixture(autouse=True)
-def _thawed():
+def _frozen_as_before():
+    """What the tests loaded stays frozen for the tests to come, and nothing of these."""
     yield
     gc.unfreeze()
+    gc.collect()
+    gc.freeze()
 
 
 def test_what_a_page_loads_later_is_spared_as_well(monkeypatch):

@@ -223,7 +223,8 @@ def pool_accuracy(method, config, task, truth, run):
 def test_fixmatch_beats_supervised_training_and_label_propagation(digits, make_run):
     task, truth = digits(80)
     steps = {"steps": 200}
-    fixmatch = pool_accuracy(FixMatch, steps, task, truth, make_run(name="fixmatch"))
+    config = {**steps, "unlabelled_ratio": 4}
+    fixmatch = pool_accuracy(FixMatch, config, task, truth, make_run(name="fixmatch"))
     supervised = pool_accuracy(Supervised, steps, task, truth, make_run(name="supervised"))
     spread = pool_accuracy(LabelPropagation, {}, task, truth, make_run(Gear.FEATURES, "spread"))
     assert fixmatch > 0.94
@@ -235,7 +236,7 @@ def test_fixmatch_beats_supervised_training_and_label_propagation(digits, make_r
 def test_rejected_classes_keep_a_confused_class_out(digits, make_run):
     """Ruling out a class for the images it wrongly attracts takes the predictions away from it."""
     task, truth = digits(40)
-    config = {"steps": 120}
+    config = {"steps": 60}
     before = FixMatch(FixMatchConfig(**config)).fit(task, make_run(name="before"))
     predicted = before.logits(task.pixels, task.pool).argmax(dim=1).numpy()
     wrong = task.pool[predicted != truth[task.pool]]

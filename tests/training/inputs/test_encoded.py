@@ -108,7 +108,7 @@ def test_features_are_standardised_by_the_training_rows_alone(on_features, monke
 
 
 @pytest.mark.slow
-def test_a_killed_run_ends_like_an_undisturbed_one(on_features, make_run, tmp_path):
+def test_a_killed_run_ends_like_an_undisturbed_one(on_features, make_run):
     task = on_features(forbidden=[(3, 0), (8, 1)])
     expected = scores(task, features_run(make_run, "whole"))
     for polls in (0, 8, 19):
@@ -118,7 +118,7 @@ def test_a_killed_run_ends_like_an_undisturbed_one(on_features, make_run, tmp_pa
         )
         with pytest.raises(Stopped):
             scores(task, killed)
-        resumed = features_run(make_run, f"resumed-{polls}", earlier=(tmp_path / name,))
+        resumed = features_run(make_run, f"resumed-{polls}", after=(name,))
         assert torch.equal(expected, scores(task, resumed)), name
 
 

@@ -28,12 +28,31 @@ def stop_after(polls):
     return lambda: next(left, None) is None
 
 
+@pytest.fixture(scope="module")
+def known():
+    """What undisturbed runs ended with, by their dtype and what is ruled out."""
+    return {}
+
+
+@pytest.fixture
+def undisturbed(known, stripes, make_run):
+    """A function: the weights after a run of the usual task that nobody disturbed."""
+
+    def end(dtype=torch.bfloat16, forbidden=()):
+        key = dtype, forbidden
+        if key not in known:
+            known[key] = weights(stripes(forbidden=forbidden), make_run("undisturbed", dtype=dtype))
+        return known[key]
+
+    return end
+
+
 @pytest.mark.slow
 @pytest.mark.parametrize("dtype", [torch.bfloat16, torch.float32])
 @pytest.mark.parametrize("polls", [1, 8, 13, 19])
-def test_a_killed_run_ends_like_an_undisturbed_one(stripes, make_run, tmp_path, dtype, polls):
-    task = stripes(forbidden=[(0, 1), (5, 2)])
-    undisturbed = weights(task, make_run("undisturbed", dtype=dtype))
+def test_a_killed_run_ends_like_an_undisturbed_one(undisturbed, stripes, make_run, dtype, polls):
+    forbidden = ((0, 1), (5, 2))
+    task = stripes(forbidden=forbidden)
     killed = make_run("killed", dtype=dtype, checkpoint_seconds=0, should_stop=stop_after(polls))
     with pytest.raises(Stopped):
         weights(task, killed)
@@ -41,44 +60,44 @@ def test_a_killed_run_ends_like_an_undisturbed_one(stripes, make_run, tmp_path, 
     again = make_run(
         "again",
         dtype=dtype,
-        earlier=(tmp_path / "killed",),
+        after=("killed",),
         report=lambda step, total, metrics: reports.append(step),
     )
-    assert same(weights(task, again), undisturbed)
+    assert same(weights(task, again), undisturbed(dtype, forbidden))
     assert reports[0] == polls + 1, "it continued and did not start over"
     assert reports[-1] == 20
 
 
 @pytest.mark.slow
 @pytest.mark.parametrize("dtype", [torch.bfloat16, torch.float32])
-def test_what_the_worker_does_with_freed_memory_changes_no_bit(stripes, make_run, dtype):
-    task = stripes()
-    usual = weights(task, make_run("usual", dtype=dtype))
+def test_what_the_worker_does_with_freed_memory_changes_no_bit(
+    undisturbed, stripes, make_run, dtype
+):
     with freed_memory_kept():
-        kept = weights(task, make_run("kept", dtype=dtype))
-    assert same(kept, usual)
+        kept = weights(stripes(), make_run("kept", dtype=dtype))
+    assert same(kept, undisturbed(dtype))
 
 
 @pytest.mark.slow
-def test_a_run_killed_inside_a_checkpoint_still_ends_the_same(stripes, make_run, tmp_path):
+def test_a_run_killed_inside_a_checkpoint_still_ends_the_same(undisturbed, stripes, make_run):
     task = stripes()
-    undisturbed = weights(task, make_run("undisturbed"))
 
     def fail(step, total, metrics):
         if step == 12:
             raise KeyboardInterrupt
 
-    for name, earlier in (("killed", ()), ("killed-again", (tmp_path / "killed",))):
+    for name, after in (("killed", ()), ("killed-again", ("killed",))):
         with pytest.raises(KeyboardInterrupt):
-            weights(task, make_run(name, report=fail, earlier=earlier, checkpoint_seconds=0))
-    again = make_run("again", earlier=(tmp_path / "killed", tmp_path / "killed-again"))
-    assert same(weights(task, again), undisturbed)
+            weights(task, make_run(name, report=fail, after=after, checkpoint_seconds=0))
+    again = make_run("again", after=("killed", "killed-again"))
+    assert same(weights(task, again), undisturbed())
 
 
 @pytest.mark.slow
-def test_a_run_with_a_damaged_checkpoint_ends_like_an_undisturbed_one(stripes, make_run, tmp_path):
+def test_a_run_with_a_damaged_checkpoint_ends_like_an_undisturbed_one(
+    undisturbed, stripes, make_run, tmp_path
+):
     task = stripes()
-    undisturbed = weights(task, make_run("undisturbed"))
     with pytest.raises(Stopped):
         weights(task, make_run("killed", checkpoint_seconds=0, should_stop=stop_after(13)))
     (newest,) = durable.find_named(tmp_path / "killed" / "train", "checkpoint-13", ".safetensors")
@@ -86,17 +105,18 @@ def test_a_run_with_a_damaged_checkpoint_ends_like_an_undisturbed_one(stripes, m
     reports = []
     again = make_run(
         "again",
-        earlier=(tmp_path / "killed",),
+        after=("killed",),
         report=lambda step, total, metrics: reports.append(step),
     )
-    assert same(weights(task, again), undisturbed)
+    assert same(weights(task, again), undisturbed())
     assert reports == list(range(13, 21))
 
 
 @pytest.mark.slow
-def test_a_checkpoint_without_a_tensor_of_the_training_is_passed_over(stripes, make_run, tmp_path):
+def test_a_checkpoint_without_a_tensor_of_the_training_is_passed_over(
+    undisturbed, stripes, make_run, tmp_path
+):
     task = stripes()
-    undisturbed = weights(task, make_run("undisturbed"))
     with pytest.raises(Stopped):
         weights(task, make_run("killed", checkpoint_seconds=0, should_stop=stop_after(13)))
     folder = tmp_path / "killed" / "train"
@@ -107,33 +127,31 @@ def test_a_checkpoint_without_a_tensor_of_the_training_is_passed_over(stripes, m
     newest.unlink()
     durable.write_named(folder, "checkpoint-13", ".safetensors", safetensors.torch.save(tensors))
     said = []
-    again = make_run("again", earlier=(tmp_path / "killed",), say=said.append)
-    assert same(weights(task, again), undisturbed)
+    again = make_run("again", after=("killed",), say=said.append)
+    assert same(weights(task, again), undisturbed())
     assert f"it lacks {lost}" in said[0]
 
 
-def test_a_finished_run_is_not_repeated(stripes, make_run, tmp_path):
+def test_a_finished_run_is_not_repeated(stripes, make_run):
     task = stripes()
     finished = weights(task, make_run("finished"))
-    again = make_run("again", earlier=(tmp_path / "finished",), should_stop=lambda: True)
+    again = make_run("again", after=("finished",), should_stop=lambda: True)
     assert same(weights(task, again), finished)
 
 
 @pytest.mark.slow
-def test_checkpoints_have_no_influence(stripes, make_run):
-    task = stripes()
-    often = weights(task, make_run("often", checkpoint_seconds=0))
-    assert same(often, weights(task, make_run("never", checkpoint_seconds=1e9)))
+def test_checkpoints_have_no_influence(undisturbed, stripes, make_run):
+    assert same(weights(stripes(), make_run("often", checkpoint_seconds=0)), undisturbed())
+    assert same(weights(stripes(), make_run("never", checkpoint_seconds=1e9)), undisturbed())
 
 
 @pytest.mark.slow
-def test_the_seed_has_an_influence(stripes, make_run):
-    task = stripes()
-    assert not same(weights(task, make_run("a")), weights(task, make_run("b", seed=8)))
+def test_the_seed_has_an_influence(undisturbed, stripes, make_run):
+    assert not same(weights(stripes(), make_run("other", seed=8)), undisturbed())
 
 
 @pytest.mark.slow
-def test_rows_outside_the_task_are_never_read(stripes, make_run):
+def test_rows_outside_the_task_are_never_read(undisturbed, stripes, make_run):
     plain = stripes()
     used = np.concatenate([plain.labelled, plain.pool, plain.validation])
     unused = np.setdiff1d(np.arange(60), used)
@@ -146,16 +164,15 @@ def test_rows_outside_the_task_are_never_read(stripes, make_run):
     poisoned.labels[unused] = 2
     poisoned.forbidden[unused] = True
     poisoned.source[unused] = 1
-    assert same(weights(plain, make_run("plain")), weights(poisoned, make_run("poisoned")))
+    assert same(weights(poisoned, make_run("poisoned")), undisturbed())
 
 
 @pytest.mark.slow
-def test_the_labels_of_the_pool_and_the_holdout_have_no_influence(stripes, make_run):
+def test_the_labels_of_the_pool_and_the_holdout_have_no_influence(undisturbed, stripes, make_run):
     task = stripes()
-    before = weights(task, make_run("before"))
     task.labels[task.pool] = 0
     task.labels[task.validation] = 0
-    assert same(before, weights(task, make_run("after")))
+    assert same(weights(task, make_run("after")), undisturbed())
 
 
 @pytest.mark.slow

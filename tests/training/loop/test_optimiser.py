@@ -62,9 +62,7 @@ def stop_after(polls):
 
 
 @pytest.mark.slow
-def test_a_killed_training_of_a_transformer_ends_like_an_undisturbed_one(
-    stripes, make_run, tmp_path
-):
+def test_a_killed_training_of_a_transformer_ends_like_an_undisturbed_one(stripes, make_run):
     """AdamW's moments and step counts are kept, and dropped paths follow the step's own seed."""
     config = FixMatchConfig(
         network=SMALL_VIT, steps=6, batch_size=4, unlabelled_ratio=1, layer_decay=0.65, warm_up=2
@@ -77,7 +75,7 @@ def test_a_killed_training_of_a_transformer_ends_like_an_undisturbed_one(
     with pytest.raises(Stopped):
         weights(make_run("killed", checkpoint_seconds=0, should_stop=stop_after(3)))
     torch.rand(7)  # the global generator has no part in it
-    again = weights(make_run("again", earlier=(tmp_path / "killed",)))
+    again = weights(make_run("again", after=("killed",)))
     assert all(torch.equal(again[name], value) for name, value in undisturbed.items())
 
 

@@ -130,7 +130,7 @@ def test_evaluations_change_nothing_that_is_trained(stripes, make_run) -> None:
 
 
 @pytest.mark.slow
-def test_a_killed_run_reports_the_same_best_and_median(stripes, make_run, tmp_path) -> None:
+def test_a_killed_run_reports_the_same_best_and_median(stripes, make_run) -> None:
     undisturbed, _ = trained(stripes, make_run, "undisturbed")
     left = iter(range(30))
     with pytest.raises(Stopped):
@@ -141,7 +141,7 @@ def test_a_killed_run_reports_the_same_best_and_median(stripes, make_run, tmp_pa
             checkpoint_seconds=0,
             should_stop=lambda: next(left, None) is None,
         )
-    again, _ = trained(stripes, make_run, "again", earlier=(tmp_path / "killed",))
+    again, _ = trained(stripes, make_run, "again", after=("killed",))
     assert min(again) == 31, "it went on and did not start anew"
     assert again[50] == undisturbed[50]
 
@@ -235,7 +235,7 @@ def test_one_label_a_class_an_empty_holdout_and_a_class_without_labels(
         {"alignment": "labelled", "threshold": "flexible", "reduction": "selected"},
     ],
 )
-def test_every_rule_of_fixmatch_survives_a_kill(options, stripes, make_run, tmp_path) -> None:
+def test_every_rule_of_fixmatch_survives_a_kill(options, stripes, make_run) -> None:
     config = FixMatchConfig(**SIZES, tau=0.4, **options)
 
     def weights(run):
@@ -247,7 +247,7 @@ def test_every_rule_of_fixmatch_survives_a_kill(options, stripes, make_run, tmp_
         weights(
             make_run("killed", checkpoint_seconds=0, should_stop=lambda: next(left, None) is None)
         )
-    again = weights(make_run("again", earlier=(tmp_path / "killed",)))
+    again = weights(make_run("again", after=("killed",)))
     assert all(torch.equal(again[name], value) for name, value in undisturbed.items())
     plain = FixMatch(FixMatchConfig(**SIZES, tau=0.4)).fit(
         stripes(forbidden=[(0, 1)]), make_run("plain")
