@@ -3,6 +3,9 @@ PYTHON ?= python3
 BIN := .venv/bin
 SETUP := .venv/.installed
 
+# the tests start processes by the hundred, each of which would compile the program again
+unexport PYTHONDONTWRITEBYTECODE
+
 .PHONY: app test quick coverage check docs setup constraints clean
 
 app: $(SETUP)

@@ -47,6 +47,7 @@ def test_a_mark_too_few_or_too_many_is_refused(edit):
         write.with_tables(edit(PAGE.read_text(encoding="utf-8")))
 
 
+@pytest.mark.slow
 def test_the_reference_has_every_command_whatever_the_terminal():
     reference = write.cli_reference()
     for words in ("next", "round start", "round options", "worker", "reader list"):

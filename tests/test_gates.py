@@ -105,6 +105,7 @@ def planted(folder: Path, file: str, text: str) -> list[str]:
     return gates.faults(folder)
 
 
+@pytest.mark.slow
 def test_the_program_passes_every_gate() -> None:
     assert gates.faults() == []
 

@@ -219,6 +219,7 @@ LIGHT = (
 )
 
 
+@pytest.mark.slow
 def test_light_commands_import_nothing_heavy(project) -> None:
     """One after the other in one process: what none has loaded, none of them loads alone."""
     program = (

@@ -1,6 +1,7 @@
 from dataclasses import replace
 
 import numpy as np
+import pytest
 
 from sslapp.acquisition.registry import pick
 
@@ -11,6 +12,7 @@ def nearest_neighbour_accuracy(features, classes, rows):
     return np.delete(right, rows).mean()
 
 
+@pytest.mark.slow
 def test_forty_picks_cover_all_digits_and_teach_more_than_random_ones(fresh, digits):
     features, classes = digits
     accuracy = {"typiclust": [], "random": []}

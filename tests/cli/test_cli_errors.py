@@ -99,6 +99,7 @@ def test_a_damaged_history_is_told_with_exit_status_1(project, command) -> None:
     assert "Event 20 was changed" in result.stdout
 
 
+@pytest.mark.slow
 @pytest.mark.timeout(180)
 def test_waiting_for_a_job_whose_worker_died_starts_another(project, tmp_path) -> None:
     root = project.workspace.root
@@ -156,6 +157,7 @@ def test_jobs_can_be_left_to_a_worker(project, ask, tmp_path) -> None:
     assert (tmp_path / "labels.csv").exists()
 
 
+@pytest.mark.slow
 def test_with_two_projects_one_must_be_named(project, ask, refusal) -> None:
     other = create_project(project, "Other", ["a", "b"])
     assert "Say which project; known: Digits, Other" in refusal(project.workspace.root, "status")

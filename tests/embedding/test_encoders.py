@@ -111,6 +111,7 @@ def test_encoding_stops_when_asked(name, digits, as_source):
         encode(open_encoder(name), as_source(digits[0]), np.arange(40), should_stop=lambda: True)
 
 
+@pytest.mark.slow
 def test_efficientnet_tells_a_palace_from_a_flower(photo_crops, as_source):
     encoded = encode(open_encoder("efficientnet-lite0"), as_source(photo_crops))
     assert encoded.shape == (8, 1280)
@@ -137,6 +138,7 @@ def test_efficientnet_refuses_four_channels(as_source):
         encode(open_encoder("efficientnet-lite0"), as_source(images))
 
 
+@pytest.mark.slow
 def test_efficientnet_reads_weights_from_a_file_and_refuses_others(
     photo_crops, as_source, tmp_path
 ):

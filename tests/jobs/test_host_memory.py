@@ -48,6 +48,7 @@ def test_freed_memory_stays_inside_the_block_and_goes_back_at_its_end():
     assert again < 0.1, "the setting outlived the block"
 
 
+@pytest.mark.slow
 @glibc
 def test_an_error_gives_the_memory_back_too():
     raising = SCRIPT.replace(

@@ -349,6 +349,7 @@ def test_a_lock_is_held_until_its_process_dies(tmp_path) -> None:
     assert not is_held(path)
 
 
+@pytest.mark.slow
 def test_looking_at_a_lock_does_not_keep_its_worker_from_starting(tmp_path) -> None:
     path = tmp_path / "a.lock"
     with open(path, "w") as looking:

@@ -86,6 +86,7 @@ def test_fixmatch_on_encoded_views_beats_the_probe_and_its_own_head(digits, enco
     assert fixmatch > alone + 0.02
 
 
+@pytest.mark.slow
 def test_classes_that_readers_ruled_out_are_kept_out(digits, encoded, make_run):
     task, truth = digits(LABELS)
     task = dataclasses.replace(task, features=encoded, forbidden=task.forbidden.copy())

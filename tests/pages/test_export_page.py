@@ -134,6 +134,7 @@ def test_names_stand_as_they_were_typed(project, show) -> None:
     assert "<b>x" not in texts(page)
 
 
+@pytest.mark.slow
 def test_an_export_is_deleted_after_it_was_said_what_is_lost(project, show) -> None:
     first = export_here(project, None, Format.CSV)
     second = export_here(project, None, Format.REPORT)

@@ -273,6 +273,7 @@ def test_a_polygon_of_a_map_that_is_gone_is_dropped_while_the_page_is_open(
     assert "the whole project" in plain(page)
 
 
+@pytest.mark.slow
 def test_a_bulk_decision_about_what_was_selected_before_is_not_carried_out(
     reviewed, open_review
 ) -> None:
@@ -294,6 +295,7 @@ def test_a_bulk_decision_about_what_was_selected_before_is_not_carried_out(
     assert small_project.log(reviewed)[-1].kind is not EventKind.BULK_ACCEPT
 
 
+@pytest.mark.slow
 def test_a_round_that_is_gone_is_told_and_the_newest_shown(
     open_copy, with_two_rounds, open_review
 ) -> None:

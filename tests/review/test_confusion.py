@@ -30,6 +30,7 @@ def test_kappa_of_nothing_is_none() -> None:
     assert cohen_kappa(confusion(np.zeros(0, int), np.zeros(0, int), 3)) is None
 
 
+@pytest.mark.slow
 @given(hnp.arrays(np.bool_, st.tuples(st.just(2), st.integers(0, 60))))
 def test_the_paired_test_is_a_binomial_test_on_what_differs(both) -> None:
     first, second = both

@@ -86,6 +86,7 @@ def test_a_wrong_request_is_answered_with_one_sentence(path, body, client, proje
     assert len(small_project.log(project)) == before
 
 
+@pytest.mark.slow
 def test_another_readers_project_is_closed_in_every_way(client, project) -> None:
     with_images = enter(project.workspace, "Bea")
     theirs = create_project(with_images, "Theirs", ["a", "b"])

@@ -20,6 +20,7 @@ def _frozen_as_before():
     gc.freeze()
 
 
+@pytest.mark.slow
 def test_what_a_page_loads_later_is_spared_as_well(monkeypatch):
     monkeypatch.setattr(garbage_collection, "LOOK_EVERY", 0.01)
     counts = []

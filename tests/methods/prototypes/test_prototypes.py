@@ -127,6 +127,7 @@ def test_what_is_not_chosen_is_the_algorithm_s_own():
     assert choose(chosen, 1) == Algorithm(True, 9.0, 0.5, 3, whiten=True)
 
 
+@pytest.mark.slow
 @pytest.mark.parametrize(("labels", "least"), [(10, 0.1), (20, 0.05)])
 def test_they_beat_the_linear_probe_on_digits(digits, make_run, labels, least):
     gained = []

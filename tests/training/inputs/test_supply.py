@@ -97,6 +97,7 @@ def test_an_error_of_the_reading_thread_is_raised_at_its_step():
     made.close()
 
 
+@pytest.mark.slow
 @pytest.mark.parametrize(
     ("method", "config"),
     [

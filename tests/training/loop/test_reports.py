@@ -38,6 +38,7 @@ def test_vectors_are_reported_entry_by_entry_and_very_long_ones_not() -> None:
     assert reported(sums, 2) == {"loss": 1.5, "few/0": 1.0, "few/1": 2.0}
 
 
+@pytest.mark.slow
 @pytest.mark.parametrize(
     ("method", "config"),
     [

@@ -124,6 +124,7 @@ def test_what_an_import_still_waits_for_is_kept(access, state) -> None:
     assert there(access) == ([".json", ".zip"] if waits else [])
 
 
+@pytest.mark.slow
 def test_files_that_nobody_imported_are_deleted_after_a_day(access) -> None:
     incoming = Incoming(access, "old.zip", None)
     incoming.write(ZIP)

@@ -246,6 +246,7 @@ def test_a_stranger_stores_nothing(project) -> None:
 # -- which picture was painted ---------------------------------------------------------------------
 
 
+@pytest.mark.slow
 def test_a_decision_about_another_picture_is_refused_and_holds_up_no_other(reviewed) -> None:
     other = {"image": small_project.image_hash(99)}
     items = [

@@ -148,6 +148,7 @@ def test_a_project_whose_last_class_an_earlier_version_retired_still_picks(
     assert len(next_images(reviewed, None, 12, strategy=strategy)) == 12
 
 
+@pytest.mark.slow
 def test_the_holdout_never_shares_a_group_with_what_is_trained_on(tmp_path) -> None:
     pictures, truth = small_project.digits(60)
     folder = tmp_path / "patients"

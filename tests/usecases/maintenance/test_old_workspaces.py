@@ -103,6 +103,7 @@ def test_its_log_takes_a_kind_of_a_later_version_and_no_change(
     engine.dispose()
 
 
+@pytest.mark.slow
 @pytest.mark.parametrize("revision", UNSEALED)
 def test_what_was_not_recorded_can_be_and_is_watched_from_then_on(
     unpacked: Open, revision: str
