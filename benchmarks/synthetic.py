@@ -37,7 +37,7 @@ from sslapp.store.snapshots import SnapshotRow
 from sslapp.usecases.access import Access, enter
 from sslapp.usecases.maintenance.verification import verify_project
 from sslapp.usecases.projects.settings import create_project
-from sslapp.vocabulary import EventKind, Gear, JobKind, JobState
+from sslapp.vocabulary import CalibratedOn, EventKind, Gear, JobKind, JobState
 from sslapp.workspace import Workspace
 
 NAME = "Synthetic"
@@ -202,7 +202,8 @@ def add_round(access: Access, project_id: int, made: Mixture, number: int) -> No
     """Freeze a snapshot and publish a finished round on it, as `rounds.execute` does."""
     import torch
 
-    from sslapp.training.calibration.temperature import calibrate
+    from sslapp.training.calibration.calibration import calibrate
+    from sslapp.training.calibration.out_of_sample import OutOfSample
 
     method, _, error = ROUNDS[number - 1]
     job_id, folder = begin_job(access, project_id, JobKind.ROUND, {"round_id": number})
@@ -218,12 +219,16 @@ def add_round(access: Access, project_id: int, made: Mixture, number: int) -> No
     durable.write_array(path, probabilities)
     held = snapshots.load(access.workspace, frozen).validation
     truth = torch.from_numpy(made.truth[held])
-    fitted = calibrate(torch.from_numpy(logits[held]), truth)
+    source = CalibratedOn.HOLDOUT if len(held) else CalibratedOn.NOTHING
+    fitted = calibrate(OutOfSample(source, held, torch.from_numpy(logits[held]), truth))
     right = probabilities[held].argmax(axis=1) == made.truth[held]
     metrics = {
         "holdout": len(held),
         "holdout_accuracy": float(right.mean()) if len(held) else None,
         "calibrated": fitted.calibrated,
+        "calibrated_on": fitted.source,
+        "calibrated_count": fitted.count,
+        "cautious": fitted.cautious,
         "ece_before": fitted.ece_before if len(held) else None,
         "ece_after": fitted.ece_after if len(held) else None,
         "temperature": fitted.temperature,

@@ -14,15 +14,21 @@ from typer.core import TyperGroup
 
 from sslapp.cli import app
 from sslapp.methods.registry import CARDS
-from sslapp.training.configuration import ConsistencyConfig, MethodConfig, TrainingConfig
+from sslapp.training.configuration import (
+    ConsistencyConfig,
+    LongConfig,
+    MethodConfig,
+    TrainingConfig,
+)
 from sslapp.usecases.training.options import COLUMNS, in_words, options_of
 
 DOCS = Path(__file__).parent
 
 _CONFIGS: tuple[type[MethodConfig], ...] = (
+    LongConfig,
     TrainingConfig,
     ConsistencyConfig,
-    *(card.options for card in CARDS.values()),
+    *(card.options for card in CARDS.values() if card.options.model_fields),
 )
 CONFIGS = {each.__name__: each for each in _CONFIGS}
 """The classes whose options have a table in methods.md, by the name in its mark."""

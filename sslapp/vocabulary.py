@@ -23,6 +23,15 @@ class Gear(StrEnum):
     FEATURES = "features"
 
 
+class CalibratedOn(StrEnum):
+    """Whose labels a round was calibrated on, all by fits that were not taught them."""
+
+    HOLDOUT = "holdout"
+    FOLDS = "folds"  # cross-fitting on the experts' labels
+    THIRD = "third"  # a third of them, by a second training without it
+    NOTHING = "nothing"
+
+
 class Split(StrEnum):
     """The part of an imported set an image belongs to; test images are in no pool."""
 

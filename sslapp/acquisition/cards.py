@@ -36,6 +36,10 @@ STRATEGY_CARDS: Mapping[str, StrategyCard] = MappingProxyType(
             needs_round=True,
         ),
         "random": StrategyCard("Random", "Drawn uniformly at random."),
+        "holdout": StrategyCard(
+            "Holdout",
+            "Drawn at random to measure and to calibrate, never trained on; up to 50.",
+        ),
     }
 )
-"""In the order in which a page offers them. Only "auto" fills the holdout."""
+"""In the order in which a page offers them. "auto" and "holdout" fill the holdout."""

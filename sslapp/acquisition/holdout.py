@@ -39,6 +39,12 @@ def slots(situation: Situation, count: int) -> list[bool]:
     return plan[situation.pending :]
 
 
+def pick(situation: Situation, count: int, seed: int) -> list[Pick]:
+    """Draw for the holdout alone, until it has 50 labels or is waiting for them."""
+    missing = ENOUGH - situation.holdout_labels - situation.pending_holdout
+    return draw(situation, min(count, max(missing, 0)), seed)
+
+
 def draw(situation: Situation, count: int, seed: int) -> list[Pick]:
     """Draw `count` images for the holdout, or as many as there are, without replacement."""
     rows = situation.drawable

@@ -3,11 +3,11 @@
 from collections.abc import Callable, Mapping
 from types import MappingProxyType
 
-from sslapp.acquisition import auto, margin, random_picks, typiclust
+from sslapp.acquisition import auto, holdout, margin, random_picks, typiclust
 from sslapp.acquisition.state import Pick, Situation
 
 STRATEGIES: Mapping[str, Callable[[Situation, int, int], list[Pick]]] = MappingProxyType(
-    {each.NAME: each.pick for each in (auto, typiclust, margin, random_picks)}
+    {each.NAME: each.pick for each in (auto, typiclust, margin, random_picks, holdout)}
 )
 """From (situation, count, seed) to picks; `cards` has the titles."""
 

@@ -41,7 +41,8 @@ def _thresholds(text: str) -> tuple[float, dict[str, float]]:
 
 def _selected(
     project: str | None, threshold: str, round_number: int | None, class_name: str | None
-) -> list[dict[str, Any]]:
+) -> tuple[list[dict[str, Any]], str]:
+    """Rows of the candidates, and what to know about all of them."""
     who = access()
     general, per_class = _thresholds(threshold)
     found = propose(who, project, threshold=general, per_class=per_class, round_number=round_number)
@@ -59,7 +60,7 @@ def _selected(
             strict=True,
         )
     ]
-    return [row for row in rows if class_name is None or row["class"] == class_name]
+    return [row for row in rows if class_name is None or row["class"] == class_name], found.doubts
 
 
 @command(app, "candidates")
@@ -73,14 +74,16 @@ def candidates(
 ) -> None:
     """List a round's candidates, most doubtful first."""
     at = threshold or str(DEFAULT_THRESHOLD)
-    rows = _selected(project, at, round_number, class_name)
+    rows, doubts = _selected(project, at, round_number, class_name)
     shown = rows[:limit] if limit else rows
 
     def words() -> str:
         listed = table(shown, ["position", "class", "confidence"])
-        return f"{len(rows)} candidates at {at}\n{listed}"
+        said = f"\n{doubts}" if doubts else ""
+        return f"{len(rows)} candidates at {at}{said}\n{listed}"
 
-    show({"count": len(rows), "candidates": shown}, as_json, words)
+    found: dict[str, Any] = {"count": len(rows), "candidates": shown}
+    show({**found, "doubts": doubts} if doubts else found, as_json, words)
 
 
 def _wanted(
@@ -95,9 +98,10 @@ def _wanted(
     if positions:
         return positions
     assert threshold is not None
-    chosen = [row["position"] for row in _selected(project, threshold, round_number, class_name)]
+    rows, doubts = _selected(project, threshold, round_number, class_name)
+    chosen = [row["position"] for row in rows]
     if not chosen:
-        raise ValueError(f"There is no candidate at {threshold}.")
+        raise ValueError(f"There is no candidate at {threshold}. {doubts}".strip())
     return chosen
 
 

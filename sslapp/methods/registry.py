@@ -11,6 +11,7 @@ from typing import TYPE_CHECKING
 from sslapp.methods.card import MethodCard
 from sslapp.methods.diff_sysc.config import CARD as DIFF_SYSC
 from sslapp.methods.fixmatch.config import CARD as FIXMATCH
+from sslapp.methods.head_ensemble.config import CARD as HEAD_ENSEMBLE
 from sslapp.methods.label_propagation.config import CARD as LABEL_PROPAGATION
 from sslapp.methods.layermatch.config import CARD as LAYERMATCH
 from sslapp.methods.prototypes.config import CARD as PROTOTYPES
@@ -24,6 +25,7 @@ _METHODS = (
     (LAYERMATCH, "layermatch.method:LayerMatch"),
     (DIFF_SYSC, "diff_sysc.method:DiffSySC"),
     (SUPERVISED, "supervised.method:Supervised"),
+    (HEAD_ENSEMBLE, "head_ensemble.method:HeadEnsemble"),
     (PROTOTYPES, "prototypes.method:Prototypes"),
     (LABEL_PROPAGATION, "label_propagation.method:LabelPropagation"),
 )

@@ -11,3 +11,4 @@ class RoundPhase(StrEnum):
 
     TRAINING = "training"
     PREDICTING = "predicting"
+    CALIBRATING = "calibrating"

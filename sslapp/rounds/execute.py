@@ -2,7 +2,9 @@
 
 import math
 import time
+from collections import defaultdict
 from collections.abc import Callable, Mapping
+from dataclasses import asdict, dataclass
 from pathlib import Path
 from typing import Any
 
@@ -17,6 +19,7 @@ from sslapp.imaging.pixels import PixelStore
 from sslapp.jobs.context import Cancelled, JobContext
 from sslapp.jobs.worker import JobRefused
 from sslapp.methods.registry import method_class
+from sslapp.review.collapse import find_collapse
 from sslapp.rounds import PASSED_OVER, RoundPhase
 from sslapp.rounds.data import TaskFeatures, TaskPixels, build_task
 from sslapp.rounds.frames import Frames
@@ -27,7 +30,9 @@ from sslapp.store.embeddings import find_embedding, find_views
 from sslapp.store.log import events
 from sslapp.store.rounds import report
 from sslapp.store.snapshots import find_snapshot, load
-from sslapp.training.calibration.temperature import Calibration, calibrate
+from sslapp.training.calibration.calibration import Calibration, calibrate
+from sslapp.training.calibration.out_of_sample import OutOfSample, ask
+from sslapp.training.folds import experts
 from sslapp.training.method import Predictor
 from sslapp.training.run import Run, Stopped
 from sslapp.training.task import Task
@@ -38,6 +43,27 @@ PREDICT_CHUNK = 2048
 
 CHECKPOINT_SECONDS = 20.0
 """Least time between two checkpoints of a training: what a kill costs at most."""
+
+
+@dataclass(frozen=True, eq=False)
+class Ended:
+    """What the fits of a round have left.
+
+    Attributes:
+        predictor: of the whole task.
+        logits: (N, C) float32 its scores of every image.
+        members: by name, (N, C) float16 probabilities of its members; empty without any.
+        answers: about labelled images that the fit which answers was not taught.
+        frames: folder of the round's film, if there is one.
+        seconds: what the attempt has taken.
+    """
+
+    predictor: Predictor
+    logits: NDArray[np.float32]
+    members: Mapping[str, NDArray[np.float16]]
+    answers: OutOfSample
+    frames: Path | None
+    seconds: float
 
 
 def run_round(context: JobContext) -> None:
@@ -79,13 +105,16 @@ def run_round(context: JobContext) -> None:
         weights=context.workspace.weights,
         say=say,
     )
+    chosen = method(method.Config(**row["config"]))
     try:
-        predictor = method(method.Config(**row["config"])).fit(task, run)
-        logits = _predict(context, predictor, task, run.gear)
+        predictor = chosen.fit(task, run)
+        answers = ask(chosen, task, run.apart(_calibrating(context)), predictor)
+        logits, members = _predict(context, predictor, task, run.gear)
     except Stopped:
         raise Cancelled from None
     seconds = time.monotonic() - started
-    _publish(context, row, predictor, task, logits, frames=frames.finish(), seconds=seconds)
+    ended = Ended(predictor, logits, members, answers, frames.finish(), seconds)
+    _publish(context, row, task, ended)
 
 
 def _planned(context: JobContext, row: Mapping[str, Any]) -> dict[str, Any]:
@@ -180,6 +209,11 @@ def _report(
     context.progress(step, total, RoundPhase.TRAINING, also=write if metrics else None)
 
 
+def _calibrating(context: JobContext) -> Callable[[int, int, Mapping[str, float]], None]:
+    """What a fit beside the round's own reports: that there is one, and how far it is."""
+    return lambda step, total, _: context.progress(step, total, RoundPhase.CALIBRATING)
+
+
 def _cost(started: float, device: torch.device) -> dict[str, float]:
     """What the attempt has taken so far: seconds, and bytes of the GPU's memory at most."""
     cost = {"seconds": time.monotonic() - started}
@@ -190,45 +224,47 @@ def _cost(started: float, device: torch.device) -> dict[str, float]:
 
 def _predict(
     context: JobContext, predictor: Predictor, task: Task, gear: Gear
-) -> NDArray[np.float32]:
-    """Score every row, the test split's included. Returns (N, C) float32 logits."""
+) -> tuple[NDArray[np.float32], dict[str, NDArray[np.float16]]]:
+    """Score every row, the test split's included. Returns (N, C) logits, and each member's shares.
+
+    The members' are float16: they are compared with each other and calibrate nothing.
+    """
     source = task.pixels if gear == Gear.PIXELS else task.features
     assert source is not None
     count = len(task.labels)
-    parts = []
+    parts, members = [], defaultdict[str, list[NDArray[np.float16]]](list)
     for first in range(0, count, PREDICT_CHUNK):
         context.check()
         rows = np.arange(first, min(first + PREDICT_CHUNK, count), dtype=np.int64)
         parts.append(predictor.logits(source, rows).float().cpu().numpy())
+        for name, p in (predictor.members(source, rows) or {}).items():
+            members[name].append(p.cpu().numpy().astype(np.float16))
         context.progress(first, count, RoundPhase.PREDICTING)
-    return np.concatenate(parts)
+    whole = {name: np.concatenate(pieces) for name, pieces in members.items()}
+    return np.concatenate(parts), whole
 
 
-def _publish(
-    context: JobContext,
-    row: Mapping[str, Any],
-    predictor: Predictor,
-    task: Task,
-    logits: NDArray[np.float32],
-    *,
-    frames: Path | None,
-    seconds: float,
-) -> None:
-    held_out = task.validation
-    calibration = calibrate(
-        torch.from_numpy(logits[held_out]), torch.from_numpy(task.labels[held_out])
-    )
-    probabilities = torch.softmax(torch.from_numpy(logits), dim=1).numpy()
+def _publish(context: JobContext, row: Mapping[str, Any], task: Task, ended: Ended) -> None:
+    calibration = calibrate(ended.answers)
+    probabilities = torch.softmax(torch.from_numpy(ended.logits), dim=1).numpy()
     path = context.folder / "probabilities.npy"
-    predictor.save(context.folder / "predictor")
+    ended.predictor.save(context.folder / "predictor")
     durable.write_array(path, probabilities)
-    metrics = {**_holdout_metrics(probabilities, task, calibration), "seconds": seconds}
+    beside = _write_beside(context, ended)
+    metrics = {
+        **_holdout_metrics(probabilities, task),
+        **_calibration_metrics(calibration),
+        "collapse": _collapse(probabilities, task),
+        "members": list(ended.members),
+        "seconds": ended.seconds,
+    }
     result: dict[str, Any] = {"round_id": row["id"], "round": row["number"], **metrics}
     written = context.written()
     with context.finishing(result, written) as conn:
         values = {
             "probabilities": context.workspace.relative(path),
-            "frames": None if frames is None else context.workspace.relative(frames),
+            **beside,
+            "frames": None if ended.frames is None else context.workspace.relative(ended.frames),
             "temperature": calibration.temperature,
             "metrics": metrics,
             "curves": rounds.curves_hash(conn, row["id"]),
@@ -247,16 +283,45 @@ def _publish(
         )
 
 
-def _holdout_metrics(
-    probabilities: NDArray[np.float32], task: Task, calibration: Calibration
-) -> dict[str, Any]:
+def _write_beside(context: JobContext, ended: Ended) -> dict[str, str]:
+    """Write what a round has besides its predictions. Returns column -> path."""
+    found = ended.answers
+    written = {}
+    if len(found):
+        table = rounds.Answers(found.rows, found.labels.numpy(), found.logits.numpy()).table()
+        written["answers"] = context.folder / "answers.npy"
+        durable.write_array(written["answers"], table)
+    if ended.members:
+        written["members"] = context.folder / "members.npy"
+        durable.write_array(written["members"], np.stack(list(ended.members.values()), axis=1))
+    return {column: context.workspace.relative(path) for column, path in written.items()}
+
+
+def _holdout_metrics(probabilities: NDArray[np.float32], task: Task) -> dict[str, Any]:
     rows = task.validation
     right = probabilities[rows].argmax(axis=1) == task.labels[rows]
     return {
         "holdout": len(rows),
         "holdout_accuracy": float(right.mean()) if len(rows) else None,
-        "calibrated": calibration.calibrated,
-        "ece_before": calibration.ece_before if len(rows) else None,
-        "ece_after": calibration.ece_after if len(rows) else None,
-        "temperature": calibration.temperature,
+    }
+
+
+def _collapse(probabilities: NDArray[np.float32], task: Task) -> dict[str, Any] | None:
+    judged = np.concatenate([experts(task), task.validation])
+    found = find_collapse(
+        probabilities[task.pool].argmax(axis=1), task.labels[judged], task.labels[task.validation]
+    )
+    return None if found is None else asdict(found)
+
+
+def _calibration_metrics(found: Calibration) -> dict[str, Any]:
+    return {
+        "calibrated": found.calibrated,
+        "calibrated_on": found.source,
+        "calibrated_count": found.count,
+        "cautious": found.cautious,
+        "ece_before": found.ece_before if found.count else None,
+        "ece_after": found.ece_after if found.count else None,
+        "ece_interval": list(found.interval) if found.count else None,
+        "temperature": found.temperature,
     }

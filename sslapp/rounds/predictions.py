@@ -23,6 +23,8 @@ from sslapp.workspace import Workspace
 
 Positions = NDArray[np.int64]
 
+NOTHING = np.zeros(0, dtype=np.int64)
+
 NO_CLASS = -1
 """In place of a class id or a column where there is none."""
 
@@ -89,12 +91,14 @@ class Predictions:
     def candidates(self, standing: Standing, withheld: Positions) -> Candidates:
         """What is proposed for the pool, most doubtful first; of the predictions of all images.
 
+        Nothing, where the round's confidence may not be acted on.
+
         Args:
             standing: the labels by now.
             withheld: (w,) positions that are off the round's list.
         """
         eligible = np.zeros(len(self), dtype=bool)
-        pool = standing.pool
+        pool = standing.pool if self.round.proposes else NOTHING
         eligible[pool[pool < len(self)]] = True
         eligible[withheld[withheld < len(self)]] = False
         return by_doubt(self.best, eligible)

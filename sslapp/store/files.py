@@ -99,7 +99,10 @@ def named_paths(conn: Connection, project_id: int) -> NamedPaths:
     mine = select(embedding.c.id).where(embedding.c.project_id == project_id)
     views = conn.execute(select(view_set.c.folder).where(view_set.c.embedding_id.in_(mine)))
     predictions = values(round_.c.probabilities)
-    arrays = (embedding.c.features, embedding.c.projection)
+    arrays = (
+        *(embedding.c.features, embedding.c.projection),
+        *(round_.c.answers, round_.c.members),
+    )
     return NamedPaths(
         files=predictions | values(image_set.c.pixels, snapshot.c.path, *arrays),
         predictions=predictions,

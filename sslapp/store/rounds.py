@@ -37,6 +37,30 @@ Curve = list[tuple[int, float]]
 _FROZEN = "frozen_"  # before the names of a snapshot's columns, some of which a round has too
 
 
+@dataclass(frozen=True, eq=False)
+class Answers:
+    """What a round said of n labelled images that the fit which answered was not taught.
+
+    Attributes:
+        positions: (n,) int64, ascending.
+        labels: (n,) int64 columns of their classes when the round was started.
+        logits: (n, C) float32.
+    """
+
+    positions: Positions
+    labels: NDArray[np.int64]
+    logits: NDArray[np.float32]
+
+    def table(self) -> NDArray[np.generic]:
+        """(n,) as one array with named fields, as it is stored."""
+        logits = ("logits", np.float32, self.logits.shape[1:])
+        kind = np.dtype([("position", np.int64), ("label", np.int64), logits])
+        table = np.empty(len(self.positions), dtype=kind)
+        table["position"], table["label"] = self.positions, self.labels
+        table["logits"] = self.logits
+        return table
+
+
 @dataclass(frozen=True, kw_only=True)
 class StoredRound:
     """A round's row with its snapshot's.
@@ -47,6 +71,8 @@ class StoredRound:
         encoder, embedding_id, view_set_id: what it takes features from, if it does.
         plan: what every attempt has to keep to.
         probabilities: path of (N, C) float32 raw softmax; None until it has finished.
+        answers: path of its out-of-sample answers; None where there are none.
+        members: path of (N, M, C) float16 probabilities of an ensemble's members, if it has some.
         frames: path of the folder of its film, if one was kept.
         temperature: of the calibration; None until it has finished.
         metrics: its figures at the end; empty before.
@@ -66,6 +92,8 @@ class StoredRound:
     embedding_id: int | None
     view_set_id: int | None
     probabilities: str | None
+    answers: str | None
+    members: str | None
     frames: str | None
     temperature: float | None
     metrics: dict[str, Any]
@@ -87,13 +115,31 @@ class FinishedRound(StoredRound):
 
     @property
     def is_calibrated(self) -> bool:
-        """Whether the temperature was fitted on enough labels of the holdout."""
+        """Whether the temperature was fitted on labels that the fit was not taught."""
         return bool(self.metrics.get("calibrated", False))
+
+    @property
+    def proposes(self) -> bool:
+        """Whether its confidence may be acted on: calibrated, and not contradicted by the holdout.
+
+        A round of an earlier version proposes as it did when it was published.
+        """
+        if "calibrated_on" not in self.metrics:
+            return True
+        collapse = self.metrics.get("collapse")
+        return self.is_calibrated and not (collapse and collapse["contradicted"])
 
     @property
     def judged(self) -> int:
         """Labels of the holdout that it was measured on."""
         return int(self.metrics.get("holdout", 0))
+
+    def read_answers(self, workspace: Workspace) -> Answers | None:
+        """Its out-of-sample answers, if it has some."""
+        if self.answers is None:
+            return None
+        stored: NDArray[Any] = durable.read_array(workspace.path(self.answers))
+        return Answers(stored["position"], stored["label"], stored["logits"])
 
     def read_probabilities(self, workspace: Workspace) -> NDArray[np.float32]:
         """(N, C) float32 raw softmax in the snapshot's classes; a memory map."""

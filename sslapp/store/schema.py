@@ -306,6 +306,8 @@ round_ = Table(
     Column("embedding_id", Integer),  # and which: a row of `embedding`
     Column("view_set_id", Integer),  # the encoded views it used, if any
     Column("probabilities", String(400)),  # (N, C) float32 raw softmax .npy, written at the end
+    Column("answers", String(400)),  # out-of-sample answers about labelled images .npy
+    Column("members", String(400)),  # (N, M, C) float16 what an ensemble's members said .npy
     Column("frames", String(400)),  # folder of the embedding of a sample as training went on
     Column("temperature", Float),
     Column("metrics", JSON),  # holdout accuracy, ECE before/after, seconds, ...

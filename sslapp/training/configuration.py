@@ -6,7 +6,7 @@ process that never trains.
 
 import re
 from dataclasses import dataclass
-from typing import TYPE_CHECKING, Annotated, Literal
+from typing import TYPE_CHECKING, Annotated, ClassVar, Literal
 
 from pydantic import AfterValidator, BaseModel, ConfigDict, Field
 
@@ -65,8 +65,24 @@ class MethodConfig(BaseModel):
 
     model_config = ConfigDict(extra="forbid", frozen=True)
 
+    quick_on_features: ClassVar[bool] = True
+    """Whether a fit on frozen features takes a second or two for thousands of images, so that it
+    can be repeated for every part of the labels."""
 
-class TrainingConfig(MethodConfig):
+
+class LongConfig(MethodConfig):
+    """What every method has whose fits take minutes."""
+
+    quick_on_features: ClassVar[bool] = False
+
+    second_training: bool = Field(
+        True,
+        description="Where the holdout has fewer than 30 labels: train a second time without a "
+        "third of the labels and calibrate on these. Without it such a round proposes nothing.",
+    )
+
+
+class TrainingConfig(LongConfig):
     """Network, length, batches and optimiser of one training."""
 
     network: NetworkName = Field(

@@ -1,14 +1,18 @@
 """What a semi-supervised method is: a Config and `fit`."""
 
 from abc import ABC, abstractmethod
+from collections.abc import Sequence
+from functools import partial
 from pathlib import Path
 from typing import Any, ClassVar, Self
 
 import torch
 
 from sslapp.training.configuration import MethodConfig
-from sslapp.training.run import Run
+from sslapp.training.folds import Fold
+from sslapp.training.run import Checkpoints, Run, Tensors
 from sslapp.training.task import Features, Indices, Pixels, Task
+from sslapp.vocabulary import Gear
 
 
 class Predictor(ABC):
@@ -20,6 +24,12 @@ class Predictor(ABC):
 
     def embed(self, source: Pixels | Features, indices: Indices) -> torch.Tensor | None:
         """Return (n, D) float32 of the last hidden layer, or None where there is none."""
+        return None
+
+    def members(
+        self, source: Pixels | Features, indices: Indices
+    ) -> dict[str, torch.Tensor] | None:
+        """Return each member's (n, C) float32 probabilities by its name, or None without any."""
         return None
 
     @abstractmethod
@@ -55,3 +65,23 @@ class Method(ABC):
             Stopped: when `run.should_stop()` became true.
             ValueError: when the task cannot be trained on, with the mend.
         """
+
+    def answer(self, folds: Sequence[Fold], run: Run) -> torch.Tensor:
+        """Ask, for every fold, a fit to its task about the images that it lacks.
+
+        Returns:
+            (n, C) float32 logits of the folds' rows, one fold after the other, on the CPU.
+
+        Raises:
+            Stopped, ValueError: as `fit`.
+        """
+        answers = [
+            run.stage(f"fold-{number}", partial(self._answer, fold, run))["logits"]
+            for number, fold in enumerate(folds, 1)
+        ]
+        return torch.cat(answers).cpu()
+
+    def _answer(self, fold: Fold, run: Run, _: Checkpoints) -> Tensors:
+        source = fold.task.pixels if run.gear is Gear.PIXELS else fold.task.features
+        assert source is not None  # the fit would have refused the task
+        return {"logits": self.fit(fold.task, run).logits(source, fold.rows).float()}

@@ -1,5 +1,6 @@
 """One run of a method: its seed, device, progress, and the stages that survive a kill."""
 
+import copy
 import hashlib
 from collections.abc import Callable, Collection, Mapping
 from pathlib import Path
@@ -101,6 +102,12 @@ class Run:
         self._folder = folder
         self._folders = (*earlier, folder)
         self._names: list[str] = []
+
+    def apart(self, report: Report = lambda step, total, metrics: None) -> "Run":
+        """The same run with other ears: for fits beside the one that the round is about."""
+        other = copy.copy(self)
+        other.report = report
+        return other
 
     def generator(
         self, purpose: str, step: int = 0, *, device: torch.device | str | None = None

@@ -46,7 +46,7 @@ def _rest(found: Inspection) -> dict[str, Any]:
         ],
         "temperature": round(found.temperature, 3),
         "calibrated": found.calibrated,
-        "holdout": found.holdout,
+        "rests_on": found.rests_on,
         "before": found.before,
         "embedded": found.embedded,
         "evidence": [

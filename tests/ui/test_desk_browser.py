@@ -9,7 +9,7 @@ import small_project
 from keyboard import stroke
 from playwright.sync_api import Page, Route, expect
 
-from sslapp.store import projects
+from sslapp.store import projects, rounds
 from sslapp.store.database import reading, writing
 from sslapp.store.readers import grant
 from sslapp.usecases.access import enter
@@ -26,7 +26,12 @@ PATIENCE = 30_000
 
 @pytest.fixture
 def desk(reviewed, serve, browser) -> Callable[[], Page]:
-    """A function that opens the review page of the project with one finished round."""
+    """A function that opens the review page of the project with one finished round.
+
+    Its round is as sure as it was before twelve labels calibrated it: there is much to decide.
+    """
+    with writing(reviewed.engine, 1) as conn:
+        rounds.change_round(conn, rounds.finished_round(conn, 1).id, {"temperature": 1.0})
     address = serve(reviewed.workspace.root)
     pages = []
 

@@ -5,11 +5,11 @@ from typing import Annotated, Literal
 from pydantic import Field
 
 from sslapp.methods.card import MethodCard
-from sslapp.training.configuration import Automatic, MethodConfig
+from sslapp.training.configuration import Automatic, LongConfig
 from sslapp.vocabulary import Gear
 
 
-class DiffSySCConfig(MethodConfig):
+class DiffSySCConfig(LongConfig):
     """Options of Diff-SySC; 0 chooses the paper's number for so many classes and labels."""
 
     schedule: Literal["fast", "paper"] = Field(

@@ -39,7 +39,8 @@ from sslapp.methods.diff_sysc.image_encoder import ImageEncoder
 from sslapp.methods.diff_sysc.predictor import LabelDiffusionPredictor
 from sslapp.methods.diff_sysc.retrieval import NONE, Neighbours, agreeing, label_pools, nearest
 from sslapp.training import standardisation
-from sslapp.training.calibration.temperature import LEAST, temperature_by_ece
+from sslapp.training.calibration.sources import LEAST_HOLDOUT
+from sslapp.training.calibration.temperature import temperature_by_ece
 from sslapp.training.method import Method, Predictor
 from sslapp.training.run import Run, Tensors
 from sslapp.training.task import Indices, Task, check_trainable, features_of
@@ -262,7 +263,7 @@ class DiffSySC(Method):
         z = model.labels(features_of(task), rows)
         truth = torch.from_numpy(task.labels[rows])
         accuracy = float((z.argmax(dim=1) == truth).double().mean())
-        if len(rows) < LEAST:
+        if len(rows) < LEAST_HOLDOUT:
             return default_temperature(task.num_classes), accuracy
         return temperature_by_ece(z, truth), accuracy
 

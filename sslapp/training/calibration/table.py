@@ -13,6 +13,9 @@ BINS = 15
 """Of the expected calibration error, as in Guo et al., "On Calibration of Modern Neural Networks",
 ICML 2017, eq. 3."""
 
+DRAWS = 1000
+"""Samples of the bootstrap."""
+
 
 @dataclass(frozen=True, eq=False)
 class CalibrationTable:
@@ -56,3 +59,28 @@ def calibration_table(
         right=np.bincount(place[right], minlength=bins).astype(np.int64),
         confidence=np.bincount(place, weights=sure, minlength=bins).astype(np.float64),
     )
+
+
+def error_interval(
+    confidence: NDArray[np.floating], right: NDArray[np.bool_], alpha: float = 0.05
+) -> tuple[float, float]:
+    """The two ends of the percentile interval of the expected calibration error by the bootstrap.
+
+    Efron and Tibshirani, "An Introduction to the Bootstrap", 1993, section 13.3. The error of a
+    few images is above zero even where confidence is exact, so the interval of few is no proof.
+
+    Args:
+        confidence: (n,) highest probability of each image, in [0, 1].
+        right: (n,) bool.
+        alpha: the share of samples that lie outside.
+
+    Returns:
+        NaN twice for n = 0. The same images give the same interval.
+    """
+    if not len(confidence):
+        return float("nan"), float("nan")
+    rng = np.random.default_rng(len(confidence))
+    drawn = rng.integers(0, len(confidence), (DRAWS, len(confidence)))
+    errors = [calibration_table(confidence[rows], right[rows]).error for rows in drawn]
+    lower, upper = np.quantile(errors, [alpha / 2, 1 - alpha / 2])
+    return float(lower), float(upper)

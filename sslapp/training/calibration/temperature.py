@@ -1,65 +1,22 @@
 """Temperature scaling and what it is judged by (Guo et al., "On Calibration of Modern Neural
 Networks", ICML 2017, section 4.2 and eq. 3).
-
-The temperature is fitted on the holdout, the only labels drawn at random and seen by no training.
 """
 
 import math
 from collections.abc import Callable
-from dataclasses import dataclass
 
 import torch
 from torch import Tensor
 
 from sslapp.training.calibration.table import BINS, calibration_table
 
-LEAST = 30
+PROFILE = 1.353
+"""Half of 1.645 squared: how far a log-likelihood falls to its one-sided 95 % limit."""
+
 SMALLEST, LARGEST = 0.05, 20.0
 
 
-@dataclass(frozen=True, kw_only=True)
-class Calibration:
-    """A temperature and the expected calibration error it leaves.
-
-    Attributes:
-        temperature: T; calibrated probabilities are softmax(logits / T).
-        calibrated: False where the holdout was too small and T is 1.
-        count: holdout labels it rests on.
-        ece_before, ece_after: at T = 1 and at T, both on the holdout, so `ece_after` is an
-            optimistic figure; NaN for an empty holdout.
-    """
-
-    temperature: float
-    calibrated: bool
-    count: int
-    ece_before: float
-    ece_after: float
-
-
-def calibrate(logits: Tensor, labels: Tensor) -> Calibration:
-    """Fit a temperature to holdout logits, if there are at least 30 labels.
-
-    Fewer say too little: one confident mistake among twenty would move T by a factor.
-
-    Args:
-        logits: (n, C) float32.
-        labels: (n,) int64.
-    """
-    count = len(labels)
-    enough = count >= LEAST
-    temperature = fit_temperature(logits, labels) if enough else 1.0
-    before = expected_calibration_error(torch.softmax(logits.float(), dim=1), labels)
-    scaled = torch.softmax(logits.float() / temperature, dim=1)
-    return Calibration(
-        temperature=temperature,
-        calibrated=enough,
-        count=count,
-        ece_before=before,
-        ece_after=expected_calibration_error(scaled, labels),
-    )
-
-
-def fit_temperature(logits: Tensor, labels: Tensor) -> float:
+def fit_temperature(logits: Tensor, labels: Tensor, *, at_least: float = 1.0) -> float:
     """The T in [0.05, 20] that minimises the negative log-likelihood of softmax(logits / T).
 
     The loss is convex in b = 1 / T, so its derivative, mean of sum_c p_c z_c - z_y, grows with b
@@ -69,6 +26,7 @@ def fit_temperature(logits: Tensor, labels: Tensor) -> float:
     Args:
         logits: (n, C) float.
         labels: (n,) int64.
+        at_least: where T is held if all are predicted right.
     """
     z = logits.double()
     of_label = z.gather(1, labels[:, None]).squeeze(1)  # (n,)
@@ -78,8 +36,37 @@ def fit_temperature(logits: Tensor, labels: Tensor) -> float:
         return float(((p * z).sum(dim=1) - of_label).mean())
 
     if bool((z.argmax(dim=1) == labels).all()):
-        return max(1.0, 1 / _root(slope))
+        return max(at_least, 1 / _root(slope))
     return 1 / _root(slope)
+
+
+def upper_temperature(logits: Tensor, labels: Tensor) -> float:
+    """The upper end of T's one-sided 95 % profile-likelihood interval, at least 1.
+
+    The largest T in [0.05, 20] with n (NLL(T) - min NLL) <= 1.353, NLL the mean negative
+    log-likelihood of softmax(logits / T) (Cox and Hinkley, "Theoretical Statistics", 1974,
+    section 9.3). A few held-out labels leave T open by a factor, and too small a T proposes what
+    is wrong; too large a one proposes less.
+
+    Args:
+        logits: (n, C) float, n > 0.
+        labels: (n,) int64.
+    """
+    z = logits.double()
+    of_label = z.gather(1, labels[:, None]).squeeze(1)  # (n,)
+
+    def loss(inverse: float) -> float:
+        return float((torch.logsumexp(z * inverse, dim=1) - of_label * inverse).sum())
+
+    best = 1 / fit_temperature(logits, labels, at_least=SMALLEST)
+    allowed = loss(best) + PROFILE
+    low, high = 1 / LARGEST, best  # the loss is convex: it falls from low to high
+    if loss(low) <= allowed:
+        return LARGEST
+    for _ in range(60):
+        middle = (low + high) / 2
+        low, high = (middle, high) if loss(middle) > allowed else (low, middle)
+    return max(1.0, 1 / high)
 
 
 def temperature_by_ece(logits: Tensor, labels: Tensor) -> float:

@@ -23,7 +23,7 @@ def show(found: Comparison, measure: Measure | None, titles: Mapping[str, str]) 
         column_config={"Round": st.column_config.NumberColumn(width=60)},
     )
     if any(not each.round.calibrated for each in found.rounds):
-        st.caption("Uncalibrated: below 30 holdout labels no temperature is fitted.")
+        st.caption("Uncalibrated: too few labels were kept from the training to calibrate on.")
 
 
 def table(found: Comparison, measure: Measure | None, titles: Mapping[str, str]) -> pd.DataFrame:

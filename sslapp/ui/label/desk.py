@@ -21,7 +21,7 @@ _component = browser_component.declare(
 )
 
 
-def show(access: Access, project_id: int, opening: Opening) -> None:
+def show(access: Access, project_id: int, opening: Opening, asked: str = "") -> None:
     """Draw the reading component, or what has to come before there is anything to read.
 
     Args:
@@ -29,6 +29,7 @@ def show(access: Access, project_id: int, opening: Opening) -> None:
             reader.
         project_id: the project.
         opening: its classes and the ways to choose images.
+        asked: the way that the page's address asks for; "" leaves it to the reader.
     """
     if not opening.images or not opening.classes:
         _empty(opening)
@@ -44,6 +45,7 @@ def show(access: Access, project_id: int, opening: Opening) -> None:
                 for each in opening.classes
             ],
             "strategies": [asdict(each) for each in opening.strategies],
+            "asked": asked if asked in {each.name for each in opening.strategies} else "",
         },
     )
 

@@ -81,8 +81,8 @@ def _thresholds(board: Board) -> None:
         help="Least calibrated confidence of a candidate.",
         on_change=again,
     )
-    if not board.calibrated:
-        st.caption(f"Uncalibrated (n = {board.holdout}): the holdout was too small.")
+    if board.doubts:
+        st.caption(f":orange[:material/warning:] {plain.markdown(board.doubts)}")
     own = st.expander("Thresholds per class", key="review-own", on_change="rerun")
     if own.open:
         with own, st.grid(2, min_column_width=120):

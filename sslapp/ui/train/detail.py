@@ -7,6 +7,7 @@ import streamlit as st
 from sslapp.ui.common import plain, progress_panel, round_figures
 from sslapp.usecases.access import Access
 from sslapp.usecases.training.history import Detail, detail
+from sslapp.usecases.training.trust import rests_on
 from sslapp.vocabulary import FailureKind
 from sslapp.words import count
 
@@ -49,9 +50,8 @@ def facts(found: Detail) -> list[tuple[str, str]]:
         ("Options", _listed(found.changed) if found.changed else "all as by default"),
     ]
     if found.metrics.get("temperature") is not None:
-        fitted = found.metrics.get("calibrated")
-        note = "" if fitted else f" (uncalibrated, n = {counts['validation']})"
-        told.append(("Temperature", f"{found.metrics['temperature']:.3g}{note}"))
+        temperature = f"{found.metrics['temperature']:.3g}"
+        told.append(("Temperature", f"{temperature} ({rests_on(found.metrics)})"))
     if found.holdout_sentences:
         told.append(("Holdout accuracy", " ".join(found.holdout_sentences)))
     if found.plan:

@@ -5,7 +5,7 @@ from pathlib import Path
 
 import streamlit as st
 
-from sslapp.ui.common import progress_panel
+from sslapp.ui.common import plain, progress_panel
 from sslapp.usecases.access import Access
 from sslapp.usecases.reviewing.candidates import DEFAULT_THRESHOLD, propose
 from sslapp.usecases.training.history import RoundLine
@@ -44,21 +44,23 @@ def show(
 
 
 def _done(access: Access, project_id: int, line: RoundLine, event: int) -> None:
-    proposed = _proposed(str(access.workspace.root), project_id, line.number, event, access)
+    proposed, doubts = _proposed(str(access.workspace.root), project_id, line.number, event, access)
     with st.container(border=True), st.container(horizontal=True, vertical_alignment="center"):
         with st.container(gap=None):
             st.markdown(f"**Round {line.number} is done.**")
-            st.caption(_measured(line, proposed))
+            st.caption(plain.markdown(_measured(line, proposed, doubts)))
         label = f"Review {count(proposed, 'candidate')}" if proposed else "Open review"
         if st.button(label, type="primary", key="train-review", icon=":material/rate_review:"):
             st.switch_page(REVIEW)
 
 
-def _measured(line: RoundLine, proposed: int) -> str:
+def _measured(line: RoundLine, proposed: int, doubts: str) -> str:
     said = []
     if line.accuracy is not None:
         said.append(f"Holdout accuracy {proportion(line.accuracy, line.holdout)}.")
-    if not proposed:
+    if doubts:
+        said.append(doubts)
+    elif not proposed:
         said.append(
             f"No image without a label reaches a confidence of {percent(DEFAULT_THRESHOLD)}: "
             "lower the threshold, or label more."
@@ -67,6 +69,9 @@ def _measured(line: RoundLine, proposed: int) -> str:
 
 
 @st.cache_data(max_entries=16, show_spinner=False)
-def _proposed(root: str, project_id: int, number: int, event: int, _access: Access) -> int:
-    """How many images the round proposes a label for, of those still without one."""
-    return len(propose(_access, project_id, round_number=number).candidates)
+def _proposed(
+    root: str, project_id: int, number: int, event: int, _access: Access
+) -> tuple[int, str]:
+    """How many images without a label the round proposes one for, and what to know about them."""
+    found = propose(_access, project_id, round_number=number)
+    return len(found.candidates), found.doubts

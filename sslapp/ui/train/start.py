@@ -10,9 +10,16 @@ from sslapp.ui.train import choices as round_choices
 from sslapp.ui.train import form, preview
 from sslapp.ui.train.choices import Chosen
 from sslapp.usecases.access import Access
-from sslapp.usecases.training.estimates import Estimate, Planned, complete, estimate
+from sslapp.usecases.training.estimates import Estimate, Planned, estimate
 from sslapp.usecases.training.options import MethodCard, automatic_values
-from sslapp.usecases.training.preview import Choices, Preview, choices, missing_before_start
+from sslapp.usecases.training.preview import (
+    Choices,
+    Preview,
+    calibrated_on,
+    calibration_ahead,
+    choices,
+    missing_before_start,
+)
 from sslapp.usecases.training.rounds import start_round
 from sslapp.usecases.training.suggestion import Suggestion, suggest
 from sslapp.words import roughly
@@ -40,7 +47,8 @@ def show(
     with left:
         card = round_choices.method(methods, suggested)
         chosen = round_choices.settings(card, can, project_id, suggested)
-    st.markdown("**Options**")
+    if card.options.model_fields:
+        st.markdown("**Options**")
     entered = form.show(
         card.options,
         key=f"train-{project_id}-{card.name}",
@@ -73,7 +81,8 @@ def show(
         )
         if not why_not:
             planned = _planned(chosen, entered.changed, found, can)
-            why_not = lasts(estimate(access, project_id, planned))
+            rests_on = calibration_ahead(found, planned.calibrated_on)
+            why_not = f"{lasts(estimate(access, project_id, planned))} {rests_on}"
         st.caption(why_not, width="stretch")
     refused = st.session_state.pop(REFUSED, "")
     if refused:
@@ -101,13 +110,15 @@ def _defaults(card: MethodCard, can: Choices) -> dict[str, Any]:
 
 def _planned(chosen: Chosen, changed: Mapping[str, Any], found: Preview, can: Choices) -> Planned:
     assert can.size is not None  # without images something is missing before the start
+    options = chosen.card.options(**{**_defaults(chosen.card, can), **changed})
     return Planned(
         method=chosen.card.name,
         gear=chosen.gear,
-        config=complete(chosen.card.name, {**_defaults(chosen.card, can), **changed}),
+        config=options.model_dump(mode="json"),
         trained=found.labelled + found.pool,
         images=found.images,
         size=can.size,
+        calibrated_on=calibrated_on(found, options, chosen.gear),
     )
 
 

@@ -23,7 +23,7 @@ from sslapp.store.log.kinds import kinds_where
 from sslapp.store.projects import ClassRow
 from sslapp.store.rounds import newest_finished
 from sslapp.usecases.access import Access, find_project
-from sslapp.usecases.labelling.picks import NotEmbedded, next_images
+from sslapp.usecases.labelling.picks import BLIND_STRATEGIES, NotEmbedded, next_images
 from sslapp.vocabulary import Purpose
 
 CHUNK = 50
@@ -106,7 +106,7 @@ def _strategies(has_round: bool, embedded: bool) -> list[StrategyChoice]:
     found = []
     for name, choice in STRATEGY_CARDS.items():
         why_not = "needs a round" if choice.needs_round and not has_round else ""
-        if not embedded and name not in (DEFAULT_STRATEGY, "random"):
+        if not embedded and name not in BLIND_STRATEGIES:
             why_not = "needs an embedding"
         found.append(StrategyChoice(name, choice.title, choice.about, why_not))
     return found

@@ -22,6 +22,9 @@ from sslapp.store.state import ProjectState, load_state
 from sslapp.usecases.access import Access, find_project, new_key
 from sslapp.vocabulary import EventKind, Purpose
 
+BLIND_STRATEGIES = ("auto", "random", holdout.NAME)
+"""Those that do without an embedding; without one "auto" draws at random."""
+
 
 class NotEmbedded(ValueError):
     """Not every image has features yet, and a strategy was asked that looks at them."""
@@ -72,11 +75,11 @@ def next_images(
             considered=considered,
         )
     places = list(range(len(waiting)))
-    if spread:
+    if spread and strategy != holdout.NAME:
         places = [at for at, mine in enumerate(holdout.slots(situation, count)) if mine]
     again, later = waiting[: len(places)], waiting[len(places) :]
-    if not embedded and strategy != "auto":
-        strategy = "random"
+    if not embedded and strategy not in BLIND_STRATEGIES:
+        strategy = "random"  # the others look at features
     picks = _choose(strategy, situation, again, count - len(again), seed)
     _draw(access, project_id, [each for each in picks if each.holdout])
     for place, each in zip(places, again, strict=False):

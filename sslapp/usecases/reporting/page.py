@@ -161,8 +161,8 @@ def _judged(found: Report, figures: list[go.Figure]) -> list[Markup]:
         ),
         element(
             "p",
-            "Holdout images were drawn at random and judged without sight of a prediction. The "
-            "temperature was fitted on the same images, so the calibrated error is optimistic.",
+            "Holdout images were drawn at random and judged without sight of a prediction. "
+            f"The temperature rests on: {seen.rests_on}.",
             class_="quiet",
         ),
     ]

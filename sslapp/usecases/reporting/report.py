@@ -25,6 +25,7 @@ from sslapp.training.calibration.table import CalibrationTable, calibration_tabl
 from sslapp.usecases.projects.status import counts_of, per_class_of
 from sslapp.usecases.reporting.decisions import Activity, RoundVerdicts, activity, verdicts
 from sslapp.usecases.training.history import RoundLine, read_lines
+from sslapp.usecases.training.trust import rests_on
 from sslapp.workspace import Workspace
 
 CURVES_OF = 6
@@ -43,6 +44,7 @@ class Judged:
         confusion: (C, C) int64, holdout images by true column and predicted column.
         raw, calibrated: its reliability before and after the temperature.
         temperature: of the calibration.
+        rests_on: what it was fitted to, in words.
     """
 
     number: int
@@ -51,6 +53,7 @@ class Judged:
     raw: CalibrationTable
     calibrated: CalibrationTable
     temperature: float
+    rests_on: str
 
 
 @dataclass(frozen=True)
@@ -147,6 +150,7 @@ def _judged(
         raw=calibration_table(before.confidence[there], predicted == truth),
         calibrated=calibration_table(after.confidence[there], predicted == truth),
         temperature=found.temperature,
+        rests_on=rests_on(found.metrics),
     )
 
 

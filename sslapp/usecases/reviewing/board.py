@@ -24,6 +24,7 @@ from sslapp.store.projects import ClassRow
 from sslapp.store.rounds import FinishedRound, finished_round, newest_finished
 from sslapp.store.state import ProjectState, load_state, withheld
 from sslapp.usecases.access import Access, require
+from sslapp.usecases.training.trust import doubts
 from sslapp.vocabulary import Source
 
 Mask = NDArray[np.bool_]
@@ -59,8 +60,7 @@ class Board:
         predicted: (N,) int16 most probable class that readers have not ruled out; -1 for images
             that came after the round, are measured blind, or have no class left to propose.
         confidence: (N,) float32 calibrated probability of it; 0 where there is none.
-        calibrated: whether the temperature was fitted on enough holdout labels.
-        holdout: how many those were.
+        doubts: why it proposes nothing, or what to know before its proposals are accepted.
         labels: (N,) int16 current label, -1 for none.
         source: (N,) uint8 codes of vocabulary.Source.
         blind: (N,) bool, drawn to measure: holdout and test.
@@ -78,8 +78,7 @@ class Board:
     xy: NDArray[np.float32]
     predicted: NDArray[np.int16]
     confidence: NDArray[np.float32]
-    calibrated: bool
-    holdout: int
+    doubts: str
     labels: NDArray[np.int16]
     source: NDArray[np.uint8]
     blind: Mask
@@ -209,8 +208,7 @@ def read_board(access: Access, project_id: int, round_number: int | None = None)
         xy=xy,
         predicted=_sealed(predicted),
         confidence=_sealed(confidence),
-        calibrated=found.is_calibrated,
-        holdout=found.judged,
+        doubts=doubts(found, list(rows.values())),
         labels=_sealed(_labels(state, [each.id for each in (*known, *added)])),
         source=_sealed(state.source),
         blind=_sealed(blind),

@@ -7,21 +7,28 @@ import numpy as np
 
 from sslapp.review.candidates import Candidates
 from sslapp.rounds.predictions import Predictions, predictions_of
+from sslapp.store import projects
 from sslapp.store.database import reading
 from sslapp.store.rounds import finished_round
 from sslapp.store.state import load_state, withheld
 from sslapp.usecases.access import Access, find_project
 from sslapp.usecases.projects.classes import class_id
+from sslapp.usecases.training.trust import doubts
 
 DEFAULT_THRESHOLD = 0.95
 
 
 @dataclass(frozen=True)
 class Proposal:
-    """The candidates of a round at a threshold, most doubtful first."""
+    """The candidates of a round at a threshold, most doubtful first.
+
+    Attributes:
+        doubts: why there are none, or what to know before any is accepted.
+    """
 
     predictions: Predictions
     candidates: Candidates
+    doubts: str
 
 
 def propose(
@@ -47,8 +54,10 @@ def propose(
         found = finished_round(conn, project_id, round_number)
         state = load_state(conn, project_id)
         kept_back = withheld(conn, project_id, found.id)
+        rows = projects.classes(conn, project_id, retired=True)
         own = {class_id(conn, project_id, name): at for name, at in (per_class or {}).items()}
     predictions = predictions_of(access.workspace, found, state)
     everything = predictions.candidates(state, kept_back)
     limits = np.array([own.get(each, threshold) for each in found.class_ids], dtype=np.float32)
-    return Proposal(predictions, everything.among(everything.reach(limits, len(found.class_ids))))
+    reaching = everything.among(everything.reach(limits, len(found.class_ids)))
+    return Proposal(predictions, reaching, doubts(found, rows))

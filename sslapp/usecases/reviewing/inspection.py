@@ -29,6 +29,7 @@ from sslapp.store.log.chain import now
 from sslapp.store.rounds import finished_round, in_use, newest_finished
 from sslapp.usecases.access import Access, NotAllowed, find_project
 from sslapp.usecases.reviewing.experts import Experts, experts
+from sslapp.usecases.training.trust import rests_on
 from sslapp.vocabulary import Purpose, Split
 
 LEASED = timedelta(minutes=6)
@@ -97,8 +98,8 @@ class Inspection:
     Attributes:
         name: the image's name, as imported.
         lines: classes in use, most probable first.
-        calibrated: whether the round's temperature was fitted on a holdout large enough for it.
-        holdout: how many images that holdout had.
+        calibrated: whether the round's temperature was fitted to anything.
+        rests_on: to what, in words.
         before: the class id that the previous round predicted, when this one predicts another.
         evidence: the nearest expert-labelled images, nearest first.
         embedded: False when the embedding does not have the image yet, so there is no evidence.
@@ -110,7 +111,7 @@ class Inspection:
     lines: tuple[ClassLine, ...]
     temperature: float
     calibrated: bool
-    holdout: int
+    rests_on: str
     before: int | None
     evidence: tuple[Neighbour, ...]
     embedded: bool
@@ -146,7 +147,7 @@ def inspect(
         lines=_lines(shown),
         temperature=found.temperature,
         calibrated=found.is_calibrated,
-        holdout=found.judged,
+        rests_on=rests_on(found.metrics),
         before=_class(shown.before[0]),
         evidence=evidence,
         embedded=embedded,

@@ -29,7 +29,7 @@ from sslapp.store.rounds import Curve, StoredRound
 from sslapp.training.configuration import automatic_steps
 from sslapp.usecases.access import Access, require
 from sslapp.usecases.training.metrics import SECONDS, curves
-from sslapp.vocabulary import Gear, JobState
+from sslapp.vocabulary import CalibratedOn, Gear, JobState
 
 FIXED, PER_PIXEL = 1.05e-5, 7.0e-8
 """Seconds of a pass of the small CNN, at all and for each pixel: 15 us at 8x8, 65 us at 28x28."""
@@ -58,6 +58,14 @@ HEAD_STEP, HEAD_PER_IMAGE = 8e-4, 2.7e-6
 1.5 ms were measured for 288 views and 3.6 ms for 960, on 2 cores of a busy machine; with 512 it was
 1.3 ms and 1.9 ms, which is close enough for a rule that does not know the encoder."""
 
+FITS = {
+    CalibratedOn.HOLDOUT: 1,
+    CalibratedOn.NOTHING: 1,
+    CalibratedOn.THIRD: 2,
+    CalibratedOn.FOLDS: 6,
+}
+"""Fits that a round is made of, by what it is calibrated on."""
+
 ALIKE = ("network", "batch_size", "unlabelled_ratio")
 """Options that have to be the same for a finished round to tell how fast the next will be."""
 
@@ -71,6 +79,7 @@ class Planned:
         trained: images with a label to train on, and of the pool.
         images: images to predict in the end.
         size: height, width and channels of an image.
+        calibrated_on: whose labels; some ask for further fits.
     """
 
     method: str
@@ -79,6 +88,7 @@ class Planned:
     trained: int
     images: int
     size: tuple[int, int, int]
+    calibrated_on: CalibratedOn = CalibratedOn.HOLDOUT
 
 
 @dataclass(frozen=True)
@@ -97,7 +107,9 @@ def estimate(access: Access, project_id: int, planned: Planned) -> Estimate:
             seconds = each.metrics.get("seconds")
             if seconds and _alike(each.config, planned.config):
                 curve = curves(conn, each.id).get(SECONDS, [])
-                told = scaled(seconds, each.snapshot.counts["images"], curve, planned)
+                images = each.snapshot.counts["images"]
+                fits = FITS[CalibratedOn(each.metrics.get("calibrated_on", CalibratedOn.HOLDOUT))]
+                told = scaled(seconds, images, curve, planned, fits=fits)
                 return Estimate(told, each.number)
     return Estimate(rule_of_thumb(planned, threads=default_threads(), bf16=has_bf16()), None)
 
@@ -119,7 +131,7 @@ def _finished_here(conn: Connection, project_id: int, planned: Planned) -> list[
     return [each for each in same if each.job_id in here]
 
 
-def scaled(seconds: float, images: int, curve: Curve, planned: Planned) -> float:
+def scaled(seconds: float, images: int, curve: Curve, planned: Planned, *, fits: int = 1) -> float:
     """Seconds of a round by those of one like it.
 
     Args:
@@ -127,14 +139,16 @@ def scaled(seconds: float, images: int, curve: Curve, planned: Planned) -> float
         images: that it predicted.
         curve: (step, seconds since it began) as it reported them.
         planned: the round to come.
+        fits: how many the finished one was made of.
     """
+    more = FITS[planned.calibrated_on]
     if "steps" not in planned.config or len(curve) < 2:
-        return seconds * planned.images / max(images, 1)
+        return seconds * planned.images / max(images, 1) * more / fits
     (first, began), (last, ended) = curve[0], curve[-1]
     a_step = (ended - began) / (last - first)
-    besides = max(seconds - a_step * last, 0.0)
+    besides = max(seconds - a_step * last * fits, 0.0)
     steps = planned.config["steps"] or automatic_steps(planned.trained)
-    return a_step * steps + besides * planned.images / max(images, 1)
+    return a_step * steps * more + besides * planned.images / max(images, 1)
 
 
 def passes(config: Mapping[str, Any], trained: int, images: int) -> float:
@@ -153,14 +167,17 @@ def images_per_step(config: Mapping[str, Any]) -> int | None:
 
 def rule_of_thumb(planned: Planned, *, threads: int, bf16: bool) -> float:
     """Seconds of a round of which nothing like it has run here."""
+    fits = FITS[planned.calibrated_on]
     if planned.gear == Gear.FEATURES or "steps" not in planned.config:
-        return FEATURES_FIXED + FEATURES_PER_IMAGE * planned.images + _head_steps(planned)
+        a_fit = FEATURES_FIXED + FEATURES_PER_IMAGE * planned.images + _head_steps(planned)
+        return fits * a_fit
     height, width, channels = planned.size
     area = height * width * (1 + CHANNEL * (channels - 1))
     seconds = FIXED + PER_PIXEL * area
     network = NETWORKS.get(planned.config["network"], OTHER_NETWORKS)
     speed = min(threads, MOST_THREADS) / MEASURED_THREADS / (1 if bf16 else WITHOUT_BF16)
-    return passes(planned.config, planned.trained, planned.images) * seconds * network / speed
+    needed = fits * passes(planned.config, planned.trained, planned.images)
+    return needed * seconds * network / speed
 
 
 def complete(method: str, changed: Mapping[str, Any]) -> dict[str, Any]:

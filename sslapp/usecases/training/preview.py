@@ -14,12 +14,12 @@ from sslapp.store.embeddings import EncoderFeatures, newest_of_encoders
 from sslapp.store.log import events
 from sslapp.store.projects import ClassRow
 from sslapp.store.state import Standing, load_state
+from sslapp.training.calibration.sources import LEAST_HOLDOUT, LEAST_LABELS, source_for
+from sslapp.training.configuration import MethodConfig
 from sslapp.usecases.access import Access, require
 from sslapp.usecases.images.encoded_views import NOT_ENCODED
-from sslapp.vocabulary import Gear, Source
-
-CALIBRATES_FROM = 30
-"""Holdout labels from which on a round's confidences are calibrated; see `training.calibration`."""
+from sslapp.vocabulary import CalibratedOn, Gear, Source
+from sslapp.words import count
 
 UNEVEN = 20
 """So many times more labels than another class has are worth a warning."""
@@ -97,6 +97,11 @@ class Preview:
     forbidden_images: int
     none_of_these: int
     images: int
+
+    @property
+    def experts(self) -> int:
+        """Labels to train on that readers gave."""
+        return int(self.per_class[:, [Source.EXPERT, Source.ADJUDICATED]].sum())
 
     @property
     def labelled(self) -> int:
@@ -218,19 +223,46 @@ def warnings(found: Preview, can: Choices, same_as: int | None = None) -> list[s
             f"Labels are uneven: {counts.max():,} of {most.name}, {counts.min():,} of {least.name}."
         )
     if found.labelled and found.validation == 0:
-        sentences.append(
-            "No holdout label yet: the accuracy stays unknown and confidences are uncalibrated."
-        )
-    elif found.labelled and found.validation < CALIBRATES_FROM:
-        sentences.append(
-            f"Confidences stay uncalibrated (n = {found.validation}): that takes "
-            f"{CALIBRATES_FROM} holdout labels."
-        )
+        sentences.append("No holdout label yet: the accuracy stays unknown.")
     if found.labelled and not found.pool:
         sentences.append("The pool is empty: there is no image left to propose a label for.")
     if same_as is not None:
         sentences += _outdated(found, can, same_as)
     return sentences
+
+
+def calibrated_on(found: Preview, config: MethodConfig, gear: Gear) -> CalibratedOn:
+    """Whose labels a round on these would be calibrated on.
+
+    Args:
+        config: the options of its method.
+    """
+    return source_for(config, gear, holdout=found.validation, experts=found.experts)
+
+
+def calibration_ahead(found: Preview, source: CalibratedOn) -> str:
+    """What the round's confidences will rest on, or why it will propose nothing, with the mend."""
+    match source:
+        case CalibratedOn.HOLDOUT:
+            return f"Its confidence is calibrated on the {found.validation:,} holdout labels."
+        case CalibratedOn.FOLDS:
+            return f"Its confidence is calibrated by cross-fitting on {found.experts:,} labels."
+        case CalibratedOn.THIRD:
+            return (
+                "Its confidence is calibrated by a second training without a third of the "
+                f"{found.experts:,} labels."
+            )
+        case CalibratedOn.NOTHING:
+            return f"It will propose nothing: its confidence is not calibrated. {_mend(found)}"
+
+
+def _mend(found: Preview) -> str:
+    """What calibrates a round that nothing calibrates."""
+    holdout = LEAST_HOLDOUT - found.validation
+    labels = LEAST_LABELS - found.experts
+    if labels > 0:
+        return f"{count(labels, 'more label')} would mend that."
+    return f"{count(holdout, 'more holdout label')} would mend that, or a second training."
 
 
 def _outdated(found: Preview, can: Choices, same_as: int) -> list[str]:

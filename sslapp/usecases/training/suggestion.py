@@ -1,9 +1,8 @@
 """The method to begin a round with, where nobody has chosen one, and why.
 
-Measured by benchmarks/prototypes.py on features of EfficientNet-Lite0: with ten kinds of objects
-and with six kinds of medical images prototypes were ahead of the linear probe at one to 25 labels a
-class. With two classes of chest X-rays the probe was ahead from 40 labels on: where the images' own
-clusters are not the classes, prototypes follow the clusters.
+In the features gear it is the ensemble. Which of its members is best on a set shows with many
+labels only, and choosing one by a few is a lottery: prototypes follow the images' own clusters,
+which need not be the classes, and the linear probe knows nothing of the unlabelled images.
 """
 
 from dataclasses import dataclass
@@ -11,14 +10,11 @@ from dataclasses import dataclass
 from sslapp.usecases.images.embeddings import DEFAULT_ENCODER
 from sslapp.vocabulary import Gear
 
-NETWORK, FEW, MANY = "fixmatch", "prototypes", "supervised"
-"""Names of the methods: on pixels, and on features with few labels and with many."""
+NETWORK, ENSEMBLE = "fixmatch", "head-ensemble"
+"""Names of the methods: on pixels, and on features."""
 
 FEW_A_CLASS = 25
-"""Labels, divided by classes, up to which prototypes were compared with the linear probe."""
-
-CLASSES_TO_CLUSTER = 3
-"""Classes from which on they are taken to be the clusters of the images."""
+"""Labels, divided by classes, up to which features of a learned encoder are offered first."""
 
 
 @dataclass(frozen=True)
@@ -42,16 +38,13 @@ def suggest(
         gear: the one that was asked for; None lets the features gear come first while labels are
             few and the features are those of a network that has learned from many images.
     """
-    few = FEW_A_CLASS * classes if classes >= CLASSES_TO_CLUSTER else 0
     learned = encoder not in (None, DEFAULT_ENCODER)
     if gear == Gear.FEATURES or (gear is None and learned and labels <= FEW_A_CLASS * classes):
-        if labels <= few:
-            reason = f"Prototypes: the best of the features gear up to about {few:,} labels."
-            return Suggestion(FEW, Gear.FEATURES, reason)
-        reason = f"Linear probe: prototypes were compared with it up to {few:,} labels only."
-        if not few:
-            reason = "Linear probe: with two classes it was ahead of prototypes from 40 labels on."
-        return Suggestion(MANY, Gear.FEATURES, reason)
+        reason = (
+            "The ensemble averages three quick methods: which of them is best alone cannot be told "
+            f"from {labels:,} labels."
+        )
+        return Suggestion(ENSEMBLE, Gear.FEATURES, reason)
     if learned:
         reason = (
             f"FixMatch trains the network itself, beyond the {FEW_A_CLASS * classes:,} labels for "

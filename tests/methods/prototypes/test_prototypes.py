@@ -21,7 +21,7 @@ from sslapp.methods.prototypes.method import (
     transport,
 )
 from sslapp.methods.supervised.method import Supervised
-from sslapp.training.calibration.temperature import calibrate, expected_calibration_error
+from sslapp.training.calibration.temperature import expected_calibration_error, fit_temperature
 from sslapp.vocabulary import Gear
 
 
@@ -233,12 +233,11 @@ def test_the_holdout_s_temperature_calibrates_the_rest(digits, make_run, algorit
     validation, pool = task.pool[:100], task.pool[100:]
     fitted = fit(dataclasses.replace(task, pool=pool), make_run(Gear.FEATURES), algorithm=algorithm)
     held_out, rest = (fitted.logits(task.features, rows) for rows in (validation, pool))
-    found = calibrate(held_out, torch.from_numpy(truth[validation]))
+    temperature = fit_temperature(held_out, torch.from_numpy(truth[validation]))
     raw, scaled = (
         expected_calibration_error(torch.softmax(rest / t, dim=1), torch.from_numpy(truth[pool]))
-        for t in (1.0, found.temperature)
+        for t in (1.0, temperature)
     )
-    assert found.calibrated
     assert scaled < max(raw, 0.05)
 
 

@@ -6,9 +6,9 @@ import pytest
 import torch
 
 from sslapp.training.calibration.temperature import (
-    calibrate,
     expected_calibration_error,
     fit_temperature,
+    upper_temperature,
 )
 
 
@@ -76,21 +76,47 @@ def test_worthless_logits_end_at_the_largest_temperature():
     assert fit_temperature(logits, labels) == pytest.approx(20)
 
 
-def test_fewer_than_thirty_labels_leave_the_model_uncalibrated():
-    logits, labels = two_classes(20, 9, 4.0)
-    result = calibrate(logits, labels)
-    assert (result.temperature, result.calibrated, result.count) == (1.0, False, 29)
-    assert result.ece_before == result.ece_after
+ORACLE = (
+    torch.tensor([(2.0, 0), (2, 0), (1, 0), (0, 3), (0, 2), (1, 0)]),
+    torch.tensor([0, 1, 0, 1, 1, 0]),
+)
 
 
-def test_calibration_reports_the_error_before_and_after():
-    logits, labels = two_classes(30, 10, 4.0)
-    result = calibrate(logits, labels)
-    assert result.calibrated and result.count == 40
-    assert result.ece_before == pytest.approx(1 / (1 + math.exp(-4)) - 0.75, abs=1e-6)
-    assert result.ece_after == pytest.approx(0, abs=1e-6)
+def mean_loss(logits, labels, temperature) -> float:
+    return float(torch.nn.functional.cross_entropy(logits.double() / temperature, labels))
 
 
-def test_an_empty_holdout_is_uncalibrated():
-    result = calibrate(torch.zeros(0, 3), torch.zeros(0).long())
-    assert not result.calibrated and result.temperature == 1 and math.isnan(result.ece_after)
+def test_the_temperature_and_losses_of_the_oracle():
+    fitted = fit_temperature(*ORACLE)
+    assert fitted == pytest.approx(1.320219, abs=1e-6)
+    assert mean_loss(*ORACLE, fitted) == pytest.approx(0.496351, abs=1e-6)
+    assert mean_loss(*ORACLE, 1.0) == pytest.approx(0.509316, abs=1e-6)
+
+
+def test_the_upper_temperature_is_where_the_profile_ends():
+    logits, labels = two_classes(60, 12, 4.0)
+    best, upper = fit_temperature(logits, labels), upper_temperature(logits, labels)
+    assert upper > best
+    fallen = 72 * (mean_loss(logits, labels, upper) - mean_loss(logits, labels, best))
+    assert fallen == pytest.approx(1.353, abs=1e-6)
+
+
+def test_few_labels_leave_the_temperature_open_and_many_do_not():
+    small = upper_temperature(*two_classes(6, 2, 4.0))
+    large = upper_temperature(*two_classes(30_000, 10_000, 4.0))
+    assert small > 2 * large
+    assert large == pytest.approx(4 / math.log(3), rel=0.03)
+    assert upper_temperature(*two_classes(3, 1, 4.0)) == pytest.approx(20)
+
+
+def test_the_upper_temperature_never_sharpens():
+    # at logit .5 nine of ten are right: the likeliest T lies below 1
+    logits, labels = two_classes(900, 100, 0.5)
+    assert fit_temperature(logits, labels) < 0.5
+    assert upper_temperature(logits, labels) == 1
+
+
+def test_a_few_faultless_answers_allow_no_certainty():
+    sure = upper_temperature(*two_classes(7, 0, 6.0))
+    # 7 of 7 right proves no more than 65 %
+    assert 1 / (1 + math.exp(-6.0 / sure)) < 0.9

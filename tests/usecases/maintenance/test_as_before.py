@@ -62,10 +62,18 @@ DONE = (
     "candidates --threshold 0.2 --limit 100",
     "exports list",
 )
+CALIBRATED_SINCE = {DONE[-4], DONE[-2]}
+"""A new round is calibrated by cross-fitting, so that it and its candidates differ."""
+
+ADDED = frozenset({"answers", "members"})
+"""Columns that rounds have got since; nothing is in those of rounds that were there."""
+
 SAID_OTHERWISE = {
+    "round start --method nothing": 'sslapp: There is no method "nothing"; choose one of '
+    "fixmatch, layermatch, diff-sysc, supervised, head-ensemble, prototypes, label-propagation.\n",
     # one accept serves the desk and the command line, and speaks as the desk did
     "accept 58": "sslapp: Image 58 already has a label (source: accepted); relabel it or undo that "
-    "decision.\n"
+    "decision.\n",
 }
 """Command -> what it says now, where that is meant to differ."""
 
@@ -99,7 +107,7 @@ def test_a_command_that_shows_says_the_same(both, command: str) -> None:
     assert now["shown"][command] == before["shown"][command]
 
 
-@pytest.mark.parametrize("command", DONE)
+@pytest.mark.parametrize("command", [each for each in DONE if each not in CALIBRATED_SINCE])
 def test_a_command_that_decides_says_the_same(both, command: str) -> None:
     now, before = both
     assert now["done"][command] == SAID_OTHERWISE.get(command, before["done"][command])
@@ -121,7 +129,13 @@ def said(workspace: Path, command: str) -> object:
     words = ["--workspace", str(workspace), "--reader", "Ann", *command.split(), "--json"]
     result = CliRunner().invoke(app, words)
     text = (result.stdout or result.stderr).replace(str(workspace), "WORKSPACE")
-    return json.loads(text) if result.exit_code == 0 else text
+    if result.exit_code:
+        return text
+    return json.loads(text, object_hook=_without_added)
+
+
+def _without_added(row: dict[str, object]) -> dict[str, object]:
+    return {key: each for key, each in row.items() if key not in ADDED or each is not None}
 
 
 CHANGING = frozenset(

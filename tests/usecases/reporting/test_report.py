@@ -9,10 +9,13 @@ from html.parser import HTMLParser
 import numpy as np
 import pytest
 import small_project
+import torch
 
 from sslapp.store import projects
 from sslapp.store.database import reading, writing
 from sslapp.store.schema import image_set, label_class, project
+from sslapp.store.state import load_state
+from sslapp.training.calibration.temperature import expected_calibration_error
 from sslapp.usecases.exporting.exports import Format, export, export_here
 from sslapp.usecases.exporting.table import export_counts
 from sslapp.usecases.labelling import decisions, verdicts
@@ -158,7 +161,12 @@ def test_the_newest_round_is_held_against_its_own_snapshot(decided) -> None:
     (line,) = history(decided, 1).lines
     assert judged.confusion.sum() == line.holdout == judged.raw.counts.sum()
     assert judged.confusion.trace() / line.holdout == pytest.approx(line.accuracy)
-    assert judged.raw.error == pytest.approx(line.ece_before)
+    probabilities, _ = small_project.published(decided)
+    with reading(decided.engine) as conn:
+        held = load_state(conn, 1).validation
+    sure = torch.from_numpy(probabilities[held])
+    truth = torch.from_numpy(small_project.true_columns(decided)[held])
+    assert judged.raw.error == pytest.approx(expected_calibration_error(sure, truth))
 
 
 def test_verdicts_go_by_what_the_round_proposes_after_rejections_and_retirements(reviewed) -> None:

@@ -66,8 +66,8 @@ def test_probabilities_are_the_rounds_raw_and_calibrated_most_probable_first(rev
     values = [each.calibrated for each in found.lines]
     assert values == sorted(values, reverse=True)
     assert found.temperature == temperature
-    assert found.holdout == 6
-    assert not found.calibrated
+    assert found.rests_on == "a third of the labels, n = 12, upper limit"
+    assert found.calibrated
 
 
 def test_the_proposal_is_the_one_that_would_be_accepted(reviewed) -> None:

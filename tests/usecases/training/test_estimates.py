@@ -1,6 +1,7 @@
 """How long the next round takes: told by one like it, else by the measured rule of thumb."""
 
 import socket
+from dataclasses import replace
 
 import pytest
 from sqlalchemy import insert, select, update
@@ -16,7 +17,7 @@ from sslapp.usecases.training.estimates import (
     rule_of_thumb,
     scaled,
 )
-from sslapp.vocabulary import Gear, JobState
+from sslapp.vocabulary import CalibratedOn, Gear, JobState
 
 SMALL = (8, 8, 1)
 
@@ -88,6 +89,23 @@ def test_what_a_round_costs_besides_grows_with_its_images() -> None:
     bigger = planned(steps=110)
     # 11 s of steps; the other 4 s were for 80 images and are needed twice for 160
     assert scaled(15, 80, curve, bigger) == pytest.approx(11 + 8)
+
+
+def test_a_second_training_takes_as_long_again() -> None:
+    curve = [(10, 3.0), (110, 13.0)]
+    once = planned(steps=110)
+    twice = replace(once, calibrated_on=CalibratedOn.THIRD)
+    # told by a round that trained once (11 s of steps and 4 s besides), and by one that did twice
+    assert scaled(15, 160, curve, twice) == pytest.approx(22 + 4)
+    assert scaled(26, 160, curve, twice, fits=2) == pytest.approx(22 + 4)
+    assert scaled(26, 160, curve, once, fits=2) == pytest.approx(11 + 4)
+    for method in ("fixmatch", "diff-sysc"):
+        plan = planned(method, Gear.FEATURES if method == "diff-sysc" else Gear.PIXELS)
+        told = [
+            rule_of_thumb(replace(plan, calibrated_on=each), threads=2, bf16=True)
+            for each in (CalibratedOn.HOLDOUT, CalibratedOn.THIRD)
+        ]
+        assert told[1] == pytest.approx(2 * told[0])
 
 
 @pytest.mark.parametrize(

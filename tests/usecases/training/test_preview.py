@@ -6,6 +6,7 @@ import numpy as np
 import pytest
 import small_project
 
+from sslapp.methods.registry import CARDS
 from sslapp.store.database import reading
 from sslapp.store.embeddings import EncoderFeatures
 from sslapp.store.projects import ClassRow
@@ -15,9 +16,10 @@ from sslapp.usecases.labelling import decisions, verdicts
 from sslapp.usecases.projects.classes import retire_class
 from sslapp.usecases.training import rounds
 from sslapp.usecases.training.preview import (
-    CALIBRATES_FROM,
     Choices,
     Preview,
+    calibrated_on,
+    calibration_ahead,
     choices,
     listed,
     missing_before_start,
@@ -25,7 +27,7 @@ from sslapp.usecases.training.preview import (
     warnings,
 )
 from sslapp.usecases.training.rounds import start_round
-from sslapp.vocabulary import Gear, Source
+from sslapp.vocabulary import CalibratedOn, Gear, Source
 
 
 def found(*counts: int, **changes) -> Preview:
@@ -116,7 +118,6 @@ def test_nothing_is_said_when_all_is_well() -> None:
         (found(0, 0, 9), "No label yet for class 0 and class 1"),
         (found(40, 2, 9), "Labels are uneven: 40 of class 0, 2 of class 1."),
         (found(5, 5, 9, validation=0), "No holdout label yet: the accuracy stays unknown"),
-        (found(5, 5, 9, validation=29), "uncalibrated (n = 29): that takes 30 holdout labels."),
         (found(5, 5, 9, pool=0), "The pool is empty"),
     ],
 )
@@ -150,10 +151,50 @@ def test_what_keeps_a_round_from_starting_comes_with_its_mend(seen, now, gear, s
     assert said in told if said else told == ""
 
 
-def test_the_least_holdout_is_the_calibration_s() -> None:
-    from sslapp.training.calibration import temperature
+@pytest.mark.parametrize(
+    ("seen", "method", "gear", "changed", "said"),
+    [
+        (found(5, 5, validation=30), "fixmatch", Gear.PIXELS, {}, "on the 30 holdout labels."),
+        (
+            found(5, 5, validation=29),
+            "prototypes",
+            Gear.FEATURES,
+            {},
+            "fitting on 10 labels.",
+        ),
+        (
+            found(9, 9, validation=0),
+            "fixmatch",
+            Gear.PIXELS,
+            {},
+            "a third of the 18 labels",
+        ),
+        (
+            found(5, 4, validation=0),
+            "prototypes",
+            Gear.FEATURES,
+            {},
+            "1 more label would mend that",
+        ),
+        (
+            *(found(9, 9, validation=25), "fixmatch", Gear.PIXELS, {"second_training": False}),
+            "nothing: its confidence is not calibrated. 5 more holdout labels would mend that, or",
+        ),
+    ],
+)
+def test_what_confidence_will_rest_on_is_said_before_the_round(
+    seen, method, gear, changed, said
+) -> None:
+    source = calibrated_on(seen, CARDS[method].options(**changed), gear)
+    assert said in calibration_ahead(seen, source)
 
-    assert temperature.LEAST == CALIBRATES_FROM
+
+def test_accepted_pseudo_labels_calibrate_nothing() -> None:
+    seen = found(9, 9, validation=0)
+    seen.per_class[:, Source.ACCEPTED] = seen.per_class[:, Source.EXPERT]
+    seen.per_class[:, Source.EXPERT] = 0
+    source = calibrated_on(seen, CARDS["prototypes"].options(), Gear.FEATURES)
+    assert source is CalibratedOn.NOTHING
 
 
 def test_long_lists_are_cut() -> None:

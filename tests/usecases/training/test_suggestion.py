@@ -11,32 +11,22 @@ from sslapp.usecases.training.suggestion import FEW_A_CLASS, Suggestion, suggest
 from sslapp.vocabulary import Gear
 
 
-def test_prototypes_come_first_up_to_the_labels_that_were_measured():
+def test_the_ensemble_comes_first_while_labels_are_few():
     learned = {"classes": 10, "encoder": "efficientnet-lite0"}
     most = 10 * FEW_A_CLASS
     first = suggest(labels=most, **learned)
-    assert (first.method, first.gear) == ("prototypes", Gear.FEATURES)
-    assert first.reason == (
-        f"Prototypes: the best of the features gear up to about {most:,} labels."
-    )
+    assert (first.method, first.gear) == ("head-ensemble", Gear.FEATURES)
+    assert f"{most:,} labels" in first.reason
     later = suggest(labels=most + 1, **learned)
     assert (later.method, later.gear) == ("fixmatch", Gear.PIXELS)
     assert f"{most:,} labels" in later.reason
 
 
-def test_in_the_features_gear_the_probe_follows_on_prototypes():
-    asked = {"classes": 3, "encoder": "pixels", "gear": Gear.FEATURES}
-    assert suggest(labels=3 * FEW_A_CLASS, **asked).method == "prototypes"
-    later = suggest(labels=3 * FEW_A_CLASS + 1, **asked)
-    assert (later.method, later.gear) == ("supervised", Gear.FEATURES)
-    assert f"up to {3 * FEW_A_CLASS} labels" in later.reason
-
-
-@pytest.mark.parametrize("labels", [1, 2 * FEW_A_CLASS])
-def test_with_two_classes_the_probe_comes_first(labels):
-    found = suggest(labels=labels, classes=2, encoder="efficientnet-lite0")
-    assert (found.method, found.gear) == ("supervised", Gear.FEATURES)
-    assert "with two classes" in found.reason
+@pytest.mark.parametrize("classes", [2, 4, 10])
+@pytest.mark.parametrize("labels", [1, 40, 1000])
+def test_in_the_features_gear_no_single_method_is_chosen_unseen(classes, labels):
+    found = suggest(labels=labels, classes=classes, encoder="pixels", gear=Gear.FEATURES)
+    assert (found.method, found.gear) == ("head-ensemble", Gear.FEATURES)
 
 
 @pytest.mark.parametrize("encoder", [None, "pixels"])
@@ -68,6 +58,6 @@ def test_a_round_without_a_method_takes_what_is_offered(project):
     rows = [round_status(project, None, number) for number in numbers]
     assert [(row["method"], row["gear"]) for row in rows] == [
         ("fixmatch", "pixels"),
-        ("prototypes", "features"),
-        ("prototypes", "features"),
+        ("head-ensemble", "features"),
+        ("head-ensemble", "features"),
     ]

@@ -165,6 +165,7 @@ function openReader(root, first) {
   panel.update(first)
   panel.saved(outbox.state())
   present()
+  if (first.asked && first.asked !== reading.book.strategy) reading.choose(first.asked)
   reading.open()
 
   return {

@@ -95,8 +95,8 @@ function drawLines(desk, found) {
     element("span", "", { textContent: "Probability" }),
     element("span", "note", {
       textContent: fitted
-        ? `calibrated, T = ${found.temperature.toFixed(2)}, holdout n = ${found.holdout}`
-        : `uncalibrated (holdout n = ${found.holdout})`,
+        ? `calibrated, T = ${found.temperature.toFixed(2)}, ${found.rests_on}`
+        : found.rests_on,
     }),
   )
   const shown = found.lines.slice(0, LINES)

@@ -1,0 +1,1 @@
+"""The mean of the features gear's quick methods, each calibrated by itself."""

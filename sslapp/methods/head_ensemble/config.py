@@ -1,0 +1,18 @@
+"""What the ensemble of heads is called; it has nothing to choose."""
+
+from sslapp.methods.card import MethodCard
+from sslapp.training.configuration import MethodConfig
+from sslapp.vocabulary import Gear
+
+
+class HeadEnsembleConfig(MethodConfig):
+    """No options: its members run with theirs as they are by default."""
+
+
+CARD = MethodCard(
+    "head-ensemble",
+    "Ensemble of heads",
+    "Linear probe, prototypes and label propagation, averaged: none has to be chosen.",
+    (Gear.FEATURES,),
+    HeadEnsembleConfig,
+)

@@ -1,0 +1,101 @@
+"""Tasks that lack some of their labels, so that a fit can be asked about images it never saw.
+
+The images that a fold asks about become pool images of its task: pool images are what confidence
+is wanted for, and a transductive method sees those too. Only what experts labelled is asked about,
+for an accepted pseudo-label is the opinion of a round; and a patient's images stay together.
+"""
+
+from collections.abc import Sequence
+from dataclasses import dataclass, replace
+
+import numpy as np
+
+from sslapp.training.task import Indices, Task
+from sslapp.vocabulary import Source
+
+FOLDS = 5
+ONE_OUT_BELOW = 25
+"""Labels below which a quick method's fits leave out one image, or group, each."""
+
+MOST_IMAGES = 10_000
+"""Images up to which such a fit takes less than a second."""
+
+HELD_OUT = 1 / 3
+"""Share of the labels that a second training goes without."""
+
+
+@dataclass(frozen=True, eq=False)
+class Fold:
+    """Some labelled images, and the task without them.
+
+    Attributes:
+        rows: (n,) int64 rows to ask about, ascending, each of a class that `task` has a label of.
+        labels: (n,) int64 what they are.
+        task: the task without the labels of `rows` and of whatever belongs to their groups.
+    """
+
+    rows: Indices
+    labels: Indices
+    task: Task
+
+
+def cross_folds(task: Task, seed: int, *, quick: bool) -> list[Fold]:
+    """Folds that ask about every expert's label once, where the others have its class too.
+
+    Args:
+        seed: of the order in which images are dealt.
+        quick: whether the method's fits take less than a second on a small set.
+
+    Returns:
+        At most 5, or one an image or group below 25 labels if fits are quick; [] where no label
+        could be left out.
+    """
+    asked = experts(task)
+    small = len(asked) < ONE_OUT_BELOW and len(task.labelled) + len(task.pool) <= MOST_IMAGES
+    units = _units(task, asked, seed)
+    count = len(units) if quick and small else min(FOLDS, len(units))
+    dealt = [np.concatenate(units[each::count]) for each in range(count)]
+    return [fold for rows in dealt if len((fold := without(task, rows)).rows)]
+
+
+def held_out_third(task: Task, seed: int) -> Fold | None:
+    """A fold that asks about a third of the experts' labels; None where none could be left out."""
+    units = _units(task, experts(task), seed)
+    apart = units[:: round(1 / HELD_OUT)]
+    fold = without(task, np.concatenate(apart)) if apart else None
+    return fold if fold is not None and len(fold.rows) else None
+
+
+def without(task: Task, rows: Indices) -> Fold:
+    """The fold that asks about some of the experts' labels.
+
+    Labelled images of their groups that are not asked about are left out of its task altogether.
+    """
+    gone = np.isin(task.labelled, rows)
+    if task.groups is not None:
+        gone |= np.isin(task.groups[task.labelled], task.groups[rows])
+    kept = task.labelled[~gone]
+    asked = np.sort(rows[np.isin(task.labels[rows], task.labels[kept])])
+    labels, source = task.labels.copy(), task.source.copy()
+    labels[task.labelled[gone]] = -1
+    source[task.labelled[gone]] = Source.NONE
+    pool = np.sort(np.concatenate([task.pool, asked]))
+    lacking = replace(task, labels=labels, source=source, labelled=kept, pool=pool)
+    return Fold(asked, task.labels[asked], lacking)
+
+
+def experts(task: Task) -> Indices:
+    """(n,) int64 rows to train on whose label a reader gave."""
+    by_reader = np.isin(task.source[task.labelled], (Source.EXPERT, Source.ADJUDICATED))
+    return task.labelled[by_reader]
+
+
+def _units(task: Task, rows: Indices, seed: int) -> Sequence[Indices]:
+    """Rows that stay together, ordered so that every k-th of them has its share of each class."""
+    rows = np.sort(rows)
+    names = rows if task.groups is None else task.groups[rows]
+    _, first, belongs = np.unique(names, return_index=True, return_inverse=True)
+    # not the order of the rows, which is that of the images: their position decides nothing
+    shuffled = np.random.default_rng([seed, len(rows)]).permutation(len(first))
+    ordered = shuffled[np.argsort(task.labels[rows[first[shuffled]]], kind="stable")]
+    return [rows[belongs == each] for each in ordered]

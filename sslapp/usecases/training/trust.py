@@ -1,0 +1,69 @@
+"""Whether what a round says may be acted on, and what would make it so, in sentences."""
+
+from collections.abc import Mapping, Sequence
+
+from sslapp.store.projects import ClassRow
+from sslapp.store.rounds import FinishedRound
+from sslapp.training.calibration.sources import LEAST_HOLDOUT
+from sslapp.vocabulary import CalibratedOn
+from sslapp.words import count, percent
+
+
+def why_nothing(found: FinishedRound, classes: Sequence[ClassRow]) -> str:
+    """Why a round proposes nothing, with the mend; "" for one that proposes.
+
+    Args:
+        classes: the project's, retired ones too.
+    """
+    if found.proposes:
+        return ""
+    if not found.is_calibrated:
+        more = LEAST_HOLDOUT - found.judged
+        return (
+            f"Round {found.number} is uncalibrated and proposes nothing. "
+            f"{count(more, 'more holdout label')} calibrate the next round."
+        )
+    return (
+        f"{_collapsed(found, classes)} The holdout contradicts it, so it proposes nothing. Label "
+        "more images of the other classes, or train another method."
+    )
+
+
+def warning(found: FinishedRound, classes: Sequence[ClassRow]) -> str:
+    """What to know about a round that proposes; "" where there is nothing to say."""
+    collapse = found.metrics.get("collapse")
+    if not collapse or not found.proposes:
+        return ""
+    return f"{_collapsed(found, classes)} Look at some of them before you accept any."
+
+
+def doubts(found: FinishedRound, classes: Sequence[ClassRow]) -> str:
+    """The one or the other."""
+    return why_nothing(found, classes) or warning(found, classes)
+
+
+def rests_on(metrics: Mapping[str, object]) -> str:
+    """What a round's calibration rests on, as it reads after its temperature."""
+    source, n = metrics.get("calibrated_on"), metrics.get("calibrated_count")
+    match source:
+        case CalibratedOn.HOLDOUT:
+            said = f"holdout, n = {n}"
+        case CalibratedOn.FOLDS:
+            said = f"cross-fitting, n = {n}"
+        case CalibratedOn.THIRD:
+            said = f"a third of the labels, n = {n}"
+        case _:
+            holdout = metrics.get("holdout")
+            calibrated = metrics.get("calibrated")
+            return f"holdout, n = {holdout}" if calibrated else f"uncalibrated (n = {holdout})"
+    return f"{said}, upper limit" if metrics.get("cautious") else said
+
+
+def _collapsed(found: FinishedRound, classes: Sequence[ClassRow]) -> str:
+    collapse = found.metrics["collapse"]
+    of_column = found.class_ids[collapse["column"]]
+    name = next(each.name for each in classes if each.id == of_column)
+    return (
+        f"Round {found.number} calls {percent(collapse['share'])} of the pool {name}; of "
+        f"{count(collapse['labels'], 'label')} {collapse['labelled']:,} are."
+    )

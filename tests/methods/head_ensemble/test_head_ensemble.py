@@ -1,0 +1,136 @@
+"""The ensemble of heads: the mean of the specification, and what it does with its members."""
+
+import numpy as np
+import pytest
+import torch
+
+from sslapp.methods.head_ensemble import method as head_ensemble
+from sslapp.methods.head_ensemble.method import (
+    MEMBERS,
+    FittedMember,
+    Forbidden,
+    HeadEnsemble,
+    HeadEnsemblePredictor,
+)
+from sslapp.training.folds import cross_folds
+from sslapp.training.method import Predictor
+from sslapp.training.run import Stopped
+from sslapp.vocabulary import Gear
+
+
+class Fixed(Predictor):
+    """A member that says the same of every image."""
+
+    def __init__(self, *logits: float) -> None:
+        self._logits = torch.tensor([logits])
+
+    def logits(self, source, indices):
+        return self._logits.repeat(len(indices), 1)
+
+    def save(self, folder):
+        raise NotImplementedError
+
+    @classmethod
+    def load(cls, folder):
+        raise NotImplementedError
+
+
+ORACLE = {
+    "a": FittedMember(Fixed(2, 0, 0), 1.0),
+    "b": FittedMember(Fixed(1, 1.2, 0), 2.0),
+    "c": FittedMember(Fixed(3, 0, 1), 4.0),
+}
+NOBODY = Forbidden(torch.zeros(0, dtype=torch.int64), torch.zeros(0, 3, dtype=torch.bool))
+
+
+def fit(task, run):
+    return HeadEnsemble(HeadEnsemble.Config()).fit(task, run)
+
+
+def accuracy(fitted, task, truth) -> float:
+    return float(
+        (fitted.logits(task.features, task.pool).argmax(1).numpy() == truth[task.pool]).mean()
+    )
+
+
+def test_the_mean_of_the_oracle(digits) -> None:
+    task, _ = digits(20)
+    found = HeadEnsemblePredictor(ORACLE, NOBODY)
+    p = found.logits(task.features, np.array([4])).exp()[0]
+    assert p.tolist() == pytest.approx([0.545594, 0.247094, 0.207312], abs=1e-6)
+    each = found.members(task.features, np.array([4]))
+    assert each["b"][0].tolist() == pytest.approx([0.368772, 0.407556, 0.223672], abs=1e-6)
+
+
+def test_classes_that_readers_ruled_out_have_no_share_in_any_member(digits) -> None:
+    task, _ = digits(20)
+    forbidden = Forbidden(torch.tensor([4, 9]), torch.tensor([[True, False, False], [True] * 3]))
+    found = HeadEnsemblePredictor(ORACLE, forbidden)
+    rows = np.array([9, 3, 4])
+    for p in found.members(task.features, rows).values():
+        assert p[2, 0] == 0
+        assert p.sum(dim=1).tolist() == pytest.approx([1, 1, 1])
+        assert torch.equal(p[0], p[1]), "an image that is none of the classes keeps its shares"
+    b = found.members(task.features, rows)["b"][2]
+    assert b[1].item() == pytest.approx(0.407556 / (0.407556 + 0.223672), abs=1e-6)
+
+
+def test_it_is_no_worse_than_its_members_on_average(digits, make_run) -> None:
+    task, truth = digits(40)
+    fitted = fit(task, make_run(Gear.FEATURES))
+    alone = [
+        accuracy(
+            kind.method(kind.method.Config()).fit(task, make_run(Gear.FEATURES, name)), task, truth
+        )
+        for name, kind in MEMBERS.items()
+    ]
+    assert accuracy(fitted, task, truth) > np.mean(alone) + 0.02
+
+
+def test_it_is_the_same_after_saving(digits, make_run, tmp_path) -> None:
+    task, _ = digits(30)
+    task.forbidden[task.pool[:2], 3] = True
+    fitted = fit(task, make_run(Gear.FEATURES))
+    fitted.save(tmp_path / "predictor")
+    loaded = HeadEnsemblePredictor.load(tmp_path / "predictor")
+    rows = task.pool[:7]
+    assert torch.equal(loaded.logits(task.features, rows), fitted.logits(task.features, rows))
+
+
+def test_a_killed_fit_ends_like_an_undisturbed_one(digits, make_run, tmp_path) -> None:
+    task, _ = digits(30)
+    undisturbed = fit(task, make_run(Gear.FEATURES, "undisturbed"))
+    polls = iter(range(40))
+    with pytest.raises(Stopped):
+        fit(task, make_run(Gear.FEATURES, "killed", should_stop=lambda: next(polls, None) is None))
+    again = fit(task, make_run(Gear.FEATURES, "again", earlier=(tmp_path / "killed",)))
+    rows = task.pool
+    assert torch.equal(again.logits(task.features, rows), undisturbed.logits(task.features, rows))
+
+
+def test_its_own_answers_cost_no_further_fits(digits, make_run, monkeypatch) -> None:
+    task, truth = digits(40)
+    run = make_run(Gear.FEATURES)
+    method = HeadEnsemble(HeadEnsemble.Config())
+    method.fit(task, run)
+
+    def refuse(*_):
+        raise AssertionError("fitted again")
+
+    for kind in head_ensemble.MEMBERS.values():
+        monkeypatch.setattr(kind.method, "fit", refuse)
+    folds = cross_folds(task, run.seed, quick=True)
+    answers = method.answer(folds, run)
+    rows = np.concatenate([each.rows for each in folds])
+    assert answers.shape == (len(rows), 10)
+    assert len(rows) > 35
+    right = (answers.argmax(dim=1).numpy() == truth[rows]).mean()
+    assert 0.6 < right < 1
+
+
+def test_with_one_class_it_says_that_class(digits, make_run) -> None:
+    task, truth = digits(60)
+    ones = task.labelled[truth[task.labelled] == 4]
+    task = type(task)(**{**vars(task), "labelled": ones})
+    fitted = fit(task, make_run(Gear.FEATURES))
+    assert (fitted.logits(task.features, task.pool).argmax(dim=1) == 4).all()

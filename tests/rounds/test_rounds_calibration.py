@@ -1,0 +1,114 @@
+"""What a round is calibrated on, what it keeps of it, and when it proposes nothing."""
+
+import numpy as np
+import pytest
+import small_project
+
+from sslapp import durable
+from sslapp.store import rounds
+from sslapp.store.database import reading, writing
+from sslapp.store.state import load_state
+from sslapp.training.calibration.temperature import upper_temperature
+from sslapp.usecases.reviewing.board import read_board
+from sslapp.usecases.reviewing.candidates import propose
+from sslapp.usecases.training.rounds import start_round
+from sslapp.vocabulary import CalibratedOn, Gear
+
+
+def trained(access, **options) -> rounds.FinishedRound:
+    start_round(access, None, **options)
+    small_project.run_jobs(access)
+    return newest(access)
+
+
+def newest(access) -> rounds.FinishedRound:
+    with reading(access.engine) as conn:
+        return rounds.finished_round(conn, 1)
+
+
+def test_on_pixels_a_second_training_answers_about_a_third_of_the_labels(project) -> None:
+    import torch
+
+    found = trained(project, method="supervised", config=small_project.TINY_SUPERVISED)
+    assert found.metrics["calibrated_on"] == CalibratedOn.THIRD
+    answers = found.read_answers(project.workspace)
+    assert answers is not None
+    assert len(answers.positions) == found.metrics["calibrated_count"] == 12
+    with reading(project.engine) as conn:
+        state = load_state(conn, 1)
+    assert set(answers.positions) <= set(state.labelled)
+    assert answers.labels.tolist() == state.labels[answers.positions].tolist()
+    logits, labels = (torch.from_numpy(np.array(x)) for x in (answers.logits, answers.labels))
+    assert found.temperature == upper_temperature(logits, labels) > 1
+    # the answers are another fit's: the round's own was taught these labels
+    own = found.read_probabilities(project.workspace)[answers.positions]
+    assert not np.allclose(torch.softmax(logits, dim=1).numpy(), own, atol=1e-3)
+
+
+def test_on_features_every_label_is_asked_about_and_members_are_kept(project) -> None:
+    found = trained(project, method="head-ensemble")
+    assert (found.gear, found.metrics["calibrated_on"]) == (Gear.FEATURES, CalibratedOn.FOLDS)
+    answers = found.read_answers(project.workspace)
+    assert answers is not None
+    with reading(project.engine) as conn:
+        state = load_state(conn, 1)
+    assert set(answers.positions) <= set(state.labelled)
+    assert len(answers.positions) > 30
+    assert found.metrics["members"] == ["linear probe", "prototypes", "label propagation"]
+    members = durable.read_array(project.workspace.path(found.members))
+    p = found.read_probabilities(project.workspace)
+    assert members.shape == (len(p), 3, 10)
+    assert np.allclose(members.astype(np.float64).mean(axis=1), p, atol=2e-3)
+    assert small_project.damage(project) is None
+
+
+def test_a_round_without_a_second_training_is_uncalibrated_and_proposes_nothing(project) -> None:
+    config = {**small_project.TINY_SUPERVISED, "second_training": False}
+    found = trained(project, method="supervised", config=config)
+    assert not found.is_calibrated
+    assert found.temperature == 1
+    assert found.read_answers(project.workspace) is None
+    said = propose(project, None, threshold=0.0)
+    assert len(said.candidates) == 0
+    assert said.doubts == (
+        "Round 1 is uncalibrated and proposes nothing. 24 more holdout labels calibrate the next "
+        "round."
+    )
+    board = read_board(project, 1)
+    assert len(board.proposals) == 0
+    assert board.doubts == said.doubts
+    assert (board.predicted >= 0).any(), "what it predicts can still be looked at"
+
+
+@pytest.mark.parametrize("contradicted", [True, False])
+def test_a_collapsed_round_is_said_and_withheld_where_the_holdout_contradicts(
+    reviewed, contradicted
+) -> None:
+    found = newest(reviewed)
+    collapse = {"column": 2, "share": 0.97, "labelled": 4, "labels": 40}
+    metrics = {**found.metrics, "collapse": {**collapse, "contradicted": contradicted}}
+    with writing(reviewed.engine, 1) as conn:
+        rounds.change_round(conn, found.id, {"metrics": metrics})
+    said = propose(reviewed, None, threshold=0.0)
+    assert said.doubts.startswith("Round 1 calls 97.0 % of the pool 2; of 40 labels 4 are.")
+    assert (len(said.candidates) == 0) == contradicted
+    assert ("it proposes nothing" in said.doubts) == contradicted
+
+
+def test_a_round_of_an_earlier_version_proposes_as_it_did(reviewed) -> None:
+    found = newest(reviewed)
+    before = {"holdout": 6, "calibrated": False, "temperature": 1.0}
+    with writing(reviewed.engine, 1) as conn:
+        rounds.change_round(conn, found.id, {"metrics": before, "temperature": 1.0})
+    said = propose(reviewed, None, threshold=0.0)
+    assert len(said.candidates)
+    assert not said.doubts
+
+
+def test_a_fit_beside_the_round_adds_nothing_to_its_curves(project) -> None:
+    found = trained(project, method="supervised", config=small_project.TINY_SUPERVISED)
+    with reading(project.engine) as conn:
+        (curve,) = (rounds.curves(conn, [found.id])[found.id][name] for name in ("loss",))
+    steps = [step for step, _ in curve]
+    assert steps == sorted(set(steps))
+    assert steps[-1] == small_project.TINY_SUPERVISED["steps"]

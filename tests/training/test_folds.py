@@ -1,0 +1,129 @@
+"""Tasks without some labels: nothing that is asked about was taught, and no patient is cut."""
+
+import numpy as np
+import pytest
+from hypothesis import given, settings
+from hypothesis import strategies as st
+
+from sslapp.training.folds import ONE_OUT_BELOW, cross_folds, experts, held_out_third
+from sslapp.training.task import Task
+from sslapp.vocabulary import Source
+
+COUNT, CLASSES = 90, 4
+
+
+def make_task(labelled: int, *, seed: int = 0, accepted: float = 0.0, patients: int = 0) -> Task:
+    rng = np.random.default_rng(seed)
+    order = rng.permutation(COUNT)
+    taught, holdout, pool = order[:labelled], order[labelled : labelled + 5], order[labelled + 5 :]
+    labels = np.full(COUNT, -1, dtype=np.int64)
+    source = np.zeros(COUNT, dtype=np.uint8)
+    for rows in (taught, holdout):
+        labels[rows] = rng.integers(0, CLASSES, len(rows))
+        source[rows] = Source.EXPERT
+    source[taught[rng.random(labelled) < accepted]] = Source.ACCEPTED
+    return Task(
+        num_classes=CLASSES,
+        labels=labels,
+        source=source,
+        forbidden=np.zeros((COUNT, CLASSES), dtype=bool),
+        labelled=taught,
+        pool=pool,
+        validation=holdout,
+        groups=rng.integers(0, patients, COUNT) if patients else None,
+        pixels=None,
+    )
+
+
+def all_parts(task: Task, seed: int = 0, *, quick: bool = True):
+    third = held_out_third(task, seed)
+    return [*cross_folds(task, seed, quick=quick), *([] if third is None else [third])]
+
+
+@settings(max_examples=60, deadline=None)
+@given(
+    labelled=st.integers(1, 60),
+    seed=st.integers(0, 1000),
+    accepted=st.sampled_from([0.0, 0.4, 1.0]),
+    patients=st.sampled_from([0, 1, 6, 40]),
+    quick=st.booleans(),
+)
+def test_nothing_asked_about_was_taught_and_no_group_is_cut(
+    labelled, seed, accepted, patients, quick
+) -> None:
+    task = make_task(labelled, seed=seed, accepted=accepted, patients=patients)
+    for fold in all_parts(task, seed, quick=quick):
+        asked = fold.rows
+        assert len(asked)
+        assert set(asked) <= set(experts(task)), "an accepted pseudo-label is in a fold"
+        assert not set(asked) & set(fold.task.labelled)
+        assert set(asked) <= set(fold.task.pool)
+        assert (fold.task.labels[asked] == -1).all()
+        assert (fold.task.source[asked] == Source.NONE).all()
+        assert set(fold.task.labelled) <= set(task.labelled)
+        kept = fold.task.labelled
+        assert set(task.labels[asked]) <= set(task.labels[kept]), "a class that it cannot know"
+        if task.groups is not None:
+            assert not set(task.groups[asked]) & set(task.groups[kept])
+        assert (task.labels[task.labelled] >= 0).all(), "the task itself is as it was"
+
+
+@pytest.mark.parametrize("quick", [True, False])
+def test_every_label_is_asked_about_once(quick) -> None:
+    task = make_task(40)
+    rows = np.concatenate([fold.rows for fold in cross_folds(task, 0, quick=quick)])
+    assert sorted(rows) == sorted(task.labelled)
+    assert len(cross_folds(task, 0, quick=quick)) == 5
+
+
+def test_folds_have_their_share_of_every_class() -> None:
+    task = make_task(60)
+    have = np.bincount(task.labels[task.labelled], minlength=CLASSES)
+    for fold in cross_folds(task, 0, quick=False):
+        found = np.bincount(task.labels[fold.rows], minlength=CLASSES)
+        assert (np.abs(found - have / 5) <= 1).all()
+
+
+def test_few_labels_are_left_out_one_by_one_where_fits_are_quick() -> None:
+    task = make_task(ONE_OUT_BELOW - 1)
+    assert len(cross_folds(task, 0, quick=True)) == ONE_OUT_BELOW - 1
+    assert len(cross_folds(task, 0, quick=False)) == 5
+
+
+def test_a_label_that_is_the_only_one_of_its_class_is_not_asked_about() -> None:
+    task = make_task(12)
+    task.labels[task.labelled] = 0
+    task.labels[task.labelled[3]] = 2
+    rows = np.concatenate([fold.rows for fold in cross_folds(task, 0, quick=True)])
+    assert task.labelled[3] not in rows
+    assert len(rows) == 11
+
+
+def test_one_patient_cannot_be_divided() -> None:
+    task = make_task(20, patients=1)
+    assert cross_folds(task, 0, quick=True) == []
+    assert held_out_third(task, 0) is None
+
+
+def test_the_seed_deals_and_the_order_of_rows_does_not() -> None:
+    task = make_task(40)
+    turned = Task(
+        **{
+            **{name: getattr(task, name) for name in Task.__dataclass_fields__},
+            "labelled": task.labelled[::-1].copy(),
+        }
+    )
+    first, same = (
+        [each.rows for each in cross_folds(one, 0, quick=True)] for one in (task, turned)
+    )
+    other = [each.rows for each in cross_folds(task, 1, quick=True)]
+    assert all(np.array_equal(a, b) for a, b in zip(first, same, strict=True))
+    assert not all(np.array_equal(a, b) for a, b in zip(first, other, strict=True))
+
+
+def test_a_third_is_a_third() -> None:
+    task = make_task(60)
+    fold = held_out_third(task, 0)
+    assert fold is not None
+    assert len(fold.rows) == 20
+    assert len(fold.task.labelled) == 40
