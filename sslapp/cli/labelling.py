@@ -15,7 +15,9 @@ Position = Annotated[int, typer.Argument(help="The image's position in the proje
 @command(app, "next")
 def next_command(
     count: Annotated[int, typer.Option("--count", "-n", help="How many images.")] = 10,
-    strategy: Annotated[str, typer.Option(help="auto, typiclust, margin or random.")] = "auto",
+    strategy: Annotated[
+        str, typer.Option(help="auto, typiclust, margin, random or holdout.")
+    ] = "auto",
     seed: int = 0,
     to: Annotated[
         Path | None,

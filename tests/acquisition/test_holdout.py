@@ -109,6 +109,15 @@ def test_the_reason_of_a_holdout_pick_is_the_same_whatever_was_predicted(small):
     assert {each.score for each in first} == {0.0}
 
 
+def test_the_holdout_can_be_filled_alone_and_ends_when_it_is_full(small):
+    picks = pick("holdout", replace(small, holdout_labels=45), 20, seed=0)
+    assert len(picks) == 5
+    assert all(each.holdout for each in picks)
+    waiting = replace(small, holdout_labels=45, pending_holdout=3)
+    assert len(pick("holdout", waiting, 20, seed=0)) == 2
+    assert pick("holdout", replace(small, holdout_labels=50), 20, seed=0) == []
+
+
 @pytest.mark.parametrize("strategy", ["random", "typiclust", "margin"])
-def test_only_auto_spends_picks_on_the_holdout(strategy, small):
+def test_the_others_spend_no_picks_on_the_holdout(strategy, small):
     assert not any(each.holdout for each in pick(strategy, small, 30, seed=0))

@@ -41,9 +41,18 @@ def test_the_component_gets_classes_and_ways_and_no_prediction(open_app, reviewe
         "typiclust",
         "margin",
         "random",
+        "holdout",
     ]
-    assert set(data) == {"name", "project", "base", "classes", "strategies"}
+    assert set(data) == {"name", "project", "base", "classes", "strategies", "asked"}
+    assert data["asked"] == ""
     assert data["base"] == f"/api/{small_project.WORKSPACE}/projects/1"
+
+
+def test_its_address_can_ask_for_a_way_to_choose_images(open_app, reviewed) -> None:
+    app = open_app(reviewed.workspace.root)
+    for said, asked in (("holdout", "holdout"), ("whatever", "")):
+        app.query_params["strategy"] = said
+        assert sent(app.switch_page("../pages/label.py").run())["asked"] == asked
 
 
 def test_what_a_browser_keeps_is_apart_for_each_workspace_project_and_reader(

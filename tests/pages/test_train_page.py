@@ -10,7 +10,8 @@ from streamlit.testing.v1 import AppTest
 from streamlit.typing import DataframeState
 
 from sslapp.jobs import queue
-from sslapp.store.database import writing
+from sslapp.store import rounds
+from sslapp.store.database import reading, writing
 from sslapp.store.schema import embedding, round_, round_metric
 from sslapp.usecases.access import enter
 from sslapp.usecases.jobs import job_status
@@ -18,7 +19,7 @@ from sslapp.usecases.labelling import decisions, verdicts
 from sslapp.usecases.projects.settings import change_settings, create_project
 from sslapp.usecases.reviewing.candidates import propose
 from sslapp.usecases.training.rounds import cancel_round, round_status, start_round
-from sslapp.vocabulary import FailureKind, JobState
+from sslapp.vocabulary import CalibratedOn, FailureKind, JobState
 from sslapp.workspace import Workspace
 
 TRAIN = Path(__file__).parents[2] / "pages" / "train.py"
@@ -274,6 +275,18 @@ def test_a_done_round_calls_to_its_review(reviewed, open_train) -> None:
     assert number > 0
     assert "**Round 1 is done.**" in texts(page)
     assert page.button(key="train-review").label == f"Review {number} candidates"
+
+
+def test_an_uncalibrated_round_calls_for_the_holdout_that_mends_it(reviewed, open_train) -> None:
+    with reading(reviewed.engine) as conn:
+        found = rounds.finished_round(conn, 1)
+    metrics = {**found.metrics, "calibrated": False, "calibrated_on": CalibratedOn.NOTHING}
+    with writing(reviewed.engine, 1) as conn:
+        rounds.change_round(conn, found.id, {"metrics": metrics})
+    page = open_train(reviewed.workspace.root)
+    assert page.button(key="train-holdout").label == "Label 24 holdout images"
+    assert page.button(key="train-review").label == "Open review"
+    assert "proposes nothing" in texts(page)
 
 
 def test_a_selected_round_is_told_in_full(reviewed, open_train) -> None:

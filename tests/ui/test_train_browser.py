@@ -3,13 +3,17 @@
 import re
 
 import pytest
+import small_project
+from playwright.sync_api import expect
 from sqlalchemy import update
 
 from sslapp.jobs.queue import now
-from sslapp.store.database import writing
+from sslapp.store import rounds
+from sslapp.store.database import reading, writing
 from sslapp.store.schema import job
+from sslapp.store.state import load_state
 from sslapp.usecases.training.rounds import round_status, start_round
-from sslapp.vocabulary import JobKind, JobState
+from sslapp.vocabulary import CalibratedOn, EventKind, JobKind, JobState
 
 SECONDS = 1000
 MOVING = re.compile(r"training · \d+ of 900 · \d+ %")
@@ -92,4 +96,30 @@ def test_while_nothing_moves_the_page_runs_nothing(project, serve, browser) -> N
     frames.clear()
     look(4)
     assert sum(frames) < 1024
+    page.close()
+
+
+def test_an_uncalibrated_round_leads_to_the_holdout_images_that_mend_it(
+    reviewed, serve, browser
+) -> None:
+    with reading(reviewed.engine) as conn:
+        found = rounds.finished_round(conn, 1)
+    metrics = {**found.metrics, "calibrated": False, "calibrated_on": CalibratedOn.NOTHING}
+    with writing(reviewed.engine, 1) as conn:
+        rounds.change_round(conn, found.id, {"metrics": metrics})
+    page = browser.new_page(viewport={"width": 1440, "height": 1400})
+    page.set_default_timeout(30 * SECONDS)
+    page.goto(f"{serve(reviewed.workspace.root)}/train?project=1")
+    page.get_by_role("button", name="Label 24 holdout images").click()
+    page.locator(".stage[aria-busy=false]").wait_for()
+    assert page.locator("#strategy").input_value() == "holdout"
+    for key in "012":
+        page.locator(".stage[aria-busy=false]").wait_for()
+        before = page.locator(".which").inner_text()
+        page.keyboard.press(key)
+        expect(page.locator(".which")).not_to_have_text(before)
+    page.locator(".saved[data-state=saved]").wait_for()
+    given = [e.position for e in small_project.log(reviewed) if e.kind is EventKind.LABEL][-3:]
+    with reading(reviewed.engine) as conn:
+        assert load_state(conn, 1).holdout[given].all()
     page.close()

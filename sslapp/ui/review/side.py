@@ -110,6 +110,8 @@ def _preview(board: Board, chosen: Choice) -> None:
     """What the thresholds propose in the whole project, before anything is accepted."""
     found = board.candidates(board.limits(chosen.threshold, dict(chosen.per_class)))
     total = len(board.proposals)
+    if not total and board.doubts:
+        return  # said beside the threshold
     share = f", {percent(len(found) / total)}" if total else ""
     st.markdown(f"**{count(len(found), 'candidate')}** of {total:,} open images{share}")
     live = [column for column in range(board.known) if not board.classes[column].retired]

@@ -10,10 +10,13 @@ from sslapp.usecases.access import Access
 from sslapp.usecases.reviewing.candidates import DEFAULT_THRESHOLD, propose
 from sslapp.usecases.training.history import RoundLine
 from sslapp.usecases.training.progress import LiveJobs
+from sslapp.usecases.training.trust import LEAST_HOLDOUT
 from sslapp.vocabulary import JobState
 from sslapp.words import count, percent, proportion
 
-REVIEW = Path(__file__).resolve().parents[3] / "pages" / "review.py"
+PAGES = Path(__file__).resolve().parents[3] / "pages"
+LABEL, REVIEW = PAGES / "label.py", PAGES / "review.py"
+LABEL_ICON = ":material/label:"
 
 
 def show(
@@ -49,8 +52,15 @@ def _done(access: Access, project_id: int, line: RoundLine, event: int) -> None:
         with st.container(gap=None):
             st.markdown(f"**Round {line.number} is done.**")
             st.caption(plain.markdown(_measured(line, proposed, doubts)))
+        if doubts and not line.calibrated:
+            missing = count(LEAST_HOLDOUT - line.holdout, "holdout image")
+            if st.button(f"Label {missing}", type="primary", key="train-holdout", icon=LABEL_ICON):
+                st.switch_page(
+                    LABEL, query_params={"project": str(project_id), "strategy": "holdout"}
+                )
         label = f"Review {count(proposed, 'candidate')}" if proposed else "Open review"
-        if st.button(label, type="primary", key="train-review", icon=":material/rate_review:"):
+        importance = "secondary" if doubts else "primary"
+        if st.button(label, type=importance, key="train-review", icon=":material/rate_review:"):
             st.switch_page(REVIEW)
 
 

@@ -140,7 +140,21 @@ def test_without_an_embedding_chance_decides_and_the_page_says_so(project) -> No
         "typiclust": "needs an embedding",
         "margin": "needs an embedding",
         "random": "",
+        "holdout": "",
     }
+
+
+def test_the_holdout_is_filled_without_an_embedding_too(project) -> None:
+    with writing(project.engine) as conn:
+        conn.execute(embedding.delete())
+    offer = offers.refill(project, None, count=12, strategy="holdout")
+    assert len(positions(offer)) == 12
+    assert {each.strategy for each in offer.items} == {"holdout"}
+    with reading(project.engine) as conn:
+        state = load_state(conn, 1)
+    assert state.holdout[positions(offer)].all()
+    again = offers.refill(project, None, have=positions(offer), count=50, strategy="holdout")
+    assert len(positions(again)) == 50 - 12 - 6, "six were labelled before, twelve are in hand"
 
 
 def test_a_large_pool_is_chosen_from_by_a_random_part_of_it(project, monkeypatch) -> None:
