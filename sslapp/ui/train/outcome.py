@@ -10,7 +10,7 @@ from sslapp.usecases.access import Access
 from sslapp.usecases.reviewing.candidates import DEFAULT_THRESHOLD, propose
 from sslapp.usecases.training.history import RoundLine
 from sslapp.usecases.training.progress import LiveJobs
-from sslapp.usecases.training.trust import LEAST_HOLDOUT
+from sslapp.usecases.training.trust import missing_holdout
 from sslapp.vocabulary import JobState
 from sslapp.words import count, percent, proportion
 
@@ -53,14 +53,18 @@ def _done(access: Access, project_id: int, line: RoundLine, event: int) -> None:
             st.markdown(f"**Round {line.number} is done.**")
             st.caption(plain.markdown(_measured(line, proposed, doubts)))
         if doubts and not line.calibrated:
-            missing = count(LEAST_HOLDOUT - line.holdout, "holdout image")
+            missing = count(missing_holdout(line.holdout), "holdout image")
             if st.button(f"Label {missing}", type="primary", key="train-holdout", icon=LABEL_ICON):
                 st.switch_page(
                     LABEL, query_params={"project": str(project_id), "strategy": "holdout"}
                 )
         label = f"Review {count(proposed, 'candidate')}" if proposed else "Open review"
-        importance = "secondary" if doubts else "primary"
-        if st.button(label, type=importance, key="train-review", icon=":material/rate_review:"):
+        if st.button(
+            label,
+            type="secondary" if doubts else "primary",
+            key="train-review",
+            icon=":material/rate_review:",
+        ):
             st.switch_page(REVIEW)
 
 

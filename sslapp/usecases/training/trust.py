@@ -18,7 +18,7 @@ def why_nothing(found: FinishedRound, classes: Sequence[ClassRow]) -> str:
     if found.proposes:
         return ""
     if not found.is_calibrated:
-        more = LEAST_HOLDOUT - found.judged
+        more = missing_holdout(found.judged)
         return (
             f"Round {found.number} is uncalibrated and proposes nothing. "
             f"{count(more, 'more holdout label')} calibrate the next round."
@@ -40,6 +40,11 @@ def warning(found: FinishedRound, classes: Sequence[ClassRow]) -> str:
 def doubts(found: FinishedRound, classes: Sequence[ClassRow]) -> str:
     """The one or the other."""
     return why_nothing(found, classes) or warning(found, classes)
+
+
+def missing_holdout(holdout: int) -> int:
+    """How many more labels of the holdout would calibrate a round, whatever else there is."""
+    return max(LEAST_HOLDOUT - holdout, 0)
 
 
 def rests_on(metrics: Mapping[str, object]) -> str:
