@@ -116,7 +116,8 @@ def _outcome(result: Mapping[str, Any]) -> str:
     if result["holdout"]:
         share = proportion(result["holdout_accuracy"], result["holdout"])
         measured = f"holdout accuracy {share}"
-    return f"Round {result['round']} is done: {measured}."
+    nothing = "" if result.get("calibrated", True) else " It is uncalibrated and proposes nothing."
+    return f"Round {result['round']} is done: {measured}.{nothing}"
 
 
 @command(round_app, "cancel")

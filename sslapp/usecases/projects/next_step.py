@@ -9,9 +9,11 @@ from sslapp.store.database import reading
 from sslapp.store.embeddings import is_embedded
 from sslapp.store.log.decisions import count_on_round
 from sslapp.store.log.kinds import kinds_where
+from sslapp.training.calibration.sources import LEAST_HOLDOUT
 from sslapp.usecases.access import Access, require
 from sslapp.usecases.projects.status import Status
 from sslapp.vocabulary import JobKind
+from sslapp.words import count
 
 REVIEWS = kinds_where(lambda rule: rule.verdict or rule.bulk)
 """Kinds by which a reader answers a round's pseudo-labels."""
@@ -48,10 +50,14 @@ class Facts:
         images, pool: how many there are.
         classes: classes in use.
         bare: classes among them without a label that a round would learn from.
+        single: classes among them with one such label.
         labelled: labels that a round would learn from.
         embedded: whether there is an embedding.
         working: kinds of the jobs that wait or run.
+        holdout: labels of the holdout.
         round_number: the newest finished round, 0 for none.
+        calibrated: whether it is.
+        contradicted: whether it calls nearly all one class and the holdout contradicts it.
         reviews: how often its pseudo-labels were answered.
     """
 
@@ -59,10 +65,14 @@ class Facts:
     pool: int
     classes: int
     bare: int
+    single: int
     labelled: int
+    holdout: int
     embedded: bool
     working: frozenset[JobKind]
     round_number: int
+    calibrated: bool
+    contradicted: bool
     reviews: int
 
 
@@ -100,15 +110,38 @@ def _before_a_round(facts: Facts) -> NextStep | None:
             else "Embed the images, so that rounds can be reviewed in the embedding map."
         )
         return NextStep(sentence, Page.LABEL if wait else Page.PROJECTS)
-    if not facts.round_number:
-        return NextStep("Train a first round on your labels.", Page.TRAIN)
-    return None
+    return None if facts.round_number else _first_round(facts)
+
+
+def _first_round(facts: Facts) -> NextStep:
+    if facts.single and facts.holdout < LEAST_HOLDOUT:
+        have = "has" if facts.single == 1 else "have"
+        sentence = f"{facts.single} of {facts.classes} classes {have} a single label."
+        return NextStep(
+            f"{sentence} A second one of each lets a round find out how sure it may be.", Page.LABEL
+        )
+    return NextStep("Train a first round on your labels.", Page.TRAIN)
 
 
 def _after_a_round(facts: Facts) -> NextStep:
     number = facts.round_number
     if not facts.pool:
         return NextStep("Every image has its label. Export the data set.", Page.EXPORT)
+    if not facts.calibrated:
+        missing = count(max(LEAST_HOLDOUT - facts.holdout, 0), "more image")
+        if facts.holdout >= LEAST_HOLDOUT:
+            return NextStep("The holdout calibrates the next round: train it.", Page.TRAIN)
+        return NextStep(
+            f"Round {number} is uncalibrated and proposes nothing: label {missing} of the holdout, "
+            "and train again.",
+            Page.LABEL,
+        )
+    if facts.contradicted:
+        return NextStep(
+            f"Round {number} calls nearly everything one class, and the holdout contradicts it: "
+            "label more of the other classes, or train another method.",
+            Page.LABEL,
+        )
     if not facts.reviews:
         return NextStep(f"Round {number} is done: review its pseudo-labels.", Page.REVIEW)
     return NextStep(
@@ -129,10 +162,14 @@ def read_facts(access: Access, found: Status) -> Facts:
             pool=found.counts["pool"],
             classes=len(found.classes),
             bare=int((found.taught == 0).sum()),
+            single=int((found.taught == 1).sum()),
             labelled=int(found.taught.sum()),
+            holdout=found.counts["holdout_labelled"],
             embedded=is_embedded(conn, found.project_id),
             working=frozenset(JobKind(each["kind"]) for each in working),
             round_number=0 if newest is None else newest.number,
+            calibrated=newest is None or newest.proposes or newest.is_calibrated,
+            contradicted=newest is not None and newest.is_calibrated and not newest.proposes,
             reviews=0
             if newest is None
             else count_on_round(conn, found.project_id, newest.id, REVIEWS),
