@@ -2,8 +2,12 @@
 the app process reads predictions and must stay light.
 """
 
+from typing import TypeVar
+
 import numpy as np
 from numpy.typing import NDArray
+
+Real = TypeVar("Real", bound=np.floating)
 
 
 def calibrated(probabilities: NDArray[np.float32], temperature: float) -> NDArray[np.float32]:
@@ -22,9 +26,10 @@ def calibrated(probabilities: NDArray[np.float32], temperature: float) -> NDArra
         return probabilities
     smallest = np.finfo(np.float32).tiny  # a zero's logarithm would be minus infinity
     logs: NDArray[np.float32] = np.log(np.maximum(probabilities, smallest))
-    return _softmax(logs / np.float32(temperature))
+    return softmax(logs / np.float32(temperature))
 
 
-def _softmax(logits: NDArray[np.float32]) -> NDArray[np.float32]:
+def softmax(logits: NDArray[Real]) -> NDArray[Real]:
+    """(N, C) probabilities of (N, C) logits, in their number format."""
     powers = np.exp(logits - logits.max(axis=1, keepdims=True))
     return powers / powers.sum(axis=1, keepdims=True)

@@ -9,7 +9,7 @@ from streamlit.testing.v1 import AppTest
 
 from sslapp.store.database import writing
 from sslapp.store.schema import label_class, round_
-from sslapp.ui.compare import matrix
+from sslapp.ui.common import matrix
 from sslapp.usecases.comparing.comparison import Measure, read_comparison
 from sslapp.usecases.labelling import decisions
 from sslapp.usecases.training.rounds import cancel_round, round_status, start_round

@@ -306,7 +306,7 @@ def test_a_selected_round_is_told_in_full(reviewed, open_train) -> None:
     assert "34 labels" in shown and "snapshot" in shown
     assert "threads 1" in shown
     assert "learning rate" not in shown  # as by default
-    assert len(page.get("plotly_chart")) == 2
+    assert len(page.get("plotly_chart")) == 4  # two of what is known, labels, losses
 
 
 def test_accepted_pseudo_labels_are_counted_for_their_round(reviewed, open_train) -> None:

@@ -10,8 +10,9 @@ import pytest
 
 from sslapp.review.confusion import Paired
 from sslapp.store.projects import ClassRow
+from sslapp.ui.common import matrix
 from sslapp.ui.common.embedding_map import UNLABELLED
-from sslapp.ui.compare import curves, film, matrix, one_round, pair
+from sslapp.ui.compare import curves, film, one_round, pair
 from sslapp.usecases.comparing.comparison import Measure
 from sslapp.usecases.comparing.curves import TrainingCurves
 from sslapp.vocabulary import JobState

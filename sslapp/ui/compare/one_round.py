@@ -8,8 +8,7 @@ import streamlit as st
 from numpy.typing import NDArray
 
 from sslapp.charts.reliability import reliability
-from sslapp.ui.common import picture_grid, plain
-from sslapp.ui.compare import matrix
+from sslapp.ui.common import matrix, picture_grid, plain
 from sslapp.ui.compare.choice import name
 from sslapp.usecases.access import Access
 from sslapp.usecases.comparing.comparison import Compared, Comparison, Measure

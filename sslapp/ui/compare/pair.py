@@ -5,8 +5,7 @@ from collections.abc import Mapping
 import numpy as np
 import streamlit as st
 
-from sslapp.ui.common import picture_grid, plain
-from sslapp.ui.compare import matrix
+from sslapp.ui.common import matrix, picture_grid, plain
 from sslapp.ui.compare.choice import name
 from sslapp.usecases.access import Access
 from sslapp.usecases.comparing.comparison import Comparison, Measure, Paired

@@ -6,6 +6,7 @@ from pathlib import Path
 import streamlit as st
 
 from sslapp.ui.common import plain, progress_panel
+from sslapp.ui.train import known
 from sslapp.usecases.access import Access
 from sslapp.usecases.reviewing.candidates import DEFAULT_THRESHOLD, propose
 from sslapp.usecases.training.history import RoundLine
@@ -66,6 +67,7 @@ def _done(access: Access, project_id: int, line: RoundLine, event: int) -> None:
             icon=":material/rate_review:",
         ):
             st.switch_page(REVIEW)
+    known.show(access, project_id, line.number, event)
 
 
 def _measured(line: RoundLine, proposed: int, doubts: str) -> str:

@@ -1,0 +1,131 @@
+"""What is known of a round: its answers about labelled images that the fit was not taught."""
+
+from dataclasses import dataclass
+
+import numpy as np
+from numpy.typing import NDArray
+from sqlalchemy import Connection
+
+from sslapp.review.confidence import softmax
+from sslapp.review.confusion import Paired, confusion, paired
+from sslapp.rounds.predictions import predictions_of
+from sslapp.store import projects, rounds
+from sslapp.store.database import reading
+from sslapp.store.projects import ClassRow
+from sslapp.store.rounds import FinishedRound
+from sslapp.store.snapshots import load
+from sslapp.store.state import load_state, withheld
+from sslapp.training.calibration.table import CalibrationTable, calibration_table
+from sslapp.usecases.access import Access, require
+from sslapp.usecases.training.trust import rests_on
+from sslapp.workspace import Workspace
+
+THRESHOLDS = (0.8, 0.9, 0.95, 0.99)
+BINS = 10
+
+Positions = NDArray[np.int64]
+Classes = NDArray[np.int64]
+
+
+@dataclass(frozen=True, eq=False)
+class Known:
+    """A round held against n labels that its answers about them were not taught.
+
+    Attributes:
+        number: of the round.
+        rests_on: how the answers were had, in words.
+        classes: of the project by number, retired ones too.
+        positions: (n,) images, ascending.
+        true, predicted: (n,) numbers of their classes.
+        sure: (n,) calibrated confidence of the predicted one.
+        proposals: (threshold, candidates) for some thresholds.
+        before: number of the finished round before it, and how the two compare on the same images.
+    """
+
+    number: int
+    rests_on: str
+    classes: list[ClassRow]
+    positions: Positions
+    true: Classes
+    predicted: Classes
+    sure: NDArray[np.float64]
+    proposals: tuple[tuple[float, int], ...]
+    before: tuple[int, Paired] | None
+
+    @property
+    def right(self) -> NDArray[np.bool_]:
+        """(n,) bool."""
+        return np.asarray(self.true == self.predicted)
+
+    def confusion(self) -> NDArray[np.int64]:
+        """(C, C) int64 by class number: true down, predicted across."""
+        return confusion(self.true, self.predicted, len(self.classes))
+
+    def cell(self, true: int, predicted: int) -> NDArray[np.int64]:
+        """(m,) places in the arrays of one cell's images, the surest first."""
+        rows = np.flatnonzero((self.true == true) & (self.predicted == predicted))
+        return rows[np.argsort(-self.sure[rows], kind="stable")]
+
+    def reliability(self) -> CalibrationTable:
+        """Confidence against the truth."""
+        return calibration_table(self.sure, self.right, BINS)
+
+
+def read_known(access: Access, project_id: int, number: int) -> Known | None:
+    """What is known of a finished round; None where it has no out-of-sample answers.
+
+    Raises:
+        NotFinished: when there is no such finished round.
+    """
+    with reading(access.engine) as conn:
+        require(conn, access, project_id)
+        found = rounds.finished_round(conn, project_id, number)
+        answers = found.read_answers(access.workspace)
+        if answers is None:
+            return None
+        classes = projects.classes(conn, project_id, retired=True)
+        state = load_state(conn, project_id)
+        off = withheld(conn, project_id, found.id)
+        before = _before(conn, access.workspace, found)
+    number_of = {each.id: each.number for each in classes}
+    numbers = np.array([number_of[each] for each in found.class_ids], dtype=np.int64)
+    p = softmax(np.asarray(answers.logits, dtype=np.float64) / found.temperature)
+    sure = predictions_of(access.workspace, found, state).candidates(state, off).confidence
+    return Known(
+        number=found.number,
+        rests_on=rests_on(found.metrics),
+        classes=classes,
+        positions=np.asarray(answers.positions),
+        true=numbers[answers.labels],
+        predicted=numbers[p.argmax(axis=1)],
+        sure=p.max(axis=1),
+        proposals=tuple((at, int((sure >= at).sum())) for at in THRESHOLDS),
+        before=before,
+    )
+
+
+def _before(
+    conn: Connection, workspace: Workspace, found: FinishedRound
+) -> tuple[int, Paired] | None:
+    """The finished round before, and how it compares on images that neither fit was taught."""
+    earlier = rounds.newest_finished(conn, found.project_id, before=found.number)
+    if earlier is None:
+        return None
+    mine, theirs = (_judged(workspace, each) for each in (found, earlier))
+    common = sorted(mine.keys() & theirs.keys())
+    if not common:
+        return None
+    right = [np.array([each[position] for position in common]) for each in (theirs, mine)]
+    return earlier.number, paired(*right)
+
+
+def _judged(workspace: Workspace, found: FinishedRound) -> dict[int, bool]:
+    """Image -> whether the round was right about it, of images that it was not taught."""
+    answers = found.read_answers(workspace)
+    if answers is not None:
+        right = np.asarray(answers.logits).argmax(axis=1) == answers.labels
+        return dict(zip(answers.positions.tolist(), right.tolist(), strict=True))
+    frozen = load(workspace, found.snapshot)
+    rows = frozen.validation
+    said = np.asarray(found.read_probabilities(workspace)[rows]).argmax(axis=1)
+    return dict(zip(rows.tolist(), (said == frozen.labels[rows]).tolist(), strict=True))

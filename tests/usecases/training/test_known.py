@@ -1,0 +1,76 @@
+"""What is known of a round, against the plain way from its stored answers."""
+
+import numpy as np
+import pytest
+import small_project
+
+from sslapp.store.database import reading
+from sslapp.store.rounds import finished_round
+from sslapp.usecases.access import NotAllowed, enter
+from sslapp.usecases.reviewing.candidates import propose
+from sslapp.usecases.training.known import read_known
+from sslapp.usecases.training.rounds import start_round
+
+
+@pytest.fixture
+def twice(reviewed):
+    """Two rounds; the second asks about every label, the first about a third of them."""
+    start_round(reviewed, None, method="label-propagation")
+    small_project.run_jobs(reviewed)
+    return reviewed
+
+
+def test_it_is_what_the_stored_answers_say(twice) -> None:
+    with reading(twice.engine) as conn:
+        found = finished_round(conn, 1, 2)
+    answers = found.read_answers(twice.workspace)
+    known = read_known(twice, 1, 2)
+    assert known is not None
+    names = [each.name for each in known.classes]
+    truth = small_project.digits(160)[1]
+    assert [names[each] for each in known.true] == [str(truth[each]) for each in known.positions]
+    assert known.positions.tolist() == answers.positions.tolist()
+    z = np.array(answers.logits, dtype=float) / found.temperature
+    p = np.exp(z) / np.exp(z).sum(axis=1, keepdims=True)
+    assert known.sure == pytest.approx(p.max(axis=1))
+    assert known.predicted.tolist() == p.argmax(axis=1).tolist()  # classes in their order
+    assert known.confusion().sum() == len(known.positions)
+    assert known.confusion().trace() == known.right.sum()
+    (row, column) = next(zip(*np.nonzero(known.confusion()), strict=True))
+    places = known.cell(row, column)
+    assert len(places) == known.confusion()[row, column]
+    assert (np.diff(known.sure[places]) <= 0).all()
+    assert known.reliability().counts.sum() == len(known.positions)
+
+
+def test_what_it_would_propose_is_what_review_offers(twice) -> None:
+    known = read_known(twice, 1, 2)
+    for threshold, count in known.proposals:
+        offered = propose(twice, None, threshold=threshold, round_number=2).candidates
+        assert count == len(offered)
+
+
+def test_it_is_compared_with_the_round_before_on_the_same_images(twice) -> None:
+    known = read_known(twice, 1, 2)
+    number, pair = known.before
+    with reading(twice.engine) as conn:
+        earlier = finished_round(conn, 1, 1).read_answers(twice.workspace)
+    assert number == 1
+    common = np.intersect1d(earlier.positions, known.positions)
+    assert pair.judged == len(common) == 12
+    here = np.isin(known.positions, common)
+    before = np.array(earlier.logits).argmax(axis=1) == earlier.labels
+    gained = known.right[here].sum() - before[np.isin(earlier.positions, common)].sum()
+    assert pair.only_second - pair.only_first == gained
+    assert read_known(twice, 1, 1).before is None
+
+
+def test_a_round_without_answers_is_not_known_and_a_stranger_is_told_nothing(project) -> None:
+    config = {**small_project.TINY_SUPERVISED, "second_training": False}
+    start_round(project, None, method="supervised", config=config)
+    small_project.run_jobs(project)
+    assert read_known(project, 1, 1) is None
+    eve = enter(project.workspace, "Eve")
+    with pytest.raises(NotAllowed):
+        read_known(eve, 1, 1)
+    eve.engine.dispose()
