@@ -7,7 +7,6 @@ import streamlit as st
 from numpy.typing import NDArray
 
 from sslapp.charts.confusion import confusion
-from sslapp.ui.common import theme
 from sslapp.usecases.projects.classes import ClassRow
 
 CONFIG = {"displayModeBar": False}
@@ -38,7 +37,7 @@ def show(
         [classes[number].name for number in numbers],
         rows=rows,
         columns=columns,
-        ink=theme.ink(),
+        ink=_ink(),
     )
     st.plotly_chart(
         figure,
@@ -88,3 +87,9 @@ def _take(key: str, numbers: Sequence[int]) -> None:
     cell = clicked(st.session_state[f"{key}-chart"]["selection"]["points"], numbers)
     if cell is not None:
         st.session_state[f"{key}-row"], st.session_state[f"{key}-column"] = cell
+
+
+def _ink() -> str:
+    """The colour of text on this page, as the theme that the reader chose has it."""
+    kind = "dark" if st.context.theme.type == "dark" else "light"
+    return str(st.get_option(f"theme.{kind}.textColor"))
