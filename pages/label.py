@@ -9,4 +9,6 @@ from sslapp.usecases.labelling.offers import opening
 
 access = require()
 project_id = heading.open_project(access, "Label")
-show(access, project_id, opening(access, project_id), st.query_params.get("strategy", ""))
+# taken out of the address: a reload must not undo what the reader chose since
+asked = st.query_params.pop("strategy", "")
+show(access, project_id, opening(access, project_id), asked)

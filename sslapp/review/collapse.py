@@ -13,8 +13,8 @@ from numpy.typing import NDArray
 MOST = 0.95
 """Share of the predictions above which a class is looked at."""
 
-LEAST_HOLDOUT = 30
-"""Holdout labels that can contradict."""
+CONTRADICTS_FROM = 30
+"""Labels of the holdout."""
 
 ALPHA = 0.05
 """Probability of contradicting predictions that are right."""
@@ -61,7 +61,7 @@ def find_collapse(
     if share <= MOST or labelled > MOST * len(labels):
         return None
     seen, judged = int((holdout == column).sum()), len(holdout)
-    contradicted = judged >= LEAST_HOLDOUT and bool(
+    contradicted = judged >= CONTRADICTS_FROM and bool(
         scipy.stats.binom.cdf(seen, judged, share) < ALPHA
     )
     return Collapse(

@@ -20,8 +20,8 @@ ONE_OUT_BELOW = 25
 MOST_NUMBERS = 1_000_000
 """Images times features up to which such a fit takes less than a second."""
 
-HELD_OUT = 1 / 3
-"""Share of the labels that a second training goes without."""
+HELD_OUT_EVERY = 3
+"""A second training goes without one of so many labels."""
 
 
 @dataclass(frozen=True, eq=False)
@@ -68,7 +68,7 @@ def held_out_third(task: Task, seed: int) -> Fold | None:
     would decide all.
     """
     units = _units(task, experts(task), seed)
-    apart = units[:: round(1 / HELD_OUT)]
+    apart = units[::HELD_OUT_EVERY]
     if not apart:
         return None
     fold = without(task, np.concatenate(apart))
@@ -109,8 +109,11 @@ def _units(task: Task, rows: Indices, seed: int) -> Sequence[Indices]:
     """Rows that stay together, ordered so that every k-th of them has its share of each class."""
     rows = np.sort(rows)
     names = rows if task.groups is None else task.groups[rows]
-    _, first, belongs = np.unique(names, return_index=True, return_inverse=True)
+    _, first, belongs, sizes = np.unique(
+        names, return_index=True, return_inverse=True, return_counts=True
+    )
     # not the order of the rows, which is that of the images: their position decides nothing
     shuffled = np.random.default_rng([seed, len(rows)]).permutation(len(first))
     ordered = shuffled[np.argsort(task.labels[rows[first[shuffled]]], kind="stable")]
-    return [rows[belongs == each] for each in ordered]
+    units = np.split(rows[np.argsort(belongs, kind="stable")], np.cumsum(sizes)[:-1])
+    return [units[each] for each in ordered]

@@ -6,36 +6,18 @@ import numpy as np
 import pytest
 from hypothesis import given, settings
 from hypothesis import strategies as st
-from small_tasks import Clouds
+from small_tasks import CLASSES, COUNT, Clouds, blobs
 
 from sslapp.training.folds import ONE_OUT_BELOW, cross_folds, experts, held_out_third
 from sslapp.training.task import Task
 from sslapp.vocabulary import Source
 
-COUNT, CLASSES = 90, 4
-
 
 def make_task(labelled: int, *, seed: int = 0, accepted: float = 0.0, patients: int = 0) -> Task:
-    rng = np.random.default_rng(seed)
-    order = rng.permutation(COUNT)
-    taught, holdout, pool = order[:labelled], order[labelled : labelled + 5], order[labelled + 5 :]
-    labels = np.full(COUNT, -1, dtype=np.int64)
-    source = np.zeros(COUNT, dtype=np.uint8)
-    for rows in (taught, holdout):
-        labels[rows] = rng.integers(0, CLASSES, len(rows))
-        source[rows] = Source.EXPERT
-    source[taught[rng.random(labelled) < accepted]] = Source.ACCEPTED
-    return Task(
-        num_classes=CLASSES,
-        labels=labels,
-        source=source,
-        forbidden=np.zeros((COUNT, CLASSES), dtype=bool),
-        labelled=taught,
-        pool=pool,
-        validation=holdout,
-        groups=rng.integers(0, patients, COUNT) if patients else None,
-        pixels=None,
-    )
+    """A task some of whose labels were accepted, of images of some patients."""
+    rng, task = np.random.default_rng(seed), blobs(labelled, 5, seed=seed)
+    task.source[task.labelled[rng.random(labelled) < accepted]] = Source.ACCEPTED
+    return replace(task, groups=rng.integers(0, patients, COUNT) if patients else None)
 
 
 def all_parts(task: Task, seed: int = 0, *, quick: bool = True):
@@ -90,7 +72,7 @@ def test_few_labels_are_left_out_one_by_one_where_fits_are_quick() -> None:
     task = make_task(ONE_OUT_BELOW - 1)
     assert len(cross_folds(task, 0, quick=True)) == ONE_OUT_BELOW - 1
     assert len(cross_folds(task, 0, quick=False)) == 5
-    wide = replace(task, features=Clouds(np.zeros((COUNT, 20_000), dtype=np.float32)))
+    wide = replace(task, features=Clouds(np.zeros((COUNT, 6_000), dtype=np.float32)))
     assert len(cross_folds(wide, 0, quick=True)) == 5, "there a fit takes more than a second"
 
 

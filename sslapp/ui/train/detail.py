@@ -52,6 +52,11 @@ def facts(found: Detail) -> list[tuple[str, str]]:
     if found.metrics.get("temperature") is not None:
         temperature = f"{found.metrics['temperature']:.3g}"
         told.append(("Temperature", f"{temperature} ({rests_on(found.metrics)})"))
+    if found.metrics.get("ece_interval") is not None:
+        low, high = found.metrics["ece_interval"]
+        before, after = found.metrics["ece_before"], found.metrics["ece_after"]
+        said = f"{before:.3f}, calibrated {after:.3f} ({low:.3f} to {high:.3f})"
+        told.append(("Calibration error", said))
     if found.holdout_sentences:
         told.append(("Holdout accuracy", " ".join(found.holdout_sentences)))
     if found.plan:

@@ -180,11 +180,6 @@ def rule_of_thumb(planned: Planned, *, threads: int, bf16: bool) -> float:
     return needed * seconds * network / speed
 
 
-def complete(method: str, changed: Mapping[str, Any]) -> dict[str, Any]:
-    """All options of a method with some of them changed."""
-    return CARDS[method].options(**changed).model_dump(mode="json")
-
-
 def default_threads() -> int:
     """How many threads a round plans with here if nobody says; see `rounds.plan`."""
     return max(1, (os.cpu_count() or 2) - 1)

@@ -1,8 +1,8 @@
 """The method to begin a round with, where nobody has chosen one, and why.
 
-In the features gear it is the ensemble. Which of its members is best on a set shows with many
-labels only, and choosing one by a few is a lottery: prototypes follow the images' own clusters,
-which need not be the classes, and the linear probe knows nothing of the unlabelled images.
+In the features gear it is the ensemble. Each of its members is the best on some set: prototypes
+follow the images' own clusters, which need not be the classes, and the linear probe knows nothing
+of the unlabelled images. docs/benchmarks.md, Calibration, has them side by side.
 """
 
 from dataclasses import dataclass

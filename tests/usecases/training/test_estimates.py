@@ -6,12 +6,12 @@ from dataclasses import replace
 import pytest
 from sqlalchemy import insert, select, update
 
+from sslapp.methods.registry import CARDS
 from sslapp.store.database import writing
 from sslapp.store.schema import job, round_, round_metric
 from sslapp.usecases.training import rounds
 from sslapp.usecases.training.estimates import (
     Planned,
-    complete,
     default_threads,
     estimate,
     rule_of_thumb,
@@ -23,7 +23,8 @@ SMALL = (8, 8, 1)
 
 
 def planned(method="fixmatch", gear=Gear.PIXELS, size=SMALL, **changed) -> Planned:
-    return Planned(method, gear, complete(method, changed), trained=110, images=160, size=size)
+    options = CARDS[method].options(**changed).model_dump(mode="json")
+    return Planned(method, gear, options, trained=110, images=160, size=size)
 
 
 def finish(access, number: int, seconds: float, pace: float, steps: int, **columns) -> None:
