@@ -9,6 +9,7 @@ from sslapp.store import rounds
 from sslapp.store.database import reading, writing
 from sslapp.store.state import load_state
 from sslapp.training.calibration.temperature import upper_temperature
+from sslapp.usecases.labelling import decisions
 from sslapp.usecases.reviewing.board import read_board
 from sslapp.usecases.reviewing.candidates import propose
 from sslapp.usecases.training.rounds import start_round
@@ -74,9 +75,16 @@ def test_a_round_without_a_second_training_is_uncalibrated_and_proposes_nothing(
         "Round 1 is uncalibrated and proposes nothing. 24 more holdout labels calibrate the next "
         "round."
     )
+    assert said.missing_holdout == 24
+    for position in np.flatnonzero(read_board(project, 1).labels < 0)[:24].tolist():
+        small_project.draw_holdout(project, position)
+        decisions.label(project, None, position, "3")
+    by_now = propose(project, None, threshold=0.0)
+    assert by_now.missing_holdout == 0
+    assert by_now.doubts.endswith("proposes nothing. The holdout calibrates the next round.")
     board = read_board(project, 1)
     assert len(board.proposals) == 0
-    assert board.doubts == said.doubts
+    assert board.doubts == by_now.doubts
     assert (board.predicted >= 0).any(), "what it predicts can still be looked at"
 
 

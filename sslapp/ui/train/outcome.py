@@ -11,7 +11,6 @@ from sslapp.usecases.access import Access
 from sslapp.usecases.reviewing.candidates import DEFAULT_THRESHOLD, propose
 from sslapp.usecases.training.history import RoundLine
 from sslapp.usecases.training.progress import LiveJobs
-from sslapp.usecases.training.trust import missing_holdout
 from sslapp.vocabulary import JobState
 from sslapp.words import count, percent, proportion
 
@@ -48,14 +47,16 @@ def show(
 
 
 def _done(access: Access, project_id: int, line: RoundLine, event: int) -> None:
-    proposed, doubts = _proposed(str(access.workspace.root), project_id, line.number, event, access)
+    proposed, doubts, missing = _proposed(
+        str(access.workspace.root), project_id, line.number, event, access
+    )
     with st.container(border=True), st.container(horizontal=True, vertical_alignment="center"):
         with st.container(gap=None):
             st.markdown(f"**Round {line.number} is done.**")
             st.caption(plain.markdown(_measured(line, proposed, doubts)))
-        if doubts and not line.calibrated:
-            missing = count(missing_holdout(line.holdout), "holdout image")
-            if st.button(f"Label {missing}", type="primary", key="train-holdout", icon=LABEL_ICON):
+        if missing:
+            label = f"Label {count(missing, 'holdout image')}"
+            if st.button(label, type="primary", key="train-holdout", icon=LABEL_ICON):
                 st.switch_page(
                     LABEL, query_params={"project": str(project_id), "strategy": "holdout"}
                 )
@@ -87,7 +88,8 @@ def _measured(line: RoundLine, proposed: int, doubts: str) -> str:
 @st.cache_data(max_entries=16, show_spinner=False)
 def _proposed(
     root: str, project_id: int, number: int, event: int, _access: Access
-) -> tuple[int, str]:
-    """How many images without a label the round proposes one for, and what to know about them."""
+) -> tuple[int, str, int]:
+    """How many images without a label the round proposes one for, what to know about them, and how
+    many holdout labels are missing for there to be any."""
     found = propose(_access, project_id, round_number=number)
-    return len(found.candidates), found.doubts
+    return len(found.candidates), found.doubts, found.missing_holdout

@@ -13,7 +13,7 @@ from sslapp.store.rounds import finished_round
 from sslapp.store.state import load_state, withheld
 from sslapp.usecases.access import Access, find_project
 from sslapp.usecases.projects.classes import class_id
-from sslapp.usecases.training.trust import doubts
+from sslapp.usecases.training.trust import doubts, missing_holdout
 
 DEFAULT_THRESHOLD = 0.95
 
@@ -24,11 +24,14 @@ class Proposal:
 
     Attributes:
         doubts: why there are none, or what to know before any is accepted.
+        missing_holdout: how many more labels of the holdout would calibrate an uncalibrated round;
+            0 for another one.
     """
 
     predictions: Predictions
     candidates: Candidates
     doubts: str
+    missing_holdout: int
 
 
 def propose(
@@ -60,4 +63,6 @@ def propose(
     everything = predictions.candidates(state, kept_back)
     limits = np.array([own.get(each, threshold) for each in found.class_ids], dtype=np.float32)
     reaching = everything.among(everything.reach(limits, len(found.class_ids)))
-    return Proposal(predictions, reaching, doubts(found, rows))
+    holdout = len(state.validation)
+    missing = 0 if found.is_calibrated or found.proposes else missing_holdout(holdout)
+    return Proposal(predictions, reaching, doubts(found, rows, holdout), missing)

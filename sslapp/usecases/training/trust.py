@@ -9,20 +9,21 @@ from sslapp.vocabulary import CalibratedOn
 from sslapp.words import count, percent
 
 
-def why_nothing(found: FinishedRound, classes: Sequence[ClassRow]) -> str:
+def why_nothing(found: FinishedRound, classes: Sequence[ClassRow], holdout: int) -> str:
     """Why a round proposes nothing, with the mend; "" for one that proposes.
 
     Args:
         classes: the project's, retired ones too.
+        holdout: labels that the holdout has by now.
     """
     if found.proposes:
         return ""
     if not found.is_calibrated:
-        more = missing_holdout(found.judged)
-        return (
-            f"Round {found.number} is uncalibrated and proposes nothing. "
-            f"{count(more, 'more holdout label')} calibrate the next round."
+        more = missing_holdout(holdout)
+        mend = (
+            f"{count(more, 'more holdout label')} calibrate" if more else "The holdout calibrates"
         )
+        return f"Round {found.number} is uncalibrated and proposes nothing. {mend} the next round."
     return (
         f"{_collapsed(found, classes)} The holdout contradicts it, so it proposes nothing. Label "
         "more images of the other classes, or train another method."
@@ -37,9 +38,9 @@ def warning(found: FinishedRound, classes: Sequence[ClassRow]) -> str:
     return f"{_collapsed(found, classes)} Look at some of them before you accept any."
 
 
-def doubts(found: FinishedRound, classes: Sequence[ClassRow]) -> str:
+def doubts(found: FinishedRound, classes: Sequence[ClassRow], holdout: int) -> str:
     """The one or the other."""
-    return why_nothing(found, classes) or warning(found, classes)
+    return why_nothing(found, classes, holdout) or warning(found, classes)
 
 
 def missing_holdout(holdout: int) -> int:
