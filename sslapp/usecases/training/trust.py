@@ -20,9 +20,10 @@ def why_nothing(found: FinishedRound, classes: Sequence[ClassRow], holdout: int)
         return ""
     if not found.is_calibrated:
         more = missing_holdout(holdout)
-        mend = (
-            f"{count(more, 'more holdout label')} calibrate" if more else "The holdout calibrates"
-        )
+        mend = "The holdout calibrates"
+        if more:
+            verb = "calibrates" if more == 1 else "calibrate"
+            mend = f"{count(more, 'more holdout label')} {verb}"
         return f"Round {found.number} is uncalibrated and proposes nothing. {mend} the next round."
     return (
         f"{_collapsed(found, classes)} The holdout contradicts it, so it proposes nothing. Label "
