@@ -41,6 +41,8 @@ class Features:
     """Rows of an array."""
 
     views = frozenset({"clean"})
+    name = ""
+    beside = ()
 
     def __init__(self, array: np.ndarray) -> None:
         self.array, self.shape = array, array.shape

@@ -6,7 +6,7 @@ from sslapp.ui.common import faults, heading, hint, progress_panel
 from sslapp.ui.common.access import require
 from sslapp.ui.projects import cards, creation, panels, readers
 from sslapp.usecases.projects.listing import project_list
-from sslapp.usecases.projects.next_step import next_step, read_facts
+from sslapp.usecases.training.next_step import next_step, read_facts
 from sslapp.usecases.training.options import method_titles
 from sslapp.usecases.training.progress import live_jobs
 

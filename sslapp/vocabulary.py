@@ -107,4 +107,5 @@ class JobKind(StrEnum):
     IMPORT = "import"
     EMBED = "embed"
     ROUND = "round"
+    TRIAL = "trial"
     EXPORT = "export"

@@ -1,6 +1,16 @@
 """The command line: the same use cases without a browser."""
 
-from sslapp.cli import exports, labelling, maps, project, readers, review, rounds, simulation
+from sslapp.cli import (
+    exports,
+    labelling,
+    maps,
+    project,
+    readers,
+    review,
+    rounds,
+    simulation,
+    suggestion,
+)
 from sslapp.cli.application import app
 
 __all__ = [
@@ -13,4 +23,5 @@ __all__ = [
     "review",
     "rounds",
     "simulation",
+    "suggestion",
 ]

@@ -21,6 +21,7 @@ class MethodCard:
         gears: where it can run, the preferred one first.
         options: its options.
         without_effect: per gear, the options that change nothing there.
+        several_encoders: whether it can look at the features of several encoders at once.
     """
 
     name: str
@@ -29,6 +30,7 @@ class MethodCard:
     gears: tuple[Gear, ...]
     options: type[MethodConfig]
     without_effect: Mapping[Gear, frozenset[str]] = field(default_factory=dict)
+    several_encoders: bool = False
 
     @property
     def compares_views(self) -> bool:

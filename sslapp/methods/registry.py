@@ -14,6 +14,7 @@ from sslapp.methods.fixmatch.config import CARD as FIXMATCH
 from sslapp.methods.head_ensemble.config import CARD as HEAD_ENSEMBLE
 from sslapp.methods.label_propagation.config import CARD as LABEL_PROPAGATION
 from sslapp.methods.layermatch.config import CARD as LAYERMATCH
+from sslapp.methods.nearest_neighbours.config import CARD as NEAREST_NEIGHBOURS
 from sslapp.methods.prototypes.config import CARD as PROTOTYPES
 from sslapp.methods.supervised.config import CARD as SUPERVISED
 
@@ -28,6 +29,7 @@ _METHODS = (
     (HEAD_ENSEMBLE, "head_ensemble.method:HeadEnsemble"),
     (PROTOTYPES, "prototypes.method:Prototypes"),
     (LABEL_PROPAGATION, "label_propagation.method:LabelPropagation"),
+    (NEAREST_NEIGHBOURS, "nearest_neighbours.method:NearestNeighbours"),
 )
 """In the order in which a page offers them."""
 

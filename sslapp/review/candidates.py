@@ -10,6 +10,9 @@ from dataclasses import dataclass
 import numpy as np
 from numpy.typing import NDArray
 
+DEFAULT_THRESHOLD = 0.95
+"""Calibrated confidence from which on a class is proposed unless the reader says otherwise."""
+
 Positions = NDArray[np.int64]
 Probabilities = NDArray[np.float32]
 Thresholds = float | NDArray[np.float32]

@@ -34,18 +34,28 @@ class TaskFeatures:
     Attributes:
         array: (N, D) float32, of the clean images.
         encoded: (N, D) float32 of each encoded view, by its name.
+        name: what the encoder is called.
+        beside: the features of further encoders for the same images.
     """
 
     array: NDArray[np.float32]
     encoded: Mapping[str, NDArray[np.float32]] = field(default_factory=dict)
+    name: str = ""
+    beside: "Sequence[TaskFeatures]" = ()
 
     @classmethod
     def read(
-        cls, path: Path, views: Path | None = None, names: Sequence[str] = ()
+        cls,
+        path: Path,
+        views: Path | None = None,
+        names: Sequence[str] = (),
+        *,
+        name: str = "",
+        beside: "Sequence[TaskFeatures]" = (),
     ) -> "TaskFeatures":
         """Map the file of an embedding, and the files NAME.npy of its views in a folder."""
         encoded = {} if views is None else {each: _mapped(views / f"{each}.npy") for each in names}
-        return cls(_mapped(path), encoded)
+        return cls(_mapped(path), encoded, name, beside)
 
     @property
     def shape(self) -> tuple[int, int]:
@@ -72,7 +82,10 @@ class TaskFeatures:
     def first(self, count: int) -> "TaskFeatures":
         """The first `count` images, in all views."""
         return TaskFeatures(
-            self.array[:count], {name: rows[:count] for name, rows in self.encoded.items()}
+            self.array[:count],
+            {name: rows[:count] for name, rows in self.encoded.items()},
+            self.name,
+            [each.first(count) for each in self.beside],
         )
 
 

@@ -14,22 +14,20 @@ from numpy.typing import NDArray
 from sqlalchemy import Connection
 
 from sslapp import durable
-from sslapp.embedding.views import view_names
-from sslapp.imaging.pixels import PixelStore
 from sslapp.jobs.context import Cancelled, JobContext
 from sslapp.jobs.worker import JobRefused
 from sslapp.methods.registry import method_class
-from sslapp.review.collapse import find_collapse
+from sslapp.review.candidates import DEFAULT_THRESHOLD
+from sslapp.review.collapse import Collapse, find_collapse
+from sslapp.review.proposals import best_classes
 from sslapp.rounds import PASSED_OVER, RoundPhase
-from sslapp.rounds.data import TaskFeatures, TaskPixels, build_task
 from sslapp.rounds.frames import Frames
+from sslapp.rounds.loading import load_task
 from sslapp.rounds.plan import apply_plan, as_planned, differences, make_plan
-from sslapp.store import files, images, rounds
+from sslapp.store import files, rounds
 from sslapp.store.database import reading
-from sslapp.store.embeddings import find_embedding, find_views
 from sslapp.store.log import events
 from sslapp.store.rounds import report
-from sslapp.store.snapshots import find_snapshot, load
 from sslapp.training.calibration.calibration import Calibration, calibrate
 from sslapp.training.calibration.out_of_sample import OutOfSample, ask
 from sslapp.training.folds import experts
@@ -168,27 +166,14 @@ def _sayer(context: JobContext, round_id: int, plan: dict[str, Any]) -> Callable
 
 
 def _task(context: JobContext, row: Mapping[str, Any]) -> Task:
-    workspace, project_id = context.workspace, row["project_id"]
-    with reading(context.engine) as conn:
-        snapshot = load(workspace, find_snapshot(conn, row["snapshot_id"]))
-        sets = images.image_sets(conn, project_id)
-        groups = images.groups(conn, project_id)
-        # by id, not the newest: every attempt must train on the same features and views
-        embedding_id, view_set_id = row["embedding_id"], row["view_set_id"]
-        features = embedding_id and find_embedding(conn, project_id, embedding_id)
-        views = view_set_id and find_views(conn, view_set_id)
-    store = PixelStore([workspace.path(each.pixels) for each in sets])
-    return build_task(
-        snapshot,
-        pixels=TaskPixels(store),
-        features=None
-        if features is None
-        else TaskFeatures.read(
-            workspace.path(features["features"]),
-            None if views is None else workspace.path(views["folder"]),
-            [] if views is None else view_names(views["weak"], views["strong"]),
-        ),
-        groups=groups,
+    own = [] if row["embedding_id"] is None else [row["embedding_id"]]
+    return load_task(
+        context.workspace,
+        context.engine,
+        row["project_id"],
+        row["snapshot_id"],
+        embedding_ids=[*own, *(row["embeddings_beside"] or ())],
+        view_set_id=row["view_set_id"],
     )
 
 
@@ -251,10 +236,12 @@ def _publish(context: JobContext, row: Mapping[str, Any], task: Task, ended: End
     ended.predictor.save(context.folder / "predictor")
     durable.write_array(path, probabilities)
     beside = _write_beside(context, ended)
+    collapse = _collapse(probabilities, task)
     metrics = {
         **_holdout_metrics(probabilities, task),
         **_calibration_metrics(calibration),
-        "collapse": _collapse(probabilities, task),
+        "collapse": None if collapse is None else asdict(collapse),
+        "sure": _sure(probabilities, task, calibration, collapse),
         "members": list(ended.members),
         "seconds": ended.seconds,
     }
@@ -306,12 +293,24 @@ def _holdout_metrics(probabilities: NDArray[np.float32], task: Task) -> dict[str
     }
 
 
-def _collapse(probabilities: NDArray[np.float32], task: Task) -> dict[str, Any] | None:
+def _collapse(probabilities: NDArray[np.float32], task: Task) -> Collapse | None:
     judged = np.concatenate([experts(task), task.validation])
-    found = find_collapse(
+    return find_collapse(
         probabilities[task.pool].argmax(axis=1), task.labels[judged], task.labels[task.validation]
     )
-    return None if found is None else asdict(found)
+
+
+def _sure(
+    probabilities: NDArray[np.float32],
+    task: Task,
+    calibration: Calibration,
+    collapse: Collapse | None,
+) -> int:
+    """For how many images of the pool a class is proposed at the usual threshold."""
+    if not calibration.calibrated or (collapse is not None and collapse.contradicted):
+        return 0
+    best = best_classes(probabilities, calibration.temperature, task.forbidden)
+    return int((best.confidence[task.pool] >= DEFAULT_THRESHOLD).sum())
 
 
 def _calibration_metrics(found: Calibration) -> dict[str, Any]:

@@ -95,6 +95,13 @@ def embedding_of_round(conn: Connection, found: StoredRound) -> RowMapping | Non
     return conn.execute(query.order_by(embedding.c.id.desc()).limit(1)).mappings().first()
 
 
+def encoders_of(conn: Connection, found: StoredRound) -> list[str]:
+    """The encoders whose features a round was given, its own first."""
+    own = [] if found.encoder is None else [found.encoder]
+    beside = found.embeddings_beside or []
+    return [*own, *(find_embedding(conn, found.project_id, each)["encoder"] for each in beside)]
+
+
 def same_features(conn: Connection, embedding_id: int) -> list[int]:
     """Ids of the rows that hold the features of this one, itself among them, oldest first."""
     return sorted(conn.execute(_same_features(embedding_id)).scalars())

@@ -69,6 +69,7 @@ class StoredRound:
         id: its row; `number` counts 1, 2, ... in the project.
         job_id: the job whose state is the round's.
         encoder, embedding_id, view_set_id: what it takes features from, if it does.
+        embeddings_beside: ids of the features of further encoders, if it takes several.
         plan: what every attempt has to keep to.
         probabilities: path of (N, C) float32 raw softmax; None until it has finished.
         answers: path of its out-of-sample answers; None where there are none.
@@ -90,6 +91,7 @@ class StoredRound:
     plan: dict[str, Any]
     encoder: str | None
     embedding_id: int | None
+    embeddings_beside: list[int] | None
     view_set_id: int | None
     probabilities: str | None
     answers: str | None

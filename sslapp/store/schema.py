@@ -30,7 +30,7 @@ from sqlalchemy import (
     UniqueConstraint,
 )
 
-from sslapp.vocabulary import JobKind, JobState, Purpose, Role, Split
+from sslapp.vocabulary import JobState, Purpose, Role, Split
 
 metadata = MetaData(
     naming_convention={
@@ -285,7 +285,7 @@ job = Table(
     Column("created_at", DateTime, nullable=False),
     Column("started_at", DateTime),  # of the current attempt
     Column("finished_at", DateTime),
-    _one_of("kind", JobKind),
+    # which kinds there are is the program's to say
     _one_of("state", JobState),
 )
 
@@ -304,6 +304,7 @@ round_ = Table(
     Column("plan", JSON, nullable=False),  # threads, dtype, kernels, versions: required on resume
     Column("encoder", String(64)),  # whose features it used, if any,
     Column("embedding_id", Integer),  # and which: a row of `embedding`
+    Column("embeddings_beside", JSON),  # ids of those of further encoders, if it used any
     Column("view_set_id", Integer),  # the encoded views it used, if any
     Column("probabilities", String(400)),  # (N, C) float32 raw softmax .npy, written at the end
     Column("answers", String(400)),  # out-of-sample answers about labelled images .npy

@@ -101,7 +101,8 @@ def experts(task: Task) -> Indices:
 
 def _numbers(task: Task) -> int:
     """Of the features that a fit looks at."""
-    width = 0 if task.features is None else task.features.shape[1]
+    encoders = [] if task.features is None else [task.features, *task.features.beside]
+    width = sum(each.shape[1] for each in encoders)
     return (len(task.labelled) + len(task.pool)) * width
 
 

@@ -109,6 +109,17 @@ class Run:
         other.report = report
         return other
 
+    def within(self, name: str, gear: Gear | None = None) -> "Run":
+        """The same run, the names of whose stages begin with `name`: for several fits alike.
+
+        Args:
+            gear: another one than the run's.
+        """
+        other = copy.copy(self)
+        other.gear = gear or self.gear
+        other._names = [*self._names, name]
+        return other
+
     def generator(
         self, purpose: str, step: int = 0, *, device: torch.device | str | None = None
     ) -> torch.Generator:

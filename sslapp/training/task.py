@@ -1,5 +1,6 @@
 """All that a method may know: one frozen task, checked once at the door."""
 
+from collections.abc import Sequence
 from dataclasses import dataclass
 from typing import Protocol
 
@@ -25,6 +26,14 @@ class Pixels(Protocol):
 
 class Features(Protocol):
     """A frozen encoder's output: clean images, and perhaps a few encoded views."""
+
+    @property
+    def name(self) -> str:
+        """What the encoder is called."""
+
+    @property
+    def beside(self) -> "Sequence[Features]":
+        """The outputs of further encoders for the same images."""
 
     @property
     def shape(self) -> tuple[int, int]:

@@ -22,6 +22,12 @@ def _run_round(context: JobContext) -> None:
     run_round(context)
 
 
+def _run_trials(context: JobContext) -> None:
+    from sslapp.rounds.trials import run_trials  # torch, as above
+
+    run_trials(context)
+
+
 def _run_encoder(context: JobContext) -> None:
     _ENCODER_WORKS[work_of(context.claim.params)](context)
 
@@ -47,6 +53,7 @@ HANDLERS: Handlers = MappingProxyType(
         JobKind.IMPORT: run_import,
         JobKind.EMBED: _run_encoder,
         JobKind.ROUND: _run_round,
+        JobKind.TRIAL: _run_trials,
         JobKind.EXPORT: _run_export,
     }
 )

@@ -24,9 +24,10 @@ class Images:
 class Encoded:
     views = frozenset({"clean"})
 
-    def __init__(self, array):
+    def __init__(self, array, name="", beside=()):
         self.array = array
         self.shape = array.shape
+        self.name, self.beside = name, beside
 
     def take(self, indices, view="clean"):
         return torch.from_numpy(self.array[indices])

@@ -322,3 +322,26 @@ def test_a_cancelled_round_stays_in_the_table(project, open_train) -> None:
     cancel_round(project, None)
     line = open_train(project.workspace.root).dataframe[0].value.iloc[0]
     assert (line["State"], line["Seed"]) == ("cancelled", 3)
+
+
+def test_methods_are_compared_on_a_press_and_the_table_is_shown(project, open_train) -> None:
+    page = open_train(project.workspace.root)
+    press(page, "train-trials-start")
+    assert "Comparing methods on your labels" in [each.value for each in page.subheader]
+    small_project.run_jobs(project)
+    page = open_train(project.workspace.root)
+    (found,) = [each.value for each in page.dataframe if "Against the ensemble" in each.value]
+    assert found[["Method", "Sees"]].values.tolist()[0] == ["Ensemble of heads", "Pixels (PCA)"]
+    assert "Compared on 34 labels that no fit was taught" in texts(page)
+    decisions.label(project, 1, 100, "3")
+    page.run()
+    assert "You have 35 labels to train on now" in texts(page)
+
+
+def test_with_few_labels_the_comparison_says_what_it_lacks(open_copy, prepared, open_train) -> None:
+    access = open_copy(prepared)
+    with writing(access.engine) as conn:
+        conn.execute(embedding.delete())
+    page = open_train(access.workspace.root)
+    assert page.button(key="train-trials-start").disabled
+    assert "Methods are compared on features: embed all images first." in texts(page)

@@ -13,6 +13,8 @@ class Clouds:
     """Features in memory."""
 
     views = frozenset({"clean"})
+    name = ""
+    beside = ()
 
     def __init__(self, array) -> None:
         self.array = array

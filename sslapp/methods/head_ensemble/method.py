@@ -4,12 +4,14 @@
 
 with the members' temperatures T_m from cross-fitting on the experts' labels, so that a member that
 is too sure of itself does not outvote the others. Classes that readers ruled out for an image have
-no share in any member. After the idea of V-PET (Zhang, Mai, Nguyen and Chao, NeurIPS 2025,
+no share in any member. Where several encoders have seen the images, each has its own three members.
+After the idea of V-PET (Zhang, Mai, Nguyen and Chao, NeurIPS 2025,
 arXiv 2503.09707), which averages the votes of fine-tuned models. docs/benchmarks.md, Calibration,
 has its accuracy beside that of its members.
 """
 
 from collections.abc import Mapping, Sequence
+from dataclasses import dataclass, replace
 from pathlib import Path
 from typing import NamedTuple, Self
 
@@ -34,25 +36,104 @@ FLOOR = 1e-9
 
 
 class Kind(NamedTuple):
-    """A kind of member: how it is fitted, and what reads what it has saved."""
+    """A kind of member: the method that it is, and what reads what it has saved."""
 
+    name: str
     method: type[Method]
     predictor: type[Predictor]
 
 
 MEMBERS: Mapping[str, Kind] = {
-    "linear probe": Kind(Supervised, LinearPredictor),
-    "prototypes": Kind(Prototypes, PrototypesPredictor),
-    "label propagation": Kind(LabelPropagation, LabelPropagationPredictor),
+    "linear probe": Kind("supervised", Supervised, LinearPredictor),
+    "prototypes": Kind("prototypes", Prototypes, PrototypesPredictor),
+    "label propagation": Kind("label-propagation", LabelPropagation, LabelPropagationPredictor),
 }
 """In their order in every table."""
 
 
+@dataclass(frozen=True)
+class HeadMember:
+    """One kind on the features of one encoder.
+
+    Attributes:
+        label: the kind's key in MEMBERS.
+        encoder: whose features it sees; "" for the task's own where no others are beside them.
+    """
+
+    label: str
+    encoder: str
+
+    @property
+    def name(self) -> str:
+        """What pages call it."""
+        return f"{self.label}, {self.encoder}" if self.encoder else self.label
+
+    @property
+    def kind(self) -> Kind:
+        """What it is."""
+        return MEMBERS[self.label]
+
+    def sees(self, features: Features) -> Features:
+        """The features of its encoder.
+
+        Raises:
+            ValueError: when they are not there.
+        """
+        if not self.encoder:
+            return features
+        for each in (features, *features.beside):
+            if each.name == self.encoder:
+                return each
+        raise ValueError(f"features: there are none of {self.encoder}; embed the images by it.")
+
+    def task(self, whole: Task) -> Task:
+        """The task with the features of its encoder alone."""
+        return replace(whole, features=self.sees(features_of(whole)))
+
+    def run(self, whole: Run) -> Run:
+        """The run in which its stages have names of their own."""
+        apart = whole.apart()
+        return apart.within(self.encoder) if self.encoder else apart
+
+    def answer(self, folds: Sequence[Fold], run: Run) -> Tensor:
+        """(n, C) out-of-sample logits, as `Method.answer`; asked for once in a run."""
+        if not folds:
+            return torch.zeros(0, 2)
+        mine = [replace(each, task=self.task(each.task)) for each in folds]
+        method, inside = self.kind.method, self.run(run)
+        asked = inside.stage(
+            f"out-of-sample-{_in_a_path(self.label)}",
+            lambda _: {"logits": method(method.Config()).answer(mine, inside)},
+        )
+        return asked["logits"].cpu()
+
+
+def members_of(features: Features) -> list[HeadMember]:
+    """The members of an ensemble on these features: three an encoder."""
+    encoders = [each.name for each in (features, *features.beside)] if features.beside else [""]
+    return [HeadMember(label, encoder) for encoder in encoders for label in MEMBERS]
+
+
+def average(folds: Sequence[Fold], answers: Sequence[Tensor]) -> Tensor:
+    """What an ensemble says out of sample: the mean of its members, each with its temperature.
+
+    Args:
+        folds: about which they were asked.
+        answers: (n, C) logits of each member.
+
+    Returns:
+        (n, C) float32 log-probabilities.
+    """
+    closed = torch.cat([torch.from_numpy(each.task.forbidden[each.rows]) for each in folds])
+    return _log_mean([shares(each, _temperature(folds, each), closed) for each in answers])
+
+
 class FittedMember(NamedTuple):
-    """A fitted member and its temperature."""
+    """A fitted member, its temperature, and which it is."""
 
     predictor: Predictor
     temperature: float
+    member: HeadMember
 
 
 class Forbidden(NamedTuple):
@@ -87,7 +168,7 @@ class HeadEnsemblePredictor(Predictor):
     """Logarithms of the mean of its members' probabilities.
 
     Args:
-        members: by name, in the order of MEMBERS.
+        members: by name, in the order of `members_of`.
         forbidden: the classes that readers had ruled out.
     """
 
@@ -103,9 +184,17 @@ class HeadEnsemblePredictor(Predictor):
         """Return each member's (n, C) float32 probabilities by its name."""
         closed = self._forbidden.of(torch.from_numpy(indices))
         return {
-            name: shares(each.predictor.logits(source, indices), each.temperature, closed).float()
+            name: self._shares(each, source, indices, closed)
             for name, each in self._members.items()
         }
+
+    @staticmethod
+    def _shares(
+        each: FittedMember, source: Pixels | Features, indices: Indices, closed: Tensor
+    ) -> Tensor:
+        features: Features = source  # type: ignore[assignment]
+        logits = each.predictor.logits(each.member.sees(features), indices)
+        return shares(logits, each.temperature, closed).float()
 
     def save(self, folder: Path) -> None:
         """Write the members below `folder`, then what they have in common."""
@@ -113,7 +202,14 @@ class HeadEnsemblePredictor(Predictor):
             each.predictor.save(folder / _in_a_path(name))
         description: dict[str, object] = {
             "kind": "head-ensemble",
-            "temperatures": {name: each.temperature for name, each in self._members.items()},
+            "members": [
+                {
+                    "of": each.member.label,
+                    "on": each.member.encoder,
+                    "temperature": each.temperature,
+                }
+                for each in self._members.values()
+            ],
         }
         predictor.write(folder, description, self._forbidden._asdict())
 
@@ -125,15 +221,16 @@ class HeadEnsemblePredictor(Predictor):
             ValueError: when the folder describes another kind of predictor.
         """
         description, tensors = predictor.read(folder, "head-ensemble")
-        members = {
-            name: FittedMember(MEMBERS[name].predictor.load(folder / _in_a_path(name)), temperature)
-            for name, temperature in description["temperatures"].items()
-        }
+        members = {}
+        for each in description["members"]:
+            found = HeadMember(each["of"], each["on"])
+            loaded = found.kind.predictor.load(folder / _in_a_path(found.name))
+            members[found.name] = FittedMember(loaded, each["temperature"], found)
         return cls(members, Forbidden(**tensors))
 
 
 class HeadEnsemble(Method):
-    """Linear probe, prototypes and label propagation, averaged."""
+    """Linear probe, prototypes and label propagation, averaged, on one encoder or several."""
 
     Config = HeadEnsembleConfig
 
@@ -141,13 +238,15 @@ class HeadEnsemble(Method):
         """Fit the members, and their temperatures by cross-fitting."""
         check_trainable(task)
         folds = cross_folds(task, run.seed, quick=True)
+        members = members_of(features_of(task))
         fitted = {}
-        for number, (name, kind) in enumerate(MEMBERS.items(), 1):
+        for number, each in enumerate(members, 1):
             run.check()
-            temperature = self._temperature(folds, self._answers(name, folds, run))
-            method = kind.method(kind.method.Config())
-            fitted[name] = FittedMember(method.fit(task, run.apart()), temperature)
-            run.report(number, len(MEMBERS), {f"temperature, {name}": temperature})
+            temperature = _temperature(folds, each.answer(folds, run))
+            method = each.kind.method(each.kind.method.Config())
+            predictor = method.fit(each.task(task), each.run(run))
+            fitted[each.name] = FittedMember(predictor, temperature, each)
+            run.report(number, len(members), {f"temperature, {each.name}": temperature})
         rows = torch.from_numpy(np.flatnonzero(task.forbidden.any(axis=1)))
         found = HeadEnsemblePredictor(
             fitted, Forbidden(rows, torch.from_numpy(task.forbidden)[rows])
@@ -155,7 +254,7 @@ class HeadEnsemble(Method):
         if len(task.validation):
             said = found.logits(features_of(task), task.validation).argmax(dim=1).numpy()
             accuracy = float((said == task.labels[task.validation]).mean())
-            run.report(len(MEMBERS), len(MEMBERS), {"holdout accuracy": accuracy})
+            run.report(len(members), len(members), {"holdout accuracy": accuracy})
         return found
 
     def answer(self, folds: Sequence[Fold], run: Run) -> Tensor:
@@ -164,33 +263,16 @@ class HeadEnsemble(Method):
         Args:
             folds: those of `cross_folds`, about which `fit` has asked already.
         """
-        closed = torch.cat(
-            [torch.from_numpy(each.task.forbidden[each.rows]) for each in folds]
-        )  # (n, C)
-        said = []
-        for name in MEMBERS:
-            logits = self._answers(name, folds, run)
-            said.append(shares(logits, self._temperature(folds, logits), closed))
-        return _log_mean(said)
+        members = members_of(features_of(folds[0].task))
+        return average(folds, [each.answer(folds, run) for each in members])
 
-    def _answers(self, name: str, folds: Sequence[Fold], run: Run) -> Tensor:
-        """(n, C) a member's out-of-sample logits; asked for once in a run."""
-        method = MEMBERS[name].method
-        if not folds:
-            return torch.zeros(0, 2)
-        asked = run.stage(
-            f"out-of-sample-{_in_a_path(name)}",
-            lambda _: {"logits": method(method.Config()).answer(folds, run.apart())},
-        )
-        return asked["logits"].cpu()
 
-    @staticmethod
-    def _temperature(folds: Sequence[Fold], logits: Tensor) -> float:
-        """T_m; 1 where there are no answers to fit it to."""
-        if not folds:
-            return 1.0
-        labels = torch.cat([torch.from_numpy(each.labels) for each in folds])
-        return fit_temperature(logits, labels)
+def _temperature(folds: Sequence[Fold], logits: Tensor) -> float:
+    """T_m; 1 where there are no answers to fit it to."""
+    if not folds:
+        return 1.0
+    labels = torch.cat([torch.from_numpy(each.labels) for each in folds])
+    return fit_temperature(logits, labels)
 
 
 def _log_mean(members: Sequence[Tensor]) -> Tensor:
@@ -200,4 +282,4 @@ def _log_mean(members: Sequence[Tensor]) -> Tensor:
 
 
 def _in_a_path(name: str) -> str:
-    return name.replace(" ", "-")
+    return name.replace(", ", "-").replace(" ", "-")

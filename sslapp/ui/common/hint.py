@@ -3,7 +3,7 @@
 import streamlit as st
 
 from sslapp.ui.common import pages
-from sslapp.usecases.projects.next_step import NextStep, Page
+from sslapp.usecases.training.next_step import NextStep, Page
 
 LINKS = {
     Page.LABEL: "Go to Label",

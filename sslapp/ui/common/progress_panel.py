@@ -17,6 +17,7 @@ PANEL = "progress"
 TITLES = {
     JobKind.IMPORT: "Importing images",
     JobKind.EMBED: "Embedding images",
+    JobKind.TRIAL: "Comparing methods on your labels",
     JobKind.EXPORT: "Exporting",
 }
 

@@ -1,6 +1,6 @@
 """What a round can be: its method, gear, labels, encoder and seed."""
 
-from collections.abc import Mapping
+from collections.abc import Mapping, Sequence
 from dataclasses import dataclass
 
 import streamlit as st
@@ -8,8 +8,8 @@ import streamlit as st
 from sslapp.ui.common import faults, followed
 from sslapp.usecases.images.embeddings import encoder_title
 from sslapp.usecases.training.options import MethodCard
-from sslapp.usecases.training.preview import Choices, Frozen
-from sslapp.usecases.training.suggestion import Suggestion
+from sslapp.usecases.training.preview import Choices, Frozen, Preview
+from sslapp.usecases.training.suggestion import Suggestion, learned
 from sslapp.vocabulary import Gear
 from sslapp.words import count
 
@@ -18,12 +18,19 @@ HASH_LENGTH = 8
 NOW = 0
 """In place of a round's number: the labels of the moment."""
 
+ALL = ""
+"""In place of an encoder's name."""
+
 GEARS = {Gear.PIXELS: "the network itself", Gear.FEATURES: "frozen features"}
 
 
 @dataclass(frozen=True)
 class Chosen:
-    """How a round is to be run; `encoder` is None where the gear needs none."""
+    """How a round is to be run.
+
+    Attributes:
+        encoder: None where the gear needs none, or the method averages all.
+    """
 
     card: MethodCard
     gear: Gear
@@ -52,14 +59,17 @@ def _card(card: MethodCard) -> str:
     return " ".join([card.title, *(f":gray-badge[{gear}]" for gear in card.gears)])
 
 
-def settings(card: MethodCard, can: Choices, project_id: int, suggested: Suggestion) -> Chosen:
+def settings(
+    card: MethodCard, found: Preview, can: Choices, project_id: int, suggested: Suggestion
+) -> Chosen:
     """Draw gear and encoder, where there is a choice, and the seed."""
     gear, encoder = card.gears[0], None
     with st.container(horizontal=True, vertical_alignment="bottom"):
         if len(card.gears) > 1:
             gear = _gear(card, suggested)
         if gear == Gear.FEATURES and can.features:
-            encoder = _encoder(can, project_id)
+            several = learned(can.covering(found.images)) if card.several_encoders else []
+            encoder = _encoder(can, project_id, several)
         seed = st.number_input(
             "Seed",
             min_value=0,
@@ -88,15 +98,24 @@ def _gear(card: MethodCard, suggested: Suggestion) -> Gear:
     return Gear(picked) if picked is not None else first
 
 
-def _encoder(can: Choices, project_id: int) -> str:
+def _encoder(can: Choices, project_id: int, several: Sequence[str]) -> str | None:
+    """Draw the encoders; return one, or None for all that are averaged.
+
+    Args:
+        several: those that the method would average.
+    """
     known = [each.encoder for each in can.features]
     key = f"train-encoder-{project_id}"
+    if len(several) > 1:
+        known, key = [ALL, *known], f"train-encoders-{project_id}"
     faults.drop_gone(key, known, "The features you chose are there no more.")
     followed.follow(key, known[0])
     picked = st.selectbox(
         "Encoder",
         known,
-        format_func=encoder_title,
+        format_func=lambda each: (
+            f"All {len(several)}, averaged" if each == ALL else encoder_title(each)
+        ),
         key=key,
         persist_state="session",
         on_change=followed.touch,
@@ -104,7 +123,8 @@ def _encoder(can: Choices, project_id: int) -> str:
         width=240,
         help="Whose features the method sees. More encoders: `sslapp embed --encoder NAME`.",
     )
-    return picked or known[0]
+    chosen = picked or known[0]
+    return None if chosen == ALL else chosen
 
 
 def labels(can: Choices, project_id: int) -> int | None:

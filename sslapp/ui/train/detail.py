@@ -43,7 +43,9 @@ def facts(found: Detail) -> list[tuple[str, str]]:
         f"holdout {counts['validation']:,} labelled of {counts['holdout']:,} drawn",
         f"snapshot {found.snapshot[:12]} at event {found.event:,}",
     ]
-    gear = f"{found.gear}, features of {found.encoder}" if found.gear == "features" else found.gear
+    gear = found.gear
+    if gear == "features":
+        gear = f"{gear}, features of {' and '.join(found.encoders)}"
     told = [
         ("Trained on", " · ".join(labels)),
         ("Gear", f"{gear} · seed {found.seed}"),

@@ -7,7 +7,7 @@ import streamlit as st
 
 from sslapp.ui.common import faults, plain
 from sslapp.ui.train import choices as round_choices
-from sslapp.ui.train import form, preview
+from sslapp.ui.train import form, preview, trials
 from sslapp.ui.train.choices import Chosen
 from sslapp.usecases.access import Access
 from sslapp.usecases.training.estimates import Estimate, Planned, estimate
@@ -22,6 +22,7 @@ from sslapp.usecases.training.preview import (
 )
 from sslapp.usecases.training.rounds import start_round
 from sslapp.usecases.training.suggestion import Suggestion, suggest
+from sslapp.usecases.training.trials import standing
 from sslapp.words import roughly
 
 REFUSED = "train-refused"
@@ -46,7 +47,8 @@ def show(
     suggested = _suggested(found, can)
     with left:
         card = round_choices.method(methods, suggested)
-        chosen = round_choices.settings(card, can, project_id, suggested)
+        chosen = round_choices.settings(card, found, can, project_id, suggested)
+    trials.show(access, project_id, found, can, busy=busy)
     if card.options.model_fields:
         st.markdown("**Options**")
     entered = form.show(
@@ -90,12 +92,12 @@ def show(
 
 
 def _suggested(found: Preview, can: Choices) -> Suggestion:
-    newest = can.newest_features(None)
-    covered = newest is not None and newest.count >= found.images
+    encoders = can.covering(found.images)
     return suggest(
         labels=found.labelled,
         classes=len(found.classes),
-        encoder=newest.encoder if newest is not None and covered else None,
+        encoders=encoders,
+        trials=[] if can.compared is None else standing(can.compared.trials, encoders),
     )
 
 

@@ -22,6 +22,7 @@ MENDS = {
     JobKind.IMPORT: RESTORE,
     JobKind.EMBED: f"Embed the images again, or: {RESTORE}",
     JobKind.ROUND: f"Run round {{number}} again on the same labels, or: {RESTORE}",
+    JobKind.TRIAL: "Compare the methods again.",
     JobKind.EXPORT: "Export again.",
 }
 

@@ -5,7 +5,7 @@ from dataclasses import dataclass
 
 import numpy as np
 
-from sslapp.review.candidates import Candidates
+from sslapp.review.candidates import DEFAULT_THRESHOLD, Candidates
 from sslapp.rounds.predictions import Predictions, predictions_of
 from sslapp.store import projects
 from sslapp.store.database import reading
@@ -15,7 +15,7 @@ from sslapp.usecases.access import Access, find_project
 from sslapp.usecases.projects.classes import class_id
 from sslapp.usecases.training.trust import doubts, missing_holdout
 
-DEFAULT_THRESHOLD = 0.95
+__all__ = ["DEFAULT_THRESHOLD", "Proposal", "propose"]
 
 
 @dataclass(frozen=True)

@@ -12,6 +12,7 @@ from sslapp.methods.registry import CARDS
 from sslapp.rounds import PASSED_OVER
 from sslapp.store import labels, rounds
 from sslapp.store.database import reading
+from sslapp.store.embeddings import encoders_of
 from sslapp.store.log.events import head
 from sslapp.store.rounds import Curve, StoredRound
 from sslapp.training.loop import figures
@@ -66,6 +67,7 @@ class Detail:
     """One round in full.
 
     Attributes:
+        encoders: whose features it was trained on, if it was.
         config: its options.
         defaults: those of its method today; {} for a method that the program no longer has.
         counts: of its snapshot, see store.snapshots.SnapshotRow.
@@ -80,7 +82,7 @@ class Detail:
     method: str
     gear: str
     seed: int
-    encoder: str | None
+    encoders: list[str]
     config: dict[str, Any]
     defaults: dict[str, Any]
     plan: dict[str, Any]
@@ -184,6 +186,7 @@ def detail(access: Access, project_id: int, number: int) -> Detail:
         job = queue.read_job(conn, found.job_id)
         reported = curves(conn, found.id)
         controllable = may_control(conn, access, project_id, job["reader_id"])
+        encoders = encoders_of(conn, found)
     card = CARDS.get(found.method)
     return Detail(
         number=number,
@@ -191,7 +194,7 @@ def detail(access: Access, project_id: int, number: int) -> Detail:
         method=found.method,
         gear=found.gear,
         seed=found.seed,
-        encoder=found.encoder,
+        encoders=encoders,
         config=found.config,
         defaults={} if card is None else card.options().model_dump(mode="json"),
         plan=found.plan,

@@ -18,6 +18,7 @@ from sslapp.training.calibration.sources import LEAST_HOLDOUT, LEAST_LABELS, sou
 from sslapp.training.configuration import MethodConfig
 from sslapp.usecases.access import Access, require
 from sslapp.usecases.images.encoded_views import NOT_ENCODED
+from sslapp.usecases.training.trials import PastTrials, newest_compared
 from sslapp.vocabulary import CalibratedOn, Gear, Source
 from sslapp.words import count
 
@@ -51,6 +52,7 @@ class Choices:
         features: newest embedding of every encoder, newest first.
         flip: the project's default of the option of that name.
         live: ids of the classes in use.
+        compared: the newest comparison of methods on the reader's labels, if there was one.
         newest: number of the newest round; 0 before the first.
     """
 
@@ -61,7 +63,12 @@ class Choices:
     features: list[EncoderFeatures]
     flip: bool
     live: frozenset[int]
+    compared: PastTrials | None
     newest: int
+
+    def covering(self, images: int) -> list[str]:
+        """The encoders whose newest features cover so many images, newest first."""
+        return [each.encoder for each in self.features if each.count >= images]
 
     def newest_features(self, encoder: str | None) -> EncoderFeatures | None:
         """What an encoder has computed, if it has; the newest embedding by default."""
@@ -122,6 +129,7 @@ def choices(access: Access, project_id: int) -> Choices:
             features=newest_of_encoders(conn, project_id),
             flip=projects.find_project(conn, project_id).settings.flip,
             live=frozenset(each.id for each in projects.classes(conn, project_id)),
+            compared=newest_compared(conn, project_id),
             newest=rounds.newest_number(conn, project_id),
         )
 

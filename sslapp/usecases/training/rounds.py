@@ -7,6 +7,7 @@ from pydantic import ValidationError
 from sqlalchemy import Connection, RowMapping
 
 from sslapp.jobs import queue
+from sslapp.methods.card import MethodCard
 from sslapp.methods.registry import CARDS
 from sslapp.store import projects, rounds, snapshots
 from sslapp.store.database import reading, writing
@@ -17,7 +18,8 @@ from sslapp.store.snapshots import SnapshotRow
 from sslapp.usecases.access import Access, find_project
 from sslapp.usecases.images.encoded_views import NOT_ENCODED
 from sslapp.usecases.jobs import require_control
-from sslapp.usecases.training.suggestion import Suggestion, suggest
+from sslapp.usecases.training.suggestion import learned
+from sslapp.usecases.training.trials import covering, suggestion_for
 from sslapp.vocabulary import EventKind, Gear, JobKind, JobState
 
 DEFAULT_METHOD = "fixmatch"
@@ -44,10 +46,11 @@ def start_round(
     """Freeze a snapshot, queue a round on it, and return the round's number.
 
     Args:
-        method: a name of the registry; default: what `suggestion.suggest` says.
+        method: a name of the registry; default: what `trials.suggestion_for` says.
         gear: default: the first that the method can run in.
         config: options that differ from the method's defaults.
-        encoder: whose features to use; default: those of the newest embedding.
+        encoder: whose features to use; default: those of the newest embedding, and for a method
+            that can look at several, those of every encoder that has learned from images.
         same_as: number of a round whose snapshot to train on instead, to compare methods.
         seed: of everything random in the round.
         after: number of the newest round that the caller knows of (0 for none); refused when there
@@ -104,15 +107,16 @@ def _queue(
     seed: int = 0,
 ) -> int:
     settings = projects.find_project(conn, project_id).settings
-    features = latest_embedding(conn, project_id, encoder)
     if same_as is None:
         snapshot = snapshots.freeze(conn, access.workspace, project_id)
     else:
         snapshot = rounds.find_round(conn, project_id, same_as).snapshot
     if method is None:
-        suggested = _suggested(snapshot, features, gear)
+        suggested = suggestion_for(conn, project_id, snapshot, gear)
         method, gear = suggested.method, suggested.gear
+        encoder = encoder or suggested.encoder
     chosen, options = _method(method, gear, config or {}, settings)
+    features, *beside = _features(conn, project_id, snapshot, CARDS[method], encoder)
     _check_trainable(snapshot, chosen, features)
     if chosen == Gear.FEATURES and CARDS[method].compares_views:
         _check_views(conn, features)
@@ -132,6 +136,7 @@ def _queue(
         "seed": seed,
         "encoder": features["encoder"] if features else None,
         "embedding_id": features["id"] if features else None,
+        "embeddings_beside": [each["id"] for each in beside if each] or None,
         "view_set_id": views["id"] if views else None,
     }
     round_id = rounds.add_round(conn, values)
@@ -154,14 +159,19 @@ def _queue(
     return number
 
 
-def _suggested(snapshot: SnapshotRow, features: RowMapping | None, gear: Gear | None) -> Suggestion:
-    covered = features is not None and features["count"] >= snapshot.counts["images"]
-    return suggest(
-        labels=snapshot.counts["labelled"],
-        classes=len(snapshot.class_ids),
-        encoder=features["encoder"] if features is not None and covered else None,
-        gear=gear,
-    )
+def _features(
+    conn: Connection,
+    project_id: int,
+    snapshot: SnapshotRow,
+    card: MethodCard,
+    encoder: str | None,
+) -> list[RowMapping | None]:
+    """What a round takes features from: one embedding, or those of several encoders."""
+    if encoder is None and card.several_encoders:
+        names = learned(covering(conn, project_id, snapshot.counts["images"]))
+        if names:
+            return [latest_embedding(conn, project_id, each) for each in names]
+    return [latest_embedding(conn, project_id, encoder)]
 
 
 def _method(

@@ -2,13 +2,19 @@
 
 In the features gear it is the ensemble. Each of its members is the best on some set: prototypes
 follow the images' own clusters, which need not be the classes, and the linear probe knows nothing
-of the unlabelled images. docs/benchmarks.md, Calibration, has them side by side.
+of the unlabelled images. Another is named only where methods were compared on the reader's own
+labels and it was better by more than chance (`review.trial`). docs/methods.md, Suggestion, has what
+that is worth.
 """
 
+from collections.abc import Sequence
 from dataclasses import dataclass
 
-from sslapp.usecases.images.embeddings import DEFAULT_ENCODER
+from sslapp.methods.registry import CARDS
+from sslapp.review.trial import Trial, parted
+from sslapp.usecases.images.embeddings import DEFAULT_ENCODER, encoder_title
 from sslapp.vocabulary import Gear
+from sslapp.words import count, proportion
 
 NETWORK, ENSEMBLE = "fixmatch", "head-ensemble"
 """Names of the methods: on pixels, and on features."""
@@ -19,37 +25,98 @@ FEW_A_CLASS = 25
 
 @dataclass(frozen=True)
 class Suggestion:
-    """A method, the gear to run it in, and a sentence that says why."""
+    """A method, the gear to run it in, and a sentence that says why.
+
+    Attributes:
+        encoder: whose features it should see; None for all at hand, or where it sees none.
+    """
 
     method: str
     gear: Gear
     reason: str
+    encoder: str | None = None
+
+
+def learned(encoders: Sequence[str]) -> list[str]:
+    """Those of the encoders that have learned from many images; all, where none has.
+
+    An ensemble averages over these: on photographs the pixels themselves know so little that with
+    20 labels they would take a fifth of its accuracy.
+    """
+    return [each for each in encoders if each != DEFAULT_ENCODER] or list(encoders)
 
 
 def suggest(
-    *, labels: int, classes: int, encoder: str | None, gear: Gear | None = None
+    *,
+    labels: int,
+    classes: int,
+    encoders: Sequence[str],
+    gear: Gear | None = None,
+    trials: Sequence[Trial] = (),
 ) -> Suggestion:
     """What to offer first.
 
     Args:
         labels: to train on.
         classes: C.
-        encoder: whose features cover all images; None when nobody's do.
+        encoders: whose features cover all images.
         gear: the one that was asked for; None lets the features gear come first while labels are
-            few and the features are those of a network that has learned from many images.
+            few and some features are those of a network that has learned from many images.
+        trials: how methods did on the reader's labels, the ensemble first; empty before that.
     """
-    learned = encoder not in (None, DEFAULT_ENCODER)
-    if gear == Gear.FEATURES or (gear is None and learned and labels <= FEW_A_CLASS * classes):
-        reason = (
-            "The ensemble averages three quick methods: which of them is best alone cannot be told "
-            f"from {labels:,} labels."
-        )
-        return Suggestion(ENSEMBLE, Gear.FEATURES, reason)
-    if learned:
-        reason = (
+    if gear is None:
+        network_tried = any(each.gear is Gear.PIXELS for each in trials)
+        on_features = network_tried or _features_first(labels, classes, encoders)
+    else:
+        on_features = gear is Gear.FEATURES
+        trials = [each for each in trials if each.gear is gear]
+    if not on_features:
+        return Suggestion(NETWORK, Gear.PIXELS, _why_network(classes, encoders))
+    if trials:
+        return _by_trials(trials)
+    reason = (
+        "The ensemble averages three quick methods: which of them is best alone cannot be told "
+        f"from {count(labels, 'label')} unseen."
+    )
+    return Suggestion(ENSEMBLE, Gear.FEATURES, reason)
+
+
+def _features_first(labels: int, classes: int, encoders: Sequence[str]) -> bool:
+    return any(each != DEFAULT_ENCODER for each in encoders) and labels <= FEW_A_CLASS * classes
+
+
+def _why_network(classes: int, encoders: Sequence[str]) -> str:
+    if any(each != DEFAULT_ENCODER for each in encoders):
+        return (
             f"FixMatch trains the network itself, beyond the {FEW_A_CLASS * classes:,} labels for "
             "which features are offered first."
         )
-    else:
-        reason = "FixMatch trains the network itself: there are no features of a learned encoder."
-    return Suggestion(NETWORK, Gear.PIXELS, reason)
+    return "FixMatch trains the network itself: there are no features of a learned encoder."
+
+
+def _by_trials(trials: Sequence[Trial]) -> Suggestion:
+    ensemble, best = trials[0], parted(trials)
+    if best is None:
+        others = count(len(trials) - 1, "other")
+        verb = "is" if len(trials) == 2 else "are"
+        reason = (
+            f"Asked about {count(ensemble.judged, 'label')} that it was not taught, the ensemble "
+            f"was right about {proportion(ensemble.accuracy, ensemble.judged)}; {others} {verb} "
+            "not better by more than chance."
+        )
+        return Suggestion(ENSEMBLE, Gear.FEATURES, reason)
+    reason = (
+        f"Asked about {count(best.judged, 'label')} that it was not taught, {called(best)} was "
+        f"right about {best.only_this:,} that the ensemble missed, and missed "
+        f"{best.only_ensemble:,} that the ensemble knew: more than chance."
+    )
+    encoder = best.encoders[0] if len(best.encoders) == 1 else None
+    return Suggestion(best.method, best.gear, reason, encoder)
+
+
+def called(trial: Trial) -> str:
+    """ "Label propagation on EfficientNet-Lite0", "FixMatch on pixels"."""
+    title = CARDS[trial.method].title if trial.method in CARDS else trial.method
+    if trial.gear is Gear.PIXELS:
+        return f"{title} on pixels"
+    return f"{title} on {' and '.join(encoder_title(each) for each in trial.encoders)}"

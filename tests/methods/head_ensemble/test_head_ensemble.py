@@ -1,5 +1,7 @@
 """The ensemble of heads: the mean of the specification, and what it does with its members."""
 
+from dataclasses import replace
+
 import numpy as np
 import pytest
 import torch
@@ -11,6 +13,7 @@ from sslapp.methods.head_ensemble.method import (
     Forbidden,
     HeadEnsemble,
     HeadEnsemblePredictor,
+    HeadMember,
 )
 from sslapp.training.folds import cross_folds
 from sslapp.training.method import Predictor
@@ -35,10 +38,11 @@ class Fixed(Predictor):
         raise NotImplementedError
 
 
+OWN = HeadMember("linear probe", "")
 ORACLE = {
-    "a": FittedMember(Fixed(2, 0, 0), 1.0),
-    "b": FittedMember(Fixed(1, 1.2, 0), 2.0),
-    "c": FittedMember(Fixed(3, 0, 1), 4.0),
+    "a": FittedMember(Fixed(2, 0, 0), 1.0, OWN),
+    "b": FittedMember(Fixed(1, 1.2, 0), 2.0, OWN),
+    "c": FittedMember(Fixed(3, 0, 1), 4.0, OWN),
 }
 NOBODY = Forbidden(torch.zeros(0, dtype=torch.int64), torch.zeros(0, 3, dtype=torch.bool))
 
@@ -95,6 +99,45 @@ def test_it_is_the_same_after_saving(digits, make_run, tmp_path) -> None:
     loaded = HeadEnsemblePredictor.load(tmp_path / "predictor")
     rows = task.pool[:7]
     assert torch.equal(loaded.logits(task.features, rows), fitted.logits(task.features, rows))
+
+
+def two_encoders(task, second):
+    """The task with the features of a second encoder beside its own."""
+    own = type(task.features)
+    return replace(
+        task, features=own(task.features.array, "first", [own(second, "second")])
+    ), replace(task, features=own(second))
+
+
+def test_every_encoder_brings_three_members_that_see_its_features_alone(digits, make_run) -> None:
+    task, truth = digits(40)
+    noise = np.random.default_rng(0).normal(size=(len(truth), 20)).astype(np.float32)
+    both, other = two_encoders(task, task.features.array[:, ::2] + 4 * noise[:, :1])
+    fitted = fit(both, make_run(Gear.FEATURES))
+    rows = task.pool[:50]
+    said = fitted.members(both.features, rows)
+    alone = {
+        name: fit(each, make_run(Gear.FEATURES, name)).members(each.features, rows)
+        for name, each in {"first": task, "second": other}.items()
+    }
+    assert list(said) == [f"{label}, {on}" for on in alone for label in MEMBERS]
+    for on, members in alone.items():
+        for label, p in members.items():
+            assert torch.equal(said[f"{label}, {on}"], p)
+    mean = torch.stack(list(said.values())).double().mean(dim=0)
+    assert torch.allclose(fitted.logits(both.features, rows).double().exp(), mean, atol=1e-6)
+
+
+def test_several_encoders_are_the_same_after_saving(digits, make_run, tmp_path) -> None:
+    task, _ = digits(30)
+    both, other = two_encoders(task, task.features.array[:, :30].copy())
+    fitted = fit(both, make_run(Gear.FEATURES))
+    fitted.save(tmp_path / "predictor")
+    loaded = HeadEnsemblePredictor.load(tmp_path / "predictor")
+    rows = task.pool[:7]
+    assert torch.equal(loaded.logits(both.features, rows), fitted.logits(both.features, rows))
+    with pytest.raises(ValueError, match="none of first; embed the images"):
+        loaded.logits(other.features, rows)
 
 
 def test_a_killed_fit_ends_like_an_undisturbed_one(digits, make_run, tmp_path) -> None:

@@ -56,6 +56,7 @@ def can(classes: int = 3, **changes) -> Choices:
         "features": [EncoderFeatures("pixels", 1000)],
         "flip": False,
         "live": frozenset(range(classes)),
+        "compared": None,
         "newest": 0,
     }
     return Choices(**{**values, **changes})

@@ -3,15 +3,23 @@
 from dataclasses import dataclass
 from enum import StrEnum
 
+from sqlalchemy import Connection
+
+from sslapp.imaging.pixels import PixelStore
 from sslapp.jobs import history
+from sslapp.review.trial import parted
 from sslapp.store import rounds
 from sslapp.store.database import reading
-from sslapp.store.embeddings import is_embedded
+from sslapp.store.embeddings import is_embedded, newest_of_encoders
 from sslapp.store.log.decisions import count_on_round
 from sslapp.store.log.kinds import kinds_where
+from sslapp.store.rounds import FinishedRound
 from sslapp.training.calibration.sources import LEAST_HOLDOUT
 from sslapp.usecases.access import Access, require
+from sslapp.usecases.images.embeddings import DEFAULT_ENCODER, encoder_for, encoder_title
 from sslapp.usecases.projects.status import Status
+from sslapp.usecases.training.suggestion import FEW_A_CLASS, called
+from sslapp.usecases.training.trials import Suggested, suggested_for
 from sslapp.vocabulary import JobKind
 from sslapp.words import count
 
@@ -59,6 +67,14 @@ class Facts:
         calibrated: whether it is.
         contradicted: whether it calls nearly all one class and the holdout contradicts it.
         reviews: how often its pseudo-labels were answered.
+        sure: images for which it proposed a class at the usual threshold; None for a round of an
+            earlier version.
+        since: labels to train on that came after it was started.
+        better: what a comparison on the reader's labels names in place of the ensemble; "" for
+            nothing, or where the round was that.
+        compared: whether methods were compared on labels and features that still stand.
+        encoder: title of an encoder that could be had and suits the images better than what they
+            are embedded by; "" for none.
     """
 
     images: int
@@ -74,6 +90,11 @@ class Facts:
     calibrated: bool
     contradicted: bool
     reviews: int
+    sure: int | None
+    since: int
+    better: str
+    compared: bool
+    encoder: str
 
 
 def next_step(facts: Facts) -> NextStep:
@@ -143,12 +164,65 @@ def _after_a_round(facts: Facts) -> NextStep:
             Page.LABEL,
         )
     if not facts.reviews:
-        return NextStep(f"Round {number} is done: review its pseudo-labels.", Page.REVIEW)
-    return NextStep(
+        return _sure_of_nothing(facts) if facts.sure == 0 else _review(facts)
+    sentence = (
         f"You have answered pseudo-labels of round {number}. Go on, or train the next round on "
-        "what you decided.",
-        Page.TRAIN,
+        "what you decided."
     )
+    if facts.holdout < LEAST_HOLDOUT:
+        has = count(facts.holdout, "label")
+        sentence += f" Its holdout has {has}: {LEAST_HOLDOUT} tell how right it is."
+    return NextStep(sentence, Page.TRAIN)
+
+
+def _review(facts: Facts) -> NextStep:
+    what = f"the {count(facts.sure, 'image')} it is sure of" if facts.sure else "its pseudo-labels"
+    return NextStep(f"Round {facts.round_number} is done: review {what}.", Page.REVIEW)
+
+
+def _sure_of_nothing(facts: Facts) -> NextStep:
+    """What a quarter of an hour is best spent on where a round has nothing to review."""
+    sure = f"Round {facts.round_number} is sure of no image."
+    if facts.since:
+        came = f"{count(facts.since, 'label')} came" if facts.since > 1 else "1 label came"
+        return NextStep(f"{sure} {came} after it: train the next round.", Page.TRAIN)
+    if facts.encoder:
+        return NextStep(
+            f"{sure} Embed the images by {facts.encoder}: it has learned from photographs, and "
+            "pixels alone tell little of them.",
+            Page.PROJECTS,
+        )
+    if facts.better:
+        return NextStep(f"{sure} On your labels {facts.better} is better: train it.", Page.TRAIN)
+    if not facts.compared and facts.labelled > FEW_A_CLASS * facts.classes:
+        return NextStep(
+            f"{sure} {count(facts.labelled, 'label')} are enough to train a network: compare "
+            "methods on them, FixMatch among them.",
+            Page.TRAIN,
+        )
+    return NextStep(
+        f"{sure} Label 20 more of the images it can tell least; 20 labels are minutes, and with "
+        "few of them more tell more than another method.",
+        Page.LABEL,
+    )
+
+
+def _better(newest: FinishedRound | None, offered: Suggested) -> str:
+    best = parted(offered.trials) if offered.trials else None
+    if best is None or (newest is not None and newest.method == best.method):
+        return ""
+    return called(best)
+
+
+def _encoder(conn: Connection, access: Access, found: Status) -> str:
+    """The encoder to begin with on images of this size, if only their pixels are embedded."""
+    if not found.sets or any(
+        each.encoder != DEFAULT_ENCODER for each in newest_of_encoders(conn, found.project_id)
+    ):
+        return ""
+    side = PixelStore([access.workspace.path(found.sets[0].pixels)]).shape[1]
+    wanted = encoder_for(side, access.workspace)
+    return "" if wanted == DEFAULT_ENCODER else encoder_title(wanted)
 
 
 def read_facts(access: Access, found: Status) -> Facts:
@@ -156,6 +230,13 @@ def read_facts(access: Access, found: Status) -> Facts:
     with reading(access.engine) as conn:
         require(conn, access, found.project_id)
         newest = rounds.newest_finished(conn, found.project_id)
+        offered = suggested_for(
+            conn,
+            found.project_id,
+            labelled=int(found.taught.sum()),
+            classes=len(found.classes),
+            images=found.counts["images"],
+        )
         working = history.active_jobs(conn, found.project_id)
         return Facts(
             images=found.counts["images"],
@@ -173,4 +254,11 @@ def read_facts(access: Access, found: Status) -> Facts:
             reviews=0
             if newest is None
             else count_on_round(conn, found.project_id, newest.id, REVIEWS),
+            sure=None if newest is None else newest.metrics.get("sure"),
+            since=0
+            if newest is None
+            else max(int(found.taught.sum()) - newest.snapshot.counts["labelled"], 0),
+            better=_better(newest, offered),
+            compared=bool(offered.trials),
+            encoder=_encoder(conn, access, found),
         )

@@ -11,10 +11,10 @@ from sslapp.usecases.access import enter
 from sslapp.usecases.comparing.rounds import comparable_rounds
 from sslapp.usecases.labelling import decisions, verdicts
 from sslapp.usecases.projects.classes import add_class
-from sslapp.usecases.projects.next_step import Facts, Page, next_step, read_facts
 from sslapp.usecases.projects.settings import create_project
 from sslapp.usecases.projects.status import status
 from sslapp.usecases.reviewing.board import board_key
+from sslapp.usecases.training.next_step import Facts, Page, next_step, read_facts
 from sslapp.vocabulary import JobKind
 from sslapp.workspace import Workspace
 
@@ -32,7 +32,15 @@ REVIEWED = Facts(
     calibrated=True,
     contradicted=False,
     reviews=4,
+    sure=12,
+    since=0,
+    better="",
+    compared=True,
+    encoder="",
 )
+
+
+UNSURE = {"reviews": 0, "sure": 0}
 
 
 @pytest.mark.parametrize(
@@ -53,7 +61,16 @@ REVIEWED = Facts(
         ({"calibrated": False, "reviews": 0}, Page.LABEL, "label 25 more images of the holdout"),
         ({"calibrated": False, "holdout": 30}, Page.TRAIN, "calibrates the next round"),
         ({"contradicted": True, "reviews": 0}, Page.LABEL, "and the holdout contradicts it"),
-        ({"reviews": 0}, Page.REVIEW, "Round 2 is done: review"),
+        ({"reviews": 0}, Page.REVIEW, "Round 2 is done: review the 12 images it is sure of"),
+        ({"reviews": 0, "sure": 1}, Page.REVIEW, "the 1 image it"),
+        ({"reviews": 0, "sure": None}, Page.REVIEW, "review its pseudo-labels"),
+        ({**UNSURE, "since": 3}, Page.TRAIN, "3 labels came after it"),
+        ({**UNSURE, "encoder": "EfficientNet"}, Page.PROJECTS, "Embed the images by EfficientNet"),
+        ({**UNSURE, "better": "FixMatch on pixels"}, Page.TRAIN, "FixMatch on pixels is better"),
+        ({**UNSURE, "compared": False, "labelled": 76}, Page.TRAIN, "76 labels are enough"),
+        ({**UNSURE, "compared": False, "labelled": 75}, Page.LABEL, "Label 20 more"),
+        (UNSURE, Page.LABEL, "Label 20 more of the images"),
+        ({"holdout": 29}, Page.TRAIN, "Its holdout has 29 labels: 30 tell"),
         ({}, Page.TRAIN, "train the next round"),
         ({"pool": 0}, Page.EXPORT, "Export"),
         ({"bare": 1}, Page.TRAIN, "train the next round"),

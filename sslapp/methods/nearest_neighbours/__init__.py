@@ -1,0 +1,1 @@
+"""The k labelled images that are nearest: the plainest reading of an embedding."""

@@ -1,0 +1,63 @@
+"""What a worker reads before anything is trained: a snapshot and the project's arrays."""
+
+from collections.abc import Sequence
+
+from sqlalchemy import Engine, RowMapping
+
+from sslapp.embedding.views import view_names
+from sslapp.imaging.pixels import PixelStore
+from sslapp.rounds.data import TaskFeatures, TaskPixels, build_task
+from sslapp.store import images
+from sslapp.store.database import reading
+from sslapp.store.embeddings import find_embedding, find_views
+from sslapp.store.snapshots import find_snapshot, load
+from sslapp.training.task import Task
+from sslapp.workspace import Workspace
+
+
+def load_task(
+    workspace: Workspace,
+    engine: Engine,
+    project_id: int,
+    snapshot_id: int,
+    *,
+    embedding_ids: Sequence[int] = (),
+    view_set_id: int | None = None,
+) -> Task:
+    """The task of a snapshot.
+
+    Args:
+        embedding_ids: by id and not the newest, for every attempt must train on the same features;
+            the first is the task's own, the others are beside it.
+        view_set_id: the encoded views of the first.
+    """
+    with reading(engine) as conn:
+        snapshot = load(workspace, find_snapshot(conn, snapshot_id))
+        sets = images.image_sets(conn, project_id)
+        groups = images.groups(conn, project_id)
+        embeddings = [find_embedding(conn, project_id, each) for each in embedding_ids]
+        views = None if view_set_id is None else find_views(conn, view_set_id)
+    return build_task(
+        snapshot,
+        pixels=TaskPixels(PixelStore([workspace.path(each.pixels) for each in sets])),
+        features=_features(workspace, embeddings, views),
+        groups=groups,
+    )
+
+
+def _features(
+    workspace: Workspace, embeddings: Sequence[RowMapping], views: RowMapping | None
+) -> TaskFeatures | None:
+    if not embeddings:
+        return None
+    own, *others = embeddings
+    return TaskFeatures.read(
+        workspace.path(own["features"]),
+        None if views is None else workspace.path(views["folder"]),
+        [] if views is None else view_names(views["weak"], views["strong"]),
+        name=own["encoder"],
+        beside=[
+            TaskFeatures.read(workspace.path(each["features"]), name=each["encoder"])
+            for each in others
+        ],
+    )

@@ -1,0 +1,224 @@
+"""Ask methods about a reader's own labels, so that one of them can be suggested.
+
+Quick methods, on the features of every encoder, are asked by cross-fitting: about every label
+once. One that trains for minutes is asked about a third of the labels, and so is the ensemble it
+is held against, after fits on the same other two thirds.
+"""
+
+import time
+from collections.abc import Callable, Iterator, Mapping, Sequence
+from dataclasses import dataclass, replace
+from functools import partial
+
+import numpy as np
+from numpy.typing import NDArray
+from torch import Tensor
+
+from sslapp.jobs.context import Cancelled, JobContext
+from sslapp.jobs.worker import JobRefused
+from sslapp.methods.head_ensemble.config import CARD as ENSEMBLE
+from sslapp.methods.head_ensemble.method import MEMBERS, HeadMember, average
+from sslapp.methods.registry import CARDS, method_class
+from sslapp.review.trial import Trial
+from sslapp.rounds.loading import load_task
+from sslapp.rounds.plan import apply_plan, make_plan
+from sslapp.training.folds import Fold, cross_folds, held_out_third
+from sslapp.training.run import Run, Stopped
+from sslapp.training.task import Features, Task, check_trainable, features_of
+from sslapp.vocabulary import Gear
+
+QUICK = tuple(
+    name
+    for name, card in CARDS.items()
+    if Gear.FEATURES in card.gears and card.options.quick_on_features and card is not ENSEMBLE
+)
+"""Methods that are always asked, beside the ensemble."""
+
+Say = Callable[[int, int, str], None]
+
+
+def try_methods(
+    task: Task,
+    run: Run,
+    *,
+    averaged: Sequence[str] = (),
+    also: Sequence[str] = (),
+    configs: Mapping[str, Mapping[str, object]] | None = None,
+    say: Say = lambda step, total, what: None,
+) -> list[Trial]:
+    """Ask every quick method on every encoder, and some that take longer.
+
+    Args:
+        task: with the features of every encoder.
+        averaged: encoders whose members the ensemble averages; default: all.
+        also: methods that train for minutes, each in its preferred gear.
+        configs: options of these, where they are not the usual ones.
+        say: called as say(step, total, what is asked next).
+
+    Returns:
+        The ensemble first; [] where no label could be left out.
+
+    Raises:
+        Stopped: when the run was asked to stop.
+        ValueError: when the task cannot be trained on, with the mend.
+    """
+    check_trainable(task)
+    features = features_of(task)
+    encoders = [features, *features.beside]
+    steps = len(encoders) * len(QUICK) + len(also)
+    told = iter(range(steps))
+    comparison = _Comparison(
+        run,
+        encoders,
+        averaged or [each.name for each in encoders],
+        lambda what: say(next(told), steps, what),
+    )
+    folds = cross_folds(task, run.seed, quick=True)
+    if not folds:
+        return []
+    trials = comparison.quick(folds)
+    third = held_out_third(task, run.seed) if also else None
+    if third is not None:
+        trials += [comparison.long(name, (configs or {}).get(name, {}), third) for name in also]
+    return trials
+
+
+@dataclass(frozen=True, eq=False)
+class _Comparison:
+    """What every method of a comparison shares.
+
+    Attributes:
+        encoders: the features of each.
+        averaged: names of those that the ensemble averages.
+        say: called with what is asked next.
+    """
+
+    run: Run
+    encoders: Sequence[Features]
+    averaged: Sequence[str]
+    say: Callable[[str], None]
+
+    def quick(self, folds: Sequence[Fold]) -> list[Trial]:
+        """The ensemble, then each quick method on each encoder."""
+        asked = [each for features in self.encoders for each in self._on(features, folds)]
+        ensembles = [tuple(self.averaged)]
+        if len(self.encoders) > 1:
+            alone = [(each.name,) for each in self.encoders]
+            ensembles += [each for each in alone if each not in ensembles]
+        averages = [_average(folds, asked, chosen) for chosen in ensembles]
+        return [each.against(averages[0], folds) for each in (*averages, *asked)]
+
+    def _on(self, features: Features, folds: Sequence[Fold]) -> Iterator["_Asked"]:
+        mine = [replace(each, task=replace(each.task, features=features)) for each in folds]
+        within = self.run.within(features.name or "features")
+        for name in QUICK:
+            self.run.check()
+            title = CARDS[name].title
+            self.say(f"{title}, {features.name}" if features.name else title)
+            started = time.monotonic()
+            method = method_class(name)
+            logits = method(method.Config()).answer(mine, within.within(name))
+            taken = time.monotonic() - started
+            yield _Asked(name, Gear.FEATURES, (features.name,), logits, taken)
+
+    def long(self, name: str, options: Mapping[str, object], third: Fold) -> Trial:
+        """A method and the ensemble, both asked about the same third."""
+        card, features = CARDS[name], self.encoders[0]
+        self.say(card.title)
+        gear, started = card.gears[0], time.monotonic()
+        method = method_class(name)
+        logits = method(method.Config(**options)).answer(
+            [third], self.run.within(f"third-{name}", gear)
+        )
+        seen = (features.name,) if gear is Gear.FEATURES else ()
+        asked = _Asked(name, gear, seen, logits, time.monotonic() - started)
+        members = [HeadMember(label, encoder) for encoder in self.averaged for label in MEMBERS]
+        within = self.run.within("third")
+        ensemble = average([third], [each.answer([third], within) for each in members])
+        return asked.against(
+            _Asked(ENSEMBLE.name, Gear.FEATURES, tuple(self.averaged), ensemble, 0.0), [third]
+        )
+
+
+@dataclass(frozen=True, eq=False)
+class _Asked:
+    """What one method said of n labels: (n, C) logits."""
+
+    method: str
+    gear: Gear
+    encoders: tuple[str, ...]
+    logits: Tensor
+    seconds: float
+
+    def against(self, ensemble: "_Asked", folds: Sequence[Fold]) -> Trial:
+        """Held against the ensemble's answers about the same labels, those of the folds."""
+        mine, its = _right(folds, self.logits), _right(folds, ensemble.logits)
+        return Trial(
+            method=self.method,
+            gear=self.gear,
+            encoders=self.encoders,
+            judged=len(mine),
+            right=int(mine.sum()),
+            only_this=int((mine & ~its).sum()),
+            only_ensemble=int((its & ~mine).sum()),
+            seconds=round(self.seconds, 2),
+        )
+
+
+def _average(folds: Sequence[Fold], asked: Sequence[_Asked], encoders: tuple[str, ...]) -> _Asked:
+    """The ensemble of the members on some encoders."""
+    of_members = {kind.name for kind in MEMBERS.values()}
+    members = [each for each in asked if each.method in of_members and each.encoders[0] in encoders]
+    logits = average(folds, [each.logits for each in members])
+    taken = sum(each.seconds for each in members)
+    return _Asked(ENSEMBLE.name, Gear.FEATURES, encoders, logits, taken)
+
+
+def _right(folds: Sequence[Fold], logits: Tensor) -> NDArray[np.bool_]:
+    labels = np.concatenate([each.labels for each in folds])
+    return np.asarray(logits.argmax(dim=1).numpy() == labels)
+
+
+def run_trials(context: JobContext) -> None:
+    """Handle a job of kind `trial`.
+
+    Its params: {"snapshot_id", "embedding_ids", "averaged", "also", "configs", "seed"}.
+
+    Raises:
+        JobRefused: when the labels cannot be trained on.
+        Cancelled: when a reader cancelled it.
+    """
+    params = context.claim.params
+    device, dtype = apply_plan(make_plan(context.threads))
+    task = load_task(
+        context.workspace,
+        context.engine,
+        context.claim.project_id,
+        params["snapshot_id"],
+        embedding_ids=params["embedding_ids"],
+    )
+    run = Run(
+        gear=Gear.FEATURES,
+        device=device,
+        seed=params["seed"],
+        folder=context.folder / "stages",
+        earlier=tuple(folder / "stages" for folder in context.earlier),
+        should_stop=context.should_stop,
+        dtype=dtype,
+        weights=context.workspace.weights,
+    )
+    ask = partial(
+        try_methods,
+        averaged=params["averaged"],
+        also=params["also"],
+        configs=params["configs"],
+        say=context.progress,
+    )
+    try:
+        trials = ask(task, run)
+    except Stopped:
+        raise Cancelled from None
+    except ValueError as error:
+        raise JobRefused(str(error)) from None
+    with context.finishing({"trials": [each.row() for each in trials]}):
+        pass

@@ -1,0 +1,121 @@
+"""Methods compared on the reader's own labels: what is asked, on what, and as a job."""
+
+from dataclasses import replace
+
+import numpy as np
+import pytest
+import small_tasks
+import torch
+
+from sslapp.methods.head_ensemble.method import HeadEnsemble
+from sslapp.methods.prototypes.method import Prototypes
+from sslapp.rounds.trials import QUICK, try_methods
+from sslapp.training.folds import cross_folds
+from sslapp.training.run import Run, Stopped
+from sslapp.vocabulary import Gear, Source
+
+
+@pytest.fixture
+def make_run(tmp_path):
+    def make(name="run", **options):
+        about = {"gear": Gear.FEATURES, "device": torch.device("cpu"), "seed": 3}
+        return Run(**about, folder=tmp_path / name, dtype=torch.float32, **options)
+
+    return make
+
+
+def named(task, name, *beside):
+    """The task whose features have a name and others beside them."""
+    own = small_tasks.Clouds(task.features.array)
+    own.name, own.beside = name, beside
+    return replace(task, features=own)
+
+
+def noise(task, name):
+    rng = np.random.default_rng(9)
+    found = small_tasks.Clouds(rng.normal(size=task.features.shape).astype(np.float32))
+    found.name = name
+    return found
+
+
+def test_every_quick_method_is_asked_about_every_label_once(make_run) -> None:
+    task = small_tasks.blobs(30, 0)
+    said = []
+    trials = try_methods(
+        named(task, "clouds"), make_run(), say=lambda step, total, what: said.append((step, total))
+    )
+    assert [each.method for each in trials] == ["head-ensemble", *QUICK]
+    assert {each.judged for each in trials} == {30}
+    assert {each.encoders for each in trials} == {("clouds",)}
+    assert said == [(k, len(QUICK)) for k in range(len(QUICK))]
+    assert (trials[0].only_this, trials[0].only_ensemble) == (0, 0)
+    for each in trials:
+        assert each.right - trials[0].right == each.only_this - each.only_ensemble
+
+
+def test_the_answers_are_those_of_the_methods_themselves(make_run) -> None:
+    task = small_tasks.blobs(40, 0, apart=1.5)
+    trials = {each.method: each for each in try_methods(task, make_run())}
+    folds = cross_folds(task, 3, quick=True)
+    labels = np.concatenate([each.labels for each in folds])
+    for name, method in {"prototypes": Prototypes, "head-ensemble": HeadEnsemble}.items():
+        alone = method(method.Config()).answer(folds, make_run(name))
+        assert trials[name].right == (alone.argmax(dim=1).numpy() == labels).sum()
+
+
+def test_each_encoder_is_tried_and_the_ensemble_averages_those_it_is_told(make_run) -> None:
+    task = small_tasks.blobs(40, 0)
+    both = named(task, "clouds", noise(task, "noise"))
+    trials = try_methods(both, make_run(), averaged=["clouds"])
+    assert [(each.method, each.encoders) for each in trials[:3]] == [
+        ("head-ensemble", ("clouds",)),
+        ("head-ensemble", ("noise",)),
+        (QUICK[0], ("clouds",)),
+    ]
+    of = {(each.method, *each.encoders): each.right for each in trials}
+    on = {name: sum(of[method, name] for method in QUICK) for name in ("clouds", "noise")}
+    assert on["clouds"] > on["noise"] + 10 * len(QUICK)
+    together = try_methods(both, make_run("together"))
+    assert together[0].encoders == ("clouds", "noise")
+    assert [each.encoders for each in together[1:3]] == [("clouds",), ("noise",)]
+    assert together[1].right == trials[0].right
+
+
+def test_accepted_pseudo_labels_are_asked_about_by_nobody(make_run) -> None:
+    task = small_tasks.blobs(40, 0)
+    source = task.source.copy()
+    source[task.labelled[:15]] = Source.ACCEPTED
+    trials = try_methods(replace(task, source=source), make_run())
+    assert {each.judged for each in trials} == {25}
+
+
+def test_without_a_label_to_leave_out_there_are_no_trials(make_run) -> None:
+    task = small_tasks.blobs(20, 0)
+    together = replace(task, groups=np.zeros(len(task.labels), dtype=np.int64))
+    assert try_methods(together, make_run()) == []
+
+
+@pytest.mark.slow  # a diffusion model, however small
+def test_a_long_method_and_the_ensemble_are_asked_about_the_same_third(make_run) -> None:
+    task = small_tasks.blobs(30, 0)
+    options = {"iterations": 1, "first_epochs": 2, "later_epochs": 1, "width": 16}
+    trials = try_methods(
+        named(task, "clouds"), make_run(), also=["diff-sysc"], configs={"diff-sysc": options}
+    )
+    last = trials[-1]
+    assert (last.method, last.gear, last.encoders) == ("diff-sysc", Gear.FEATURES, ("clouds",))
+    assert 8 <= last.judged <= 10
+    assert last.only_this <= last.right
+
+
+def test_a_killed_comparison_ends_like_an_undisturbed_one(make_run, tmp_path) -> None:
+    task = small_tasks.blobs(30, 0)
+    undisturbed = try_methods(task, make_run("undisturbed"))
+    polls = iter(range(12))
+    with pytest.raises(Stopped):
+        try_methods(task, make_run("killed", should_stop=lambda: next(polls, None) is None))
+    assert any((tmp_path / "killed").rglob("result-*"))
+    again = try_methods(task, make_run("again", earlier=(tmp_path / "killed",)))
+    assert [replace(each, seconds=0) for each in again] == [
+        replace(each, seconds=0) for each in undisturbed
+    ]

@@ -1,0 +1,77 @@
+"""What was found on two real sets, on small synthetic features: a method that is sure and wrong is
+neither suggested nor believed."""
+
+import re
+
+import misleading_project
+import numpy as np
+import pytest
+import small_project
+
+from sslapp.store.database import reading
+from sslapp.store.rounds import finished_round
+from sslapp.usecases.reviewing.candidates import propose
+from sslapp.usecases.training.rounds import round_status
+from sslapp.usecases.training.trials import read_compared
+from sslapp.vocabulary import JobState
+
+SECONDS = 1000
+WRONG = {"prototypes": "Transductive prototypes", "label-propagation": "Label propagation"}
+
+
+@pytest.fixture
+def train(tmp_path, serve, browser):
+    """The Train page of the project whose clusters mislead; gives it and the access."""
+    access = misleading_project.build(tmp_path / "workspace", small_project.run_jobs)
+    page = browser.new_page(viewport={"width": 1440, "height": 1600})
+    page.set_default_timeout(40 * SECONDS)
+    page.goto(f"{serve(access.workspace.root, worker=True)}/train")
+    page.get_by_role("button", name="Start round").wait_for()
+    yield page, access
+    page.close()
+    access.engine.dispose()
+
+
+def right_of(access, positions, columns) -> float:
+    """Share of proposals that are the images' true classes."""
+    return float((misleading_project.truth()[positions] == columns).mean())
+
+
+def test_the_suggestion_is_not_the_method_that_is_wrong(train) -> None:
+    page, access = train
+    page.get_by_text("Compare methods on your labels").click()
+    page.get_by_role("button", name="Compare", exact=True).click()
+    page.get_by_text("Compared on 60 labels that no fit was taught.").wait_for()
+    right = {each.method: each.right for each in read_compared(access, 1).trials}
+    assert max(right[each] for each in WRONG) < 40 < 55 < right["head-ensemble"]
+
+    chosen = page.get_by_role("radio", name=re.compile("^Ensemble of heads"))
+    assert chosen.is_checked()
+    page.get_by_text("are not better by more than chance").wait_for()
+    page.get_by_role("button", name="Start round").click()
+    page.get_by_text("Round 1 is done.").wait_for()
+    row = round_status(access, 1)
+    assert (row["method"], row["state"]) == ("head-ensemble", JobState.DONE)
+    found = propose(access, 1).candidates
+    page.get_by_role("button", name=f"Review {len(found)} candidates").wait_for()
+    assert len(found) > 200
+    assert right_of(access, found.positions, found.columns) > 0.95
+
+
+@pytest.mark.parametrize("method", list(WRONG))
+def test_what_is_offered_at_95_is_right_or_nothing(train, method) -> None:
+    page, access = train
+    page.locator("label").filter(has_text=WRONG[method]).first.click()
+    page.get_by_role("button", name="Start round").click()
+    page.get_by_text("Round 1 is done.").wait_for()
+    page.get_by_role("button", name="Open review").click()
+    page.get_by_role("heading", name="Review", exact=True).wait_for()
+    found = propose(access, 1).candidates
+    assert len(found) == 0
+
+    # what it would have offered by its own softmax
+    with reading(access.engine) as conn:
+        raw = finished_round(conn, 1).read_probabilities(access.workspace)
+    sure = np.flatnonzero(np.asarray(raw).max(axis=1) >= 0.95)
+    assert len(sure) > 100
+    assert right_of(access, sure, np.asarray(raw)[sure].argmax(axis=1)) < 0.65
