@@ -1,0 +1,270 @@
+"""Whether the suggested method is a good one, on few labels of four sets.
+
+    python benchmarks/suggestion.py --data FOLDER --cache FOLDER
+    python benchmarks/suggestion.py --data FOLDER --cache FOLDER --sets digits --draws 1
+
+Labels are drawn at random, at least one a class. The methods are asked about them by cross-fitting
+(sslapp/rounds/trials.py), and what is suggested follows from that alone (sslapp/review/trial.py).
+Then every method is fitted to all labels, and its accuracy on the other images is what the
+suggestion is judged by. Finished runs are kept in benchmarks/results/suggestion.csv, and a later
+call goes on from there; --again forgets.
+
+The bars: in every cell the suggested method's mean accuracy is at least .97 of the best single
+method's in hindsight, which is picked anew in every draw, and not below the linear probe's by more
+than .005; over all cells it is above the prototypes', which were suggested before, by .03.
+
+FOLDER holds cifar10.npz, chest-xray.npz (MedMNIST layout) and the folder clothing (a sub-folder a
+class); digits come with scikit-learn.
+"""
+
+import argparse
+import csv
+import tempfile
+import time
+from collections.abc import Iterator
+from dataclasses import asdict, dataclass, fields, replace
+from itertools import groupby
+from pathlib import Path
+
+import calibration
+import methods_data
+import numpy as np
+import torch
+from methods_data import ImageSet, Imported
+
+from sslapp.methods.registry import method_class
+from sslapp.review.trial import Trial, parted
+from sslapp.rounds.plan import apply_plan, make_plan
+from sslapp.rounds.trials import QUICK, try_methods
+from sslapp.training.run import Run
+from sslapp.training.task import features_of
+from sslapp.vocabulary import Gear
+
+RESULTS = Path(__file__).parent / "results" / "suggestion.csv"
+LABELS, DRAWS = (20, 40, 100), 10
+ENSEMBLE, PROBE, BEFORE = "head-ensemble", "supervised", "prototypes"
+METHODS = (ENSEMBLE, *QUICK)
+
+SETS = {
+    **{name: calibration.SETS[name] for name in ("digits", "chest-xray", "clothing")},
+    "cifar10": ImageSet(
+        name="cifar10", labels=0, size=32, encoder=calibration.EFFICIENT, pool=3000, test=0
+    ),
+}
+
+OF_BEST, OF_PROBE, OF_BEFORE = 0.97, 0.005, 0.03
+
+
+@dataclass(frozen=True)
+class Outcome:
+    """One method on one draw.
+
+    Attributes:
+        judged, right, only_this, only_ensemble: of its trial.
+        accuracy: on the images without a label, fitted to all labels.
+        seconds: of the whole comparison; the same for all methods of a draw.
+    """
+
+    set: str
+    labels: int
+    draw: int
+    method: str
+    judged: int
+    right: int
+    only_this: int
+    only_ensemble: int
+    accuracy: float
+    seconds: float
+
+    @property
+    def trial(self) -> Trial:
+        """As the suggestion sees it."""
+        return Trial(
+            method=self.method,
+            gear=Gear.FEATURES,
+            encoders=(),
+            judged=self.judged,
+            right=self.right,
+            only_this=self.only_this,
+            only_ensemble=self.only_ensemble,
+            seconds=0.0,
+        )
+
+
+def run_draw(name: str, labels: int, draw: int, imported: Imported) -> list[Outcome]:
+    """Compare on the labels, then fit every method to all of them."""
+    task = calibration.draw(imported, labels, draw)
+    task = replace(task, features=replace(task.features, name=imported.plan.installed_encoder))
+    device, dtype = apply_plan(make_plan(1))  # the fits are small: a second thread gains nothing
+    outcomes = []
+    with tempfile.TemporaryDirectory() as folder:
+        run = Run(gear=Gear.FEATURES, device=device, seed=draw, folder=Path(folder), dtype=dtype)
+        started = time.perf_counter()
+        trials = {each.method: each for each in try_methods(task, run)}
+        seconds = time.perf_counter() - started
+        for method in METHODS:
+            made = method_class(method)
+            fitted = made(made.Config()).fit(task, run.within(f"all-{method}"))
+            said = torch.cat(
+                [fitted.logits(features_of(task), rows) for rows in np.array_split(task.pool, 4)]
+            )
+            right = said.argmax(dim=1).numpy() == imported.truth[task.pool]
+            found = trials[method]
+            outcomes.append(
+                Outcome(
+                    set=name,
+                    labels=labels,
+                    draw=draw,
+                    method=method,
+                    judged=found.judged,
+                    right=found.right,
+                    only_this=found.only_this,
+                    only_ensemble=found.only_ensemble,
+                    accuracy=round(float(right.mean()), 4),
+                    seconds=round(seconds, 1),
+                )
+            )
+    return outcomes
+
+
+def kept() -> list[Outcome]:
+    """The finished draws of earlier calls."""
+    if not RESULTS.exists():
+        return []
+    with open(RESULTS, newline="", encoding="utf-8") as file:
+        return [
+            Outcome(**{f.name: f.type(row[f.name]) for f in fields(Outcome)})  # type: ignore[operator]
+            for row in csv.DictReader(file)
+        ]
+
+
+def keep(outcomes: list[Outcome]) -> None:
+    """Append a finished draw."""
+    RESULTS.parent.mkdir(exist_ok=True)
+    new = not RESULTS.exists()
+    with open(RESULTS, "a", newline="", encoding="utf-8") as file:
+        writer = csv.DictWriter(file, [f.name for f in fields(Outcome)])
+        if new:
+            writer.writeheader()
+        writer.writerows(asdict(each) for each in outcomes)
+
+
+@dataclass(frozen=True)
+class Summary:
+    """Means over the draws of a cell.
+
+    Attributes:
+        of: method -> accuracy.
+        suggested: accuracy of the suggested method.
+        best: of the best single method of each draw.
+        named: draws in which another than the ensemble was suggested.
+        draws, seconds: how many there are, and how long a comparison took.
+    """
+
+    set: str
+    labels: int
+    of: dict[str, float]
+    suggested: float
+    best: float
+    named: int
+    draws: int
+    seconds: float
+
+
+def summaries(outcomes: list[Outcome]) -> Iterator[Summary]:
+    """One a cell, in the order of the sets."""
+    for (name, labels), cell in groupby(outcomes, lambda each: (each.set, each.labels)):
+        suggested, best, named, of, seconds = [], [], 0, [], []
+        for _, group in groupby(cell, lambda each: each.draw):
+            rows = {each.method: each for each in group}
+            other = parted([rows[method].trial for method in METHODS])
+            named += other is not None
+            suggested.append(rows[other.method if other else ENSEMBLE].accuracy)
+            best.append(max(rows[method].accuracy for method in QUICK))
+            of.append([rows[method].accuracy for method in METHODS])
+            seconds.append(rows[ENSEMBLE].seconds)
+        means = dict(zip(METHODS, np.mean(of, axis=0).tolist(), strict=True))
+        yield Summary(
+            name,
+            labels,
+            means,
+            float(np.mean(suggested)),
+            float(np.mean(best)),
+            named,
+            len(of),
+            float(np.mean(seconds)),
+        )
+
+
+def table(found: list[Summary]) -> str:
+    """A line a cell."""
+    names = ["probe", "prototypes", "propagation", "neighbours"]
+    lines = [
+        f"| set | labels | {' | '.join(names)} | best in hindsight | ensemble | suggested "
+        "| another named | seconds |",
+        "|---|---|" + "---|" * (len(names) + 5),
+    ]
+    for each in found:
+        single = " | ".join(f"{each.of[method]:.3f}" for method in QUICK)
+        lines.append(
+            f"| {each.set} | {each.labels} | {single} | {each.best:.3f} | {each.of[ENSEMBLE]:.3f} "
+            f"| {each.suggested:.3f} | {each.named} of {each.draws} | {each.seconds:.1f} |"
+        )
+    return "\n".join(lines)
+
+
+def verdicts(found: list[Summary]) -> list[str]:
+    """The bars, and whether each is met."""
+    of_best = min(found, key=lambda each: each.suggested / each.best)
+    of_probe = min(found, key=lambda each: each.suggested - each.of[PROBE])
+    gain = np.mean([each.suggested - each.of[BEFORE] for each in found])
+    return [
+        f"least of the best in hindsight: {of_best.suggested / of_best.best:.3f} "
+        f"({of_best.set}, {of_best.labels} labels; bar {OF_BEST})",
+        f"least above the probe: {of_probe.suggested - of_probe.of[PROBE]:+.4f} "
+        f"({of_probe.set}, {of_probe.labels} labels; bar {-OF_PROBE})",
+        f"above the prototypes on average: {gain:+.4f} (bar {OF_BEFORE:+})",
+    ]
+
+
+def main() -> None:
+    """Make the draws that are missing and print the table."""
+    parser = argparse.ArgumentParser(description=__doc__.splitlines()[0])
+    parser.add_argument("--data", type=Path, default=Path())
+    parser.add_argument("--cache", type=Path, required=True)
+    parser.add_argument("--sets", nargs="+", choices=SETS, default=list(SETS))
+    parser.add_argument("--draws", type=int, default=DRAWS)
+    parser.add_argument("--minutes", type=float, default=90, help="Begin no draw after so many.")
+    parser.add_argument("--again", action="store_true", help="Forget what earlier calls have made.")
+    options = parser.parse_args()
+    if options.again:
+        RESULTS.unlink(missing_ok=True)
+    started = time.monotonic()
+    found = {(each.set, each.labels, each.draw, each.method): each for each in kept()}
+    for name in options.sets:
+        imported = None
+        for labels, draw in ((n, draw) for n in LABELS for draw in range(options.draws)):
+            if (name, labels, draw, ENSEMBLE) in found:
+                continue
+            if time.monotonic() - started > 60 * options.minutes:
+                print("Not all draws were made: call it again.")
+                break
+            if imported is None:
+                imported = methods_data.load(SETS[name], options.data, options.cache, print)
+            made = run_draw(name, labels, draw, imported)
+            keep(made)
+            found |= {(each.set, each.labels, each.draw, each.method): each for each in made}
+            print(name, labels, draw, [each.accuracy for each in made], flush=True)
+    order = [
+        (name, labels, draw, method)
+        for name in options.sets
+        for labels in LABELS
+        for draw in range(options.draws)
+        for method in METHODS
+    ]
+    cells = list(summaries([found[key] for key in order if key in found]))
+    print("\n".join([table(cells), "", *verdicts(cells)]))
+
+
+if __name__ == "__main__":
+    main()
