@@ -8,7 +8,7 @@ import hashlib
 from collections.abc import Mapping, Sequence
 from dataclasses import dataclass
 from datetime import datetime
-from typing import Any
+from typing import Any, NamedTuple
 
 import numpy as np
 from numpy.typing import NDArray
@@ -59,6 +59,18 @@ class Answers:
         table["position"], table["label"] = self.positions, self.labels
         table["logits"] = self.logits
         return table
+
+
+class Members(NamedTuple):
+    """What the M members of a round's ensemble said of its N images.
+
+    Attributes:
+        names: (M,) as the method calls them.
+        probabilities: (N, M, C) float16 in the snapshot's classes; a memory map.
+    """
+
+    names: tuple[str, ...]
+    probabilities: NDArray[np.float16]
 
 
 @dataclass(frozen=True, kw_only=True)
@@ -142,6 +154,13 @@ class FinishedRound(StoredRound):
             return None
         stored: NDArray[Any] = durable.read_array(workspace.path(self.answers))
         return Answers(stored["position"], stored["label"], stored["logits"])
+
+    def read_members(self, workspace: Workspace) -> Members | None:
+        """What the members of its ensemble said, if it is one."""
+        if self.members is None:
+            return None
+        stored: NDArray[Any] = durable.read_array(workspace.path(self.members))
+        return Members(tuple(self.metrics["members"]), stored)
 
     def read_probabilities(self, workspace: Workspace) -> NDArray[np.float32]:
         """(N, C) float32 raw softmax in the snapshot's classes; a memory map."""

@@ -1,16 +1,20 @@
 """Rounds with their snapshots, and what readers ruled out in a round's columns."""
 
+from pathlib import Path
+
 import numpy as np
 import pytest
 from sqlalchemy import Connection, Engine
 from store_desk import COUNT, Desk
 
+from sslapp import durable
 from sslapp.store import projects, rounds, seals
 from sslapp.store.database import writing
 from sslapp.store.errors import NotFinished, Refused
 from sslapp.store.schema import round_, snapshot
 from sslapp.store.state import load_state
 from sslapp.vocabulary import EventKind
+from sslapp.workspace import Workspace
 
 
 def finish(conn: Connection, desk: Desk, round_id: int, class_ids: list[int]) -> None:
@@ -70,3 +74,24 @@ def test_what_is_ruled_out_stands_in_the_columns_of_the_round(engine: Engine, de
         few = rounds.forbidden_at(conn, desk.project_id, columns, asked)
         assert np.array_equal(few, whole[asked])
         assert rounds.in_use(conn, desk.project_id, columns).tolist() == [True, False, True]
+
+
+def test_what_members_said_is_read_with_their_names(
+    engine: Engine, desk: Desk, tmp_path: Path
+) -> None:
+    workspace = Workspace(workspace=tmp_path)
+    said = np.random.default_rng(0).random((COUNT, 2, 3)).astype(np.float16)
+    durable.write_array(workspace.root / "members.npy", said)
+    names = ["linear probe, small encoder", "linear probe, large encoder"]
+    with writing(engine) as conn:
+        for round_id in desk.rounds:
+            finish(conn, desk, round_id, [desk.dog, desk.cat, desk.cow])
+        values = {"members": "members.npy", "metrics": {"members": names}}
+        rounds.change_round(conn, desk.rounds[1], values)
+        without, of_an_ensemble = rounds.finished_rounds(conn, desk.project_id)
+    assert without.read_members(workspace) is None
+    found = of_an_ensemble.read_members(workspace)
+    assert found is not None
+    assert found.names == tuple(names)
+    assert found.probabilities.dtype == np.float16
+    np.testing.assert_array_equal(found.probabilities, said)
