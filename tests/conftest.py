@@ -101,6 +101,22 @@ def with_two_rounds(with_round: Path, tmp_path_factory: pytest.TempPathFactory) 
     return root
 
 
+@pytest.fixture(scope="session")
+def with_ensemble(prepared: Path, tmp_path_factory: pytest.TempPathFactory) -> Path:
+    """The prepared workspace after one finished round of the ensemble of heads, closed."""
+    import small_project
+
+    from sslapp.usecases.training.rounds import start_round
+
+    root = tmp_path_factory.mktemp("with-ensemble") / "workspace"
+    access = small_project.copy(prepared, root)
+    start_round(access, None, method="head-ensemble")
+    small_project.run_jobs(access)
+    small_project.published(access)
+    access.engine.dispose()
+    return root
+
+
 @pytest.fixture
 def open_copy(tmp_path: Path) -> Iterator[Callable]:
     """A function that copies a closed workspace and opens the copy as Ann."""
@@ -128,6 +144,12 @@ def project(open_copy, prepared):
 def reviewed(open_copy, with_round):
     """Access to a fresh copy of the project with one finished round."""
     return open_copy(with_round)
+
+
+@pytest.fixture
+def ensembled(open_copy, with_ensemble):
+    """Access to a fresh copy of the project with one finished round of the ensemble of heads."""
+    return open_copy(with_ensemble)
 
 
 @pytest.fixture

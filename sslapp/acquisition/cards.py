@@ -13,11 +13,13 @@ class StrategyCard:
         title: how a page calls it.
         about: one sentence that helps to choose.
         needs_round: it asks what the last round doubts.
+        needs_members: it asks in what the members of the last round's ensemble differ.
     """
 
     title: str
     about: str
     needs_round: bool = False
+    needs_members: bool = False
 
 
 STRATEGY_CARDS: Mapping[str, StrategyCard] = MappingProxyType(
@@ -34,6 +36,11 @@ STRATEGY_CARDS: Mapping[str, StrategyCard] = MappingProxyType(
             "Doubtful images",
             "The images between two classes for the last round, spread over unlike images.",
             needs_round=True,
+        ),
+        "disagreement": StrategyCard(
+            "Members disagree",
+            "The images about which the heads of the last round's ensemble differ most.",
+            needs_members=True,
         ),
         "random": StrategyCard("Random", "Drawn uniformly at random."),
         "holdout": StrategyCard(

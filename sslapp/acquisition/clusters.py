@@ -5,10 +5,13 @@ from numpy.typing import NDArray
 from sklearn.cluster import KMeans, MiniBatchKMeans
 from threadpoolctl import threadpool_limits  # type: ignore[import-untyped]
 
+from sslapp.acquisition.state import Positions
 from sslapp.embedding import pca
 
 FIT_ROWS = 20_000
 MOST_DIMENSIONS = 64
+SHORTLIST = 10
+"""Images considered for each pick."""
 _FEW_CLUSTERS = 50
 
 
@@ -43,3 +46,25 @@ def cluster(points: NDArray[np.float32], count: int, seed: int) -> NDArray[np.in
     with threadpool_limits(limits=1, user_api="openmp"):
         means.fit(points[rows])
         return means.predict(np.ascontiguousarray(points)).astype(np.int64)
+
+
+def spread(
+    features: NDArray[np.float32], ranked: Positions, count: int, seed: int
+) -> NDArray[np.int64]:
+    """Choose images that are wanted and unlike each other.
+
+    Those that are wanted most are often alike, so the shortlist is clustered and each cluster gives
+    one, after Citovsky et al., "Batch Active Learning at Scale", NeurIPS 2021.
+
+    Args:
+        features: (N, D) of all images.
+        ranked: (n,) positions, most wanted first; n >= count.
+        count: how many are chosen.
+
+    Returns:
+        (count,) places in `ranked`, ascending: of each cluster of the shortlist the first.
+    """
+    points = compact(features[ranked[: SHORTLIST * count]], seed)
+    first = np.unique(cluster(points, count, seed), return_index=True)[1]
+    rest = np.setdiff1d(np.arange(len(points)), first)
+    return np.sort(np.concatenate([first, rest])[:count])

@@ -1,20 +1,16 @@
 """Margin sampling, spread over the embedding: the images that the last round is torn about.
 
 Doubt is the margin p1 - p2 between the two likeliest classes (Scheffer, Decomain and Wrobel,
-"Active Hidden Markov Models for Information Extraction", 2001). The most doubtful images are often
-alike, so the shortlist is clustered and each cluster gives one pick, after Citovsky et al., "Batch
-Active Learning at Scale", NeurIPS 2021.
+"Active Hidden Markov Models for Information Extraction", 2001).
 """
 
 import numpy as np
 from numpy.typing import NDArray
 
-from sslapp.acquisition.clusters import cluster, compact
+from sslapp.acquisition.clusters import spread
 from sslapp.acquisition.state import Pick, Situation
 
 NAME = "margin"
-SHORTLIST = 10
-"""Doubtful images considered for each pick."""
 
 
 def pick(situation: Situation, count: int, seed: int) -> list[Pick]:
@@ -35,10 +31,8 @@ def pick(situation: Situation, count: int, seed: int) -> list[Pick]:
     best = _two_best(situation.probabilities[rows])
     margins = best[:, 0] - best[:, 1]
     order = np.lexsort((rows, margins))
-    shortlist = order[: SHORTLIST * count]
-    points = compact(situation.features[rows[shortlist]], seed)
     reason = _reason if situation.num_classes > 1 else _no_doubt
-    chosen = shortlist[_one_each(cluster(points, count, seed), count)]
+    chosen = order[spread(situation.features, rows[order], count, seed)]
     return [
         Pick(int(rows[i]), NAME, reason(best[i]), holdout=False, score=float(-margins[i]))
         for i in chosen
@@ -50,13 +44,6 @@ def _two_best(probabilities: NDArray[np.float32]) -> NDArray[np.float32]:
     if probabilities.shape[1] < 2:
         return np.pad(probabilities, ((0, 0), (0, 2 - probabilities.shape[1])))
     return -np.partition(-probabilities, 1, axis=1)[:, :2]
-
-
-def _one_each(assigned: NDArray[np.int64], count: int) -> NDArray[np.int64]:
-    """Return `count` places: the first of every cluster, then the first of the rest."""
-    first = np.unique(assigned, return_index=True)[1]
-    rest = np.setdiff1d(np.arange(len(assigned)), first)
-    return np.sort(np.concatenate([first, rest])[:count])
 
 
 def _reason(best: NDArray[np.float32]) -> str:

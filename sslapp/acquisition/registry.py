@@ -3,11 +3,14 @@
 from collections.abc import Callable, Mapping
 from types import MappingProxyType
 
-from sslapp.acquisition import auto, holdout, margin, random_picks, typiclust
+from sslapp.acquisition import auto, disagreement, holdout, margin, random_picks, typiclust
 from sslapp.acquisition.state import Pick, Situation
 
 STRATEGIES: Mapping[str, Callable[[Situation, int, int], list[Pick]]] = MappingProxyType(
-    {each.NAME: each.pick for each in (auto, typiclust, margin, random_picks, holdout)}
+    {
+        each.NAME: each.pick
+        for each in (auto, typiclust, margin, disagreement, random_picks, holdout)
+    }
 )
 """From (situation, count, seed) to picks; `cards` has the titles."""
 
@@ -22,7 +25,8 @@ def pick(strategy: str, situation: Situation, count: int, seed: int) -> list[Pic
         seed: the same strategy, situation, count and seed give the same picks.
 
     Raises:
-        ValueError: for an unknown strategy, a count below 1, or "margin" before the first round.
+        ValueError: for an unknown strategy, a count below 1, "margin" before the first round, or
+            "disagreement" where the last round has no members.
     """
     if strategy not in STRATEGIES:
         raise ValueError(

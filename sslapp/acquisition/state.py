@@ -13,6 +13,25 @@ def _nothing() -> Positions:
     return np.zeros(0, dtype=np.int64)
 
 
+@dataclass(frozen=True, kw_only=True, eq=False)
+class Votes:
+    """What the M members of the last round's ensemble say of N images.
+
+    Attributes:
+        members: (M,) their names.
+        classes: names of the classes that `columns` means.
+        divergence: (N,) float32 nats, how far the members differ; 0 where they say nothing.
+        columns: (N, M) int16 each member's likeliest class, -1 where it says nothing.
+        shares: (N, M) float32 its probability.
+    """
+
+    members: tuple[str, ...]
+    classes: tuple[str, ...]
+    divergence: NDArray[np.float32]
+    columns: NDArray[np.int16]
+    shares: NDArray[np.float32]
+
+
 @dataclass(frozen=True, kw_only=True)
 class Situation:
     """A project at one moment, as acquisition sees it. N images, D features, C classes.
@@ -24,6 +43,7 @@ class Situation:
         num_classes: C.
         probabilities: (N, C) calibrated probabilities of the last round, or None before the
             first. Rows of images that the round did not cover hold 1/C.
+        votes: what the last round's members say, or None where it has none or nobody asks.
         groups: (N,) int64 (patients, scenes), negative = a group of its own; or None.
         holdout: positions drawn into the holdout so far, labelled or not.
         holdout_labels: how many of them are labelled.
@@ -42,6 +62,7 @@ class Situation:
     candidates: Positions
     num_classes: int
     probabilities: NDArray[np.float32] | None = None
+    votes: Votes | None = None
     groups: NDArray[np.int64] | None = None
     holdout: Positions = field(default_factory=_nothing)
     holdout_labels: int = 0
@@ -58,6 +79,8 @@ class Situation:
             shapes["probabilities"] = (count, self.num_classes)
         if self.groups is not None:
             shapes["groups"] = (count,)
+        if self.votes is not None and len(self.votes.divergence) != count:
+            raise ValueError(f"votes: expected {count} images, got {len(self.votes.divergence)}.")
         for name, shape in shapes.items():
             got = getattr(self, name).shape
             if got != shape:

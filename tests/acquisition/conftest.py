@@ -5,7 +5,7 @@ import pytest
 from numpy.typing import NDArray
 from sklearn.datasets import load_digits
 
-from sslapp.acquisition.state import Situation
+from sslapp.acquisition.state import Situation, Votes
 from sslapp.embedding import pca
 
 
@@ -31,7 +31,7 @@ def fresh(digits) -> Situation:
 
 @pytest.fixture
 def small() -> Situation:
-    """120 images in 30 groups of 4, three classes, with the predictions of a round."""
+    """120 images in 30 groups of 4, three classes, with the predictions of an ensemble's round."""
     rng = np.random.default_rng(0)
     return Situation(
         features=rng.normal(size=(120, 6)).astype(np.float32),
@@ -39,6 +39,13 @@ def small() -> Situation:
         candidates=np.arange(120),
         num_classes=3,
         probabilities=rng.dirichlet(np.ones(3), 120).astype(np.float32),
+        votes=Votes(
+            members=("linear probe", "prototypes", "label propagation"),
+            classes=("cat", "dog", "cow"),
+            divergence=rng.uniform(0, 1, 120).astype(np.float32),
+            columns=rng.integers(0, 3, (120, 3)).astype(np.int16),
+            shares=rng.uniform(0.34, 1, (120, 3)).astype(np.float32),
+        ),
         groups=np.arange(120) // 4,
     )
 

@@ -40,6 +40,7 @@ def test_the_component_gets_classes_and_ways_and_no_prediction(open_app, reviewe
         "auto",
         "typiclust",
         "margin",
+        "disagreement",
         "random",
         "holdout",
     ]

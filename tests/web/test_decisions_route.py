@@ -75,6 +75,7 @@ def test_a_page_of_another_site_and_a_form_change_nothing(client, project) -> No
         ("queue", {"have": list(range(501))}),
         ("queue", {"strategy": "nearest"}),
         ("queue", {"strategy": "margin"}),
+        ("queue", {"strategy": "disagreement"}),
         ("queue/release", {"positions": 7}),
     ],
 )

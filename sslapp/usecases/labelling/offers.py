@@ -21,7 +21,7 @@ from sslapp.store.log.chain import now
 from sslapp.store.log.decisions import positions_decided
 from sslapp.store.log.kinds import kinds_where
 from sslapp.store.projects import ClassRow
-from sslapp.store.rounds import newest_finished
+from sslapp.store.rounds import FinishedRound, newest_finished
 from sslapp.usecases.access import Access, find_project
 from sslapp.usecases.labelling.picks import BLIND_STRATEGIES, NotEmbedded, next_images
 from sslapp.vocabulary import Purpose
@@ -39,7 +39,8 @@ typical image of ten thousand drawn at random is typical of the million they com
 class OfferedImage:
     """An image to read, with no word about what any round predicts for it.
 
-    `image` is its content hash.
+    Unless the strategy is "disagreement", whose reason says what the members of the newest round
+    say. `image` is its content hash.
     """
 
     position: int
@@ -94,18 +95,21 @@ def opening(access: Access, project: str | int | None) -> Opening:
     """Read what the page for labelling begins with."""
     with reading(access.engine) as conn:
         project_id = find_project(conn, access, project)
-        has_round = newest_finished(conn, project_id) is not None
+        newest = newest_finished(conn, project_id)
         return Opening(
             images=image_count(conn, project_id),
             classes=projects.classes(conn, project_id),
-            strategies=_strategies(has_round, is_embedded(conn, project_id)),
+            strategies=_strategies(newest, is_embedded(conn, project_id)),
         )
 
 
-def _strategies(has_round: bool, embedded: bool) -> list[StrategyChoice]:
+def _strategies(newest: FinishedRound | None, embedded: bool) -> list[StrategyChoice]:
+    has_members = newest is not None and newest.members is not None
     found = []
     for name, choice in STRATEGY_CARDS.items():
-        why_not = "needs a round" if choice.needs_round and not has_round else ""
+        why_not = "needs a round" if choice.needs_round and newest is None else ""
+        if choice.needs_members and not has_members:
+            why_not = "needs an ensemble"
         if not embedded and name not in BLIND_STRATEGIES:
             why_not = "needs an embedding"
         found.append(StrategyChoice(name, choice.title, choice.about, why_not))
@@ -126,7 +130,8 @@ def refill(
         have: images that the page has in hand.
 
     Raises:
-        ValueError: for an unknown strategy, or one that needs a round before there is one.
+        ValueError: for an unknown strategy, or one that needs a round, or one with members, before
+            there is one.
     """
     note = ""
     try:

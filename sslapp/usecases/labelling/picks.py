@@ -9,8 +9,10 @@ from sqlalchemy import Connection
 
 from sslapp import durable
 from sslapp.acquisition import holdout
-from sslapp.acquisition.state import Pick, Situation
-from sslapp.rounds.predictions import in_columns, predictions_of
+from sslapp.acquisition.cards import STRATEGY_CARDS
+from sslapp.acquisition.state import Pick, Situation, Votes
+from sslapp.review.disagreement import NOTHING, opinions
+from sslapp.rounds.predictions import Predictions, in_columns, predictions_of
 from sslapp.store import images, leases, projects
 from sslapp.store.database import reading, writing
 from sslapp.store.embeddings import latest_embedding
@@ -56,7 +58,8 @@ def next_images(
 
     Raises:
         NotEmbedded: when images are not embedded yet.
-        ValueError: when the strategy is unknown, or needs a round and there is none.
+        ValueError: when the strategy is unknown, or needs a round, or one with members, and there
+            is none.
     """
     offered = np.asarray(have, dtype=np.int64)
     with reading(access.engine) as conn:
@@ -68,8 +71,11 @@ def next_images(
         waiting = [_waiting_pick(each) for each in _waiting(state, passed_over)[:count]]
         if len(waiting) == count and not spread:
             return waiting
+        votes = strategy in STRATEGY_CARDS and STRATEGY_CARDS[strategy].needs_members
         situation = replace(
-            _situation(conn, access, project_id, state, passed_over, embedded=embedded),
+            _situation(
+                conn, access, project_id, state, passed_over, embedded=embedded, votes=votes
+            ),
             pending=len(offered),
             pending_holdout=int(state.holdout[offered[offered < len(passed_over)]].sum()),
             considered=considered,
@@ -159,7 +165,9 @@ def _situation(
     passed_over: NDArray[np.bool_],
     *,
     embedded: bool,
+    votes: bool,
 ) -> Situation:
+    """How things stand; `votes` asks for what the newest round's members say, too."""
     count = len(state.labels)
     features: NDArray[np.float32] = np.zeros((count, 0), dtype=np.float32)
     if embedded:
@@ -171,12 +179,19 @@ def _situation(
         stored = durable.read_array(access.workspace.path(row["features"]))
         features = stored.astype(np.float32, copy=False)
     pool = state.pool
+    candidates = pool[~passed_over[pool]]
+    newest = _newest(conn, access, project_id, state)
     return Situation(
         features=features,
         labels=np.where(state.holdout, -1, state.labels),
-        candidates=pool[~passed_over[pool]],
+        candidates=candidates,
         num_classes=len(state.class_ids),
-        probabilities=_probabilities(conn, access, project_id, state),
+        probabilities=None
+        if newest is None
+        else in_columns(newest, state.class_ids.tolist(), count),
+        votes=None
+        if newest is None or not votes
+        else _votes(conn, access, newest, candidates, count),
         groups=images.groups(conn, project_id),
         holdout=np.flatnonzero(state.holdout).astype(np.int64),
         holdout_labels=len(state.validation),
@@ -185,12 +200,44 @@ def _situation(
     )
 
 
-def _probabilities(
+def _newest(
     conn: Connection, access: Access, project_id: int, state: ProjectState
-) -> NDArray[np.float32] | None:
-    """The newest round's probabilities in today's columns and length, 1/C where it has none."""
+) -> Predictions | None:
+    """What the newest finished round says of all images that it covers."""
     found = newest_finished(conn, project_id)
     if found is None or len(state.class_ids) == 0:  # earlier versions let the last class be retired
         return None
-    predictions = predictions_of(access.workspace, found, state)
-    return in_columns(predictions, state.class_ids.tolist(), len(state.labels))
+    return predictions_of(access.workspace, found, state)
+
+
+def _votes(
+    conn: Connection,
+    access: Access,
+    newest: Predictions,
+    candidates: NDArray[np.int64],
+    count: int,
+) -> Votes | None:
+    """What the members of the newest round's ensemble say of the candidates, if it has members.
+
+    Args:
+        count: N, images by now; those that are no candidate, or that the round does not cover, are
+            as if nothing were said of them.
+    """
+    members = newest.round.read_members(access.workspace)
+    if members is None:
+        return None
+    classes = projects.classes(conn, newest.round.project_id, retired=True)
+    class_names = {each.id: each.name for each in classes}
+    rows = candidates[candidates < len(newest)]
+    found = opinions(members.probabilities, rows, newest.forbidden[rows])
+    votes = Votes(
+        members=members.names,
+        classes=tuple(class_names[each] for each in newest.round.class_ids),
+        divergence=np.zeros(count, dtype=np.float32),
+        columns=np.full((count, len(members.names)), NOTHING, dtype=np.int16),
+        shares=np.zeros((count, len(members.names)), dtype=np.float32),
+    )
+    votes.divergence[rows] = found.divergence
+    votes.columns[rows] = found.columns
+    votes.shares[rows] = found.shares
+    return votes

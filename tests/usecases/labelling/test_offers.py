@@ -139,6 +139,7 @@ def test_without_an_embedding_chance_decides_and_the_page_says_so(project) -> No
         "auto": "",
         "typiclust": "needs an embedding",
         "margin": "needs an embedding",
+        "disagreement": "needs an embedding",
         "random": "",
         "holdout": "",
     }
@@ -168,6 +169,21 @@ def test_a_strategy_that_needs_a_round_is_offered_with_one(project, reviewed) ->
     assert not {each.name: each.why_not for each in opening.strategies}["margin"]
     offer = offers.refill(reviewed, None, count=10, strategy="margin")
     assert {each.strategy for each in offer.items} <= {"margin", "holdout"}
+
+
+def test_disagreement_is_offered_where_the_newest_round_has_members(
+    project, reviewed, ensembled
+) -> None:
+    def lacking(access) -> str:
+        found = {each.name: each.why_not for each in offers.opening(access, None).strategies}
+        return found["disagreement"]
+
+    assert lacking(project) == lacking(reviewed) == "needs an ensemble"
+    assert lacking(ensembled) == ""
+    offer = offers.refill(ensembled, None, count=10, strategy="disagreement")
+    chosen = [each for each in offer.items if each.strategy == "disagreement"]
+    assert len(chosen) == 10
+    assert all(" say" in each.reason or " agree " in each.reason for each in chosen)
 
 
 def test_counts_follow_undo_and_retired_classes(project) -> None:

@@ -1,5 +1,7 @@
 """What is offered next: the holdout's share, groups, what was passed over."""
 
+import re
+
 import numpy as np
 import pytest
 import small_project
@@ -9,17 +11,19 @@ from sslapp.acquisition.registry import STRATEGIES
 from sslapp.review.confidence import calibrated
 from sslapp.store import images
 from sslapp.store.database import reading, writing
+from sslapp.store.rounds import Members, finished_round
 from sslapp.store.schema import label_class
 from sslapp.store.state import load_state
 from sslapp.usecases.access import enter
 from sslapp.usecases.images.embeddings import embed
 from sslapp.usecases.images.imports import import_images
-from sslapp.usecases.labelling import decisions
+from sslapp.usecases.labelling import decisions, verdicts
 from sslapp.usecases.labelling.offers import refill
 from sslapp.usecases.labelling.picks import next_images
 from sslapp.usecases.projects.classes import retire_class
 from sslapp.usecases.projects.settings import create_project
 from sslapp.usecases.reviewing.board import read_board
+from sslapp.usecases.training.rounds import start_round
 from sslapp.vocabulary import EventKind
 from sslapp.workspace import Workspace
 
@@ -117,14 +121,78 @@ def test_margin_asks_about_what_the_round_doubts(reviewed) -> None:
 @pytest.mark.parametrize("left", [1, 2, 9])
 @pytest.mark.parametrize("strategy", STRATEGIES)
 def test_every_strategy_goes_on_when_classes_of_the_round_are_retired(
-    reviewed, strategy, left
+    ensembled, strategy, left
 ) -> None:
     for number in range(9, left - 1, -1):
-        retire_class(reviewed, None, str(number))
-    picks = next_images(reviewed, None, 12, strategy=strategy)
+        retire_class(ensembled, None, str(number))
+    picks = next_images(ensembled, None, 12, strategy=strategy)
     assert len(set(positions(picks))) == 12
-    assert refill(reviewed, None, count=12, strategy=strategy).items
-    assert len(read_board(reviewed, 1).proposals) == 0 or left > 1
+    assert refill(ensembled, None, count=12, strategy=strategy).items
+    assert len(read_board(ensembled, 1).proposals) == 0 or left > 1
+
+
+def members_of(access) -> Members:
+    """What the members of the first round's ensemble said."""
+    with reading(access.engine) as conn:
+        found = finished_round(conn, 1, 1).read_members(access.workspace)
+    assert found is not None
+    return found
+
+
+def test_disagreement_asks_about_what_the_members_are_of_two_minds_about(ensembled) -> None:
+    said = members_of(ensembled).probabilities.astype(np.float64)
+    mean = said.mean(axis=1)
+    entropies = [-(p * np.log(np.maximum(p, 1e-12))).sum(-1) for p in (mean, said)]
+    apart = entropies[0] - entropies[1].mean(axis=1)
+    (first, *others) = next_images(ensembled, None, 5, strategy="disagreement")
+    pool = np.arange(small_project.LABELLED, small_project.POOL)
+    assert first.position == pool[apart[pool].argmax()]
+    assert first.score == pytest.approx(apart[first.position], abs=1e-3)
+    assert all(apart[each.position] > np.median(apart[pool]) for each in others)
+    assert not any(each.holdout for each in (first, *others))
+
+
+def test_its_reason_names_the_classes_of_the_round(ensembled) -> None:
+    names, said = members_of(ensembled)
+    (first, *_) = next_images(ensembled, None, 1, strategy="disagreement")
+    best = dict(zip(names, said[first.position].argmax(axis=1), strict=True))
+    assert names == ("linear probe", "prototypes", "label propagation")
+    assert len(set(best.values())) > 1, "they differ"
+    assert first.reason.startswith("Linear probe")
+    assert {str(each) for each in best.values()} <= set(re.findall(r"\d", first.reason))
+
+
+def test_a_class_that_a_reader_ruled_out_is_no_members_word(ensembled) -> None:
+    (first, *_) = next_images(ensembled, None, 1, strategy="disagreement")
+    before = set(re.findall(r"\d", first.reason))
+    for each in sorted(before):
+        verdicts.reject(ensembled, None, first.position, each)
+    everything = next_images(ensembled, None, small_project.POOL, strategy="disagreement")
+    (again,) = (each for each in everything if each.position == first.position)
+    assert not before & set(re.findall(r"\b\d\b", again.reason))
+
+
+def test_disagreement_with_a_newest_round_without_members_is_refused(reviewed, ensembled) -> None:
+    with pytest.raises(ValueError, match="Train the ensemble of heads"):
+        next_images(reviewed, None, 5, strategy="disagreement")
+    start_round(ensembled, None, method="label-propagation")
+    small_project.run_jobs(ensembled)
+    with pytest.raises(ValueError, match="Train the ensemble of heads"):
+        next_images(ensembled, None, 5, strategy="disagreement")
+
+
+def test_images_that_came_after_the_round_are_picked_last(ensembled, tmp_path) -> None:
+    source = small_project.write_npz(tmp_path / "more.npz")
+    import_images(ensembled, None, str(source))
+    small_project.run_jobs(ensembled)
+    embed(ensembled, None)
+    small_project.run_jobs(ensembled)
+    covered = small_project.POOL + small_project.TEST
+    found = next_images(ensembled, None, 500, strategy="disagreement")
+    assert len(found) == 2 * small_project.POOL - small_project.LABELLED
+    newer = [each for each in found if each.position >= covered]
+    assert found[-len(newer) :] == newer
+    assert {each.reason for each in newer} == {"The last round's members say nothing about it."}
 
 
 def test_doubt_is_about_the_classes_that_are_left(reviewed) -> None:
