@@ -44,6 +44,11 @@ def _rest(found: Inspection) -> dict[str, Any]:
             }
             for each in found.lines
         ],
+        "members": [
+            {"name": each.name, "class": each.class_id, "share": round(each.share, 4)}
+            for each in found.members
+        ],
+        "apart": round(found.apart, 3),
         "temperature": round(found.temperature, 3),
         "calibrated": found.calibrated,
         "rests_on": found.rests_on,

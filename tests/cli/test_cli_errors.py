@@ -44,6 +44,7 @@ CASES = {
     "both positions and threshold": (("accept", 60, "--threshold", 0.5), "Name either"),
     "a threshold of letters": (("accept", "--threshold", "high"), '"high" is neither a number'),
     "neither of them": (("withhold",), "Name either positions or --threshold"),
+    "no members": (("next", "--strategy", "disagreement"), "Train the ensemble of heads"),
     "unknown strategy": (("next", "--strategy", "luck"), 'no strategy "luck"'),
     "unknown ending": (("export", "labels.doc"), "end it in .csv or .parquet"),
     "no such backup": (("restore", "nothing.tar"), "is not empty"),

@@ -18,7 +18,7 @@ from sslapp.usecases.projects.settings import create_project
 from sslapp.usecases.reviewing import bulk_decisions
 from sslapp.usecases.reviewing.board import read_board
 from sslapp.usecases.reviewing.bulk_decisions import BulkAction, decide
-from sslapp.usecases.reviewing.queue import Choice, Queue, Show, selected
+from sslapp.usecases.reviewing.queue import Choice, Queue, Show, positions, selected
 from sslapp.usecases.training.rounds import start_round
 from sslapp.vocabulary import EventKind, Gear
 from sslapp.workspace import Workspace
@@ -116,14 +116,49 @@ def test_the_map_keeps_its_labels_until_it_is_redrawn(reviewed, open_review) -> 
 
 
 @pytest.mark.slow
-def test_every_colouring_and_order_is_drawn(reviewed, open_review) -> None:
-    page = open_review(reviewed)
+def test_every_colouring_and_order_is_drawn(ensembled, open_review) -> None:
+    page = open_review(ensembled)
     for colouring in ("confidence", "source", "change", "class"):
         page.segmented_control(key="review-colour").set_value(colouring).run()
         assert not page.exception
     for queue in Queue:
         page.selectbox(key=state.QUEUE).select(queue).run()
         assert not page.exception
+
+
+def order(page: AppTest):
+    """The menu with the orders."""
+    return page.selectbox(key=state.QUEUE)
+
+
+def test_members_disagreement_is_an_order_of_an_ensembles_round_alone(
+    ensembled, reviewed, open_review
+) -> None:
+    assert "Members disagree first" not in order(open_review(reviewed)).options
+    page = open_review(ensembled)
+    page.slider(key=state.THRESHOLD).set_value(0.0).run()
+    order(page).select(Queue.MEMBERS).run()
+    assert not page.exception, page.exception
+    choice = Choice(threshold=0.0, queue=Queue.MEMBERS)
+    expected = positions(ensembled, 1, read_board(ensembled, 1), choice)
+    shown = [each["p"] for each in shown_at_desk(page)["images"]]
+    assert shown == expected[: len(shown)].tolist()
+    assert len(shown) == 72
+
+
+@pytest.mark.slow
+def test_the_order_is_dropped_with_a_round_that_has_no_members(ensembled, open_review) -> None:
+    start_round(ensembled, None, method="label-propagation")
+    small_project.run_jobs(ensembled)
+    page = open_review(ensembled)
+    assert "Members disagree first" not in order(page).options
+    page.selectbox(key="review-round-1").select(1).run()
+    order(page).select(Queue.MEMBERS).run()
+    page.selectbox(key="review-round-1").select(2).run()
+    assert not page.exception, page.exception
+    assert order(page).value is Queue.DOUBTFUL
+    assert "no members that could disagree" in plain(page)
+    assert "no members that could disagree" not in plain(page.run())
 
 
 def test_a_bulk_decision_is_told_and_undone(reviewed, open_review) -> None:

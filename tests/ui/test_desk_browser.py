@@ -17,8 +17,10 @@ from sslapp.usecases.images.similar import similar
 from sslapp.usecases.labelling import decisions
 from sslapp.usecases.projects.classes import add_class
 from sslapp.usecases.reviewing import bulk_decisions
+from sslapp.usecases.reviewing.board import read_board
 from sslapp.usecases.reviewing.candidates import propose
-from sslapp.usecases.reviewing.inspection import claim_page, tiles
+from sslapp.usecases.reviewing.inspection import claim_page, inspect, tiles
+from sslapp.usecases.reviewing.queue import Choice, Queue, Show, positions
 from sslapp.vocabulary import EventKind, Role
 
 PATIENCE = 30_000
@@ -262,3 +264,32 @@ def test_what_another_reader_holds_or_has_decided_is_marked_and_not_overruled(
     expect(tile(page, theirs[1])).to_have_attribute("title", re.compile("already has a label"))
     kinds = [each.kind for each in small_project.log(reviewed)]
     assert EventKind.ACCEPT not in kinds
+
+
+def test_the_panel_says_what_each_member_of_an_ensemble_says(ensembled, serve, browser) -> None:
+    page = browser.new_page(viewport={"width": 1440, "height": 1400})
+    page.set_default_timeout(PATIENCE)
+    page.goto(f"{serve(ensembled.workspace.root)}/review?project=1")
+    page.locator(".tile").first.wait_for()
+    page.locator(".st-key-review-show").get_by_text("All", exact=True).click()
+    page.locator(".st-key-review-queue").click()
+    page.get_by_role("option", name="Members disagree first").click()
+    board = read_board(ensembled, 1)
+    choice = Choice(show=Show.ALL, queue=Queue.MEMBERS)
+    first, second = positions(ensembled, 1, board, choice)[:2].tolist()
+    with reading(ensembled.engine) as conn:
+        names = {each.id: each.name for each in projects.classes(conn, 1)}
+    expect(tile(page, first)).to_have_class(re.compile("is-focused"))
+    for position in (first, second):
+        tile(page, position).click()
+        told = inspect(ensembled, 1, 1, position)
+        assert len({each.class_id for each in told.members}) > 1
+        rows = [f"{each.name}{names[each.class_id]}{percent(each.share)}" for each in told.members]
+        expect(page.locator(".members .member")).to_have_text(rows)
+        expect(page.locator(".members .note")).to_have_text(f"{told.apart:.2f} nats apart")
+    page.close()
+
+
+def percent(share: float) -> str:
+    """A share of at least a hundredth as the desk writes it."""
+    return f"{100 * share:.1f} %" if 0.99 < share < 0.9995 else f"{100 * share:.0f} %"

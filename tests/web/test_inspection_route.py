@@ -34,10 +34,26 @@ def test_the_answer_is_what_the_use_case_finds(server, reviewed) -> None:
     said, found = answer.json(), inspect(reviewed, None, 1, 70)
     assert (said["position"], said["name"]) == (70, "train/00070")
     assert said["proposed"] == found.tile.proposed
+    assert (said["members"], said["apart"]) == ([], 0)
     assert [each["class"] for each in said["lines"]] == [each.class_id for each in found.lines]
     assert [(each["position"], each["class"]) for each in said["evidence"]] == [
         (each.position, each.class_id) for each in found.evidence
     ]
+
+
+def test_the_members_words_are_told_in_a_few_bytes(ensembled, monkeypatch) -> None:
+    monkeypatch.setenv("SSLAPP_WORKSPACE", str(ensembled.workspace.root))
+    monkeypatch.setenv("LOGNAME", "Ann")
+    client = TestClient(Starlette(routes=routes, middleware=middleware), "http://localhost:8501")
+    said, found = client.get(address()).json(), inspect(ensembled, None, 1, 70)
+    assert [(each["name"], each["class"]) for each in said["members"]] == [
+        (each.name, each.class_id) for each in found.members
+    ]
+    assert [each["share"] for each in said["members"]] == pytest.approx(
+        [each.share for each in found.members], abs=1e-4
+    )
+    assert said["apart"] == pytest.approx(found.apart, abs=1e-3)
+    assert len(json.dumps(said["members"])) < 300
 
 
 def test_another_readers_project_is_refused(server, reviewed) -> None:

@@ -17,9 +17,12 @@ from sslapp.usecases.reviewing.queue import Choice, Queue, positions
 QUEUES = {
     Queue.DOUBTFUL: "Doubtful first",
     Queue.DISAGREEMENT: "Neighbours disagree first",
+    Queue.MEMBERS: "Members disagree first",
     Queue.FLIPPED: "Flipped since last round first",
     Queue.RANDOM: "Random order",
 }
+
+NO_MEMBERS = "This round has no members that could disagree, so doubtful images come first."
 
 OUTDATED = (
     "The page was no longer the one in front of you when that was asked, so nothing was done. Look "
@@ -32,7 +35,7 @@ def show(access: Access, project_id: int, number: int) -> None:
 
     def draw() -> None:
         board = review_board.current(access, project_id, number)
-        _head(access, project_id, board.round_number)
+        _head(access, project_id, board)
         chosen = state.choice(board.classes[: board.known])
         try:
             found = positions(access, project_id, board, chosen)
@@ -64,10 +67,15 @@ def show(access: Access, project_id: int, number: int) -> None:
     faults.fragment(draw, key=state.DESK)
 
 
-def _head(access: Access, project_id: int, round_number: int) -> None:
+def _head(access: Access, project_id: int, board: Board) -> None:
+    queues = [each for each in QUEUES if board.members or each is not Queue.MEMBERS]
+    if st.session_state.get(state.QUEUE, Queue.DOUBTFUL) not in queues:
+        # a browser goes on showing what was chosen, unless it is told another choice
+        st.session_state[state.QUEUE] = Queue.DOUBTFUL
+        st.warning(NO_MEMBERS, icon=":material/info:")
     with st.container(horizontal=True, vertical_alignment="center"):
         st.subheader("Selected images", anchor=False, width="stretch")
-        if reads_text(access, project_id, round_number):
+        if reads_text(access, project_id, board.round_number):
             st.text_input(
                 "Search by text",
                 key=state.text_key(),
@@ -78,7 +86,7 @@ def _head(access: Access, project_id: int, round_number: int) -> None:
             )
         st.selectbox(
             "Order",
-            list(QUEUES),
+            queues,
             format_func=QUEUES.__getitem__,
             label_visibility="collapsed",
             key=state.QUEUE,

@@ -60,6 +60,9 @@ class Board:
         predicted: (N,) int16 most probable class that readers have not ruled out; -1 for images
             that came after the round, are measured blind, or have no class left to propose.
         confidence: (N,) float32 calibrated probability of it; 0 where there is none.
+        members: names of the members of the round's ensemble; () for another round.
+        forbidden: (N', C) bool: the round's classes that readers have ruled out, or that are
+            retired, for the first N' <= N images, which the round covers.
         doubts: why it proposes nothing, or what to know before its proposals are accepted.
         labels: (N,) int16 current label, -1 for none.
         source: (N,) uint8 codes of vocabulary.Source.
@@ -78,6 +81,8 @@ class Board:
     xy: NDArray[np.float32]
     predicted: NDArray[np.int16]
     confidence: NDArray[np.float32]
+    members: tuple[str, ...]
+    forbidden: Mask
     doubts: str
     labels: NDArray[np.int16]
     source: NDArray[np.uint8]
@@ -208,6 +213,8 @@ def read_board(access: Access, project_id: int, round_number: int | None = None)
         xy=xy,
         predicted=_sealed(predicted),
         confidence=_sealed(confidence),
+        members=tuple(found.metrics.get("members", ())),
+        forbidden=_sealed(predictions.forbidden),
         doubts=doubts(found, list(rows.values()), len(state.validation)),
         labels=_sealed(_labels(state, [each.id for each in (*known, *added)])),
         source=_sealed(state.source),

@@ -13,6 +13,7 @@ import numpy as np
 from numpy.typing import NDArray
 from sqlalchemy import Connection
 
+from sslapp.review.disagreement import NOTHING, opinions
 from sslapp.review.evidence import disagreement
 from sslapp.rounds.predictions import NO_CLASS, Predictions, likeliest, predictions_at
 from sslapp.store import images, leases, projects
@@ -82,6 +83,21 @@ class ClassLine:
 
 
 @dataclass(frozen=True)
+class MemberLine:
+    """What a member of the round's ensemble says of an image.
+
+    Attributes:
+        name: the member's.
+        class_id: its likeliest class among those that are not ruled out; None for nothing said.
+        share: its probability among those; 0 for nothing said.
+    """
+
+    name: str
+    class_id: int | None
+    share: float
+
+
+@dataclass(frozen=True)
 class Neighbour:
     """An expert-labelled image near the one inspected; `image` is its content hash."""
 
@@ -98,6 +114,8 @@ class Inspection:
     Attributes:
         name: the image's name, as imported.
         lines: classes in use, most probable first.
+        members: of the round's ensemble, in its order; () for another round.
+        apart: how far they differ, in nats: the generalised Jensen-Shannon divergence.
         calibrated: whether the round's temperature was fitted to anything.
         rests_on: to what, in words.
         before: the class id that the previous round predicted, when this one predicts another.
@@ -109,6 +127,8 @@ class Inspection:
     name: str
     tile: Tile
     lines: tuple[ClassLine, ...]
+    members: tuple[MemberLine, ...]
+    apart: float
     temperature: float
     calibrated: bool
     rests_on: str
@@ -141,10 +161,13 @@ def inspect(
         if known is not None and embedded:
             evidence = _neighbours(conn, project_id, known, asked)
     found = shown.predictions.round
+    members, apart = _members(access, shown.predictions)
     return Inspection(
         name=shown.names[0],
         tile=_tiles(shown, known)[0],
         lines=_lines(shown),
+        members=members,
+        apart=apart,
         temperature=found.temperature,
         calibrated=found.is_calibrated,
         rests_on=rests_on(found.metrics),
@@ -309,6 +332,20 @@ def _lines(shown: _Shown) -> tuple[ClassLine, ...]:
         for column in np.lexsort((found.class_ids, -smooth))
         if shown.in_use[column]
     )
+
+
+def _members(access: Access, predictions: Predictions) -> tuple[tuple[MemberLine, ...], float]:
+    """What the members say of the first image, and how far they differ."""
+    members = predictions.round.read_members(access.workspace)
+    if members is None:
+        return (), 0.0
+    found = opinions(members.probabilities, predictions.positions, predictions.forbidden)
+    said = zip(members.names, found.columns[0].tolist(), found.shares[0].tolist(), strict=True)
+    lines = tuple(
+        MemberLine(name, None if column == NOTHING else predictions.round.class_ids[column], share)
+        for name, column, share in said
+    )
+    return lines, float(found.divergence[0])
 
 
 def _neighbours(

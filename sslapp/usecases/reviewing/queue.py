@@ -8,9 +8,11 @@ import numpy as np
 from numpy.typing import NDArray
 
 from sslapp.review.candidates import Candidates
+from sslapp.review.disagreement import opinions
 from sslapp.review.evidence import disagreement
 from sslapp.store.database import reading
 from sslapp.store.log.chain import canonical
+from sslapp.store.rounds import finished_round
 from sslapp.usecases.access import Access, require
 from sslapp.usecases.images.similar import like_text, similar
 from sslapp.usecases.reviewing.board import Board, flipped, previous_columns
@@ -26,6 +28,7 @@ class Queue(StrEnum):
 
     DOUBTFUL = "doubtful"
     DISAGREEMENT = "disagreement"
+    MEMBERS = "members"
     FLIPPED = "flipped"
     RANDOM = "random"
 
@@ -133,27 +136,38 @@ def ordered(
     access: Access, project_id: int, board: Board, found: Candidates, queue: Queue
 ) -> NDArray[np.int64]:
     """Return (n,) positions of `found`, which come most doubtful first, in the queue's order."""
+    if queue is Queue.RANDOM:
+        # seeded by the round, so that turning a page does not shuffle
+        shuffled = np.sort(found.positions)
+        np.random.default_rng([board.round_id, len(found)]).shuffle(shuffled)
+        return shuffled
+    wanted = _wanted(access, project_id, board, found, queue)
+    if wanted is None:
+        return found.positions
+    return found.positions[np.argsort(-wanted, kind="stable")]  # among equals the doubtful one
+
+
+def _wanted(
+    access: Access, project_id: int, board: Board, found: Candidates, queue: Queue
+) -> NDArray[np.float32] | None:
+    """(n,) float32, higher for what the queue puts first; None where nothing tells them apart."""
     match queue:
-        case Queue.DOUBTFUL:
-            return found.positions
-        case Queue.RANDOM:
-            # seeded by the round, so that turning a page does not shuffle
-            shuffled = np.sort(found.positions)
-            np.random.default_rng([board.round_id, len(found)]).shuffle(shuffled)
-            return shuffled
         case Queue.FLIPPED:
             before = previous_columns(access, project_id, board)
             if before is None:
-                return found.positions
-            changed = flipped(board, before)[found.positions]
-            return np.concatenate([found.positions[changed], found.positions[~changed]])
+                return None
+            return flipped(board, before)[found.positions].astype(np.float32)
         case Queue.DISAGREEMENT:
             head = found.positions[:COMPARED]
             against = neighbours_against(access, project_id, board, head, found.columns[:COMPARED])
             if against is None:
-                return found.positions
-            first = np.argsort(-against, kind="stable")  # among equals the doubtful one
-            return np.concatenate([head[first], found.positions[COMPARED:]])
+                return None
+            rest = np.full(len(found) - len(head), -1, dtype=np.float32)
+            return np.concatenate([against, rest])
+        case Queue.MEMBERS:
+            return members_apart(access, project_id, board, found.positions)
+        case _:
+            return None
 
 
 def neighbours_against(
@@ -182,3 +196,21 @@ def neighbours_against(
     against = np.ones(len(positions), dtype=np.float32)
     against[there] = disagreement(known.evidence(positions[there]), ids[columns[there]])
     return against
+
+
+def members_apart(
+    access: Access, project_id: int, board: Board, positions: NDArray[np.int64]
+) -> NDArray[np.float32] | None:
+    """How far the members of the round's ensemble differ: (q,) float32 nats, None without members.
+
+    Args:
+        positions: (q,) images that the round covers.
+    """
+    with reading(access.engine) as conn:
+        require(conn, access, project_id)
+        members = finished_round(conn, project_id, board.round_number).read_members(
+            access.workspace
+        )
+    if members is None:
+        return None
+    return opinions(members.probabilities, positions, board.forbidden[positions]).divergence

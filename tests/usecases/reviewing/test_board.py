@@ -174,7 +174,8 @@ def test_sessions_cannot_write_into_the_board_they_share(reviewed) -> None:
     board = read_board(reviewed, 1)
     arrays = (board.xy, board.predicted, board.confidence, board.labels, board.source, board.blind)
     found = board.proposals
-    for array in (*arrays, board.withheld, found.positions, found.columns, found.confidence):
+    others = (board.forbidden, board.withheld)
+    for array in (*arrays, *others, found.positions, found.columns, found.confidence):
         with pytest.raises(ValueError, match="read-only"):
             array[:1] = 0
     with pytest.raises(dataclasses.FrozenInstanceError):
@@ -201,6 +202,8 @@ def boards(draw) -> Board:
         xy=random.uniform(-1, 1, (mapped, 2)).astype(np.float32),
         predicted=columns,
         confidence=confidence,
+        members=(),
+        forbidden=np.zeros((count, known), bool),
         doubts="",
         labels=np.full(count, -1, np.int16),
         source=np.zeros(count, np.uint8),

@@ -18,6 +18,7 @@ from sslapp.store.schema import lease
 from sslapp.store.state import load_state
 from sslapp.usecases.access import NotAllowed, enter
 from sslapp.usecases.labelling import decisions, verdicts
+from sslapp.usecases.labelling.picks import next_images
 from sslapp.usecases.reviewing import bulk_decisions
 from sslapp.usecases.reviewing.inspection import Blind, claim_page, inspect, tiles
 from sslapp.usecases.training.rounds import start_round
@@ -207,3 +208,35 @@ def test_where_several_may_read_an_image_nothing_is_leased(reviewed) -> None:
     assert claim_page(reviewed, None, 1, [50]) == claim_page(bea, None, 1, [50]) == {}
     with reading(reviewed.engine) as conn:
         assert conn.execute(lease.select()).all() == []
+
+
+def test_each_member_says_its_likeliest_class_and_its_share(ensembled) -> None:
+    with reading(ensembled.engine) as conn:
+        found = finished_round(conn, 1)
+    names, said = found.read_members(ensembled.workspace)
+    told = inspect(ensembled, None, 1, IMAGE)
+    best = said[IMAGE].argmax(axis=1)
+    assert [each.name for each in told.members] == list(names)
+    assert [each.class_id for each in told.members] == [found.class_ids[c] for c in best]
+    shares = said[IMAGE].max(axis=1).astype(np.float64)
+    assert [each.share for each in told.members] == pytest.approx(shares, abs=1e-3)
+    (first, *_) = next_images(ensembled, None, 1, strategy="disagreement")
+    assert inspect(ensembled, None, 1, first.position).apart == pytest.approx(first.score, abs=1e-6)
+
+
+def test_what_readers_ruled_out_is_no_members_word(ensembled) -> None:
+    (before, *_) = inspect(ensembled, None, 1, IMAGE).members
+    with reading(ensembled.engine) as conn:
+        names = {each.id: each.name for each in projects.classes(conn, 1)}
+    verdicts.reject(ensembled, None, IMAGE, names.pop(before.class_id))
+    (after, *_) = inspect(ensembled, None, 1, IMAGE).members
+    assert after.class_id in names
+    for each in list(names.values())[:-1]:
+        verdicts.reject(ensembled, None, IMAGE, each)
+    told = inspect(ensembled, None, 1, IMAGE)
+    assert {(each.class_id, each.share) for each in told.members} == {(None, 0)}
+    assert told.apart == 0
+
+
+def test_a_round_that_is_no_ensembles_has_no_members(reviewed) -> None:
+    assert inspect(reviewed, None, 1, IMAGE).members == ()

@@ -1,5 +1,7 @@
 """What a choice selects, and in which order it is looked at."""
 
+import itertools
+
 import numpy as np
 import pytest
 import small_project
@@ -7,13 +9,16 @@ import small_project
 from sslapp.review.evidence import disagreement, evidence
 from sslapp.review.selection import inside
 from sslapp.store.database import reading
+from sslapp.store.rounds import finished_round
 from sslapp.store.schema import embedding
 from sslapp.usecases.images.similar import similar
+from sslapp.usecases.labelling import verdicts
 from sslapp.usecases.reviewing import bulk_decisions, queue
 from sslapp.usecases.reviewing.board import flipped, previous_columns, read_board
 from sslapp.usecases.reviewing.queue import Choice, Queue, Show, ordered, positions, selected
 from sslapp.usecases.training.rounds import start_round
 
+MEMBERS_FIRST = Choice(threshold=0.0, queue=Queue.MEMBERS)
 RING = ((-0.6, -0.6), (0.5, -0.6), (0.5, 0.7), (-0.6, 0.4))
 
 
@@ -105,6 +110,45 @@ def test_flipped_images_come_first_and_doubtful_ones_first_among_them(reviewed, 
     for part in (order[:count], order[count:]):
         places = [rank[position] for position in part.tolist()]
         assert places == sorted(places)
+
+
+def test_images_on_which_members_differ_come_first(ensembled) -> None:
+    board = read_board(ensembled, 1)
+    assert board.members == ("linear probe", "prototypes", "label propagation")
+    found = selected(board, Choice(threshold=0.0))
+    assert len(found) == small_project.POOL - small_project.LABELLED
+    with reading(ensembled.engine) as conn:
+        members = finished_round(conn, 1, 1).read_members(ensembled.workspace)
+    said = members.probabilities[found.positions].astype(np.float64)
+    mean = said.mean(axis=1)
+    joint, single = (-(p * np.log(np.maximum(p, 1e-12))).sum(-1) for p in (mean, said))
+    apart = joint - single.mean(axis=1)
+    order = ordered(ensembled, 1, board, found, Queue.MEMBERS)
+    rank = {position: apart[row] for row, position in enumerate(found.positions.tolist())}
+    falling = [rank[each] for each in order.tolist()]
+    assert falling[0] == apart.max() > falling[-1] + 0.1
+    assert all(a >= b - 1e-3 for a, b in itertools.pairwise(falling))
+    np.testing.assert_array_equal(positions(ensembled, 1, board, MEMBERS_FIRST), order)
+
+
+def test_a_ruled_out_class_parts_the_members_no_longer(ensembled) -> None:
+    board = read_board(ensembled, 1)
+    first = positions(ensembled, 1, board, MEMBERS_FIRST)[:1]
+    before = queue.members_apart(ensembled, 1, board, first)
+    for column in range(8):
+        verdicts.reject(ensembled, None, int(first[0]), str(column))
+    board = read_board(ensembled, 1)
+    assert queue.members_apart(ensembled, 1, board, first) != before
+    verdicts.reject(ensembled, None, int(first[0]), "8")  # one class is left
+    board = read_board(ensembled, 1)
+    assert queue.members_apart(ensembled, 1, board, first).tolist() == [0]
+
+
+def test_a_round_without_members_comes_in_the_usual_order(reviewed, board) -> None:
+    assert board.members == ()
+    found = selected(board, Choice(threshold=0.0))
+    order = ordered(reviewed, 1, board, found, Queue.MEMBERS)
+    np.testing.assert_array_equal(order, found.positions)
 
 
 def test_images_like_one_are_open_ones_nearest_first(reviewed, board) -> None:

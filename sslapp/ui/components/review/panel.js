@@ -8,6 +8,7 @@ import {
 import { dot, percent } from "./words.js"
 
 const LINES = 6
+const FETCHED = ["lines", "members", "evidence"]
 
 export async function drawPanel(desk) {
   const position = desk.focus
@@ -17,25 +18,27 @@ export async function drawPanel(desk) {
   drawTitle(desk, tile)
   drawJudge(desk, tile)
   const stale = desk.drawnFor !== position // another image's numbers must not be read as this one's
-  for (const name of ["lines", "evidence"]) desk.find(name).classList.toggle("stale", stale)
+  for (const name of FETCHED) desk.find(name).classList.toggle("stale", stale)
   try {
     const found = await inspection(desk, position)
     if (desk.focus !== position) return
     markDrawn(desk, position)
     drawLines(desk, found)
+    drawMembers(desk, found)
     drawEvidence(desk, found)
     drawName(desk, found)
   } catch (error) {
     if (desk.focus !== position) return
     markDrawn(desk, position)
     desk.find("lines").replaceChildren(element("p", "note", { textContent: error.message }))
+    desk.find("members").replaceChildren()
     desk.find("evidence").replaceChildren()
   }
 }
 
 function markDrawn(desk, position) {
   desk.drawnFor = position
-  for (const name of ["lines", "evidence"]) desk.find(name).classList.remove("stale")
+  for (const name of FETCHED) desk.find(name).classList.remove("stale")
 }
 
 function drawTitle(desk, tile) {
@@ -127,6 +130,31 @@ function line(desk, each, fitted) {
   row.append(key, name, bar, element("span", "sure", { textContent: percent(each.calibrated) }))
   const raw = `raw ${(100 * each.raw).toFixed(1)} %, calibrated ${(100 * each.calibrated).toFixed(1)} %`
   row.title = each.forbidden ? `${raw}; a reader ruled this class out` : raw
+  return row
+}
+
+// what the members of the round's ensemble say, one line each; nothing for another round
+function drawMembers(desk, found) {
+  const place = desk.find("members")
+  if (!found.members.length) return place.replaceChildren()
+  const head = element("div", "head")
+  const apart = element("span", "note", { textContent: `${found.apart.toFixed(2)} nats apart` })
+  const most = Math.log(Math.min(found.members.length, found.lines.length))
+  apart.title = `Jensen-Shannon divergence: 0 when all say the same, at most ${most.toFixed(2)}`
+  head.append(element("span", "", { textContent: "Members" }), apart)
+  place.replaceChildren(head, ...found.members.map(each => member(desk, each)))
+}
+
+function member(desk, each) {
+  const row = element("div", "member")
+  const silent = each.class === null
+  const what = silent ? "says nothing" : className(desk, each.class)
+  row.append(
+    element("span", "name", { textContent: each.name }),
+    dot(desk.classes.get(each.class)?.colour ?? "transparent"),
+    element("span", "what", { textContent: what, title: what }),
+    element("span", "sure", { textContent: silent ? "" : percent(each.share) }),
+  )
   return row
 }
 
