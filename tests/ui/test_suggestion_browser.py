@@ -43,7 +43,8 @@ def test_the_suggestion_is_not_the_method_that_is_wrong(train) -> None:
     page.get_by_role("button", name="Compare", exact=True).click()
     page.get_by_text("Compared on 60 labels that no fit was taught.").wait_for()
     right = {each.method: each.right for each in read_compared(access, 1).trials}
-    assert max(right[each] for each in WRONG) < 40 < 55 < right["head-ensemble"]
+    assert max(right[each] for each in WRONG) < 40
+    assert right["head-ensemble"] > 55
 
     chosen = page.get_by_role("radio", name=re.compile("^Ensemble of heads"))
     assert chosen.is_checked()
