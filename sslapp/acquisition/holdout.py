@@ -10,6 +10,7 @@ are trained on, nothing can be drawn and the pick goes to the strategy instead.
 """
 
 from sslapp.acquisition.state import Pick, Situation
+from sslapp.training.calibration.sources import LEAST_HOLDOUT
 
 NAME = "holdout"
 ENOUGH = 50
@@ -39,9 +40,19 @@ def slots(situation: Situation, count: int) -> list[bool]:
     return plan[situation.pending :]
 
 
+def target(labels: int) -> int:
+    """How many labels the holdout is filled to next: what calibrates a round, then 50.
+
+    Args:
+        labels: that it has.
+    """
+    return LEAST_HOLDOUT if labels < LEAST_HOLDOUT else ENOUGH
+
+
 def pick(situation: Situation, count: int, seed: int) -> list[Pick]:
-    """Draw for the holdout alone, until it has 50 labels or is waiting for them."""
-    missing = ENOUGH - situation.holdout_labels - situation.pending_holdout
+    """Draw for the holdout alone, until it has what it is filled to or waits for labels of it."""
+    missing = target(situation.holdout_labels)
+    missing -= situation.holdout_labels + situation.pending_holdout
     return draw(situation, min(count, max(missing, 0)), seed)
 
 

@@ -221,8 +221,9 @@ def _predict(
     for first in range(0, count, PREDICT_CHUNK):
         context.check()
         rows = np.arange(first, min(first + PREDICT_CHUNK, count), dtype=np.int64)
-        parts.append(predictor.logits(source, rows).float().cpu().numpy())
-        for name, p in (predictor.members(source, rows) or {}).items():
+        logits, said = predictor.with_members(source, rows)
+        parts.append(logits.float().cpu().numpy())
+        for name, p in said.items():
             members[name].append(p.cpu().numpy().astype(np.float16))
         context.progress(first, count, RoundPhase.PREDICTING)
     whole = {name: np.concatenate(pieces) for name, pieces in members.items()}

@@ -26,11 +26,11 @@ class Predictor(ABC):
         """Return (n, D) float32 of the last hidden layer, or None where there is none."""
         return None
 
-    def members(
+    def with_members(
         self, source: Pixels | Features, indices: Indices
-    ) -> dict[str, torch.Tensor] | None:
-        """Return each member's (n, C) float32 probabilities by its name, or None without any."""
-        return None
+    ) -> tuple[torch.Tensor, dict[str, torch.Tensor]]:
+        """Return `logits`, and each member's (n, C) float32 probabilities by its name, if any."""
+        return self.logits(source, indices), {}
 
     @abstractmethod
     def save(self, folder: Path) -> None:

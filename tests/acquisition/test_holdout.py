@@ -118,6 +118,13 @@ def test_the_holdout_can_be_filled_alone_and_ends_when_it_is_full(small):
     assert pick("holdout", replace(small, holdout_labels=50), 20, seed=0) == []
 
 
+def test_the_labels_that_calibrate_a_round_come_first_and_are_exactly_those_missing(small):
+    few = replace(small, holdout_labels=6)
+    assert len(pick("holdout", few, 40, seed=0)) == 24
+    assert len(pick("holdout", replace(few, pending_holdout=20), 40, seed=0)) == 4
+    assert len(pick("holdout", replace(small, holdout_labels=30), 40, seed=0)) == 20
+
+
 @pytest.mark.parametrize("strategy", ["random", "typiclust", "margin"])
 def test_the_others_spend_no_picks_on_the_holdout(strategy, small):
     assert not any(each.holdout for each in pick(strategy, small, 30, seed=0))

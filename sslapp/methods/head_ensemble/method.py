@@ -178,7 +178,14 @@ class HeadEnsemblePredictor(Predictor):
 
     def logits(self, source: Pixels | Features, indices: Indices) -> Tensor:
         """Return (n, C) float32: log-probabilities."""
-        return _log_mean(list(self.members(source, indices).values()))
+        return self.with_members(source, indices)[0]
+
+    def with_members(
+        self, source: Pixels | Features, indices: Indices
+    ) -> tuple[Tensor, dict[str, Tensor]]:
+        """Return the logits and what they are the mean of."""
+        said = self.members(source, indices)
+        return _log_mean(list(said.values())), said
 
     def members(self, source: Pixels | Features, indices: Indices) -> dict[str, Tensor]:
         """Return each member's (n, C) float32 probabilities by its name."""

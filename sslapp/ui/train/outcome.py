@@ -82,7 +82,9 @@ def _measured(line: RoundLine, proposed: int, doubts: str) -> str:
             f"No image without a label reaches a confidence of {percent(DEFAULT_THRESHOLD)}: "
             "lower the threshold, or label more."
         )
-    return " ".join(said) or "Its accuracy is unknown: no holdout image had a label."
+    return " ".join(said) or (
+        "No holdout image had a label: how right it is on images that nobody chose is unknown."
+    )
 
 
 @st.cache_data(max_entries=16, show_spinner=False)

@@ -10,7 +10,7 @@ from functools import lru_cache
 
 from sqlalchemy import Connection, Engine
 
-from sslapp.acquisition.holdout import ENOUGH
+from sslapp.acquisition.holdout import target
 from sslapp.store import images, projects
 from sslapp.store.database import reading
 from sslapp.store.log.decisions import standing_decisions
@@ -35,14 +35,14 @@ class LabelProgress:
         labelled: images with a label of a live class, from whatever source.
         per_class: class id -> labels, of every live class.
         holdout, holdout_labelled: drawn, and labelled by a reader.
-        holdout_target: how many labels make the measurement worth something.
+        holdout_target: how many labels it is filled to next.
     """
 
     images: int
     labelled: int
     holdout: int
     holdout_labelled: int
-    holdout_target: int = ENOUGH
+    holdout_target: int
     per_class: Mapping[int, int] = field(default_factory=dict)
 
 
@@ -66,12 +66,14 @@ def label_progress(access: Access, project: str | int | None) -> LabelProgress:
         live = [each.id for each in projects.classes(conn, project_id)]
         counts = label_counts(access.engine, conn, project_id)
         per_class = {each: counts.labels[each] for each in live}
+        judged = sum(counts.judged[each] for each in live)
         return LabelProgress(
             images=_readable(access.engine, conn, project_id),
             labelled=sum(per_class.values()),
             per_class=per_class,
             holdout=counts.holdout,
-            holdout_labelled=sum(counts.judged[each] for each in live),
+            holdout_labelled=judged,
+            holdout_target=target(judged),
         )
 
 
