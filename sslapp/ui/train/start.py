@@ -21,7 +21,7 @@ from sslapp.usecases.training.preview import (
     missing_before_start,
 )
 from sslapp.usecases.training.rounds import start_round
-from sslapp.usecases.training.suggestion import Suggestion, suggest
+from sslapp.usecases.training.suggestion import Suggestion, learned, suggest
 from sslapp.usecases.training.trials import standing
 from sslapp.words import roughly
 
@@ -121,7 +121,13 @@ def _planned(chosen: Chosen, changed: Mapping[str, Any], found: Preview, can: Ch
         images=found.images,
         size=can.size,
         calibrated_on=calibrated_on(found, options, chosen.gear),
+        encoders=len(learned(can.covering(found.images))) if _averages(chosen) else 1,
     )
+
+
+def _averages(chosen: Chosen) -> bool:
+    """Whether the round is to see the features of every learned encoder."""
+    return chosen.card.several_encoders and chosen.encoder is None
 
 
 def lasts(expected: Estimate) -> str:

@@ -80,6 +80,7 @@ class Planned:
         images: images to predict in the end.
         size: height, width and channels of an image.
         calibrated_on: whose labels; some ask for further fits.
+        encoders: whose features it sees; a method that averages several is fitted on each.
     """
 
     method: str
@@ -89,6 +90,7 @@ class Planned:
     images: int
     size: tuple[int, int, int]
     calibrated_on: CalibratedOn = CalibratedOn.HOLDOUT
+    encoders: int = 1
 
 
 @dataclass(frozen=True)
@@ -109,6 +111,7 @@ def estimate(access: Access, project_id: int, planned: Planned) -> Estimate:
                 curve = curves(conn, each.id).get(SECONDS, [])
                 images = each.snapshot.counts["images"]
                 fits = FITS[CalibratedOn(each.metrics.get("calibrated_on", CalibratedOn.HOLDOUT))]
+                fits *= 1 + len(each.embeddings_beside or ())
                 told = scaled(seconds, images, curve, planned, fits=fits)
                 return Estimate(told, each.number)
     return Estimate(rule_of_thumb(planned, threads=default_threads(), bf16=has_bf16()), None)
@@ -141,7 +144,7 @@ def scaled(seconds: float, images: int, curve: Curve, planned: Planned, *, fits:
         planned: the round to come.
         fits: how many the finished one was made of.
     """
-    more = FITS[planned.calibrated_on]
+    more = FITS[planned.calibrated_on] * planned.encoders
     if "steps" not in planned.config or len(curve) < 2:
         return seconds * planned.images / max(images, 1) * more / fits
     (first, began), (last, ended) = curve[0], curve[-1]
@@ -167,7 +170,7 @@ def images_per_step(config: Mapping[str, Any]) -> int | None:
 
 def rule_of_thumb(planned: Planned, *, threads: int, bf16: bool) -> float:
     """Seconds of a round of which nothing like it has run here."""
-    fits = FITS[planned.calibrated_on]
+    fits = FITS[planned.calibrated_on] * planned.encoders
     if planned.gear == Gear.FEATURES or "steps" not in planned.config:
         a_fit = FEATURES_FIXED + FEATURES_PER_IMAGE * planned.images + _head_steps(planned)
         return fits * a_fit

@@ -92,6 +92,15 @@ def test_what_a_round_costs_besides_grows_with_its_images() -> None:
     assert scaled(15, 80, curve, bigger) == pytest.approx(11 + 8)
 
 
+def test_an_ensemble_is_fitted_on_every_encoder() -> None:
+    one = replace(planned("head-ensemble", Gear.FEATURES), calibrated_on=CalibratedOn.FOLDS)
+    three = replace(one, encoders=3)
+    assert scaled(12, 160, [], three, fits=6) == pytest.approx(36)
+    assert scaled(36, 160, [], one, fits=18) == pytest.approx(12)
+    thumb = [rule_of_thumb(each, threads=2, bf16=True) for each in (one, three)]
+    assert thumb[1] == pytest.approx(3 * thumb[0])
+
+
 def test_a_second_training_takes_as_long_again() -> None:
     curve = [(10, 3.0), (110, 13.0)]
     once = planned(steps=110)
