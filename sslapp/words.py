@@ -35,8 +35,13 @@ def percent(share: float) -> str:
 
 def proportion(share: float, judged: int) -> str:
     """ "93.1 % (83.3 to 98.1 %), n = 58": with its exact 95 % interval."""
+    return f"{with_interval(share, judged)}, n = {judged}"
+
+
+def with_interval(share: float, judged: int) -> str:
+    """ "93.1 % (83.3 to 98.1 %)", where n stands beside it."""
     low, high = clopper_pearson(round(share * judged), judged)
-    return f"{percent(share)} ({100 * low:.1f} to {percent(high)}), n = {judged}"
+    return f"{percent(share)} ({100 * low:.1f} to {percent(high)})"
 
 
 def count(number: int, thing: str) -> str:

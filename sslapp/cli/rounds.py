@@ -100,6 +100,30 @@ def status(number: Number = None, project: Project = None, as_json: Json = False
     show(result, as_json, lambda: table([result], columns))
 
 
+@command(round_app, "known")
+def known(number: Number = None, project: Project = None, as_json: Json = False) -> None:
+    """Say how right a finished round is about labels that it was not taught, class by class."""
+    from sslapp.usecases.training.known import read_known  # scipy
+
+    found = read_known(access(), project, number)
+    if found is None:
+        why = "Nothing is known of it: it was held against no label that it was not taught."
+        show(None, as_json, why)
+        return
+    rows = [each.row() for each in found.by_class()]
+    result = {
+        "round": found.number,
+        "rests_on": found.rests_on,
+        "right": int(found.right.sum()),
+        "n": len(found.right),
+        "classes": rows,
+        "proposals": [{"threshold": at, "count": k} for at, k in found.proposals],
+        "sentences": found.sentences(),
+    }
+    columns = ["class", "right", "n", "accuracy", "lower", "upper"]
+    show(result, as_json, lambda: "\n".join([*found.sentences(), "", table(rows, columns)]))
+
+
 @command(round_app, "wait")
 def wait(number: Number = None, project: Project = None, as_json: Json = False) -> None:
     """Wait until a round ended; exit status 1 if it failed or was cancelled."""

@@ -3,6 +3,7 @@
 import os
 from pathlib import Path
 
+import pandas as pd
 import pytest
 import small_project
 from sqlalchemy import insert, select
@@ -18,6 +19,7 @@ from sslapp.usecases.jobs import job_status
 from sslapp.usecases.labelling import decisions, verdicts
 from sslapp.usecases.projects.settings import change_settings, create_project
 from sslapp.usecases.reviewing.candidates import propose
+from sslapp.usecases.training.known import read_known
 from sslapp.usecases.training.rounds import cancel_round, round_status, start_round
 from sslapp.vocabulary import CalibratedOn, FailureKind, JobState
 from sslapp.workspace import Workspace
@@ -40,6 +42,11 @@ def open_train(open_app):
 def texts(page: AppTest) -> str:
     kinds = ("caption", "error", "subheader", "markdown")
     return "\n".join(each.value for kind in kinds for each in page.get(kind))
+
+
+def rounds_table(page: AppTest) -> pd.DataFrame:
+    """The table of rounds, which stands below what is known of the newest."""
+    return page.dataframe[-1].value
 
 
 def press(page: AppTest, key: str) -> AppTest:
@@ -291,7 +298,7 @@ def test_an_uncalibrated_round_calls_for_the_holdout_that_mends_it(reviewed, ope
 
 def test_a_selected_round_is_told_in_full(reviewed, open_train) -> None:
     page = open_train(reviewed.workspace.root)
-    line = page.dataframe[0].value.iloc[0]
+    line = rounds_table(page).iloc[0]
     row = round_status(reviewed, None)
     accuracy = row["metrics"]["holdout_accuracy"]
     assert line["Holdout accuracy (95 % interval)"].startswith(f"{100 * accuracy:.1f} % (")
@@ -309,18 +316,29 @@ def test_a_selected_round_is_told_in_full(reviewed, open_train) -> None:
     assert len(page.get("plotly_chart")) == 4  # two of what is known, labels, losses
 
 
+def test_what_is_known_is_listed_class_by_class(reviewed, open_train) -> None:
+    table = open_train(reviewed.workspace.root).dataframe[0].value
+    known = read_known(reviewed, 1, 1)
+    assert table["Class"].tolist() == [each.name for each in known.by_class()]
+    assert (table["Right"].sum(), table["n"].sum()) == (known.right.sum(), len(known.right))
+    told = table["Accuracy (95 % interval)"].tolist()
+    assert told[0].startswith(f"{100 * table['Right'][0] / table['n'][0]:.1f} % (")
+    unjudged = [each for each, n in zip(told, table["n"], strict=True) if not n]
+    assert set(unjudged) <= {"no label to judge it by"}
+
+
 def test_accepted_pseudo_labels_are_counted_for_their_round(reviewed, open_train) -> None:
     position = int(propose(reviewed, None).candidates.positions[-1])
     verdicts.accept(reviewed, None, position)
     page = open_train(reviewed.workspace.root)
-    assert page.dataframe[0].value.iloc[0]["Accepted"] == 1
+    assert rounds_table(page).iloc[0]["Accepted"] == 1
 
 
 @pytest.mark.slow
 def test_a_cancelled_round_stays_in_the_table(project, open_train) -> None:
     start_round(project, None, method="supervised", seed=3)
     cancel_round(project, None)
-    line = open_train(project.workspace.root).dataframe[0].value.iloc[0]
+    line = rounds_table(open_train(project.workspace.root)).iloc[0]
     assert (line["State"], line["Seed"]) == ("cancelled", 3)
 
 

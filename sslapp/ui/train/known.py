@@ -1,14 +1,20 @@
 """What is known of a round: what it mistakes for what, how right it is where it is sure."""
 
+from collections.abc import Sequence
+
+import pandas as pd
 import streamlit as st
 
 from sslapp.charts.reliability import reliability
 from sslapp.ui.common import matrix, picture_grid, plain
 from sslapp.usecases.access import Access
-from sslapp.usecases.training.known import Known, read_known
-from sslapp.words import count, percent, proportion
+from sslapp.usecases.training.known import ClassAccuracy, Known, read_known
+from sslapp.words import count, percent, with_interval
 
 KEY = "train-known"
+ROWS, HEIGHT = 10, 388
+"""Classes that are shown at once, and the pixels that they and their heading take."""
+
 AXES = {"rows": "True", "columns": "Predicted"}
 
 
@@ -19,7 +25,15 @@ def show(access: Access, project_id: int, number: int, event: int) -> None:
         return
     with st.container(border=True):
         st.subheader(f"What is known of round {number}", anchor=False)
-        st.caption(plain.markdown(" ".join(sentences(found))))
+        st.caption(plain.markdown(" ".join(found.sentences())))
+        st.dataframe(
+            per_class(found.by_class()),
+            hide_index=True,
+            width="content",
+            height=HEIGHT if len(found.classes) > ROWS else "auto",
+            alt=f"Accuracy of round {number} for each class, the least certain first",
+            key=f"{KEY}-classes",
+        )
         left, right = st.columns(2, gap="large")
         with left:
             matrix.show(
@@ -44,21 +58,22 @@ def show(access: Access, project_id: int, number: int, event: int) -> None:
                 _cell(access, project_id, found, cell)
 
 
-def sentences(found: Known) -> list[str]:
-    """How right it is, on what, what it would propose, and how it stands to the one before."""
-    right, n = int(found.right.sum()), len(found.right)
-    how = found.rests_on.partition(", n =")[0]
-    said = [f"Accuracy on labels that it was not taught ({how}): {proportion(right / n, n)}."]
-    offered = ", ".join(f"{k:,} at {at:.2f}" for at, k in found.proposals)
-    said.append(f"It would propose {offered}.")
-    if found.before is not None:
-        number, pair = found.before
-        said.append(
-            f"Against round {number} on the same {count(pair.judged, 'image')}: "
-            f"{pair.only_second:,} right that were wrong, {pair.only_first:,} wrong that were "
-            f"right (p = {pair.p_value:.2g})."
-        )
-    return said
+def per_class(lines: Sequence[ClassAccuracy]) -> pd.DataFrame:
+    """How many images of each class it recognised, of how many, and what that says."""
+    return pd.DataFrame(
+        {
+            "Class": [each.name for each in lines],
+            "Right": [each.right for each in lines],
+            "n": [each.judged for each in lines],
+            "Accuracy (95 % interval)": [_accuracy(each) for each in lines],
+        }
+    )
+
+
+def _accuracy(line: ClassAccuracy) -> str:
+    if not line.judged:
+        return "no label to judge it by"
+    return with_interval(line.right / line.judged, line.judged)
 
 
 def _cell(access: Access, project_id: int, found: Known, cell: matrix.Cell) -> None:

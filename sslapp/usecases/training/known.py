@@ -6,6 +6,7 @@ import numpy as np
 from numpy.typing import NDArray
 from sqlalchemy import Connection
 
+from sslapp.review.bounds import Interval, clopper_pearson
 from sslapp.review.confidence import softmax
 from sslapp.review.confusion import Paired, confusion, paired
 from sslapp.rounds.predictions import predictions_of
@@ -16,8 +17,9 @@ from sslapp.store.rounds import FinishedRound
 from sslapp.store.snapshots import load
 from sslapp.store.state import load_state, withheld
 from sslapp.training.calibration.table import CalibrationTable, calibration_table
-from sslapp.usecases.access import Access, require
+from sslapp.usecases.access import Access, find_project
 from sslapp.usecases.training.trust import rests_on
+from sslapp.words import count, proportion
 from sslapp.workspace import Workspace
 
 THRESHOLDS = (0.8, 0.9, 0.95, 0.99)
@@ -25,6 +27,37 @@ BINS = 10
 
 Positions = NDArray[np.int64]
 Classes = NDArray[np.int64]
+
+
+@dataclass(frozen=True)
+class ClassAccuracy:
+    """How right a round is about the images of one class.
+
+    Attributes:
+        right, judged: so many of its labelled images; 0 of 0 where none was asked about.
+    """
+
+    name: str
+    right: int
+    judged: int
+
+    @property
+    def interval(self) -> Interval:
+        """The exact 95 % interval of the share right."""
+        return clopper_pearson(self.right, self.judged)
+
+    def row(self) -> dict[str, str | int | float | None]:
+        """As the command line lists it."""
+        share = self.right / self.judged if self.judged else None
+        lower, upper = self.interval if self.judged else (None, None)
+        return {
+            "class": self.name,
+            "right": self.right,
+            "n": self.judged,
+            "accuracy": share,
+            "lower": lower,
+            "upper": upper,
+        }
 
 
 @dataclass(frozen=True, eq=False)
@@ -61,6 +94,33 @@ class Known:
         """(C, C) int64 by class number: true down, predicted across."""
         return confusion(self.true, self.predicted, len(self.classes))
 
+    def by_class(self) -> list[ClassAccuracy]:
+        """Classes in use or judged: the least certain to be recognised first, unjudged ones last."""
+        counts = self.confusion()
+        judged, right = counts.sum(axis=1), counts.diagonal()
+        lines = [
+            ClassAccuracy(each.name, int(right[each.number]), int(judged[each.number]))
+            for each in self.classes
+            if judged[each.number] or not each.retired
+        ]
+        return sorted(lines, key=lambda each: (not each.judged, each.interval.lower))
+
+    def sentences(self) -> list[str]:
+        """How right it is, on what, what it would propose, how it stands to the one before."""
+        right, n = int(self.right.sum()), len(self.right)
+        how = self.rests_on.partition(", n =")[0]
+        said = [f"Accuracy on labels that it was not taught ({how}): {proportion(right / n, n)}."]
+        offered = ", ".join(f"{k:,} at {at:.2f}" for at, k in self.proposals)
+        said.append(f"It would propose {offered}.")
+        if self.before is not None:
+            number, pair = self.before
+            said.append(
+                f"Against round {number} on the same {count(pair.judged, 'image')}: "
+                f"{pair.only_second:,} right that were wrong, {pair.only_first:,} wrong that were "
+                f"right (p = {pair.p_value:.2g})."
+            )
+        return said
+
     def cell(self, true: int, predicted: int) -> NDArray[np.int64]:
         """(m,) places in the arrays of one cell's images, the surest first."""
         rows = np.flatnonzero((self.true == true) & (self.predicted == predicted))
@@ -71,14 +131,19 @@ class Known:
         return calibration_table(self.sure, self.right, BINS)
 
 
-def read_known(access: Access, project_id: int, number: int) -> Known | None:
+def read_known(
+    access: Access, project: str | int | None, number: int | None = None
+) -> Known | None:
     """What is known of a finished round; None where it has no out-of-sample answers.
+
+    Args:
+        number: of the round; default: the newest that has finished.
 
     Raises:
         NotFinished: when there is no such finished round.
     """
     with reading(access.engine) as conn:
-        require(conn, access, project_id)
+        project_id = find_project(conn, access, project)
         found = rounds.finished_round(conn, project_id, number)
         answers = found.read_answers(access.workspace)
         if answers is None:

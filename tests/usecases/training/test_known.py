@@ -4,9 +4,11 @@ import numpy as np
 import pytest
 import small_project
 
+from sslapp.review.bounds import clopper_pearson
 from sslapp.store.database import reading
 from sslapp.store.rounds import finished_round
 from sslapp.usecases.access import NotAllowed, enter
+from sslapp.usecases.projects.classes import add_class, retire_class
 from sslapp.usecases.reviewing.candidates import propose
 from sslapp.usecases.training.known import read_known
 from sslapp.usecases.training.rounds import start_round
@@ -48,6 +50,34 @@ def test_what_it_would_propose_is_what_review_offers(twice) -> None:
     for threshold, count in known.proposals:
         offered = propose(twice, None, threshold=threshold, round_number=2).candidates
         assert count == len(offered)
+
+
+def test_every_class_has_its_share_and_its_n_the_least_certain_first(twice) -> None:
+    known = read_known(twice, None)
+    assert known is not None
+    assert known.number == 2
+    lines = known.by_class()
+    names = [each.name for each in known.classes]
+    assert sorted(each.name for each in lines) == sorted(names)
+    for each in lines:
+        mine = known.true == names.index(each.name)
+        assert (each.right, each.judged) == (int((known.right & mine).sum()), int(mine.sum()))
+    lows = [each.interval.lower for each in lines if each.judged]
+    assert lows == sorted(lows)
+    judged = [each.judged > 0 for each in lines]
+    assert judged == sorted(judged, reverse=True), "those that nobody judged come last"
+    assert judged[0]
+    row = lines[0].row()
+    assert (row["lower"], row["upper"]) == clopper_pearson(lines[0].right, lines[0].judged)
+
+
+def test_a_class_without_a_judged_image_is_listed_unless_it_is_retired(twice) -> None:
+    add_class(twice, 1, "ten")
+    add_class(twice, 1, "eleven")
+    retire_class(twice, 1, "eleven")
+    last = read_known(twice, 1, 2).by_class()[-1]
+    assert (last.name, last.right, last.judged) == ("ten", 0, 0)
+    assert last.row()["accuracy"] is None
 
 
 def test_it_is_compared_with_the_round_before_on_the_same_images(twice) -> None:
