@@ -11,6 +11,9 @@ from sslapp.usecases.projects.classes import ClassRow
 
 CONFIG = {"displayModeBar": False}
 
+MANY = 30
+"""Classes above which those that count nothing are left out, so that the rest can be read."""
+
 Cell = tuple[int, int]
 
 
@@ -71,8 +74,10 @@ def choose(
 
 
 def used(counts: NDArray[np.int64], classes: Sequence[ClassRow]) -> list[int]:
-    """The numbers of the classes that are in use or counted."""
+    """The numbers of the classes that are in use or counted; of many, of those that are counted."""
     counted = counts.sum(axis=0) + counts.sum(axis=1)
+    if len(classes) > MANY and counted.any():
+        return np.flatnonzero(counted).tolist()
     return [each.number for each in classes if not each.retired or counted[each.number]]
 
 
