@@ -12,10 +12,22 @@ from sslapp.usecases.reviewing import bulk_decisions
 from sslapp.usecases.reviewing.candidates import DEFAULT_THRESHOLD, propose
 
 Round = Annotated[int | None, typer.Option("--round", help="Default: the newest finished one.")]
-Positions = Annotated[list[int] | None, typer.Argument(help="Images; or select by threshold.")]
+Positions = Annotated[
+    list[int] | None, typer.Argument(help="Images; or select by threshold or coverage.")
+]
 Threshold = Annotated[
     str | None,
-    typer.Option(help="Least calibrated confidence; 0.95,CLASS=0.99 sets a class's own."),
+    typer.Option(
+        help="Least calibrated confidence; 0.95,CLASS=0.99 sets a class's own. Candidates are "
+        "listed at 0.95 by default."
+    ),
+]
+Coverage = Annotated[
+    float | None,
+    typer.Option(
+        help="In place of a threshold: images whose conformal set at this coverage of every class "
+        "holds one class alone, such as 0.9."
+    ),
 ]
 ClassName = Annotated[str | None, typer.Option("--class", help="Only candidates of this class.")]
 Opened = Annotated[int, typer.Option(help="How many of them you looked at one by one.")]
@@ -40,12 +52,25 @@ def _thresholds(text: str) -> tuple[float, dict[str, float]]:
 
 
 def _selected(
-    project: str | None, threshold: str, round_number: int | None, class_name: str | None
+    project: str | None,
+    threshold: str | None,
+    coverage: float | None,
+    round_number: int | None,
+    class_name: str | None,
 ) -> tuple[list[dict[str, Any]], str]:
     """Rows of the candidates, and what to know about all of them."""
     who = access()
-    general, per_class = _thresholds(threshold)
-    found = propose(who, project, threshold=general, per_class=per_class, round_number=round_number)
+    if threshold is not None and coverage is not None:
+        raise ValueError("Name either --threshold or --coverage.")
+    general, per_class = _thresholds(threshold or str(DEFAULT_THRESHOLD))
+    found = propose(
+        who,
+        project,
+        threshold=general,
+        per_class=per_class,
+        coverage=coverage,
+        round_number=round_number,
+    )
     names = {each.id: each.name for each in status.status(who, project).classes}
     rows = [
         {
@@ -65,7 +90,8 @@ def _selected(
 
 @command(app, "candidates")
 def candidates(
-    threshold: Threshold = str(DEFAULT_THRESHOLD),
+    threshold: Threshold = None,
+    coverage: Coverage = None,
     class_name: ClassName = None,
     round_number: Round = None,
     limit: Annotated[int, typer.Option(help="Rows to show; 0 shows all.")] = 20,
@@ -73,8 +99,8 @@ def candidates(
     as_json: Json = False,
 ) -> None:
     """List a round's candidates, most doubtful first."""
-    at = threshold or str(DEFAULT_THRESHOLD)
-    rows, doubts = _selected(project, at, round_number, class_name)
+    rows, doubts = _selected(project, threshold, coverage, round_number, class_name)
+    at = _rule(threshold or str(DEFAULT_THRESHOLD), coverage)
     shown = rows[:limit] if limit else rows
 
     def words() -> str:
@@ -86,22 +112,26 @@ def candidates(
     show({**found, "doubts": doubts} if doubts else found, as_json, words)
 
 
+def _rule(threshold: str | None, coverage: float | None) -> str:
+    return f"{threshold}" if coverage is None else f"a coverage of {coverage:g}"
+
+
 def _wanted(
     positions: list[int] | None,
     threshold: str | None,
+    coverage: float | None,
     project: str | None,
     round_number: int | None,
     class_name: str | None,
 ) -> list[int]:
-    if bool(positions) == (threshold is not None):
-        raise ValueError("Name either positions or --threshold.")
+    if bool(positions) == (threshold is not None or coverage is not None):
+        raise ValueError("Name either positions or --threshold or --coverage.")
     if positions:
         return positions
-    assert threshold is not None
-    rows, doubts = _selected(project, threshold, round_number, class_name)
+    rows, doubts = _selected(project, threshold, coverage, round_number, class_name)
     chosen = [row["position"] for row in rows]
     if not chosen:
-        raise ValueError(f"There is no candidate at {threshold}. {doubts}".strip())
+        raise ValueError(f"There is no candidate at {_rule(threshold, coverage)}. {doubts}".strip())
     return chosen
 
 
@@ -109,18 +139,20 @@ def _wanted(
 def accept(
     positions: Positions = None,
     threshold: Threshold = None,
+    coverage: Coverage = None,
     class_name: ClassName = None,
     opened: Opened = 0,
     round_number: Round = None,
     project: Project = None,
     as_json: Json = False,
 ) -> None:
-    """Accept single images (one event each), or all candidates at a threshold (one event)."""
-    wanted = _wanted(positions, threshold, project, round_number, class_name)
+    """Accept single images (one event each), or all candidates of a rule (one event)."""
+    wanted = _wanted(positions, threshold, coverage, project, round_number, class_name)
     if positions:
         made = verdicts.accept(access(), project, wanted, round_number=round_number)
     else:
-        why = {"threshold": threshold, "class": class_name}
+        rule = {"threshold": threshold} if coverage is None else {"coverage": coverage}
+        why = {**rule, "class": class_name}
         event = bulk_decisions.bulk_accept(
             access(),
             project,
@@ -166,6 +198,7 @@ def relabel(
 def withhold(
     positions: Positions = None,
     threshold: Threshold = None,
+    coverage: Coverage = None,
     class_name: ClassName = None,
     opened: Opened = 0,
     round_number: Round = None,
@@ -173,7 +206,7 @@ def withhold(
     as_json: Json = False,
 ) -> None:
     """Take candidates off the list until the next round; nothing is learnt from it."""
-    wanted = _wanted(positions, threshold, project, round_number, class_name)
+    wanted = _wanted(positions, threshold, coverage, project, round_number, class_name)
     event = bulk_decisions.withhold(
         access(), project, wanted, round_number=round_number, opened=opened
     )

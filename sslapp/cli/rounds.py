@@ -118,10 +118,16 @@ def known(number: Number = None, project: Project = None, as_json: Json = False)
         "n": len(found.right),
         "classes": rows,
         "proposals": [{"threshold": at, "count": k} for at, k in found.proposals],
+        "covered": [asdict(each) for each in found.covered],
         "sentences": found.sentences(),
     }
     columns = ["class", "right", "n", "accuracy", "lower", "upper"]
-    show(result, as_json, lambda: "\n".join([*found.sentences(), "", table(rows, columns)]))
+
+    def words() -> str:
+        tables = table(rows, columns), table(found.offers(), ["proposed by", "images", "remark"])
+        return "\n\n".join(["\n".join(found.sentences()), *tables])
+
+    show(result, as_json, words)
 
 
 @command(round_app, "wait")

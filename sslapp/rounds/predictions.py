@@ -15,7 +15,8 @@ from sqlalchemy import Connection
 
 from sslapp.review.candidates import Candidates
 from sslapp.review.confidence import calibrated
-from sslapp.review.proposals import Proposals, best_classes, by_doubt
+from sslapp.review.proposals import CHUNK, Proposals, best_classes, by_doubt
+from sslapp.rounds.coverage import Coverage
 from sslapp.store.errors import NotCovered, Refused
 from sslapp.store.rounds import FinishedRound, forbidden_at, forbidden_now
 from sslapp.store.state import Standing
@@ -102,6 +103,15 @@ class Predictions:
         eligible[pool[pool < len(self)]] = True
         eligible[withheld[withheld < len(self)]] = False
         return by_doubt(self.best, eligible)
+
+    def alone(self, proposed: Candidates, coverage: Coverage) -> NDArray[np.bool_]:
+        """(n,) bool: which of its candidates have a conformal set that holds their class alone."""
+        single = np.zeros(len(proposed), dtype=bool)
+        for start in range(0, len(proposed), CHUNK):
+            part = slice(start, start + CHUNK)
+            rows = self.at(proposed.positions[part])
+            single[part] = coverage.alone(rows.calibrated, rows.forbidden, proposed.columns[part])
+        return single
 
 
 def predictions_at(

@@ -73,6 +73,45 @@ def test_a_first_round_on_its_way_is_followed(project, open_review) -> None:
     assert "Round 1" in said(page)
 
 
+def test_the_counts_follow_the_coverage(project, open_review) -> None:
+    small_project.run_a_round_asked_evenly(project)
+    board = read_board(project, 1)
+    page = open_review(project)
+    page.segmented_control(key=state.RULE).set_value(state.COVERAGE_RULE).run()
+    assert state.THRESHOLD not in {each.key for each in page.slider}
+    for share in (0.9, 0.8):
+        page.segmented_control(key=state.COVERAGE).set_value(share).run()
+        expected = len(selected(board, Choice(coverage=share)))
+        assert number(page, r"\*\*([\d,]+) candidate") == expected
+        assert number(page, r"\*\*([\d,]+) selected") == expected
+    page.segmented_control(key=state.RULE).set_value(state.THRESHOLD_RULE).run()
+    assert number(page, r"\*\*([\d,]+) candidate") == len(board.candidates(0.95))
+
+
+def test_a_coverage_that_labels_do_not_suffice_for_is_not_offered(reviewed, open_review) -> None:
+    page = open_review(reviewed)
+    assert page.segmented_control(key=state.RULE).disabled
+    assert "needs 4 labels of each class" in said(page)
+
+
+def test_a_rule_that_another_round_does_not_have_gives_way(reviewed, open_review) -> None:
+    small_project.run_a_round_asked_evenly(reviewed)
+    page = open_review(reviewed)
+    page.session_state[state.RULE] = state.COVERAGE_RULE
+    page.session_state[state.COVERAGE] = 0.95  # of a round with more labels
+    page.run()
+    assert page.segmented_control(key=state.COVERAGE).value == 0.9
+    page.selectbox(key="review-round-1").set_value(1).run()
+    assert not page.exception
+    assert page.segmented_control(key=state.RULE).value == state.THRESHOLD_RULE
+    assert number(page, r"\*\*([\d,]+) candidate") == len(
+        read_board(reviewed, 1, 1).candidates(0.95)
+    )
+    page.selectbox(key="review-round-1").set_value(2).run()
+    assert not page.segmented_control(key=state.RULE).disabled
+    assert not page.warning
+
+
 def test_the_counts_follow_the_threshold(reviewed, open_review) -> None:
     board = read_board(reviewed, 1)
     page = open_review(reviewed)

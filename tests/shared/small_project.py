@@ -24,6 +24,7 @@ from sslapp.store.database import reading, writing
 from sslapp.store.log import events, replay
 from sslapp.store.log.chain import Event, hash_row, now
 from sslapp.store.schema import event, round_, workspace
+from sslapp.store.state import load_state
 from sslapp.store.verify import verify
 from sslapp.usecases.access import IDENTITY, Access, enter, new_key
 from sslapp.usecases.handlers import HANDLERS
@@ -32,7 +33,7 @@ from sslapp.usecases.images.imports import import_images
 from sslapp.usecases.jobs import job_status
 from sslapp.usecases.labelling import decisions
 from sslapp.usecases.projects.settings import create_project
-from sslapp.usecases.training.rounds import round_status
+from sslapp.usecases.training.rounds import round_status, start_round
 from sslapp.vocabulary import EventKind, JobState
 from sslapp.workspace import Workspace
 
@@ -118,6 +119,19 @@ def run_jobs(access: Access, threads: int = 1, **options: object) -> int:
         until_idle=True,
         **options,  # type: ignore[arg-type]
     )
+
+
+def run_a_round_asked_evenly(access: Access, each: int = 11) -> None:
+    """Run a round that is asked about so many labels of each class, less the holdout's."""
+    truth = digits(POOL + TEST)[1]
+    with reading(access.engine) as conn:
+        labelled = load_state(conn, 1).labels >= 0
+    for digit in range(10):
+        for position in np.flatnonzero(truth == digit)[:each].tolist():
+            if not labelled[position]:
+                decisions.label(access, None, position, str(digit))
+    start_round(access, None, method="label-propagation")
+    run_jobs(access)
 
 
 def finish(access: Access, job_id: int) -> dict[str, Any]:

@@ -36,7 +36,7 @@ def show(access: Access, project_id: int, number: int) -> None:
     def draw() -> None:
         board = review_board.current(access, project_id, number)
         _head(access, project_id, board)
-        chosen = state.choice(board.classes[: board.known])
+        chosen = state.choice(board)
         try:
             found = positions(access, project_id, board, chosen)
         except faults.READERS as error:

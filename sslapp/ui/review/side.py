@@ -19,13 +19,19 @@ from sslapp.words import count, percent
 
 HOOK = "review-hook"
 
+RULES = {state.THRESHOLD_RULE: "Threshold", state.COVERAGE_RULE: "Conformal sets"}
+RULE_HELP = """**Threshold**: the calibrated confidence reaches it. **Conformal sets**: of every
+class's images a stated share have their class in their set; candidates are images whose set holds
+one class alone."""
+
 SHOWN = {
     Show.CANDIDATES: "Candidates",
     Show.REST: "Below threshold",
     Show.ALL: "All",
 }
-SHOW_HELP = """**Candidates** reach their threshold. **Below threshold** are the proposals that do
-not: look at them one by one. Labelled, withheld, holdout and test images are in neither."""
+SHOW_HELP = """**Candidates** reach their threshold, or have one class alone in their set. **Below
+threshold** or **not alone** are the proposals that do not: look at them one by one. Labelled,
+withheld, holdout and test images are in neither."""
 
 
 def show(access: Access, project_id: int, number: int) -> None:
@@ -33,8 +39,8 @@ def show(access: Access, project_id: int, number: int) -> None:
 
     def panel() -> None:
         board = review_board.current(access, project_id, number)
-        _thresholds(board)
-        chosen = state.choice(board.classes[: board.known])
+        _rule(board)
+        chosen = state.choice(board)
         _preview(board, chosen)
         _selection(board, chosen)
         map_hook.mount(
@@ -68,6 +74,52 @@ def _gesture() -> None:
     again()
 
 
+def _rule(board: Board) -> None:
+    """Choose what makes a proposal a candidate."""
+    if not board.coverages and state.RULE in st.session_state:
+        st.session_state[state.RULE] = state.THRESHOLD_RULE  # chosen for a round that has some
+    st.segmented_control(
+        "Candidates by",
+        list(RULES),
+        format_func=RULES.__getitem__,
+        default=state.THRESHOLD_RULE,
+        required=True,
+        disabled=not board.coverages,
+        key=state.RULE,
+        persist_state="session",
+        help=RULE_HELP,
+        on_change=again,
+    )
+    if state.by_coverage(board):
+        _coverage(board)
+    else:
+        _thresholds(board)
+    if board.doubts:
+        st.caption(f":orange[:material/warning:] {plain.markdown(board.doubts)}")
+    elif board.why_no_coverage and not board.coverages:
+        st.caption(plain.markdown(board.why_no_coverage))
+
+
+def _coverage(board: Board) -> None:
+    shares = [each.share for each in board.coverages]
+    now = state.coverage(board)
+    if st.session_state.get(state.COVERAGE) not in (None, now):
+        st.session_state[state.COVERAGE] = now  # of another round, whose labels allowed more
+    st.segmented_control(
+        "Coverage",
+        shares,
+        format_func=lambda share: f"{100 * share:g} %",
+        default=now,
+        required=True,
+        key=state.COVERAGE,
+        persist_state="session",
+        help="Share of every class's images whose class is in their set, at least.",
+        on_change=again,
+    )
+    if board.why_no_coverage:
+        st.caption(plain.markdown(board.why_no_coverage))
+
+
 def _thresholds(board: Board) -> None:
     st.slider(
         "Threshold",
@@ -81,8 +133,6 @@ def _thresholds(board: Board) -> None:
         help="Least calibrated confidence of a candidate.",
         on_change=again,
     )
-    if board.doubts:
-        st.caption(f":orange[:material/warning:] {plain.markdown(board.doubts)}")
     own = st.expander("Thresholds per class", key="review-own", on_change="rerun")
     if own.open:
         with own, st.grid(2, min_column_width=120):
@@ -107,8 +157,8 @@ def _own_threshold(class_id: int, name: str) -> None:
 
 
 def _preview(board: Board, chosen: Choice) -> None:
-    """What the thresholds propose in the whole project, before anything is accepted."""
-    found = board.candidates(board.limits(chosen.threshold, dict(chosen.per_class)))
+    """What the rule proposes in the whole project, before anything is accepted."""
+    found = board.candidates(chosen.rule(board))
     total = len(board.proposals)
     if not total and board.doubts:
         return  # said beside the threshold
@@ -128,7 +178,7 @@ def _selection(board: Board, chosen: Choice) -> None:
     st.segmented_control(
         "Select",
         list(SHOWN),
-        format_func=SHOWN.__getitem__,
+        format_func=lambda part: _part(part, chosen),
         default=Show.CANDIDATES,
         required=True,
         key=state.SHOW,
@@ -142,6 +192,10 @@ def _selection(board: Board, chosen: Choice) -> None:
             st.rerun()
         if chosen.is_narrow:
             st.button("Clear", key="review-clear-selection", on_click=_clear)
+
+
+def _part(part: Show, chosen: Choice) -> str:
+    return "Not alone" if part is Show.REST and chosen.coverage is not None else SHOWN[part]
 
 
 def _clear() -> None:

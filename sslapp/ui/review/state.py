@@ -7,13 +7,15 @@ import streamlit as st
 from sslapp.charts.raster import Box
 from sslapp.ui.common import faults
 from sslapp.ui.review.map_hook import Ring
-from sslapp.usecases.projects.classes import ClassRow
-from sslapp.usecases.reviewing.candidates import DEFAULT_THRESHOLD
+from sslapp.usecases.reviewing.board import Board
+from sslapp.usecases.reviewing.candidates import DEFAULT_COVERAGE, DEFAULT_THRESHOLD
 from sslapp.usecases.reviewing.queue import Choice, Queue, Show
 
 SIDE, DESK = "review-side", "review-desk"
 """The page's two fragments: threshold with counts, and the desk with the selected images."""
 
+RULE, COVERAGE = "review-rule", "review-coverage"
+THRESHOLD_RULE, COVERAGE_RULE = "threshold", "coverage"
 THRESHOLD, QUEUE, SHOW = "review-threshold", "review-queue", "review-show"
 _TEXT, _TEXTS = "review-text", "review-texts"
 _OF, _RINGS, _IMAGE, _LIKE = "review-of", "review-polygon", "review-image", "review-like"
@@ -75,24 +77,33 @@ def own_threshold(class_id: int) -> str:
     return f"review-threshold-{class_id}"
 
 
-def choice(classes: tuple[ClassRow, ...]) -> Choice:
-    """What is selected now.
-
-    Args:
-        classes: the round's, whose own thresholds count.
-    """
+def choice(board: Board) -> Choice:
+    """What is selected now."""
     state = st.session_state
-    own = [(each.id, state.get(own_threshold(each.id))) for each in classes]
+    own = [(each.id, state.get(own_threshold(each.id))) for each in board.classes[: board.known]]
     return Choice(
         rings=state.get(_RINGS, ()),
         threshold=float(state.get(THRESHOLD, DEFAULT_THRESHOLD)),
         per_class=tuple((each, float(value)) for each, value in own if value is not None),
+        coverage=coverage(board) if by_coverage(board) else None,
         show=Show(state.get(SHOW) or Show.CANDIDATES),
         queue=Queue(state.get(QUEUE) or Queue.DOUBTFUL),
         image=state.get(_IMAGE),
         like=state.get(_LIKE),
         text=(state.get(text_key()) or "").strip(),
     )
+
+
+def by_coverage(board: Board) -> bool:
+    """Whether conformal sets choose the candidates, in place of a threshold."""
+    return bool(board.coverages) and st.session_state.get(RULE) == COVERAGE_RULE
+
+
+def coverage(board: Board) -> float:
+    """The coverage that was chosen, or the usual one, as far as the board's labels suffice."""
+    shares = [each.share for each in board.coverages]
+    wanted = float(st.session_state.get(COVERAGE, DEFAULT_COVERAGE))
+    return max((each for each in shares if each <= wanted), default=shares[0])
 
 
 def lasso(rings: tuple[Ring, ...], ranges: tuple[float, ...]) -> None:

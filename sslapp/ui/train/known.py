@@ -15,6 +15,13 @@ KEY = "train-known"
 ROWS, HEIGHT = 10, 388
 """Classes that are shown at once, and the pixels that they and their heading take."""
 
+CLASS = st.column_config.TextColumn(width=150)
+NARROW = st.column_config.NumberColumn(width=70)
+
+OFFERS_HELP = """**Confidence**: the calibrated probability of the likeliest class reaches it.
+**Coverage**: of every class's images at least this share have their class in their conformal set;
+proposed are images whose set holds one class alone."""
+
 AXES = {"rows": "True", "columns": "Predicted"}
 
 
@@ -26,14 +33,7 @@ def show(access: Access, project_id: int, number: int, event: int) -> None:
     with st.container(border=True):
         st.subheader(f"What is known of round {number}", anchor=False)
         st.caption(plain.markdown(" ".join(found.sentences())))
-        st.dataframe(
-            per_class(found.by_class()),
-            hide_index=True,
-            width="content",
-            height=HEIGHT if len(found.classes) > ROWS else "auto",
-            alt=f"Accuracy of round {number} for each class, the least certain first",
-            key=f"{KEY}-classes",
-        )
+        _tables(found)
         left, right = st.columns(2, gap="large")
         with left:
             matrix.show(
@@ -56,6 +56,44 @@ def show(access: Access, project_id: int, number: int, event: int) -> None:
                 st.caption("Click a cell of the matrix, or choose it below it, for its images.")
             else:
                 _cell(access, project_id, found, cell)
+
+
+def _tables(found: Known) -> None:
+    """How right it is about each class, beside what it would propose."""
+    sides = st.grid(2, min_column_width=360, gap="large")
+    with sides.container(gap="xsmall"):
+        st.caption("Right about the images of each class, the least certain first.")
+        st.dataframe(
+            per_class(found.by_class()),
+            hide_index=True,
+            width="content",
+            height=HEIGHT if len(found.classes) > ROWS else "auto",
+            alt=f"Accuracy of round {found.number} for each class, the least certain first",
+            key=f"{KEY}-classes",
+            column_config={"Class": CLASS, "Right": NARROW, "n": NARROW},
+        )
+    with sides.container(gap="xsmall"):
+        st.caption("Images without a label that it would propose.", help=OFFERS_HELP)
+        st.dataframe(
+            offers(found),
+            hide_index=True,
+            alt=f"What round {found.number} would propose at which confidence and coverage",
+            key=f"{KEY}-offers",
+            column_config={
+                "Proposed by": st.column_config.TextColumn(width=120),
+                "Images": st.column_config.TextColumn(width=70, alignment="right"),
+                "Remark": st.column_config.TextColumn(width=330),
+            },
+        )
+
+
+def offers(found: Known) -> pd.DataFrame:
+    """How many images it would propose, a line a rule."""
+    lines = found.offers()
+    table = pd.DataFrame(lines)
+    table["images"] = ["–" if each["images"] is None else f"{each['images']:,}" for each in lines]
+    table["proposed by"] = table["proposed by"].str.capitalize()
+    return table.rename(columns=str.capitalize)
 
 
 def per_class(lines: Sequence[ClassAccuracy]) -> pd.DataFrame:

@@ -15,7 +15,8 @@ from sqlalchemy import Connection
 from sslapp import durable
 from sslapp.review.candidates import Candidates, ThresholdCurve, Thresholds, counts_by_class
 from sslapp.review.selection import inside
-from sslapp.rounds.predictions import likeliest, predictions_of
+from sslapp.rounds.coverage import Coverage, read_coverages
+from sslapp.rounds.predictions import Predictions, likeliest, predictions_of
 from sslapp.store import projects
 from sslapp.store.database import reading
 from sslapp.store.embeddings import embedding_of_round
@@ -24,10 +25,14 @@ from sslapp.store.projects import ClassRow
 from sslapp.store.rounds import FinishedRound, finished_round, newest_finished
 from sslapp.store.state import ProjectState, load_state, withheld
 from sslapp.usecases.access import Access, require
-from sslapp.usecases.training.trust import doubts
+from sslapp.usecases.training.trust import doubts, why_no_coverage
 from sslapp.vocabulary import Source
+from sslapp.workspace import Workspace
 
 Mask = NDArray[np.bool_]
+Rule = Thresholds | Coverage
+"""What makes a proposal a candidate."""
+
 Polygon = Sequence[tuple[float, float]]
 Outline = tuple[tuple[tuple[float, ...], ...], ...]
 
@@ -70,6 +75,9 @@ class Board:
         withheld: (w,) int64 positions off this round's list.
         proposals: every image of the pool with a prediction that is not withheld, most doubtful
             first: the candidates at threshold 0.
+        coverages: at which conformal sets can propose.
+        why_no_coverage: why not at the next one, with the mend; "" where all are there.
+        predictions: of all images that the round covers, where there are coverages.
     """
 
     event_number: int
@@ -89,6 +97,10 @@ class Board:
     blind: Mask
     withheld: NDArray[np.int64]
     proposals: Candidates
+    coverages: tuple[Coverage, ...] = ()
+    why_no_coverage: str = ""
+    predictions: Predictions | None = field(default=None, repr=False)
+    _alone: dict[float, Mask] = field(default_factory=dict, init=False, repr=False)
     _latest: dict[Outline, Mask] = field(default_factory=dict, init=False, repr=False)
 
     def __len__(self) -> int:
@@ -109,17 +121,26 @@ class Board:
         own = [per_class.get(each.id, threshold) for each in self.classes[: self.known]]
         return np.array(own, dtype=np.float32)
 
-    def candidates(self, thresholds: Thresholds) -> Candidates:
-        """The proposals that reach their threshold, most doubtful first.
+    def candidates(self, rule: Rule) -> Candidates:
+        """The proposals that a rule makes candidates, most doubtful first.
 
         Args:
-            thresholds: one number, or (C,) one for each of the round's columns.
+            rule: one threshold, or (C,) one for each of the round's columns; or one of `coverages`.
         """
-        return self.proposals.among(self.proposals.reach(thresholds, self.known))
+        return self.proposals.among(self._chosen(rule))
 
-    def rest(self, thresholds: Thresholds) -> Candidates:
-        """The proposals that do not reach their threshold, most doubtful first."""
-        return self.proposals.among(~self.proposals.reach(thresholds, self.known))
+    def rest(self, rule: Rule) -> Candidates:
+        """The proposals that it does not, most doubtful first."""
+        return self.proposals.among(~self._chosen(rule))
+
+    def _chosen(self, rule: Rule) -> Mask:
+        if not isinstance(rule, Coverage):
+            return self.proposals.reach(rule, self.known)
+        found = self._alone.get(rule.share)
+        if found is None:
+            assert self.predictions is not None
+            found = self._alone[rule.share] = _sealed(self.predictions.alone(self.proposals, rule))
+        return found
 
     def counts_by_class(self, found: Candidates) -> NDArray[np.int64]:
         """(C,) int64: how many of the candidates each of the round's columns has."""
@@ -199,6 +220,7 @@ def read_board(access: Access, project_id: int, round_number: int | None = None)
     blind = state.holdout | state.is_test
     predicted[:covered] = np.where(blind[:covered], -1, predictions.best.columns)
     confidence[:covered] = np.where(predicted[:covered] < 0, 0, predictions.best.confidence)
+    coverages, why = _coverages(access.workspace, found, state, [each.name for each in known])
     xy = np.zeros((0, 2), dtype=np.float32)
     if drawn is not None:
         stored = durable.read_array(access.workspace.path(drawn["projection"]))
@@ -221,7 +243,23 @@ def read_board(access: Access, project_id: int, round_number: int | None = None)
         blind=_sealed(blind),
         withheld=_sealed(off),
         proposals=_sealed_candidates(predictions.candidates(state, off)),
+        coverages=coverages,
+        why_no_coverage=why,
+        predictions=predictions if coverages else None,
     )
+
+
+def _coverages(
+    workspace: Workspace, found: FinishedRound, state: ProjectState, names: Sequence[str]
+) -> tuple[tuple[Coverage, ...], str]:
+    """The coverages that labels suffice for, and why not for the next one."""
+    in_use = np.isin(found.class_ids, state.class_ids)
+    each_of = read_coverages(workspace, found, in_use)
+    usable = tuple(each for each in each_of if each.suffices)
+    if not each_of:
+        return (), why_no_coverage(None, names)
+    lacking = (each for each in each_of if not each.suffices)
+    return usable, next((why_no_coverage(each, names) for each in lacking), "")
 
 
 def previous_columns(access: Access, project_id: int, board: Board) -> NDArray[np.int16] | None:

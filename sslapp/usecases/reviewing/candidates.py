@@ -6,21 +6,25 @@ from dataclasses import dataclass
 import numpy as np
 
 from sslapp.review.candidates import DEFAULT_THRESHOLD, Candidates
+from sslapp.rounds.coverage import read_coverages
 from sslapp.rounds.predictions import Predictions, predictions_of
 from sslapp.store import projects
 from sslapp.store.database import reading
+from sslapp.store.errors import Refused
 from sslapp.store.rounds import finished_round
 from sslapp.store.state import load_state, withheld
 from sslapp.usecases.access import Access, find_project
 from sslapp.usecases.projects.classes import class_id
-from sslapp.usecases.training.trust import doubts, missing_holdout
+from sslapp.usecases.training.trust import doubts, missing_holdout, why_no_coverage
 
-__all__ = ["DEFAULT_THRESHOLD", "Proposal", "propose"]
+__all__ = ["DEFAULT_COVERAGE", "DEFAULT_THRESHOLD", "Proposal", "propose"]
+
+DEFAULT_COVERAGE = 0.9
 
 
 @dataclass(frozen=True)
 class Proposal:
-    """The candidates of a round at a threshold, most doubtful first.
+    """The candidates of a round at a threshold or a coverage, most doubtful first.
 
     Attributes:
         doubts: why there are none, or what to know before any is accepted.
@@ -40,6 +44,7 @@ def propose(
     *,
     threshold: float = DEFAULT_THRESHOLD,
     per_class: Mapping[str, float] | None = None,
+    coverage: float | None = None,
     round_number: int | None = None,
 ) -> Proposal:
     """What the round proposes for images that have no label, are not withheld and may have one.
@@ -47,9 +52,13 @@ def propose(
     Args:
         threshold: least calibrated confidence.
         per_class: another threshold for some classes, by name.
+        coverage: propose, whatever the thresholds say, the images whose conformal set at this
+            coverage of every class holds one class alone.
 
     Raises:
-        ValueError: when a class of `per_class` is not one of the project's.
+        ValueError: when a class of `per_class` is not one of the project's, or the coverage is no
+            share.
+        Refused: where labels are too few for the coverage.
         NotFinished: when there is no such finished round.
     """
     with reading(access.engine) as conn:
@@ -62,7 +71,17 @@ def propose(
     predictions = predictions_of(access.workspace, found, state)
     everything = predictions.candidates(state, kept_back)
     limits = np.array([own.get(each, threshold) for each in found.class_ids], dtype=np.float32)
-    reaching = everything.among(everything.reach(limits, len(found.class_ids)))
+    if coverage is None:
+        chosen = everything.reach(limits, len(found.class_ids))
+    else:
+        name_of = {each.id: each.name for each in rows}
+        in_use = np.isin(found.class_ids, state.class_ids)
+        sets = next(iter(read_coverages(access.workspace, found, in_use, [coverage])), None)
+        why = why_no_coverage(sets, [name_of[each] for each in found.class_ids])
+        if sets is None or why:
+            raise Refused(f"Round {found.number}: {why}")
+        chosen = predictions.alone(everything, sets)
+    reaching = everything.among(chosen)
     holdout = len(state.validation)
     missing = 0 if found.is_calibrated or found.proposes else missing_holdout(holdout)
     return Proposal(predictions, reaching, doubts(found, rows, holdout), missing)

@@ -15,7 +15,7 @@ from sslapp.store.log.chain import canonical
 from sslapp.store.rounds import finished_round
 from sslapp.usecases.access import Access, require
 from sslapp.usecases.images.similar import like_text, similar
-from sslapp.usecases.reviewing.board import Board, flipped, previous_columns
+from sslapp.usecases.reviewing.board import Board, Rule, flipped, previous_columns
 from sslapp.usecases.reviewing.experts import experts
 
 COMPARED = 2_000
@@ -49,6 +49,8 @@ class Choice:
         rings: polygons in the map's coordinates; empty means the whole project.
         threshold: least confidence of a candidate.
         per_class: class id -> a threshold of its own.
+        coverage: in place of thresholds, the coverage of every class at which a candidate's
+            conformal set holds one class alone; one of the board's.
         show: which part of the proposals.
         queue: their order.
         image: one image alone, whatever the rest says.
@@ -59,6 +61,7 @@ class Choice:
     rings: tuple[tuple[tuple[float, float], ...], ...] = ()
     threshold: float = 0.95
     per_class: tuple[tuple[int, float], ...] = ()
+    coverage: float | None = None
     show: Show = Show.CANDIDATES
     queue: Queue = Queue.DOUBTFUL
     image: int | None = None
@@ -67,7 +70,7 @@ class Choice:
 
     @property
     def is_narrow(self) -> bool:
-        """Whether anything but the thresholds selects."""
+        """Whether anything but the rule selects."""
         by_image = self.image is not None or self.like is not None
         return bool(self.rings or self.text) or by_image
 
@@ -86,25 +89,35 @@ class Choice:
         return {
             "round": board.round_number,
             "polygon": [[list(corner) for corner in ring] for ring in self.rings],
-            "threshold": round(self.threshold, 4),
-            "per_class": {str(class_id): round(value, 4) for class_id, value in self.per_class},
+            **self._named_rule(),
             "show": self.show.value,
             "order": self.queue.value,
         }
 
+    def rule(self, board: Board) -> Rule:
+        """What makes one of the board's proposals a candidate."""
+        if self.coverage is None:
+            return board.limits(self.threshold, dict(self.per_class))
+        return next(each for each in board.coverages if each.share == self.coverage)
+
+    def _named_rule(self) -> dict[str, object]:
+        if self.coverage is not None:
+            return {"coverage": self.coverage}
+        own = {str(class_id): round(value, 4) for class_id, value in self.per_class}
+        return {"threshold": round(self.threshold, 4), "per_class": own}
+
 
 def selected(board: Board, choice: Choice) -> Candidates:
-    """The proposals that polygon, thresholds or one image select, most doubtful first."""
+    """The proposals that polygon, rule or one image select, most doubtful first."""
     if choice.image is not None:
         mask = np.zeros(len(board), dtype=bool)
         mask[choice.image : choice.image + 1] = True
         return board.proposals.among(mask[board.proposals.positions])
-    limits = board.limits(choice.threshold, dict(choice.per_class))
     match choice.show:
         case Show.CANDIDATES:
-            found = board.candidates(limits)
+            found = board.candidates(choice.rule(board))
         case Show.REST:
-            found = board.rest(limits)
+            found = board.rest(choice.rule(board))
         case Show.ALL:
             found = board.proposals
     return found.among(board.inside(choice.rings)[found.positions]) if choice.rings else found

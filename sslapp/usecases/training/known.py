@@ -1,24 +1,27 @@
 """What is known of a round: its answers about labelled images that the fit was not taught."""
 
+from collections.abc import Sequence
 from dataclasses import dataclass
+from typing import Any
 
 import numpy as np
 from numpy.typing import NDArray
 from sqlalchemy import Connection
 
 from sslapp.review.bounds import Interval, clopper_pearson
-from sslapp.review.confidence import softmax
+from sslapp.review.candidates import Candidates
 from sslapp.review.confusion import Paired, confusion, paired
-from sslapp.rounds.predictions import predictions_of
+from sslapp.rounds.coverage import answered, read_coverages
+from sslapp.rounds.predictions import Predictions, predictions_of
 from sslapp.store import projects, rounds
 from sslapp.store.database import reading
 from sslapp.store.projects import ClassRow
 from sslapp.store.rounds import FinishedRound
 from sslapp.store.snapshots import load
-from sslapp.store.state import load_state, withheld
+from sslapp.store.state import Standing, load_state, withheld
 from sslapp.training.calibration.table import CalibrationTable, calibration_table
 from sslapp.usecases.access import Access, find_project
-from sslapp.usecases.training.trust import rests_on
+from sslapp.usecases.training.trust import rests_on, what_lacks
 from sslapp.words import count, proportion
 from sslapp.workspace import Workspace
 
@@ -60,6 +63,23 @@ class ClassAccuracy:
         }
 
 
+@dataclass(frozen=True)
+class CoverageOffer:
+    """What conformal sets would propose at a coverage.
+
+    Attributes:
+        share: of every class's images have a set with their class.
+        count: images of the pool whose set holds one class alone; None where that cannot be said.
+        judged: labels that it rests on, of the classes in use.
+        why_not: which classes lack labels for it; "" where none does.
+    """
+
+    share: float
+    count: int | None
+    judged: int
+    why_not: str
+
+
 @dataclass(frozen=True, eq=False)
 class Known:
     """A round held against n labels that its answers about them were not taught.
@@ -72,6 +92,7 @@ class Known:
         true, predicted: (n,) numbers of their classes.
         sure: (n,) calibrated confidence of the predicted one.
         proposals: (threshold, candidates) for some thresholds.
+        covered: what conformal sets would propose at some coverages.
         before: number of the finished round before it, and how the two compare on the same images.
     """
 
@@ -83,6 +104,7 @@ class Known:
     predicted: Classes
     sure: NDArray[np.float64]
     proposals: tuple[tuple[float, int], ...]
+    covered: tuple[CoverageOffer, ...]
     before: tuple[int, Paired] | None
 
     @property
@@ -95,7 +117,7 @@ class Known:
         return confusion(self.true, self.predicted, len(self.classes))
 
     def by_class(self) -> list[ClassAccuracy]:
-        """Classes in use or judged: the least certain to be recognised first, unjudged ones last."""
+        """Classes in use or judged: the least certainly recognised first, unjudged ones last."""
         counts = self.confusion()
         judged, right = counts.sum(axis=1), counts.diagonal()
         lines = [
@@ -106,12 +128,10 @@ class Known:
         return sorted(lines, key=lambda each: (not each.judged, each.interval.lower))
 
     def sentences(self) -> list[str]:
-        """How right it is, on what, what it would propose, how it stands to the one before."""
+        """How right it is, on what, how it stands to the one before."""
         right, n = int(self.right.sum()), len(self.right)
         how = self.rests_on.partition(", n =")[0]
         said = [f"Accuracy on labels that it was not taught ({how}): {proportion(right / n, n)}."]
-        offered = ", ".join(f"{k:,} at {at:.2f}" for at, k in self.proposals)
-        said.append(f"It would propose {offered}.")
         if self.before is not None:
             number, pair = self.before
             said.append(
@@ -120,6 +140,22 @@ class Known:
                 f"right (p = {pair.p_value:.2g})."
             )
         return said
+
+    def offers(self) -> list[dict[str, Any]]:
+        """What would be proposed by which rule, in words: confidences first, then coverages."""
+        by_confidence = [
+            {"proposed by": f"confidence {at:.2f}", "images": k, "remark": ""}
+            for at, k in self.proposals
+        ]
+        by_coverage = [
+            {
+                "proposed by": f"coverage {100 * each.share:g} %",
+                "images": each.count,
+                "remark": each.why_not or f"n = {each.judged:,}",
+            }
+            for each in self.covered
+        ]
+        return [*by_confidence, *by_coverage]
 
     def cell(self, true: int, predicted: int) -> NDArray[np.int64]:
         """(m,) places in the arrays of one cell's images, the surest first."""
@@ -154,8 +190,9 @@ def read_known(
         before = _before(conn, access.workspace, found)
     number_of = {each.id: each.number for each in classes}
     numbers = np.array([number_of[each] for each in found.class_ids], dtype=np.int64)
-    p = softmax(np.asarray(answers.logits, dtype=np.float64) / found.temperature)
-    sure = predictions_of(access.workspace, found, state).candidates(state, off).confidence
+    p = answered(found, answers)
+    predictions = predictions_of(access.workspace, found, state)
+    offered = predictions.candidates(state, off)
     return Known(
         number=found.number,
         rests_on=rests_on(found.metrics),
@@ -164,9 +201,31 @@ def read_known(
         true=numbers[answers.labels],
         predicted=numbers[p.argmax(axis=1)],
         sure=p.max(axis=1),
-        proposals=tuple((at, int((sure >= at).sum())) for at in THRESHOLDS),
+        proposals=tuple((at, int((offered.confidence >= at).sum())) for at in THRESHOLDS),
+        covered=_covered(access.workspace, predictions, offered, state, classes),
         before=before,
     )
+
+
+def _covered(
+    workspace: Workspace,
+    predictions: Predictions,
+    offered: Candidates,
+    standing: Standing,
+    classes: Sequence[ClassRow],
+) -> tuple[CoverageOffer, ...]:
+    found = predictions.round
+    in_use = np.isin(found.class_ids, standing.class_ids)
+    name_of = {each.id: each.name for each in classes}
+    names = [name_of[each] for each in found.class_ids]
+    lines = []
+    for coverage in read_coverages(workspace, found, in_use):
+        why_not = what_lacks(coverage, names)
+        alone = None if why_not else int(predictions.alone(offered, coverage).sum())
+        lines.append(
+            CoverageOffer(coverage.share, alone, int(coverage.judged[in_use].sum()), why_not)
+        )
+    return tuple(lines)
 
 
 def _before(

@@ -2,11 +2,15 @@
 
 from collections.abc import Mapping, Sequence
 
+from sslapp.rounds.coverage import Coverage
 from sslapp.store.projects import ClassRow
 from sslapp.store.rounds import FinishedRound
 from sslapp.training.calibration.sources import LEAST_HOLDOUT
 from sslapp.vocabulary import CalibratedOn
 from sslapp.words import count, percent
+
+NAMED = 3
+"""Classes that a sentence names."""
 
 
 def why_nothing(found: FinishedRound, classes: Sequence[ClassRow], holdout: int) -> str:
@@ -42,6 +46,33 @@ def warning(found: FinishedRound, classes: Sequence[ClassRow]) -> str:
 def doubts(found: FinishedRound, classes: Sequence[ClassRow], holdout: int) -> str:
     """The one or the other."""
     return why_nothing(found, classes, holdout) or warning(found, classes)
+
+
+def why_no_coverage(found: Coverage | None, names: Sequence[str]) -> str:
+    """Why conformal sets cannot propose at a coverage, with the mend; "" where they can.
+
+    Args:
+        found: None for a round without out-of-sample answers.
+        names: C, of the round's columns.
+    """
+    if found is None:
+        return (
+            "No coverage can be stated: the round was asked about no label that it was not taught."
+        )
+    lacks = what_lacks(found, names)
+    return f"A coverage of {100 * found.share:g} % {lacks}." if lacks else ""
+
+
+def what_lacks(found: Coverage, names: Sequence[str]) -> str:
+    """How many labels a coverage needs of each class and which have fewer; "" where none has."""
+    few = found.lacking.tolist()
+    if not few:
+        return ""
+    if len(few) > NAMED:
+        have = f"{len(few):,} classes have fewer"
+    else:
+        have = ", ".join(f"{names[each]} has {found.judged[each]:,}" for each in few)
+    return f"needs {count(found.needed, 'label')} of each class; {have}"
 
 
 def missing_holdout(holdout: int) -> int:

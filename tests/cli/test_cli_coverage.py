@@ -1,0 +1,34 @@
+"""`--coverage` in place of `--threshold`: what it lists, accepts and refuses."""
+
+import small_project
+
+from sslapp.usecases.reviewing.candidates import propose
+
+
+def test_candidates_of_a_coverage_are_listed_and_accepted_as_one_decision(
+    project, ask, command
+) -> None:
+    small_project.run_a_round_asked_evenly(project)
+    root = project.workspace.root
+    expected = propose(project, None, coverage=0.9).candidates.positions.tolist()
+    said = ask(root, "candidates", "--coverage", 0.9, "--limit", 0)
+    assert [each["position"] for each in said["candidates"]] == expected
+    assert (
+        "candidates at a coverage of 0.9" in command(root, "candidates", "--coverage", 0.9).stdout
+    )
+    accepted = ask(root, "accept", "--coverage", 0.9)
+    assert accepted["accepted"] == len(expected)
+    (number,) = accepted["events"]
+    (event,) = (each for each in small_project.log(project) if each.number == number)
+    assert event.members.tolist() == sorted(expected)
+    assert (event.payload["coverage"], "threshold" in event.payload) == (0.9, False)
+
+
+def test_a_coverage_is_refused_with_the_reason(reviewed, refusal) -> None:
+    root = reviewed.workspace.root
+    said = refusal(root, "candidates", "--coverage", 0.9)
+    assert said.startswith("Round 1: A coverage of 90 % needs 9 labels of each class; 10 classes")
+    assert "coverage: 1.5 is no share" in refusal(root, "candidates", "--coverage", 1.5)
+    both = ("--coverage", 0.9, "--threshold", 0.5)
+    assert "Name either --threshold or --coverage" in refusal(root, "withhold", *both)
+    assert "Name either positions" in refusal(root, "accept", 60, "--coverage", 0.9)
