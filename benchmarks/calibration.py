@@ -38,6 +38,7 @@ from sslapp.rounds.data import TaskFeatures, TaskPixels
 from sslapp.rounds.plan import apply_plan, make_plan
 from sslapp.training.calibration.calibration import calibrate
 from sslapp.training.calibration.out_of_sample import ask
+from sslapp.training.calibration.scaling import Temperature
 from sslapp.training.run import Run
 from sslapp.training.task import Task
 from sslapp.vocabulary import CalibratedOn, Gear, Source
@@ -159,9 +160,9 @@ def run_cell(cell: Cell, imported: Imported) -> Outcome:
     seconds = time.perf_counter() - started
     right = logits.argmax(dim=1).numpy() == imported.truth[task.pool]
     counted = []
-    for temperature in (1.0, found.temperature):
-        sure = torch.softmax(logits / temperature, dim=1).amax(dim=1).numpy() >= THRESHOLD
-        if temperature != 1.0 and found.source is CalibratedOn.NOTHING:
+    for scaling in (Temperature(1.0), found.scaling):
+        sure = scaling.of_logits(logits.numpy()).max(axis=1) >= THRESHOLD
+        if scaling is found.scaling and found.source is CalibratedOn.NOTHING:
             sure[:] = False
         counted += [int(sure.sum()), int(right[sure].sum())]
     return Outcome(

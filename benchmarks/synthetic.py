@@ -232,6 +232,7 @@ def add_round(access: Access, project_id: int, made: Mixture, number: int) -> No
         "ece_before": fitted.ece_before if len(held) else None,
         "ece_after": fitted.ece_after if len(held) else None,
         "temperature": fitted.temperature,
+        "scaling": fitted.scaling.stored(),
         "seconds": 60.0 * number,
     }
     with writing(access.engine, project_id) as conn:

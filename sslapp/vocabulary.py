@@ -32,6 +32,13 @@ class CalibratedOn(StrEnum):
     NOTHING = "nothing"
 
 
+class ScalingKind(StrEnum):
+    """Which map, other than a temperature, calibrates a round's confidence."""
+
+    VECTOR = "vector"
+    ISOTONIC = "isotonic"
+
+
 class Split(StrEnum):
     """The part of an imported set an image belongs to; test images are in no pool."""
 

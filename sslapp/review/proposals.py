@@ -10,7 +10,7 @@ import numpy as np
 from numpy.typing import NDArray
 
 from sslapp.review.candidates import Candidates
-from sslapp.review.confidence import calibrated
+from sslapp.training.calibration.scaling import Scaling
 
 CHUNK = 32_768
 """Rows at a time: with ten classes 1.3 MB, and float64 is never made."""
@@ -30,13 +30,13 @@ class Proposals:
 
 
 def best_classes(
-    raw: NDArray[np.float32], temperature: float, forbidden: NDArray[np.bool_]
+    raw: NDArray[np.float32], scaling: Scaling, forbidden: NDArray[np.bool_]
 ) -> Proposals:
     """Find every image's best allowed class.
 
     Args:
         raw: (N, C) float32 probabilities as the round stored them; may be a memory map.
-        temperature: the round's.
+        scaling: the round's.
         forbidden: (N, C) bool, True where a reader said "not this class".
 
     Raises:
@@ -48,7 +48,7 @@ def best_classes(
     confidence = np.empty(len(raw), dtype=np.float32)
     for start in range(0, len(raw), CHUNK):
         part = slice(start, start + CHUNK)
-        allowed = calibrated(np.asarray(raw[part], dtype=np.float32), temperature)
+        allowed = scaling.apply(np.asarray(raw[part], dtype=np.float32))
         ruled_out = forbidden[part]
         none = np.zeros(len(allowed), dtype=bool)
         if ruled_out.any() or raw.shape[1] < 2:

@@ -13,7 +13,7 @@ from dataclasses import dataclass
 import numpy as np
 from numpy.typing import NDArray
 
-from sslapp.review.confidence import softmax
+from sslapp.review.confidence import scaling_of
 from sslapp.store.rounds import Answers, FinishedRound
 from sslapp.training.calibration.conformal import class_quantiles, sets
 from sslapp.workspace import Workspace
@@ -110,4 +110,4 @@ def read_coverages(
 
 def answered(found: FinishedRound, answers: Answers) -> NDArray[np.float64]:
     """(n, C) float64 calibrated probabilities of a round's out-of-sample answers."""
-    return softmax(np.asarray(answers.logits, dtype=np.float64) / found.temperature)
+    return scaling_of(found).of_logits(np.asarray(answers.logits, dtype=np.float64))

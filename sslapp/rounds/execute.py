@@ -324,4 +324,5 @@ def _calibration_metrics(found: Calibration) -> dict[str, Any]:
         "ece_after": found.ece_after if found.count else None,
         "ece_interval": list(found.interval) if found.count else None,
         "temperature": found.temperature,
+        "scaling": found.scaling.stored(),
     }

@@ -14,7 +14,7 @@ from numpy.typing import NDArray
 from sqlalchemy import Connection
 
 from sslapp.review.candidates import Candidates
-from sslapp.review.confidence import calibrated
+from sslapp.review.confidence import scaling_of
 from sslapp.review.proposals import CHUNK, Proposals, best_classes, by_doubt
 from sslapp.rounds.coverage import Coverage
 from sslapp.store.errors import NotCovered, Refused
@@ -56,13 +56,13 @@ class Predictions:
 
     @property
     def calibrated(self) -> NDArray[np.float32]:
-        """(q, C) float32 after the round's temperature; forbidden classes keep theirs."""
-        return calibrated(np.asarray(self.raw, dtype=np.float32), self.round.temperature)
+        """(q, C) float32 after the round's scaling; forbidden classes keep theirs."""
+        return scaling_of(self.round).apply(np.asarray(self.raw, dtype=np.float32))
 
     @cached_property
     def best(self) -> Proposals:
         """(q,) columns and confidences: the likeliest class that is allowed, -1 for none."""
-        return best_classes(self.raw, self.round.temperature, self.forbidden)
+        return best_classes(self.raw, scaling_of(self.round), self.forbidden)
 
     @property
     def proposed(self) -> NDArray[np.int64]:
@@ -149,12 +149,12 @@ def likeliest(
         positions: (q,) images, or a slice of all; NO_CLASS for one that the round does not cover.
     """
     whole = found.read_probabilities(workspace)
-    ids = np.array(found.class_ids, dtype=np.int64)
+    ids, scaling = np.array(found.class_ids, dtype=np.int64), scaling_of(found)
     if isinstance(positions, slice):
-        return ids[np.asarray(whole[positions]).argmax(axis=1)]
+        return ids[scaling.columns(np.asarray(whole[positions]))]
     classes = np.full(len(positions), NO_CLASS, dtype=np.int64)
     there = np.flatnonzero(positions < len(whole))
-    classes[there] = ids[np.asarray(whole[positions[there]]).argmax(axis=1)]
+    classes[there] = ids[scaling.columns(np.asarray(whole[positions[there]]))]
     return classes
 
 

@@ -7,8 +7,8 @@ from hypothesis import strategies as st
 
 from sslapp.review import proposals
 from sslapp.review.candidates import candidates
-from sslapp.review.confidence import calibrated
 from sslapp.review.proposals import best_classes, by_doubt
+from sslapp.training.calibration.scaling import Temperature
 
 NOTHING = np.zeros(0, dtype=np.int64)
 
@@ -28,9 +28,9 @@ def rounds(draw):
 @given(rounds(), st.sampled_from([0.5, 1.0, 2.3]))
 def test_proposals_are_the_candidates_at_threshold_zero(made, temperature) -> None:
     raw, forbidden, eligible = made
-    found = by_doubt(best_classes(raw, temperature, forbidden), eligible)
+    found = by_doubt(best_classes(raw, Temperature(temperature), forbidden), eligible)
     plain = candidates(
-        calibrated(raw, temperature), np.flatnonzero(eligible), 0.0, forbidden, NOTHING
+        Temperature(temperature).apply(raw), np.flatnonzero(eligible), 0.0, forbidden, NOTHING
     )
     np.testing.assert_array_equal(found.positions, plain.positions)
     np.testing.assert_array_equal(found.columns, plain.columns)
@@ -41,13 +41,13 @@ def test_chunks_make_no_difference(monkeypatch: pytest.MonkeyPatch) -> None:
     random = np.random.default_rng(0)
     raw = random.dirichlet(np.ones(3), 50).astype(np.float32)
     forbidden = random.random(raw.shape) < 0.1
-    whole = best_classes(raw, 1.7, forbidden)
+    whole = best_classes(raw, Temperature(1.7), forbidden)
     monkeypatch.setattr(proposals, "CHUNK", 7)
-    parts = best_classes(raw, 1.7, forbidden)
+    parts = best_classes(raw, Temperature(1.7), forbidden)
     np.testing.assert_array_equal(whole.columns, parts.columns)
     np.testing.assert_array_equal(whole.confidence, parts.confidence)
 
 
 def test_a_table_of_another_shape_is_refused() -> None:
     with pytest.raises(ValueError, match="forbidden"):
-        best_classes(np.full((3, 2), 0.5, np.float32), 1.0, np.zeros((3, 3), bool))
+        best_classes(np.full((3, 2), 0.5, np.float32), Temperature(1.0), np.zeros((3, 3), bool))

@@ -8,7 +8,7 @@ from sslapp.ui.common import plain, progress_panel, round_figures
 from sslapp.usecases.access import Access
 from sslapp.usecases.training.history import Detail, detail
 from sslapp.usecases.training.trust import rests_on
-from sslapp.vocabulary import FailureKind
+from sslapp.vocabulary import FailureKind, ScalingKind
 from sslapp.words import count
 
 
@@ -54,6 +54,8 @@ def facts(found: Detail) -> list[tuple[str, str]]:
     if found.metrics.get("temperature") is not None:
         temperature = f"{found.metrics['temperature']:.3g}"
         told.append(("Temperature", f"{temperature} ({rests_on(found.metrics)})"))
+    if scaling := found.metrics.get("scaling"):
+        told.append(("Scaling", scaled(scaling)))
     if found.metrics.get("ece_interval") is not None:
         low, high = found.metrics["ece_interval"]
         before, after = found.metrics["ece_before"], found.metrics["ece_after"]
@@ -71,6 +73,18 @@ def facts(found: Detail) -> list[tuple[str, str]]:
     if found.attempt > 1:
         told.append(("Attempts", str(found.attempt)))
     return told
+
+
+def scaled(scaling: dict[str, Any]) -> str:
+    """The parameters of another map than a temperature, in short."""
+    if scaling["kind"] == ScalingKind.VECTOR:
+        weight, bias = (
+            f"{min(scaling[which]):.2f} to {max(scaling[which]):.2f}"
+            for which in ("weight", "bias")
+        )
+        return f"vector scaling, weights {weight}, biases {bias} by class"
+    steps = sorted(set(scaling["to"]))
+    return f"isotonic regression, {len(steps)} steps from {steps[0]:.2f} to {steps[-1]:.2f}"
 
 
 def _listed(values: dict[str, Any]) -> str:

@@ -16,7 +16,7 @@ import numpy as np
 from numpy.typing import NDArray
 from sqlalchemy import Connection
 
-from sslapp.review.confidence import calibrated
+from sslapp.review.confidence import scaling_of
 from sslapp.review.confusion import Paired, cohen_kappa, confusion, paired
 from sslapp.store import images, projects, rounds, snapshots
 from sslapp.store.database import reading
@@ -250,15 +250,17 @@ def _compared(
 ) -> Compared:
     frozen = snapshots.load(access.workspace, stored_round.snapshot)
     columns = _numbers(frozen.class_ids, number_of)
+    scaling = scaling_of(stored_round)
     stored = stored_round.read_probabilities(access.workspace)
     predicted = np.zeros(len(stored), dtype=np.int16)
     raw, sure = (np.zeros(len(stored), dtype=np.float32) for _ in range(2))
     for at in range(0, len(stored), CHUNK):  # probabilities of a large set do not fit into memory
         part = slice(at, at + CHUNK)
         p = stored[part]
-        predicted[part] = columns[p.argmax(axis=1)]
-        raw[part] = p.max(axis=1)
-        sure[part] = calibrated(p, found.temperature).max(axis=1)
+        rows, best = np.arange(len(p)), p.argmax(axis=1)
+        predicted[part] = columns[best]
+        raw[part] = p[rows, best]
+        sure[part] = scaling.apply(p)[rows, best]
     truth = {
         Measure.TEST: _asked(test, len(stored), columns),
         Measure.HOLDOUT: _holdout_truth(frozen, columns, open_),

@@ -9,7 +9,7 @@ from numpy.typing import NDArray
 from sqlalchemy import Connection
 
 from sslapp import durable
-from sslapp.review.confidence import calibrated
+from sslapp.review.confidence import scaling_of
 from sslapp.store import projects
 from sslapp.store.database import reading
 from sslapp.store.labels import count_labels, exported_labels
@@ -127,5 +127,5 @@ def _confidence(
         rows = np.flatnonzero(proposed & known.to_numpy())
         columns = [row.class_ids.index(each) for each in frame["class_id"].iloc[rows]]
         ours = np.asarray(raw[frame["position"].iloc[rows].to_numpy()], dtype=np.float32)
-        found[rows] = calibrated(ours, row.temperature)[np.arange(len(rows)), columns]
+        found[rows] = scaling_of(row).apply(ours)[np.arange(len(rows)), columns]
     return found

@@ -21,6 +21,7 @@ from sslapp.store.projects import ClassRow
 from sslapp.store.rounds import all_rounds, curves, newest_finished
 from sslapp.store.snapshots import load
 from sslapp.store.state import ProjectState, load_state
+from sslapp.training.calibration.scaling import Temperature
 from sslapp.training.calibration.table import CalibrationTable, calibration_table
 from sslapp.usecases.projects.status import counts_of, per_class_of
 from sslapp.usecases.reporting.decisions import Activity, RoundVerdicts, activity, verdicts
@@ -136,7 +137,10 @@ def _judged(
     rows = frozen.validation
     rows = rows[in_use[frozen.labels[rows]]]
     predictions = predictions_of(workspace, found, state).at(rows)
-    before, after = best_classes(predictions.raw, 1.0, predictions.forbidden), predictions.best
+    before, after = (
+        best_classes(predictions.raw, Temperature(1.0), predictions.forbidden),
+        predictions.best,
+    )
     there = after.columns >= 0
     if not there.any():
         return None

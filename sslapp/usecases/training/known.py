@@ -89,7 +89,8 @@ class Known:
         rests_on: how the answers were had, in words.
         classes: of the project by number, retired ones too.
         positions: (n,) images, ascending.
-        true, predicted: (n,) numbers of their classes.
+        true, predicted: (n,) numbers of their classes; the likeliest one before it was calibrated,
+            for what is calibrated on these labels is no measure of itself.
         sure: (n,) calibrated confidence of the predicted one.
         proposals: (threshold, candidates) for some thresholds.
         covered: what conformal sets would propose at some coverages.
@@ -190,7 +191,7 @@ def read_known(
         before = _before(conn, access.workspace, found)
     number_of = {each.id: each.number for each in classes}
     numbers = np.array([number_of[each] for each in found.class_ids], dtype=np.int64)
-    p = answered(found, answers)
+    p, said = answered(found, answers), np.asarray(answers.logits).argmax(axis=1)
     predictions = predictions_of(access.workspace, found, state)
     offered = predictions.candidates(state, off)
     return Known(
@@ -199,8 +200,8 @@ def read_known(
         classes=classes,
         positions=np.asarray(answers.positions),
         true=numbers[answers.labels],
-        predicted=numbers[p.argmax(axis=1)],
-        sure=p.max(axis=1),
+        predicted=numbers[said],
+        sure=p[np.arange(len(p)), said],
         proposals=tuple((at, int((offered.confidence >= at).sum())) for at in THRESHOLDS),
         covered=_covered(access.workspace, predictions, offered, state, classes),
         before=before,

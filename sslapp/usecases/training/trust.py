@@ -1,13 +1,16 @@
 """Whether what a round says may be acted on, and what would make it so, in sentences."""
 
 from collections.abc import Mapping, Sequence
+from typing import Any
 
 from sslapp.rounds.coverage import Coverage
 from sslapp.store.projects import ClassRow
 from sslapp.store.rounds import FinishedRound
 from sslapp.training.calibration.sources import LEAST_HOLDOUT
-from sslapp.vocabulary import CalibratedOn
+from sslapp.vocabulary import CalibratedOn, ScalingKind
 from sslapp.words import count, percent
+
+SCALINGS = {ScalingKind.VECTOR: "vector scaling", ScalingKind.ISOTONIC: "isotonic regression"}
 
 NAMED = 3
 """Classes that a sentence names."""
@@ -80,7 +83,7 @@ def missing_holdout(holdout: int) -> int:
     return max(LEAST_HOLDOUT - holdout, 0)
 
 
-def rests_on(metrics: Mapping[str, object]) -> str:
+def rests_on(metrics: Mapping[str, Any]) -> str:
     """What a round's calibration rests on, as it reads after its temperature."""
     source, n = metrics.get("calibrated_on"), metrics.get("calibrated_count")
     match source:
@@ -94,6 +97,8 @@ def rests_on(metrics: Mapping[str, object]) -> str:
             holdout = metrics.get("holdout")
             calibrated = metrics.get("calibrated")
             return f"holdout, n = {holdout}" if calibrated else f"uncalibrated (n = {holdout})"
+    if scaling := metrics.get("scaling"):
+        return f"{said}, {SCALINGS[scaling['kind']]}"
     return f"{said}, upper limit" if metrics.get("cautious") else said
 
 

@@ -6,10 +6,10 @@ import scipy.stats
 import small_project
 from sklearn import metrics
 
-from sslapp.review.confidence import calibrated
 from sslapp.store import images, projects
 from sslapp.store.database import reading
 from sslapp.store.state import load_state
+from sslapp.training.calibration.scaling import Temperature
 from sslapp.usecases.access import NotAllowed, enter
 from sslapp.usecases.comparing.comparison import (
     SURE,
@@ -102,7 +102,7 @@ def test_confidence_and_coverage_are_those_of_the_pool(pair, found) -> None:
         pool = load_state(conn, 1).pool
     for number in (1, 2):
         p, temperature = small_project.published(pair, number)
-        sure = calibrated(p[pool], temperature).max(axis=1)
+        sure = Temperature(temperature).apply(p[pool]).max(axis=1)
         assert found.of(number).mean_confidence == pytest.approx(sure.mean())
         assert found.of(number).coverage == (sure >= SURE).mean()
 

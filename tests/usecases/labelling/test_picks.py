@@ -8,12 +8,12 @@ import small_project
 from PIL import Image
 
 from sslapp.acquisition.registry import STRATEGIES
-from sslapp.review.confidence import calibrated
 from sslapp.store import images
 from sslapp.store.database import reading, writing
 from sslapp.store.rounds import Members, finished_round
 from sslapp.store.schema import label_class
 from sslapp.store.state import load_state
+from sslapp.training.calibration.scaling import Temperature
 from sslapp.usecases.access import enter
 from sslapp.usecases.images.embeddings import embed
 from sslapp.usecases.images.imports import import_images
@@ -199,7 +199,7 @@ def test_doubt_is_about_the_classes_that_are_left(reviewed) -> None:
     raw, temperature = small_project.published(reviewed)
     retire_class(reviewed, None, "8")  # no holdout image waits for a label because of it
     (first, *_) = next_images(reviewed, None, 1, strategy="margin")
-    kept = np.delete(calibrated(raw, temperature), 8, axis=1)
+    kept = np.delete(Temperature(temperature).apply(raw), 8, axis=1)
     best = np.sort(kept / kept.sum(axis=1, keepdims=True), axis=1)
     margins = best[:, -1] - best[:, -2]
     with reading(reviewed.engine) as conn:

@@ -9,13 +9,13 @@ from hypothesis import given, settings
 from hypothesis import strategies as st
 
 from sslapp.review.candidates import Candidates, Thresholds, candidates, threshold_curve
-from sslapp.review.confidence import calibrated
 from sslapp.review.proposals import Proposals, by_doubt
 from sslapp.review.selection import inside
 from sslapp.store.database import reading
 from sslapp.store.projects import ClassRow, classes
 from sslapp.store.rounds import finished_round, forbidden_now
 from sslapp.store.state import load_state, withheld
+from sslapp.training.calibration.scaling import Temperature
 from sslapp.usecases.access import NotAllowed, enter
 from sslapp.usecases.comparing.rounds import numbers_and_methods
 from sslapp.usecases.labelling import decisions, verdicts
@@ -51,7 +51,7 @@ def by_hand(access, thresholds: Thresholds) -> Candidates:
     with reading(access.engine) as conn:
         found, state = finished_round(conn, 1), load_state(conn, 1)
         kept_back = withheld(conn, 1, found.id)
-    smooth = calibrated(found.read_probabilities(access.workspace), found.temperature)
+    smooth = Temperature(found.temperature).apply(found.read_probabilities(access.workspace))
     forbidden = forbidden_now(state, found.class_ids, len(smooth))
     covered = state.pool[state.pool < len(smooth)]
     return candidates(smooth, covered, thresholds, forbidden, kept_back)

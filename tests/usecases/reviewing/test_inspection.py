@@ -7,7 +7,6 @@ from small_project import TINY_SUPERVISED
 
 from sslapp import durable
 from sslapp.review.candidates import candidates
-from sslapp.review.confidence import calibrated
 from sslapp.store import projects
 from sslapp.store.database import reading, writing
 from sslapp.store.embeddings import latest_embedding
@@ -16,6 +15,7 @@ from sslapp.store.readers import grant
 from sslapp.store.rounds import finished_round, forbidden_now
 from sslapp.store.schema import lease
 from sslapp.store.state import load_state
+from sslapp.training.calibration.scaling import Temperature
 from sslapp.usecases.access import NotAllowed, enter
 from sslapp.usecases.labelling import decisions, verdicts
 from sslapp.usecases.labelling.picks import next_images
@@ -59,7 +59,7 @@ def nearest_by_hand(access, position: int, k: int = 5) -> list[tuple[int, int]]:
 
 def test_probabilities_are_the_rounds_raw_and_calibrated_most_probable_first(reviewed, ids) -> None:
     raw, temperature = small_project.published(reviewed)
-    smooth = calibrated(raw, temperature)[IMAGE]
+    smooth = Temperature(temperature).apply(raw)[IMAGE]
     found = inspect(reviewed, None, 1, IMAGE)
     told = {each.class_id: (each.raw, each.calibrated) for each in found.lines}
     for column, class_id in enumerate(ids):
@@ -76,7 +76,7 @@ def test_the_proposal_is_the_one_that_would_be_accepted(reviewed) -> None:
     with reading(reviewed.engine) as conn:
         found = finished_round(conn, 1)
         state = load_state(conn, 1)
-    smooth = calibrated(found.read_probabilities(reviewed.workspace), found.temperature)
+    smooth = Temperature(found.temperature).apply(found.read_probabilities(reviewed.workspace))
     forbidden = forbidden_now(state, found.class_ids, len(smooth))
     none = np.zeros(0, dtype=np.int64)
     best = candidates(smooth, positions, 0.0, forbidden, none)

@@ -1,0 +1,117 @@
+"""A round that was calibrated by another map than a temperature, everywhere where it is read."""
+
+import numpy as np
+import pytest
+
+from sslapp.review.confidence import scaling_of
+from sslapp.rounds.predictions import likeliest, predictions_of
+from sslapp.store import rounds
+from sslapp.store.database import reading, writing
+from sslapp.store.rounds import FinishedRound
+from sslapp.store.state import load_state
+from sslapp.training.calibration.scaling import Isotonic, Temperature, Vector
+from sslapp.ui.train.detail import facts
+from sslapp.usecases.comparing.comparison import read_comparison
+from sslapp.usecases.exporting.table import first_rows
+from sslapp.usecases.labelling import verdicts
+from sslapp.usecases.reviewing.board import read_board
+from sslapp.usecases.reviewing.candidates import propose
+from sslapp.usecases.reviewing.inspection import inspect
+from sslapp.usecases.training.history import detail
+from sslapp.usecases.training.known import read_known
+from sslapp.usecases.training.trust import rests_on
+from sslapp.vocabulary import Source
+
+BIAS = (0.0, 2.0, 0.0, -1.0, *[0.0] * 6)
+VECTOR = Vector(1.4, (0.8,) * 5 + (0.6,) * 5, BIAS)
+ISOTONIC = Isotonic(1.4, (0.3, 0.9), (0.5, 0.93))
+
+
+def scaled(access, scaling) -> FinishedRound:
+    """The newest round, published with another map."""
+    with writing(access.engine, 1) as conn:
+        found = rounds.finished_round(conn, 1)
+        metrics = {**found.metrics, "scaling": scaling.stored()}
+        values = {"metrics": metrics, "temperature": scaling.temperature}
+        rounds.change_round(conn, found.id, values)
+        return rounds.finished_round(conn, 1)
+
+
+@pytest.mark.parametrize("scaling", [VECTOR, ISOTONIC], ids=["vector", "isotonic"])
+def test_every_reader_of_a_round_goes_through_its_map(reviewed, scaling) -> None:
+    found = scaled(reviewed, scaling)
+    assert scaling_of(found) == scaling
+    raw = np.asarray(found.read_probabilities(reviewed.workspace))
+    smooth = scaling.apply(raw)
+    with reading(reviewed.engine) as conn:
+        state = load_state(conn, 1)
+    predictions = predictions_of(reviewed.workspace, found, state)
+    np.testing.assert_array_equal(predictions.calibrated, smooth)
+    proposed = propose(reviewed, None, threshold=0.0).candidates
+    assert proposed.columns.tolist() == smooth[proposed.positions].argmax(axis=1).tolist()
+    assert proposed.confidence == pytest.approx(smooth[proposed.positions].max(axis=1), abs=1e-6)
+    board = read_board(reviewed, 1)
+    assert board.proposals.positions.tolist() == proposed.positions.tolist()
+    named = likeliest(reviewed.workspace, found, slice(0, len(raw)))
+    assert named.tolist() == np.array(found.class_ids)[smooth.argmax(axis=1)].tolist()
+    position = int(proposed.positions[-1])
+    lines = inspect(reviewed, None, 1, position).lines
+    shown = {each.class_id: each.calibrated for each in lines}
+    expected = smooth[position].tolist()
+    assert [shown[each] for each in found.class_ids] == pytest.approx(expected, abs=1e-6)
+
+
+def test_another_map_than_the_temperature_changes_what_is_proposed(reviewed) -> None:
+    before = propose(reviewed, None, threshold=0.0).candidates
+    scaled(reviewed, VECTOR)
+    after = propose(reviewed, None, threshold=0.0).candidates
+    column_of = dict(zip(before.positions.tolist(), before.columns.tolist(), strict=True))
+    moved = [
+        column_of[p] != c for p, c in zip(after.positions.tolist(), after.columns, strict=True)
+    ]
+    assert any(moved)
+
+
+def test_what_is_known_counts_what_the_method_said_before_it_was_calibrated(reviewed) -> None:
+    plain = read_known(reviewed, 1, 1)
+    scaled(reviewed, VECTOR)
+    known = read_known(reviewed, 1, 1)
+    assert known.predicted.tolist() == plain.predicted.tolist()
+    assert not np.allclose(known.sure, plain.sure)
+    assert ", vector scaling" in known.rests_on
+
+
+def test_compared_and_exported_confidences_are_the_maps(reviewed) -> None:
+    found = scaled(reviewed, ISOTONIC)
+    smooth = ISOTONIC.apply(np.asarray(found.read_probabilities(reviewed.workspace)))
+    (only,) = read_comparison(reviewed, 1, [1]).rounds
+    assert only.sure == pytest.approx(smooth.max(axis=1), abs=1e-6)
+    position = int(propose(reviewed, None, threshold=0.0).candidates.positions[-1])
+    verdicts.accept(reviewed, None, position)
+    table = first_rows(reviewed, 1, [Source.ACCEPTED], 10)
+    row = table[table["position"] == position].iloc[0]
+    assert row["confidence"] == pytest.approx(smooth[position].max(), abs=1e-6)
+
+
+@pytest.mark.parametrize(
+    ("scaling", "said"),
+    [
+        (VECTOR, ["vector scaling, weights 0.60 to 0.80, biases -1.00 to 2.00 by class"]),
+        (ISOTONIC, ["isotonic regression, 2 steps from 0.50 to 0.93"]),
+        (Temperature(1.4), []),
+    ],
+    ids=["vector", "isotonic", "temperature"],
+)
+def test_a_rounds_details_say_which_map_it_has(reviewed, scaling, said) -> None:
+    found = scaled(reviewed, scaling)
+    told = facts(detail(reviewed, 1, 1))
+    assert [text for name, text in told if name == "Scaling"] == said
+    words = ("vector scaling", "isotonic regression")
+    assert rests_on(found.metrics).endswith(words) == bool(said)
+
+
+def test_a_round_that_temperature_calibrates_stores_no_other_map(reviewed) -> None:
+    with reading(reviewed.engine) as conn:
+        found = rounds.finished_round(conn, 1)
+    assert found.metrics["scaling"] is None
+    assert scaling_of(found) == Temperature(found.temperature)
