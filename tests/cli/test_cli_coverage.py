@@ -1,10 +1,12 @@
 """`--coverage` in place of `--threshold`: what it lists, accepts and refuses."""
 
+import pytest
 import small_project
 
 from sslapp.usecases.reviewing.candidates import propose
 
 
+@pytest.mark.slow
 def test_candidates_of_a_coverage_are_listed_and_accepted_as_one_decision(
     project, ask, command
 ) -> None:

@@ -1,5 +1,6 @@
 """`sslapp round known`: the sentences and figures of the Train page on the command line."""
 
+import pytest
 import small_project
 
 from sslapp.usecases.training.known import read_known
@@ -24,6 +25,7 @@ def test_what_is_known_is_told_as_the_page_tells_it(reviewed, ask, command) -> N
         )
 
 
+@pytest.mark.slow
 def test_a_round_that_was_held_against_nothing_says_so(project, ask, command) -> None:
     config = {**small_project.TINY_SUPERVISED, "second_training": False}
     start_round(project, None, method="supervised", config=config)

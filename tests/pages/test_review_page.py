@@ -73,6 +73,7 @@ def test_a_first_round_on_its_way_is_followed(project, open_review) -> None:
     assert "Round 1" in said(page)
 
 
+@pytest.mark.slow
 def test_the_counts_follow_the_coverage(project, open_review) -> None:
     small_project.run_a_round_asked_evenly(project)
     board = read_board(project, 1)
@@ -94,6 +95,7 @@ def test_a_coverage_that_labels_do_not_suffice_for_is_not_offered(reviewed, open
     assert "needs 4 labels of each class" in said(page)
 
 
+@pytest.mark.slow
 def test_a_rule_that_another_round_does_not_have_gives_way(reviewed, open_review) -> None:
     small_project.run_a_round_asked_evenly(reviewed)
     page = open_review(reviewed)

@@ -72,11 +72,12 @@ def test_too_few_labels_of_a_class_are_said_with_their_numbers() -> None:
 
 
 @pytest.mark.parametrize("share", [0.0, 1.0, -0.5])
-def test_an_impossible_coverage_is_refused(asked, share) -> None:
+def test_an_impossible_coverage_is_refused(share) -> None:
     with pytest.raises(ValueError, match="coverage"):
-        propose(asked, None, coverage=share)
+        coverage_of(np.full((2, 2), 0.5), np.array([0, 1]), np.ones(2, dtype=bool), share)
 
 
+@pytest.mark.slow
 def test_candidates_of_a_coverage_are_those_with_one_class_left(asked) -> None:
     offered = propose(asked, None, threshold=0.0)
     taken = int(offered.candidates.positions[-1])
@@ -102,6 +103,7 @@ def test_candidates_of_a_coverage_are_those_with_one_class_left(asked) -> None:
     assert 0 < len(expected) < len(everything)
 
 
+@pytest.mark.slow
 def test_too_few_labels_refuse_rather_than_propose_nothing(asked, reviewed) -> None:
     with pytest.raises(Refused, match="A coverage of 95 % needs 19 labels of each class; 10"):
         propose(asked, None, coverage=0.95)
@@ -110,6 +112,7 @@ def test_too_few_labels_refuse_rather_than_propose_nothing(asked, reviewed) -> N
     assert board.why_no_coverage.startswith("A coverage of 80 % needs 4 labels of each class")
 
 
+@pytest.mark.slow
 def test_the_board_and_the_train_page_count_what_the_command_line_lists(asked) -> None:
     board = read_board(asked, 1)
     known = read_known(asked, 1)
@@ -129,6 +132,7 @@ def test_the_board_and_the_train_page_count_what_the_command_line_lists(asked) -
     assert Choice(coverage=0.8).digest(board) != Choice(coverage=0.9).digest(board)
 
 
+@pytest.mark.slow
 def test_what_is_accepted_at_a_coverage_is_recorded_with_it(asked) -> None:
     board = read_board(asked, 1)
     choice = Choice(coverage=0.9)
@@ -139,6 +143,7 @@ def test_what_is_accepted_at_a_coverage_is_recorded_with_it(asked) -> None:
     assert "threshold" not in done.event.payload
 
 
+@pytest.mark.slow
 def test_a_retired_class_needs_no_labels_and_is_in_no_set(asked) -> None:
     retire_class(asked, 1, "3")
     with reading(asked.engine) as conn:

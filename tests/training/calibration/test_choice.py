@@ -34,6 +34,7 @@ def chosen(true: Scaling, n: int, seeds: int, classes: int = 3) -> list[type]:
     return [type(choose_scaling(*answers(true, n, seed, classes))) for seed in range(seeds)]
 
 
+@pytest.mark.slow
 def test_a_true_vector_scaling_is_found_with_its_parameters() -> None:
     assert chosen(SKEWED, 200, 10).count(Vector) >= 9
     found = choose_scaling(*answers(SKEWED, 4000, 0))
@@ -43,6 +44,7 @@ def test_a_true_vector_scaling_is_found_with_its_parameters() -> None:
     assert bias == pytest.approx(SKEWED.bias, abs=0.25)
 
 
+@pytest.mark.slow
 def test_a_true_temperature_stays_but_by_chance() -> None:
     for n in (150, 400):
         assert chosen(Temperature(1.7), n, 10).count(Temperature) >= 9
