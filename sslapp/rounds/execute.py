@@ -310,7 +310,7 @@ def _sure(
     """For how many images of the pool a class is proposed at the usual threshold."""
     if not calibration.calibrated or (collapse is not None and collapse.contradicted):
         return 0
-    best = best_classes(probabilities, calibration.temperature, task.forbidden)
+    best = best_classes(probabilities, calibration.scaling, task.forbidden)
     return int((best.confidence[task.pool] >= DEFAULT_THRESHOLD).sum())
 
 
