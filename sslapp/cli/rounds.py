@@ -146,8 +146,22 @@ def _outcome(result: Mapping[str, Any]) -> str:
     if result["holdout"]:
         share = proportion(result["holdout_accuracy"], result["holdout"])
         measured = f"holdout accuracy {share}"
-    nothing = "" if result.get("calibrated", True) else " It is uncalibrated and proposes nothing."
-    return f"Round {result['round']} is done: {measured}.{nothing}"
+    return f"Round {result['round']} is done: {measured}.{_nothing(result)}"
+
+
+def _nothing(result: Mapping[str, Any]) -> str:
+    """Why it proposes nothing, if it does not."""
+    from sslapp.words import percent  # scipy
+
+    if not result.get("calibrated", True):
+        return " It is uncalibrated and proposes nothing."
+    collapse = result.get("collapse")
+    if collapse and collapse["contradicted"]:
+        return (
+            f" It calls {percent(collapse['share'])} of the pool one class, the holdout "
+            "contradicts that, and it proposes nothing."
+        )
+    return ""
 
 
 @command(round_app, "cancel")

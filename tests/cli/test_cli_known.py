@@ -2,9 +2,13 @@
 
 import pytest
 import small_project
+from sqlalchemy import select, update
 
+from sslapp.store.database import writing
+from sslapp.store.schema import job
 from sslapp.usecases.training.known import read_known
 from sslapp.usecases.training.rounds import start_round
+from sslapp.vocabulary import JobKind
 
 
 def test_what_is_known_is_told_as_the_page_tells_it(reviewed, ask, command) -> None:
@@ -37,3 +41,26 @@ def test_a_round_that_was_held_against_nothing_says_so(project, ask, command) ->
 
 def test_a_round_that_has_not_finished_is_refused(reviewed, refusal) -> None:
     assert "Round 7 has not finished" in refusal(reviewed.workspace.root, "round", "known", 7)
+
+
+@pytest.mark.parametrize(
+    ("changed", "words"),
+    [
+        ({"calibrated": False}, "It is uncalibrated and proposes nothing."),
+        (
+            {"collapse": {"share": 0.985, "contradicted": True}},
+            "98.5 % of the pool one class, the holdout contradicts that, and it proposes nothing.",
+        ),
+        ({"collapse": {"share": 0.985, "contradicted": False}}, "n = 6.\n"),
+    ],
+)
+def test_waiting_for_a_round_says_why_it_proposes_nothing(
+    reviewed, command, changed, words
+) -> None:
+    with writing(reviewed.engine) as conn:
+        is_round = job.c.kind == JobKind.ROUND
+        told = conn.execute(select(job.c.result).where(is_round)).scalar_one()
+        conn.execute(update(job).where(is_round).values(result={**told, **changed}))
+    said = command(reviewed.workspace.root, "round", "wait").stdout
+    assert words in said
+    assert ("nothing" in said) == ("nothing" in words)
