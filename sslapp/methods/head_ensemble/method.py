@@ -1,13 +1,14 @@
 """The mean of linear probe, transductive prototypes and label propagation on frozen features.
 
-    P = 1/M sum_m softmax(z_m / T_m)
+    P = sum_m a_m softmax(z_m / T_m) / sum_m a_m,   a_m = (k_m + 1) / (n + 2)
 
 with the members' temperatures T_m from cross-fitting on the experts' labels, so that a member that
-is too sure of itself does not outvote the others. Classes that readers ruled out for an image have
-no share in any member. Where several encoders have seen the images, each has its own three members.
-After the idea of V-PET (Zhang, Mai, Nguyen and Chao, NeurIPS 2025,
-arXiv 2503.09707), which averages the votes of fine-tuned models. docs/benchmarks.md, Calibration,
-has its accuracy beside that of its members.
+is too sure of itself does not outvote the others, and k_m of the n labels right there (Laplace's
+rule of succession), so that one that is often wrong has less of a say. Classes that readers ruled
+out for an image have no share in any member. Where several encoders have seen the images, each has
+its own three members. After the idea of V-PET (Zhang, Mai, Nguyen and Chao, NeurIPS 2025,
+arXiv 2503.09707), which averages the votes of fine-tuned models. docs/methods.md, Suggestion, has
+its accuracy beside that of its members.
 """
 
 from collections.abc import Mapping, Sequence
@@ -125,14 +126,32 @@ def average(folds: Sequence[Fold], answers: Sequence[Tensor]) -> Tensor:
         (n, C) float32 log-probabilities.
     """
     closed = torch.cat([torch.from_numpy(each.task.forbidden[each.rows]) for each in folds])
-    return _log_mean([shares(each, _temperature(folds, each), closed) for each in answers])
+    said = [Say.of(folds, each) for each in answers]
+    p = [shares(z, each.temperature, closed) for z, each in zip(answers, said, strict=True)]
+    return _log_mean(p, [each.weight for each in said])
+
+
+class Say(NamedTuple):
+    """How much a member's answers count: its temperature T_m and its weight a_m."""
+
+    temperature: float
+    weight: float
+
+    @classmethod
+    def of(cls, folds: Sequence[Fold], logits: Tensor) -> Self:
+        """By its (n, C) out-of-sample logits; 1 and 1/2 where there are none."""
+        if not folds:
+            return cls(1.0, 0.5)
+        labels = torch.cat([torch.from_numpy(each.labels) for each in folds])
+        right = int((logits.argmax(dim=1) == labels).sum())
+        return cls(fit_temperature(logits, labels), (right + 1) / (len(labels) + 2))
 
 
 class FittedMember(NamedTuple):
-    """A fitted member, its temperature, and which it is."""
+    """A fitted member, how much it counts, and which it is."""
 
     predictor: Predictor
-    temperature: float
+    say: Say
     member: HeadMember
 
 
@@ -165,7 +184,7 @@ def shares(logits: Tensor, temperature: float, forbidden: Tensor) -> Tensor:
 
 
 class HeadEnsemblePredictor(Predictor):
-    """Logarithms of the mean of its members' probabilities.
+    """Logarithms of the weighted mean of its members' probabilities.
 
     Args:
         members: by name, in the order of `members_of`.
@@ -185,7 +204,8 @@ class HeadEnsemblePredictor(Predictor):
     ) -> tuple[Tensor, dict[str, Tensor]]:
         """Return the logits and what they are the mean of."""
         said = self.members(source, indices)
-        return _log_mean(list(said.values())), said
+        weights = [each.say.weight for each in self._members.values()]
+        return _log_mean(list(said.values()), weights), said
 
     def members(self, source: Pixels | Features, indices: Indices) -> dict[str, Tensor]:
         """Return each member's (n, C) float32 probabilities by its name."""
@@ -201,7 +221,7 @@ class HeadEnsemblePredictor(Predictor):
     ) -> Tensor:
         features: Features = source  # type: ignore[assignment]
         logits = each.predictor.logits(each.member.sees(features), indices)
-        return shares(logits, each.temperature, closed).float()
+        return shares(logits, each.say.temperature, closed).float()
 
     def save(self, folder: Path) -> None:
         """Write the members below `folder`, then what they have in common."""
@@ -213,7 +233,7 @@ class HeadEnsemblePredictor(Predictor):
                 {
                     "of": each.member.label,
                     "on": each.member.encoder,
-                    "temperature": each.temperature,
+                    **each.say._asdict(),
                 }
                 for each in self._members.values()
             ],
@@ -232,7 +252,8 @@ class HeadEnsemblePredictor(Predictor):
         for each in description["members"]:
             found = HeadMember(each["of"], each["on"])
             loaded = found.kind.predictor.load(folder / _in_a_path(found.name))
-            members[found.name] = FittedMember(loaded, each["temperature"], found)
+            say = Say(each["temperature"], each["weight"])
+            members[found.name] = FittedMember(loaded, say, found)
         return cls(members, Forbidden(**tensors))
 
 
@@ -249,11 +270,12 @@ class HeadEnsemble(Method):
         fitted = {}
         for number, each in enumerate(members, 1):
             run.check()
-            temperature = _temperature(folds, each.answer(folds, run))
+            say = Say.of(folds, each.answer(folds, run))
             method = each.kind.method(each.kind.method.Config())
             predictor = method.fit(each.task(task), each.run(run))
-            fitted[each.name] = FittedMember(predictor, temperature, each)
-            run.report(number, len(members), {f"temperature, {each.name}": temperature})
+            fitted[each.name] = FittedMember(predictor, say, each)
+            reported = {f"{name}, {each.name}": value for name, value in say._asdict().items()}
+            run.report(number, len(members), reported)
         rows = torch.from_numpy(np.flatnonzero(task.forbidden.any(axis=1)))
         found = HeadEnsemblePredictor(
             fitted, Forbidden(rows, torch.from_numpy(task.forbidden)[rows])
@@ -265,7 +287,7 @@ class HeadEnsemble(Method):
         return found
 
     def answer(self, folds: Sequence[Fold], run: Run) -> Tensor:
-        """Ask the members, as `Method.answer` does, and average with the temperatures of `fit`.
+        """Ask the members, as `Method.answer` does, and average as `fit` does.
 
         Args:
             folds: those of `cross_folds`, about which `fit` has asked already.
@@ -274,17 +296,10 @@ class HeadEnsemble(Method):
         return average(folds, [each.answer(folds, run) for each in members])
 
 
-def _temperature(folds: Sequence[Fold], logits: Tensor) -> float:
-    """T_m; 1 where there are no answers to fit it to."""
-    if not folds:
-        return 1.0
-    labels = torch.cat([torch.from_numpy(each.labels) for each in folds])
-    return fit_temperature(logits, labels)
-
-
-def _log_mean(members: Sequence[Tensor]) -> Tensor:
-    """(n, C) float32 logarithms of the mean of (n, C) probabilities."""
-    mean = torch.stack(list(members)).double().mean(dim=0)
+def _log_mean(members: Sequence[Tensor], weights: Sequence[float]) -> Tensor:
+    """(n, C) float32 logarithms of the weighted mean of (n, C) probabilities."""
+    share = torch.tensor(weights, dtype=torch.float64) / sum(weights)
+    mean = torch.einsum("m,mnc->nc", share, torch.stack(list(members)).double())
     return torch.log(mean.clamp(min=FLOOR)).float()
 
 

@@ -14,6 +14,7 @@ from sslapp.methods.head_ensemble.method import (
     HeadEnsemble,
     HeadEnsemblePredictor,
     HeadMember,
+    Say,
 )
 from sslapp.training.folds import cross_folds
 from sslapp.training.method import Predictor
@@ -40,9 +41,9 @@ class Fixed(Predictor):
 
 OWN = HeadMember("linear probe", "")
 ORACLE = {
-    "a": FittedMember(Fixed(2, 0, 0), 1.0, OWN),
-    "b": FittedMember(Fixed(1, 1.2, 0), 2.0, OWN),
-    "c": FittedMember(Fixed(3, 0, 1), 4.0, OWN),
+    "a": FittedMember(Fixed(2, 0, 0), Say(1.0, 0.5), OWN),
+    "b": FittedMember(Fixed(1, 1.2, 0), Say(2.0, 0.5), OWN),
+    "c": FittedMember(Fixed(3, 0, 1), Say(4.0, 0.5), OWN),
 }
 NOBODY = Forbidden(torch.zeros(0, dtype=torch.int64), torch.zeros(0, 3, dtype=torch.bool))
 
@@ -64,6 +65,30 @@ def test_the_mean_of_the_oracle(digits) -> None:
     assert p.tolist() == pytest.approx([0.545594, 0.247094, 0.207312], abs=1e-6)
     each = found.members(task.features, np.array([4]))
     assert each["b"][0].tolist() == pytest.approx([0.368772, 0.407556, 0.223672], abs=1e-6)
+
+
+def test_a_member_counts_by_how_many_labels_it_was_right_about(digits) -> None:
+    # weights 1 : 2 : 1 of the shares of the oracle
+    task, _ = digits(20)
+    weights = {"a": 0.25, "b": 0.5, "c": 0.25}
+    members = {
+        name: each._replace(say=each.say._replace(weight=weights[name]))
+        for name, each in ORACLE.items()
+    }
+    p = HeadEnsemblePredictor(members, NOBODY).logits(task.features, np.array([4])).exp()[0]
+    expected = (0.786986 + 2 * 0.368772 + 0.481024) / 4
+    assert p[0].item() == pytest.approx(expected, abs=1e-6)
+
+
+def test_the_weight_is_the_rule_of_succession(digits) -> None:
+    task, truth = digits(40)
+    folds = cross_folds(task, 0, quick=True)
+    labels = np.concatenate([truth[each.rows] for each in folds])
+    logits = torch.zeros(40, 10)
+    logits[np.arange(40), labels] = 1.0
+    logits[:6] *= -1
+    assert Say.of(folds, logits).weight == (34 + 1) / (40 + 2)
+    assert Say.of([], torch.zeros(0, 10)) == (1.0, 0.5)
 
 
 def test_classes_that_readers_ruled_out_have_no_share_in_any_member(digits) -> None:
@@ -124,8 +149,10 @@ def test_every_encoder_brings_three_members_that_see_its_features_alone(digits, 
     for on, members in alone.items():
         for label, p in members.items():
             assert torch.equal(said[f"{label}, {on}"], p)
-    mean = torch.stack(list(said.values())).double().mean(dim=0)
-    assert torch.allclose(fitted.logits(both.features, rows).double().exp(), mean, atol=1e-6)
+    p = fitted.logits(both.features, rows).exp()
+    stacked = torch.stack(list(said.values()))
+    assert (p >= stacked.amin(dim=0) - 1e-6).all()
+    assert (p <= stacked.amax(dim=0) + 1e-6).all()
 
 
 def test_several_encoders_are_the_same_after_saving(digits, make_run, tmp_path) -> None:
