@@ -61,7 +61,13 @@ def start(
     ] = None,
     gear: Annotated[Gear | None, typer.Option(help="Default: the method's own.")] = None,
     settings: Setting = None,
-    encoder: Annotated[str | None, typer.Option(help="Default: the newest embedding's.")] = None,
+    encoder: Annotated[
+        str | None,
+        typer.Option(
+            help="Default: the newest embedding's; the ensemble takes all that have learned from "
+            "images."
+        ),
+    ] = None,
     same_as: Annotated[
         int | None, typer.Option(help="Train on the snapshot of this round, to compare methods.")
     ] = None,

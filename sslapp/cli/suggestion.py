@@ -7,7 +7,7 @@ import typer
 
 from sslapp.cli.application import Json, Project, access, app, command, show, table
 from sslapp.cli.jobs import wait_for
-from sslapp.usecases.training.trials import Suggested, start_trials, suggested_now
+from sslapp.usecases.training.trials import LONG, Suggested, start_trials, suggested_now
 
 
 @command(app, "suggest")
@@ -16,7 +16,7 @@ def suggest(
         list[str] | None,
         typer.Option(
             help="A method that trains for minutes, to be compared as well, on a third of the "
-            "labels: fixmatch, layermatch or diff-sysc; may be repeated."
+            f"labels: {', '.join(LONG)}; may be repeated."
         ),
     ] = None,
     last: Annotated[
@@ -43,6 +43,7 @@ def _result(found: Suggested) -> dict[str, Any]:
     return {
         **asdict(found.suggestion),
         "labelled": found.labelled,
+        "interval_confidence": 1 - found.alpha,
         "trials": [
             {**each.row(), "accuracy": each.accuracy, "difference": each.difference}
             | {"interval": list(each.interval(found.alpha))}

@@ -25,6 +25,9 @@ class Trial:
         judged, right: n, and how many of them it was right about.
         only_this, only_ensemble: labels that only it, or only the ensemble, was right about; both
             were asked after fits on the same other labels. 0 for the ensemble itself.
+        groups_this, groups_ensemble: groups (patients) in which the one or the other was right
+            about more labels: a patient's images are no independent witnesses. Where nothing is
+            grouped, as the labels.
         seconds: of its fits.
     """
 
@@ -35,6 +38,8 @@ class Trial:
     right: int
     only_this: int
     only_ensemble: int
+    groups_this: int
+    groups_ensemble: int
     seconds: float
 
     @property
@@ -48,12 +53,12 @@ class Trial:
         return (self.only_this - self.only_ensemble) / self.judged if self.judged else 0.0
 
     def interval(self, alpha: float = ALPHA) -> Interval:
-        """Of the difference, two-sided: exact, given on how many labels the two differ."""
+        """Of the difference, two-sided: exact, given on how many labels and groups they differ."""
         if not self.judged:
             return Interval(-1.0, 1.0)
-        differing = self.only_this + self.only_ensemble
-        of_them = clopper_pearson(self.only_this, differing, alpha)
-        share = differing / self.judged
+        groups = self.groups_this + self.groups_ensemble
+        of_them = clopper_pearson(self.groups_this, groups, alpha)
+        share = (self.only_this + self.only_ensemble) / self.judged
         return Interval(*(share * (2 * end - 1) for end in of_them))
 
     def row(self) -> dict[str, Any]:
@@ -71,12 +76,15 @@ def widened(trials: Sequence[Trial]) -> float:
     return ALPHA / max(len(trials) - 1, 1)
 
 
-def parted(trials: Sequence[Trial]) -> Trial | None:
+def parted(trials: Sequence[Trial], gear: Gear | None = None) -> Trial | None:
     """The method that is better than the ensemble by more than chance, the best if several are.
 
     Args:
-        trials: the ensemble first.
+        trials: the ensemble first; all that were tried, whatever is asked for.
+        gear: only one that runs in it.
     """
     alpha = widened(trials)
-    better = [each for each in trials[1:] if each.interval(alpha).lower > 0]
+    better = [
+        each for each in trials[1:] if gear in (None, each.gear) and each.interval(alpha).lower > 0
+    ]
     return max(better, key=lambda each: each.difference) if better else None

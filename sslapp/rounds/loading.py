@@ -45,6 +45,23 @@ def load_task(
     )
 
 
+def load_features(
+    workspace: Workspace,
+    engine: Engine,
+    project_id: int,
+    embedding_ids: Sequence[int],
+    count: int,
+) -> list[TaskFeatures]:
+    """The first `count` images' features of some embeddings, each by itself."""
+    with reading(engine) as conn:
+        rows = [find_embedding(conn, project_id, each) for each in embedding_ids]
+    return [_plain(workspace, each).first(count) for each in rows]
+
+
+def _plain(workspace: Workspace, row: RowMapping) -> TaskFeatures:
+    return TaskFeatures.read(workspace.path(row["features"]), name=row["encoder"])
+
+
 def _features(
     workspace: Workspace, embeddings: Sequence[RowMapping], views: RowMapping | None
 ) -> TaskFeatures | None:
@@ -56,8 +73,5 @@ def _features(
         None if views is None else workspace.path(views["folder"]),
         [] if views is None else view_names(views["weak"], views["strong"]),
         name=own["encoder"],
-        beside=[
-            TaskFeatures.read(workspace.path(each["features"]), name=each["encoder"])
-            for each in others
-        ],
+        beside=[_plain(workspace, each) for each in others],
     )

@@ -17,10 +17,10 @@ from torch import Tensor
 from sslapp.jobs.context import Cancelled, JobContext
 from sslapp.jobs.worker import JobRefused
 from sslapp.methods.head_ensemble.config import CARD as ENSEMBLE
-from sslapp.methods.head_ensemble.method import MEMBERS, HeadMember, average
+from sslapp.methods.head_ensemble.method import MEMBERS, HeadEnsemble, average
 from sslapp.methods.registry import CARDS, method_class
 from sslapp.review.trial import Trial
-from sslapp.rounds.loading import load_task
+from sslapp.rounds.loading import load_features, load_task
 from sslapp.rounds.plan import apply_plan, make_plan
 from sslapp.training.folds import Fold, cross_folds, held_out_third
 from sslapp.training.run import Run, Stopped
@@ -41,7 +41,7 @@ def try_methods(
     task: Task,
     run: Run,
     *,
-    averaged: Sequence[str] = (),
+    others: Sequence[Features] = (),
     also: Sequence[str] = (),
     configs: Mapping[str, Mapping[str, object]] | None = None,
     say: Say = lambda step, total, what: None,
@@ -49,8 +49,8 @@ def try_methods(
     """Ask every quick method on every encoder, and some that take longer.
 
     Args:
-        task: with the features of every encoder.
-        averaged: encoders whose members the ensemble averages; default: all.
+        task: with the features of the encoders that the ensemble averages.
+        others: features of further encoders, which are tried beside it.
         also: methods that train for minutes, each in its preferred gear.
         configs: options of these, where they are not the usual ones.
         say: called as say(step, total, what is asked next).
@@ -64,13 +64,13 @@ def try_methods(
     """
     check_trainable(task)
     features = features_of(task)
-    encoders = [features, *features.beside]
+    encoders = [features, *features.beside, *others]
     steps = len(encoders) * len(QUICK) + len(also)
     told = iter(range(steps))
     comparison = _Comparison(
         run,
         encoders,
-        averaged or [each.name for each in encoders],
+        task,
         lambda what: say(next(told), steps, what),
     )
     folds = cross_folds(task, run.seed, quick=True)
@@ -89,19 +89,19 @@ class _Comparison:
 
     Attributes:
         encoders: the features of each.
-        averaged: names of those that the ensemble averages.
+        task: with those that the ensemble averages.
         say: called with what is asked next.
     """
 
     run: Run
     encoders: Sequence[Features]
-    averaged: Sequence[str]
+    task: Task
     say: Callable[[str], None]
 
     def quick(self, folds: Sequence[Fold]) -> list[Trial]:
         """The ensemble, then each quick method on each encoder."""
         asked = [each for features in self.encoders for each in self._on(features, folds)]
-        ensembles = [tuple(self.averaged)]
+        ensembles = [self._averaged]
         if len(self.encoders) > 1:
             alone = [(each.name,) for each in self.encoders]
             ensembles += [each for each in alone if each not in ensembles]
@@ -132,12 +132,16 @@ class _Comparison:
         )
         seen = (features.name,) if gear is Gear.FEATURES else ()
         asked = _Asked(name, gear, seen, logits, time.monotonic() - started)
-        members = [HeadMember(label, encoder) for encoder in self.averaged for label in MEMBERS]
-        within = self.run.within("third")
-        ensemble = average([third], [each.answer([third], within) for each in members])
-        return asked.against(
-            _Asked(ENSEMBLE.name, Gear.FEATURES, tuple(self.averaged), ensemble, 0.0), [third]
-        )
+        # by a fit to the other two thirds, which finds out from these how much a member counts
+        fitted = HeadEnsemble(HeadEnsemble.Config()).fit(third.task, self.run.within("third"))
+        said = fitted.logits(features_of(third.task), third.rows)
+        ensemble = _Asked(ENSEMBLE.name, Gear.FEATURES, self._averaged, said, 0.0)
+        return asked.against(ensemble, [third])
+
+    @property
+    def _averaged(self) -> tuple[str, ...]:
+        features = features_of(self.task)
+        return tuple(each.name for each in (features, *features.beside))
 
 
 @dataclass(frozen=True, eq=False)
@@ -153,6 +157,7 @@ class _Asked:
     def against(self, ensemble: "_Asked", folds: Sequence[Fold]) -> Trial:
         """Held against the ensemble's answers about the same labels, those of the folds."""
         mine, its = _right(folds, self.logits), _right(folds, ensemble.logits)
+        ahead = _by_group(folds, mine.astype(np.int64) - its)
         return Trial(
             method=self.method,
             gear=self.gear,
@@ -161,6 +166,8 @@ class _Asked:
             right=int(mine.sum()),
             only_this=int((mine & ~its).sum()),
             only_ensemble=int((its & ~mine).sum()),
+            groups_this=int((ahead > 0).sum()),
+            groups_ensemble=int((ahead < 0).sum()),
             seconds=round(self.seconds, 2),
         )
 
@@ -179,10 +186,21 @@ def _right(folds: Sequence[Fold], logits: Tensor) -> NDArray[np.bool_]:
     return np.asarray(logits.argmax(dim=1).numpy() == labels)
 
 
+def _by_group(folds: Sequence[Fold], values: NDArray[np.int64]) -> NDArray[np.int64]:
+    """(g,) sums over the groups of the folds' rows; the values themselves without groups."""
+    groups = folds[0].task.groups
+    if groups is None:
+        return values
+    rows = np.concatenate([each.rows for each in folds])
+    _, which = np.unique(groups[rows], return_inverse=True)
+    return np.bincount(which, weights=values).astype(np.int64)
+
+
 def run_trials(context: JobContext) -> None:
     """Handle a job of kind `trial`.
 
-    Its params: {"snapshot_id", "embedding_ids", "averaged", "also", "configs", "seed"}.
+    Its params: {"snapshot_id", "embedding_ids" (of what the ensemble averages), "other_ids",
+    "also", "configs", "seed"}.
 
     Raises:
         JobRefused: when the labels cannot be trained on.
@@ -209,7 +227,13 @@ def run_trials(context: JobContext) -> None:
     )
     ask = partial(
         try_methods,
-        averaged=params["averaged"],
+        others=load_features(
+            context.workspace,
+            context.engine,
+            context.claim.project_id,
+            params["other_ids"],
+            len(task.labels),
+        ),
         also=params["also"],
         configs=params["configs"],
         say=context.progress,

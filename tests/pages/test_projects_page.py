@@ -104,7 +104,7 @@ def test_the_next_step_leads_to_its_page(project, reviewed, open_app) -> None:
     press(page, "go-to-train")
     assert page.title[0].value == "Train"
     page = open_app(reviewed.workspace.root)
-    assert "review the 5 images it is sure of" in texts(page)
+    assert "review the 5 images it was sure of" in texts(page)
     assert page.button(key="go-to-review")
 
 

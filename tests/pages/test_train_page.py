@@ -350,7 +350,7 @@ def test_methods_are_compared_on_a_press_and_the_table_is_shown(project, open_tr
     page = open_train(project.workspace.root)
     (found,) = [each.value for each in page.dataframe if "Against the ensemble" in each.value]
     assert found[["Method", "Sees"]].values.tolist()[0] == ["Ensemble of heads", "Pixels (PCA)"]
-    assert "Compared on 34 labels that no fit was taught" in texts(page)
+    assert "Asked about 34 labels" in texts(page)
     decisions.label(project, 1, 100, "3")
     page.run()
     assert "You have 35 labels to train on now" in texts(page)

@@ -1,5 +1,7 @@
 """When a method parts from the ensemble: intervals worked by hand."""
 
+from dataclasses import replace
+
 import pytest
 
 from sslapp.review.trial import ALPHA, Trial, parted, widened
@@ -18,6 +20,8 @@ def trial(
         right=right,
         only_this=only_this,
         only_ensemble=only_ensemble,
+        groups_this=only_this,
+        groups_ensemble=only_ensemble,
         seconds=1.5,
     )
 
@@ -51,6 +55,21 @@ def test_of_several_the_best_is_named_and_never_a_worse_one() -> None:
     assert parted([ENSEMBLE, good, worse, best]) is best
     assert parted([ENSEMBLE, worse]) is None
     assert parted([ENSEMBLE]) is None
+
+
+def test_what_one_patient_says_eight_times_parts_nothing() -> None:
+    often = replace(trial(only_this=8), groups_this=1)
+    assert often.difference == 0.2
+    low, high = often.interval()
+    # 1 of 1: (.025, 1) of the 8 / 40 on which they differ
+    assert (low, high) == pytest.approx((0.2 * (2 * 0.025 - 1), 0.2), abs=1e-6)
+    assert parted([ENSEMBLE, often]) is None
+
+
+def test_the_gear_that_is_asked_for_narrows_what_is_named_and_not_the_intervals() -> None:
+    tried = [ENSEMBLE, trial(only_this=6), *[trial("fixmatch", "pixels")] * 3]
+    assert parted(tried, Gear.FEATURES) is None, "widened for all four, .00625 ** (1 / 6) < .5"
+    assert parted([*tried[:1], trial(only_this=12), *tried[2:]], Gear.PIXELS) is None
 
 
 def test_a_trial_survives_json() -> None:

@@ -65,8 +65,8 @@ def test_the_answers_are_those_of_the_methods_themselves(make_run) -> None:
 
 def test_each_encoder_is_tried_and_the_ensemble_averages_those_it_is_told(make_run) -> None:
     task = small_tasks.blobs(40, 0)
-    both = named(task, "clouds", noise(task, "noise"))
-    trials = try_methods(both, make_run(), averaged=["clouds"])
+    other = noise(task, "noise")
+    trials = try_methods(named(task, "clouds"), make_run(), others=[other])
     assert [(each.method, each.encoders) for each in trials[:3]] == [
         ("head-ensemble", ("clouds",)),
         ("head-ensemble", ("noise",)),
@@ -75,10 +75,23 @@ def test_each_encoder_is_tried_and_the_ensemble_averages_those_it_is_told(make_r
     of = {(each.method, *each.encoders): each.right for each in trials}
     on = {name: sum(of[method, name] for method in QUICK) for name in ("clouds", "noise")}
     assert on["clouds"] > on["noise"] + 10 * len(QUICK)
-    together = try_methods(both, make_run("together"))
+    together = try_methods(named(task, "clouds", other), make_run("together"))
     assert together[0].encoders == ("clouds", "noise")
     assert [each.encoders for each in together[1:3]] == [("clouds",), ("noise",)]
     assert together[1].right == trials[0].right
+
+
+def test_a_patients_images_are_one_witness(make_run) -> None:
+    task = small_tasks.blobs(40, 0, apart=1.2)
+    alone = try_methods(task, make_run())
+    assert any(each.only_this + each.only_ensemble > 2 for each in alone)
+    for each in alone:
+        assert (each.groups_this, each.groups_ensemble) == (each.only_this, each.only_ensemble)
+    groups = np.arange(len(task.labels), dtype=np.int64)
+    groups[task.labelled] = np.arange(40) // 8
+    for each in try_methods(replace(task, groups=groups), make_run("grouped")):
+        assert each.groups_this + each.groups_ensemble <= 5
+        assert each.groups_this <= each.only_this
 
 
 def test_accepted_pseudo_labels_are_asked_about_by_nobody(make_run) -> None:

@@ -12,7 +12,7 @@ from sslapp.store.database import reading
 from sslapp.store.rounds import finished_round
 from sslapp.usecases.reviewing.candidates import propose
 from sslapp.usecases.training.rounds import round_status
-from sslapp.usecases.training.trials import read_compared
+from sslapp.usecases.training.trials import suggested_now
 from sslapp.vocabulary import JobState
 
 SECONDS = 1000
@@ -41,8 +41,8 @@ def test_the_suggestion_is_not_the_method_that_is_wrong(train) -> None:
     page, access = train
     page.get_by_text("Compare methods on your labels").click()
     page.get_by_role("button", name="Compare", exact=True).click()
-    page.get_by_text("Compared on 60 labels that no fit was taught.").wait_for()
-    right = {each.method: each.right for each in read_compared(access, 1).trials}
+    page.get_by_text("Asked about 60 labels, each by a fit that was not taught it.").wait_for()
+    right = {each.method: each.right for each in suggested_now(access, 1).trials}
     assert max(right[each] for each in WRONG) < 40
     assert right["head-ensemble"] > 55
 

@@ -116,7 +116,10 @@ def members_of(features: Features) -> list[HeadMember]:
 
 
 def average(folds: Sequence[Fold], answers: Sequence[Tensor]) -> Tensor:
-    """What an ensemble says out of sample: the mean of its members, each with its temperature.
+    """What an ensemble says out of sample: the weighted mean of its members.
+
+    How much a member counts in a fold is known from the other folds alone: what was fitted to the
+    labels that it is asked about would make it look better than it is.
 
     Args:
         folds: about which they were asked.
@@ -126,23 +129,33 @@ def average(folds: Sequence[Fold], answers: Sequence[Tensor]) -> Tensor:
         (n, C) float32 log-probabilities.
     """
     closed = torch.cat([torch.from_numpy(each.task.forbidden[each.rows]) for each in folds])
-    said = [Say.of(folds, each) for each in answers]
-    p = [shares(z, each.temperature, closed) for z, each in zip(answers, said, strict=True)]
-    return _log_mean(p, [each.weight for each in said])
+    labels = torch.cat([torch.from_numpy(each.labels) for each in folds])
+    fold = torch.repeat_interleave(
+        torch.arange(len(folds)), torch.tensor([len(each.rows) for each in folds])
+    )
+    parts = []
+    for number in range(len(folds)):
+        mine = fold == number
+        weights = [Weight.of(z[~mine], labels[~mine]) for z in answers]
+        p = [
+            shares(z[mine], each.temperature, closed[mine])
+            for z, each in zip(answers, weights, strict=True)
+        ]
+        parts.append(_log_mean(p, [each.share for each in weights]))
+    return torch.cat(parts)
 
 
-class Say(NamedTuple):
-    """How much a member's answers count: its temperature T_m and its weight a_m."""
+class Weight(NamedTuple):
+    """How much a member's answers count: its temperature T_m and its share a_m, in [0, 1]."""
 
     temperature: float
-    weight: float
+    share: float
 
     @classmethod
-    def of(cls, folds: Sequence[Fold], logits: Tensor) -> Self:
+    def of(cls, logits: Tensor, labels: Tensor) -> Self:
         """By its (n, C) out-of-sample logits; 1 and 1/2 where there are none."""
-        if not folds:
+        if not len(labels):
             return cls(1.0, 0.5)
-        labels = torch.cat([torch.from_numpy(each.labels) for each in folds])
         right = int((logits.argmax(dim=1) == labels).sum())
         return cls(fit_temperature(logits, labels), (right + 1) / (len(labels) + 2))
 
@@ -151,7 +164,7 @@ class FittedMember(NamedTuple):
     """A fitted member, how much it counts, and which it is."""
 
     predictor: Predictor
-    say: Say
+    weight: Weight
     member: HeadMember
 
 
@@ -204,8 +217,8 @@ class HeadEnsemblePredictor(Predictor):
     ) -> tuple[Tensor, dict[str, Tensor]]:
         """Return the logits and what they are the mean of."""
         said = self.members(source, indices)
-        weights = [each.say.weight for each in self._members.values()]
-        return _log_mean(list(said.values()), weights), said
+        shared = [each.weight.share for each in self._members.values()]
+        return _log_mean(list(said.values()), shared), said
 
     def members(self, source: Pixels | Features, indices: Indices) -> dict[str, Tensor]:
         """Return each member's (n, C) float32 probabilities by its name."""
@@ -221,7 +234,7 @@ class HeadEnsemblePredictor(Predictor):
     ) -> Tensor:
         features: Features = source  # type: ignore[assignment]
         logits = each.predictor.logits(each.member.sees(features), indices)
-        return shares(logits, each.say.temperature, closed).float()
+        return shares(logits, each.weight.temperature, closed).float()
 
     def save(self, folder: Path) -> None:
         """Write the members below `folder`, then what they have in common."""
@@ -233,7 +246,7 @@ class HeadEnsemblePredictor(Predictor):
                 {
                     "of": each.member.label,
                     "on": each.member.encoder,
-                    **each.say._asdict(),
+                    **each.weight._asdict(),
                 }
                 for each in self._members.values()
             ],
@@ -252,8 +265,8 @@ class HeadEnsemblePredictor(Predictor):
         for each in description["members"]:
             found = HeadMember(each["of"], each["on"])
             loaded = found.kind.predictor.load(folder / _in_a_path(found.name))
-            say = Say(each["temperature"], each["weight"])
-            members[found.name] = FittedMember(loaded, say, found)
+            weight = Weight(each["temperature"], each["share"])
+            members[found.name] = FittedMember(loaded, weight, found)
         return cls(members, Forbidden(**tensors))
 
 
@@ -263,18 +276,20 @@ class HeadEnsemble(Method):
     Config = HeadEnsembleConfig
 
     def fit(self, task: Task, run: Run) -> Predictor:
-        """Fit the members, and their temperatures by cross-fitting."""
+        """Fit the members, and how much each counts by cross-fitting."""
         check_trainable(task)
         folds = cross_folds(task, run.seed, quick=True)
+        asked = np.concatenate([each.labels for each in folds] or [np.zeros(0, dtype=np.int64)])
+        labels = torch.from_numpy(asked)
         members = members_of(features_of(task))
         fitted = {}
         for number, each in enumerate(members, 1):
             run.check()
-            say = Say.of(folds, each.answer(folds, run))
+            weight = Weight.of(each.answer(folds, run), labels)
             method = each.kind.method(each.kind.method.Config())
             predictor = method.fit(each.task(task), each.run(run))
-            fitted[each.name] = FittedMember(predictor, say, each)
-            reported = {f"{name}, {each.name}": value for name, value in say._asdict().items()}
+            fitted[each.name] = FittedMember(predictor, weight, each)
+            reported = {f"{name}, {each.name}": value for name, value in weight._asdict().items()}
             run.report(number, len(members), reported)
         rows = torch.from_numpy(np.flatnonzero(task.forbidden.any(axis=1)))
         found = HeadEnsemblePredictor(
@@ -287,18 +302,18 @@ class HeadEnsemble(Method):
         return found
 
     def answer(self, folds: Sequence[Fold], run: Run) -> Tensor:
-        """Ask the members, as `Method.answer` does, and average as `fit` does.
+        """Ask the members, as `Method.answer` does, and average them.
 
         Args:
-            folds: those of `cross_folds`, about which `fit` has asked already.
+            folds: several; those of `cross_folds`, about which `fit` has asked already.
         """
         members = members_of(features_of(folds[0].task))
         return average(folds, [each.answer(folds, run) for each in members])
 
 
-def _log_mean(members: Sequence[Tensor], weights: Sequence[float]) -> Tensor:
+def _log_mean(members: Sequence[Tensor], shared: Sequence[float]) -> Tensor:
     """(n, C) float32 logarithms of the weighted mean of (n, C) probabilities."""
-    share = torch.tensor(weights, dtype=torch.float64) / sum(weights)
+    share = torch.tensor(shared, dtype=torch.float64) / sum(shared)
     mean = torch.einsum("m,mnc->nc", share, torch.stack(list(members)).double())
     return torch.log(mean.clamp(min=FLOOR)).float()
 

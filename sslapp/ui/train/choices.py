@@ -69,7 +69,8 @@ def settings(
             gear = _gear(card, suggested)
         if gear == Gear.FEATURES and can.features:
             several = learned(can.covering(found.images)) if card.several_encoders else []
-            encoder = _encoder(can, project_id, several)
+            named = suggested.encoder if card.name == suggested.method else None
+            encoder = _encoder(can, project_id, several, named)
         seed = st.number_input(
             "Seed",
             min_value=0,
@@ -98,18 +99,23 @@ def _gear(card: MethodCard, suggested: Suggestion) -> Gear:
     return Gear(picked) if picked is not None else first
 
 
-def _encoder(can: Choices, project_id: int, several: Sequence[str]) -> str | None:
+def _encoder(
+    can: Choices, project_id: int, several: Sequence[str], named: str | None
+) -> str | None:
     """Draw the encoders; return one, or None for all that are averaged.
 
     Args:
         several: those that the method would average.
+        named: the one that the suggestion is about.
     """
     known = [each.encoder for each in can.features]
+    first = named or next(iter(several), known[0])
     key = f"train-encoder-{project_id}"
     if len(several) > 1:
         known, key = [ALL, *known], f"train-encoders-{project_id}"
+        first = named or ALL
     faults.drop_gone(key, known, "The features you chose are there no more.")
-    followed.follow(key, known[0])
+    followed.follow(key, first)
     picked = st.selectbox(
         "Encoder",
         known,
@@ -123,7 +129,7 @@ def _encoder(can: Choices, project_id: int, several: Sequence[str]) -> str | Non
         width=240,
         help="Whose features the method sees. More encoders: `sslapp embed --encoder NAME`.",
     )
-    chosen = picked or known[0]
+    chosen = first if picked is None else picked
     return None if chosen == ALL else chosen
 
 

@@ -21,8 +21,8 @@ from sslapp.usecases.training.preview import (
     missing_before_start,
 )
 from sslapp.usecases.training.rounds import start_round
-from sslapp.usecases.training.suggestion import Suggestion, learned, suggest
-from sslapp.usecases.training.trials import standing
+from sslapp.usecases.training.suggestion import Suggestion, learned
+from sslapp.usecases.training.trials import suggested
 from sslapp.words import roughly
 
 REFUSED = "train-refused"
@@ -44,11 +44,12 @@ def show(
         same_as = round_choices.labels(can, project_id)
         found = preview.read(access, project_id, can, same_as)
         preview.show(found, can, same_as)
-    suggested = _suggested(found, can)
+    offered = _suggested(found, can)
     with left:
-        card = round_choices.method(methods, suggested)
-        chosen = round_choices.settings(card, found, can, project_id, suggested)
-    trials.show(access, project_id, found, can, busy=busy)
+        card = round_choices.method(methods, offered)
+        chosen = round_choices.settings(card, found, can, project_id, offered)
+    # what is compared are the labels of today, whichever snapshot the round is to be trained on
+    trials.show(access, project_id, preview.read(access, project_id, can, None), can, busy=busy)
     if card.options.model_fields:
         st.markdown("**Options**")
     entered = form.show(
@@ -92,13 +93,12 @@ def show(
 
 
 def _suggested(found: Preview, can: Choices) -> Suggestion:
-    encoders = can.covering(found.images)
-    return suggest(
-        labels=found.labelled,
-        classes=len(found.classes),
-        encoders=encoders,
-        trials=[] if can.compared is None else standing(can.compared.trials, encoders),
-    )
+    return suggested(
+        can.compared,
+        labelled=found.labelled,
+        class_ids=[each.id for each in found.classes],
+        encoders=can.covering(found.images),
+    ).suggestion
 
 
 def _start(access: Access, project_id: int, wanted: dict[str, Any]) -> None:

@@ -9,11 +9,13 @@ from sslapp.ui.common import faults, plain
 from sslapp.usecases.access import Access
 from sslapp.usecases.training.options import CARDS
 from sslapp.usecases.training.preview import Choices, Preview
-from sslapp.usecases.training.trials import LONG, lacking, rows_of, standing, start_trials
+from sslapp.usecases.training.trials import DIFFERENCE, LONG, lacking, rows_of, start_trials
 from sslapp.words import count
 
 REFUSED = "trials-refused"
 KEY = "train-trials"
+ABOUT_INTERVALS = """Accuracy minus the ensemble's on the same labels. The intervals of all rows
+together hold with 95 % probability; a patient's images count as one witness."""
 
 
 def show(
@@ -22,7 +24,7 @@ def show(
     """Draw how methods did, if they were compared, and the button that compares them."""
     compared = can.compared
     encoders = can.covering(found.images)
-    why_not = lacking(found.experts, encoders)
+    why_not = lacking(found.experts, len(found.classes), encoders)
     with st.expander("Compare methods on your labels", expanded=compared is not None, key=KEY):
         if compared is None:
             st.caption(
@@ -36,6 +38,7 @@ def show(
                 st.dataframe(
                     pd.DataFrame(rows_of(compared.trials)),
                     hide_index=True,
+                    column_config={DIFFERENCE: st.column_config.TextColumn(help=ABOUT_INTERVALS)},
                     alt="Methods compared on your labels, the ensemble first",
                     key=f"{KEY}-table",
                 )
@@ -72,10 +75,26 @@ def about(found: Preview, can: Choices) -> list[str]:
     compared = can.compared
     assert compared is not None
     if not compared.trials:
-        return ["No label could be left out: each is the only one of its group."]
-    said = [f"Compared on {count(compared.trials[0].judged, 'label')} that no fit was taught."]
+        return ["No label could be left out: all are of one group."]
+    judged = count(compared.trials[0].judged, "label")
+    said = [f"Asked about {judged}, each by a fit that was not taught it."]
     if compared.labelled != found.labelled:
         said.append(f"You have {count(found.labelled, 'label')} to train on now.")
-    if not standing(compared.trials, can.covering(found.images)):
-        said.append("Other features have come since: compare again for a suggestion by them.")
+    encoders = can.covering(found.images)
+    class_ids = [each.id for each in found.classes]
+    if not compared.stands(labelled=found.labelled, class_ids=class_ids, encoders=encoders):
+        said.append(f"Nothing is suggested by it any more: {_outdated(found, can)}.")
     return said
+
+
+def _outdated(found: Preview, can: Choices) -> str:
+    """Why the comparison does not stand."""
+    compared = can.compared
+    assert compared is not None
+    if compared.class_ids != [each.id for each in found.classes]:
+        return "the classes are others"
+    if compared.encoders - set(can.covering(found.images)):
+        return "images have come that are not embedded by all of its encoders"
+    if set(can.covering(found.images)) - compared.encoders:
+        return "another encoder's features have come"
+    return "you have twice as many labels"

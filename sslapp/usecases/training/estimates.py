@@ -110,8 +110,8 @@ def estimate(access: Access, project_id: int, planned: Planned) -> Estimate:
             if seconds and _alike(each.config, planned.config):
                 curve = curves(conn, each.id).get(SECONDS, [])
                 images = each.snapshot.counts["images"]
-                fits = FITS[CalibratedOn(each.metrics.get("calibrated_on", CalibratedOn.HOLDOUT))]
-                fits *= 1 + len(each.embeddings_beside or ())
+                source = CalibratedOn(each.metrics.get("calibrated_on", CalibratedOn.HOLDOUT))
+                fits = fits_of(each.method, source, 1 + len(each.embeddings_beside or ()))
                 told = scaled(seconds, images, curve, planned, fits=fits)
                 return Estimate(told, each.number)
     return Estimate(rule_of_thumb(planned, threads=default_threads(), bf16=has_bf16()), None)
@@ -134,6 +134,16 @@ def _finished_here(conn: Connection, project_id: int, planned: Planned) -> list[
     return [each for each in same if each.job_id in here]
 
 
+def fits_of(method: str, source: CalibratedOn, encoders: int) -> int:
+    """Fits that a round is made of.
+
+    An ensemble cross-fits its members whatever the round is calibrated on.
+    """
+    card = CARDS.get(method)
+    ensemble = card is not None and card.several_encoders
+    return FITS[CalibratedOn.FOLDS if ensemble else source] * encoders
+
+
 def scaled(seconds: float, images: int, curve: Curve, planned: Planned, *, fits: int = 1) -> float:
     """Seconds of a round by those of one like it.
 
@@ -144,7 +154,7 @@ def scaled(seconds: float, images: int, curve: Curve, planned: Planned, *, fits:
         planned: the round to come.
         fits: how many the finished one was made of.
     """
-    more = FITS[planned.calibrated_on] * planned.encoders
+    more = fits_of(planned.method, planned.calibrated_on, planned.encoders)
     if "steps" not in planned.config or len(curve) < 2:
         return seconds * planned.images / max(images, 1) * more / fits
     (first, began), (last, ended) = curve[0], curve[-1]
@@ -170,7 +180,7 @@ def images_per_step(config: Mapping[str, Any]) -> int | None:
 
 def rule_of_thumb(planned: Planned, *, threads: int, bf16: bool) -> float:
     """Seconds of a round of which nothing like it has run here."""
-    fits = FITS[planned.calibrated_on] * planned.encoders
+    fits = fits_of(planned.method, planned.calibrated_on, planned.encoders)
     if planned.gear == Gear.FEATURES or "steps" not in planned.config:
         a_fit = FEATURES_FIXED + FEATURES_PER_IMAGE * planned.images + _head_steps(planned)
         return fits * a_fit

@@ -7,10 +7,10 @@ from sqlalchemy import Connection
 
 from sslapp.imaging.pixels import PixelStore
 from sslapp.jobs import history
-from sslapp.review.trial import parted
+from sslapp.review.trial import Trial, parted
 from sslapp.store import rounds
 from sslapp.store.database import reading
-from sslapp.store.embeddings import is_embedded, newest_of_encoders
+from sslapp.store.embeddings import encoders_of, is_embedded, newest_of_encoders
 from sslapp.store.log.decisions import count_on_round
 from sslapp.store.log.kinds import kinds_where
 from sslapp.store.rounds import FinishedRound
@@ -18,9 +18,9 @@ from sslapp.training.calibration.sources import LEAST_HOLDOUT
 from sslapp.usecases.access import Access, require
 from sslapp.usecases.images.embeddings import DEFAULT_ENCODER, encoder_for, encoder_title
 from sslapp.usecases.projects.status import Status
-from sslapp.usecases.training.suggestion import FEW_A_CLASS, called
-from sslapp.usecases.training.trials import Suggested, suggested_for
-from sslapp.vocabulary import JobKind
+from sslapp.usecases.training.suggestion import FEW_A_CLASS, called, network_tried
+from sslapp.usecases.training.trials import Suggested, covering, suggested_for
+from sslapp.vocabulary import Gear, JobKind
 from sslapp.words import count
 
 REVIEWS = kinds_where(lambda rule: rule.verdict or rule.bulk)
@@ -67,12 +67,13 @@ class Facts:
         calibrated: whether it is.
         contradicted: whether it calls nearly all one class and the holdout contradicts it.
         reviews: how often its pseudo-labels were answered.
-        sure: images for which it proposed a class at the usual threshold; None for a round of an
-            earlier version.
+        sure: images for which it proposed a class at the usual threshold when it ended; None for
+            a round of an earlier version.
         since: labels to train on that came after it was started.
         better: what a comparison on the reader's labels names in place of the ensemble; "" for
             nothing, or where the round was that.
-        compared: whether methods were compared on labels and features that still stand.
+        compared: whether a network was compared with the ensemble on labels that still stand, or
+            cannot be.
         encoder: title of an encoder that could be had and suits the images better than what they
             are embedded by; "" for none.
     """
@@ -176,7 +177,7 @@ def _after_a_round(facts: Facts) -> NextStep:
 
 
 def _review(facts: Facts) -> NextStep:
-    what = f"the {count(facts.sure, 'image')} it is sure of" if facts.sure else "its pseudo-labels"
+    what = f"the {count(facts.sure, 'image')} it was sure of" if facts.sure else "its pseudo-labels"
     return NextStep(f"Round {facts.round_number} is done: review {what}.", Page.REVIEW)
 
 
@@ -207,11 +208,19 @@ def _sure_of_nothing(facts: Facts) -> NextStep:
     )
 
 
-def _better(newest: FinishedRound | None, offered: Suggested) -> str:
+def _better(conn: Connection, newest: FinishedRound | None, offered: Suggested) -> str:
+    """What the suggestion names by the reader's labels, unless the newest round was that."""
     best = parted(offered.trials) if offered.trials else None
-    if best is None or (newest is not None and newest.method == best.method):
+    if best is None or best.method != offered.suggestion.method:
         return ""
-    return called(best)
+    return "" if newest is not None and _was(conn, newest, best) else called(best)
+
+
+def _was(conn: Connection, newest: FinishedRound, best: Trial) -> bool:
+    """Whether a round was what a trial is about."""
+    if (newest.method, newest.gear) != (best.method, best.gear):
+        return False
+    return best.gear is Gear.PIXELS or set(encoders_of(conn, newest)) == set(best.encoders)
 
 
 def _encoder(conn: Connection, access: Access, found: Status) -> str:
@@ -234,7 +243,7 @@ def read_facts(access: Access, found: Status) -> Facts:
             conn,
             found.project_id,
             labelled=int(found.taught.sum()),
-            classes=len(found.classes),
+            class_ids=[each.id for each in found.classes],
             images=found.counts["images"],
         )
         working = history.active_jobs(conn, found.project_id)
@@ -258,7 +267,8 @@ def read_facts(access: Access, found: Status) -> Facts:
             since=0
             if newest is None
             else max(int(found.taught.sum()) - newest.snapshot.counts["labelled"], 0),
-            better=_better(newest, offered),
-            compared=bool(offered.trials),
+            better=_better(conn, newest, offered),
+            compared=network_tried(offered.trials)
+            or not covering(newest_of_encoders(conn, found.project_id), found.counts["images"]),
             encoder=_encoder(conn, access, found),
         )

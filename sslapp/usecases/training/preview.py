@@ -18,7 +18,7 @@ from sslapp.training.calibration.sources import LEAST_HOLDOUT, LEAST_LABELS, sou
 from sslapp.training.configuration import MethodConfig
 from sslapp.usecases.access import Access, require
 from sslapp.usecases.images.encoded_views import NOT_ENCODED
-from sslapp.usecases.training.trials import PastTrials, newest_compared
+from sslapp.usecases.training.trials import PastTrials, covering, newest_compared
 from sslapp.vocabulary import CalibratedOn, Gear, Source
 from sslapp.words import count
 
@@ -68,7 +68,7 @@ class Choices:
 
     def covering(self, images: int) -> list[str]:
         """The encoders whose newest features cover so many images, newest first."""
-        return [each.encoder for each in self.features if each.count >= images]
+        return covering(self.features, images)
 
     def newest_features(self, encoder: str | None) -> EncoderFeatures | None:
         """What an encoder has computed, if it has; the newest embedding by default."""

@@ -11,7 +11,7 @@ from sslapp.methods.card import MethodCard
 from sslapp.methods.registry import CARDS
 from sslapp.store import projects, rounds, snapshots
 from sslapp.store.database import reading, writing
-from sslapp.store.embeddings import latest_embedding, latest_views
+from sslapp.store.embeddings import latest_embedding, latest_views, newest_of_encoders
 from sslapp.store.log import events
 from sslapp.store.projects import ProjectSettings
 from sslapp.store.snapshots import SnapshotRow
@@ -168,7 +168,8 @@ def _features(
 ) -> list[RowMapping | None]:
     """What a round takes features from: one embedding, or those of several encoders."""
     if encoder is None and card.several_encoders:
-        names = learned(covering(conn, project_id, snapshot.counts["images"]))
+        known = newest_of_encoders(conn, project_id)
+        names = learned(covering(known, snapshot.counts["images"]))
         if names:
             return [latest_embedding(conn, project_id, each) for each in names]
     return [latest_embedding(conn, project_id, encoder)]

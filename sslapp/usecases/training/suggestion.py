@@ -64,21 +64,25 @@ def suggest(
             few and some features are those of a network that has learned from many images.
         trials: how methods did on the reader's labels, the ensemble first; empty before that.
     """
-    if gear is None:
-        network_tried = any(each.gear is Gear.PIXELS for each in trials)
-        on_features = network_tried or _features_first(labels, classes, encoders)
-    else:
-        on_features = gear is Gear.FEATURES
-        trials = [each for each in trials if each.gear is gear]
-    if not on_features:
+    if gear is None and not network_tried(trials):
+        gear = None if _features_first(labels, classes, encoders) else Gear.PIXELS
+    best = parted(trials, gear) if trials else None
+    if best is not None:
+        return _better(best)
+    if gear is Gear.PIXELS:
         return Suggestion(NETWORK, Gear.PIXELS, _why_network(classes, encoders))
     if trials:
-        return _by_trials(trials)
+        return _ensemble(trials)
     reason = (
         "The ensemble averages three quick methods: which of them is best alone cannot be told "
         f"from {count(labels, 'label')} unseen."
     )
     return Suggestion(ENSEMBLE, Gear.FEATURES, reason)
+
+
+def network_tried(trials: Sequence[Trial]) -> bool:
+    """Whether a network was compared with the ensemble."""
+    return any(each.gear is Gear.PIXELS for each in trials)
 
 
 def _features_first(labels: int, classes: int, encoders: Sequence[str]) -> bool:
@@ -94,17 +98,19 @@ def _why_network(classes: int, encoders: Sequence[str]) -> str:
     return "FixMatch trains the network itself: there are no features of a learned encoder."
 
 
-def _by_trials(trials: Sequence[Trial]) -> Suggestion:
-    ensemble, best = trials[0], parted(trials)
-    if best is None:
-        others = count(len(trials) - 1, "other")
-        verb = "is" if len(trials) == 2 else "are"
-        reason = (
-            f"Asked about {count(ensemble.judged, 'label')} that it was not taught, the ensemble "
-            f"was right about {proportion(ensemble.accuracy, ensemble.judged)}; {others} {verb} "
-            "not better by more than chance."
-        )
-        return Suggestion(ENSEMBLE, Gear.FEATURES, reason)
+def _ensemble(trials: Sequence[Trial]) -> Suggestion:
+    ensemble = trials[0]
+    others = count(len(trials) - 1, "other")
+    verb = "is" if len(trials) == 2 else "are"
+    reason = (
+        f"Asked about {count(ensemble.judged, 'label')} that it was not taught, the ensemble "
+        f"was right about {proportion(ensemble.accuracy, ensemble.judged)}; {others} {verb} "
+        "not better by more than chance."
+    )
+    return Suggestion(ENSEMBLE, Gear.FEATURES, reason)
+
+
+def _better(best: Trial) -> Suggestion:
     reason = (
         f"Asked about {count(best.judged, 'label')} that it was not taught, {called(best)} was "
         f"right about {best.only_this:,} that the ensemble missed, and missed "

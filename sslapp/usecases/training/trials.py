@@ -10,7 +10,7 @@ from sslapp.methods.registry import CARDS
 from sslapp.review.trial import Trial, widened
 from sslapp.store import projects, snapshots
 from sslapp.store.database import reading, writing
-from sslapp.store.embeddings import latest_embedding, newest_of_encoders
+from sslapp.store.embeddings import EncoderFeatures, latest_embedding, newest_of_encoders
 from sslapp.store.errors import Refused
 from sslapp.store.snapshots import SnapshotRow, find_snapshot
 from sslapp.store.state import load_state
@@ -29,23 +29,41 @@ LONG = tuple(
 """Methods whose fits take minutes: compared on request."""
 
 
+DIFFERENCE = "Against the ensemble"
+"""A column of the table."""
+
+OUTGROWN = 2
+"""Times as many labels as were compared, from which on the comparison is out of date."""
+
+
 @dataclass(frozen=True, eq=False)
 class PastTrials:
     """How methods did when they were last compared.
 
     Attributes:
-        job_id: of the comparison.
-        snapshot: hash of the labels that it was about.
-        labelled: labels to train on that these were.
-        seed: of its folds.
+        class_ids: what there was to tell apart.
+        labelled: labels to train on.
         trials: the ensemble first; empty where no label could be left out.
     """
 
-    job_id: int
-    snapshot: str
+    class_ids: list[int]
     labelled: int
-    seed: int
     trials: list[Trial]
+
+    @property
+    def encoders(self) -> frozenset[str]:
+        """Whose features were tried."""
+        return frozenset(each for trial in self.trials for each in trial.encoders)
+
+    def stands(self, *, labelled: int, class_ids: Sequence[int], encoders: Sequence[str]) -> bool:
+        """Whether a suggestion may rest on it.
+
+        Args:
+            labelled, class_ids: labels to train on, and classes, by now.
+            encoders: whose features cover all images by now.
+        """
+        same = self.encoders == set(encoders) and self.class_ids == list(class_ids)
+        return bool(self.trials) and same and labelled < OUTGROWN * max(self.labelled, 1)
 
 
 def start_trials(
@@ -73,15 +91,18 @@ def start_trials(
         if history.under_way(conn, JobKind.TRIAL, project_id):
             raise Refused("Methods are being compared already. Wait for it, or cancel it first.")
         snapshot = snapshots.freeze(conn, access.workspace, project_id)
-        encoders = covering(conn, project_id, snapshot.counts["images"])
+        found = newest_of_encoders(conn, project_id)
+        encoders = covering(found, snapshot.counts["images"])
         refusal = why_not(snapshot, encoders)
         if refusal:
             raise Refused(refusal)
         settings = projects.find_project(conn, project_id).settings
+        averaged = learned(encoders)
+        ids = {each: _embedding(conn, project_id, each) for each in encoders}
         params = {
             "snapshot_id": snapshot.id,
-            "embedding_ids": [_embedding(conn, project_id, each) for each in encoders],
-            "averaged": learned(encoders),
+            "embedding_ids": [ids[each] for each in averaged],
+            "other_ids": [ids[each] for each in encoders if each not in averaged],
             "also": list(dict.fromkeys(also)),
             "configs": {
                 each: {"flip": settings.flip}
@@ -96,11 +117,14 @@ def start_trials(
 def why_not(snapshot: SnapshotRow, encoders: Sequence[str]) -> str:
     """What a comparison on these labels lacks, with the mend; "" where it can start."""
     accepted = snapshot.counts["sources"][Source.ACCEPTED.name.lower()]
-    return lacking(snapshot.counts["labelled"] - accepted, encoders)
+    experts = snapshot.counts["labelled"] - accepted
+    return lacking(experts, len(snapshot.class_ids), encoders)
 
 
-def lacking(experts: int, encoders: Sequence[str]) -> str:
-    """As `why_not`, by the number of labels to train on that readers gave."""
+def lacking(experts: int, classes: int, encoders: Sequence[str]) -> str:
+    """As `why_not`, by the number of classes and of labels to train on that readers gave."""
+    if classes < 2:
+        return "Methods tell classes apart: add a second one first."
     if experts < LEAST_LABELS:
         more = count(LEAST_LABELS - experts, "more label")
         return f"Methods can be compared on {LEAST_LABELS} labels and more: give {more} first."
@@ -109,10 +133,9 @@ def lacking(experts: int, encoders: Sequence[str]) -> str:
     return ""
 
 
-def covering(conn: Connection, project_id: int, images: int) -> list[str]:
+def covering(features: Sequence[EncoderFeatures], images: int) -> list[str]:
     """The encoders whose newest features cover so many images, newest first."""
-    found = newest_of_encoders(conn, project_id)
-    return [each.encoder for each in found if each.count >= images]
+    return [each.encoder for each in features if each.count >= images]
 
 
 def _embedding(conn: Connection, project_id: int, encoder: str) -> int:
@@ -121,24 +144,14 @@ def _embedding(conn: Connection, project_id: int, encoder: str) -> int:
     return int(row["id"])
 
 
-def read_compared(access: Access, project: str | int | None) -> PastTrials | None:
-    """The newest comparison that has ended, or None."""
-    with reading(access.engine) as conn:
-        project_id = find_project(conn, access, project)
-        require(conn, access, project_id)
-        return newest_compared(conn, project_id)
-
-
 def newest_compared(conn: Connection, project_id: int) -> PastTrials | None:
-    """As `read_compared`, in an open transaction."""
+    """The newest comparison that has ended, or None."""
     for row in history.newest_jobs(conn, project_id, kind=JobKind.TRIAL):
         if row["state"] == JobState.DONE:
             snapshot = find_snapshot(conn, row["params"]["snapshot_id"])
             return PastTrials(
-                job_id=row["id"],
-                snapshot=snapshot.hash,
+                class_ids=snapshot.class_ids,
                 labelled=snapshot.counts["labelled"],
-                seed=row["params"]["seed"],
                 trials=[Trial.of_row(each) for each in row["result"]["trials"]],
             )
     return None
@@ -177,7 +190,7 @@ def suggested_now(access: Access, project: str | int | None) -> Suggested:
             conn,
             project_id,
             labelled=len(state.labelled),
-            classes=len(state.class_ids),
+            class_ids=state.class_ids.tolist(),
             images=len(state.labels),
         )
 
@@ -186,12 +199,14 @@ def suggestion_for(
     conn: Connection, project_id: int, snapshot: SnapshotRow, gear: Gear | None = None
 ) -> Suggestion:
     """What to offer for a snapshot, by the newest comparison if there was one."""
-    labelled, images = snapshot.counts["labelled"], snapshot.counts["images"]
-    classes = len(snapshot.class_ids)
-    found = suggested_for(
-        conn, project_id, labelled=labelled, classes=classes, images=images, gear=gear
-    )
-    return found.suggestion
+    return suggested_for(
+        conn,
+        project_id,
+        labelled=snapshot.counts["labelled"],
+        class_ids=snapshot.class_ids,
+        images=snapshot.counts["images"],
+        gear=gear,
+    ).suggestion
 
 
 def suggested_for(
@@ -199,29 +214,48 @@ def suggested_for(
     project_id: int,
     *,
     labelled: int,
-    classes: int,
+    class_ids: Sequence[int],
     images: int,
     gear: Gear | None = None,
 ) -> Suggested:
     """What to offer in an open transaction.
 
     Args:
-        labelled, classes, images: how many there are.
+        labelled: labels to train on.
+        class_ids: the classes.
+        images: how many there are.
         gear: the one that was asked for.
     """
+    encoders = covering(newest_of_encoders(conn, project_id), images)
     compared = newest_compared(conn, project_id)
-    encoders = covering(conn, project_id, images)
-    trials = [] if compared is None else standing(compared.trials, encoders)
+    return suggested(compared, labelled=labelled, class_ids=class_ids, encoders=encoders, gear=gear)
+
+
+def suggested(
+    compared: PastTrials | None,
+    *,
+    labelled: int,
+    class_ids: Sequence[int],
+    encoders: Sequence[str],
+    gear: Gear | None = None,
+) -> Suggested:
+    """What to offer.
+
+    Args:
+        compared: the newest comparison; what it found counts while it stands.
+        labelled, class_ids: labels to train on, and classes.
+        encoders: whose features cover all images.
+        gear: the one that was asked for.
+    """
+    trials: list[Trial] = []
+    if compared is not None and compared.stands(
+        labelled=labelled, class_ids=class_ids, encoders=encoders
+    ):
+        trials = compared.trials
     suggestion = suggest(
-        labels=labelled, classes=classes, encoders=encoders, gear=gear, trials=trials
+        labels=labelled, classes=len(class_ids), encoders=encoders, gear=gear, trials=trials
     )
     return Suggested(suggestion, labelled, trials)
-
-
-def standing(trials: Sequence[Trial], encoders: Sequence[str]) -> list[Trial]:
-    """The trials, if what they were about is still there: their encoders, and no other one."""
-    seen = {each for trial in trials for each in trial.encoders}
-    return list(trials) if seen == set(encoders) else []
 
 
 def rows_of(trials: Sequence[Trial]) -> list[dict[str, str]]:
@@ -232,7 +266,7 @@ def rows_of(trials: Sequence[Trial]) -> list[dict[str, str]]:
             "Method": CARDS[each.method].title if each.method in CARDS else each.method,
             "Sees": " and ".join(map(encoder_title, each.encoders)) or "the images",
             "Right": proportion(each.accuracy, each.judged),
-            "Against the ensemble": _difference(each, alpha) if number else "–",
+            DIFFERENCE: _difference(each, alpha) if number else "–",
             "Took": duration(each.seconds),
         }
         for number, each in enumerate(trials)

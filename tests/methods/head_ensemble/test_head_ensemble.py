@@ -14,7 +14,8 @@ from sslapp.methods.head_ensemble.method import (
     HeadEnsemble,
     HeadEnsemblePredictor,
     HeadMember,
-    Say,
+    Weight,
+    average,
 )
 from sslapp.training.folds import cross_folds
 from sslapp.training.method import Predictor
@@ -41,9 +42,9 @@ class Fixed(Predictor):
 
 OWN = HeadMember("linear probe", "")
 ORACLE = {
-    "a": FittedMember(Fixed(2, 0, 0), Say(1.0, 0.5), OWN),
-    "b": FittedMember(Fixed(1, 1.2, 0), Say(2.0, 0.5), OWN),
-    "c": FittedMember(Fixed(3, 0, 1), Say(4.0, 0.5), OWN),
+    "a": FittedMember(Fixed(2, 0, 0), Weight(1.0, 0.5), OWN),
+    "b": FittedMember(Fixed(1, 1.2, 0), Weight(2.0, 0.5), OWN),
+    "c": FittedMember(Fixed(3, 0, 1), Weight(4.0, 0.5), OWN),
 }
 NOBODY = Forbidden(torch.zeros(0, dtype=torch.int64), torch.zeros(0, 3, dtype=torch.bool))
 
@@ -72,7 +73,7 @@ def test_a_member_counts_by_how_many_labels_it_was_right_about(digits) -> None:
     task, _ = digits(20)
     weights = {"a": 0.25, "b": 0.5, "c": 0.25}
     members = {
-        name: each._replace(say=each.say._replace(weight=weights[name]))
+        name: each._replace(weight=each.weight._replace(share=weights[name]))
         for name, each in ORACLE.items()
     }
     p = HeadEnsemblePredictor(members, NOBODY).logits(task.features, np.array([4])).exp()[0]
@@ -80,15 +81,33 @@ def test_a_member_counts_by_how_many_labels_it_was_right_about(digits) -> None:
     assert p[0].item() == pytest.approx(expected, abs=1e-6)
 
 
-def test_the_weight_is_the_rule_of_succession(digits) -> None:
-    task, truth = digits(40)
-    folds = cross_folds(task, 0, quick=True)
-    labels = np.concatenate([truth[each.rows] for each in folds])
-    logits = torch.zeros(40, 10)
-    logits[np.arange(40), labels] = 1.0
+def test_the_share_is_the_rule_of_succession() -> None:
+    labels = torch.arange(40) % 10
+    logits = torch.nn.functional.one_hot(labels, 10).float()
     logits[:6] *= -1
-    assert Say.of(folds, logits).weight == (34 + 1) / (40 + 2)
-    assert Say.of([], torch.zeros(0, 10)) == (1.0, 0.5)
+    assert Weight.of(logits, labels).share == (34 + 1) / (40 + 2)
+    assert Weight.of(torch.zeros(0, 10), labels[:0]) == (1.0, 0.5)
+
+
+def test_how_much_a_member_counts_in_a_fold_is_told_by_the_others(digits) -> None:
+    task, _ = digits(40)
+    folds = cross_folds(task, 0, quick=True)
+    labels = torch.cat([torch.from_numpy(each.labels) for each in folds])
+    good = 4.0 * torch.nn.functional.one_hot(labels, 10).float()
+    bad = good.roll(1, dims=1)
+    first = len(folds[0].rows)
+    # right in the first fold alone: there its say rests on the others, where it is always wrong
+    mixed = torch.cat([good[:first], bad[first:]])
+    p = average(folds, [mixed, good]).exp()
+    wrong = Weight.of(mixed[first:], labels[first:])
+    right = Weight.of(good[first:], labels[first:])
+    assert wrong.share < 0.05
+    assert right.share > 0.95
+    expected = sum(
+        each.share * torch.softmax(good[:first].double() / each.temperature, dim=1)
+        for each in (wrong, right)
+    ) / (wrong.share + right.share)
+    assert torch.allclose(p[:first].double(), expected, atol=1e-6)
 
 
 def test_classes_that_readers_ruled_out_have_no_share_in_any_member(digits) -> None:

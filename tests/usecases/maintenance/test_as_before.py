@@ -65,12 +65,13 @@ DONE = (
 CALIBRATED_SINCE = {DONE[-4], DONE[-2]}
 """A new round is calibrated by cross-fitting, so that it and its candidates differ."""
 
-ADDED = frozenset({"answers", "members"})
+ADDED = frozenset({"answers", "members", "embeddings_beside"})
 """Columns that rounds have got since; nothing is in those of rounds that were there."""
 
 SAID_OTHERWISE = {
     "round start --method nothing": 'sslapp: There is no method "nothing"; choose one of '
-    "fixmatch, layermatch, diff-sysc, supervised, head-ensemble, prototypes, label-propagation.\n",
+    "fixmatch, layermatch, diff-sysc, supervised, head-ensemble, prototypes, label-propagation, "
+    "nearest-neighbours.\n",
     # one accept serves the desk and the command line, and speaks as the desk did
     "accept 58": "sslapp: Image 58 already has a label (source: accepted); relabel it or undo that "
     "decision.\n",

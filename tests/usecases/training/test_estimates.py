@@ -97,6 +97,9 @@ def test_an_ensemble_is_fitted_on_every_encoder() -> None:
     three = replace(one, encoders=3)
     assert scaled(12, 160, [], three, fits=6) == pytest.approx(36)
     assert scaled(36, 160, [], one, fits=18) == pytest.approx(12)
+    for source in (CalibratedOn.HOLDOUT, CalibratedOn.NOTHING):
+        held = replace(one, calibrated_on=source)  # its members are cross-fitted all the same
+        assert scaled(12, 160, [], held, fits=6) == pytest.approx(12)
     thumb = [rule_of_thumb(each, threads=2, bf16=True) for each in (one, three)]
     assert thumb[1] == pytest.approx(3 * thumb[0])
 

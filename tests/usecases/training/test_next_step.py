@@ -61,7 +61,7 @@ UNSURE = {"reviews": 0, "sure": 0}
         ({"calibrated": False, "reviews": 0}, Page.LABEL, "label 25 more images of the holdout"),
         ({"calibrated": False, "holdout": 30}, Page.TRAIN, "calibrates the next round"),
         ({"contradicted": True, "reviews": 0}, Page.LABEL, "and the holdout contradicts it"),
-        ({"reviews": 0}, Page.REVIEW, "Round 2 is done: review the 12 images it is sure of"),
+        ({"reviews": 0}, Page.REVIEW, "Round 2 is done: review the 12 images it was sure of"),
         ({"reviews": 0, "sure": 1}, Page.REVIEW, "the 1 image it"),
         ({"reviews": 0, "sure": None}, Page.REVIEW, "review its pseudo-labels"),
         ({**UNSURE, "since": 3}, Page.TRAIN, "3 labels came after it"),

@@ -14,7 +14,9 @@ from sslapp.vocabulary import Gear
 
 def trial(method, gear=Gear.FEATURES, encoders=("efficientnet-lite0",), **counts):
     about = {"judged": 40, "right": 30, "only_this": 0, "only_ensemble": 0, "seconds": 1.0}
-    return Trial(method=method, gear=gear, encoders=encoders, **{**about, **counts})
+    about |= counts
+    groups = {f"groups_{each}": about[f"only_{each}"] for each in ("this", "ensemble")}
+    return Trial(method=method, gear=gear, encoders=encoders, **about, **groups)
 
 
 AVERAGE = trial("head-ensemble")

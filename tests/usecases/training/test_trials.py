@@ -6,6 +6,7 @@ import small_project
 
 from sslapp import durable
 from sslapp.jobs import history
+from sslapp.review.trial import Trial
 from sslapp.store import seals
 from sslapp.store.database import reading, writing
 from sslapp.store.embeddings import latest_embedding
@@ -14,16 +15,31 @@ from sslapp.store.schema import embedding
 from sslapp.usecases.access import Access, NotAllowed, enter
 from sslapp.usecases.jobs import cancel_job, job_status
 from sslapp.usecases.labelling import decisions
+from sslapp.usecases.projects.classes import add_class, retire_class
 from sslapp.usecases.training.history import detail
 from sslapp.usecases.training.rounds import round_status, start_round
 from sslapp.usecases.training.trials import (
     LONG,
-    read_compared,
+    PastTrials,
+    newest_compared,
     rows_of,
     start_trials,
     suggested_now,
 )
 from sslapp.vocabulary import Gear, JobKind, JobState
+
+TRIED = Trial(
+    method="head-ensemble",
+    gear=Gear.FEATURES,
+    encoders=("pixels",),
+    judged=20,
+    right=15,
+    only_this=0,
+    only_ensemble=0,
+    groups_this=0,
+    groups_ensemble=0,
+    seconds=1.0,
+)
 
 
 def embedded_by(access: Access, encoder: str, *, noise: float) -> None:
@@ -40,13 +56,18 @@ def embedded_by(access: Access, encoder: str, *, noise: float) -> None:
         seals.insert(conn, embedding, {**values, **named})
 
 
+def compared(access: Access):
+    with reading(access.engine) as conn:
+        return newest_compared(conn, 1)
+
+
 def test_methods_are_compared_on_the_labels_as_they_are(project) -> None:
-    assert read_compared(project, 1) is None
+    assert compared(project) is None
     ended = small_project.finish(project, start_trials(project, 1, seed=4))
     assert ended["state"] == JobState.DONE, ended["error"]
-    found = read_compared(project, 1)
+    found = compared(project)
     taught = small_project.LABELLED - 6  # so many are in the holdout
-    assert (found.labelled, found.seed, found.job_id) == (taught, 4, ended["id"])
+    assert (found.labelled, len(found.class_ids)) == (taught, 10)
     assert [each.method for each in found.trials][:2] == ["head-ensemble", "supervised"]
     assert {each.judged for each in found.trials} == {taught}
     lines = rows_of(found.trials)
@@ -61,7 +82,7 @@ def test_the_same_labels_and_seed_give_the_same_answers(project) -> None:
     results = []
     for _ in range(2):
         small_project.finish(project, start_trials(project, 1))
-        results.append([(each.method, each.right) for each in read_compared(project, 1).trials])
+        results.append([(each.method, each.right) for each in compared(project).trials])
     assert results[0] == results[1]
 
 
@@ -73,8 +94,22 @@ def test_what_is_suggested_rests_on_the_comparison_while_its_features_stand(proj
     assert "34 labels that it was not taught" in found.suggestion.reason
     assert found.trials[0].encoders == ("efficientnet-lite0",), "pixels are not averaged"
     assert {each.encoders for each in found.trials[1:]} == {("efficientnet-lite0",), ("pixels",)}
+    add_class(project, None, "eel")
+    assert suggested_now(project, 1).trials == [], "the classes are others"
+    retire_class(project, None, "eel")
+    assert suggested_now(project, 1).trials
     embedded_by(project, "open-clip", noise=0.2)
     assert suggested_now(project, 1).trials == []
+
+
+def test_twice_as_many_labels_outgrow_a_comparison() -> None:
+    found = PastTrials(class_ids=[1, 2], labelled=20, trials=[TRIED])
+    now = {"class_ids": [1, 2], "encoders": ["pixels"]}
+    assert found.stands(labelled=39, **now)
+    assert not found.stands(labelled=40, **now)
+    assert not found.stands(labelled=20, class_ids=[1, 2], encoders=["pixels", "open-clip"])
+    assert not found.stands(labelled=20, class_ids=[1, 3], encoders=["pixels"])
+    assert not PastTrials(class_ids=[1, 2], labelled=20, trials=[]).stands(labelled=20, **now)
 
 
 def test_it_is_refused_where_it_could_tell_nothing(project) -> None:
@@ -116,7 +151,7 @@ def test_a_cancelled_comparison_leaves_none(project) -> None:
     cancel_job(project, job_id)
     small_project.run_jobs(project)
     assert job_status(project, job_id)["state"] == JobState.CANCELLED
-    assert read_compared(project, 1) is None
+    assert compared(project) is None
     with reading(project.engine) as conn:
         assert not history.under_way(conn, JobKind.TRIAL, 1)
 
