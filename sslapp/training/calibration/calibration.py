@@ -67,7 +67,7 @@ def calibrate(answers: OutOfSample) -> Calibration:
         if cautious:
             scaling = Temperature(upper_temperature(logits, labels))
         else:
-            scaling = choose_scaling(z, labels.numpy())
+            scaling = choose_scaling(z, labels.numpy(), answers.groups)
     said = z.argmax(axis=1)
     sure = scaling.of_logits(z)[np.arange(len(z)), said]
     right = said == labels.numpy()

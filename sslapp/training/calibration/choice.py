@@ -46,7 +46,7 @@ PULL = 4.0
 within .5, before anything is known of it."""
 
 
-def choose_scaling(logits: Logits, labels: Labels) -> Scaling:
+def choose_scaling(logits: Logits, labels: Labels, groups: Labels | None = None) -> Scaling:
     """The map for a round, from its out-of-sample answers.
 
     Every map that the answers suffice for is fitted to four fifths and judged by the negative
@@ -57,19 +57,22 @@ def choose_scaling(logits: Logits, labels: Labels) -> Scaling:
     Args:
         logits: (n, C) float64.
         labels: (n,).
+        groups: (n,) patients: a patient's answers stay in one fold and are one witness.
 
     Returns:
         The same for the same answers.
     """
+    _, unit = np.unique(np.arange(len(labels)) if groups is None else groups, return_inverse=True)
     fits = _supported(logits, labels)
-    if not fits:
+    if not fits or unit.max() + 1 < FOLDS:
         return _temperature(logits, labels)
-    usual = _held_out_losses(_temperature, logits, labels)
+    fold = _folds(labels, unit)
+    usual = _held_out_losses(_temperature, logits, labels, fold)
     best: Fit = _temperature
     most = 0.0
     for fit in fits:
-        gain = usual - _held_out_losses(fit, logits, labels)
-        error = float(gain.std(ddof=1)) / math.sqrt(len(gain))
+        gain = usual - _held_out_losses(fit, logits, labels, fold)
+        error = _error_of_mean(gain, unit)
         if gain.mean() > max(SURE * error, most):
             best, most = fit, float(gain.mean())
     return best(logits, labels)
@@ -87,17 +90,33 @@ def _supported(logits: Logits, labels: Labels) -> list[Fit]:
     return fits
 
 
-def _held_out_losses(fit: Fit, logits: Logits, labels: Labels) -> NDArray[np.float64]:
-    """(n,) negative log-likelihoods, each by a map that was fitted without its fold.
+def _folds(labels: Labels, unit: NDArray[np.int64]) -> NDArray[np.int64]:
+    """(n,) 0 to 4: drawn class by class, by a unit's first answer, so that fits have seen each."""
+    units, first = np.unique(unit, return_index=True)
+    order = np.random.default_rng(len(units)).permutation(len(units))
+    order = order[np.argsort(labels[first[order]], kind="stable")]
+    fold = np.empty(len(units), dtype=np.int64)
+    fold[order] = np.arange(len(units)) % FOLDS
+    return fold[unit]
 
-    Folds are drawn class by class, so that every fit has seen each class.
+
+def _error_of_mean(values: NDArray[np.float64], unit: NDArray[np.int64]) -> float:
+    """Standard error of the mean of values of which those of a unit are not independent.
+
+    sqrt(U / (U - 1) sum_u (sum of u's deviations)^2) / n; infinite for a single unit.
     """
-    order = np.random.default_rng(len(labels)).permutation(len(labels))
-    order = order[np.argsort(labels[order], kind="stable")]
-    fold = np.empty(len(labels), dtype=np.int64)
-    fold[order] = np.arange(len(labels)) % FOLDS
+    sums = np.bincount(unit, weights=values - values.mean())
+    if len(sums) < 2:
+        return math.inf
+    return math.sqrt(len(sums) / (len(sums) - 1) * float((sums**2).sum())) / len(values)
+
+
+def _held_out_losses(
+    fit: Fit, logits: Logits, labels: Labels, fold: NDArray[np.int64]
+) -> NDArray[np.float64]:
+    """(n,) negative log-likelihoods, each by a map that was fitted without its fold."""
     losses = np.empty(len(labels))
-    for each in range(FOLDS):
+    for each in np.unique(fold).tolist():
         out = fold == each
         p = fit(logits[~out], labels[~out]).of_logits(logits[out])
         of_label = p[np.arange(len(p)), labels[out]]

@@ -23,12 +23,14 @@ class OutOfSample:
         rows: (n,) int64 the images.
         logits: (n, C) float32.
         labels: (n,) int64.
+        groups: (n,) int64 (patients), or None.
     """
 
     source: CalibratedOn
     rows: Indices
     logits: Tensor
     labels: Tensor
+    groups: Indices | None = None
 
     def __len__(self) -> int:
         return len(self.rows)
@@ -68,4 +70,5 @@ def _answers(source: CalibratedOn, task: Task, rows: Indices, logits: Tensor) ->
         rows=rows[order],
         logits=logits.float().cpu()[torch.from_numpy(order)],
         labels=torch.from_numpy(task.labels[rows[order]]),
+        groups=None if task.groups is None else task.groups[rows[order]],
     )

@@ -63,6 +63,16 @@ def test_a_confidence_that_never_rises_is_found_by_isotonic_regression() -> None
     assert apart < 0.03 < np.abs(usual - true).mean()
 
 
+def test_a_patients_answers_are_one_witness() -> None:
+    z, labels = answers(SKEWED, 60, 1)
+    often, again, patients = z.repeat(4, axis=0), labels.repeat(4), np.arange(60).repeat(4)
+    assert isinstance(choose_scaling(often, again), Vector)
+    assert isinstance(choose_scaling(often, again, patients), Temperature)
+    assert isinstance(choose_scaling(often, again, patients // 20), Temperature), "three patients"
+    alone = np.arange(len(z)) + 7
+    assert choose_scaling(z, labels, alone) == choose_scaling(z, labels)
+
+
 def test_too_few_answers_know_a_temperature_alone() -> None:
     z, labels = answers(SKEWED, 400, 0)
     assert isinstance(choose_scaling(z, labels), Vector)
