@@ -27,6 +27,7 @@ def newest(access) -> rounds.FinishedRound:
         return rounds.finished_round(conn, 1)
 
 
+@pytest.mark.slow
 def test_on_pixels_a_second_training_answers_about_a_third_of_the_labels(project) -> None:
     import torch
 
@@ -63,6 +64,7 @@ def test_on_features_every_label_is_asked_about_and_members_are_kept(project) ->
     assert small_project.damage(project) is None
 
 
+@pytest.mark.slow
 def test_a_round_without_a_second_training_is_uncalibrated_and_proposes_nothing(project) -> None:
     config = {**small_project.TINY_SUPERVISED, "second_training": False}
     found = trained(project, method="supervised", config=config)
@@ -113,6 +115,7 @@ def test_a_round_of_an_earlier_version_proposes_as_it_did(reviewed) -> None:
     assert not said.doubts
 
 
+@pytest.mark.slow
 def test_a_fit_beside_the_round_adds_nothing_to_its_curves(project) -> None:
     found = trained(project, method="supervised", config=small_project.TINY_SUPERVISED)
     with reading(project.engine) as conn:

@@ -121,6 +121,7 @@ def test_a_long_method_and_the_ensemble_are_asked_about_the_same_third(make_run)
     assert last.only_this <= last.right
 
 
+@pytest.mark.slow
 def test_a_killed_comparison_ends_like_an_undisturbed_one(make_run, tmp_path) -> None:
     task = small_tasks.blobs(30, 0)
     undisturbed = try_methods(task, make_run("undisturbed"))

@@ -153,6 +153,7 @@ def two_encoders(task, second):
     ), replace(task, features=own(second))
 
 
+@pytest.mark.slow
 def test_every_encoder_brings_three_members_that_see_its_features_alone(digits, make_run) -> None:
     task, truth = digits(40)
     noise = np.random.default_rng(0).normal(size=(len(truth), 20)).astype(np.float32)
@@ -174,6 +175,7 @@ def test_every_encoder_brings_three_members_that_see_its_features_alone(digits, 
     assert (p <= stacked.amax(dim=0) + 1e-6).all()
 
 
+@pytest.mark.slow
 def test_several_encoders_are_the_same_after_saving(digits, make_run, tmp_path) -> None:
     task, _ = digits(30)
     both, other = two_encoders(task, task.features.array[:, :30].copy())
@@ -186,6 +188,7 @@ def test_several_encoders_are_the_same_after_saving(digits, make_run, tmp_path) 
         loaded.logits(other.features, rows)
 
 
+@pytest.mark.slow
 def test_a_killed_fit_ends_like_an_undisturbed_one(digits, make_run, tmp_path) -> None:
     task, _ = digits(30)
     undisturbed = fit(task, make_run(Gear.FEATURES, "undisturbed"))

@@ -78,6 +78,7 @@ def test_methods_are_compared_on_the_labels_as_they_are(project) -> None:
     assert small_project.damage(project) is None
 
 
+@pytest.mark.slow
 def test_the_same_labels_and_seed_give_the_same_answers(project) -> None:
     results = []
     for _ in range(2):
@@ -160,6 +161,7 @@ def test_methods_that_train_for_minutes_can_be_added() -> None:
     assert set(LONG) == {"fixmatch", "layermatch", "diff-sysc"}
 
 
+@pytest.mark.slow
 def test_an_ensemble_takes_every_learned_encoder_and_one_that_is_asked_for(project) -> None:
     embedded_by(project, "efficientnet-lite0", noise=0.1)
     embedded_by(project, "open-clip", noise=0.3)
