@@ -4,6 +4,8 @@ An image whose set holds one class alone can be proposed as that class, in place
 confidence reaches a threshold. The coverage is each class's: of its images at least this share have
 a set that holds it, if they are exchangeable with those that the round was asked about. Held-out
 images are; of cross-fitting and of a held-out third other fits were asked, which were taught less.
+Scores are of what the method says before it is calibrated: a map that was fitted to the answers
+would suit them better than it suits other images.
 """
 
 import math
@@ -13,13 +15,17 @@ from dataclasses import dataclass
 import numpy as np
 from numpy.typing import NDArray
 
-from sslapp.review.confidence import scaling_of
-from sslapp.store.rounds import Answers, FinishedRound
+from sslapp.store.rounds import FinishedRound
 from sslapp.training.calibration.conformal import class_quantiles, sets
+from sslapp.training.calibration.scaling import softmax
 from sslapp.workspace import Workspace
 
 COVERAGES = (0.8, 0.9, 0.95)
 """What pages offer: 4, 9 and 19 labels of each class are needed for it."""
+
+ROUNDING = 1e-6
+"""By how much two float32 softmaxes of one image may differ. A set is wider by it, so that an image
+that ties with an answer is inside as the answer is; a wider set covers no less."""
 
 
 @dataclass(frozen=True, eq=False)
@@ -28,8 +34,8 @@ class Coverage:
 
     Attributes:
         share: in (0, 1), 1 - alpha.
-        quantiles: (C,) float64 of 1 - p_c by the round's columns; infinite where a class has too
-            few labels, minus infinite for a class that is retired.
+        quantiles: (C,) float64 of 1 - p_c by the round's columns, plus ROUNDING; infinite where a
+            class has too few labels, minus infinite for a class that is retired.
         judged: (C,) int64 labels of each class that the answers are about.
     """
 
@@ -61,7 +67,7 @@ class Coverage:
         """(q,) bool: whether an image's set holds this class and no other that it may be.
 
         Args:
-            probabilities: (q, C) calibrated.
+            probabilities: (q, C) float32 as the round stored them.
             forbidden: (q, C) bool, classes that an image cannot be.
             columns: (q,) the classes.
         """
@@ -79,7 +85,8 @@ def coverage_of(
     """The sets of a round at a coverage.
 
     Args:
-        probabilities: (n, C) calibrated, of images that the fit which gave them was not taught.
+        probabilities: (n, C) float32 softmax, not calibrated, of images that the fit which gave
+            them was not taught.
         labels: (n,) columns.
         in_use: (C,) bool, False for columns of classes that are retired by now.
         share: of every class's images.
@@ -91,7 +98,7 @@ def coverage_of(
         raise ValueError(f"coverage: {share} is no share between 0 and 1.")
     quantiles = class_quantiles(probabilities, labels, 1 - share)
     judged = np.bincount(labels, minlength=probabilities.shape[1]).astype(np.int64)
-    return Coverage(share, np.where(in_use, quantiles, -math.inf), judged)
+    return Coverage(share, np.where(in_use, quantiles + ROUNDING, -math.inf), judged)
 
 
 def read_coverages(
@@ -104,10 +111,5 @@ def read_coverages(
     answers = found.read_answers(workspace)
     if answers is None:
         return []
-    p = answered(found, answers)
+    p = softmax(np.asarray(answers.logits, dtype=np.float32))  # as the images' are
     return [coverage_of(p, answers.labels, in_use, share) for share in shares]
-
-
-def answered(found: FinishedRound, answers: Answers) -> NDArray[np.float64]:
-    """(n, C) float64 calibrated probabilities of a round's out-of-sample answers."""
-    return scaling_of(found).of_logits(np.asarray(answers.logits, dtype=np.float64))

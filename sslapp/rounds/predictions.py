@@ -110,7 +110,7 @@ class Predictions:
         for start in range(0, len(proposed), CHUNK):
             part = slice(start, start + CHUNK)
             rows = self.at(proposed.positions[part])
-            single[part] = coverage.alone(rows.calibrated, rows.forbidden, proposed.columns[part])
+            single[part] = coverage.alone(rows.raw, rows.forbidden, proposed.columns[part])
         return single
 
 

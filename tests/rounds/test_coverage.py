@@ -6,7 +6,7 @@ import numpy as np
 import pytest
 import small_project
 
-from sslapp.rounds.coverage import Coverage, answered, coverage_of, read_coverages
+from sslapp.rounds.coverage import ROUNDING, Coverage, coverage_of, read_coverages
 from sslapp.rounds.predictions import predictions_of
 from sslapp.store.database import reading
 from sslapp.store.errors import Refused
@@ -59,6 +59,19 @@ def test_a_class_alone_in_a_set_by_hand() -> None:
     assert alone.tolist() == [True, True, False, False]
 
 
+def test_an_image_that_ties_with_an_answer_is_inside_as_the_answer_is() -> None:
+    labels = np.array([0] * 9 + [1] * 9)
+    right = np.float32([0.93, 0.07])  # a plateau, on which every answer lies
+    p = np.where(labels[:, None] == 0, right, right[::-1])
+    coverage = coverage_of(p, labels, np.ones(2, dtype=bool), 0.9)
+    rounded = np.nextafter(right, np.float32([0, 1]))[None]
+    assert 1 - rounded[0, 0].astype(float) > 1 - p[0, 0].astype(float)
+    for image in (right[None], rounded):
+        assert coverage.alone(image, np.zeros((1, 2), dtype=bool), np.array([0])).all()
+    doubtful = np.float32([[0.92, 0.08]])
+    assert not coverage.alone(doubtful, np.zeros((1, 2), dtype=bool), np.array([0])).any()
+
+
 def test_too_few_labels_of_a_class_are_said_with_their_numbers() -> None:
     quantiles = np.array([0.2, math.inf, math.inf, math.inf, math.inf])
     few = Coverage(0.9, quantiles[:3], np.array([12, 8, 3]))
@@ -87,15 +100,16 @@ def test_candidates_of_a_coverage_are_those_with_one_class_left(asked) -> None:
     with reading(asked.engine) as conn:
         done, state = finished_round(conn, 1), load_state(conn, 1)
     given = done.read_answers(asked.workspace)
-    p = answered(done, given)
+    powers = np.exp(given.logits - np.max(given.logits, axis=1, keepdims=True))
+    p = powers / powers.sum(axis=1, keepdims=True)
     quantiles = []
     for column in range(10):
         scores = np.sort(1 - p[given.labels == column, column])
-        quantiles.append(scores[math.ceil((len(scores) + 1) * 0.9) - 1])
+        quantiles.append(scores[math.ceil((len(scores) + 1) * 0.9) - 1] + ROUNDING)
     predictions = predictions_of(asked.workspace, done, state)
     expected = []
     for position, column in zip(everything.positions, everything.columns, strict=True):
-        may_be = 1 - predictions.calibrated[position] <= quantiles
+        may_be = 1 - predictions.raw[position] <= quantiles
         may_be &= ~predictions.forbidden[position]
         if np.flatnonzero(may_be).tolist() == [column]:
             expected.append(position)

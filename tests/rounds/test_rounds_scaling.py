@@ -4,6 +4,7 @@ import numpy as np
 import pytest
 
 from sslapp.review.confidence import scaling_of
+from sslapp.rounds.coverage import read_coverages
 from sslapp.rounds.predictions import likeliest, predictions_of
 from sslapp.store import rounds
 from sslapp.store.database import reading, writing
@@ -79,6 +80,31 @@ def test_what_is_known_counts_what_the_method_said_before_it_was_calibrated(revi
     assert known.predicted.tolist() == plain.predicted.tolist()
     assert not np.allclose(known.sure, plain.sure)
     assert ", vector scaling" in known.rests_on
+
+
+@pytest.mark.parametrize("scaling", [VECTOR, ISOTONIC], ids=["vector", "isotonic"])
+def test_conformal_sets_are_of_what_the_method_said_before_it_was_calibrated(
+    reviewed, scaling
+) -> None:
+    def sets():
+        with reading(reviewed.engine) as conn:
+            found, state = rounds.finished_round(conn, 1), load_state(conn, 1)
+        in_use = np.ones(len(found.class_ids), dtype=bool)
+        (coverage,) = read_coverages(reviewed.workspace, found, in_use, [0.5])
+        predictions = predictions_of(reviewed.workspace, found, state)
+        proposed = propose(reviewed, None, threshold=0.0).candidates
+        alone = predictions.alone(proposed, coverage)
+        rows = zip(proposed.positions[alone].tolist(), proposed.columns[alone], strict=True)
+        return coverage.quantiles.tolist(), dict(rows)
+
+    before, alone = sets()
+    scaled(reviewed, scaling)
+    after, still = sets()
+    assert after == before
+    assert alone
+    # vector scaling proposes another class for some, which is then not the one in the set
+    assert still.items() <= alone.items()
+    assert still == alone or scaling is VECTOR
 
 
 def test_compared_and_exported_confidences_are_the_maps(reviewed) -> None:

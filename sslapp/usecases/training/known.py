@@ -10,8 +10,9 @@ from sqlalchemy import Connection
 
 from sslapp.review.bounds import Interval, clopper_pearson
 from sslapp.review.candidates import Candidates
+from sslapp.review.confidence import scaling_of
 from sslapp.review.confusion import Paired, confusion, paired
-from sslapp.rounds.coverage import answered, read_coverages
+from sslapp.rounds.coverage import read_coverages
 from sslapp.rounds.predictions import Predictions, predictions_of
 from sslapp.store import projects, rounds
 from sslapp.store.database import reading
@@ -191,7 +192,8 @@ def read_known(
         before = _before(conn, access.workspace, found)
     number_of = {each.id: each.number for each in classes}
     numbers = np.array([number_of[each] for each in found.class_ids], dtype=np.int64)
-    p, said = answered(found, answers), np.asarray(answers.logits).argmax(axis=1)
+    logits = np.asarray(answers.logits)
+    p, said = scaling_of(found).of_logits(logits.astype(np.float64)), logits.argmax(axis=1)
     predictions = predictions_of(access.workspace, found, state)
     offered = predictions.candidates(state, off)
     return Known(
