@@ -15,6 +15,7 @@ from sslapp.ui.train.detail import facts
 from sslapp.usecases.comparing.comparison import read_comparison
 from sslapp.usecases.exporting.table import first_rows
 from sslapp.usecases.labelling import verdicts
+from sslapp.usecases.reporting.report import gather
 from sslapp.usecases.reviewing.board import read_board
 from sslapp.usecases.reviewing.candidates import propose
 from sslapp.usecases.reviewing.inspection import inspect
@@ -105,6 +106,25 @@ def test_conformal_sets_are_of_what_the_method_said_before_it_was_calibrated(
     # vector scaling proposes another class for some, which is then not the one in the set
     assert still.items() <= alone.items()
     assert still == alone or scaling is VECTOR
+
+
+def test_the_report_judges_what_the_method_said_before_it_was_calibrated(reviewed) -> None:
+    def judged():
+        with reading(reviewed.engine) as conn:
+            return gather(conn, reviewed.workspace, 1).judged, load_state(conn, 1).validation
+
+    plain, rows = judged()
+    swayed = Vector(1.4, (0.8,) * 10, (9.0, *[0.0] * 9))
+    found = scaled(reviewed, swayed)
+    raw = np.asarray(found.read_probabilities(reviewed.workspace)[rows])
+    said, smooth = raw.argmax(axis=1), swayed.apply(raw)
+    assert (smooth.argmax(axis=1) != said).any()
+    after, _ = judged()
+    assert after.confusion.tolist() == plain.confusion.tolist()
+    assert after.raw.right.tolist() == plain.raw.right.tolist()
+    assert after.calibrated.right.sum() == plain.confusion.trace()
+    own = smooth[np.arange(len(rows)), said]
+    assert after.calibrated.confidence.sum() == pytest.approx(own.sum(), abs=1e-6)
 
 
 def test_compared_and_exported_confidences_are_the_maps(reviewed) -> None:

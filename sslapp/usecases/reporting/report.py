@@ -42,8 +42,10 @@ class Judged:
     Attributes:
         number: of the round.
         names: its classes that are in use, in column order.
-        confusion: (C, C) int64, holdout images by true column and predicted column.
-        raw, calibrated: its reliability before and after the temperature.
+        confusion: (C, C) int64, holdout images by true column and predicted column: the likeliest
+            class that is allowed, before the round was calibrated.
+        raw, calibrated: reliability of its confidence in the predicted class before and after it
+            was calibrated.
         temperature: of the calibration.
         rests_on: what it was fitted to, in words.
     """
@@ -125,9 +127,11 @@ def gather(conn: Connection, workspace: Workspace, project_id: int) -> Report:
 def _judged(
     conn: Connection, workspace: Workspace, project_id: int, state: ProjectState
 ) -> Judged | None:
-    """What the newest finished round proposes for the holdout as its own snapshot froze it.
+    """What the newest finished round says of the holdout as its own snapshot froze it.
 
-    Images whose class is retired since, or for which nothing is left to propose, are not judged.
+    The class judged is the likeliest one before calibration: what was fitted to these labels may
+    prefer another, and is no judge of itself. Images whose class is retired since, or for which
+    nothing is left to propose, are not judged.
     """
     found = newest_finished(conn, project_id)
     if found is None:
@@ -137,22 +141,21 @@ def _judged(
     rows = frozen.validation
     rows = rows[in_use[frozen.labels[rows]]]
     predictions = predictions_of(workspace, found, state).at(rows)
-    before, after = (
-        best_classes(predictions.raw, Temperature(1.0), predictions.forbidden),
-        predictions.best,
-    )
-    there = after.columns >= 0
+    said = best_classes(predictions.raw, Temperature(1.0), predictions.forbidden)
+    there = (said.columns >= 0) & (predictions.best.columns >= 0)
     if not there.any():
         return None
-    truth, predicted = frozen.labels[rows][there], after.columns[there]
+    truth, predicted = frozen.labels[rows][there], said.columns[there]
+    allowed = np.where(predictions.forbidden, np.float32(0), predictions.calibrated)[there]
+    sure = allowed[np.arange(len(allowed)), predicted] / allowed.sum(axis=1)
     classes = len(frozen.class_ids)
     names = {each.id: each.name for each in projects.classes(conn, project_id, retired=True)}
     return Judged(
         number=found.number,
         names=[names[each] for each in frozen.class_ids[in_use].tolist()],
         confusion=confusion(truth, predicted, classes)[np.ix_(in_use, in_use)],
-        raw=calibration_table(before.confidence[there], predicted == truth),
-        calibrated=calibration_table(after.confidence[there], predicted == truth),
+        raw=calibration_table(said.confidence[there], predicted == truth),
+        calibrated=calibration_table(sure, predicted == truth),
         temperature=found.temperature,
         rests_on=rests_on(found.metrics),
     )
