@@ -63,6 +63,20 @@ def best_classes(
     return Proposals(columns, confidence)
 
 
+def likeliest_columns(raw: NDArray[np.float32], scaling: Scaling) -> NDArray[np.int64]:
+    """(N,) every image's likeliest class after scaling, whatever readers ruled out.
+
+    Args:
+        raw: (N, C) float32 probabilities as the round stored them; may be a memory map.
+        scaling: the round's.
+    """
+    columns = np.empty(len(raw), dtype=np.int64)
+    for start in range(0, len(raw), CHUNK):
+        part = slice(start, start + CHUNK)
+        columns[part] = scaling.columns(np.asarray(raw[part]))
+    return columns
+
+
 def by_doubt(proposals: Proposals, eligible: NDArray[np.bool_]) -> Candidates:
     """The eligible images that have a proposal, most doubtful first, then by position.
 

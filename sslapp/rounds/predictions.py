@@ -15,7 +15,7 @@ from sqlalchemy import Connection
 
 from sslapp.review.candidates import Candidates
 from sslapp.review.confidence import scaling_of
-from sslapp.review.proposals import CHUNK, Proposals, best_classes, by_doubt
+from sslapp.review.proposals import CHUNK, Proposals, best_classes, by_doubt, likeliest_columns
 from sslapp.rounds.coverage import Coverage
 from sslapp.store.errors import NotCovered, Refused
 from sslapp.store.rounds import FinishedRound, forbidden_at, forbidden_now
@@ -151,10 +151,10 @@ def likeliest(
     whole = found.read_probabilities(workspace)
     ids, scaling = np.array(found.class_ids, dtype=np.int64), scaling_of(found)
     if isinstance(positions, slice):
-        return ids[scaling.columns(np.asarray(whole[positions]))]
+        return ids[likeliest_columns(whole[positions], scaling)]
     classes = np.full(len(positions), NO_CLASS, dtype=np.int64)
     there = np.flatnonzero(positions < len(whole))
-    classes[there] = ids[scaling.columns(np.asarray(whole[positions[there]]))]
+    classes[there] = ids[likeliest_columns(whole[positions[there]], scaling)]
     return classes
 
 

@@ -1,5 +1,7 @@
 """The quick way to a round's proposals gives exactly what the plain one does."""
 
+import tracemalloc
+
 import numpy as np
 import pytest
 from hypothesis import given, settings
@@ -7,8 +9,8 @@ from hypothesis import strategies as st
 
 from sslapp.review import proposals
 from sslapp.review.candidates import candidates
-from sslapp.review.proposals import best_classes, by_doubt
-from sslapp.training.calibration.scaling import Temperature
+from sslapp.review.proposals import best_classes, by_doubt, likeliest_columns
+from sslapp.training.calibration.scaling import Temperature, Vector
 
 NOTHING = np.zeros(0, dtype=np.int64)
 
@@ -46,6 +48,19 @@ def test_chunks_make_no_difference(monkeypatch: pytest.MonkeyPatch) -> None:
     parts = best_classes(raw, Temperature(1.7), forbidden)
     np.testing.assert_array_equal(whole.columns, parts.columns)
     np.testing.assert_array_equal(whole.confidence, parts.confidence)
+
+
+def test_the_likeliest_classes_of_many_images_need_no_second_table() -> None:
+    random = np.random.default_rng(0)
+    raw = random.dirichlet(np.ones(10), 8 * proposals.CHUNK).astype(np.float32)
+    scaling = Vector(1.4, (0.8,) * 10, (2.0, *[0.0] * 9))
+    tracemalloc.start()
+    found = likeliest_columns(raw, scaling)
+    most = tracemalloc.get_traced_memory()[1]
+    tracemalloc.stop()
+    assert most - found.nbytes < raw.nbytes
+    assert found.tolist() == scaling.columns(raw).tolist()
+    assert likeliest_columns(raw, Temperature(1.4)).tolist() == raw.argmax(axis=1).tolist()
 
 
 def test_a_table_of_another_shape_is_refused() -> None:
