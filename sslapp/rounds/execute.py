@@ -19,7 +19,7 @@ from sslapp.jobs.worker import JobRefused
 from sslapp.methods.registry import method_class
 from sslapp.review.candidates import DEFAULT_THRESHOLD
 from sslapp.review.collapse import Collapse, find_collapse
-from sslapp.review.proposals import best_classes
+from sslapp.review.proposals import best_classes, likeliest_columns
 from sslapp.rounds import PASSED_OVER, RoundPhase
 from sslapp.rounds.frames import Frames
 from sslapp.rounds.loading import load_task
@@ -237,7 +237,7 @@ def _publish(context: JobContext, row: Mapping[str, Any], task: Task, ended: End
     ended.predictor.save(context.folder / "predictor")
     durable.write_array(path, probabilities)
     beside = _write_beside(context, ended)
-    collapse = _collapse(probabilities, task)
+    collapse = _collapse(probabilities, task, calibration)
     metrics = {
         **_holdout_metrics(probabilities, task),
         **_calibration_metrics(calibration),
@@ -294,11 +294,13 @@ def _holdout_metrics(probabilities: NDArray[np.float32], task: Task) -> dict[str
     }
 
 
-def _collapse(probabilities: NDArray[np.float32], task: Task) -> Collapse | None:
+def _collapse(
+    probabilities: NDArray[np.float32], task: Task, calibration: Calibration
+) -> Collapse | None:
+    """Whether what the round would propose for the pool is nearly all one class."""
     judged = np.concatenate([experts(task), task.validation])
-    return find_collapse(
-        probabilities[task.pool].argmax(axis=1), task.labels[judged], task.labels[task.validation]
-    )
+    proposed = likeliest_columns(probabilities, calibration.scaling)[task.pool]
+    return find_collapse(proposed, task.labels[judged], task.labels[task.validation])
 
 
 def _sure(

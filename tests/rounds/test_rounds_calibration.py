@@ -1,13 +1,17 @@
 """What a round is calibrated on, what it keeps of it, and when it proposes nothing."""
 
+from dataclasses import replace
+
 import numpy as np
 import pytest
 import small_project
 
 from sslapp import durable
+from sslapp.rounds import execute
 from sslapp.store import rounds
 from sslapp.store.database import reading, writing
 from sslapp.store.state import load_state
+from sslapp.training.calibration.scaling import Vector
 from sslapp.training.calibration.temperature import upper_temperature
 from sslapp.usecases.labelling import decisions
 from sslapp.usecases.reviewing.board import read_board
@@ -103,6 +107,21 @@ def test_a_collapsed_round_is_said_and_withheld_where_the_holdout_contradicts(
     assert said.doubts.startswith("Round 1 calls 97.0 % of the pool 2; of 40 labels 4 are.")
     assert (len(said.candidates) == 0) == contradicted
     assert ("it proposes nothing" in said.doubts) == contradicted
+
+
+def test_a_collapse_is_looked_for_in_what_is_proposed(project, monkeypatch) -> None:
+    swayed = Vector(1.0, (1.0,) * 10, (999.0, *[0.0] * 9))
+    calibrate = execute.calibrate
+    monkeypatch.setattr(
+        execute,
+        "calibrate",
+        lambda *given, **options: replace(calibrate(*given, **options), scaling=swayed),
+    )
+    found = trained(project, method="label-propagation")
+    assert len(np.unique(found.read_probabilities(project.workspace).argmax(axis=1))) > 5
+    assert (found.metrics["collapse"]["column"], found.metrics["collapse"]["share"]) == (0, 1)
+    proposed = propose(project, None, threshold=0.0).candidates.columns
+    assert set(proposed.tolist()) == {0}
 
 
 def test_a_round_of_an_earlier_version_proposes_as_it_did(reviewed) -> None:
