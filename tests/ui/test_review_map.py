@@ -45,7 +45,7 @@ def board(count: int = 12, **other) -> Board:
         "xy": random.uniform(-1, 1, (count, 2)).astype(np.float32),
         "predicted": predicted,
         "confidence": np.where(blind, 0, confidence).astype(np.float32),
-        "members": (),
+        "members": None,
         "forbidden": np.zeros((count, 2), bool),
         "doubts": "",
         "labels": np.where(source == Source.EXPERT, 2, -1).astype(np.int16),

@@ -7,6 +7,7 @@ whoever judges such an image must not have seen one.
 
 from collections.abc import Mapping, Sequence
 from dataclasses import dataclass, field
+from functools import cached_property
 
 import numpy as np
 from numpy.typing import NDArray
@@ -14,6 +15,7 @@ from sqlalchemy import Connection
 
 from sslapp import durable
 from sslapp.review.candidates import Candidates, ThresholdCurve, Thresholds, counts_by_class
+from sslapp.review.disagreement import opinions
 from sslapp.review.selection import inside
 from sslapp.rounds.coverage import Coverage, read_coverages
 from sslapp.rounds.predictions import Predictions, likeliest, predictions_of
@@ -22,7 +24,7 @@ from sslapp.store.database import reading
 from sslapp.store.embeddings import embedding_of_round
 from sslapp.store.log import events
 from sslapp.store.projects import ClassRow
-from sslapp.store.rounds import FinishedRound, finished_round, newest_finished
+from sslapp.store.rounds import FinishedRound, Members, finished_round, newest_finished
 from sslapp.store.state import ProjectState, load_state, withheld
 from sslapp.usecases.access import Access, require
 from sslapp.usecases.training.trust import doubts, why_no_coverage
@@ -65,7 +67,7 @@ class Board:
         predicted: (N,) int16 most probable class that readers have not ruled out; -1 for images
             that came after the round, are measured blind, or have no class left to propose.
         confidence: (N,) float32 calibrated probability of it; 0 where there is none.
-        members: names of the members of the round's ensemble; () for another round.
+        members: what the members of the round's ensemble said; None for another round.
         forbidden: (N', C) bool: the round's classes that readers have ruled out, or that are
             retired, for the first N' <= N images, which the round covers.
         doubts: why it proposes nothing, or what to know before its proposals are accepted.
@@ -89,7 +91,7 @@ class Board:
     xy: NDArray[np.float32]
     predicted: NDArray[np.int16]
     confidence: NDArray[np.float32]
-    members: tuple[str, ...]
+    members: Members | None = field(repr=False)
     forbidden: Mask
     doubts: str
     labels: NDArray[np.int16]
@@ -110,6 +112,19 @@ class Board:
     def expert(self) -> Mask:
         """(N,) bool: labelled by a reader who looked at the image, not by accepting in bulk."""
         return (self.source == Source.EXPERT) | (self.source == Source.ADJUDICATED)
+
+    @cached_property
+    def divergence(self) -> NDArray[np.float32] | None:
+        """(N,) float32 nats: how far the members differ about an image; 0 for no proposal.
+
+        None for a round without members.
+        """
+        if self.members is None:
+            return None
+        rows = self.proposals.positions
+        found = np.zeros(len(self), dtype=np.float32)
+        found[rows] = opinions(self.members.probabilities, rows, self.forbidden[rows]).divergence
+        return _sealed(found)
 
     def limits(self, threshold: float, per_class: Mapping[int, float]) -> NDArray[np.float32]:
         """(C,) float32 thresholds of the round's columns.
@@ -235,7 +250,7 @@ def read_board(access: Access, project_id: int, round_number: int | None = None)
         xy=xy,
         predicted=_sealed(predicted),
         confidence=_sealed(confidence),
-        members=tuple(found.metrics.get("members", ())),
+        members=found.read_members(access.workspace),
         forbidden=_sealed(predictions.forbidden),
         doubts=doubts(found, list(rows.values()), len(state.validation)),
         labels=_sealed(_labels(state, [each.id for each in (*known, *added)])),

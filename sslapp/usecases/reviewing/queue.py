@@ -8,11 +8,9 @@ import numpy as np
 from numpy.typing import NDArray
 
 from sslapp.review.candidates import Candidates
-from sslapp.review.disagreement import opinions
 from sslapp.review.evidence import disagreement
 from sslapp.store.database import reading
 from sslapp.store.log.chain import canonical
-from sslapp.store.rounds import finished_round
 from sslapp.usecases.access import Access, require
 from sslapp.usecases.images.similar import like_text, similar
 from sslapp.usecases.reviewing.board import Board, Rule, flipped, previous_columns
@@ -178,7 +176,7 @@ def _wanted(
             rest = np.full(len(found) - len(head), -1, dtype=np.float32)
             return np.concatenate([against, rest])
         case Queue.MEMBERS:
-            return members_apart(access, project_id, board, found.positions)
+            return None if board.divergence is None else board.divergence[found.positions]
         case _:
             return None
 
@@ -209,21 +207,3 @@ def neighbours_against(
     against = np.ones(len(positions), dtype=np.float32)
     against[there] = disagreement(known.evidence(positions[there]), ids[columns[there]])
     return against
-
-
-def members_apart(
-    access: Access, project_id: int, board: Board, positions: NDArray[np.int64]
-) -> NDArray[np.float32] | None:
-    """How far the members of the round's ensemble differ: (q,) float32 nats, None without members.
-
-    Args:
-        positions: (q,) images that the round covers.
-    """
-    with reading(access.engine) as conn:
-        require(conn, access, project_id)
-        members = finished_round(conn, project_id, board.round_number).read_members(
-            access.workspace
-        )
-    if members is None:
-        return None
-    return opinions(members.probabilities, positions, board.forbidden[positions]).divergence

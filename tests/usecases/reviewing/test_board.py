@@ -202,7 +202,7 @@ def boards(draw) -> Board:
         xy=random.uniform(-1, 1, (mapped, 2)).astype(np.float32),
         predicted=columns,
         confidence=confidence,
-        members=(),
+        members=None,
         forbidden=np.zeros((count, known), bool),
         doubts="",
         labels=np.full(count, -1, np.int16),

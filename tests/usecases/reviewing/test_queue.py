@@ -114,7 +114,7 @@ def test_flipped_images_come_first_and_doubtful_ones_first_among_them(reviewed, 
 
 def test_images_on_which_members_differ_come_first(ensembled) -> None:
     board = read_board(ensembled, 1)
-    assert board.members == ("linear probe", "prototypes", "label propagation")
+    assert board.members.names == ("linear probe", "prototypes", "label propagation")
     found = selected(board, Choice(threshold=0.0))
     assert len(found) == small_project.POOL - small_project.LABELLED
     with reading(ensembled.engine) as conn:
@@ -131,21 +131,35 @@ def test_images_on_which_members_differ_come_first(ensembled) -> None:
     np.testing.assert_array_equal(positions(ensembled, 1, board, MEMBERS_FIRST), order)
 
 
+def test_what_members_said_is_read_once_for_all_orders_of_a_board(ensembled) -> None:
+    board = read_board(ensembled, 1)
+    order = positions(ensembled, 1, board, MEMBERS_FIRST)
+    with reading(ensembled.engine) as conn:
+        stored = ensembled.workspace.path(finished_round(conn, 1, 1).members)
+    stored.write_bytes(bytes(stored.stat().st_size))  # the memory map shows what is there now
+    assert not board.members.probabilities.any()
+    again = positions(ensembled, 1, board, MEMBERS_FIRST)
+    np.testing.assert_array_equal(again, order)
+    assert (np.diff(board.divergence[again]) <= 0).all()
+    assert not board.divergence[np.setdiff1d(np.arange(len(board)), again)].any()
+
+
 def test_a_ruled_out_class_parts_the_members_no_longer(ensembled) -> None:
     board = read_board(ensembled, 1)
     first = positions(ensembled, 1, board, MEMBERS_FIRST)[:1]
-    before = queue.members_apart(ensembled, 1, board, first)
+    before = board.divergence[first]
     for column in range(8):
         verdicts.reject(ensembled, None, int(first[0]), str(column))
     board = read_board(ensembled, 1)
-    assert queue.members_apart(ensembled, 1, board, first) != before
+    assert board.divergence[first] != before
     verdicts.reject(ensembled, None, int(first[0]), "8")  # one class is left
     board = read_board(ensembled, 1)
-    assert queue.members_apart(ensembled, 1, board, first).tolist() == [0]
+    assert board.divergence[first].tolist() == [0]
 
 
 def test_a_round_without_members_comes_in_the_usual_order(reviewed, board) -> None:
-    assert board.members == ()
+    assert board.members is None
+    assert board.divergence is None
     found = selected(board, Choice(threshold=0.0))
     order = ordered(reviewed, 1, board, found, Queue.MEMBERS)
     np.testing.assert_array_equal(order, found.positions)
