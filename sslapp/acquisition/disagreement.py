@@ -28,7 +28,7 @@ def pick(situation: Situation, count: int, seed: int) -> list[Pick]:
             'The strategy "disagreement" compares the members of an ensemble, and the newest round '
             'has none. Train the ensemble of heads ("head-ensemble"), or choose "margin" or "auto".'
         )
-    rows = situation.trainable
+    rows = situation.compared(seed)
     count = min(count, len(rows))
     if count == 0:
         return []

@@ -6,6 +6,8 @@ from dataclasses import dataclass, field
 import numpy as np
 from numpy.typing import NDArray
 
+from sslapp.embedding import pca
+
 Positions = NDArray[np.int64]
 
 
@@ -43,7 +45,8 @@ class Situation:
         num_classes: C.
         probabilities: (N, C) calibrated probabilities of the last round, or None before the
             first. Rows of images that the round did not cover hold 1/C.
-        votes: what the last round's members say, or None where it has none or nobody asks.
+        votes: what the last round's members say of the images that are compared, or None where it
+            has none or nobody asks.
         groups: (N,) int64 (patients, scenes), negative = a group of its own; or None.
         holdout: positions drawn into the holdout so far, labelled or not.
         holdout_labels: how many of them are labelled.
@@ -108,6 +111,13 @@ class Situation:
     def drawable(self) -> Positions:
         """Candidates that may enter the holdout, ascending: no group that is trained on."""
         return self._without(self._apart_from(self.labelled), self.holdout)
+
+    def compared(self, seed: int) -> Positions:
+        """Trainable candidates that a strategy compares, ascending: `considered` at most."""
+        rows = self.trainable
+        if self.considered is None:
+            return rows
+        return pca.sample_rows(rows, seed + self.picks_before, self.considered)
 
     def generator(self, seed: int, purpose: str) -> np.random.Generator:
         """A generator keyed (seed, purpose, picks_before), so no state is kept between calls."""

@@ -28,9 +28,7 @@ def pick(situation: Situation, count: int, seed: int) -> list[Pick]:
     When every cluster has a label, the ones with the fewest labels are taken, larger ones first;
     clusters of fewer than 5 images come last.
     """
-    free, labelled = situation.trainable, situation.labelled
-    if situation.considered is not None:
-        free = pca.sample_rows(free, seed + situation.picks_before, situation.considered)
+    free, labelled = situation.compared(seed), situation.labelled
     count = min(count, len(free))
     if count == 0:
         return []

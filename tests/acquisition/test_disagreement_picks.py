@@ -44,6 +44,19 @@ def test_a_batch_is_spread_over_unlike_images(small) -> None:
     assert positions == [0, 10, 20]
 
 
+def test_no_more_images_are_compared_than_are_considered(small) -> None:
+    few = replace(small, considered=12)
+    compared = few.compared(0)
+    assert len(compared) == 12
+    assert set(compared) <= set(few.trainable)
+    picks = pick("disagreement", few, 5, seed=0)
+    assert {each.position for each in picks} <= set(compared.tolist())
+    assert picks[0].position == compared[small.votes.divergence[compared].argmax()]
+    later = replace(few, picks_before=few.picks_before + 1)
+    assert later.compared(0).tolist() != compared.tolist(), "the next refill has others"
+    assert small.compared(0).tolist() == small.trainable.tolist()
+
+
 def test_without_members_it_says_what_to_do(small) -> None:
     with pytest.raises(ValueError, match="Train the ensemble of heads"):
         pick("disagreement", replace(small, votes=None), 3, seed=0)

@@ -71,15 +71,20 @@ def next_images(
         waiting = [_waiting_pick(each) for each in _waiting(state, passed_over)[:count]]
         if len(waiting) == count and not spread:
             return waiting
-        votes = strategy in STRATEGY_CARDS and STRATEGY_CARDS[strategy].needs_members
+        newest = _newest(conn, access, project_id, state)
         situation = replace(
             _situation(
-                conn, access, project_id, state, passed_over, embedded=embedded, votes=votes
+                conn, access, project_id, state, passed_over, newest=newest, embedded=embedded
             ),
             pending=len(offered),
             pending_holdout=int(state.holdout[offered[offered < len(passed_over)]].sum()),
             considered=considered,
         )
+        asks_members = strategy in STRATEGY_CARDS and STRATEGY_CARDS[strategy].needs_members
+        if newest is not None and asks_members:
+            rows = situation.compared(seed)
+            votes = _votes(conn, access, newest, rows, len(state.labels))
+            situation = replace(situation, votes=votes)
     places = list(range(len(waiting)))
     if spread and strategy != holdout.NAME:
         places = [at for at, mine in enumerate(holdout.slots(situation, count)) if mine]
@@ -164,10 +169,10 @@ def _situation(
     state: ProjectState,
     passed_over: NDArray[np.bool_],
     *,
+    newest: Predictions | None,
     embedded: bool,
-    votes: bool,
 ) -> Situation:
-    """How things stand; `votes` asks for what the newest round's members say, too."""
+    """How things stand, without what the newest round's members say."""
     count = len(state.labels)
     features: NDArray[np.float32] = np.zeros((count, 0), dtype=np.float32)
     if embedded:
@@ -179,19 +184,14 @@ def _situation(
         stored = durable.read_array(access.workspace.path(row["features"]))
         features = stored.astype(np.float32, copy=False)
     pool = state.pool
-    candidates = pool[~passed_over[pool]]
-    newest = _newest(conn, access, project_id, state)
     return Situation(
         features=features,
         labels=np.where(state.holdout, -1, state.labels),
-        candidates=candidates,
+        candidates=pool[~passed_over[pool]],
         num_classes=len(state.class_ids),
         probabilities=None
         if newest is None
         else in_columns(newest, state.class_ids.tolist(), count),
-        votes=None
-        if newest is None or not votes
-        else _votes(conn, access, newest, candidates, count),
         groups=images.groups(conn, project_id),
         holdout=np.flatnonzero(state.holdout).astype(np.int64),
         holdout_labels=len(state.validation),
@@ -214,21 +214,22 @@ def _votes(
     conn: Connection,
     access: Access,
     newest: Predictions,
-    candidates: NDArray[np.int64],
+    compared: NDArray[np.int64],
     count: int,
 ) -> Votes | None:
-    """What the members of the newest round's ensemble say of the candidates, if it has members.
+    """What the members of the newest round's ensemble say of some images, if it has members.
 
     Args:
-        count: N, images by now; those that are no candidate, or that the round does not cover, are
-            as if nothing were said of them.
+        compared: those images.
+        count: N, images by now; of the others, and of those that the round does not cover, it is as
+            if nothing were said.
     """
     members = newest.round.read_members(access.workspace)
     if members is None:
         return None
     classes = projects.classes(conn, newest.round.project_id, retired=True)
     class_names = {each.id: each.name for each in classes}
-    rows = candidates[candidates < len(newest)]
+    rows = compared[compared < len(newest)]
     found = opinions(members.probabilities, rows, newest.forbidden[rows])
     votes = Votes(
         members=members.names,

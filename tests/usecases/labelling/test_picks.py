@@ -152,6 +152,17 @@ def test_disagreement_asks_about_what_the_members_are_of_two_minds_about(ensembl
     assert not any(each.holdout for each in (first, *others))
 
 
+def test_of_a_large_pool_the_members_are_asked_about_what_is_considered(ensembled) -> None:
+    found = next_images(ensembled, None, 20, strategy="disagreement", considered=20)
+    assert len(found) == 20
+    assert not any("say nothing" in each.reason for each in found)
+    best = next_images(ensembled, None, 20, strategy="disagreement")
+    assert set(positions(found)) != set(positions(best))
+    scores = [each.score for each in found]
+    assert max(scores) <= best[0].score
+    assert scores[0] == max(scores)
+
+
 def test_its_reason_names_the_classes_of_the_round(ensembled) -> None:
     names, said = members_of(ensembled)
     (first, *_) = next_images(ensembled, None, 1, strategy="disagreement")
