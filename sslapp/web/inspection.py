@@ -51,7 +51,7 @@ def _rest(found: Inspection) -> dict[str, Any]:
         "apart": round(found.apart, 3),
         "temperature": round(found.temperature, 3),
         "calibrated": found.calibrated,
-        "rests_on": found.rests_on,
+        "calibration": found.calibration,
         "before": found.before,
         "embedded": found.embedded,
         "evidence": [

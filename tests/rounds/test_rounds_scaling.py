@@ -15,6 +15,7 @@ from sslapp.ui.train.detail import facts
 from sslapp.usecases.comparing.comparison import read_comparison
 from sslapp.usecases.exporting.table import first_rows
 from sslapp.usecases.labelling import verdicts
+from sslapp.usecases.reporting.page import render
 from sslapp.usecases.reporting.report import gather
 from sslapp.usecases.reviewing.board import read_board
 from sslapp.usecases.reviewing.candidates import propose
@@ -22,7 +23,7 @@ from sslapp.usecases.reviewing.inspection import inspect
 from sslapp.usecases.training.history import detail
 from sslapp.usecases.training.known import read_known
 from sslapp.usecases.training.trust import rests_on
-from sslapp.vocabulary import Source
+from sslapp.vocabulary import CalibratedOn, Source
 
 BIAS = (0.0, 2.0, 0.0, -1.0, *[0.0] * 6)
 VECTOR = Vector(1.4, (0.8,) * 5 + (0.6,) * 5, BIAS)
@@ -154,6 +155,43 @@ def test_a_rounds_details_say_which_map_it_has(reviewed, scaling, said) -> None:
     assert [text for name, text in told if name == "Scaling"] == said
     words = ("vector scaling", "isotonic regression")
     assert rests_on(found.metrics).endswith(words) == bool(said)
+
+
+@pytest.mark.parametrize(
+    ("scaling", "named", "line"),
+    [
+        (VECTOR, "vector scaling", "calibrated, a third of the labels, n = 12, vector scaling"),
+        (
+            ISOTONIC,
+            "isotonic regression",
+            "calibrated, a third of the labels, n = 12, isotonic regression",
+        ),
+        (
+            Temperature(1.5),
+            "T = 1.50",
+            "calibrated, T = 1.50, a third of the labels, n = 12, upper limit",
+        ),
+    ],
+    ids=["vector", "isotonic", "temperature"],
+)
+def test_every_page_names_the_rounds_own_map(reviewed, scaling, named, line) -> None:
+    scaled(reviewed, scaling)
+    position = int(propose(reviewed, None, threshold=0.0).candidates.positions[-1])
+    assert inspect(reviewed, None, 1, position).calibration == line
+    (only,) = read_comparison(reviewed, 1, [1]).rounds
+    assert only.round.calibrated_by == named
+    with reading(reviewed.engine) as conn:
+        page = render(gather(conn, reviewed.workspace, 1))
+    assert f"Calibrated, {named}:" in page
+    assert ("T = " in page) == isinstance(scaling, Temperature)
+
+
+def test_an_uncalibrated_round_names_no_map(reviewed) -> None:
+    found = scaled(reviewed, Temperature(1.0))
+    metrics = {**found.metrics, "calibrated": False, "calibrated_on": CalibratedOn.NOTHING}
+    with writing(reviewed.engine, 1) as conn:
+        rounds.change_round(conn, found.id, {"metrics": metrics})
+    assert inspect(reviewed, None, 1, 70).calibration == "uncalibrated (n = 6)"
 
 
 def test_a_round_that_temperature_calibrates_stores_no_other_map(reviewed) -> None:

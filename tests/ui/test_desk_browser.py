@@ -286,6 +286,7 @@ def test_the_panel_says_what_each_member_of_an_ensemble_says(ensembled, serve, b
         assert len({each.class_id for each in told.members}) > 1
         rows = [f"{each.name}{names[each.class_id]}{percent(each.share)}" for each in told.members]
         expect(page.locator(".members .member")).to_have_text(rows)
+        expect(page.locator(".lines .head .note")).to_have_text(told.calibration)
         expect(page.locator(".members .note")).to_have_text(f"{told.apart:.2f} nats apart")
     page.close()
 

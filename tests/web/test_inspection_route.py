@@ -35,6 +35,7 @@ def test_the_answer_is_what_the_use_case_finds(server, reviewed) -> None:
     assert (said["position"], said["name"]) == (70, "train/00070")
     assert said["proposed"] == found.tile.proposed
     assert (said["members"], said["apart"]) == ([], 0)
+    assert said["calibration"] == found.calibration
     assert [each["class"] for each in said["lines"]] == [each.class_id for each in found.lines]
     assert [(each["position"], each["class"]) for each in said["evidence"]] == [
         (each.position, each.class_id) for each in found.evidence

@@ -119,7 +119,7 @@ def _share(right: np.int64, judged: np.int64) -> str:
 def _reliability(chosen: Compared, measure: Measure) -> None:
     known = [("Raw", True)]
     if chosen.round.calibrated:
-        known.append((f"Calibrated, T = {chosen.round.temperature:.2f}", False))
+        known.append((f"Calibrated, {chosen.round.calibrated_by}", False))
     for column, (title, raw) in zip(st.columns(len(known)), known, strict=True):
         error = chosen.calibration(measure, raw=raw).error
         with column:

@@ -8,6 +8,7 @@ from sslapp.store.database import reading
 from sslapp.store.rounds import FinishedRound
 from sslapp.usecases.access import Access, require
 from sslapp.usecases.training.metrics import LOSS
+from sslapp.usecases.training.trust import calibrating_map
 
 
 @dataclass(frozen=True, kw_only=True)
@@ -19,6 +20,7 @@ class ComparableRound:
             the same holdout.
         steps: optimiser steps; None for a method that takes none.
         labelled: images it trained on with their label.
+        calibrated_by: the map of its confidence, in words.
         film: whether the embedding over its training was kept.
     """
 
@@ -31,7 +33,7 @@ class ComparableRound:
     steps: int | None
     labelled: int
     seconds: float
-    temperature: float
+    calibrated_by: str
     calibrated: bool
     film: bool
 
@@ -76,7 +78,7 @@ def _comparable(found: FinishedRound, steps: int | None) -> ComparableRound:
         steps=steps,
         labelled=found.snapshot.counts["labelled"],
         seconds=found.metrics.get("seconds", 0.0),
-        temperature=found.temperature,
+        calibrated_by=calibrating_map(found),
         calibrated=found.is_calibrated,
         film=found.frames is not None,
     )

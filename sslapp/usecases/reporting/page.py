@@ -152,9 +152,7 @@ def _judged(found: Report, figures: list[go.Figure]) -> list[Markup]:
                 _figure(
                     figures,
                     reliability(seen.calibrated),
-                    _reliability(
-                        f"Calibrated, temperature {seen.temperature:.3f}", seen.calibrated.error
-                    ),
+                    _reliability(f"Calibrated, {seen.calibrated_by}", seen.calibrated.error),
                 ),
             ),
             class_="charts",
@@ -162,7 +160,7 @@ def _judged(found: Report, figures: list[go.Figure]) -> list[Markup]:
         element(
             "p",
             "Holdout images were drawn at random and judged without sight of a prediction. "
-            f"The temperature rests on: {seen.rests_on}.",
+            f"The calibration rests on: {seen.rests_on}.",
             class_="quiet",
         ),
     ]

@@ -26,7 +26,7 @@ from sslapp.training.calibration.table import CalibrationTable, calibration_tabl
 from sslapp.usecases.projects.status import counts_of, per_class_of
 from sslapp.usecases.reporting.decisions import Activity, RoundVerdicts, activity, verdicts
 from sslapp.usecases.training.history import RoundLine, read_lines
-from sslapp.usecases.training.trust import rests_on
+from sslapp.usecases.training.trust import calibrating_map, rests_on
 from sslapp.workspace import Workspace
 
 CURVES_OF = 6
@@ -46,7 +46,7 @@ class Judged:
             class that is allowed, before the round was calibrated.
         raw, calibrated: reliability of its confidence in the predicted class before and after it
             was calibrated.
-        temperature: of the calibration.
+        calibrated_by: the map of its confidence, in words.
         rests_on: what it was fitted to, in words.
     """
 
@@ -55,7 +55,7 @@ class Judged:
     confusion: NDArray[np.int64]
     raw: CalibrationTable
     calibrated: CalibrationTable
-    temperature: float
+    calibrated_by: str
     rests_on: str
 
 
@@ -156,7 +156,7 @@ def _judged(
         confusion=confusion(truth, predicted, classes)[np.ix_(in_use, in_use)],
         raw=calibration_table(said.confidence[there], predicted == truth),
         calibrated=calibration_table(sure, predicted == truth),
-        temperature=found.temperature,
+        calibrated_by=calibrating_map(found),
         rests_on=rests_on(found.metrics),
     )
 

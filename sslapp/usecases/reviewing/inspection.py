@@ -30,7 +30,7 @@ from sslapp.store.log.chain import now
 from sslapp.store.rounds import finished_round, in_use, newest_finished
 from sslapp.usecases.access import Access, NotAllowed, find_project
 from sslapp.usecases.reviewing.experts import Experts, experts
-from sslapp.usecases.training.trust import rests_on
+from sslapp.usecases.training.trust import calibration
 from sslapp.vocabulary import Purpose, Split
 
 LEASED = timedelta(minutes=6)
@@ -74,7 +74,7 @@ class Tile:
 
 @dataclass(frozen=True)
 class ClassLine:
-    """A class's probability for an image: raw, after temperature, and whether it is ruled out."""
+    """A class's probability for an image: raw, calibrated, and whether it is ruled out."""
 
     class_id: int
     raw: float
@@ -116,8 +116,8 @@ class Inspection:
         lines: classes in use, most probable first.
         members: of the round's ensemble, in its order; () for another round.
         apart: how far they differ, in nats: the generalised Jensen-Shannon divergence.
-        calibrated: whether the round's temperature was fitted to anything.
-        rests_on: to what, in words.
+        calibrated: whether the round's map was fitted to anything.
+        calibration: by which map and fitted to what, in words.
         before: the class id that the previous round predicted, when this one predicts another.
         evidence: the nearest expert-labelled images, nearest first.
         embedded: False when the embedding does not have the image yet, so there is no evidence.
@@ -131,7 +131,7 @@ class Inspection:
     apart: float
     temperature: float
     calibrated: bool
-    rests_on: str
+    calibration: str
     before: int | None
     evidence: tuple[Neighbour, ...]
     embedded: bool
@@ -170,7 +170,7 @@ def inspect(
         apart=apart,
         temperature=found.temperature,
         calibrated=found.is_calibrated,
-        rests_on=rests_on(found.metrics),
+        calibration=calibration(found),
         before=_class(shown.before[0]),
         evidence=evidence,
         embedded=embedded,

@@ -83,8 +83,24 @@ def missing_holdout(holdout: int) -> int:
     return max(LEAST_HOLDOUT - holdout, 0)
 
 
+def calibrating_map(found: FinishedRound) -> str:
+    """What makes a round's confidence of what it says: "T = 1.50", or another map's name."""
+    if scaling := found.metrics.get("scaling"):
+        return SCALINGS[scaling["kind"]]
+    return f"T = {found.temperature:.2f}"
+
+
+def calibration(found: FinishedRound) -> str:
+    """How a round's probabilities were calibrated, as it stands above them."""
+    said, by = rests_on(found.metrics), calibrating_map(found)
+    if not found.is_calibrated and found.temperature == 1:
+        return said
+    # what it rests on names another map than a temperature
+    return f"calibrated, {said}" if said.endswith(by) else f"calibrated, {by}, {said}"
+
+
 def rests_on(metrics: Mapping[str, Any]) -> str:
-    """What a round's calibration rests on, as it reads after its temperature."""
+    """What a round's calibration rests on, and its map if that is another than a temperature."""
     source, n = metrics.get("calibrated_on"), metrics.get("calibrated_count")
     match source:
         case CalibratedOn.HOLDOUT:

@@ -198,7 +198,7 @@ def finished(number: int, snapshot: str) -> ComparableRound:
         steps=1,
         labelled=1,
         seconds=1,
-        temperature=1,
+        calibrated_by="T = 1.00",
         calibrated=False,
         film=False,
     )

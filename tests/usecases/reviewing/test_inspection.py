@@ -67,7 +67,8 @@ def test_probabilities_are_the_rounds_raw_and_calibrated_most_probable_first(rev
     values = [each.calibrated for each in found.lines]
     assert values == sorted(values, reverse=True)
     assert found.temperature == temperature
-    assert found.rests_on == "a third of the labels, n = 12, upper limit"
+    third = "a third of the labels, n = 12, upper limit"
+    assert found.calibration == f"calibrated, T = {temperature:.2f}, {third}"
     assert found.calibrated
 
 

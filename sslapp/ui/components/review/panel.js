@@ -96,11 +96,7 @@ function drawLines(desk, found) {
   const fitted = found.calibrated || found.temperature !== 1
   head.append(
     element("span", "", { textContent: "Probability" }),
-    element("span", "note", {
-      textContent: fitted
-        ? `calibrated, T = ${found.temperature.toFixed(2)}, ${found.rests_on}`
-        : found.rests_on,
-    }),
+    element("span", "note", { textContent: found.calibration }),
   )
   const shown = found.lines.slice(0, LINES)
   const rest = found.lines.slice(LINES).reduce((sum, each) => sum + each.calibrated, 0)
