@@ -2,6 +2,7 @@
 
 import numpy as np
 import pytest
+import small_project
 
 from sslapp.review.confidence import scaling_of
 from sslapp.rounds.coverage import read_coverages
@@ -19,9 +20,10 @@ from sslapp.usecases.reporting.page import render
 from sslapp.usecases.reporting.report import gather
 from sslapp.usecases.reviewing.board import read_board
 from sslapp.usecases.reviewing.candidates import propose
-from sslapp.usecases.reviewing.inspection import inspect
+from sslapp.usecases.reviewing.inspection import inspect, tiles
 from sslapp.usecases.training.history import detail
 from sslapp.usecases.training.known import read_known
+from sslapp.usecases.training.rounds import start_round
 from sslapp.usecases.training.trust import rests_on
 from sslapp.vocabulary import CalibratedOn, Source
 
@@ -73,6 +75,19 @@ def test_another_map_than_the_temperature_changes_what_is_proposed(reviewed) -> 
         column_of[p] != c for p, c in zip(after.positions.tolist(), after.columns, strict=True)
     ]
     assert any(moved)
+
+
+def test_a_flip_is_between_the_classes_that_the_two_rounds_propose(reviewed) -> None:
+    start_round(reviewed, None, method="label-propagation")
+    small_project.run_jobs(reviewed)
+    found = scaled(reviewed, VECTOR)
+    raw = np.asarray(found.read_probabilities(reviewed.workspace))
+    first, _ = small_project.published(reviewed, 1)
+    pool = np.arange(small_project.LABELLED, small_project.POOL)
+    proposed = VECTOR.columns(raw)[pool]
+    assert (proposed != raw[pool].argmax(axis=1)).any()
+    marked = [each.flipped for each in tiles(reviewed, 1, found.number, pool)]
+    assert marked == (first[pool].argmax(axis=1) != proposed).tolist()
 
 
 def test_what_is_known_counts_what_the_method_said_before_it_was_calibrated(reviewed) -> None:

@@ -13,6 +13,7 @@ import numpy as np
 from numpy.typing import NDArray
 from sqlalchemy import Connection
 
+from sslapp.review.confidence import scaling_of
 from sslapp.review.disagreement import NOTHING, opinions
 from sslapp.review.evidence import disagreement
 from sslapp.rounds.predictions import NO_CLASS, Predictions, likeliest, predictions_at
@@ -282,7 +283,8 @@ def _before(conn: Connection, access: Access, predictions: Predictions) -> NDArr
     if previous is None:
         return np.full(len(predictions), NO_CLASS, dtype=np.int64)
     before = likeliest(access.workspace, previous, predictions.positions)
-    before[before == predictions.class_ids[predictions.raw.argmax(axis=1)]] = NO_CLASS
+    now_said = predictions.class_ids[scaling_of(found).columns(predictions.raw)]
+    before[before == now_said] = NO_CLASS
     return before
 
 
