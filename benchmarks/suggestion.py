@@ -34,6 +34,7 @@ from methods_data import ImageSet, Imported
 
 from sslapp.methods.registry import method_class
 from sslapp.review.trial import Trial, parted
+from sslapp.rounds.data import TaskFeatures
 from sslapp.rounds.plan import apply_plan, make_plan
 from sslapp.rounds.trials import QUICK, try_methods
 from sslapp.training.run import Run
@@ -87,6 +88,8 @@ class Outcome:
             right=self.right,
             only_this=self.only_this,
             only_ensemble=self.only_ensemble,
+            groups_this=self.only_this,
+            groups_ensemble=self.only_ensemble,
             seconds=0.0,
         )
 
@@ -94,7 +97,8 @@ class Outcome:
 def run_draw(name: str, labels: int, draw: int, imported: Imported) -> list[Outcome]:
     """Compare on the labels, then fit every method to all of them."""
     task = calibration.draw(imported, labels, draw)
-    task = replace(task, features=replace(task.features, name=imported.plan.installed_encoder))
+    features = TaskFeatures.read(imported.features, name=imported.plan.installed_encoder)
+    task = replace(task, features=features)
     device, dtype = apply_plan(make_plan(1))  # the fits are small: a second thread gains nothing
     outcomes = []
     with tempfile.TemporaryDirectory() as folder:

@@ -1,5 +1,6 @@
 """What a round is calibrated on, what it keeps of it, and when it proposes nothing."""
 
+import json
 from dataclasses import replace
 
 import numpy as np
@@ -64,7 +65,11 @@ def test_on_features_every_label_is_asked_about_and_members_are_kept(project) ->
     members = durable.read_array(project.workspace.path(found.members))
     p = found.read_probabilities(project.workspace)
     assert members.shape == (len(p), 3, 10)
-    assert np.allclose(members.astype(np.float64).mean(axis=1), p, atol=2e-3)
+    folder = project.workspace.path(found.probabilities).parent
+    written = json.loads((folder / "predictor" / "predictor.json").read_text())["members"]
+    shares = np.array([each["share"] for each in written])
+    weighted = np.einsum("m,nmc->nc", shares / shares.sum(), members.astype(np.float64))
+    assert np.allclose(weighted, p, atol=2e-3)
     assert small_project.damage(project) is None
 
 
