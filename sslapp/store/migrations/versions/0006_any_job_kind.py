@@ -7,6 +7,8 @@ tables below it are made anew as well, as they stand.
 Revision 0006, after 0005.
 """
 
+import re
+
 import sqlalchemy as sa
 from alembic import op
 
@@ -15,7 +17,7 @@ down_revision = "0005"
 branch_labels = None
 depends_on = None
 
-_KINDS = ", \n\tCONSTRAINT ck_job_kind CHECK (kind IN ('import', 'embed', 'round', 'export'))"
+_KINDS = re.compile(r",\s*CONSTRAINT ck_job_kind CHECK \(kind IN \([^)]*\)\)")
 
 _TABLES = ("job", "round", "round_metric")
 """Each refers to the one before it, and nothing else to any of them."""
@@ -32,9 +34,9 @@ def upgrade() -> None:
 
 def _make_anew() -> None:
     tables = {name: _definitions("table", name)[0] for name in _TABLES}
-    if _KINDS not in tables["job"]:
+    tables["job"], found = _KINDS.subn("", tables["job"])
+    if not found:
         raise ValueError("The table job is not as the migrations before made it; restore a backup.")
-    tables["job"] = tables["job"].replace(_KINDS, "")
     indexes = [each for name in _TABLES for each in _definitions("index", name)]
     for name in _TABLES:
         op.rename_table(name, f"{name}_before")
