@@ -63,6 +63,7 @@ def test_the_answers_are_those_of_the_methods_themselves(make_run) -> None:
         assert trials[name].right == (alone.argmax(dim=1).numpy() == labels).sum()
 
 
+@pytest.mark.slow
 def test_each_encoder_is_tried_and_the_ensemble_averages_those_it_is_told(make_run) -> None:
     task = small_tasks.blobs(40, 0)
     other = noise(task, "noise")

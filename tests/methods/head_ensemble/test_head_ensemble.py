@@ -123,6 +123,7 @@ def test_classes_that_readers_ruled_out_have_no_share_in_any_member(digits) -> N
     assert b[1].item() == pytest.approx(0.407556 / (0.407556 + 0.223672), abs=1e-6)
 
 
+@pytest.mark.slow
 def test_it_is_no_worse_than_its_members_on_average(digits, make_run) -> None:
     task, truth = digits(40)
     fitted = fit(task, make_run(Gear.FEATURES))
@@ -135,6 +136,7 @@ def test_it_is_no_worse_than_its_members_on_average(digits, make_run) -> None:
     assert accuracy(fitted, task, truth) > np.mean(alone) + 0.02
 
 
+@pytest.mark.slow
 def test_it_is_the_same_after_saving(digits, make_run, tmp_path) -> None:
     task, _ = digits(30)
     task.forbidden[task.pool[:2], 3] = True
@@ -200,6 +202,7 @@ def test_a_killed_fit_ends_like_an_undisturbed_one(digits, make_run, tmp_path) -
     assert torch.equal(again.logits(task.features, rows), undisturbed.logits(task.features, rows))
 
 
+@pytest.mark.slow
 def test_its_own_answers_cost_no_further_fits(digits, make_run, monkeypatch) -> None:
     task, truth = digits(40)
     run = make_run(Gear.FEATURES)
@@ -220,6 +223,7 @@ def test_its_own_answers_cost_no_further_fits(digits, make_run, monkeypatch) -> 
     assert 0.6 < right < 1
 
 
+@pytest.mark.slow
 def test_with_one_class_it_says_that_class(digits, make_run) -> None:
     task, truth = digits(60)
     ones = task.labelled[truth[task.labelled] == 4]

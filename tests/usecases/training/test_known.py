@@ -95,6 +95,7 @@ def test_it_is_compared_with_the_round_before_on_the_same_images(twice) -> None:
     assert read_known(twice, 1, 1).before is None
 
 
+@pytest.mark.slow
 def test_a_round_without_answers_is_not_known_and_a_stranger_is_told_nothing(project) -> None:
     config = {**small_project.TINY_SUPERVISED, "second_training": False}
     start_round(project, None, method="supervised", config=config)
