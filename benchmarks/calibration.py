@@ -16,16 +16,15 @@ FOLDER holds mnist.npz, chest-xray.npz (MedMNIST layout) and the folder clothing
 class); digits come with scikit-learn.
 """
 
-import argparse
-import csv
 import os
 import tempfile
 import time
 from collections.abc import Iterator
-from dataclasses import asdict, dataclass, fields
+from dataclasses import asdict, dataclass
 from itertools import groupby
 from pathlib import Path
 
+import finished_runs
 import methods_data
 import numpy as np
 import torch
@@ -43,7 +42,7 @@ from sslapp.training.run import Run
 from sslapp.training.task import Task
 from sslapp.vocabulary import CalibratedOn, Gear, Source
 
-RESULTS = Path(__file__).parent / "results" / "calibration.csv"
+KEPT = finished_runs.RESULTS / "calibration.csv"
 THRESHOLD = 0.95
 LABELS, SEEDS = (20, 40), 3
 
@@ -180,29 +179,6 @@ def run_cell(cell: Cell, imported: Imported) -> Outcome:
     )
 
 
-def kept() -> dict[Cell, Outcome]:
-    """The finished runs of earlier calls."""
-    if not RESULTS.exists():
-        return {}
-    found = {}
-    with open(RESULTS, newline="", encoding="utf-8") as file:
-        for row in csv.DictReader(file):
-            made = Outcome(**{f.name: f.type(row[f.name]) for f in fields(Outcome)})  # type: ignore[operator]
-            found[Cell(made.set, made.gear, made.method, made.labels, made.seed)] = made
-    return found
-
-
-def keep(made: Outcome) -> None:
-    """Append a finished run."""
-    RESULTS.parent.mkdir(exist_ok=True)
-    new = not RESULTS.exists()
-    with open(RESULTS, "a", newline="", encoding="utf-8") as file:
-        writer = csv.DictWriter(file, [f.name for f in fields(Outcome)])
-        if new:
-            writer.writeheader()
-        writer.writerow(asdict(made))
-
-
 def table(outcomes: list[Outcome]) -> str:
     """A line a set, gear, method and number of labels: means over the seeds."""
     lines = [
@@ -263,17 +239,14 @@ def verdicts(outcomes: list[Outcome]) -> list[str]:
 
 def main() -> None:
     """Make the runs that are missing and print the table."""
-    parser = argparse.ArgumentParser(description=__doc__.splitlines()[0])
-    parser.add_argument("--data", type=Path, default=Path())
-    parser.add_argument("--cache", type=Path, required=True)
-    parser.add_argument("--sets", nargs="+", choices=SETS, default=list(SETS))
-    parser.add_argument("--seeds", type=int, default=SEEDS)
-    parser.add_argument("--minutes", type=float, default=90, help="Begin no run after so many.")
-    parser.add_argument("--again", action="store_true", help="Forget what earlier calls have made.")
-    options = parser.parse_args()
-    if options.again:
-        RESULTS.unlink(missing_ok=True)
-    started, found = time.monotonic(), kept()
+    options = finished_runs.arguments(
+        __doc__.splitlines()[0], KEPT, SETS, repeats="seeds", times=SEEDS
+    )
+    started = time.monotonic()
+    found = {
+        Cell(each.set, each.gear, each.method, each.labels, each.seed): each
+        for each in finished_runs.read(KEPT, Outcome)
+    }
     loaded: dict[str, Imported] = {}
     for cell in cells(options.sets, options.seeds):
         if cell in found:
@@ -286,7 +259,7 @@ def main() -> None:
                 SETS[cell.set], options.data, options.cache, lambda text: print(text, flush=True)
             )
         found[cell] = run_cell(cell, loaded[cell.set])
-        keep(found[cell])
+        finished_runs.keep(KEPT, [found[cell]])
         print(found[cell], flush=True)
     outcomes = [found[cell] for cell in cells(options.sets, options.seeds) if cell in found]
     print("\n".join([table(outcomes), "", *verdicts(outcomes)]))

@@ -17,16 +17,15 @@ FOLDER holds cifar10.npz, chest-xray.npz (MedMNIST layout) and the folder clothi
 class); digits come with scikit-learn.
 """
 
-import argparse
-import csv
 import tempfile
 import time
 from collections.abc import Iterator
-from dataclasses import asdict, dataclass, fields, replace
+from dataclasses import dataclass, replace
 from itertools import groupby
 from pathlib import Path
 
 import calibration
+import finished_runs
 import methods_data
 import numpy as np
 import torch
@@ -41,7 +40,7 @@ from sslapp.training.run import Run
 from sslapp.training.task import features_of
 from sslapp.vocabulary import Gear
 
-RESULTS = Path(__file__).parent / "results" / "suggestion.csv"
+KEPT = finished_runs.RESULTS / "suggestion.csv"
 LABELS, DRAWS = (20, 40, 100), 10
 ENSEMBLE, PROBE, BEFORE = "head-ensemble", "supervised", "prototypes"
 METHODS = (ENSEMBLE, *QUICK)
@@ -131,28 +130,6 @@ def run_draw(name: str, labels: int, draw: int, imported: Imported) -> list[Outc
     return outcomes
 
 
-def kept() -> list[Outcome]:
-    """The finished draws of earlier calls."""
-    if not RESULTS.exists():
-        return []
-    with open(RESULTS, newline="", encoding="utf-8") as file:
-        return [
-            Outcome(**{f.name: f.type(row[f.name]) for f in fields(Outcome)})  # type: ignore[operator]
-            for row in csv.DictReader(file)
-        ]
-
-
-def keep(outcomes: list[Outcome]) -> None:
-    """Append a finished draw."""
-    RESULTS.parent.mkdir(exist_ok=True)
-    new = not RESULTS.exists()
-    with open(RESULTS, "a", newline="", encoding="utf-8") as file:
-        writer = csv.DictWriter(file, [f.name for f in fields(Outcome)])
-        if new:
-            writer.writeheader()
-        writer.writerows(asdict(each) for each in outcomes)
-
-
 @dataclass(frozen=True)
 class Summary:
     """Means over the draws of a cell.
@@ -233,18 +210,14 @@ def verdicts(found: list[Summary]) -> list[str]:
 
 def main() -> None:
     """Make the draws that are missing and print the table."""
-    parser = argparse.ArgumentParser(description=__doc__.splitlines()[0])
-    parser.add_argument("--data", type=Path, default=Path())
-    parser.add_argument("--cache", type=Path, required=True)
-    parser.add_argument("--sets", nargs="+", choices=SETS, default=list(SETS))
-    parser.add_argument("--draws", type=int, default=DRAWS)
-    parser.add_argument("--minutes", type=float, default=90, help="Begin no draw after so many.")
-    parser.add_argument("--again", action="store_true", help="Forget what earlier calls have made.")
-    options = parser.parse_args()
-    if options.again:
-        RESULTS.unlink(missing_ok=True)
+    options = finished_runs.arguments(
+        __doc__.splitlines()[0], KEPT, SETS, repeats="draws", times=DRAWS
+    )
     started = time.monotonic()
-    found = {(each.set, each.labels, each.draw, each.method): each for each in kept()}
+    found = {
+        (each.set, each.labels, each.draw, each.method): each
+        for each in finished_runs.read(KEPT, Outcome)
+    }
     for name in options.sets:
         imported = None
         for labels, draw in ((n, draw) for n in LABELS for draw in range(options.draws)):
@@ -256,7 +229,7 @@ def main() -> None:
             if imported is None:
                 imported = methods_data.load(SETS[name], options.data, options.cache, print)
             made = run_draw(name, labels, draw, imported)
-            keep(made)
+            finished_runs.keep(KEPT, made)
             found |= {(each.set, each.labels, each.draw, each.method): each for each in made}
             print(name, labels, draw, [each.accuracy for each in made], flush=True)
     order = [

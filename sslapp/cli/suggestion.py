@@ -7,7 +7,8 @@ import typer
 
 from sslapp.cli.application import Json, Project, access, app, command, show, table
 from sslapp.cli.jobs import wait_for
-from sslapp.usecases.training.trials import LONG, Suggested, start_trials, suggested_now
+from sslapp.usecases.training.suggestion import Suggested, suggested_now
+from sslapp.usecases.training.trials import LONG, start_trials
 
 
 @command(app, "suggest")
@@ -28,6 +29,8 @@ def suggest(
     as_json: Json = False,
 ) -> None:
     """Compare methods on your own labels, and say which to train and why."""
+    if last and also:
+        raise ValueError("--last starts no comparison, so nothing can be added to it by --also.")
     who = access()
     if not last:
         job_id = start_trials(who, project, also=also or [], seed=seed)

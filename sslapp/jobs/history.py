@@ -26,6 +26,14 @@ def newest_jobs(
     return conn.execute(query.order_by(job.c.id.desc()).limit(limit)).mappings().all()
 
 
+def newest_done(conn: Connection, project_id: int, kind: JobKind) -> RowMapping | None:
+    """The newest job of a kind that has done its work, or None."""
+    done = (job.c.project_id == project_id) & (job.c.kind == kind) & (job.c.state == JobState.DONE)
+    return (
+        conn.execute(select(job).where(done).order_by(job.c.id.desc()).limit(1)).mappings().first()
+    )
+
+
 def under_way(
     conn: Connection, kind: JobKind, project_id: int | None = None
 ) -> Sequence[RowMapping]:

@@ -8,7 +8,6 @@ is held against, after fits on the same other two thirds.
 import time
 from collections.abc import Callable, Iterator, Mapping, Sequence
 from dataclasses import dataclass, replace
-from functools import partial
 
 import numpy as np
 from numpy.typing import NDArray
@@ -225,21 +224,22 @@ def run_trials(context: JobContext) -> None:
         dtype=dtype,
         weights=context.workspace.weights,
     )
-    ask = partial(
-        try_methods,
-        others=load_features(
-            context.workspace,
-            context.engine,
-            context.claim.project_id,
-            params["other_ids"],
-            len(task.labels),
-        ),
-        also=params["also"],
-        configs=params["configs"],
-        say=context.progress,
+    others = load_features(
+        context.workspace,
+        context.engine,
+        context.claim.project_id,
+        params["other_ids"],
+        len(task.labels),
     )
     try:
-        trials = ask(task, run)
+        trials = try_methods(
+            task,
+            run,
+            others=others,
+            also=params["also"],
+            configs=params["configs"],
+            say=context.progress,
+        )
     except Stopped:
         raise Cancelled from None
     except ValueError as error:

@@ -69,6 +69,9 @@ class MethodConfig(BaseModel):
     """Whether a fit on frozen features takes a second or two for thousands of images, so that it
     can be repeated for every part of the labels."""
 
+    cross_fits: ClassVar[bool] = False
+    """Whether a fit cross-fits by itself, whatever its round is calibrated on."""
+
 
 class LongConfig(MethodConfig):
     """What every method has whose fits take minutes."""

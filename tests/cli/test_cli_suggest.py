@@ -39,3 +39,4 @@ def test_it_can_be_queued_and_what_is_wrong_is_said(root, ask, refusal) -> None:
     assert ask(root, "suggest", "--no-wait")["job_id"] > 0
     assert "being compared already" in refusal(root, "suggest", "--no-wait")
     assert '"nonsense" cannot be added' in refusal(root, "suggest", "--also", "nonsense")
+    assert "nothing can be added" in refusal(root, "suggest", "--last", "--also", "fixmatch")

@@ -12,7 +12,7 @@ from sslapp.store.database import reading
 from sslapp.store.rounds import finished_round
 from sslapp.usecases.reviewing.candidates import propose
 from sslapp.usecases.training.rounds import round_status
-from sslapp.usecases.training.trials import suggested_now
+from sslapp.usecases.training.suggestion import suggested_now
 from sslapp.vocabulary import JobState
 
 SECONDS = 1000
@@ -63,8 +63,10 @@ def test_the_suggestion_is_not_the_method_that_is_wrong(train) -> None:
 def test_what_is_offered_at_95_is_right_or_nothing(train, method) -> None:
     page, access = train
     page.locator("label").filter(has_text=WRONG[method]).first.click()
+    page.get_by_text("Options", exact=True).wait_for()  # the ensemble, chosen before, has none
     page.get_by_role("button", name="Start round").click()
     page.get_by_text("Round 1 is done.").wait_for()
+    assert round_status(access, 1)["method"] == method
     page.get_by_role("button", name="Open review").click()
     page.get_by_role("heading", name="Review", exact=True).wait_for()
     found = propose(access, 1).candidates

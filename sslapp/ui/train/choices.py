@@ -6,10 +6,10 @@ from dataclasses import dataclass
 import streamlit as st
 
 from sslapp.ui.common import faults, followed
-from sslapp.usecases.images.embeddings import encoder_title
+from sslapp.usecases.images.embeddings import encoder_title, learned
 from sslapp.usecases.training.options import MethodCard
 from sslapp.usecases.training.preview import Choices, Frozen, Preview
-from sslapp.usecases.training.suggestion import Suggestion, learned
+from sslapp.usecases.training.suggestion import Suggestion
 from sslapp.vocabulary import Gear
 from sslapp.words import count
 

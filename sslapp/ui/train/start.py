@@ -10,6 +10,7 @@ from sslapp.ui.train import choices as round_choices
 from sslapp.ui.train import form, preview, trials
 from sslapp.ui.train.choices import Chosen
 from sslapp.usecases.access import Access
+from sslapp.usecases.images.embeddings import learned
 from sslapp.usecases.training.estimates import Estimate, Planned, estimate
 from sslapp.usecases.training.options import MethodCard, automatic_values
 from sslapp.usecases.training.preview import (
@@ -21,8 +22,7 @@ from sslapp.usecases.training.preview import (
     missing_before_start,
 )
 from sslapp.usecases.training.rounds import start_round
-from sslapp.usecases.training.suggestion import Suggestion, learned
-from sslapp.usecases.training.trials import suggested
+from sslapp.usecases.training.suggestion import Suggestion, suggested
 from sslapp.words import roughly
 
 REFUSED = "train-refused"
@@ -49,7 +49,7 @@ def show(
         card = round_choices.method(methods, offered)
         chosen = round_choices.settings(card, found, can, project_id, offered)
     # what is compared are the labels of today, whichever snapshot the round is to be trained on
-    trials.show(access, project_id, preview.read(access, project_id, can, None), can, busy=busy)
+    trials.show(access, project_id, preview.read(access, project_id, can, None), can)
     if card.options.model_fields:
         st.markdown("**Options**")
     entered = form.show(

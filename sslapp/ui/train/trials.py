@@ -18,9 +18,7 @@ ABOUT_INTERVALS = """Accuracy minus the ensemble's on the same labels. The inter
 together hold with 95 % probability; a patient's images count as one witness."""
 
 
-def show(
-    access: Access, project_id: int, found: Preview, can: Choices, *, busy: bool = False
-) -> None:
+def show(access: Access, project_id: int, found: Preview, can: Choices) -> None:
     """Draw how methods did, if they were compared, and the button that compares them."""
     compared = can.compared
     encoders = can.covering(found.images)
@@ -55,7 +53,7 @@ def show(
             st.button(
                 "Compare again" if compared else "Compare",
                 key=f"{KEY}-start",
-                disabled=bool(why_not) or busy,
+                disabled=bool(why_not),
                 on_click=_start,
                 args=(access, project_id, also),
             )

@@ -1,6 +1,7 @@
 """Embed a project's images with a frozen encoder, as a job."""
 
 import time
+from collections.abc import Sequence
 from dataclasses import dataclass, fields
 from datetime import datetime
 from typing import Any
@@ -72,6 +73,15 @@ def encoders_here(access: Access) -> dict[str, EncoderChoice]:
 def encoder_title(encoder: str) -> str:
     """How a page calls an encoder; its name for one that the program no longer has."""
     return ENCODERS[encoder].title if encoder in ENCODERS else encoder
+
+
+def learned(encoders: Sequence[str]) -> list[str]:
+    """Those of the encoders that have learned from many images; all, where none has.
+
+    An ensemble averages over these: of photographs the pixels themselves tell so little that on few
+    labels they would pull it down.
+    """
+    return [each for each in encoders if each != DEFAULT_ENCODER] or list(encoders)
 
 
 def encoder_for(image_size: int | None, workspace: Workspace) -> str:

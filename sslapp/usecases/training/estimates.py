@@ -135,13 +135,10 @@ def _finished_here(conn: Connection, project_id: int, planned: Planned) -> list[
 
 
 def fits_of(method: str, source: CalibratedOn, encoders: int) -> int:
-    """Fits that a round is made of.
-
-    An ensemble cross-fits its members whatever the round is calibrated on.
-    """
+    """Fits that a round is made of; of a method that cross-fits by itself always as many."""
     card = CARDS.get(method)
-    ensemble = card is not None and card.several_encoders
-    return FITS[CalibratedOn.FOLDS if ensemble else source] * encoders
+    by_itself = card is not None and card.options.cross_fits
+    return FITS[CalibratedOn.FOLDS if by_itself else source] * encoders
 
 
 def scaled(seconds: float, images: int, curve: Curve, planned: Planned, *, fits: int = 1) -> float:

@@ -5,7 +5,6 @@ from enum import StrEnum
 
 from sqlalchemy import Connection
 
-from sslapp.imaging.pixels import PixelStore
 from sslapp.jobs import history
 from sslapp.review.trial import Trial, parted
 from sslapp.store import rounds
@@ -18,8 +17,15 @@ from sslapp.training.calibration.sources import LEAST_HOLDOUT
 from sslapp.usecases.access import Access, require
 from sslapp.usecases.images.embeddings import DEFAULT_ENCODER, encoder_for, encoder_title
 from sslapp.usecases.projects.status import Status
-from sslapp.usecases.training.suggestion import FEW_A_CLASS, called, network_tried
-from sslapp.usecases.training.trials import Suggested, covering, suggested_for
+from sslapp.usecases.training.preview import image_shape
+from sslapp.usecases.training.suggestion import (
+    FEW_A_CLASS,
+    Suggested,
+    called,
+    network_tried,
+    read_suggested,
+)
+from sslapp.usecases.training.trials import covering
 from sslapp.vocabulary import Gear, JobKind
 from sslapp.words import count
 
@@ -229,7 +235,7 @@ def _encoder(conn: Connection, access: Access, found: Status) -> str:
         each.encoder != DEFAULT_ENCODER for each in newest_of_encoders(conn, found.project_id)
     ):
         return ""
-    side = PixelStore([access.workspace.path(found.sets[0].pixels)]).shape[1]
+    side, _, _ = image_shape(access.workspace, found.sets[0])
     wanted = encoder_for(side, access.workspace)
     return "" if wanted == DEFAULT_ENCODER else encoder_title(wanted)
 
@@ -239,7 +245,7 @@ def read_facts(access: Access, found: Status) -> Facts:
     with reading(access.engine) as conn:
         require(conn, access, found.project_id)
         newest = rounds.newest_finished(conn, found.project_id)
-        offered = suggested_for(
+        offered = read_suggested(
             conn,
             found.project_id,
             labelled=int(found.taught.sum()),
@@ -247,6 +253,7 @@ def read_facts(access: Access, found: Status) -> Facts:
             images=found.counts["images"],
         )
         working = history.active_jobs(conn, found.project_id)
+        sure = None if newest is None else newest.metrics.get("sure")
         return Facts(
             images=found.counts["images"],
             pool=found.counts["pool"],
@@ -263,12 +270,12 @@ def read_facts(access: Access, found: Status) -> Facts:
             reviews=0
             if newest is None
             else count_on_round(conn, found.project_id, newest.id, REVIEWS),
-            sure=None if newest is None else newest.metrics.get("sure"),
+            sure=sure,
             since=0
             if newest is None
             else max(int(found.taught.sum()) - newest.snapshot.counts["labelled"], 0),
             better=_better(conn, newest, offered),
             compared=network_tried(offered.trials)
             or not covering(newest_of_encoders(conn, found.project_id), found.counts["images"]),
-            encoder=_encoder(conn, access, found),
+            encoder=_encoder(conn, access, found) if sure == 0 else "",
         )

@@ -11,6 +11,7 @@ from sslapp.imaging.pixels import PixelStore
 from sslapp.store import images, projects, rounds, snapshots
 from sslapp.store.database import reading
 from sslapp.store.embeddings import EncoderFeatures, newest_of_encoders
+from sslapp.store.images import ImageSetRow
 from sslapp.store.log import events
 from sslapp.store.projects import ClassRow
 from sslapp.store.state import Standing, load_state
@@ -21,6 +22,7 @@ from sslapp.usecases.images.encoded_views import NOT_ENCODED
 from sslapp.usecases.training.trials import PastTrials, covering, newest_compared
 from sslapp.vocabulary import CalibratedOn, Gear, Source
 from sslapp.words import count
+from sslapp.workspace import Workspace
 
 UNEVEN = 20
 """So many times more labels than another class has are worth a warning."""
@@ -124,7 +126,7 @@ def choices(access: Access, project_id: int) -> Choices:
         return Choices(
             event=events.head(conn, project_id)[0],
             images=sum(each.count for each in sets),
-            size=_size(access, sets[0].pixels) if sets else None,
+            size=image_shape(access.workspace, sets[0]) if sets else None,
             frozen=_frozen(conn, project_id),
             features=newest_of_encoders(conn, project_id),
             flip=projects.find_project(conn, project_id).settings.flip,
@@ -145,8 +147,9 @@ def _frozen(conn: Connection, project_id: int) -> list[Frozen]:
     return list(reversed(found.values()))
 
 
-def _size(access: Access, stored: str) -> tuple[int, int, int]:
-    _, height, width, channels = PixelStore([access.workspace.path(stored)]).shape
+def image_shape(workspace: Workspace, images_of: ImageSetRow) -> tuple[int, int, int]:
+    """Height, width and channels of an import's images in the training store."""
+    _, height, width, channels = PixelStore([workspace.path(images_of.pixels)]).shape
     return height, width, channels
 
 

@@ -16,10 +16,11 @@ from sslapp.store.log import events
 from sslapp.store.projects import ProjectSettings
 from sslapp.store.snapshots import SnapshotRow
 from sslapp.usecases.access import Access, find_project
+from sslapp.usecases.images.embeddings import learned
 from sslapp.usecases.images.encoded_views import NOT_ENCODED
 from sslapp.usecases.jobs import require_control
-from sslapp.usecases.training.suggestion import learned
-from sslapp.usecases.training.trials import covering, suggestion_for
+from sslapp.usecases.training.suggestion import read_suggested
+from sslapp.usecases.training.trials import covering
 from sslapp.vocabulary import EventKind, Gear, JobKind, JobState
 
 DEFAULT_METHOD = "fixmatch"
@@ -46,7 +47,7 @@ def start_round(
     """Freeze a snapshot, queue a round on it, and return the round's number.
 
     Args:
-        method: a name of the registry; default: what `trials.suggestion_for` says.
+        method: a name of the registry; default: what `suggestion.read_suggested` says.
         gear: default: the first that the method can run in.
         config: options that differ from the method's defaults.
         encoder: whose features to use; default: those of the newest embedding, and for a method
@@ -112,7 +113,14 @@ def _queue(
     else:
         snapshot = rounds.find_round(conn, project_id, same_as).snapshot
     if method is None:
-        suggested = suggestion_for(conn, project_id, snapshot, gear)
+        suggested = read_suggested(
+            conn,
+            project_id,
+            labelled=snapshot.counts["labelled"],
+            class_ids=snapshot.class_ids,
+            images=snapshot.counts["images"],
+            gear=gear,
+        ).suggestion
         method, gear = suggested.method, suggested.gear
         encoder = encoder or suggested.encoder
     chosen, options = _method(method, gear, config or {}, settings)

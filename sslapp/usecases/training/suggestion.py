@@ -10,9 +10,16 @@ that is worth.
 from collections.abc import Sequence
 from dataclasses import dataclass
 
+from sqlalchemy import Connection
+
 from sslapp.methods.registry import CARDS
-from sslapp.review.trial import Trial, parted
+from sslapp.review.trial import Trial, parted, widened
+from sslapp.store.database import reading
+from sslapp.store.embeddings import newest_of_encoders
+from sslapp.store.state import load_state
+from sslapp.usecases.access import Access, find_project
 from sslapp.usecases.images.embeddings import DEFAULT_ENCODER, encoder_title
+from sslapp.usecases.training.trials import PastTrials, covering, newest_compared, rows_of
 from sslapp.vocabulary import Gear
 from sslapp.words import count, proportion
 
@@ -35,15 +42,6 @@ class Suggestion:
     gear: Gear
     reason: str
     encoder: str | None = None
-
-
-def learned(encoders: Sequence[str]) -> list[str]:
-    """Those of the encoders that have learned from many images; all, where none has.
-
-    An ensemble averages over these: on photographs the pixels themselves know so little that with
-    20 labels they would take a fifth of its accuracy.
-    """
-    return [each for each in encoders if each != DEFAULT_ENCODER] or list(encoders)
 
 
 def suggest(
@@ -126,3 +124,90 @@ def called(trial: Trial) -> str:
     if trial.gear is Gear.PIXELS:
         return f"{title} on pixels"
     return f"{title} on {' and '.join(encoder_title(each) for each in trial.encoders)}"
+
+
+@dataclass(frozen=True, eq=False)
+class Suggested:
+    """What is suggested for the labels as they are, and what that rests on.
+
+    Attributes:
+        labelled: labels to train on.
+        trials: of the newest comparison, the ensemble first; empty without one that stands.
+    """
+
+    suggestion: Suggestion
+    labelled: int
+    trials: list[Trial]
+
+    @property
+    def alpha(self) -> float:
+        """Of the interval of each."""
+        return widened(self.trials)
+
+    @property
+    def rows(self) -> list[dict[str, str]]:
+        """A line a method: how often it was right, and how it differs from the ensemble."""
+        return rows_of(self.trials)
+
+
+def suggested_now(access: Access, project: str | int | None) -> Suggested:
+    """What to offer for the labels as they are."""
+    with reading(access.engine) as conn:
+        project_id = find_project(conn, access, project)
+        state = load_state(conn, project_id)
+        return read_suggested(
+            conn,
+            project_id,
+            labelled=len(state.labelled),
+            class_ids=state.class_ids.tolist(),
+            images=len(state.labels),
+        )
+
+
+def read_suggested(
+    conn: Connection,
+    project_id: int,
+    *,
+    labelled: int,
+    class_ids: Sequence[int],
+    images: int,
+    gear: Gear | None = None,
+) -> Suggested:
+    """What to offer in an open transaction.
+
+    Args:
+        labelled: labels to train on.
+        class_ids: the classes.
+        images: how many there are.
+        gear: the one that was asked for.
+    """
+    encoders = covering(newest_of_encoders(conn, project_id), images)
+    compared = newest_compared(conn, project_id)
+    return suggested(compared, labelled=labelled, class_ids=class_ids, encoders=encoders, gear=gear)
+
+
+def suggested(
+    compared: PastTrials | None,
+    *,
+    labelled: int,
+    class_ids: Sequence[int],
+    encoders: Sequence[str],
+    gear: Gear | None = None,
+) -> Suggested:
+    """What to offer.
+
+    Args:
+        compared: the newest comparison; what it found counts while it stands.
+        labelled, class_ids: labels to train on, and classes.
+        encoders: whose features cover all images.
+        gear: the one that was asked for.
+    """
+    trials: list[Trial] = []
+    if compared is not None and compared.stands(
+        labelled=labelled, class_ids=class_ids, encoders=encoders
+    ):
+        trials = compared.trials
+    suggestion = suggest(
+        labels=labelled, classes=len(class_ids), encoders=encoders, gear=gear, trials=trials
+    )
+    return Suggested(suggestion, labelled, trials)

@@ -9,16 +9,15 @@ from sslapp.jobs import history, queue
 from sslapp.methods.registry import CARDS
 from sslapp.review.trial import Trial, widened
 from sslapp.store import projects, snapshots
-from sslapp.store.database import reading, writing
+from sslapp.store.database import writing
 from sslapp.store.embeddings import EncoderFeatures, latest_embedding, newest_of_encoders
 from sslapp.store.errors import Refused
-from sslapp.store.snapshots import SnapshotRow, find_snapshot
+from sslapp.store.snapshots import find_snapshot
 from sslapp.store.state import load_state
 from sslapp.training.calibration.sources import LEAST_LABELS
 from sslapp.usecases.access import Access, find_project, require
-from sslapp.usecases.images.embeddings import encoder_title
-from sslapp.usecases.training.suggestion import Suggestion, learned, suggest
-from sslapp.vocabulary import Gear, JobKind, JobState, Role, Source
+from sslapp.usecases.images.embeddings import encoder_title, learned
+from sslapp.vocabulary import Gear, JobKind, Role, Source
 from sslapp.words import count, duration, proportion
 
 LONG = tuple(
@@ -27,7 +26,6 @@ LONG = tuple(
     if not (Gear.FEATURES in card.gears and card.options.quick_on_features)
 )
 """Methods whose fits take minutes: compared on request."""
-
 
 DIFFERENCE = "Against the ensemble"
 """A column of the table."""
@@ -90,12 +88,13 @@ def start_trials(
         require(conn, access, project_id, Role.READER)
         if history.under_way(conn, JobKind.TRIAL, project_id):
             raise Refused("Methods are being compared already. Wait for it, or cancel it first.")
-        snapshot = snapshots.freeze(conn, access.workspace, project_id)
-        found = newest_of_encoders(conn, project_id)
-        encoders = covering(found, snapshot.counts["images"])
-        refusal = why_not(snapshot, encoders)
+        state = load_state(conn, project_id)
+        encoders = covering(newest_of_encoders(conn, project_id), len(state.labels))
+        experts = int((state.source[state.labelled] != Source.ACCEPTED).sum())
+        refusal = lacking(experts, len(state.class_ids), encoders)
         if refusal:
             raise Refused(refusal)
+        snapshot = snapshots.freeze(conn, access.workspace, project_id)
         settings = projects.find_project(conn, project_id).settings
         averaged = learned(encoders)
         ids = {each: _embedding(conn, project_id, each) for each in encoders}
@@ -114,15 +113,14 @@ def start_trials(
         return queue.enqueue(conn, project_id, JobKind.TRIAL, params, access.reader_id)
 
 
-def why_not(snapshot: SnapshotRow, encoders: Sequence[str]) -> str:
-    """What a comparison on these labels lacks, with the mend; "" where it can start."""
-    accepted = snapshot.counts["sources"][Source.ACCEPTED.name.lower()]
-    experts = snapshot.counts["labelled"] - accepted
-    return lacking(experts, len(snapshot.class_ids), encoders)
-
-
 def lacking(experts: int, classes: int, encoders: Sequence[str]) -> str:
-    """As `why_not`, by the number of classes and of labels to train on that readers gave."""
+    """What a comparison lacks, with the mend; "" where it can start.
+
+    Args:
+        experts: labels to train on that readers gave.
+        classes: how many there are.
+        encoders: whose features cover all images.
+    """
     if classes < 2:
         return "Methods tell classes apart: add a second one first."
     if experts < LEAST_LABELS:
@@ -146,116 +144,15 @@ def _embedding(conn: Connection, project_id: int, encoder: str) -> int:
 
 def newest_compared(conn: Connection, project_id: int) -> PastTrials | None:
     """The newest comparison that has ended, or None."""
-    for row in history.newest_jobs(conn, project_id, kind=JobKind.TRIAL):
-        if row["state"] == JobState.DONE:
-            snapshot = find_snapshot(conn, row["params"]["snapshot_id"])
-            return PastTrials(
-                class_ids=snapshot.class_ids,
-                labelled=snapshot.counts["labelled"],
-                trials=[Trial.of_row(each) for each in row["result"]["trials"]],
-            )
-    return None
-
-
-@dataclass(frozen=True, eq=False)
-class Suggested:
-    """What is suggested for the labels as they are, and what that rests on.
-
-    Attributes:
-        labelled: labels to train on.
-        trials: of the newest comparison, the ensemble first; empty without one that stands.
-    """
-
-    suggestion: Suggestion
-    labelled: int
-    trials: list[Trial]
-
-    @property
-    def alpha(self) -> float:
-        """Of the interval of each."""
-        return widened(self.trials)
-
-    @property
-    def rows(self) -> list[dict[str, str]]:
-        """A line a method: how often it was right, and how it differs from the ensemble."""
-        return rows_of(self.trials)
-
-
-def suggested_now(access: Access, project: str | int | None) -> Suggested:
-    """What to offer for the labels as they are."""
-    with reading(access.engine) as conn:
-        project_id = find_project(conn, access, project)
-        state = load_state(conn, project_id)
-        return suggested_for(
-            conn,
-            project_id,
-            labelled=len(state.labelled),
-            class_ids=state.class_ids.tolist(),
-            images=len(state.labels),
-        )
-
-
-def suggestion_for(
-    conn: Connection, project_id: int, snapshot: SnapshotRow, gear: Gear | None = None
-) -> Suggestion:
-    """What to offer for a snapshot, by the newest comparison if there was one."""
-    return suggested_for(
-        conn,
-        project_id,
-        labelled=snapshot.counts["labelled"],
+    row = history.newest_done(conn, project_id, JobKind.TRIAL)
+    if row is None:
+        return None
+    snapshot = find_snapshot(conn, row["params"]["snapshot_id"])
+    return PastTrials(
         class_ids=snapshot.class_ids,
-        images=snapshot.counts["images"],
-        gear=gear,
-    ).suggestion
-
-
-def suggested_for(
-    conn: Connection,
-    project_id: int,
-    *,
-    labelled: int,
-    class_ids: Sequence[int],
-    images: int,
-    gear: Gear | None = None,
-) -> Suggested:
-    """What to offer in an open transaction.
-
-    Args:
-        labelled: labels to train on.
-        class_ids: the classes.
-        images: how many there are.
-        gear: the one that was asked for.
-    """
-    encoders = covering(newest_of_encoders(conn, project_id), images)
-    compared = newest_compared(conn, project_id)
-    return suggested(compared, labelled=labelled, class_ids=class_ids, encoders=encoders, gear=gear)
-
-
-def suggested(
-    compared: PastTrials | None,
-    *,
-    labelled: int,
-    class_ids: Sequence[int],
-    encoders: Sequence[str],
-    gear: Gear | None = None,
-) -> Suggested:
-    """What to offer.
-
-    Args:
-        compared: the newest comparison; what it found counts while it stands.
-        labelled, class_ids: labels to train on, and classes.
-        encoders: whose features cover all images.
-        gear: the one that was asked for.
-    """
-    trials: list[Trial] = []
-    if compared is not None and compared.stands(
-        labelled=labelled, class_ids=class_ids, encoders=encoders
-    ):
-        trials = compared.trials
-    suggestion = suggest(
-        labels=labelled, classes=len(class_ids), encoders=encoders, gear=gear, trials=trials
+        labelled=snapshot.counts["labelled"],
+        trials=[Trial.of_row(each) for each in row["result"]["trials"]],
     )
-    return Suggested(suggestion, labelled, trials)
 
 
 def rows_of(trials: Sequence[Trial]) -> list[dict[str, str]]:

@@ -18,13 +18,13 @@ from sslapp.usecases.labelling import decisions
 from sslapp.usecases.projects.classes import add_class, retire_class
 from sslapp.usecases.training.history import detail
 from sslapp.usecases.training.rounds import round_status, start_round
+from sslapp.usecases.training.suggestion import suggested_now
 from sslapp.usecases.training.trials import (
     LONG,
     PastTrials,
     newest_compared,
     rows_of,
     start_trials,
-    suggested_now,
 )
 from sslapp.vocabulary import Gear, JobKind, JobState
 
@@ -132,6 +132,7 @@ def test_too_few_labels_and_missing_features_say_so(open_copy, prepared) -> None
             decisions.undo(bare, 1, newest_label(bare, position))
     with pytest.raises(Refused, match="give 1 more label first"):
         start_trials(bare, 1)
+    assert not list((bare.workspace.project(1) / "snapshots").glob("*")), "nothing was frozen"
     blind = open_copy(prepared)
     with writing(blind.engine) as conn:
         seals.update(conn, embedding, [], {"count": 100})
