@@ -28,6 +28,7 @@ class CalibratedOn(StrEnum):
 
     HOLDOUT = "holdout"
     FOLDS = "folds"  # cross-fitting on the experts' labels
+    THIRDS = "thirds"  # the same by three further trainings, where one takes minutes
     THIRD = "third"  # a third of them, by a second training without it
     NOTHING = "nothing"
 

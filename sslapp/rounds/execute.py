@@ -27,12 +27,12 @@ from sslapp.rounds.plan import apply_plan, as_planned, differences, make_plan
 from sslapp.store import files, rounds
 from sslapp.store.database import reading
 from sslapp.store.log import events
-from sslapp.store.rounds import report
 from sslapp.training.calibration.calibration import Calibration, calibrate
-from sslapp.training.calibration.out_of_sample import OutOfSample, ask
+from sslapp.training.calibration.out_of_sample import OutOfSample, ask, source_of
+from sslapp.training.calibration.sources import FITS
 from sslapp.training.folds import experts
 from sslapp.training.method import Predictor
-from sslapp.training.run import Run, Stopped
+from sslapp.training.run import Report, Run, Stopped
 from sslapp.training.task import Task
 from sslapp.vocabulary import EventKind, FailureKind, Gear
 
@@ -86,15 +86,15 @@ def run_round(context: JobContext) -> None:
         [each / "frames" for each in context.earlier],
         say,
     )
+    gear, chosen = Gear(row["gear"]), method(method.Config(**row["config"]))
+    fits = FITS[source_of(chosen, task, gear)]
     run = Run(
-        gear=Gear(row["gear"]),
+        gear=gear,
         device=device,
         seed=row["seed"],
         folder=context.folder / "stages",
         earlier=tuple(folder / "stages" for folder in context.earlier),
-        report=lambda step, total, metrics: _report(
-            context, row["id"], step, total, metrics and {**metrics, **_cost(started, device)}
-        ),
+        report=_training(context, row["id"], fits, lambda: _cost(started, device)),
         should_stop=context.should_stop,
         dtype=dtype,
         kernels=plan["kernels"],
@@ -103,10 +103,9 @@ def run_round(context: JobContext) -> None:
         weights=context.workspace.weights,
         say=say,
     )
-    chosen = method(method.Config(**row["config"]))
     try:
         predictor = chosen.fit(task, run)
-        answers = ask(chosen, task, run.apart(_calibrating(context)), predictor)
+        answers = ask(chosen, task, run.apart(_calibrating(context, fits)), predictor)
         logits, members = _predict(context, predictor, task, run.gear)
     except Stopped:
         raise Cancelled from None
@@ -177,26 +176,37 @@ def _task(context: JobContext, row: Mapping[str, Any]) -> Task:
     )
 
 
-def _report(
-    context: JobContext, round_id: int, step: int, total: int, metrics: Mapping[str, float]
-) -> None:
-    if not math.isfinite(metrics.get("loss", 0.0)):
-        raise JobRefused(
-            f"The training diverged: the loss is {metrics['loss']} at step {step} of {total}. "
-            "Start a new round with a lower learning rate."
-        )
+def _training(
+    context: JobContext, round_id: int, fits: int, cost: Callable[[], dict[str, float]]
+) -> Report:
+    """What the round's own fit reports: how far it is, with all fits, and its curves."""
 
-    def write(conn: Connection) -> None:
-        # a mean over nothing has no place in a curve; a resumed attempt repeats a few steps
-        finite = {name: value for name, value in metrics.items() if math.isfinite(value)}
-        report(conn, round_id, step, finite)
+    def report(step: int, total: int, metrics: Mapping[str, float]) -> None:
+        if not math.isfinite(metrics.get("loss", 0.0)):
+            raise JobRefused(
+                f"The training diverged: the loss is {metrics['loss']} at step {step} of {total}. "
+                "Start a new round with a lower learning rate."
+            )
 
-    context.progress(step, total, RoundPhase.TRAINING, also=write if metrics else None)
+        def write(conn: Connection) -> None:
+            # a mean over nothing has no place in a curve; a resumed attempt repeats a few steps
+            known = {**metrics, **cost()}
+            finite = {name: value for name, value in known.items() if math.isfinite(value)}
+            rounds.report(conn, round_id, step, finite)
+
+        context.progress(step, fits * total, RoundPhase.TRAINING, also=write if metrics else None)
+
+    return report
 
 
-def _calibrating(context: JobContext) -> Callable[[int, int, Mapping[str, float]], None]:
-    """What a fit beside the round's own reports: that there is one, and how far it is."""
-    return lambda step, total, _: context.progress(step, total, RoundPhase.CALIBRATING)
+def _calibrating(context: JobContext, fits: int) -> Report:
+    """What the fits beside the round's own report: how far it is, after that one, with all."""
+
+    def report(step: int, total: int, _: Mapping[str, float]) -> None:
+        each = total // (fits - 1)
+        context.progress(each + step, each + total, RoundPhase.CALIBRATING)
+
+    return report
 
 
 def _cost(started: float, device: torch.device) -> dict[str, float]:

@@ -6,12 +6,16 @@ process that never trains.
 
 import re
 from dataclasses import dataclass
-from typing import TYPE_CHECKING, Annotated, ClassVar, Literal
+from typing import TYPE_CHECKING, Annotated, Any, ClassVar, Literal
 
-from pydantic import AfterValidator, BaseModel, ConfigDict, Field
+from pydantic import AfterValidator, BaseModel, ConfigDict, Field, model_validator
 
 if TYPE_CHECKING:
     from sslapp.training.task import Task
+
+CalibrationTrainings = Literal["auto", "three", "one", "none"]
+FORMER = "second_training"
+"""A switch of earlier versions: one further training or none."""
 
 Sampling = Literal["natural", "balanced"]
 
@@ -78,11 +82,23 @@ class LongConfig(MethodConfig):
 
     quick_on_features: ClassVar[bool] = False
 
-    second_training: bool = Field(
-        True,
-        description="Where the holdout has fewer than 30 labels: train a second time without a "
-        "third of the labels and calibrate on these. Without it such a round proposes nothing.",
+    calibration_trainings: Annotated[
+        CalibrationTrainings, Automatic("three below 90 labels, one from there on", at="auto")
+    ] = Field(
+        "auto",
+        description="Further trainings, each without a third of the labels, which then calibrate "
+        "the round where the holdout has fewer than 30: three ask about every label, one about a "
+        "third. Without any such a round proposes nothing.",
     )
+
+    @model_validator(mode="before")
+    @classmethod
+    def _as_it_was_called(cls, options: Any) -> Any:
+        """Read the options of a round that an earlier version started."""
+        if not isinstance(options, dict) or not isinstance(options.get(FORMER), bool):
+            return options
+        kept = {name: value for name, value in options.items() if name != FORMER}
+        return {**kept, "calibration_trainings": "one" if options[FORMER] else "none"}
 
 
 class TrainingConfig(LongConfig):

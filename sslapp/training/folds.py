@@ -20,8 +20,8 @@ ONE_OUT_BELOW = 25
 MOST_NUMBERS = 1_000_000
 """Images times features up to which such a fit takes less than a second."""
 
-HELD_OUT_EVERY = 3
-"""A second training goes without one of so many labels."""
+THIRDS = 3
+"""Parts of the labels where a fit takes minutes: a further training goes without one of them."""
 
 
 @dataclass(frozen=True, eq=False)
@@ -56,9 +56,12 @@ def cross_folds(task: Task, seed: int, *, quick: bool) -> list[Fold]:
     asked = experts(task)
     units = _units(task, asked, seed)
     one_out = quick and len(asked) < ONE_OUT_BELOW and _numbers(task) <= MOST_NUMBERS
-    count = len(units) if one_out else min(FOLDS, len(units))
-    dealt = [np.concatenate(units[each::count]) for each in range(count)]
-    return [fold for rows in dealt if len((fold := without(task, rows)).task.labelled)]
+    return _dealt(task, units, len(units) if one_out else FOLDS)
+
+
+def thirds(task: Task, seed: int) -> list[Fold]:
+    """Three folds that ask about every expert's label once, as `cross_folds`; [] where that is."""
+    return _dealt(task, _units(task, experts(task), seed), THIRDS)
 
 
 def held_out_third(task: Task, seed: int) -> Fold | None:
@@ -68,7 +71,7 @@ def held_out_third(task: Task, seed: int) -> Fold | None:
     would decide all.
     """
     units = _units(task, experts(task), seed)
-    apart = units[::HELD_OUT_EVERY]
+    apart = units[::THIRDS]
     if not apart:
         return None
     fold = without(task, np.concatenate(apart))
@@ -97,6 +100,13 @@ def experts(task: Task) -> Indices:
     """(n,) int64 rows to train on whose label a reader gave."""
     by_reader = np.isin(task.source[task.labelled], (Source.EXPERT, Source.ADJUDICATED))
     return task.labelled[by_reader]
+
+
+def _dealt(task: Task, units: Sequence[Indices], count: int) -> list[Fold]:
+    """So many folds, or one a unit if these are fewer; without those that leave no label."""
+    count = min(count, len(units))
+    dealt = [np.concatenate(units[each::count]) for each in range(count)]
+    return [fold for rows in dealt if len((fold := without(task, rows)).task.labelled)]
 
 
 def _numbers(task: Task) -> int:

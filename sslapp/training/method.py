@@ -10,7 +10,7 @@ import torch
 
 from sslapp.training.configuration import MethodConfig
 from sslapp.training.folds import Fold
-from sslapp.training.run import Checkpoints, Run, Tensors
+from sslapp.training.run import Checkpoints, Report, Run, Tensors
 from sslapp.training.task import Features, Indices, Pixels, Task
 from sslapp.vocabulary import Gear
 
@@ -75,13 +75,18 @@ class Method(ABC):
         Raises:
             Stopped, ValueError: as `fit`.
         """
-        answers = [
-            run.stage(f"fold-{number}", partial(self._answer, fold, run))["logits"]
-            for number, fold in enumerate(folds, 1)
-        ]
+        answers = []
+        for done, fold in enumerate(folds):
+            ask = partial(self._answer, fold, run.apart(_after(run.report, done, len(folds))))
+            answers.append(run.stage(f"fold-{done + 1}", ask)["logits"])
         return torch.cat(answers).cpu()
 
     def _answer(self, fold: Fold, run: Run, _: Checkpoints) -> Tensors:
         source = fold.task.pixels if run.gear is Gear.PIXELS else fold.task.features
         assert source is not None  # the fit would have refused the task
         return {"logits": self.fit(fold.task, run).logits(source, fold.rows).float()}
+
+
+def _after(report: Report, done: int, fits: int) -> Report:
+    """A fit's report as that of the one after `done` of `fits` fits of its length."""
+    return lambda step, total, metrics: report(done * total + step, fits * total, metrics)

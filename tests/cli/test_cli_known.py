@@ -31,7 +31,7 @@ def test_what_is_known_is_told_as_the_page_tells_it(reviewed, ask, command) -> N
 
 @pytest.mark.slow
 def test_a_round_that_was_held_against_nothing_says_so(project, ask, command) -> None:
-    config = {**small_project.TINY_SUPERVISED, "second_training": False}
+    config = {**small_project.TINY_SUPERVISED, "calibration_trainings": "none"}
     start_round(project, None, method="supervised", config=config)
     small_project.run_jobs(project)
     root = project.workspace.root

@@ -160,7 +160,7 @@ def test_a_snapshot_that_is_gone_is_told_and_the_labels_of_today_taken(
 def test_what_it_will_use_is_shown_with_what_to_know(project, open_train) -> None:
     shown = texts(open_train(project.workspace.root))
     assert "34 labels · pool of 80 images · holdout 6 labelled of 6 drawn" in shown
-    assert "by a second training without a third of the 34 labels" in shown
+    assert "calibrated on all 34 labels by three further trainings" in shown
     assert "a rough guess: nothing like it ran here yet" in shown
     with pytest.raises(ValueError, match="There is no round yet"):
         round_status(project, None)

@@ -13,7 +13,7 @@ from sslapp.store import rounds
 from sslapp.store.database import reading, writing
 from sslapp.store.state import load_state
 from sslapp.training.calibration.scaling import Vector
-from sslapp.training.calibration.temperature import upper_temperature
+from sslapp.training.calibration.temperature import fit_temperature, upper_temperature
 from sslapp.usecases.labelling import decisions
 from sslapp.usecases.reviewing.board import read_board
 from sslapp.usecases.reviewing.candidates import propose
@@ -33,20 +33,30 @@ def newest(access) -> rounds.FinishedRound:
 
 
 @pytest.mark.slow
-def test_on_pixels_a_second_training_answers_about_a_third_of_the_labels(project) -> None:
+@pytest.mark.parametrize(
+    ("trainings", "source", "asked", "rule"),
+    [
+        ("one", CalibratedOn.THIRD, 12, upper_temperature),
+        ("auto", CalibratedOn.THIRDS, 34, fit_temperature),
+    ],
+)
+def test_on_pixels_further_trainings_answer_about_labels_they_were_not_taught(
+    project, trainings, source, asked, rule
+) -> None:
     import torch
 
-    found = trained(project, method="supervised", config=small_project.TINY_SUPERVISED)
-    assert found.metrics["calibrated_on"] == CalibratedOn.THIRD
+    config = {**small_project.TINY_SUPERVISED, "calibration_trainings": trainings}
+    found = trained(project, method="supervised", config=config)
+    assert found.metrics["calibrated_on"] == source
     answers = found.read_answers(project.workspace)
     assert answers is not None
-    assert len(answers.positions) == found.metrics["calibrated_count"] == 12
+    assert len(answers.positions) == found.metrics["calibrated_count"] == asked
     with reading(project.engine) as conn:
         state = load_state(conn, 1)
     assert set(answers.positions) <= set(state.labelled)
     assert answers.labels.tolist() == state.labels[answers.positions].tolist()
     logits, labels = (torch.from_numpy(np.array(x)) for x in (answers.logits, answers.labels))
-    assert found.temperature == upper_temperature(logits, labels) > 1
+    assert found.temperature == rule(logits, labels)
     # the answers are another fit's: the round's own was taught these labels
     own = found.read_probabilities(project.workspace)[answers.positions]
     assert not np.allclose(torch.softmax(logits, dim=1).numpy(), own, atol=1e-3)
@@ -74,8 +84,8 @@ def test_on_features_every_label_is_asked_about_and_members_are_kept(project) ->
 
 
 @pytest.mark.slow
-def test_a_round_without_a_second_training_is_uncalibrated_and_proposes_nothing(project) -> None:
-    config = {**small_project.TINY_SUPERVISED, "second_training": False}
+def test_a_round_without_further_trainings_is_uncalibrated_and_proposes_nothing(project) -> None:
+    config = {**small_project.TINY_SUPERVISED, "calibration_trainings": "none"}
     found = trained(project, method="supervised", config=config)
     assert not found.is_calibrated
     assert found.temperature == 1

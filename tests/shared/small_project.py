@@ -44,8 +44,8 @@ POOL, TEST = 120, 40
 LABELLED = 40
 TINY = {"steps": 12, "batch_size": 8, "unlabelled_ratio": 2}
 """Options of a training that takes a second."""
-TINY_SUPERVISED = {"steps": 60, "batch_size": 32}
-"""Options of a training that takes a second and learns something."""
+TINY_SUPERVISED = {"steps": 60, "batch_size": 32, "calibration_trainings": "one"}
+"""Options of a round that takes a second and learns something."""
 
 
 def digits(count: int, start: int = 0) -> tuple[NDArray[np.uint8], NDArray[np.int64]]:

@@ -8,7 +8,7 @@ from hypothesis import given, settings
 from hypothesis import strategies as st
 from small_tasks import CLASSES, COUNT, Clouds, blobs
 
-from sslapp.training.folds import ONE_OUT_BELOW, cross_folds, experts, held_out_third
+from sslapp.training.folds import ONE_OUT_BELOW, cross_folds, experts, held_out_third, thirds
 from sslapp.training.task import Task
 from sslapp.vocabulary import Source
 
@@ -22,7 +22,8 @@ def make_task(labelled: int, *, seed: int = 0, accepted: float = 0.0, patients: 
 
 def all_parts(task: Task, seed: int = 0, *, quick: bool = True):
     third = held_out_third(task, seed)
-    return [*cross_folds(task, seed, quick=quick), *([] if third is None else [third])]
+    held_out = [] if third is None else [third]
+    return [*cross_folds(task, seed, quick=quick), *thirds(task, seed), *held_out]
 
 
 @settings(max_examples=60, deadline=None)
@@ -60,6 +61,13 @@ def test_every_label_is_asked_about_once(quick) -> None:
     assert len(cross_folds(task, 0, quick=quick)) == 5
 
 
+def test_thirds_ask_about_every_label_once() -> None:
+    task = make_task(41)
+    parts = thirds(task, 0)
+    assert [len(each.rows) for each in parts] == [14, 14, 13]
+    assert sorted(np.concatenate([each.rows for each in parts])) == sorted(task.labelled)
+
+
 def test_folds_have_their_share_of_every_class() -> None:
     task = make_task(60)
     have = np.bincount(task.labels[task.labelled], minlength=CLASSES)
@@ -82,6 +90,7 @@ def test_a_label_that_is_the_only_one_of_its_class_is_asked_about_among_many_alo
     task.labels[task.labelled[3]] = 2
     rows = np.concatenate([fold.rows for fold in cross_folds(task, 0, quick=True)])
     assert sorted(rows) == sorted(task.labelled)
+    assert task.labelled[3] in np.concatenate([each.rows for each in thirds(task, 0)])
     third = held_out_third(task, 0)
     assert third is not None
     assert task.labelled[3] not in third.rows
@@ -90,6 +99,7 @@ def test_a_label_that_is_the_only_one_of_its_class_is_asked_about_among_many_alo
 def test_one_patient_cannot_be_divided() -> None:
     task = make_task(20, patients=1)
     assert cross_folds(task, 0, quick=True) == []
+    assert thirds(task, 0) == []
     assert held_out_third(task, 0) is None
 
 

@@ -59,7 +59,7 @@ def calibrate(answers: OutOfSample) -> Calibration:
     of its interval is taken there.
     """
     logits, labels = answers.logits, answers.labels
-    folded = answers.source is CalibratedOn.FOLDS
+    folded = answers.source in {CalibratedOn.FOLDS, CalibratedOn.THIRDS}
     cautious = len(answers) < (FEW_FOLDED if folded else MANY)
     z = logits.double().numpy()
     scaling: Scaling = Temperature(1.0)

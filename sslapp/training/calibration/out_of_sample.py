@@ -7,7 +7,7 @@ import torch
 from torch import Tensor
 
 from sslapp.training.calibration.sources import source_for
-from sslapp.training.folds import cross_folds, experts, held_out_third
+from sslapp.training.folds import cross_folds, experts, held_out_third, thirds
 from sslapp.training.method import Method, Predictor
 from sslapp.training.run import Run
 from sslapp.training.task import Indices, Task
@@ -36,15 +36,19 @@ class OutOfSample:
         return len(self.rows)
 
 
+def source_of(method: Method, task: Task, gear: Gear) -> CalibratedOn:
+    """Where the answers about a task come from."""
+    labels = {"holdout": len(task.validation), "experts": len(experts(task))}
+    return source_for(method.config, gear, **labels)
+
+
 def ask(method: Method, task: Task, run: Run, predictor: Predictor) -> OutOfSample:
     """Ask a method about labelled images that it was not taught.
 
     Args:
         predictor: what it fitted to the whole task.
     """
-    source = source_for(
-        method.config, run.gear, holdout=len(task.validation), experts=len(experts(task))
-    )
+    source = source_of(method, task, run.gear)
     if source is CalibratedOn.HOLDOUT:
         inputs = task.pixels if run.gear is Gear.PIXELS else task.features
         assert inputs is not None
@@ -52,6 +56,8 @@ def ask(method: Method, task: Task, run: Run, predictor: Predictor) -> OutOfSamp
     folds = []
     if source is CalibratedOn.FOLDS:
         folds = cross_folds(task, run.seed, quick=method.config.quick_on_features)
+    elif source is CalibratedOn.THIRDS:
+        folds = thirds(task, run.seed)
     elif source is CalibratedOn.THIRD:
         third = held_out_third(task, run.seed)
         folds = [] if third is None else [third]

@@ -1,7 +1,7 @@
 """Whose labels a round is calibrated on. Pages ask before it starts, in a process without torch.
 
-In this order: the holdout, if it has 30 labels; cross-fitting on the experts' labels, where a fit
-takes seconds; a second training without a third of them, where it takes minutes.
+In this order: the holdout, if it has 30 labels; the experts' labels, by cross-fitting where a fit
+takes seconds, and by further trainings without a third of them where it takes minutes.
 """
 
 from sslapp.training.configuration import LongConfig, MethodConfig
@@ -10,8 +10,21 @@ from sslapp.vocabulary import CalibratedOn, Gear
 LEAST_HOLDOUT = 30
 """Labels of the holdout that need no others beside them."""
 
+ENOUGH_FOR_A_THIRD = 3 * LEAST_HOLDOUT
+"""Expert labels a third of which say as much as a holdout does."""
+
 LEAST_LABELS = 10
 """Expert labels below which nothing is asked: a mistake more or less would decide."""
+
+
+FITS = {
+    CalibratedOn.HOLDOUT: 1,
+    CalibratedOn.NOTHING: 1,
+    CalibratedOn.THIRD: 2,
+    CalibratedOn.THIRDS: 4,
+    CalibratedOn.FOLDS: 6,
+}
+"""Fits that a round is made of; on few labels of a small set FOLDS may be one a label."""
 
 
 def source_for(config: MethodConfig, gear: Gear, *, holdout: int, experts: int) -> CalibratedOn:
@@ -28,6 +41,16 @@ def source_for(config: MethodConfig, gear: Gear, *, holdout: int, experts: int) 
         return CalibratedOn.NOTHING
     if gear is Gear.FEATURES and config.quick_on_features:
         return CalibratedOn.FOLDS
-    if isinstance(config, LongConfig) and config.second_training:
-        return CalibratedOn.THIRD
-    return CalibratedOn.NOTHING
+    return (
+        _by_trainings(config, experts) if isinstance(config, LongConfig) else CalibratedOn.NOTHING
+    )
+
+
+def _by_trainings(config: LongConfig, experts: int) -> CalibratedOn:
+    few = experts < ENOUGH_FOR_A_THIRD
+    return {
+        "auto": CalibratedOn.THIRDS if few else CalibratedOn.THIRD,
+        "three": CalibratedOn.THIRDS,
+        "one": CalibratedOn.THIRD,
+        "none": CalibratedOn.NOTHING,
+    }[config.calibration_trainings]

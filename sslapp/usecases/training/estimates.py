@@ -26,7 +26,8 @@ from sslapp.methods.registry import CARDS
 from sslapp.store import rounds
 from sslapp.store.database import reading
 from sslapp.store.rounds import Curve, StoredRound
-from sslapp.training.configuration import automatic_steps
+from sslapp.training.calibration.sources import FITS
+from sslapp.training.configuration import LongConfig, automatic_steps
 from sslapp.usecases.access import Access, require
 from sslapp.usecases.training.metrics import SECONDS, curves
 from sslapp.vocabulary import CalibratedOn, Gear, JobState
@@ -57,14 +58,6 @@ HEAD_STEP, HEAD_PER_IMAGE = 8e-4, 2.7e-6
 """Seconds of a step of the linear head, at all and for each view of an image. With 1,280 features
 1.5 ms were measured for 288 views and 3.6 ms for 960, on 2 cores of a busy machine; with 512 it was
 1.3 ms and 1.9 ms, which is close enough for a rule that does not know the encoder."""
-
-FITS = {
-    CalibratedOn.HOLDOUT: 1,
-    CalibratedOn.NOTHING: 1,
-    CalibratedOn.THIRD: 2,
-    CalibratedOn.FOLDS: 6,
-}
-"""Fits that a round is made of, by what it is calibrated on."""
 
 ALIKE = ("network", "batch_size", "unlabelled_ratio")
 """Options that have to be the same for a finished round to tell how fast the next will be."""
@@ -213,5 +206,10 @@ def _head_steps(planned: Planned) -> float:
 
 def _alike(one: Mapping[str, Any], other: Mapping[str, Any]) -> bool:
     if "steps" not in one:  # what makes such a method slow is its own affair
-        return dict(one) == dict(other)
+        return _but_for_fits(one) == _but_for_fits(other)
     return all(one.get(name) == other.get(name) for name in ALIKE)
+
+
+def _but_for_fits(config: Mapping[str, Any]) -> dict[str, Any]:
+    """Options without those that say how many fits there are, which are counted apart."""
+    return {name: value for name, value in config.items() if name not in LongConfig.model_fields}

@@ -258,6 +258,11 @@ def calibration_ahead(found: Preview, source: CalibratedOn) -> str:
             return f"Its confidence is calibrated on the {found.validation:,} holdout labels."
         case CalibratedOn.FOLDS:
             return f"Its confidence is calibrated by cross-fitting on {found.experts:,} labels."
+        case CalibratedOn.THIRDS:
+            return (
+                f"Its confidence is calibrated on all {found.experts:,} labels by three further "
+                "trainings, each without another third of them."
+            )
         case CalibratedOn.THIRD:
             return (
                 "Its confidence is calibrated by a second training without a third of the "
@@ -273,7 +278,7 @@ def _mend(found: Preview) -> str:
     labels = LEAST_LABELS - found.experts
     if labels > 0:
         return f"{count(labels, 'more label')} would mend that."
-    return f"{count(holdout, 'more holdout label')} would mend that, or a second training."
+    return f"{count(holdout, 'more holdout label')} would mend that, or further trainings."
 
 
 def _outdated(found: Preview, can: Choices, same_as: int) -> list[str]:

@@ -105,7 +105,7 @@ def rests_on(metrics: Mapping[str, Any]) -> str:
     match source:
         case CalibratedOn.HOLDOUT:
             said = f"holdout, n = {n}"
-        case CalibratedOn.FOLDS:
+        case CalibratedOn.FOLDS | CalibratedOn.THIRDS:
             said = f"cross-fitting, n = {n}"
         case CalibratedOn.THIRD:
             said = f"a third of the labels, n = {n}"

@@ -27,6 +27,8 @@ def answers(source: CalibratedOn, right: int, wrong: int, logit: float = 4.0) ->
     [
         (CalibratedOn.FOLDS, 30, 10, False),
         (CalibratedOn.FOLDS, 12, 4, True),
+        (CalibratedOn.THIRDS, 30, 10, False),
+        (CalibratedOn.THIRDS, 12, 4, True),
         (CalibratedOn.HOLDOUT, 30, 10, True),
         (CalibratedOn.HOLDOUT, 90, 30, False),
         (CalibratedOn.THIRD, 12, 4, True),

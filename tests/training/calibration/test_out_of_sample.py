@@ -3,6 +3,7 @@
 import numpy as np
 import pytest
 import torch
+from pydantic import ValidationError
 from small_tasks import blobs
 
 from sslapp.methods.fixmatch.config import FixMatchConfig
@@ -15,23 +16,35 @@ from sslapp.vocabulary import CalibratedOn, Gear, Source
 
 
 @pytest.mark.parametrize(
-    ("labels", "holdout", "gear", "second", "expected"),
+    ("labels", "holdout", "gear", "trainings", "expected"),
     [
-        (40, 30, Gear.PIXELS, True, CalibratedOn.HOLDOUT),
-        (40, 29, Gear.FEATURES, False, CalibratedOn.FOLDS),
-        (40, 29, Gear.PIXELS, True, CalibratedOn.THIRD),
-        (40, 29, Gear.PIXELS, False, CalibratedOn.NOTHING),
-        (9, 29, Gear.FEATURES, True, CalibratedOn.NOTHING),
+        (40, 30, Gear.PIXELS, "three", CalibratedOn.HOLDOUT),
+        (40, 29, Gear.FEATURES, "none", CalibratedOn.FOLDS),
+        (89, 29, Gear.PIXELS, "auto", CalibratedOn.THIRDS),
+        (90, 29, Gear.PIXELS, "auto", CalibratedOn.THIRD),
+        (90, 29, Gear.PIXELS, "three", CalibratedOn.THIRDS),
+        (40, 29, Gear.PIXELS, "one", CalibratedOn.THIRD),
+        (40, 29, Gear.PIXELS, "none", CalibratedOn.NOTHING),
+        (9, 29, Gear.FEATURES, "three", CalibratedOn.NOTHING),
     ],
 )
-def test_the_order_of_the_sources(labels, holdout, gear, second, expected) -> None:
-    config = Supervised.Config(second_training=second)
+def test_the_order_of_the_sources(labels, holdout, gear, trainings, expected) -> None:
+    config = Supervised.Config(calibration_trainings=trainings)
     assert source_for(config, gear, holdout=holdout, experts=labels) is expected
 
 
 def test_a_method_that_trains_for_minutes_is_not_folded_on_features_either() -> None:
     source = source_for(FixMatchConfig(), Gear.FEATURES, holdout=0, experts=40)
-    assert source is CalibratedOn.THIRD
+    assert source is CalibratedOn.THIRDS
+
+
+@pytest.mark.parametrize(("switch", "now"), [(True, "one"), (False, "none")])
+def test_the_switch_of_an_earlier_version_is_read(switch, now) -> None:
+    config = FixMatchConfig(**{"second_training": switch, "steps": 7})
+    assert (config.calibration_trainings, config.steps) == (now, 7)
+    assert "second_training" not in config.model_dump()
+    with pytest.raises(ValidationError):
+        FixMatchConfig(second_training="yes")
 
 
 def test_accepted_pseudo_labels_are_not_asked_about(make_run) -> None:

@@ -168,7 +168,7 @@ def test_what_keeps_a_round_from_starting_comes_with_its_mend(seen, now, gear, s
             "fixmatch",
             Gear.PIXELS,
             {},
-            "a third of the 18 labels",
+            "on all 18 labels by three further trainings",
         ),
         (
             found(5, 4, validation=0),
@@ -178,7 +178,15 @@ def test_what_keeps_a_round_from_starting_comes_with_its_mend(seen, now, gear, s
             "1 more label would mend that",
         ),
         (
-            *(found(9, 9, validation=25), "fixmatch", Gear.PIXELS, {"second_training": False}),
+            found(50, 40, validation=29),
+            "fixmatch",
+            Gear.PIXELS,
+            {},
+            "a third of the 90 labels",
+        ),
+        (
+            *(found(9, 9, validation=25), "fixmatch", Gear.PIXELS),
+            {"calibration_trainings": "none"},
             "nothing: its confidence is not calibrated. 5 more holdout labels would mend that, or",
         ),
     ],
