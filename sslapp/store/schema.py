@@ -168,7 +168,7 @@ event = Table(
     Column("target", BigInteger),  # the event an undo undoes
     Column("payload", Text, nullable=False),  # canonical JSON object
     Column("members", LargeBinary),  # bulk: sorted positions, int64 little-endian
-    Column("member_classes", LargeBinary),  # bulk_accept: class ids in that order, int64
+    Column("member_classes", LargeBinary),  # their class ids, or those the image is none of, int64
     Column("prev_hash", String(64), nullable=False),
     Column("hash", String(64), nullable=False),
     UniqueConstraint("project_id", "key"),

@@ -7,22 +7,24 @@ them, say this?".
 from collections.abc import Sequence
 from dataclasses import dataclass
 
-EXPERT = {"label", "relabel", "adjudicate"}
+SETTLES = {"audit_label", "audit_unsure", "audit_none"}
+EXPERT = {"label", "relabel", "adjudicate", "audit_label"}
 ACCEPT = {"accept", "bulk_accept", "bulk_relabel"}
 SOURCE = {
     **{"label": 1, "relabel": 1, "adjudicate": 2, "unsure": 0},
+    **{"audit_label": 1, "audit_unsure": 0},
     **{"accept": 3, "bulk_accept": 3, "bulk_relabel": 3},
 }
 
 
 @dataclass(frozen=True)
 class Said:
-    """One event; `about` maps each image it is about to a class id (or None)."""
+    """One event; `about` maps each image it is about to a class id (or None, or several)."""
 
     number: int
     kind: str
     reader: int | None
-    about: dict[int, int | None]
+    about: dict[int, int | tuple[int, ...] | None]
     round_id: int | None = None
     target: int | None = None
 
@@ -58,14 +60,22 @@ def _image(tables: dict[str, set[tuple[int | None, ...]]], position: int, said: 
         ]
         lifted = max((each.number for each in earlier if each.kind in EXPERT), default=0)
         rejections = [each.number for each in earlier if each.kind == "reject"]
+        rejections += [
+            each.number
+            for each in said
+            if each.kind == "audit_none" and class_id in each.about[position]
+            if each.number < before
+        ]
         return max((number for number in rejections if number > lifted), default=None)
 
+    settled = max((each.number for each in said if each.kind in SETTLES), default=0)
     rows = []
     for reader in {each.reader for each in said}:
         decisions = [
             each
             for each in said
             if each.reader == reader
+            and each.number >= settled
             and each.kind in SOURCE
             and not (each.kind in ACCEPT and forbidden(each.about[position], each.number))
         ]
@@ -86,7 +96,9 @@ def _image(tables: dict[str, set[tuple[int | None, ...]]], position: int, said: 
         adjudicated = [row for row in labels if row[3] == 2]
         _, _, class_id, source, number = max(adjudicated or labels, key=lambda row: row[4])
         tables["current_label"].add((position, class_id, source, number))
-    for class_id in {each.about[position] for each in said if each.kind == "reject"}:
+    out = {each.about[position] for each in said if each.kind == "reject"}
+    out |= {c for each in said if each.kind == "audit_none" for c in each.about[position]}
+    for class_id in out:
         number = forbidden(class_id, float("inf"))
         if number is not None:
             tables["forbidden_class"].add((position, class_id, number))

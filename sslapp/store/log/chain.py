@@ -41,7 +41,7 @@ class Event:
         target: number of the event that an undo undoes.
         payload: further facts, JSON.
         members: bulk: (n,) int64 sorted positions.
-        member_classes: bulk_accept: (n,) int64 class ids in that order.
+        member_classes: (n,) int64 class ids in that order; of one image, those it is none of.
         prev_hash, hash: the chain.
     """
 

@@ -146,7 +146,7 @@ def _check_presence(made: Event) -> None:
         "position": names is Names.ONE,
         "class_id": rule.takes_class,
         "members": names is Names.MANY,
-        "member_classes": rule.class_each,
+        "member_classes": rule.class_each or rule.classes_out,
         "target": rule.takes_target,
         "round_id": rule.needs_round,
     }
@@ -194,9 +194,9 @@ def _no_image(position: int, within: Scope) -> str:
 def _check_classes(made: Event, within: Scope) -> None:
     if made.class_id is not None:
         _check_class(made.class_id, within, retired_too=made.kind is EventKind.RETIRE_CLASS)
-    if made.member_classes is None or made.members is None:
+    if made.member_classes is None:
         return
-    if len(made.member_classes) != len(made.members):
+    if made.members is not None and len(made.member_classes) != len(made.members):
         raise Refused(
             f"member_classes: {len(made.member_classes)} classes for {len(made.members)} images."
         )

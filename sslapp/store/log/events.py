@@ -67,7 +67,7 @@ def append(
         reader_id: who decided; needed for every reader action.
         position, class_id, round_id, target: what it is about.
         members: bulk: (n,) int64 sorted positions.
-        member_classes: bulk_accept: (n,) int64 class ids in that order.
+        member_classes: (n,) int64 class ids in that order; or those that the image is none of.
         payload: further facts that JSON can hold.
 
     Raises:
@@ -249,6 +249,6 @@ def _steps(made: Event) -> Iterator[tuple[int, Step]]:
     if not rule_of(made.kind).folded:
         return
     if made.position is not None:
-        yield made.position, step
+        yield from replay.single_steps(step, made.position, made.member_classes)
     if made.members is not None:
         yield from replay.bulk_steps(step, made.members, made.member_classes)

@@ -56,6 +56,8 @@ class ImageState:
         number, kind, reader_id, class_id, round_id = step
         rule = RULES[kind]
         effect = rule.effect
+        if rule.settles:
+            self.decisions = {}
         if effect is Effect.LABEL:
             assert reader_id is not None and class_id is not None and rule.source is not None
             self._label(reader_id, Decision(class_id, rule.source, number))

@@ -23,6 +23,7 @@ class Action(StrEnum):
     LABEL = "Label"
     NOTE = "Unsure, skip, flag"
     VERDICT = "Accept, reject, relabel"
+    AUDIT = "Audit answer"
     BULK = "In bulk"
     UNDO = "Undo"
 
@@ -58,11 +59,13 @@ class EventRule:
         names: the images it is about.
         takes_class: it names a class in `class_id`.
         class_each: it names a class for every member, in `member_classes`.
+        classes_out: it names there the classes that its one image is none of.
         needs_round: it names a round; other kinds may.
         takes_target: it names another event in `target`.
         effect: what it does to the images when it is folded; None: nothing is derived from it.
         source: Effect.LABEL: where that label comes from. A class that was given in bulk is no
             expert's: nobody looked at each of the images.
+        settles: what any reader said of the image before counts no more.
         of_prediction: it answers a prediction; who measures must not have seen one.
         on_screen: a key on a desk makes it, with one image on screen.
         puts_aside: its reader is offered the image no more.
@@ -77,10 +80,12 @@ class EventRule:
     names: Names = Names.NONE
     takes_class: bool = False
     class_each: bool = False
+    classes_out: bool = False
     needs_round: bool = False
     takes_target: bool = False
     effect: Effect | None = None
     source: Source | None = None
+    settles: bool = False
     of_prediction: bool = False
     on_screen: bool = False
     puts_aside: bool = False
@@ -236,6 +241,48 @@ _TABLE = (
         takes_target=True,
         on_screen=True,
         in_snapshot=True,
+    ),
+    EventRule(kind=EventKind.AUDIT_OPEN, names=Names.MANY, class_each=True),
+    EventRule(
+        kind=EventKind.AUDIT_LABEL,
+        action=Action.AUDIT,
+        undoable=True,
+        names=Names.ONE,
+        takes_class=True,
+        effect=Effect.LABEL,
+        source=Source.EXPERT,
+        settles=True,
+        on_screen=True,
+        in_snapshot=True,
+    ),
+    EventRule(
+        kind=EventKind.AUDIT_UNSURE,
+        action=Action.AUDIT,
+        undoable=True,
+        names=Names.ONE,
+        effect=Effect.UNSURE,
+        settles=True,
+        on_screen=True,
+        puts_aside=True,
+        in_snapshot=True,
+    ),
+    EventRule(
+        kind=EventKind.AUDIT_NONE,
+        action=Action.AUDIT,
+        undoable=True,
+        names=Names.ONE,
+        classes_out=True,
+        effect=Effect.FORBID,
+        settles=True,
+        on_screen=True,
+        in_snapshot=True,
+    ),
+    EventRule(
+        kind=EventKind.AUDIT_REPEAT,
+        action=Action.AUDIT,
+        undoable=True,
+        names=Names.ONE,
+        on_screen=True,
     ),
     EventRule(
         kind=EventKind.DRAW_HOLDOUT,

@@ -184,7 +184,7 @@ def _steps(
     shown = [event.c[name] for name in ("number", "kind", "reader_id", "class_id", "round_id")]
     wanted = None if positions is None else set(positions.tolist())
     singles = conn.execute(
-        select(event.c.position, *shown).where(
+        select(event.c.position, *shown, event.c.member_classes).where(
             counting, event.c.position.is_not(None), _among(event.c.position, positions)
         )
     )
@@ -197,7 +197,7 @@ def _steps(
     for row in sorted([*found, *bulks], key=lambda row: row.number):
         step = Step(row.number, EventKind(row.kind), row.reader_id, row.class_id, row.round_id)
         if hasattr(row, "position"):
-            yield row.position, step
+            yield from single_steps(step, row.position, unpack(row.member_classes))
         else:
             yield from _bulk(step, row, positions)
 
@@ -209,6 +209,17 @@ def _bulk(step: Step, row: Row[Any], positions: Positions | None) -> Iterator[tu
         kept = np.flatnonzero(np.isin(members, positions))
         members, classes = members[kept], None if classes is None else classes[kept]
     yield from bulk_steps(step, members, classes)
+
+
+def single_steps(
+    step: Step, position: int, classes: Positions | None
+) -> Iterator[tuple[int, Step]]:
+    """(position, step) of an event about one image; one a class where it names several."""
+    if classes is None:
+        yield position, step
+        return
+    for class_id in classes.tolist():
+        yield position, step._replace(class_id=class_id)
 
 
 def bulk_steps(

@@ -92,7 +92,9 @@ def test_rows_agree_with_themselves() -> None:
         assert not (rule.class_each and rule.takes_class), kind
         assert rule.undoable <= (rule.action is not None), kind
         assert bool(rule.past) == rule.bulk, kind
-        gives_class = rule.takes_class or rule.class_each
+        gives_class = rule.takes_class or rule.class_each or rule.classes_out
+        assert rule.classes_out <= (rule.names is Names.ONE), kind
+        assert rule.settles <= rule.folded, kind
         assert (rule.effect in (Effect.LABEL, Effect.FORBID)) <= gives_class, kind
 
 
@@ -117,6 +119,9 @@ def test_a_snapshot_takes_these_kinds() -> None:
             "bulk_accept",
             "bulk_relabel",
             "undo",
+            "audit_label",
+            "audit_unsure",
+            "audit_none",
             "draw_holdout",
             "import",
             "add_class",

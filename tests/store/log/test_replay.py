@@ -142,6 +142,35 @@ def test_withholding_holds_in_its_round_alone(conn: Connection, desk) -> None:
     assert withheld(conn, desk.project_id, second).tolist() == []
 
 
+def test_an_audits_answer_settles_what_anybody_said(conn: Connection, desk) -> None:
+    desk.do(conn, E.ADJUDICATE, position=3, class_id=desk.dog)
+    desk.do(conn, E.ACCEPT, position=4, class_id=desk.dog, reader_id=desk.bob)
+    desk.do(conn, E.AUDIT_LABEL, position=3, class_id=desk.cat)
+    assert label_of(conn, desk, 3) == (desk.cat, Source.EXPERT)
+    unsure = desk.do(conn, E.AUDIT_UNSURE, position=4)
+    assert label_of(conn, desk, 4) is None
+    desk.do(conn, E.UNDO, target=unsure.number)
+    assert label_of(conn, desk, 4) == (desk.dog, Source.ACCEPTED)
+
+
+def test_none_of_these_takes_an_image_out_of_the_pool_until_it_is_labelled(
+    conn: Connection, desk
+) -> None:
+    classes = [desk.cat, desk.dog, desk.cow]
+    desk.do(conn, E.ACCEPT, position=4, class_id=desk.dog, reader_id=desk.bob)
+    none = desk.do(conn, E.AUDIT_NONE, position=4, member_classes=classes)
+    state = load_state(conn, desk.project_id)
+    assert state.none_of_these.tolist() == [4]
+    assert 4 not in state.pool
+    assert label_of(conn, desk, 4) is None
+    desk.do(conn, E.LABEL, position=4, class_id=desk.cow)
+    assert load_state(conn, desk.project_id).none_of_these.tolist() == []
+    desk.do(conn, E.UNDO, target=none.number)
+    assert label_of(conn, desk, 4) == (desk.cow, Source.EXPERT)
+    with pytest.raises(Refused, match="needs member_classes"):
+        desk.do(conn, E.AUDIT_NONE, position=5)
+
+
 def test_a_drawn_image_stays_in_the_holdout(conn: Connection, desk) -> None:
     drawn = desk.do(conn, E.DRAW_HOLDOUT, reader_id=None, members=[2, 7])
     desk.do(conn, E.DRAW_HOLDOUT, position=8)
@@ -156,7 +185,7 @@ READERS = st.sampled_from(["ann", "bob"])
 CLASSES = st.sampled_from(["cat", "dog"])
 POSITIONS = st.sampled_from(IMAGES)
 ROUNDS = st.sampled_from([0, 1])
-JUDGEMENTS = [E.LABEL, E.RELABEL, E.ADJUDICATE, E.ACCEPT, E.REJECT]
+JUDGEMENTS = [E.LABEL, E.RELABEL, E.ADJUDICATE, E.ACCEPT, E.REJECT, E.AUDIT_LABEL]
 # What answers a prediction is refused in the holdout, and an acceptance against a rejection.
 ANSWERS = {E.ACCEPT, E.REJECT, E.RELABEL, E.WITHHOLD}
 ANSWERS |= {E.BULK_ACCEPT, E.BULK_WITHHOLD, E.BULK_RELABEL}
@@ -164,7 +193,8 @@ JUDGED = st.tuples(st.sampled_from(JUDGEMENTS), READERS, POSITIONS, CLASSES)
 # The last item: how many events back; the reader is the target's own unless it says otherwise.
 UNDONE = st.tuples(st.just(E.UNDO), st.sampled_from(["own", "own", "bob"]), st.integers(1, 8))
 RARE = st.one_of(
-    st.tuples(st.sampled_from([E.UNSURE, E.SKIP, E.FLAG]), READERS, POSITIONS),
+    st.tuples(st.sampled_from([E.UNSURE, E.SKIP, E.FLAG, E.AUDIT_UNSURE]), READERS, POSITIONS),
+    st.tuples(st.just(E.AUDIT_NONE), READERS, POSITIONS),
     st.tuples(st.just(E.WITHHOLD), READERS, POSITIONS, ROUNDS),
     st.tuples(st.just(E.BULK_WITHHOLD), READERS, st.sets(POSITIONS, min_size=1), ROUNDS),
     st.tuples(st.just(E.BULK_RELABEL), READERS, st.sets(POSITIONS, min_size=1), ROUNDS, CLASSES),
@@ -190,6 +220,8 @@ def fields_of(desk, command, log) -> dict[str, Any]:
         fields["members"] = sorted(rest[0])
     else:
         fields["position"] = rest[0]
+    if kind is E.AUDIT_NONE:
+        fields["member_classes"] = [desk.cat, desk.dog, desk.cow]
     if kind in (E.WITHHOLD, E.BULK_WITHHOLD, E.BULK_RELABEL):
         fields["round_id"] = desk.rounds[rest[1]]
         if kind is E.BULK_RELABEL:
@@ -202,6 +234,8 @@ def fields_of(desk, command, log) -> dict[str, Any]:
 def said(number: int, kind: E, fields: dict[str, Any]):
     members = fields.get("members", [fields["position"]] if "position" in fields else [])
     classes = fields.get("member_classes", [fields.get("class_id")] * len(members))
+    if kind is E.AUDIT_NONE:
+        classes = [tuple(classes)]
     about = dict(zip(members, classes, strict=True))
     return reference.Said(
         number, kind.value, fields["reader_id"], about, fields.get("round_id"), fields.get("target")

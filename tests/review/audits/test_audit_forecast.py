@@ -1,0 +1,81 @@
+"""How many looks are still to come: against an audit that is played to its end."""
+
+import numpy as np
+import pytest
+
+from sslapp.review.audits.audit import AS_SAID, ERROR, UNASKED, Audit, Lot, Terms
+from sslapp.review.audits.forecast import MIXES, choose_mix, forecast
+
+
+def lot_of(size, seed=0, doubtful=0.05):
+    rng = np.random.default_rng(seed)
+    doubt = np.where(rng.random(size) < doubtful, rng.beta(2, 6, size), rng.beta(1, 400, size))
+    return Lot(np.arange(size), np.zeros(size, dtype=np.int64), 1 - doubt)
+
+
+def played(audit, truth, allowed) -> int:
+    """Looks until the audit proves it, one by one."""
+    answers = np.full(len(truth), UNASKED, dtype=np.int8)
+    for looks in range(len(truth) + 1):
+        if audit.proof(audit.parts[0], answers).remaining <= allowed:
+            return looks
+        row = audit.next_rows(answers, 1)[0]
+        answers[row] = truth[row]
+    raise AssertionError
+
+
+@pytest.mark.parametrize("size", [50, 400, 1500])
+@pytest.mark.parametrize("already", [0, 40])
+def test_looks_without_an_error_are_counted_exactly(size, already) -> None:
+    audit = Audit(lot_of(size), Terms(3, 0.6, 0.05))
+    allowed = size // 50
+    clean = np.full(size, AS_SAID, dtype=np.int8)
+    answers = np.full(size, UNASKED, dtype=np.int8)
+    answers[audit.queue[:already]] = AS_SAID
+    found = forecast(audit, audit.parts[0], answers, allowed)
+    assert found.without_error == max(played(audit, clean, allowed) - already, 0)
+
+
+def test_expected_looks_are_about_what_calibrated_labels_take() -> None:
+    lot = lot_of(1500)
+    allowed, seen = 30, []
+    for seed in range(12):
+        rng = np.random.default_rng(seed)
+        truth = np.where(rng.random(1500) < 1 - lot.confidence, ERROR, AS_SAID).astype(np.int8)
+        seen.append(played(Audit(lot, Terms(seed, 0.6, 0.05)), truth, allowed))
+    audit = Audit(lot, Terms(99, 0.6, 0.05))
+    nothing = np.full(1500, UNASKED, dtype=np.int8)
+    found = forecast(audit, audit.parts[0], nothing, allowed)
+    assert found.without_error is not None
+    assert found.expected is not None
+    assert found.without_error <= found.expected
+    assert found.expected == pytest.approx(np.median(seen), rel=0.35)
+
+
+def test_errors_beyond_the_promise_raise_what_is_expected() -> None:
+    lot = lot_of(1500)
+    audit = Audit(lot, Terms(4, 0.6, 0.05))
+    first = audit.queue[:60]
+    good, bad = (np.full(1500, UNASKED, dtype=np.int8) for _ in range(2))
+    good[first] = AS_SAID
+    bad[first] = np.where(np.arange(60) % 4 == 0, ERROR, AS_SAID)
+    looks = [forecast(audit, audit.parts[0], each, 30).expected for each in (good, bad)]
+    assert looks[0] is not None
+    assert looks[1] is None or looks[1] > 2 * looks[0]
+
+
+def test_where_nothing_is_allowed_all_must_be_seen() -> None:
+    audit = Audit(lot_of(40), Terms(4, 0.6, 0.05))
+    nothing = np.full(40, UNASKED, dtype=np.int8)
+    assert forecast(audit, audit.parts[0], nothing, 0).without_error == 40
+
+
+def test_the_mix_is_one_of_those_that_are_played() -> None:
+    lot = lot_of(1200)
+    mix = choose_mix(lot, 0.05, 24)
+    assert mix in MIXES
+    assert choose_mix(lot, 0.05, 24) == mix, "the same for the same lot"
+    sure = Lot(lot.positions, lot.class_ids, np.full(1200, 0.9))
+    assert choose_mix(sure, 0.05, 24) in MIXES
+    large = Lot(np.arange(20_001), np.zeros(20_001, dtype=np.int64), np.full(20_001, 0.99))
+    assert choose_mix(large, 0.05, 400) == 0.6
