@@ -88,6 +88,14 @@ class EventKind(StrEnum):
     EXPORT = "export"
 
 
+class Sight(StrEnum):
+    """What a reader saw beside an image while deciding about it; kept as `sight` in a payload."""
+
+    NOTHING = "nothing"
+    SUGGESTION = "suggestion"  # a prediction, or what its members say
+    GRID = "grid"  # many images at once
+
+
 class Purpose(StrEnum):
     """Why a reader has an image before them; a lease is held for one of these."""
 

@@ -1,6 +1,7 @@
 """The command line: the same use cases without a browser."""
 
 from sslapp.cli import (
+    auditing,
     exports,
     labelling,
     maps,
@@ -15,6 +16,7 @@ from sslapp.cli.application import app
 
 __all__ = [
     "app",
+    "auditing",
     "exports",
     "labelling",
     "maps",

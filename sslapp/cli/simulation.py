@@ -53,6 +53,10 @@ def simulate_command(
     accept_at_last: Annotated[
         float, typer.Option(help="Bulk acceptance after the last round; 0 labels everything.")
     ] = 0.0,
+    certify: Annotated[
+        float | None,
+        typer.Option(help="Share of all labels to prove right by an audit in the end."),
+    ] = None,
     accuracy: Annotated[
         float, typer.Option(min=0.0, max=1.0, help="Chance that the reader is right.")
     ] = 1.0,
@@ -88,6 +92,7 @@ def simulate_command(
         reviews=reviews,
         accept_above=accept_above,
         accept_at_last=accept_at_last,
+        certify=certify,
         reader=reader,
         seed=seed,
         threads=threads,
@@ -101,6 +106,12 @@ def simulate_command(
         head = f"{report['data']}: {report['images']} images, {report['classes']} classes, "
         head += f"{report['method']} in the {report['gear']} gear, seed {report['seed']}"
         reader_time = f"{final['reader_actions']} reader actions, {final['reader_seconds']:.0f} s"
-        return f"{head}\n{table(report['rounds'], COLUMNS)}\n{reader_time} of the reader's time"
+        lines = [head, table(report["rounds"], COLUMNS), f"{reader_time} of the reader's time"]
+        if proof := final.get("certificate"):
+            lines.append(
+                f"certified: {proof['precision']:.4f} of {proof['labels']} labels are right, by "
+                f"{proof['looks']} looks that found {proof['errors']} errors"
+            )
+        return "\n".join(lines)
 
     show(report, as_json, words)

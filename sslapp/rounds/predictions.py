@@ -70,6 +70,23 @@ class Predictions:
         columns = self.best.columns
         return np.where(columns < 0, NO_CLASS, self.class_ids[columns])
 
+    def confidence_in(self, class_ids: NDArray[np.int64], otherwise: float) -> NDArray[np.float64]:
+        """(q,) float64 calibrated probability of a class for each image.
+
+        Args:
+            class_ids: (q,) the classes.
+            otherwise: for a class that the round does not know.
+        """
+        found = np.full(len(self), otherwise)
+        for start in range(0, len(self), CHUNK):
+            part = slice(start, start + CHUNK)
+            known = np.isin(class_ids[part], self.class_ids)
+            order = np.argsort(self.class_ids)
+            column = order[np.searchsorted(self.class_ids, class_ids[part][known], sorter=order)]
+            smooth = scaling_of(self.round).apply(np.asarray(self.raw[part], dtype=np.float32))
+            found[part][known] = smooth[known, column]
+        return found
+
     def at(self, positions: Positions) -> "Predictions":
         """Of (p,) images alone, of the predictions of all images.
 

@@ -52,6 +52,18 @@ class Desk(Protocol):
     def accept_in_bulk(self, positions: NDArray[np.int64]) -> None:
         """Accept the proposed classes of many images as one decision."""
 
+    def open_audit(self, precision: float) -> None:
+        """Open an audit of all labels that were not given singly and blind."""
+
+    def next_look(self) -> int | None:
+        """The image that the audit asks about next; None once none is left."""
+
+    def answer(self, position: int, column: int) -> None:
+        """Answer the audit about an image."""
+
+    def is_certified(self, precision: float) -> bool:
+        """Whether at least that share of all labels is proven right."""
+
 
 @dataclass(frozen=True, kw_only=True)
 class LoopSettings:
@@ -64,6 +76,8 @@ class LoopSettings:
         accept_above: least calibrated confidence of a bulk acceptance before the last round;
             above 1 nothing is accepted then.
         accept_at_last: the same after the last round; 0 labels everything.
+        certify: share of all labels to prove right by an audit in the end; None for no audit.
+            The most doubtful candidates are named blind then, so that they need no proof.
     """
 
     rounds: int
@@ -71,6 +85,7 @@ class LoopSettings:
     reviews: int
     accept_above: float
     accept_at_last: float
+    certify: float | None = None
 
 
 @dataclass(frozen=True)
@@ -98,20 +113,35 @@ def play(desk: Desk, reader: SimulatedReader, settings: LoopSettings) -> Iterato
         desk.train()
         last = number == settings.rounds
         if last:
-            _review(desk, reader, settings.reviews)
+            _review(desk, reader, settings.reviews, blind=settings.certify is not None)
         proposed = desk.propose(settings.accept_at_last if last else settings.accept_above)
         if len(proposed.positions):
             reader.decide_in_bulk()
             desk.accept_in_bulk(proposed.positions)
+        if last and settings.certify is not None:
+            _audit(desk, reader, settings.certify)
         yield Played(number, len(asked), len(proposed.positions), proposed.positions)
 
 
-def _review(desk: Desk, reader: SimulatedReader, count: int) -> None:
-    """Judge the most doubtful candidates one by one."""
+def _audit(desk: Desk, reader: SimulatedReader, precision: float) -> None:
+    """Answer an audit of all labels until enough of them are proven right."""
+    desk.open_audit(precision)
+    while not desk.is_certified(precision):
+        position = desk.next_look()
+        if position is None:
+            return
+        desk.answer(position, reader.name_class(position))
+
+
+def _review(desk: Desk, reader: SimulatedReader, count: int, *, blind: bool) -> None:
+    """Judge the most doubtful candidates one by one, or name them without sight of a class."""
     proposed = desk.propose(0.0)
     for position, column in zip(
         proposed.positions[:count].tolist(), proposed.columns[:count].tolist(), strict=True
     ):
+        if blind:
+            desk.label(position, reader.name_class(position))
+            continue
         answer = reader.judge(position, column)
         if answer == column:
             desk.accept(position)

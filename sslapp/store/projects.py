@@ -34,13 +34,15 @@ _COLOUR = re.compile(r"#[0-9a-fA-F]{6}")
 
 
 class ProjectSettings(BaseModel):
-    """What a project decides about its images; `flip` and `single_reads` may change later.
+    """What a project decides about its images; all but size and grey may change later.
 
     Attributes:
         image_size: S of the pixel store; None keeps the native size, which must then be one.
         grey: one channel instead of three.
         flip: a mirrored image keeps its class, so augmentation may flip horizontally.
         single_reads: an image that one reader has before them is offered to no other meanwhile.
+        precision: share of accepted labels that must be proven right.
+        certainty: with which it must be: 1 - alpha of an audit.
     """
 
     model_config = ConfigDict(frozen=True, extra="forbid")
@@ -49,6 +51,8 @@ class ProjectSettings(BaseModel):
     grey: bool = False
     flip: bool = False
     single_reads: bool = True
+    precision: float = Field(default=0.95, ge=0.5, lt=1)
+    certainty: float = Field(default=0.95, ge=0.5, lt=1)
 
     @property
     def channels(self) -> int:
@@ -287,16 +291,30 @@ def change_settings(
     *,
     flip: bool | None = None,
     single_reads: bool | None = None,
+    precision: float | None = None,
+    certainty: float | None = None,
 ) -> bool:
     """Change the settings that may change while images are there, and log it.
 
-    Rounds that are planned already keep the `flip` they were planned with.
+    Rounds that are planned already keep the `flip` they were planned with, and audits that are
+    open the certainty they were opened with.
 
     Returns:
         Whether anything differed from what it was; if not, nothing is logged.
+
+    Raises:
+        Refused: for a precision or certainty below .5 or not below 1.
     """
+    for what, value in {"precision": precision, "certainty": certainty}.items():
+        if value is not None and not 0.5 <= value < 1:
+            raise Refused(f"{what}: {value:g} is not at least 0.5 and below 1.")
     before = find_project(conn, project_id).settings
-    wanted: dict[str, Any] = {"flip": flip, "single_reads": single_reads}
+    wanted: dict[str, Any] = {
+        "flip": flip,
+        "single_reads": single_reads,
+        "precision": precision,
+        "certainty": certainty,
+    }
     changed = {
         what: value
         for what, value in wanted.items()

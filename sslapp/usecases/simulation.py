@@ -19,6 +19,10 @@ from sslapp.store.database import reading
 from sslapp.store.rounds import finished_round
 from sslapp.store.state import load_state
 from sslapp.usecases.access import Access
+from sslapp.usecases.auditing.answers import answer, next_looks
+from sslapp.usecases.auditing.certificate import certify
+from sslapp.usecases.auditing.opening import audit_labels
+from sslapp.usecases.auditing.progress import at_most_wrong
 from sslapp.usecases.images.embeddings import DEFAULT_ENCODER, embed
 from sslapp.usecases.images.imports import import_images
 from sslapp.usecases.jobs import job_status
@@ -53,6 +57,7 @@ class Simulation:
     reviews: int = 39
     accept_above: float = 1.01
     accept_at_last: float = 0.0
+    certify: float | None = None
     reader: ReaderModel = field(default_factory=ReaderModel)
     seed: int = 0
     threads: int | None = None
@@ -81,12 +86,14 @@ def simulate(
         reviews=what.reviews,
         accept_above=what.accept_above,
         accept_at_last=what.accept_at_last,
+        certify=what.certify,
     )
     rows = []
     for played in play(desk, reader, settings):
         rows.append({**desk.score(played), "seconds": round(time.monotonic() - started, 2)})
         on_round(rows[-1])
     last = rows[-1]
+    proven = {} if what.certify is None else {"certificate": desk.certificate()}
     return {
         "data": what.data,
         "images": len(desk.truth),
@@ -103,6 +110,7 @@ def simulate(
             "reader_actions": last["reader_actions"],
             "reader_seconds": round(reader.seconds, 1),
             "seconds": round(time.monotonic() - started, 2),
+            **proven,
         },
     }
 
@@ -165,6 +173,34 @@ class _SimulatedDesk:
 
     def accept_in_bulk(self, positions: NDArray[np.int64]) -> None:
         bulk_decisions.bulk_accept(self._access, self._project_id, positions)
+
+    def open_audit(self, precision: float) -> None:
+        audit_labels(self._access, self._project_id, target=precision)
+
+    def next_look(self) -> int | None:
+        looks = next_looks(self._access, self._project_id)
+        return looks[0].position if looks else None
+
+    def answer(self, position: int, column: int) -> None:
+        said = self.class_names[column]
+        answer(self._access, self._project_id, None, position, said)
+
+    def is_certified(self, precision: float) -> bool:
+        # the certificate reads every label; what it can say at best is known from the audit alone
+        if at_most_wrong(self._access, self._project_id) > (1 - precision) * len(self.truth):
+            return False
+        return certify(self._access, self._project_id).precision >= precision
+
+    def certificate(self) -> dict[str, Any]:
+        """What is proven in the end, and what the proof cost."""
+        found = certify(self._access, self._project_id)
+        return {
+            "precision": round(found.precision, 6),
+            "alpha": found.alpha,
+            "labels": found.labels,
+            "looks": sum(each.answered for each in found.lots),
+            "errors": found.errors,
+        }
 
     def score(self, played: Played) -> dict[str, Any]:
         """The round's row of the report; the only place that reads all true labels."""

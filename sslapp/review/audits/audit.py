@@ -13,7 +13,7 @@ from functools import cached_property
 import numpy as np
 from numpy.typing import NDArray
 
-from sslapp.review.audits.bound import Drawn, most_errors
+from sslapp.review.audits.bound import Looks, most_errors
 from sslapp.review.audits.draw import draw_order, weights
 
 UNASKED, AS_SAID, ERROR = -1, 0, 1
@@ -104,7 +104,8 @@ class Proof:
     Attributes:
         size: images of the part.
         looks: answers in the answered beginning of its queue.
-        errors: F, the errors among them; they are mended.
+        errors: F, the errors among them.
+        mended: errors found in the whole part; those ahead of their turn are mended as well.
         most: U, the most errors that it had when it was frozen, with confidence 1 - alpha.
         alpha: of the part.
     """
@@ -112,13 +113,14 @@ class Proof:
     size: int
     looks: int
     errors: int
+    mended: int
     most: int
     alpha: float
 
     @property
     def remaining(self) -> int:
         """The most wrong labels that are still in the part, now that those found are mended."""
-        return self.most - self.errors
+        return max(self.most - self.mended, 0)
 
     @property
     def precision(self) -> float:
@@ -164,7 +166,7 @@ class Audit:
         least = float(mine.min()) if len(mine) else 0.0
         return LotPart(members, alpha, len(mine), float(mine.sum()), least)
 
-    def draws(self, part: LotPart, answers: NDArray[np.int8]) -> Drawn:
+    def draws(self, part: LotPart, answers: NDArray[np.int8]) -> Looks:
         """The answered beginning of a part's queue.
 
         Args:
@@ -175,13 +177,14 @@ class Audit:
         left = part.total - np.concatenate([[0.0], np.cumsum(weight)[:-1]])
         # what a rest of rounding leaves at the end of a lot is no less than the image drawn there
         left = np.maximum(left[: len(drawn)], weight)
-        return Drawn(part.size, weight, left, part.least, answers[drawn] == ERROR)
+        return Looks(part.size, weight, left, part.least, answers[drawn] == ERROR)
 
     def proof(self, part: LotPart, answers: NDArray[np.int8]) -> Proof:
         """What the answers prove about a part. Answers as for `draws`."""
         draws = self.draws(part, answers)
         most = most_errors(draws, part.alpha)
-        return Proof(part.size, len(draws), draws.found, most, part.alpha)
+        mended = int((answers[part.members] == ERROR).sum())
+        return Proof(part.size, len(draws), draws.found, mended, most, part.alpha)
 
     def next_rows(
         self, answers: NDArray[np.int8], count: int, taken: Sequence[int] = ()

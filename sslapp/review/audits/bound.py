@@ -22,7 +22,7 @@ AT_ONCE = 2_000_000
 
 
 @dataclass(frozen=True, eq=False)
-class Drawn:
+class Looks:
     """What an audit has drawn and heard so far, in the order of the queue.
 
     Attributes:
@@ -53,7 +53,7 @@ class Drawn:
         return self.size - len(self)
 
 
-def log_capital(draws: Drawn, supposed: NDArray[np.int64]) -> NDArray[np.float64]:
+def log_capital(draws: Looks, supposed: NDArray[np.int64]) -> NDArray[np.float64]:
     """(k, t) log of M after each draw, for each supposed number of errors E0.
 
     With q = w / W (W the sum over what is not drawn), z = e / (N q), m = (E0 - F) / N with F the
@@ -73,7 +73,7 @@ def log_capital(draws: Drawn, supposed: NDArray[np.int64]) -> NDArray[np.float64
     return np.concatenate(blocks) if blocks else np.zeros((0, len(draws)))
 
 
-def most_errors(draws: Drawn, alpha: float) -> int:
+def most_errors(draws: Looks, alpha: float) -> int:
     """U: with confidence 1 - alpha the lot had at most so many errors when it was frozen.
 
     The smallest E0 whose capital ever reached 1 / alpha, less one; found by bisection, for M grows
@@ -92,19 +92,19 @@ def most_errors(draws: Drawn, alpha: float) -> int:
     return max(low - 1, draws.found)
 
 
-def first_rejection(draws: Drawn, supposed: int, alpha: float) -> int | None:
+def first_rejection(draws: Looks, supposed: int, alpha: float) -> int | None:
     """The number of draws after which E0 was first rejected; None while it is not."""
     reached = log_capital(draws, np.array([supposed]))[0] >= -np.log(alpha)
     return int(reached.argmax()) + 1 if reached.any() else None
 
 
-def _rejected(draws: Drawn, supposed: int, alpha: float) -> bool:
+def _rejected(draws: Looks, supposed: int, alpha: float) -> bool:
     if supposed > draws.found + draws.undrawn:
         return True
     return first_rejection(draws, supposed, alpha) is not None
 
 
-def _log_capital(draws: Drawn, supposed: NDArray[np.int64]) -> NDArray[np.float64]:
+def _log_capital(draws: Looks, supposed: NDArray[np.int64]) -> NDArray[np.float64]:
     before: NDArray[np.int64] = np.cumsum(draws.errors) - draws.errors
     m = (supposed[:, None] - before) / draws.size  # (k, t)
     z = np.where(draws.errors, draws.left / (draws.size * draws.weight), 0.0)

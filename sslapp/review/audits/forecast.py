@@ -10,7 +10,7 @@ import numpy as np
 from numpy.typing import NDArray
 
 from sslapp.review.audits.audit import Audit, Lot, LotPart, Terms
-from sslapp.review.audits.bound import Drawn, first_rejection
+from sslapp.review.audits.bound import Looks, first_rejection
 
 MIXES = (0.2, 0.4, 0.6, 0.8)
 USUAL_MIX = 0.6
@@ -79,7 +79,7 @@ def choose_mix(lot: Lot, alpha: float, allowed: int, seed: int = 0) -> float:
 
 
 def _looks(
-    draws: Drawn,
+    draws: Looks,
     weight: NDArray[np.float64],
     errors: NDArray[np.bool_],
     allowed: int,
@@ -96,7 +96,7 @@ def _looks(
         size = min(4 * size, len(weight))
 
 
-def _first_proven(draws: Drawn, allowed: int, part: LotPart) -> int | None:
+def _first_proven(draws: Looks, allowed: int, part: LotPart) -> int | None:
     """The number of draws after which U - F was first at most `allowed`.
 
     U - F is at most `allowed` once E0 = F + allowed + 1 is rejected, with F the errors by then.
@@ -116,12 +116,12 @@ def _first_proven(draws: Drawn, allowed: int, part: LotPart) -> int | None:
 
 
 def _going_on(
-    draws: Drawn, weight: NDArray[np.float64], errors: NDArray[np.bool_], part: LotPart
-) -> Drawn:
+    draws: Looks, weight: NDArray[np.float64], errors: NDArray[np.bool_], part: LotPart
+) -> Looks:
     """The draws with some more behind them."""
     weights = np.concatenate([draws.weight, weight])
     left = part.total - np.concatenate([[0.0], np.cumsum(weights)[:-1]])[: len(weights)]
-    return Drawn(
+    return Looks(
         draws.size,
         weights,
         np.maximum(left, weights),
@@ -136,7 +136,7 @@ def _ahead(audit: Audit, part: LotPart, drawn: int) -> NDArray[np.int64]:
     return rows[drawn:]
 
 
-def _rate(audit: Audit, part: LotPart, draws: Drawn, answers: NDArray[np.int8]) -> float:
+def _rate(audit: Audit, part: LotPart, draws: Looks, answers: NDArray[np.int8]) -> float:
     """Errors found for each that the confidences promised, drawn towards 1 while there are few."""
     rows = audit.queue[part.members[audit.queue]][: len(draws)]
     promised = float((1 - audit.lot.confidence[rows]).sum())

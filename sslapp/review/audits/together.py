@@ -13,7 +13,7 @@ from dataclasses import dataclass
 import numpy as np
 from numpy.typing import NDArray
 
-from sslapp.review.audits.bound import Drawn, log_capital, most_errors
+from sslapp.review.audits.bound import Looks, log_capital, most_errors
 
 GRID = 2_000
 """Values of E0 that are looked at for each lot."""
@@ -28,14 +28,14 @@ class Contribution:
         share: of alpha, for a part that was picked from several; it divides the capital.
     """
 
-    draws: Drawn
+    draws: Looks
     share: float = 1.0
 
 
 def unaudited(size: int) -> Contribution:
     """A lot of so many images that nobody was asked about: all of them may be wrong."""
     nothing = np.zeros(0)
-    return Contribution(Drawn(size, nothing, nothing, 1.0, nothing.astype(np.bool_)))
+    return Contribution(Looks(size, nothing, nothing, 1.0, nothing.astype(np.bool_)))
 
 
 def most_errors_together(lots: Sequence[Contribution], alpha: float) -> int:

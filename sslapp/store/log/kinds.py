@@ -66,6 +66,7 @@ class EventRule:
         source: Effect.LABEL: where that label comes from. A class that was given in bulk is no
             expert's: nobody looked at each of the images.
         settles: what any reader said of the image before counts no more.
+        may_be_blind: its reader may have seen nothing but the image; see log.sight.
         of_prediction: it answers a prediction; who measures must not have seen one.
         on_screen: a key on a desk makes it, with one image on screen.
         puts_aside: its reader is offered the image no more.
@@ -86,6 +87,7 @@ class EventRule:
     effect: Effect | None = None
     source: Source | None = None
     settles: bool = False
+    may_be_blind: bool = False
     of_prediction: bool = False
     on_screen: bool = False
     puts_aside: bool = False
@@ -114,6 +116,7 @@ _TABLE = (
         action=Action.LABEL,
         undoable=True,
         names=Names.ONE,
+        may_be_blind=True,
         takes_class=True,
         effect=Effect.LABEL,
         source=Source.EXPERT,
@@ -135,6 +138,7 @@ _TABLE = (
         action=Action.NOTE,
         undoable=True,
         names=Names.ONE,
+        may_be_blind=True,
         effect=Effect.UNSURE,
         on_screen=True,
         puts_aside=True,
@@ -248,6 +252,7 @@ _TABLE = (
         action=Action.AUDIT,
         undoable=True,
         names=Names.ONE,
+        may_be_blind=True,
         takes_class=True,
         effect=Effect.LABEL,
         source=Source.EXPERT,
@@ -260,6 +265,7 @@ _TABLE = (
         action=Action.AUDIT,
         undoable=True,
         names=Names.ONE,
+        may_be_blind=True,
         effect=Effect.UNSURE,
         settles=True,
         on_screen=True,
@@ -271,6 +277,7 @@ _TABLE = (
         action=Action.AUDIT,
         undoable=True,
         names=Names.ONE,
+        may_be_blind=True,
         classes_out=True,
         effect=Effect.FORBID,
         settles=True,
@@ -282,6 +289,7 @@ _TABLE = (
         action=Action.AUDIT,
         undoable=True,
         names=Names.ONE,
+        may_be_blind=True,
         on_screen=True,
     ),
     EventRule(

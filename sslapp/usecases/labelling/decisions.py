@@ -13,7 +13,7 @@ from sslapp.store.log.events import Draft, Event
 from sslapp.store.log.kinds import Action, rule_of
 from sslapp.usecases.access import Access, find_project, new_key, require
 from sslapp.usecases.projects.classes import class_id
-from sslapp.vocabulary import EventKind, Role
+from sslapp.vocabulary import EventKind, Role, Sight
 
 
 def label(
@@ -38,7 +38,7 @@ def label(
         project_id = find_project(conn, access, project)
         if adjudicate:
             require(conn, access, project_id, Role.ADJUDICATOR)
-        content = {"position": position, "payload": payload or {}}
+        content = {"position": position, "payload": {"sight": Sight.NOTHING, **(payload or {})}}
         named = class_named(conn, project_id, class_name)
         if stored := repeated(conn, access, project_id, kind, key, class_id=named, **content):
             return stored

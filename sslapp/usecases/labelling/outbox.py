@@ -44,6 +44,7 @@ from sslapp.store.log import events
 from sslapp.store.log.decisions import newest_key
 from sslapp.store.log.events import Event
 from sslapp.store.log.kinds import kinds_where, rule_of
+from sslapp.store.log.sight import sight_of_strategy
 from sslapp.store.rounds import finished_round
 from sslapp.usecases.access import Access, find_project
 from sslapp.usecases.labelling.verdicts import verdict_on
@@ -295,6 +296,7 @@ def _store(conn: Connection, access: Access, project_id: int, client: str, entry
         about["payload"] |= verdict.payload
     else:
         about["class_id"] = entry.class_id
+        about["payload"]["sight"] = sight_of_strategy(entry.strategy)
     return events.append(
         conn,
         project_id,

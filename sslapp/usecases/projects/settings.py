@@ -51,11 +51,17 @@ def change_settings(
     *,
     flip: bool | None = None,
     single_reads: bool | None = None,
+    precision: float | None = None,
+    certainty: float | None = None,
 ) -> bool:
     """Change what may change while images are there; return whether anything changed."""
     with writing(access.engine) as conn:
         project_id = find_project(conn, access, project)
         require(conn, access, project_id, Role.ADMIN)
         return projects.change_settings(
-            conn, project_id, access.reader_id, flip=flip, single_reads=single_reads
+            *(conn, project_id, access.reader_id),
+            flip=flip,
+            single_reads=single_reads,
+            precision=precision,
+            certainty=certainty,
         )

@@ -6,19 +6,19 @@ import numpy as np
 import pytest
 
 from sslapp.review.audits.audit import AS_SAID, ERROR, UNASKED, Audit, Lot, Terms
-from sslapp.review.audits.bound import Drawn, first_rejection, log_capital, most_errors
+from sslapp.review.audits.bound import Looks, first_rejection, log_capital, most_errors
 from sslapp.review.audits.draw import weights
 
 EIGHT = np.array((0.99, 0.99, 0.98, 0.97, 0.95, 0.9, 0.7, 0.5))
 FIVE = np.array((0.99, 0.95, 0.9, 0.7, 0.5))
 
 
-def drawn(weight, order, wrong) -> Drawn:
+def drawn(weight, order, wrong) -> Looks:
     """The draws of images in an order, some of them errors."""
     order = list(order)
     left = weight.sum() - np.concatenate([[0], np.cumsum(weight[order])[:-1]])
     errors = np.isin(order, list(wrong))
-    return Drawn(len(weight), weight[order], left, float(weight.min()), errors)
+    return Looks(len(weight), weight[order], left, float(weight.min()), errors)
 
 
 def test_capital_of_the_worked_example() -> None:

@@ -1,0 +1,121 @@
+"""Commands that prove labels: audit open, next, answer, status; certify and certificate."""
+
+from dataclasses import asdict
+from typing import Annotated
+
+import typer
+
+from sslapp.cli.application import Json, Project, access, app, command, show, table
+from sslapp.usecases.auditing.answers import NONE_OF_THESE, UNSURE, answer, next_looks
+from sslapp.usecases.auditing.certificate import Certificate, certify
+from sslapp.usecases.auditing.opening import audit_labels
+from sslapp.usecases.auditing.progress import AuditProgress, audit_progress
+
+audit_app = typer.Typer(
+    help="Check a sample of the labels blind, until enough of them are proven right.",
+    no_args_is_help=True,
+)
+app.add_typer(audit_app, name="audit")
+
+Number = Annotated[int | None, typer.Option("--audit", help="Default: the newest.")]
+Target = Annotated[
+    float | None, typer.Option(help="Share of labels to prove right; default: the project's.")
+]
+
+
+@command(audit_app, "open")
+def open_(target: Target = None, project: Project = None, as_json: Json = False) -> None:
+    """Open an audit of every label that nobody gave singly and blind, or go on with it."""
+    who = access()
+    opened = audit_labels(who, project, target=target)
+    found = audit_progress(who, project, opened.number)
+    show(asdict(found), as_json, lambda: _words(found))
+
+
+@command(audit_app, "next")
+def next_(
+    count: Annotated[int, typer.Option(min=1, help="How many images.")] = 1,
+    audit: Number = None,
+    project: Project = None,
+    as_json: Json = False,
+) -> None:
+    """Show which images an audit asks about next; look at them without any prediction."""
+    found = next_looks(access(), project, audit, count=count)
+    rows = [{"position": each.position} for each in found]
+    show(rows, as_json, lambda: table(rows, ["position"]) if rows else "Nothing is left to ask.")
+
+
+@command(audit_app, "answer")
+def answer_(
+    position: int,
+    said: Annotated[str, typer.Argument(help=f'A class, "{UNSURE}" or "{NONE_OF_THESE}".')],
+    audit: Number = None,
+    project: Project = None,
+    as_json: Json = False,
+) -> None:
+    """Say what an image is that you saw blind; a wrong label is mended at once."""
+    made = answer(access(), project, audit, position, said)
+    show({"event": made.number}, as_json, f"Image {position}: {said} (event {made.number}).")
+
+
+@command(audit_app, "status")
+def status(audit: Number = None, project: Project = None, as_json: Json = False) -> None:
+    """Say what an audit has proven and how many looks its target is expected to take."""
+    found = audit_progress(access(), project, audit)
+    show(asdict(found), as_json, lambda: _words(found))
+
+
+@command(app, "certify")
+def certify_command(project: Project = None, as_json: Json = False) -> None:
+    """State how many of the project's labels are proven right, and what that rests on."""
+    found = certify(access(), project)
+    show(asdict(found), as_json, lambda: _certificate(found))
+
+
+def _words(found: AuditProgress) -> str:
+    whole = found.whole
+    lines = [
+        f"Audit {found.audit} of {found.images:,} {found.about.value}: {whole.looks} looks, "
+        f"{whole.mended} errors found and mended.",
+        f"Proven at least {_percent(whole.precision)} right ({whole.certainty:.3g}); the target is "
+        f"{_percent(found.target)}.",
+    ]
+    if not found.proven and found.expected is not None:
+        lines.append(
+            f"About {found.expected} more looks are expected to prove it, {whole.further} if none "
+            "finds an error."
+        )
+    elif not found.proven:
+        lines.append("Not even looking at all of them is expected to prove it: mend first.")
+    if len(found.thresholds) > 1:
+        names = ["threshold", "images", "looks", "errors", "precision", "certainty", "further"]
+        lines.append(table([asdict(each) for each in found.thresholds], names))
+    return "\n".join(lines)
+
+
+def _certificate(found: Certificate) -> str:
+    lines = [
+        f"{found.project}: of {found.labels:,} labels at least {_percent(found.precision)} are "
+        f"what these readers would say blind, with {_percent(1 - found.alpha)} confidence.",
+        f"{found.blind:,} were given singly and blind; of the others at most {found.wrong:,} are "
+        f"wrong: {found.most:,} errors at most, {found.errors:,} found and mended, "
+        f"{found.changed:,} changed since, {found.uncovered:,} in no audit.",
+        f"{found.unlabelled:,} images have no label, {found.none_of_these:,} are none of these.",
+        f"It rests on events 1 to {found.event}, {found.head}.",
+    ]
+    if found.classes:
+        names = ["name", "labels", "blind", "wrong", "precision"]
+        lines.append(table([asdict(each) for each in found.classes], names))
+    for each in found.readers:
+        lines.append(
+            f"{each.reader} said the same of {each.same} of {each.repeated} images shown twice "
+            f"({_percent(each.interval.lower)} to {_percent(each.interval.upper)})."
+            if each.repeated
+            else f"{each.reader} was shown no image twice."
+        )
+    return "\n".join(lines)
+
+
+def _percent(share: float) -> str:
+    """A share in per cent, rounded down: what is proven is never said too high."""
+    return f"{int(share * 1000 + 1e-9) / 10:g} %"

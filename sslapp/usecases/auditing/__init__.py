@@ -1,0 +1,1 @@
+"""Audits of labels: opening one, answering it, what it proves, and the project's certificate."""
