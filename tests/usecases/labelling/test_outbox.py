@@ -87,6 +87,7 @@ def test_decisions_become_events_in_their_order_with_what_the_page_measured(proj
         "painted_at": NOW + 100,
         "pressed_at": NOW + 160,
         "active_ms": 60,
+        "sight": "nothing",
     }
     assert events[1].payload["comment"] == "upside down"
     assert events[2].payload["strategy"] == "typiclust"
