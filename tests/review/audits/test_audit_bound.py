@@ -1,5 +1,6 @@
 """The bound on a lot's errors: worked values, the martingale by enumeration, and its coverage."""
 
+from dataclasses import replace
 from itertools import permutations
 
 import numpy as np
@@ -58,6 +59,17 @@ def test_the_capital_is_a_martingale_at_the_truth_and_falls_below_it(
         assert possible, "four of five drawn leave room for every supposed number here"
         mean += chance * np.exp(log_capital(draws, np.array([supposed]))[0])
     assert mean == pytest.approx(np.array(expected), abs=1e-6)
+
+
+def test_weights_that_are_not_taken_out_once_drawn_break_the_martingale() -> None:
+    """A mistake that costs looks instead of truth, so no count of false certificates shows it."""
+    w, mean = weights(FIVE, 0.5), np.zeros(4)
+    for order in permutations(range(5), 4):
+        draws = drawn(w, order, {2, 4})
+        held = replace(draws, left=np.full(4, 1.0))
+        mean += np.prod(draws.weight / draws.left) * np.exp(log_capital(held, np.array([2]))[0])
+    assert mean[0] == pytest.approx(1)
+    assert mean[3] < 0.95
 
 
 def test_capital_grows_with_the_supposed_errors() -> None:
