@@ -153,13 +153,6 @@ class Audit:
         kept += [self.lot.confidence >= each for each in self.terms.thresholds[1:]]
         return tuple(self.part(each, self.terms.share(k)) for k, each in enumerate(kept))
 
-    @cached_property
-    def by_class(self) -> dict[int, LotPart]:
-        """Class id -> the part of that class; alpha is shared over those that occur."""
-        present = np.unique(self.lot.class_ids).tolist()
-        alpha = self.terms.alpha / len(present)
-        return {each: self.part(self.lot.class_ids == each, alpha) for each in present}
-
     def part(self, members: NDArray[np.bool_], alpha: float) -> LotPart:
         """The part of some images of the lot, chosen before the seed or with alpha paid for it."""
         mine = self.weight[members]

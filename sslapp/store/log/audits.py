@@ -117,6 +117,17 @@ def repeats(conn: Connection, project_id: int) -> list[tuple[int, int, int | Non
     return [(row.reader_id, row.position, json.loads(row.payload)["class_id"]) for row in rows]
 
 
+def accepted_by(conn: Connection, project_id: int) -> dict[int, list[float]]:
+    """Number of an audit -> the thresholds of it that standing acceptances rest on."""
+    found: dict[int, list[float]] = {}
+    bulk = kinds_where(lambda rule: rule.bulk and rule.source is not None)
+    for row in _rows(conn, project_id, 0, bulk, standing=True):
+        proof = json.loads(row.payload).get("proof")
+        if proof is not None:
+            found.setdefault(proof["audit"], []).append(proof["threshold"])
+    return found
+
+
 def labels_given(conn: Connection, project_id: int) -> LabelsGiven:
     """Every current label of a class in use, with how it came about."""
     names = (current_label.c.position, current_label.c.class_id, current_label.c.event_number)

@@ -2,12 +2,13 @@
 
 from collections.abc import Sequence
 from dataclasses import dataclass
+from functools import cached_property
 
 import numpy as np
 from numpy.typing import NDArray
 from sqlalchemy import Connection
 
-from sslapp.review.audits.audit import ERROR
+from sslapp.review.audits.audit import ERROR, UNASKED, LotPart, Proof
 from sslapp.review.audits.together import Contribution, most_errors_together
 from sslapp.review.bounds import Interval, clopper_pearson
 from sslapp.store import projects, readers
@@ -16,8 +17,10 @@ from sslapp.store.log import audits, events
 from sslapp.store.log.audits import LabelsGiven, labels_given
 from sslapp.store.state import load_state
 from sslapp.usecases.access import Access, find_project
-from sslapp.usecases.auditing.opened import AboutLot, all_audits
+from sslapp.usecases.auditing.opened import AboutLot, OpenedAudit, all_audits
 from sslapp.usecases.auditing.standing import AuditStanding, standing
+
+Positions = NDArray[np.int64]
 
 
 @dataclass(frozen=True)
@@ -128,10 +131,13 @@ def certificate_of(conn: Connection, project_id: int) -> Certificate:
     """The same within a transaction; it reads the log and what is derived from it."""
     row = projects.find_project(conn, project_id)
     given = labels_given(conn, project_id)
-    lots = _in_force(conn, project_id)
-    alpha = lots[0].opened.audit.terms.alpha if lots else 1 - row.settings.certainty
+    lots = _in_force(conn, project_id, given)
+    # that of the audits: nobody may choose it after the answers
+    agreed = [each.stands.opened.audit.terms.alpha for each in lots]
+    alpha = max(agreed, default=1 - row.settings.certainty)
     counted = _count(given, lots, np.ones(len(given.positions), dtype=np.bool_))
-    most = most_errors_together([Contribution(each.looks(each.whole)) for each in lots], alpha)
+    joined = [Contribution(each.stands.looks(each.part), each.share) for each in lots]
+    most = most_errors_together(joined, alpha)
     errors = sum(each.proof.mended for each in lots)
     wrong = min(most - errors + counted.changed + counted.uncovered, counted.not_blind)
     state = load_state(conn, project_id)
@@ -153,15 +159,62 @@ def certificate_of(conn: Connection, project_id: int) -> Certificate:
         wrong=wrong,
         precision=1 - wrong / counted.labels if counted.labels else 0.0,
         alpha=round(alpha, 12),
-        classes=_by_class(conn, project_id, given, lots),
+        classes=_by_class(conn, project_id, given, lots, alpha),
         readers=_self_agreement(conn, project_id),
     )
 
 
-def _in_force(conn: Connection, project_id: int) -> list[AuditStanding]:
-    """The audits that a certificate rests on: the newest of all labels."""
-    about = [each for each in all_audits(conn, project_id) if each.about is AboutLot.LABELS]
-    return [standing(conn, project_id, each) for each in about[-1:]]
+@dataclass(frozen=True, eq=False)
+class _InForce:
+    """A lot that the certificate rests on, or the part of it that was accepted.
+
+    Attributes:
+        share: of the audit's alpha that the part has.
+    """
+
+    stands: AuditStanding
+    part: LotPart
+    share: float
+
+    @cached_property
+    def proof(self) -> Proof:
+        return self.stands.proof_of(self.part)
+
+    def rows_of(self, positions: Positions) -> tuple[Positions, NDArray[np.bool_]]:
+        """(n,) rows of the lot, and (n,) bool whether they are those images, in the part."""
+        lot = self.stands.opened.audit.lot
+        rows = np.searchsorted(lot.positions, positions).clip(max=len(lot) - 1)
+        return rows, (lot.positions[rows] == positions) & self.part.members[rows]
+
+
+def _in_force(conn: Connection, project_id: int, given: LabelsGiven) -> list[_InForce]:
+    """What a certificate rests on: the newest audit of all labels, and what was accepted since.
+
+    Lots are disjoint: one that shares an image with a newer one adds nothing, and its labels count
+    as in no audit.
+    """
+    everything = all_audits(conn, project_id)
+    newest = max((e.event for e in everything if e.about is AboutLot.LABELS), default=0)
+    accepted = audits.accepted_by(conn, project_id)
+    open_ones = given.positions[~given.blind]
+    found: list[_InForce] = []
+    taken = np.zeros(0, dtype=np.int64)
+    for opened in reversed([each for each in everything if each.event >= newest]):
+        number = _accepted_part(opened, accepted.get(opened.number, []))
+        part = opened.audit.parts[number]
+        members = opened.audit.lot.positions[part.members]
+        if not np.isin(open_ones, members).any() or np.isin(members, taken).any():
+            continue
+        taken = np.union1d(taken, members)
+        share = opened.audit.terms.share(number) / opened.audit.terms.alpha
+        found.append(_InForce(standing(conn, project_id, opened), part, share))
+    return found[::-1]
+
+
+def _accepted_part(opened: OpenedAudit, thresholds: Sequence[float]) -> int:
+    """Which of an audit's parts its labels were accepted by; the whole lot unless that is known."""
+    known = opened.audit.terms.thresholds
+    return min((known.index(each) for each in thresholds if each in known), default=0)
 
 
 @dataclass(frozen=True)
@@ -181,15 +234,13 @@ class _Counted:
     changed: int
 
 
-def _count(given: LabelsGiven, lots: Sequence[AuditStanding], among: NDArray[np.bool_]) -> _Counted:
+def _count(given: LabelsGiven, lots: Sequence[_InForce], among: NDArray[np.bool_]) -> _Counted:
     covered, changed = np.zeros(len(among), dtype=np.bool_), np.zeros(len(among), dtype=np.bool_)
     for each in lots:
-        lot = each.opened.audit.lot
-        row = np.searchsorted(lot.positions, given.positions).clip(max=len(lot) - 1)
-        inside = lot.positions[row] == given.positions
+        rows, inside = each.rows_of(given.positions)
         covered |= inside
-        other = lot.class_ids[row] != given.class_ids
-        changed |= inside & (other | (each.answers[row] == ERROR))
+        other = each.stands.opened.audit.lot.class_ids[rows] != given.class_ids
+        changed |= inside & (other | (each.stands.answers[rows] == ERROR))
     open_ones = among & ~given.blind
     return _Counted(
         labels=int(among.sum()),
@@ -199,24 +250,30 @@ def _count(given: LabelsGiven, lots: Sequence[AuditStanding], among: NDArray[np.
     )
 
 
-def _share(found: AuditStanding) -> LotShare:
-    proof = found.proof
-    return LotShare(found.opened.number, proof.size, proof.looks, proof.mended, found.answered)
+def _share(found: _InForce) -> LotShare:
+    proof, answers = found.proof, found.stands.answers
+    answered = int((answers[found.part.members] != UNASKED).sum())
+    number = found.stands.opened.number
+    return LotShare(number, proof.size, proof.looks, proof.mended, answered)
 
 
 def _by_class(
-    conn: Connection, project_id: int, given: LabelsGiven, lots: Sequence[AuditStanding]
+    conn: Connection,
+    project_id: int,
+    given: LabelsGiven,
+    lots: Sequence[_InForce],
+    alpha: float,
 ) -> tuple[ClassBound, ...]:
-    """A bound for each class that has labels, those that could hide most errors first."""
+    """A bound for each class that has labels, those that could hide most errors first.
+
+    They share alpha, so that all of them hold together.
+    """
+    rows = [each for each in projects.classes(conn, project_id) if each.id in given.class_ids]
     bounds = []
-    for each in projects.classes(conn, project_id):
+    for each in rows:
         counted = _count(given, lots, given.class_ids == each.id)
-        if not counted.labels:
-            continue
-        parts = [(one, one.opened.audit.by_class.get(each.id)) for one in lots]
-        proofs = [one.proof_of(part) for one, part in parts if part is not None]
-        most = sum(proof.remaining for proof in proofs) + counted.changed + counted.uncovered
-        wrong = min(most, counted.not_blind)
+        most, mended = _of_class(lots, each.id, alpha / len(rows))
+        wrong = min(most - mended + counted.changed + counted.uncovered, counted.not_blind)
         bounds.append(
             ClassBound(
                 class_id=each.id,
@@ -228,6 +285,19 @@ def _by_class(
             )
         )
     return tuple(sorted(bounds, key=lambda bound: (-bound.wrong, bound.name)))
+
+
+def _of_class(lots: Sequence[_InForce], class_id: int, alpha: float) -> tuple[int, int]:
+    """The most errors among a class's labels of the lots, and how many of them are mended."""
+    joined, mended = [], 0
+    for each in lots:
+        audit = each.stands.opened.audit
+        members = (audit.lot.class_ids == class_id) & each.part.members
+        if members.any():
+            part = audit.part(members, alpha)
+            joined.append(Contribution(each.stands.looks(part), each.share))
+            mended += int((each.stands.answers[members] == ERROR).sum())
+    return most_errors_together(joined, alpha), mended
 
 
 def _self_agreement(conn: Connection, project_id: int) -> tuple[SelfAgreement, ...]:

@@ -1,6 +1,7 @@
 """Opening an audit: the lot and its weights are frozen first, and only then a seed is drawn."""
 
 from collections.abc import Sequence
+from dataclasses import replace
 
 from sqlalchemy import Connection
 
@@ -77,9 +78,10 @@ def open_audit(
     if not 0.5 <= precision < 1:
         raise Refused(f"target: {precision:g} is not at least 0.5 and below 1.")
     alpha = round(1 - settings.certainty, 12)
-    mix = choose_mix(lot, alpha, allowed_errors(len(lot), precision))
+    planned = Terms(0, 1.0, alpha, tuple(thresholds))
+    mix = choose_mix(lot, planned.share(0), allowed_errors(len(lot), precision))
     # last: whoever could choose the weights after the seed could choose what is drawn
-    terms = Terms(fresh_seed(), mix, alpha, tuple(thresholds))
+    terms = replace(planned, seed=fresh_seed(), mix=mix)
     events.append(
         conn,
         project_id,
