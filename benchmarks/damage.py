@@ -92,7 +92,7 @@ def build(root: Path) -> None:
         verdicts.accept(access, None, [position])
     for position in pool[40:55].tolist():
         verdicts.reject(access, None, position)
-    bulk_decisions.bulk_accept(access, None, pool[60:160])
+    bulk_decisions.bulk_accept(access, None, pool[60:160], unproven=True)
     bulk_decisions.withhold(access, None, pool[160:200])
     exports.export(access, None, root / "exports" / "1" / "labels.csv")
     _run(access)

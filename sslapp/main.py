@@ -55,6 +55,11 @@ page = st.navigation(
                 help="Accept or reject pseudo-labels in the embedding map.",
             ),
             st.Page(
+                PAGES / "audit.py",
+                title="Audit",
+                help="Check a sample of the labels blind, and see what is proven.",
+            ),
+            st.Page(
                 PAGES / "compare.py",
                 title="Compare",
                 help="Rounds and methods side by side.",

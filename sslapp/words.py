@@ -33,6 +33,11 @@ def percent(share: float) -> str:
     return f"{100 * share:.1f} %"
 
 
+def at_least(share: float) -> str:
+    """ "93.1 %", rounded down: what is proven is never said too high."""
+    return f"{int(share * 1000 + 1e-9) / 10:.1f} %"
+
+
 def proportion(share: float, judged: int) -> str:
     """ "93.1 % (83.3 to 98.1 %), n = 58": with its exact 95 % interval."""
     return f"{with_interval(share, judged)}, n = {judged}"

@@ -10,6 +10,8 @@ from sslapp.usecases.auditing.answers import NONE_OF_THESE, UNSURE, answer, next
 from sslapp.usecases.auditing.certificate import Certificate, certify
 from sslapp.usecases.auditing.opening import audit_labels
 from sslapp.usecases.auditing.progress import AuditProgress, audit_progress
+from sslapp.usecases.reviewing.checks import audit_candidates
+from sslapp.words import at_least
 
 audit_app = typer.Typer(
     help="Check a sample of the labels blind, until enough of them are proven right.",
@@ -24,10 +26,24 @@ Target = Annotated[
 
 
 @command(audit_app, "open")
-def open_(target: Target = None, project: Project = None, as_json: Json = False) -> None:
-    """Open an audit of every label that nobody gave singly and blind, or go on with it."""
+def open_(
+    threshold: Annotated[
+        float | None,
+        typer.Option(
+            help="Check what the newest round proposes from this confidence on. Default: check "
+            "every label that nobody gave singly and blind."
+        ),
+    ] = None,
+    target: Target = None,
+    project: Project = None,
+    as_json: Json = False,
+) -> None:
+    """Open an audit, or go on with the one that is about the same."""
     who = access()
-    opened = audit_labels(who, project, target=target)
+    if threshold is None:
+        opened = audit_labels(who, project, target=target)
+    else:
+        opened = audit_candidates(who, project, threshold=threshold, target=target)
     found = audit_progress(who, project, opened.number)
     show(asdict(found), as_json, lambda: _words(found))
 
@@ -77,8 +93,8 @@ def _words(found: AuditProgress) -> str:
     lines = [
         f"Audit {found.audit} of {found.images:,} {found.about.value}: {whole.looks} looks, "
         f"{whole.mended} errors found and mended.",
-        f"Proven at least {_percent(whole.precision)} right ({whole.certainty:.3g}); the target is "
-        f"{_percent(found.target)}.",
+        f"Proven at least {at_least(whole.precision)} right ({whole.certainty:.3g}); the target is "
+        f"{at_least(found.target)}.",
     ]
     if not found.proven and found.expected is not None:
         lines.append(
@@ -95,8 +111,8 @@ def _words(found: AuditProgress) -> str:
 
 def _certificate(found: Certificate) -> str:
     lines = [
-        f"{found.project}: of {found.labels:,} labels at least {_percent(found.precision)} are "
-        f"what these readers would say blind, with {_percent(1 - found.alpha)} confidence.",
+        f"{found.project}: of {found.labels:,} labels at least {at_least(found.precision)} are "
+        f"what these readers would say blind, with {at_least(1 - found.alpha)} confidence.",
         f"{found.blind:,} were given singly and blind; of the others at most {found.wrong:,} are "
         f"wrong: {found.most:,} errors at most, {found.errors:,} found and mended, "
         f"{found.changed:,} changed since, {found.uncovered:,} in no audit.",
@@ -109,13 +125,8 @@ def _certificate(found: Certificate) -> str:
     for each in found.readers:
         lines.append(
             f"{each.reader} said the same of {each.same} of {each.repeated} images shown twice "
-            f"({_percent(each.interval.lower)} to {_percent(each.interval.upper)})."
+            f"({at_least(each.interval.lower)} to {at_least(each.interval.upper)})."
             if each.repeated
             else f"{each.reader} was shown no image twice."
         )
     return "\n".join(lines)
-
-
-def _percent(share: float) -> str:
-    """A share in per cent, rounded down: what is proven is never said too high."""
-    return f"{int(share * 1000 + 1e-9) / 10:g} %"

@@ -142,6 +142,12 @@ def accept(
     coverage: Coverage = None,
     class_name: ClassName = None,
     opened: Opened = 0,
+    unproven: Annotated[
+        bool,
+        typer.Option(
+            "--unproven", help="Accept although no audit proves the precision the project wants."
+        ),
+    ] = False,
     round_number: Round = None,
     project: Project = None,
     as_json: Json = False,
@@ -160,6 +166,7 @@ def accept(
             round_number=round_number,
             opened=opened,
             payload=why,
+            unproven=unproven,
         )
         made = [event]
     numbers = [each.number for each in made]

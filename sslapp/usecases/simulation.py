@@ -172,7 +172,7 @@ class _SimulatedDesk:
         verdicts.relabel(self._access, self._project_id, position, self.class_names[column])
 
     def accept_in_bulk(self, positions: NDArray[np.int64]) -> None:
-        bulk_decisions.bulk_accept(self._access, self._project_id, positions)
+        bulk_decisions.bulk_accept(self._access, self._project_id, positions, unproven=True)
 
     def open_audit(self, precision: float) -> None:
         audit_labels(self._access, self._project_id, target=precision)

@@ -3,6 +3,7 @@
 from starlette.middleware import Middleware
 
 from sslapp.web import (
+    audits,
     browser_code,
     decisions,
     downloads,
@@ -22,6 +23,7 @@ routes = [
     *health.routes,
     *browser_code.routes,
     *decisions.routes,
+    *audits.routes,
     *images.routes,
     *inspection.routes,
     *progress_stamp.routes,

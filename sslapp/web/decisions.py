@@ -17,7 +17,7 @@ def decide(access: Access, request: Request, body: dict[str, Any]) -> dict[str, 
     """Take in a page's outbox; `queue` names the images that the page has in hand."""
     project = request.path_params["project"]
     receipt = outbox.ingest(
-        access, project, body.get("client", ""), body.get("items", []), _numbers(body, "refused")
+        access, project, body.get("client", ""), body.get("items", []), numbers_in(body, "refused")
     )
     answer: dict[str, Any] = {
         "acked": [{"seq": seq, "number": number} for seq, number in receipt.acked.items()],
@@ -26,7 +26,7 @@ def decide(access: Access, request: Request, body: dict[str, Any]) -> dict[str, 
         "progress": asdict(tally.label_progress(access, project)),
     }
     if "queue" in body:
-        answer["gone"] = offers.keep(access, project, _numbers(body, "queue"))
+        answer["gone"] = offers.keep(access, project, numbers_in(body, "queue"))
     return answer
 
 
@@ -39,8 +39,8 @@ def refill(access: Access, request: Request, body: dict[str, Any]) -> dict[str, 
     offer = offers.refill(
         access,
         project,
-        have=_numbers(body, "have"),
-        count=_number(body, "count", offers.CHUNK),
+        have=numbers_in(body, "have"),
+        count=number_in(body, "count", offers.CHUNK),
         strategy=str(body.get("strategy", offers.DEFAULT_STRATEGY)),
     )
     return {
@@ -62,12 +62,13 @@ def decided(access: Access, request: Request) -> dict[str, Any]:
 
 def release(access: Access, request: Request, body: dict[str, Any]) -> dict[str, Any]:
     """The page lets go of images, or of all when it is closed."""
-    positions = _numbers(body, "positions") if "positions" in body else None
+    positions = numbers_in(body, "positions") if "positions" in body else None
     offers.release(access, request.path_params["project"], positions)
     return {}
 
 
-def _numbers(body: dict[str, Any], name: str) -> list[int]:
+def numbers_in(body: dict[str, Any], name: str) -> list[int]:
+    """A list of whole numbers in a request; [] where it has none."""
     found = body.get(name, [])
     whole = isinstance(found, list) and all(
         type(each) is int and 0 <= each <= _LARGEST for each in found
@@ -77,7 +78,8 @@ def _numbers(body: dict[str, Any], name: str) -> list[int]:
     return found
 
 
-def _number(body: dict[str, Any], name: str, default: int) -> int:
+def number_in(body: dict[str, Any], name: str, default: int) -> int:
+    """A whole number from 1 on in a request."""
     found = body.get(name, default)
     if type(found) is not int or not 1 <= found <= _LONGEST_QUEUE:
         raise ValueError(f"{name}: a whole number from 1 to {_LONGEST_QUEUE} is expected.")

@@ -64,9 +64,9 @@ def story(folder, ask, command) -> SimpleNamespace:
         play("withhold", "withhold", listed[2], listed[3])
         play("withhold class", "withhold", "--threshold", 0, "--class", 7)
         play("candidates after", "candidates", "--threshold", 0, "--limit", 0)
-        play("accept above", "accept", "--threshold", 0.5, "--opened", 4)
+        play("accept above", "accept", "--threshold", 0.5, "--opened", 4, "--unproven")
         play("undo", "undo", said["accept above"]["events"][0])
-        play("accept all", "accept", "--threshold", 0)
+        play("accept all", "accept", "--threshold", 0, "--unproven")
         for name in ("labels.csv", "labels.parquet", "pictures"):
             play(f"export {name}", "export", folder / "out" / name)
         play("status", "status")

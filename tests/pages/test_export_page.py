@@ -45,7 +45,7 @@ def texts(page: AppTest) -> str:
 
 
 def test_it_offers_what_there_is_and_shows_its_first_rows(reviewed, show) -> None:
-    bulk_decisions.bulk_accept(reviewed, None, [60, 61, 62])
+    bulk_decisions.bulk_accept(reviewed, None, [60, 61, 62], unproven=True)
     page = show(reviewed)
     assert page.button(key="export-start").label == "Export 43 labels"
     assert page.pills(key="export-sources").options == [
@@ -60,7 +60,7 @@ def test_it_offers_what_there_is_and_shows_its_first_rows(reviewed, show) -> Non
 
 @pytest.mark.slow
 def test_fewer_sources_change_the_counts_the_rows_and_the_job(reviewed, show) -> None:
-    bulk_decisions.bulk_accept(reviewed, None, [60, 61, 62])
+    bulk_decisions.bulk_accept(reviewed, None, [60, 61, 62], unproven=True)
     page = show(reviewed)
     page.pills(key="export-sources").set_value([Source.ACCEPTED]).run()
     table, rows = page.dataframe

@@ -148,7 +148,7 @@ def test_the_map_keeps_its_labels_until_it_is_redrawn(reviewed, open_review) -> 
     page.segmented_control(key="review-colour").set_value("source").run()
     before = chart(page)
     board = read_board(reviewed, 1)
-    bulk_decisions.bulk_accept(reviewed, None, board.proposals.positions[:30])
+    bulk_decisions.bulk_accept(reviewed, None, board.proposals.positions[:30], unproven=True)
     page.run()
     assert chart(page) == before
     page.button(key="review-redraw").click().run()
@@ -206,9 +206,8 @@ def test_a_bulk_decision_is_told_and_undone(reviewed, open_review) -> None:
     board = read_board(reviewed, 1)
     choice = Choice(threshold=0.6)
     found = selected(board, choice)
-    done = decide(
-        reviewed, 1, found.positions, BulkAction.ACCEPT, choice=choice, seen=board, now=board
-    )
+    about = {"choice": choice, "seen": board, "now": board, "unproven": True}
+    done = decide(reviewed, 1, found.positions, BulkAction.ACCEPT, **about)
     page = open_review(reviewed)
     page.session_state[bulks.SAID] = (done.event.number, 2, "")
     page.run()

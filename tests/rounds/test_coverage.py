@@ -151,7 +151,8 @@ def test_what_is_accepted_at_a_coverage_is_recorded_with_it(asked) -> None:
     board = read_board(asked, 1)
     choice = Choice(coverage=0.9)
     found = selected(board, choice).positions
-    done = decide(asked, 1, found, BulkAction.ACCEPT, choice=choice, seen=board, now=board)
+    about = {"choice": choice, "seen": board, "now": board, "unproven": True}
+    done = decide(asked, 1, found, BulkAction.ACCEPT, **about)
     assert done.images == len(found)
     assert done.event.payload["coverage"] == 0.9
     assert "threshold" not in done.event.payload

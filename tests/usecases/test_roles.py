@@ -39,7 +39,7 @@ COMMANDS = {
     "label from a file": lambda who, path: label_from_csv(who, 1, path / "labels.csv"),
     "note": lambda who, path: decisions.note(who, 1, EventKind.SKIP, 60),
     "accept": lambda who, path: verdicts.accept(who, 1, [60]),
-    "accept in bulk": lambda who, path: bulk_decisions.bulk_accept(who, 1, [60]),
+    "accept in bulk": lambda who, path: bulk_decisions.bulk_accept(who, 1, [60], unproven=True),
     "reject": lambda who, path: verdicts.reject(who, 1, 60),
     "relabel": lambda who, path: verdicts.relabel(who, 1, 60, "3"),
     "withhold": lambda who, path: bulk_decisions.withhold(who, 1, [60]),

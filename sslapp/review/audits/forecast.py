@@ -14,8 +14,17 @@ from sslapp.review.audits.bound import Looks, first_rejection
 
 MIXES = (0.2, 0.4, 0.6, 0.8)
 USUAL_MIX = 0.6
-LARGEST_PLAYED = 20_000
-"""Images up to which playing the mixes takes less than a second."""
+MOST_PLAYED = 5_000
+"""Images of a lot that are played; what a proof costs depends on shares more than on numbers."""
+
+WORLDS = (1.0, 0.3, 0.1)
+"""Errors for each that the confidences promise: those of a calibrated round are humble."""
+
+ORDERS = 3
+"""Orders of the queue that are played for each mix."""
+
+FARTHEST = 20_000
+"""Looks that are looked ahead: nobody plans for more."""
 
 PLAYS = 8
 FIRST_LOOKS = 512
@@ -26,8 +35,8 @@ class Forecast:
     """Looks to come until a part is proven.
 
     Attributes:
-        without_error: if no further error is found; None where even asking about all of them does
-            not prove it.
+        without_error: if no further error is found; None for more than 20,000, or where even
+            asking about all of them does not prove it.
         expected: the median over errors drawn from the confidences; None likewise.
     """
 
@@ -45,37 +54,57 @@ def forecast(
         seed: of the errors that are played.
     """
     draws = audit.draws(part, answers)
-    ahead = _ahead(audit, part, len(draws))
-    doubt = 1 - audit.lot.confidence[ahead]
+    ahead = _first(audit, part, len(draws) + FARTHEST)[len(draws) :]
     clean = _looks(draws, audit.weight[ahead], np.zeros(len(ahead), dtype=np.bool_), allowed, part)
-    rate = _rate(audit, part, draws, answers)
     rng = np.random.default_rng([seed, len(draws)])
-    played = [
-        _looks(draws, audit.weight[ahead], rng.random(len(ahead)) < rate * doubt, allowed, part)
-        for _ in range(PLAYS)
-    ]
-    counted = sorted(len(ahead) + 1 if each is None else each for each in played)
-    middle = counted[len(counted) // 2]
+    rate = _rate(audit, part, draws)
+    played = sorted(_played(audit, part, draws, ahead, allowed, rate, rng) for _ in range(PLAYS))
+    middle = played[len(played) // 2]
     return Forecast(clean, None if middle > len(ahead) else middle)
 
 
 def choose_mix(lot: Lot, alpha: float, allowed: int, seed: int = 0) -> float:
-    """The mix of `MIXES` that is expected to take the fewest looks; .6 for a large lot.
+    """The mix of `MIXES` that takes few looks whether confidences are right or too humble.
 
-    Chosen before the audit's own seed is drawn, with seeds of its own.
+    The least geometric mean over three worlds: with as many errors as the confidences promise, with
+    .3 of them and with .1. Chosen before the audit's own seed is drawn, with seeds of its own.
 
     Args:
         allowed: wrong labels that the target leaves.
+
+    Of a large lot some images are played, drawn at random.
     """
-    if len(lot) > LARGEST_PLAYED:
-        return USUAL_MIX
+    rng = np.random.default_rng([seed, len(lot)])
+    if len(lot) > MOST_PLAYED:
+        rows = np.sort(rng.permutation(len(lot))[:MOST_PLAYED])
+        allowed = allowed * MOST_PLAYED // len(lot)
+        lot = Lot(lot.positions[rows], lot.class_ids[rows], lot.confidence[rows])
     nothing = np.full(len(lot), -1, dtype=np.int8)
-    looks = {}
+    logs = {}
     for mix in MIXES:
-        audit = Audit(lot, Terms(seed=seed, mix=mix, alpha=alpha))
-        found = forecast(audit, audit.parts[0], nothing, allowed, seed).expected
-        looks[mix] = len(lot) if found is None else found
-    return min(looks, key=lambda mix: (looks[mix], abs(mix - USUAL_MIX)))
+        looks = []
+        for number in range(ORDERS):
+            audit = Audit(lot, Terms(seed=seed + number, mix=mix, alpha=alpha))
+            part = audit.parts[0]
+            about = (audit, part, audit.draws(part, nothing), audit.queue[:FARTHEST], allowed)
+            looks += [_played(*about, rate, rng) for rate in WORLDS]
+        logs[mix] = np.log1p(looks).mean()
+    return min(logs, key=lambda mix: (logs[mix], abs(mix - USUAL_MIX)))
+
+
+def _played(  # noqa: PLR0917
+    audit: Audit,
+    part: LotPart,
+    draws: Looks,
+    ahead: NDArray[np.int64],
+    allowed: int,
+    rate: float,
+    rng: np.random.Generator,
+) -> int:
+    """The further looks with errors at so many times the rate that the confidences promise."""
+    errors = rng.random(len(ahead)) < rate * (1 - audit.lot.confidence[ahead])
+    found = _looks(draws, audit.weight[ahead], errors, allowed, part)
+    return len(ahead) + 1 if found is None else found
 
 
 def _looks(
@@ -130,14 +159,18 @@ def _going_on(
     )
 
 
-def _ahead(audit: Audit, part: LotPart, drawn: int) -> NDArray[np.int64]:
-    """(n,) rows of a part in the order of its queue, behind the first `drawn`."""
-    rows = audit.queue[part.members[audit.queue]]
-    return rows[drawn:]
+def _first(audit: Audit, part: LotPart, count: int) -> NDArray[np.int64]:
+    """(n,) the first `count` rows of a part in the order of its queue, or all."""
+    size = max(count, 1024)
+    while True:
+        rows = audit.queue[:size]
+        rows = rows[part.members[rows]]
+        if len(rows) >= count or size >= len(audit.queue):
+            return rows[:count]
+        size *= 4
 
 
-def _rate(audit: Audit, part: LotPart, draws: Looks, answers: NDArray[np.int8]) -> float:
+def _rate(audit: Audit, part: LotPart, draws: Looks) -> float:
     """Errors found for each that the confidences promised, drawn towards 1 while there are few."""
-    rows = audit.queue[part.members[audit.queue]][: len(draws)]
-    promised = float((1 - audit.lot.confidence[rows]).sum())
+    promised = float((1 - audit.lot.confidence[_first(audit, part, len(draws))]).sum())
     return (draws.found + 1) / (promised + 1)

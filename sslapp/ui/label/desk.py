@@ -21,7 +21,14 @@ _component = browser_component.declare(
 )
 
 
-def show(access: Access, project_id: int, opening: Opening, asked: str = "") -> None:
+def show(
+    access: Access,
+    project_id: int,
+    opening: Opening,
+    asked: str = "",
+    *,
+    audit: int | None = None,
+) -> None:
     """Draw the reading component, or what has to come before there is anything to read.
 
     Args:
@@ -30,14 +37,17 @@ def show(access: Access, project_id: int, opening: Opening, asked: str = "") -> 
         project_id: the project.
         opening: its classes and the ways to choose images.
         asked: the way that the page's address asks for; "" leaves it to the reader.
+        audit: number of the audit that is answered; None labels.
     """
     if not opening.images or not opening.classes:
         _empty(opening)
         return
+    what = "label" if audit is None else f"audit-{audit}"
     _component(
-        key=f"label-reading-{project_id}",
+        key=f"{what}-reading-{project_id}",
         data={
-            "name": f"sslapp-label-{access.workspace_id}-{project_id}-{access.reader_id}",
+            "name": f"sslapp-{what}-{access.workspace_id}-{project_id}-{access.reader_id}",
+            "audit": audit,
             "project": project_id,
             "base": addresses.of_project(access, project_id),
             "classes": [

@@ -39,16 +39,17 @@ _component = browser_component.declare(
 @dataclass(frozen=True)
 class Bulk:
     """A bulk decision that the reader asked for; the page carries it out and says how to undo it.
+    To check a sample of the selected images is asked for in the same way.
 
     Attributes:
         action: what to do with the selected images.
-        class_id: the class to relabel as; None for the other two.
+        class_id: the class to relabel as; None for the others.
         excluded: ascending positions that the reader took out; the rest of `positions` is meant.
         opened: images the reader looked at one by one for it, without those decided singly.
         key: made by the browser; the same key is the same decision.
     """
 
-    action: Literal["accept", "withhold", "relabel"]
+    action: Literal["check", "accept", "withhold", "relabel"]
     class_id: int | None
     excluded: tuple[int, ...]
     opened: int
@@ -75,6 +76,7 @@ def show(
     classes: Sequence[ClassRow],
     *,
     selection: str,
+    proven: bool = False,
     on_saved: Callable[[], None] = lambda: None,
 ) -> Bulk | Similar | Outdated | None:
     """Draw the desk for a selection and return what the reader asked of the page, once.
@@ -89,6 +91,8 @@ def show(
         selection: says what was selected (polygon, threshold, queue, ...) and not what has been
             decided since. While it stays the same, the sheet of images in front of the reader
             stays as it is, although `positions` loses what is decided.
+        proven: whether the selected labels are proven right as the project asks; else the desk
+            offers to check a sample before it offers to accept.
         on_saved: called, as a widget's callback, when single decisions have been saved.
     """
     scope = f"{access.workspace_id}/{project_id}/{round_number}/{selection}"
@@ -111,6 +115,7 @@ def show(
         "scope": f"sslapp-review-{access.workspace_id}-{project_id}-{access.reader_id}",
         "selection": scope,
         "total": len(positions),
+        "proven": proven,
         "classes": [_class(each) for each in classes],
         "images": [
             _image(tile, picture, held.get(tile.position), there)

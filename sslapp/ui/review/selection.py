@@ -4,7 +4,8 @@ import numpy as np
 import streamlit as st
 from numpy.typing import NDArray
 
-from sslapp.ui.common import faults
+from sslapp.ui.audit.choice import chosen_audit
+from sslapp.ui.common import faults, pages, plain
 from sslapp.ui.review import board as review_board
 from sslapp.ui.review import bulks, desk, state
 from sslapp.ui.review.side import again
@@ -12,7 +13,9 @@ from sslapp.usecases.access import Access
 from sslapp.usecases.images.similar import reads_text
 from sslapp.usecases.reviewing.board import Board
 from sslapp.usecases.reviewing.bulk_decisions import BulkAction, decide
+from sslapp.usecases.reviewing.checks import SelectionProof, check_selection, proof_of
 from sslapp.usecases.reviewing.queue import Choice, Queue, positions
+from sslapp.words import count
 
 QUEUES = {
     Queue.DOUBTFUL: "Doubtful first",
@@ -45,6 +48,7 @@ def show(access: Access, project_id: int, number: int) -> None:
             faults.say(str(error))  # and do not look for it again
             state.unpick()
             st.rerun()
+        proof = proof_of(access, project_id, board, found)
         asked = desk.show(
             access,
             project_id,
@@ -52,6 +56,7 @@ def show(access: Access, project_id: int, number: int) -> None:
             found,
             [each for each in board.classes if not each.retired],
             selection=chosen.digest(board),
+            proven=proof.proven,
             on_saved=again,
         )
         if isinstance(asked, desk.Similar):
@@ -60,6 +65,11 @@ def show(access: Access, project_id: int, number: int) -> None:
         elif isinstance(asked, desk.Outdated):
             bulks.refused(OUTDATED)
             st.rerun()
+        elif asked is not None and asked.action == "check":
+            _check(access, project_id, board, chosen, found)
+            st.rerun()
+        elif asked is not None and asked.action == "accept" and not proof.proven:
+            _unproven(access, project_id, asked, proof, seen=board, chosen=chosen, found=found)
         elif asked is not None:
             _carry_out(access, project_id, asked, seen=board, chosen=chosen, found=found)
             st.rerun()
@@ -99,6 +109,50 @@ def _searched() -> None:
     again()
 
 
+def _check(
+    access: Access, project_id: int, board: Board, chosen: Choice, found: NDArray[np.int64]
+) -> None:
+    """Open an audit of what is selected, and go to its page."""
+
+    def open_it() -> None:
+        opened = check_selection(access, project_id, board, chosen, found)
+        st.session_state[chosen_audit(project_id)] = opened.number
+
+    if why := faults.refusal(open_it):
+        bulks.refused(why)
+        return
+    st.switch_page(str(pages.PAGES / "audit.py"))
+
+
+@st.dialog("Accept without a proof?")
+def _unproven(
+    access: Access,
+    project_id: int,
+    asked: desk.Bulk,
+    proof: SelectionProof,
+    *,
+    seen: Board,
+    chosen: Choice,
+    found: NDArray[np.int64],
+) -> None:
+    """Ask once more before labels are accepted that nothing proves, naming what is known."""
+    number = count(len(found) - len(asked.excluded), "label")
+    st.markdown(plain.markdown(proof.words))
+    st.markdown(
+        "Accepted like this they stay marked as **unproven** in counts, report and export, and the "
+        "next round is trained on them."
+    )
+    with st.container(horizontal=True):
+        if st.button("Check a sample", type="primary", key="review-check"):
+            _check(access, project_id, seen, chosen, found)
+            st.rerun()
+        if st.button(f"Accept {number} unproven", key="review-accept-unproven"):
+            _carry_out(
+                access, project_id, asked, seen=seen, chosen=chosen, found=found, unproven=True
+            )
+            st.rerun()
+
+
 def _carry_out(
     access: Access,
     project_id: int,
@@ -107,6 +161,7 @@ def _carry_out(
     seen: Board,
     chosen: Choice,
     found: NDArray[np.int64],
+    unproven: bool = False,
 ) -> None:
     """Store the decision, and keep for the next run what became of it."""
     names = {each.id: each.name for each in seen.classes}
@@ -124,6 +179,7 @@ def _carry_out(
             excluded=asked.excluded,
             opened=asked.opened,
             key=asked.key,
+            unproven=unproven,
         )
         bulks.done(done)
 

@@ -1,6 +1,6 @@
 """Answering an audit: the next images, and what a reader said of one."""
 
-from collections.abc import Mapping, Sequence
+from collections.abc import Collection, Mapping, Sequence
 from dataclasses import dataclass
 from typing import Any
 
@@ -8,22 +8,30 @@ import numpy as np
 from sqlalchemy import Connection
 
 from sslapp.store import leases, projects
-from sslapp.store.database import writing
+from sslapp.store.database import reading, writing
 from sslapp.store.errors import Refused
 from sslapp.store.images import pixel_hashes
 from sslapp.store.log import audits, events
 from sslapp.store.log.chain import now
+from sslapp.store.log.decisions import standing_decisions
 from sslapp.store.log.events import Event
+from sslapp.store.log.kinds import Action, kinds_where, rule_of
 from sslapp.usecases.access import Access, find_project
 from sslapp.usecases.auditing.opened import find_audit
 from sslapp.usecases.auditing.standing import AuditStanding, standing
 from sslapp.usecases.labelling.decisions import append
 from sslapp.usecases.labelling.offers import LEASE
+from sslapp.usecases.labelling.outbox import Entry, Receipt, ingest, store_undo
+from sslapp.usecases.labelling.tally import Decided
 from sslapp.usecases.projects.classes import class_id
 from sslapp.vocabulary import EventKind, Purpose
 
 UNSURE, NONE_OF_THESE = "unsure", "none of these"
 """Answers beside the classes."""
+
+KINDS = {UNSURE: EventKind.AUDIT_UNSURE, NONE_OF_THESE: EventKind.AUDIT_NONE}
+
+AUDITED = kinds_where(lambda rule: rule.action is Action.AUDIT)
 
 REPEAT_EVERY = 20
 """After so many answers a reader is shown one of theirs again, to be compared with themselves."""
@@ -45,23 +53,29 @@ class Look:
     image: str
 
 
+@dataclass(frozen=True)
+class Looks:
+    """What a page gets to look at.
+
+    Attributes:
+        looks: further images, in the order to look at them.
+        gone: of the images in hand, those that were answered or are another reader's by now.
+        images: of the images in hand, position -> content hash.
+    """
+
+    looks: list[Look]
+    gone: list[int]
+    images: dict[int, str]
+
+
 def next_looks(
-    access: Access,
-    project: str | int | None,
-    audit: int | None = None,
-    *,
-    count: int = 1,
-    have: Sequence[int] = (),
+    access: Access, project: str | int | None, audit: int | None = None, *, count: int = 1
 ) -> list[Look]:
     """The next images of an audit's queue for a reader, leased to them.
-
-    Images that another reader has before them are passed over until they answer or let go; then
-    they are served again. One look in so many is a repetition.
 
     Args:
         audit: its number; default: the newest.
         count: at most so many.
-        have: images that the reader has in hand; they are leased again and not served twice.
 
     Returns:
         [] once every image of the lot was answered or is in somebody's hands.
@@ -69,25 +83,69 @@ def next_looks(
     Raises:
         Refused: when there is no such audit.
     """
+    return more_looks(access, project, audit, count=count).looks
+
+
+def more_looks(
+    access: Access,
+    project: str | int | None,
+    audit: int | None = None,
+    *,
+    count: int = 1,
+    have: Sequence[int] = (),
+) -> Looks:
+    """The next images for a reader who has some in hand already.
+
+    Images that another reader has before them are passed over until they answer or let go; then
+    they are served again. One look in so many is a repetition, the last of those that are served:
+    what lies between is what the reader has in hand.
+
+    Args:
+        have: images in hand, which are leased again and not served twice.
+    """
     with writing(access.engine) as conn:
         project_id = find_project(conn, access, project)
         found = standing(conn, project_id, find_audit(conn, project_id, audit))
-        lot = found.opened.audit.lot
-        moment = now()
-        taken = leases.others(conn, project_id, access.reader_id, Purpose.LABEL, moment)
-        if not projects.find_project(conn, project_id).settings.single_reads:
-            taken = np.zeros(0, dtype=np.int64)
-        away = np.union1d(taken, np.asarray(have, dtype=np.int64))
-        rows = np.flatnonzero(np.isin(lot.positions, away))
-        wanted = lot.positions[found.opened.audit.next_rows(found.answers, count, rows.tolist())]
-        positions = wanted.tolist()
+        lot, moment = found.opened.audit.lot, now()
+        taken = np.zeros(0, dtype=np.int64)
+        if projects.find_project(conn, project_id).settings.single_reads:
+            taken = leases.others(conn, project_id, access.reader_id, Purpose.LABEL, moment)
+        held = np.asarray(have, dtype=np.int64)
+        away = np.flatnonzero(np.isin(lot.positions, np.union1d(taken, held)))
+        rows = found.opened.audit.next_rows(found.answers, count, away.tolist())
+        wanted = lot.positions[rows].tolist()
         again = _repetition(conn, project_id, access.reader_id, found, have)
-        if again is not None and positions:
-            positions = [again, *positions[: count - 1]]
-        mine = np.unique(np.concatenate([wanted, np.asarray(have, dtype=np.int64)]))
+        if again is not None and (wanted or have):
+            wanted = [again, *wanted[: count - 1]]
+        mine = np.unique(np.concatenate([np.array(wanted, dtype=np.int64), held]))
+        mine = mine[~np.isin(mine, taken)]
         leases.take(conn, project_id, access.reader_id, mine, Purpose.LABEL, moment, moment + LEASE)
-        hashes = pixel_hashes(conn, project_id, positions)
-    return [Look(each, hashes[each]) for each in positions]
+        hashes = pixel_hashes(conn, project_id, [*wanted, *have])
+    return Looks(
+        looks=[Look(each, hashes[each]) for each in wanted],
+        gone=[each for each in have if each in set(taken.tolist())],
+        images={each: hashes[each] for each in have if each in hashes},
+    )
+
+
+def last_answer(access: Access, project: str | int | None, audit: int) -> Decided | None:
+    """The reader's newest standing answer in an audit, if it is the last thing that they said."""
+    with reading(access.engine) as conn:
+        project_id = find_project(conn, access, project)
+        found = standing(conn, project_id, find_audit(conn, project_id, audit))
+        rows = standing_decisions(conn, project_id, access.reader_id, AUDITED, limit=1)
+        newest = next(iter(rows), None)
+        if newest is None or newest.number <= found.opened.event:
+            return None
+        return Decided(
+            newest.number,
+            newest.key,
+            EventKind(newest.kind),
+            newest.position,
+            newest.sha256,
+            newest.class_id,
+            None,
+        )
 
 
 def answer(
@@ -123,35 +181,74 @@ def answer(
                 raise events.reused(stored)
             return stored
         found = standing(conn, project_id, find_audit(conn, project_id, audit))
-        kind, about = _said(conn, project_id, found, access.reader_id, position, said)
-        kept = {**(payload or {}), **about.pop("payload", {}), "audit": found.opened.event}
-        return append(
-            conn, access, project_id, kind, key=key, position=position, payload=kept, **about
+        named = None if said in (UNSURE, NONE_OF_THESE) else class_id(conn, project_id, said)
+        kind = KINDS.get(said, EventKind.AUDIT_LABEL)
+        return _append(
+            conn, access, project_id, found, kind, position, named, key=key, payload=payload or {}
         )
 
 
-def _said(  # noqa: PLR0917
+def ingest_answers(
+    access: Access,
+    project: str | int | None,
+    audit: int,
+    client: str,
+    items: Sequence[Mapping[str, Any]],
+    *,
+    refused: Collection[int] = (),
+) -> Receipt:
+    """Store what an audit's page sends; see labelling.outbox.
+
+    Raises:
+        ValueError: when the request is malformed or leaves a gap; then nothing is stored.
+        Refused: when there is no such audit.
+    """
+
+    def store(
+        conn: Connection, access: Access, project_id: int, client: str, entry: Entry
+    ) -> Event:
+        if entry.kind is EventKind.UNDO:
+            return store_undo(conn, access, project_id, client, entry)
+        if rule_of(entry.kind).action is not Action.AUDIT or entry.position is None:
+            raise Refused(f"{entry.kind} is no answer to an audit.")
+        found = standing(conn, project_id, find_audit(conn, project_id, audit))
+        return _append(
+            *(conn, access, project_id, found, entry.kind, entry.position, entry.class_id),
+            key=f"{client}:{entry.seq}",
+            payload=entry.measured(),
+        )
+
+    with reading(access.engine) as conn:
+        find_audit(conn, find_project(conn, access, project), audit)
+    return ingest(access, project, client, items, refused, store=store)
+
+
+def _append(  # noqa: PLR0917
     conn: Connection,
+    access: Access,
     project_id: int,
     found: AuditStanding,
-    reader_id: int,
+    kind: EventKind,
     position: int,
-    said: str,
-) -> tuple[EventKind, dict[str, Any]]:
-    """The kind of event that an answer is, and its fields."""
-    row = found.row_of(position)
-    named = None if said in (UNSURE, NONE_OF_THESE) else class_id(conn, project_id, said)
-    before = found.first.get(row)
+    class_id: int | None,
+    *,
+    key: str | None,
+    payload: Mapping[str, Any],
+) -> Event:
+    """Store an answer; a repetition, where the reader answered the image before."""
+    before = found.first.get(found.row_of(position))
+    about: dict[str, Any] = {"payload": {**payload, "audit": found.opened.event}}
     if before is not None:
-        if before.reader_id != reader_id:
+        if before.reader_id != access.reader_id:
             raise Refused(f"Image {position} was answered by another reader already.")
-        return EventKind.AUDIT_REPEAT, {"payload": {"class_id": named}}
-    if said == UNSURE:
-        return EventKind.AUDIT_UNSURE, {}
-    if said == NONE_OF_THESE:
+        about["payload"]["class_id"] = class_id
+        kind = EventKind.AUDIT_REPEAT
+    elif kind is EventKind.AUDIT_LABEL:
+        about["class_id"] = class_id
+    elif kind is EventKind.AUDIT_NONE:
         live = sorted(each.id for each in projects.classes(conn, project_id))
-        return EventKind.AUDIT_NONE, {"member_classes": np.array(live, dtype=np.int64)}
-    return EventKind.AUDIT_LABEL, {"class_id": named}
+        about["member_classes"] = np.array(live, dtype=np.int64)
+    return append(conn, access, project_id, kind, key=key, position=position, **about)
 
 
 def _repetition(

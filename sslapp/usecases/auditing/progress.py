@@ -1,11 +1,14 @@
 """How far an audit is, for pages and the command line: what is proven, and what it still takes."""
 
 from dataclasses import dataclass
+from datetime import datetime
 
 from sslapp.review.audits.forecast import forecast
+from sslapp.store import rounds
 from sslapp.store.database import reading
+from sslapp.store.log import audits
 from sslapp.usecases.access import Access, find_project
-from sslapp.usecases.auditing.opened import AboutLot, find_audit
+from sslapp.usecases.auditing.opened import AboutLot, all_audits, find_audit
 from sslapp.usecases.auditing.opening import allowed_errors
 from sslapp.usecases.auditing.standing import AuditStanding, standing
 
@@ -61,17 +64,65 @@ class AuditProgress:
         return self.thresholds[0]
 
 
+@dataclass(frozen=True)
+class KnownAudit:
+    """An audit as a list names it.
+
+    Attributes:
+        number: 1, 2, ... in the project.
+        about: what its lot was made of.
+        round_number: of the round that proposed its labels; None for an audit of labels.
+        images: of the lot.
+        threshold: least confidence of its images.
+        opened: when, UTC.
+    """
+
+    number: int
+    about: AboutLot
+    round_number: int | None
+    images: int
+    threshold: float
+    opened: datetime
+
+
+def known_audits(access: Access, project: str | int | None) -> list[KnownAudit]:
+    """The project's audits, newest first."""
+    with reading(access.engine) as conn:
+        project_id = find_project(conn, access, project)
+        numbers = {each.id: each.number for each in rounds.all_rounds(conn, project_id)}
+        times = {row.number: row.at for row in audits.opened(conn, project_id)}
+        return [
+            KnownAudit(
+                number=each.number,
+                about=each.about,
+                round_number=None if each.round_id is None else numbers.get(each.round_id),
+                images=len(each.audit.lot),
+                threshold=each.audit.terms.thresholds[0],
+                opened=times[each.event],
+            )
+            for each in reversed(all_audits(conn, project_id))
+        ]
+
+
 def audit_progress(
-    access: Access, project: str | int | None, audit: int | None = None
+    access: Access, project: str | int | None, audit: int | None = None, *, reading_on: bool = False
 ) -> AuditProgress:
     """How an audit stands; default: the newest.
+
+    Args:
+        reading_on: for a reader at the audit's page, who may still take their last answer back:
+            without it, until every image was answered.
 
     Raises:
         Refused: when there is no such audit.
     """
     with reading(access.engine) as conn:
         project_id = find_project(conn, access, project)
-        return _progress(standing(conn, project_id, find_audit(conn, project_id, audit)))
+        opened = find_audit(conn, project_id, audit)
+        found = standing(conn, project_id, opened)
+        if reading_on and not found.complete:
+            found = standing(conn, project_id, opened, hidden_from=access.reader_id)
+        return _progress(found)
 
 
 def at_most_wrong(access: Access, project: str | int | None, audit: int | None = None) -> int:

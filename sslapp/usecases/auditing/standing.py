@@ -73,10 +73,16 @@ class AuditStanding:
         return self.answered == len(self.answers)
 
 
-def standing(conn: Connection, project_id: int, opened: OpenedAudit) -> AuditStanding:
+def standing(
+    conn: Connection, project_id: int, opened: OpenedAudit, *, hidden_from: int | None = None
+) -> AuditStanding:
     """Read how an audit stands.
 
     An answer counts wherever it was given: on an audit's page, or on the page for labelling.
+
+    Args:
+        hidden_from: a reader who may still take their last answer back: it is left out, or what
+            the page shows would say whether it was an error.
     """
     lot = opened.audit.lot
     first: dict[int, BlindAnswer] = {}
@@ -88,6 +94,9 @@ def standing(conn: Connection, project_id: int, opened: OpenedAudit) -> AuditSta
         if row not in first:
             first[row] = each
             given[each.reader_id] = given.get(each.reader_id, 0) + 1
+    if hidden_from is not None:
+        mine = {row: each for row, each in first.items() if each.reader_id == hidden_from}
+        first.pop(max(mine, key=lambda row: mine[row].number, default=-1), None)
     answers = np.full(len(lot), UNASKED, dtype=np.int8)
     for row, each in first.items():
         answers[row] = AS_SAID if each.class_id == lot.class_ids[row] else ERROR

@@ -15,6 +15,9 @@ from sslapp.usecases.access import Access, find_project, new_key, require
 from sslapp.usecases.projects.classes import class_id
 from sslapp.vocabulary import EventKind, Role, Sight
 
+ADDED = ("proof", "unproven")
+"""What the program adds to the payload that a client sent."""
+
 
 def label(
     access: Access,
@@ -144,7 +147,8 @@ def repeated(
     stored = None if key is None else events.find(conn, project_id, key)
     if stored is None:
         return None
-    row = {**stored.__dict__, "payload": canonical(stored.payload), "members": _listed(stored)}
+    kept = {name: value for name, value in stored.payload.items() if name not in ADDED}
+    row = {**stored.__dict__, "payload": canonical(kept), "members": _listed(stored)}
     sent = {**content, "kind": kind, "reader_id": access.reader_id}
     if "payload" in sent:
         sent["payload"] = canonical(sent["payload"])

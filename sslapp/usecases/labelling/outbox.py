@@ -21,7 +21,7 @@ comes again it is refused again, even if it would fit now, because it would be s
 """
 
 import re
-from collections.abc import Collection, Mapping, Sequence
+from collections.abc import Callable, Collection, Mapping, Sequence
 from dataclasses import dataclass, field
 from typing import Annotated, Any
 
@@ -43,7 +43,7 @@ from sslapp.store.labels import current_labels
 from sslapp.store.log import events
 from sslapp.store.log.decisions import newest_key
 from sslapp.store.log.events import Event
-from sslapp.store.log.kinds import kinds_where, rule_of
+from sslapp.store.log.kinds import Action, kinds_where, rule_of
 from sslapp.store.log.sight import sight_of_strategy
 from sslapp.store.rounds import finished_round
 from sslapp.usecases.access import Access, find_project
@@ -74,7 +74,7 @@ class Entry(BaseModel):
 
     Attributes:
         seq: 1, 2, ... of the client.
-        kind: label, unsure, skip, flag, undo; accept, reject, relabel.
+        kind: label, unsure, skip, flag, undo; accept, reject, relabel; the answers of an audit.
         position: the image; of all but undo.
         image: content hash of the picture that was painted; of all but undo.
         class_id: label, relabel: the class. accept: the proposed class that was shown, checked.
@@ -147,6 +147,10 @@ class Entry(BaseModel):
         return {name: getattr(self, name) for name in names if getattr(self, name) is not None}
 
 
+Store = Callable[[Connection, Access, int, str, Entry], Event]
+"""store(conn, access, project id, client, entry) makes the event that an entry is."""
+
+
 @dataclass(frozen=True)
 class Conflict:
     """A decision that was stored although somebody else had labelled the image by then."""
@@ -180,6 +184,8 @@ def ingest(
     client: str,
     items: Sequence[Mapping[str, Any]],
     refused: Collection[int] = (),
+    *,
+    store: Store | None = None,
 ) -> Receipt:
     """Store what a page sends, in one transaction.
 
@@ -187,6 +193,7 @@ def ingest(
         client: the page's name for itself, 8 to 48 letters, digits and hyphens.
         items: decisions as `Entry` describes them, with consecutive `seq`.
         refused: decisions of this client before the first item that it knows to be refused.
+        store: makes an entry's event; default: as the pages for labelling and review mean it.
 
     Raises:
         ValueError: when the request is malformed or leaves a gap; then nothing is stored.
@@ -209,7 +216,7 @@ def ingest(
                 else:
                     _must_be_the_image(conn, project_id, entry)
                     conflict = _conflict(conn, access, project_id, entry)
-                    stored = _store(conn, access, project_id, client, entry)
+                    stored = (store or _store)(conn, access, project_id, client, entry)
                     receipt.conflicts.extend(conflict)
                 receipt.acked[seq] = stored.number
             except ValidationError as error:
@@ -253,14 +260,17 @@ def _must_follow(newest: int, run: range, refused: Collection[int]) -> None:
 
 
 def _must_be_the_same(stored: Event, entry: Entry, access: Access) -> None:
+    # an audit's answer about an image that was answered before is kept as a repetition
+    again = stored.kind is EventKind.AUDIT_REPEAT and rule_of(entry.kind).action is Action.AUDIT
     mine = (access.reader_id, entry.kind, entry.position, entry.measured())
     there = (
         stored.reader_id,
-        stored.kind,
+        entry.kind if again else stored.kind,
         stored.position,
         {name: stored.payload.get(name) for name in entry.measured()},
     )
-    given = entry.kind is EventKind.UNDO or entry.class_id in (None, stored.class_id)
+    held = stored.payload.get("class_id") if again else stored.class_id
+    given = entry.kind is EventKind.UNDO or entry.class_id in (None, held)
     if mine != there or not given:
         raise KeyReused(
             f"Decision {entry.seq} of this page is event {stored.number} already, with another "
@@ -278,10 +288,12 @@ def _must_be_the_image(conn: Connection, project_id: int, entry: Entry) -> None:
 
 
 def _store(conn: Connection, access: Access, project_id: int, client: str, entry: Entry) -> Event:
-    about: dict[str, Any] = {"position": entry.position, "payload": entry.measured()}
+    if rule_of(entry.kind).action is Action.AUDIT:
+        raise Refused("An audit is answered on its own page. Open it there.")
     if entry.kind is EventKind.UNDO:
-        about["target"] = _target(conn, project_id, entry)
-    elif rule_of(entry.kind).verdict:
+        return store_undo(conn, access, project_id, client, entry)
+    about: dict[str, Any] = {"position": entry.position, "payload": entry.measured()}
+    if rule_of(entry.kind).verdict:
         assert entry.position is not None
         found = finished_round(conn, project_id, entry.round)
         verdict = verdict_on(
@@ -304,6 +316,21 @@ def _store(conn: Connection, access: Access, project_id: int, client: str, entry
         key=f"{client}:{entry.seq}",
         reader_id=access.reader_id,
         **about,
+    )
+
+
+def store_undo(
+    conn: Connection, access: Access, project_id: int, client: str, entry: Entry
+) -> Event:
+    """Take back what an undo names."""
+    return events.append(
+        conn,
+        project_id,
+        EventKind.UNDO,
+        key=f"{client}:{entry.seq}",
+        reader_id=access.reader_id,
+        target=_target(conn, project_id, entry),
+        payload=entry.measured(),
     )
 
 

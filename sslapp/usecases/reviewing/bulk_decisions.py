@@ -20,6 +20,7 @@ from sslapp.store.log.kinds import rule_of
 from sslapp.store.rounds import finished_round, round_id
 from sslapp.store.state import ProjectState, load_state
 from sslapp.usecases.access import Access, find_project, require
+from sslapp.usecases.auditing.evidence import Unproven, must_be_proven
 from sslapp.usecases.labelling.decisions import append, class_named, repeated
 from sslapp.usecases.projects.classes import class_id
 from sslapp.usecases.reviewing.board import Board
@@ -64,6 +65,7 @@ def decide(
     excluded: Sequence[int] = (),
     opened: int = 0,
     key: str | None = None,
+    unproven: bool = False,
 ) -> Done:
     """Store one decision about a selection.
 
@@ -75,9 +77,11 @@ def decide(
         excluded: single images that the reader took out of the selection.
         opened: images looked at one by one for it.
         key: made by the client; the same one again gives the event that it made.
+        unproven: accept although nothing proves the project's precision.
 
     Raises:
         ValueError: when nothing is left to decide, or the decision is refused.
+        Unproven: when nothing proves what is to be accepted, and `unproven` does not say so.
         KeyReused: when the key was used for another decision.
     """
     wanted = np.setdiff1d(positions, np.asarray(excluded, dtype=np.int64))
@@ -100,6 +104,7 @@ def decide(
         "key": key,
     }
     if action is BulkAction.ACCEPT:
+        about["unproven"] = unproven
         made = bulk_accept(access, project_id, open_now, **about)  # type: ignore[arg-type]
     elif action is BulkAction.WITHHOLD:
         made = withhold(access, project_id, open_now, **about)  # type: ignore[arg-type]
@@ -171,12 +176,20 @@ def bulk_accept(
     opened: int = 0,
     payload: Mapping[str, Any] | None = None,
     key: str | None = None,
+    unproven: bool = False,
 ) -> Event:
     """Accept the round's classes for many images as one decision that one undo takes back.
+
+    The event keeps what proves the labels, or what was known of them when they were accepted all
+    the same.
 
     Args:
         opened: how many of the images the reader looked at one by one for it.
         payload: what selected them: threshold, polygon, class.
+        unproven: accept them although nothing proves the project's precision.
+
+    Raises:
+        Unproven: when nothing does, and that was not asked for.
     """
     content = _content(positions, payload, opened)
     with writing(access.engine) as conn:
@@ -189,6 +202,10 @@ def bulk_accept(
         predictions = predictions_of(access.workspace, found, state).at(content["members"])
         predictions.must_propose()
         _must_be_in_pool(state, content["members"])
+        known = _what_proves(
+            conn, project_id, content["members"], predictions.proposed, unproven=unproven
+        )
+        content["payload"] |= known
         return append(
             conn,
             access,
@@ -199,6 +216,23 @@ def bulk_accept(
             member_classes=predictions.proposed,
             **content,
         )
+
+
+def _what_proves(
+    conn: Connection,
+    project_id: int,
+    positions: Positions,
+    class_ids: NDArray[np.int64],
+    *,
+    unproven: bool,
+) -> dict[str, Any]:
+    """What an acceptance keeps of what is proven."""
+    try:
+        return {"proof": must_be_proven(conn, project_id, positions, class_ids).row()}
+    except Unproven as error:
+        if not unproven:
+            raise
+        return {"unproven": error.known}
 
 
 def withhold(

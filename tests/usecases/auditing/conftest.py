@@ -14,5 +14,5 @@ def accepted(with_round, open_copy, monkeypatch):
     monkeypatch.setattr(opening, "fresh_seed", lambda: 11)
     access = open_copy(with_round)
     proposed = propose(access, None, threshold=0.0).candidates.positions
-    bulk_accept(access, None, np.sort(proposed))
+    bulk_accept(access, None, np.sort(proposed), unproven=True)
     return access

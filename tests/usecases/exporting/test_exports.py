@@ -40,7 +40,7 @@ COLUMNS = {
 def decided(reviewed):
     """A project with labels of every source."""
     verdicts.accept(reviewed, None, [60])
-    bulk_decisions.bulk_accept(reviewed, None, [61, 62])
+    bulk_decisions.bulk_accept(reviewed, None, [61, 62], unproven=True)
     verdicts.relabel(reviewed, None, 63, "3")
     decisions.label(reviewed, None, 64, "4", adjudicate=True)
     decisions.label(reviewed, None, small_project.POOL, "8")

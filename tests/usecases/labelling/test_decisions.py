@@ -92,7 +92,7 @@ def test_what_may_not_be_accepted_is_refused_with_all_the_rest(
 
 def test_a_bulk_acceptance_is_one_event_and_one_undo_takes_it_back(reviewed) -> None:
     found = proposed(reviewed)
-    event = bulk_decisions.bulk_accept(reviewed, None, list(found), opened=3)
+    event = bulk_decisions.bulk_accept(reviewed, None, list(found), opened=3, unproven=True)
     assert event.members is not None and event.members.tolist() == sorted(found)
     assert status(reviewed).counts["accepted"] == len(found)
     decisions.label(reviewed, None, 60, "7")
@@ -104,13 +104,13 @@ def test_a_bulk_acceptance_is_one_event_and_one_undo_takes_it_back(reviewed) -> 
 
 def test_reader_actions_count_a_bulk_as_one_and_the_images_opened_for_it(reviewed) -> None:
     before = status(reviewed).counts["reader_actions"]
-    bulk_decisions.bulk_accept(reviewed, None, [60, 61, 62], opened=2)
+    bulk_decisions.bulk_accept(reviewed, None, [60, 61, 62], opened=2, unproven=True)
     bulk_decisions.withhold(reviewed, None, [63, 64])
     assert status(reviewed).counts["reader_actions"] == before + 3 + 1
 
 
 def test_accepted_labels_are_trained_on_and_the_holdout_is_not(reviewed) -> None:
-    bulk_decisions.bulk_accept(reviewed, None, [60, 61])
+    bulk_decisions.bulk_accept(reviewed, None, [60, 61], unproven=True)
     with writing(reviewed.engine) as conn:
         snapshot = load(reviewed.workspace, freeze(conn, reviewed.workspace, 1))
     assert {60, 61} <= set(snapshot.labelled.tolist())
@@ -289,7 +289,7 @@ def grown(reviewed, tmp_path):
         lambda who, at: verdicts.accept(who, None, [at]),
         lambda who, at: verdicts.reject(who, None, at, "3"),
         lambda who, at: verdicts.relabel(who, None, at, "3"),
-        lambda who, at: bulk_decisions.bulk_accept(who, None, [60, at]),
+        lambda who, at: bulk_decisions.bulk_accept(who, None, [60, at], unproven=True),
         lambda who, at: bulk_decisions.bulk_relabel(who, None, [60, at], "3"),
         lambda who, at: bulk_decisions.withhold(who, None, [60, at]),
     ],

@@ -65,7 +65,7 @@ def test_the_counts_follow_every_decision(access) -> None:
     verdicts.relabel(access, None, 62, "5")
     verdicts.reject(access, None, 63)
     same(access)
-    bulk = bulk_decisions.bulk_accept(access, None, np.arange(70, 80))
+    bulk = bulk_decisions.bulk_accept(access, None, np.arange(70, 80), unproven=True)
     same(access)
     decisions.undo(access, None, bulk.number)
     same(access)

@@ -68,6 +68,11 @@ CALIBRATED_SINCE = {DONE[-4], DONE[-2]}
 ADDED = frozenset({"answers", "members", "embeddings_beside"})
 """Columns that rounds have got since; nothing is in those of rounds that were there."""
 
+GIVEN_NOW = {
+    "accept --threshold 0.6 --opened 1": "accept --threshold 0.6 --opened 1 --unproven",
+}
+"""Command -> what has to be said now for the same to happen."""
+
 SAID_OTHERWISE = {
     "round start --method nothing": 'sslapp: There is no method "nothing"; choose one of '
     "fixmatch, layermatch, diff-sysc, supervised, head-ensemble, prototypes, label-propagation, "
@@ -127,7 +132,14 @@ def outputs(workspace: Path) -> dict[str, object]:
 
 def said(workspace: Path, command: str) -> object:
     """The parsed output of a command, or the sentence of its refusal."""
-    words = ["--workspace", str(workspace), "--reader", "Ann", *command.split(), "--json"]
+    words = [
+        "--workspace",
+        str(workspace),
+        "--reader",
+        "Ann",
+        *GIVEN_NOW.get(command, command).split(),
+        "--json",
+    ]
     result = CliRunner().invoke(app, words)
     text = (result.stdout or result.stderr).replace(str(workspace), "WORKSPACE")
     if result.exit_code:

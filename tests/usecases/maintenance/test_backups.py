@@ -34,7 +34,7 @@ def restored(tmp_path):
 
 
 def test_a_restored_backup_verifies_and_exports_the_same(reviewed, tmp_path) -> None:
-    bulk_decisions.bulk_accept(reviewed, None, [60, 61])
+    bulk_decisions.bulk_accept(reviewed, None, [60, 61], unproven=True)
     verdicts.reject(reviewed, None, 62)
     assert backup(reviewed, tmp_path / "backup.tar") == (tmp_path / "backup.tar").stat().st_size
     expected = exported(reviewed, tmp_path / "before.csv")

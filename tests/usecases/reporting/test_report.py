@@ -99,7 +99,7 @@ def decided(reviewed):
     decisions.undo(reviewed, None, undone[0].number)
     verdicts.relabel(reviewed, None, 63, "3")
     verdicts.reject(reviewed, None, 65)
-    bulk_decisions.bulk_accept(reviewed, None, [70, 71, 72], opened=2)
+    bulk_decisions.bulk_accept(reviewed, None, [70, 71, 72], opened=2, unproven=True)
     bulk_decisions.withhold(reviewed, None, [80, 81])
     bulk_decisions.bulk_relabel(reviewed, None, [90], names[first.class_id])
     for at, milliseconds in ((100, 1000), (101, 3000), (102, 2000)):

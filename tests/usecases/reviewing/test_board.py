@@ -85,7 +85,7 @@ def test_decisions_change_the_board_as_they_change_the_candidates(reviewed) -> N
     first, second, third, fourth = board.proposals.positions[:4].tolist()
     verdicts.reject(reviewed, None, first)
     bulk_decisions.withhold(reviewed, None, [second])
-    bulk_decisions.bulk_accept(reviewed, None, np.array([third]))
+    bulk_decisions.bulk_accept(reviewed, None, np.array([third]), unproven=True)
     decisions.label(reviewed, None, fourth, names[board.classes[0].id])
     now = read_board(reviewed, 1)
     same(now.candidates(0.0), propose(reviewed, None, threshold=0.0).candidates)

@@ -39,9 +39,8 @@ def standing(access):
 
 
 def act(access, board, chosen, action, **about):
-    return decide(
-        access, 1, chosen.positions, action, choice=CHOICE, seen=board, now=board, **about
-    )
+    request = {"choice": CHOICE, "seen": board, "now": board, "unproven": True, **about}
+    return decide(access, 1, chosen.positions, action, **request)
 
 
 def test_accepting_gives_each_image_its_proposed_class_and_undo_takes_it_back(
@@ -57,7 +56,8 @@ def test_accepting_gives_each_image_its_proposed_class_and_undo_takes_it_back(
     assert [now.labels[each] for each in taken] == [column[each] for each in taken.tolist()]
     assert (done.images, done.decided_meanwhile) == (len(taken), 0)
     assert done.event.key == "browser:1"
-    assert done.event.payload == {**CHOICE.payload(board), "opened": 4}
+    known = f"Nothing is known of how many of these {len(taken)} labels are right."
+    assert done.event.payload == {**CHOICE.payload(board), "opened": 4, "unproven": known}
     assert now.reader_actions == before.reader_actions + 5
 
     decisions.undo(reviewed, None, done.event.number)
@@ -98,6 +98,7 @@ def test_images_decided_meanwhile_stay_as_they_were_decided(reviewed, board, cho
         choice=CHOICE,
         seen=board,
         now=read_board(reviewed, 1),
+        unproven=True,
     )
     assert (done.images, done.decided_meanwhile) == (len(chosen) - 1, 1)
     now = standing(reviewed)
@@ -130,7 +131,7 @@ def test_a_repeated_key_gives_the_first_event_whatever_was_decided_since(
 
     def send(seen, positions=chosen.positions, **changes):
         now = read_board(reviewed, 1)
-        request = {"choice": CHOICE, "seen": seen, "now": now, **about, **changes}
+        request = {"choice": CHOICE, "seen": seen, "now": now, "unproven": True, **about, **changes}
         return decide(reviewed, 1, positions, action, **request)
 
     first = send(board)
@@ -178,16 +179,17 @@ def test_a_key_is_no_other_readers_and_no_other_kinds(reviewed, board, chosen) -
 @pytest.mark.parametrize("name", ["bulk_accept", "withhold", "bulk_relabel"])
 def test_bulk_commands_find_their_key_before_they_look_at_the_images(reviewed, name) -> None:
     command = getattr(bulk_decisions, name)
-    about = ["3"] if name == "bulk_relabel" else []
-    first = command(reviewed, None, [60, 61], *about, round_number=1, key="k")
+    extra = ["3"] if name == "bulk_relabel" else []
+    about = {"unproven": True} if name == "bulk_accept" else {}
+    first = command(reviewed, None, [60, 61], *extra, round_number=1, key="k", **about)
     decisions.label(reviewed, None, 60, "4")
-    again = command(reviewed, None, [61, 60], *about, round_number=1, key="k")
+    again = command(reviewed, None, [61, 60], *extra, round_number=1, key="k", **about)
     assert again.number == first.number
     for other in ({"round_number": 2}, {"round_number": 1, "opened": 1}):
         with pytest.raises(KeyReused):
-            command(reviewed, None, [60, 61], *about, key="k", **other)
+            command(reviewed, None, [60, 61], *extra, key="k", **about, **other)
     with pytest.raises(KeyReused):
-        command(reviewed, None, [60], *about, round_number=1, key="k")
+        command(reviewed, None, [60], *extra, round_number=1, key="k", **about)
 
 
 def test_a_reader_sees_and_undoes_only_their_own_bulk_decisions(reviewed, board, chosen) -> None:

@@ -109,7 +109,7 @@ def test_a_retired_class_is_neither_listed_nor_proposed(reviewed) -> None:
 def test_the_current_label_names_source_and_reader(reviewed) -> None:
     assert inspect(reviewed, None, 1, IMAGE).tile.label is None
     bea = another_reader(reviewed, "Bea")
-    bulk_decisions.bulk_accept(bea, None, np.array([IMAGE]))
+    bulk_decisions.bulk_accept(bea, None, np.array([IMAGE]), unproven=True)
     label = inspect(reviewed, None, 1, IMAGE).tile.label
     assert (label.source, label.reader) == (Source.ACCEPTED, "Bea")
     verdicts.relabel(reviewed, None, IMAGE, "3")
@@ -132,7 +132,7 @@ def test_evidence_is_the_nearest_that_experts_labelled_outside_the_holdout(revie
 
 def test_evidence_follows_the_experts_and_not_what_was_accepted(reviewed) -> None:
     near = inspect(reviewed, None, 1, IMAGE).evidence[0]
-    bulk_decisions.bulk_accept(reviewed, None, np.arange(40, 60))
+    bulk_decisions.bulk_accept(reviewed, None, np.arange(40, 60), unproven=True)
     assert inspect(reviewed, None, 1, IMAGE).evidence[0] == near
     other = "7" if near.class_id != inspect(reviewed, None, 1, IMAGE).lines[0].class_id else "8"
     event = decisions.label(reviewed, None, near.position, other)

@@ -48,7 +48,7 @@ def test_one_image_alone_is_selected_only_while_it_is_open(reviewed, board) -> N
     doubtful = int(board.proposals.positions[0])
     choice = Choice(rings=(RING,), threshold=1.0, image=doubtful)
     assert selected(board, choice).positions.tolist() == [doubtful]
-    bulk_decisions.bulk_accept(reviewed, None, np.array([doubtful]))
+    bulk_decisions.bulk_accept(reviewed, None, np.array([doubtful]), unproven=True)
     assert len(selected(read_board(reviewed, 1), choice)) == 0
     for far in (len(board), 10**12):
         assert len(selected(board, Choice(image=far))) == 0

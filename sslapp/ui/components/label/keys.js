@@ -4,10 +4,19 @@
 
 import { classesByKey, isHeard, meaning } from "../common/strokes.js"
 
-const ACTIONS = [
+const LABELLING = [
   { name: "skip", keys: [" "], shown: "Space", about: "Skip: show it to me no more" },
   { name: "unsure", keys: ["u"], shown: "U", about: "Unsure: I cannot tell" },
   { name: "flag", keys: ["f"], shown: "F", about: "Flag with a comment" },
+]
+
+// an audit passes no image over: who could choose would choose the easy ones
+const AUDITING = [
+  { name: "unsure", keys: ["u"], shown: "U", about: "Unsure: I cannot tell" },
+  { name: "none", keys: ["n"], shown: "N", about: "None of these classes" },
+]
+
+const VIEWING = [
   { name: "undo", keys: ["Backspace"], shown: "Backspace", about: "Take the last decision back" },
   { name: "in", keys: ["+", "="], shown: "+", about: "Zoom in", repeats: true },
   { name: "out", keys: ["-", "_"], shown: "−", about: "Zoom out", repeats: true },
@@ -25,21 +34,28 @@ const ACTIONS = [
   { name: "help", keys: ["?"], shown: "?", about: "Show or hide this list" },
 ]
 
-const COMMANDS = new Map(
-  ACTIONS.flatMap(({ name, keys, repeats }) => keys.map(key => [key, { action: name, repeats }])),
+const actionsOf = auditing => [...(auditing ? AUDITING : LABELLING), ...VIEWING]
+
+const commandsOf = auditing => new Map(
+  actionsOf(auditing).flatMap(({ name, keys, repeats }) =>
+    keys.map(key => [key, { action: name, repeats }]),
+  ),
 )
+
+const COMMANDS = { labelling: commandsOf(false), auditing: commandsOf(true) }
 
 /**
  * What the help lists.
  *
  * @param {{ key: string }[]} classes
+ * @param {boolean} [auditing] whether an audit is answered
  * @returns {[string, string][]} [[keys, what they do], ...]
  */
-export function keyHelp(classes) {
+export function keyHelp(classes, auditing = false) {
   const taken = classesByKey(classes)
   const letters = [...taken.keys()].map(key => key.toUpperCase())
   const gone = each => taken.has(each.keys[0]) && /\d/.test(each.keys[0]) // Shift takes no digit
-  const others = ACTIONS.filter(each => each.about && !gone(each))
+  const others = actionsOf(auditing).filter(each => each.about && !gone(each))
   const shown = each => (taken.has(each.keys[0]) ? `⇧${each.shown}` : each.shown)
   return [[letters.join(" "), "Give the class"], ...others.map(each => [shown(each), each.about])]
 }
@@ -50,9 +66,11 @@ export function keyHelp(classes) {
  * @template Class
  * @param {KeyboardEvent} event
  * @param {Map<string, Class>} classes
+ * @param {boolean} [auditing] whether an audit is answered
  * @returns {{ class: Class } | { action: string, repeats?: boolean } | null}
  */
-export function keyRequest(event, classes) {
-  const found = isHeard(event) ? meaning(event, classes, COMMANDS) : null
+export function keyRequest(event, classes, auditing = false) {
+  const commands = auditing ? COMMANDS.auditing : COMMANDS.labelling
+  const found = isHeard(event) ? meaning(event, classes, commands) : null
   return found?.command ?? found
 }

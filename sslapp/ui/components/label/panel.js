@@ -6,6 +6,10 @@ import { element, replay, setText, textElement, thousands } from "../common/elem
 const STRIP = 8
 const CUE_MS = 2400
 const GIVEN_MS = 220
+const WORDS = {
+  skip: "skipped", unsure: "unsure", flag: "flagged",
+  audit_unsure: "unsure", audit_none: "none of these", audit_repeat: "looked at again",
+}
 
 /**
  * @param {object} options
@@ -46,7 +50,7 @@ export function makePanel({ root, base, reading, onAction, onTakeBack }) {
 
   function update(data) {
     classes = new Map(data.classes.map(each => [each.id, each]))
-    rows = new Map(data.classes.map(each => [each.id, classButton(each)]))
+    rows = new Map(data.classes.map(each => [each.id, classButton(each, data.audit)]))
     const list = find(".classes")
     list.replaceChildren(...rows.values())
     list.classList.toggle("many", data.classes.length > 12)
@@ -58,16 +62,19 @@ export function makePanel({ root, base, reading, onAction, onTakeBack }) {
     for (const link of root.querySelectorAll("a[data-page]")) {
       link.href = `${link.dataset.page}?project=${data.project}`
     }
+    for (const node of root.querySelectorAll("[data-only]")) {
+      node.hidden = node.dataset.only !== (data.audit ? "audit" : "label")
+    }
     stage.dataset.theme = isDark(root) ? "dark" : "light"
   }
 
-  function classButton(each) {
+  function classButton(each, audit) {
     const button = element("button", "class")
     button.type = "button"
     button.style.setProperty("--class-colour", each.colour)
     const name = textElement("span", "name", each.name)
     const key = textElement("kbd", "", each.key.toUpperCase())
-    button.append(key, element("span", "swatch"), name, textElement("span", "count", "0"))
+    button.append(key, element("span", "swatch"), name, textElement("span", "count", audit ? "" : "0"))
     button.title = each.name
     button.onclick = event => act(event, { class: each })
     return button
@@ -76,8 +83,11 @@ export function makePanel({ root, base, reading, onAction, onTakeBack }) {
   // -- what the book says --------------------------------------------------------------------------
 
   function draw(book) {
-    for (const [id, button] of rows) setText(button.lastChild, thousands(reading.count(id)))
-    drawProgress(book.progress)
+    if (book.progress?.target) drawProof(book.progress)
+    else {
+      for (const [id, button] of rows) setText(button.lastChild, thousands(reading.count(id)))
+      drawProgress(book.progress)
+    }
     drawStrip(book.history.slice(-STRIP))
     drawNotices(book)
     drawConflicts(book.conflicts)
@@ -104,6 +114,26 @@ export function makePanel({ root, base, reading, onAction, onTakeBack }) {
     const enough = holdout_labelled >= holdout_target
     const goal = enough ? thousands(holdout_labelled) : `${holdout_labelled} of ${holdout_target}`
     setText(find(".holdout"), `Holdout: ${goal} labelled`)
+  }
+
+  // What an audit has proven. Of the last answer nothing shows: it can still be taken back.
+  function drawProof({ looks, errors, precision, target, proven, expected, further }) {
+    const found = errors === 1 ? "1 error" : `${thousands(errors)} errors`
+    setText(find(".done"), `${thousands(looks)} looks, ${found} found and mended`)
+    const bar = find(".bar")
+    const share = proven ? 1 : expected === null ? 0 : looks / (looks + expected)
+    bar.firstElementChild.style.transform = `scaleX(${share})`
+    bar.setAttribute("aria-valuenow", (100 * share).toFixed(1))
+    bar.classList.toggle("proven", proven)
+    const least = (Math.floor(1000 * precision) / 10).toFixed(1)
+    setText(find(".holdout"), `Proven at least ${least} % right, wanted ${100 * target} %`)
+    setText(find(".ahead"), proven ? "Proven. Stop here, or look on for a higher bound." : aheadWords(expected, further))
+  }
+
+  function aheadWords(expected, further) {
+    if (expected === null) return "Looking at all of them would not prove it: mend first."
+    const clean = further === null ? "" : `, ${thousands(further)} if none finds an error`
+    return `About ${thousands(expected)} more looks${clean}`
   }
 
   function drawStrip(decisions) {
@@ -141,8 +171,8 @@ export function makePanel({ root, base, reading, onAction, onTakeBack }) {
   }
 
   function decisionWords({ kind, class_id }) {
-    if (kind === "label") return classes.get(class_id)?.name ?? "retired class"
-    return { skip: "skipped", unsure: "unsure", flag: "flagged" }[kind] ?? kind
+    if (/label$/.test(kind)) return classes.get(class_id)?.name ?? "retired class"
+    return WORDS[kind] ?? kind
   }
 
   function drawNotices(book) {
@@ -187,6 +217,15 @@ export function makePanel({ root, base, reading, onAction, onTakeBack }) {
     }
     show(".message", message)
     if (!none || !book.progress) return
+    if (book.progress.target) {
+      const { looks, images } = book.progress
+      const whole = looks >= images
+      find(".end h3").textContent = whole ? "Every image was looked at" : "Nothing left for you"
+      find(".end p").textContent = whole
+        ? "Its labels are known: there is nothing left to prove."
+        : "Other readers have the rest before them."
+      return
+    }
     const all = book.progress.labelled >= book.progress.images
     find(".end h3").textContent = all ? "Every image has a label" : "Nothing left to label"
     find(".end p").textContent = all

@@ -14,6 +14,10 @@ import { makeStage } from "./stage.js"
 const STEP = 60 // pixels that an arrow key moves the image
 const WINDOW_STEP = 0.1
 
+// what an answer is called in the log: those of an audit are kinds of their own
+const LABELLING = { label: "label", unsure: "unsure" }
+const AUDITING = { label: "audit_label", unsure: "audit_unsure", none: "audit_none" }
+
 export default mounted(({ data: first, parentElement }) => {
   let reader = openReader(parentElement, first)
   return {
@@ -28,7 +32,9 @@ export default mounted(({ data: first, parentElement }) => {
 
 function openReader(root, first) {
   const find = selector => root.querySelector(selector)
-  const { name, base } = first
+  const { name, base, audit } = first
+  const kinds = audit ? AUDITING : LABELLING
+  const desk = audit ? `${base}/audits/${audit}` : base
   let classes = first.classes
   let keys = classesByKey(classes)
   let refusals = 0
@@ -38,7 +44,7 @@ function openReader(root, first) {
 
   const outbox = makeOutbox({
     key: `${name}-outbox`,
-    url: `${base}/decisions`,
+    url: `${desk}/decisions`,
     extra: () => ({ queue: reading.positions() }),
     onReceipt: answer => reading.receive(answer),
     onState: () => panel?.saved(outbox.state()),
@@ -50,7 +56,7 @@ function openReader(root, first) {
     onFailed: (position, attempts) => panel.failed(position, attempts),
   })
   const clock = makeClock()
-  const reading = makeBook({ name: `${name}-book`, base, outbox, onChange: present })
+  const reading = makeBook({ name: `${name}-book`, base: desk, outbox, onChange: present })
   panel = makePanel({ root, base, reading, onAction: act, onTakeBack: takeBack })
 
   // -- decisions -----------------------------------------------------------------------------------
@@ -92,7 +98,8 @@ function openReader(root, first) {
 
   const actions = {
     skip: event => give(event, "skip"),
-    unsure: event => give(event, "unsure"),
+    unsure: event => give(event, kinds.unsure),
+    none: event => give(event, kinds.none),
     flag: () => panel.askComment(reading.book.queue[0]?.position ?? null),
     unflag: () => panel.askComment(null),
     undo: event => takeBack(event),
@@ -109,18 +116,18 @@ function openReader(root, first) {
     harder: () => stage.setWindow(0, WINDOW_STEP),
     invert: () => stage.invert(),
     reset: () => stage.reset(),
-    help: () => panel.help(keyHelp(classes)),
+    help: () => panel.help(keyHelp(classes, Boolean(audit))),
     again: () => reading.open(),
     last: () => (reading.putLast(), present()),
   }
 
   function act(event, { action, class: chosen }) {
-    if (chosen) give(event, "label", { class_id: chosen.id })
+    if (chosen) give(event, kinds.label, { class_id: chosen.id })
     else actions[action](event)
   }
 
   function onKey(event) {
-    const request = keyRequest(event, keys)
+    const request = keyRequest(event, keys, Boolean(audit))
     if (!request) return
     if (panel.helping() && request.action !== "help") return
     if (/^Arrow/.test(event.key) && !stage.zoomed()) return // the page scrolls

@@ -95,8 +95,11 @@ export function drawBar(desk) {
   find("back").disabled = !data.less
   find("next").disabled = !data.more
   const number = thousands(count)
-  find("accept").textContent = `Accept ${number}`
+  // what is not proven is not offered first
+  find("check").hidden = data.proven
+  find("accept").classList.toggle("primary", data.proven)
+  find("accept").textContent = data.proven ? `Accept ${number}` : `Accept ${number} unproven…`
   find("withhold").textContent = `Withhold ${number}`
   find("relabel").textContent = `Relabel ${number} as…`
-  for (const name of ["accept", "withhold", "relabel"]) find(name).disabled = count <= 0
+  for (const name of ["check", "accept", "withhold", "relabel"]) find(name).disabled = count <= 0
 }

@@ -19,6 +19,7 @@ export function wire(desk) {
   }
   press("back", () => turn(desk, "back"))
   press("next", () => turn(desk, "next"))
+  press("check", () => requestBulk(desk, "check"))
   press("accept", () => requestBulk(desk, "accept"))
   press("withhold", () => requestBulk(desk, "withhold"))
   press("relabel", () => openMenu(desk, find("menu").hidden))

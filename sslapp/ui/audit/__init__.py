@@ -1,0 +1,1 @@
+"""The audit page: which audit is answered, and the certificate."""

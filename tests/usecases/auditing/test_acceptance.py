@@ -1,0 +1,140 @@
+"""Accepting what an audit proves, and what nothing does."""
+
+import numpy as np
+import pytest
+import small_project
+
+from sslapp.store.database import reading
+from sslapp.store.errors import Refused
+from sslapp.usecases.auditing import opening
+from sslapp.usecases.auditing.answers import answer, next_looks
+from sslapp.usecases.auditing.certificate import certify
+from sslapp.usecases.auditing.evidence import Unproven, evidence_for
+from sslapp.usecases.auditing.progress import audit_progress
+from sslapp.usecases.labelling import decisions
+from sslapp.usecases.projects.settings import change_settings
+from sslapp.usecases.reviewing.bulk_decisions import bulk_accept
+from sslapp.usecases.reviewing.candidates import propose
+from sslapp.usecases.reviewing.checks import audit_candidates, thresholds_from
+
+
+@pytest.fixture
+def checked(with_round, open_copy, monkeypatch):
+    """The project of `small_project` with a finished round and nothing accepted."""
+    monkeypatch.setattr(opening, "fresh_seed", lambda: 3)
+    access = open_copy(with_round)
+    change_settings(access, None, precision=0.6)
+    return access
+
+
+def play(access, count) -> None:
+    truth = small_project.true_columns(access)
+    for look in next_looks(access, None, count=count):
+        answer(access, None, None, look.position, str(truth[look.position]))
+
+
+def proposed(access, threshold):
+    found = propose(access, None, threshold=threshold)
+    order = np.argsort(found.candidates.positions)
+    columns = found.candidates.columns[order]
+    return found.candidates.positions[order], found.predictions.class_ids[columns]
+
+
+def known(access, positions, class_ids):
+    with reading(access.engine) as conn:
+        return evidence_for(conn, 1, positions, class_ids)
+
+
+def test_nothing_is_known_before_an_audit_and_accepting_says_so(checked) -> None:
+    positions, class_ids = proposed(checked, 0.3)
+    assert known(checked, positions, class_ids) is None
+    with pytest.raises(Unproven, match=rf"^Nothing is known of how many of these {len(positions)}"):
+        bulk_accept(checked, None, positions)
+    made = bulk_accept(checked, None, positions, unproven=True)
+    assert made.payload["unproven"].startswith("Nothing is known")
+    assert "proof" not in made.payload
+
+
+def test_what_is_proven_is_accepted_with_its_proof_and_certified(checked) -> None:
+    opened = audit_candidates(checked, None, threshold=0.3)
+    size = len(opened.audit.lot)
+    play(checked, 8)
+    positions, class_ids = proposed(checked, 0.3)
+    assert len(positions) < size, "what is answered is a label and no candidate any more"
+    little = known(checked, positions, class_ids)
+    assert little is not None
+    assert little.precision < 0.6
+    with pytest.raises(Unproven, match="The project asks for 60 %: look at more of audit 1"):
+        bulk_accept(checked, None, positions)
+    while (evidence := known(checked, *proposed(checked, 0.3))).precision < 0.6:
+        play(checked, 4)
+    positions, class_ids = proposed(checked, 0.3)
+    made = bulk_accept(checked, None, positions)
+    assert made.payload["proof"] == evidence.row()
+    truth = small_project.true_columns(checked)
+    with reading(checked.engine) as conn:
+        numbers = {each.id: each.number for each in opening.projects.classes(conn, 1)}
+    wrong = sum(numbers[c] != truth[p] for p, c in zip(positions, class_ids, strict=True))
+    assert wrong <= (1 - evidence.precision) * len(positions) + 1e-9
+    stated = certify(checked, None)
+    assert (stated.uncovered, len(stated.lots), stated.lots[0].audit) == (0, 1, 1)
+    assert wrong <= stated.wrong < len(positions)
+
+
+def test_a_higher_threshold_is_proven_by_its_own_part(checked) -> None:
+    opened = audit_candidates(checked, None, threshold=0.2)
+    thresholds = opened.audit.terms.thresholds
+    assert thresholds[0] == 0.2
+    assert list(thresholds) == sorted(set(thresholds))
+    play(checked, 30)
+    found = audit_progress(checked, None)
+    assert [each.threshold for each in found.thresholds] == list(thresholds)
+    assert found.thresholds[0].certainty == pytest.approx(0.975)
+    sizes = [each.images for each in found.thresholds]
+    assert sizes == sorted(sizes, reverse=True)
+    positions, class_ids = proposed(checked, thresholds[-1] + 0.002)
+    best = known(checked, positions, class_ids)
+    assert best is not None
+    remaining = [
+        (each.images - round(each.precision * each.images)) / len(positions)
+        for each in found.thresholds
+    ]
+    assert best.precision == pytest.approx(max(0.0, 1 - min(remaining)), abs=1e-6)
+
+
+def test_a_selection_is_bounded_by_the_lot_that_has_it(checked) -> None:
+    positions, _ = proposed(checked, 0.3)
+    audit_candidates(checked, None, threshold=0.3, positions=positions[:30])
+    play(checked, 28)
+    left, class_ids = proposed(checked, 0.3)
+    inside = np.isin(left, positions[:30])
+    assert known(checked, left[inside], class_ids[inside]) is not None
+    assert known(checked, left, class_ids) is None
+    other = class_ids[inside].copy()
+    other[0] = next(each for each in np.unique(class_ids) if each != other[0])
+    assert known(checked, left[inside], other) is None, "another class was never checked"
+
+
+def test_asking_again_goes_on_and_another_threshold_begins_anew(checked) -> None:
+    first = audit_candidates(checked, None, threshold=0.3)
+    play(checked, 3)
+    assert audit_candidates(checked, None, threshold=0.3).number == first.number
+    assert audit_candidates(checked, None, threshold=0.25).number == 2
+    assert audit_candidates(checked, None, threshold=0.3).number == first.number
+
+
+def test_unsure_images_are_left_out_and_nothing_is_nothing(checked) -> None:
+    positions, _ = proposed(checked, 0.3)
+    decisions.note(checked, None, decisions.EventKind.UNSURE, int(positions[0]))
+    opened = audit_candidates(checked, None, threshold=0.3)
+    assert int(positions[0]) not in opened.audit.lot.positions
+    with pytest.raises(Refused, match=r"no candidate at 0\.9999"):
+        audit_candidates(checked, None, threshold=0.9999)
+
+
+def test_higher_thresholds_have_equal_steps_of_images_between_them() -> None:
+    confidence = np.linspace(0.9, 1, 801)
+    found = thresholds_from(0.9, confidence)
+    assert found[0] == 0.9
+    assert np.diff(found) == pytest.approx(np.full(7, 0.0125), abs=1e-3)
+    assert thresholds_from(0.95, np.full(10, 0.95)) == (0.95,)
