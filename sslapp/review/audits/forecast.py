@@ -55,12 +55,20 @@ def forecast(
     """
     draws = audit.draws(part, answers)
     ahead = _first(audit, part, len(draws) + FARTHEST)[len(draws) :]
-    clean = _looks(draws, audit.weight[ahead], np.zeros(len(ahead), dtype=np.bool_), allowed, part)
+    clean = clean_looks(audit, part, answers, allowed)
     rng = np.random.default_rng([seed, len(draws)])
     rate = _rate(audit, part, draws)
     played = sorted(_played(audit, part, draws, ahead, allowed, rate, rng) for _ in range(PLAYS))
     middle = played[len(played) // 2]
     return Forecast(clean, None if middle > len(ahead) else middle)
+
+
+def clean_looks(audit: Audit, part: LotPart, answers: NDArray[np.int8], allowed: int) -> int | None:
+    """`Forecast.without_error` alone."""
+    draws = audit.draws(part, answers)
+    ahead = _first(audit, part, len(draws) + FARTHEST)[len(draws) :]
+    none = np.zeros(len(ahead), dtype=np.bool_)
+    return _looks(draws, audit.weight[ahead], none, allowed, part)
 
 
 def choose_mix(lot: Lot, alpha: float, allowed: int, seed: int = 0) -> float:

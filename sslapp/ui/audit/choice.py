@@ -26,7 +26,9 @@ SELDOM = (
 def show(access: Access, project_id: int, known: Sequence[KnownAudit]) -> KnownAudit | None:
     """Draw the choice of audit and the button that opens one; return the chosen one."""
     chosen = None
-    with st.container(horizontal=True, vertical_alignment="bottom"):
+    if not known:
+        st.markdown(NONE_YET)
+    with st.container(horizontal=True, vertical_alignment="center"):
         if known:
             names = {each.number: title(each) for each in known}
             key = chosen_audit(project_id)
@@ -40,9 +42,6 @@ def show(access: Access, project_id: int, known: Sequence[KnownAudit]) -> KnownA
                 width=420,
             )
             chosen = next(each for each in known if each.number == number)
-        else:
-            st.markdown(NONE_YET)
-    with st.container(horizontal=True, vertical_alignment="center"):
         st.button(
             "Check all labels",
             type="secondary" if known else "primary",

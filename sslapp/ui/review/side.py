@@ -14,6 +14,7 @@ from sslapp.ui.review.map_panel import CHART, zoom_to_selection
 from sslapp.usecases.access import Access
 from sslapp.usecases.reviewing.board import Board
 from sslapp.usecases.reviewing.candidates import DEFAULT_THRESHOLD
+from sslapp.usecases.reviewing.checks import looks_without_error, proof_of
 from sslapp.usecases.reviewing.queue import Choice, Show, selected
 from sslapp.words import count, percent
 
@@ -41,7 +42,7 @@ def show(access: Access, project_id: int, number: int) -> None:
         board = review_board.current(access, project_id, number)
         _rule(board)
         chosen = state.choice(board)
-        _preview(board, chosen)
+        _preview(access, project_id, board, chosen)
         _selection(board, chosen)
         map_hook.mount(
             CHART,
@@ -156,7 +157,7 @@ def _own_threshold(class_id: int, name: str) -> None:
     )
 
 
-def _preview(board: Board, chosen: Choice) -> None:
+def _preview(access: Access, project_id: int, board: Board, chosen: Choice) -> None:
     """What the rule proposes in the whole project, before anything is accepted."""
     found = board.candidates(chosen.rule(board))
     total = len(board.proposals)
@@ -164,6 +165,8 @@ def _preview(board: Board, chosen: Choice) -> None:
         return  # said beside the threshold
     share = f", {percent(len(found) / total)}" if total else ""
     st.markdown(f"**{count(len(found), 'candidate')}** of {total:,} open images{share}")
+    if len(found):
+        _proof(access, project_id, board, chosen)
     live = [column for column in range(board.known) if not board.classes[column].retired]
     counts = board.counts_by_class(found)
     tally.show(
@@ -171,6 +174,21 @@ def _preview(board: Board, chosen: Choice) -> None:
         [counts[column] for column in live],
         about="Candidates per predicted class",
         key="review-tally",
+    )
+
+
+def _proof(access: Access, project_id: int, board: Board, chosen: Choice) -> None:
+    """What is proven of the candidates, or what it would take."""
+    found = board.candidates(chosen.rule(board))
+    known = proof_of(access, project_id, board, found.positions)
+    if known.precision is not None:
+        icon = ":green[:material/verified:]" if known.proven else ":material/pending:"
+        st.caption(f"{icon} {plain.markdown(known.words)}")
+        return
+    looks = looks_without_error(access, project_id, found.confidence)
+    st.caption(
+        f":material/help: How many of them are right is unknown: {count(looks, 'look')} without an "
+        f"error would prove {100 * known.wanted:g} %."
     )
 
 

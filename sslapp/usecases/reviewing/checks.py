@@ -5,7 +5,8 @@ from dataclasses import dataclass
 import numpy as np
 from numpy.typing import NDArray
 
-from sslapp.review.audits.audit import Lot
+from sslapp.review.audits.audit import UNASKED, Audit, Lot, Terms
+from sslapp.review.audits.forecast import USUAL_MIX, clean_looks
 from sslapp.review.candidates import DEFAULT_THRESHOLD
 from sslapp.rounds.predictions import predictions_of
 from sslapp.store import projects
@@ -16,7 +17,7 @@ from sslapp.store.state import load_state, withheld
 from sslapp.usecases.access import Access, find_project
 from sslapp.usecases.auditing.evidence import evidence_for
 from sslapp.usecases.auditing.opened import AboutLot, OpenedAudit, all_audits, as_kept
-from sslapp.usecases.auditing.opening import open_audit
+from sslapp.usecases.auditing.opening import allowed_errors, open_audit
 from sslapp.usecases.reviewing.board import Board
 from sslapp.usecases.reviewing.queue import Choice, Show
 from sslapp.words import at_least, count
@@ -89,11 +90,13 @@ class SelectionProof:
         proven: whether that is what the project asks for.
         words: it, as sentences.
         precision: at least this share is right; None where nothing is known.
+        wanted: the precision that the project asks for.
     """
 
     proven: bool
     words: str
     precision: float | None
+    wanted: float
 
 
 def proof_of(
@@ -116,7 +119,7 @@ def proof_of(
             f"({100 * found.certainty:g} %), {found.looks} looks, "
             f"{count(found.errors, 'error')}."
         )
-        return SelectionProof(found.precision >= wanted, words, found.precision)
+        return SelectionProof(found.precision >= wanted, words, found.precision, wanted)
     words = f"Nothing is proven of these {count(len(chosen), 'label')}."
     right = round_.metrics.get("holdout_accuracy")
     if right is not None and round_.judged:
@@ -124,7 +127,29 @@ def proof_of(
             f" {round(right * round_.judged)} of {count(round_.judged, 'holdout image')} were "
             "right."
         )
-    return SelectionProof(False, words, None)
+    return SelectionProof(False, words, None, wanted)
+
+
+def looks_without_error(access: Access, project_id: int, confidence: NDArray[np.floating]) -> int:
+    """Looks that would prove the project's precision of labels of which nothing is known yet.
+
+    Of an audit as it would be opened now, if no look finds an error; all of them at most.
+
+    Args:
+        confidence: (n,) calibrated, n > 0.
+    """
+    with reading(access.engine) as conn:
+        settings = projects.find_project(conn, project_id).settings
+    size = len(confidence)
+    nobody = np.zeros(size, dtype=np.int64)
+    audit = Audit(
+        Lot(np.arange(size), nobody, as_kept(confidence)),
+        Terms(0, USUAL_MIX, 1 - settings.certainty, (0.0, 1.0)),
+    )
+    answers = np.full(size, UNASKED, dtype=np.int8)
+    allowed = allowed_errors(size, settings.precision)
+    found = clean_looks(audit, audit.parts[0], answers, allowed)
+    return size if found is None else found
 
 
 def check_selection(

@@ -25,6 +25,7 @@ export function makePanel({ root, base, reading, onAction, onTakeBack }) {
   const dialog = find("dialog.help")
   let classes = new Map() // id -> class
   let rows = new Map() // id -> its button
+  let auditing = false
   let cueTimer = null
   let failure = null // { position, attempts } of the image that does not load
   let commented = null // the position of the image that a comment is asked for
@@ -49,8 +50,9 @@ export function makePanel({ root, base, reading, onAction, onTakeBack }) {
   // -- what the page says --------------------------------------------------------------------------
 
   function update(data) {
+    auditing = Boolean(data.audit)
     classes = new Map(data.classes.map(each => [each.id, each]))
-    rows = new Map(data.classes.map(each => [each.id, classButton(each, data.audit)]))
+    rows = new Map(data.classes.map(each => [each.id, classButton(each)]))
     const list = find(".classes")
     list.replaceChildren(...rows.values())
     list.classList.toggle("many", data.classes.length > 12)
@@ -63,18 +65,18 @@ export function makePanel({ root, base, reading, onAction, onTakeBack }) {
       link.href = `${link.dataset.page}?project=${data.project}`
     }
     for (const node of root.querySelectorAll("[data-only]")) {
-      node.hidden = node.dataset.only !== (data.audit ? "audit" : "label")
+      node.hidden = node.dataset.only !== (auditing ? "audit" : "label")
     }
     stage.dataset.theme = isDark(root) ? "dark" : "light"
   }
 
-  function classButton(each, audit) {
+  function classButton(each) {
     const button = element("button", "class")
     button.type = "button"
     button.style.setProperty("--class-colour", each.colour)
     const name = textElement("span", "name", each.name)
     const key = textElement("kbd", "", each.key.toUpperCase())
-    button.append(key, element("span", "swatch"), name, textElement("span", "count", audit ? "" : "0"))
+    button.append(key, element("span", "swatch"), name, textElement("span", "count", auditing ? "" : "0"))
     button.title = each.name
     button.onclick = event => act(event, { class: each })
     return button
@@ -83,7 +85,7 @@ export function makePanel({ root, base, reading, onAction, onTakeBack }) {
   // -- what the book says --------------------------------------------------------------------------
 
   function draw(book) {
-    if (book.progress?.target) drawProof(book.progress)
+    if (auditing) drawProof(book.progress)
     else {
       for (const [id, button] of rows) setText(button.lastChild, thousands(reading.count(id)))
       drawProgress(book.progress)
@@ -117,7 +119,9 @@ export function makePanel({ root, base, reading, onAction, onTakeBack }) {
   }
 
   // What an audit has proven. Of the last answer nothing shows: it can still be taken back.
-  function drawProof({ looks, errors, precision, target, proven, expected, further }) {
+  function drawProof(progress) {
+    if (!progress) return
+    const { looks, errors, precision, target, proven, expected, further } = progress
     const found = errors === 1 ? "1 error" : `${thousands(errors)} errors`
     setText(find(".done"), `${thousands(looks)} looks, ${found} found and mended`)
     const bar = find(".bar")
@@ -132,7 +136,8 @@ export function makePanel({ root, base, reading, onAction, onTakeBack }) {
 
   function aheadWords(expected, further) {
     if (expected === null) return "Looking at all of them would not prove it: mend first."
-    const clean = further === null ? "" : `, ${thousands(further)} if none finds an error`
+    const differs = further !== null && further !== expected
+    const clean = differs ? `, ${thousands(further)} if none finds an error` : ""
     return `About ${thousands(expected)} more looks${clean}`
   }
 
@@ -217,7 +222,7 @@ export function makePanel({ root, base, reading, onAction, onTakeBack }) {
     }
     show(".message", message)
     if (!none || !book.progress) return
-    if (book.progress.target) {
+    if (auditing) {
       const { looks, images } = book.progress
       const whole = looks >= images
       find(".end h3").textContent = whole ? "Every image was looked at" : "Nothing left for you"
