@@ -1,6 +1,7 @@
 """Commands that prove labels: audit open, next, answer, status; certify and certificate."""
 
 from dataclasses import asdict
+from pathlib import Path
 from typing import Annotated
 
 import typer
@@ -8,8 +9,10 @@ import typer
 from sslapp.cli.application import Json, Project, access, app, command, show, table
 from sslapp.usecases.auditing.answers import NONE_OF_THESE, UNSURE, answer, next_looks
 from sslapp.usecases.auditing.certificate import Certificate, certify
+from sslapp.usecases.auditing.certificate_file import verify_certificate, write_certificate
 from sslapp.usecases.auditing.opening import audit_labels
 from sslapp.usecases.auditing.progress import AuditProgress, audit_progress
+from sslapp.usecases.auditing.wording import CLASS_NOTE, agreement, derivation, statement
 from sslapp.usecases.reviewing.checks import audit_candidates
 from sslapp.words import at_least
 
@@ -88,6 +91,21 @@ def certify_command(project: Project = None, as_json: Json = False) -> None:
     show(asdict(found), as_json, lambda: _certificate(found))
 
 
+@command(app, "certificate")
+def certificate_command(
+    path: Annotated[Path, typer.Argument(help="A .zip file.")],
+    verify: Annotated[
+        bool, typer.Option("--verify", help="Recompute the certificate from the file alone.")
+    ] = False,
+    project: Project = None,
+    as_json: Json = False,
+) -> None:
+    """Write the certificate with the log that it follows from, or verify such a file."""
+    found = verify_certificate(path) if verify else write_certificate(access(), project, path)
+    done = "Verified" if verify else f"Wrote {path}"
+    show(asdict(found), as_json, lambda: f"{done}. {statement(found)}")
+
+
 def _words(found: AuditProgress) -> str:
     whole = found.whole
     lines = [
@@ -110,23 +128,8 @@ def _words(found: AuditProgress) -> str:
 
 
 def _certificate(found: Certificate) -> str:
-    lines = [
-        f"{found.project}: of {found.labels:,} labels at least {at_least(found.precision)} are "
-        f"what these readers would say blind, with {at_least(1 - found.alpha)} confidence.",
-        f"{found.blind:,} were given singly and blind; of the others at most {found.wrong:,} are "
-        f"wrong: {found.most:,} errors at most, {found.errors:,} found and mended, "
-        f"{found.changed:,} changed since, {found.uncovered:,} in no audit.",
-        f"{found.unlabelled:,} images have no label, {found.none_of_these:,} are none of these.",
-        f"It rests on events 1 to {found.event}, {found.head}.",
-    ]
+    lines = [statement(found), *derivation(found)]
     if found.classes:
         names = ["name", "labels", "blind", "wrong", "precision"]
-        lines.append(table([asdict(each) for each in found.classes], names))
-    for each in found.readers:
-        lines.append(
-            f"{each.reader} said the same of {each.same} of {each.repeated} images shown twice "
-            f"({at_least(each.interval.lower)} to {at_least(each.interval.upper)})."
-            if each.repeated
-            else f"{each.reader} was shown no image twice."
-        )
-    return "\n".join(lines)
+        lines += [table([asdict(each) for each in found.classes], names), CLASS_NOTE]
+    return "\n".join([*lines, *map(agreement, found.readers)])

@@ -16,7 +16,7 @@ from starlette.types import ASGIApp, Message, Receive, Scope, Send
 
 from sslapp.web.identity import has_signed_in, sign_in
 
-PAGES = frozenset({"", "label", "train", "review", "compare", "export"})
+PAGES = frozenset({"", "label", "train", "review", "audit", "compare", "export"})
 """The pages' addresses below the server's own; "" is the Projects page."""
 
 COOKIE = "sslapp_after_sign_in"

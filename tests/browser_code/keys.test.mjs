@@ -83,3 +83,15 @@ test("the help names what Shift is needed for and leaves out what no key does", 
   const free = new Map(keyHelp([]).map(([keys, about]) => [about, keys]))
   assert.equal(free.get("Fit the image"), "0")
 })
+
+test("an audit passes no image over, and knows one answer more", () => {
+  const classes = classesByKey(CLASSES)
+  assert.deepEqual(keyRequest(stroke("n"), classes, true)?.action, "none")
+  assert.equal(keyRequest(stroke("n"), classes), null)
+  assert.equal(keyRequest(stroke(" "), classes, true), null)
+  assert.equal(keyRequest(stroke("f"), classes, true), null)
+  assert.equal(keyRequest(stroke(" "), classes)?.action, "skip")
+  const listed = keyHelp(CLASSES, true).map(([, about]) => about)
+  assert.ok(listed.includes("None of these classes"))
+  assert.ok(!listed.some(about => about.startsWith("Skip")))
+})

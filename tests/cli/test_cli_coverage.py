@@ -18,7 +18,7 @@ def test_candidates_of_a_coverage_are_listed_and_accepted_as_one_decision(
     assert (
         "candidates at a coverage of 0.9" in command(root, "candidates", "--coverage", 0.9).stdout
     )
-    accepted = ask(root, "accept", "--coverage", 0.9)
+    accepted = ask(root, "accept", "--coverage", 0.9, "--unproven")
     assert accepted["accepted"] == len(expected)
     (number,) = accepted["events"]
     (event,) = (each for each in small_project.log(project) if each.number == number)

@@ -288,6 +288,16 @@ def test_settings_change_with_a_switch(project, open_app) -> None:
     assert kinds == [EventKind.SETTINGS, EventKind.SETTINGS]
 
 
+def test_what_must_be_proven_is_set_in_per_cent(project, open_app) -> None:
+    page = open_app(project.workspace.root)
+    page.number_input(key="projects-precision-1-95").set_value(98.5).run()
+    page.number_input(key="projects-certainty-1-95").set_value(90).run()
+    assert not page.exception
+    settings = status(project).settings
+    assert (settings.precision, settings.certainty) == (0.985, 0.9)
+    assert page.number_input(key="projects-precision-1-98.5").value == 98.5
+
+
 def test_members_are_shown_when_there_are_several_and_changed_by_admins(project, open_app) -> None:
     page = open_app(project.workspace.root)
     assert "Members" not in texts(page)

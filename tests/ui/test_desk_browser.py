@@ -8,6 +8,7 @@ import pytest
 import small_project
 from keyboard import stroke
 from playwright.sync_api import Page, Route, expect
+from reading_page import accept_unproven
 
 from sslapp.store import projects, rounds
 from sslapp.store.database import reading, writing
@@ -164,7 +165,7 @@ def test_a_bulk_decision_leaves_out_what_the_reader_took_out(reviewed, desk) -> 
     rejected = press(page, "x")
     assert rejected == sheet[1]
     tile(page, sheet[4]).click()
-    page.get_by_role("button", name=f"Accept {len(sheet) - 3}").click()
+    accept_unproven(page, len(sheet) - 3)
     expect(tile(page, sheet[5]).locator(".stamp")).to_have_text("accepted")
     bulk = next(e for e in small_project.log(reviewed) if e.kind is EventKind.BULK_ACCEPT)
     assert sorted(bulk.members.tolist()) == sorted(set(sheet) - {*out, rejected})
@@ -199,7 +200,7 @@ def test_an_empty_sheet_has_no_image_that_a_key_could_mean(reviewed, desk) -> No
     # the page counted one image before the key too: a click then would meet the page's next run
     expect(page.get_by_text(f"Images like {shown}")).to_be_visible()
     expect(page.locator(".total")).to_have_text("1 image selected")
-    page.get_by_role("button", name="Accept 1", exact=True).click()
+    accept_unproven(page, 1)
     expect(page.locator(".total")).to_have_text("0 images selected")
     expect(page.locator(".tile")).to_have_count(0)
     since = small_project.log(reviewed)[-1].number

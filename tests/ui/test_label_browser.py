@@ -10,6 +10,7 @@ from pathlib import Path
 import pytest
 import small_project
 from keyboard import stroke
+from reading_page import IMAGE, all_saved, press, ready
 
 from sslapp.store.database import reading
 from sslapp.store.projects import classes
@@ -28,11 +29,6 @@ KEYS = int(os.environ.get("SSLAPP_LABEL_KEYS", "120"))
 
 pytestmark = pytest.mark.timeout(150)  # minutes of a loaded machine; half a minute of an idle one
 
-IMAGE = """() => {
-    const roots = [...document.querySelectorAll('*')].map(each => each.shadowRoot)
-    const img = roots.map(each => each?.querySelector('.box img')).find(each => each)
-    return img ? Number(img.src.split('/').at(-2)) : null
-}"""
 BOOK = """() => JSON.parse(sessionStorage.getItem(
     Object.keys(sessionStorage).find(each => each.endsWith('-book'))))"""
 
@@ -77,23 +73,6 @@ def look(browser) -> Iterator[Callable]:
         for page in window.pages:
             assert getattr(page, "errors", []) == []
         window.close()
-
-
-def ready(page) -> int:
-    """Wait until a key counts, and say which image is on screen."""
-    page.locator(".stage[aria-busy=false]").wait_for()
-    return page.evaluate(IMAGE)
-
-
-def press(page, key: str) -> int:
-    """Press a key as soon as it counts, and say for which image that was."""
-    position = ready(page)
-    page.keyboard.press(key)
-    return position
-
-
-def all_saved(page) -> None:
-    page.locator(".saved[data-state=saved]").wait_for()
 
 
 def read(access) -> list[tuple[int, str]]:

@@ -10,6 +10,7 @@ import pandas as pd
 import pytest
 import small_project
 from playwright.sync_api import expect
+from reading_page import accept_unproven
 from sklearn.datasets import load_digits
 
 from sslapp.review.selection import inside
@@ -170,7 +171,7 @@ def test_a_person_labels_trains_reviews_and_exports(person, tmp_path: Path) -> N
 
     first = person.lassoes(densest(board.xy[found], width / 12), width / 12)
     assert first > 0
-    page.get_by_role("button", name=f"Accept {first}", exact=True).click()
+    accept_unproven(page, first)
     page.get_by_text(re.compile(f"Accepted {first} image")).first.wait_for()
     (accepted,) = person.log(EventKind.BULK_ACCEPT)
     assert len(accepted.members) == first

@@ -7,6 +7,7 @@ import time
 import numpy as np
 import pytest
 import small_project
+from reading_page import accept_unproven
 
 from sslapp.review.selection import inside
 from sslapp.store.database import reading
@@ -92,11 +93,11 @@ def test_a_lasso_selects_what_lies_inside_and_is_accepted_and_undone(review) -> 
     assert told.startswith(f"{len(expected)} selected of {within.sum()} inside")
 
     # an interaction after the selection is as light as one before it, and the chart stays mounted
-    page.get_by_role("button", name=f"Accept {len(expected)}", exact=True).wait_for()
+    page.get_by_role("button", name=f"Accept {len(expected)} unproven…", exact=True).wait_for()
     assert sum(frames[before:]) < MOST
     assert page.evaluate("chart => chart.isConnected", chart)
 
-    page.get_by_role("button", name=f"Accept {len(expected)}", exact=True).click()
+    accept_unproven(page, len(expected))
     page.get_by_text(f"Accepted {len(expected)} image").wait_for()
     page.locator(SELECTED).get_by_text("the whole project").wait_for()
     assert max(frames[before:]) < MOST
@@ -144,7 +145,7 @@ def test_hover_shows_an_image_with_its_evidence_and_a_click_selects_it(review) -
     page.mouse.down()
     page.mouse.up()
     page.locator(SELECTED).get_by_text(f"Image {position}").wait_for()
-    page.get_by_role("button", name="Accept 1", exact=True).wait_for()
+    page.get_by_role("button", name="Accept 1 unproven…", exact=True).wait_for()
     assert sum(frames[before:]) < MOST
     page.locator(SELECTED).get_by_role("button", name="Clear").click()
     page.locator(SELECTED).get_by_text("the whole project").wait_for()

@@ -16,7 +16,7 @@ from sslapp.usecases.training.rounds import round_status, start_round
 from sslapp.vocabulary import CalibratedOn, EventKind, JobKind, JobState
 
 SECONDS = 1000
-MOVING = re.compile(r"training · \d+ of 900 · \d+ %")
+MOVING = re.compile(r"training · \d+ of 3,600 · \d+ %")
 
 
 @pytest.fixture

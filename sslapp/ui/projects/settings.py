@@ -1,5 +1,7 @@
 """What of a project's settings may change later, and what was decided once."""
 
+from typing import Any
+
 import streamlit as st
 
 from sslapp.ui.common import faults
@@ -21,6 +23,20 @@ CHOICES = (
         "Then rounds may mirror images while they train. Rounds planned before keep theirs.",
     ),
 )
+
+SHARES = (
+    (
+        "precision",
+        "Right at least",
+        "Share of labels that must be proven right before accepting them is offered first.",
+    ),
+    (
+        "certainty",
+        "With certainty",
+        "Of a proof. Audits that are open keep the one that they were opened with.",
+    ),
+)
+"""What is a share of 1, shown in per cent."""
 
 
 def show(access: Access, status: Status, *, may_change: bool) -> None:
@@ -45,6 +61,24 @@ def show(access: Access, status: Status, *, may_change: bool) -> None:
             on_change=_change,
             args=(access, status.project_id, name, key),
         )
+    with st.container(horizontal=True):
+        for name, label, about in SHARES:
+            share = 100 * getattr(settings, name)
+            key = f"projects-{name}-{status.project_id}-{share:g}"
+            st.number_input(
+                f"{label}, %",
+                min_value=50.0,
+                max_value=99.9,
+                value=share,
+                step=0.5,
+                format="%g",
+                key=key,
+                disabled=not may_change,
+                help=about,
+                width=150,
+                on_change=_change_share,
+                args=(access, status.project_id, name, key),
+            )
     faults.show(FAULT)
     faults.forget(FAULT)
     size = f"{settings.image_size} pixels" if settings.image_size else "native"
@@ -56,3 +90,8 @@ def _change(access: Access, project_id: int, name: str, key: str) -> None:
     value = bool(st.session_state[key])
     if not faults.attempt(FAULT, lambda: change_settings(access, project_id, **{name: value})):
         st.session_state[key] = not value
+
+
+def _change_share(access: Access, project_id: int, name: str, key: str) -> None:
+    changed: dict[str, Any] = {name: round(float(st.session_state[key]) / 100, 6)}
+    faults.attempt(FAULT, lambda: change_settings(access, project_id, **changed))

@@ -136,11 +136,11 @@ def _unproven(
     found: NDArray[np.int64],
 ) -> None:
     """Ask once more before labels are accepted that nothing proves, naming what is known."""
-    number = count(len(found) - len(asked.excluded), "label")
+    number = count(len(np.setdiff1d(found, asked.excluded)), "label")
     st.markdown(plain.markdown(proof.words))
     st.markdown(
-        "Accepted like this they stay marked as **unproven** in counts, report and export, and the "
-        "next round is trained on them."
+        "Accepted like this they stay marked as **unproven** in certificate, report and export, "
+        "and the next round is trained on them."
     )
     with st.container(horizontal=True):
         if st.button("Check a sample", type="primary", key="review-check"):

@@ -29,8 +29,6 @@ from sslapp.vocabulary import EventKind, Purpose
 UNSURE, NONE_OF_THESE = "unsure", "none of these"
 """Answers beside the classes."""
 
-KINDS = {UNSURE: EventKind.AUDIT_UNSURE, NONE_OF_THESE: EventKind.AUDIT_NONE}
-
 AUDITED = kinds_where(lambda rule: rule.action is Action.AUDIT)
 
 REPEAT_EVERY = 20
@@ -54,7 +52,7 @@ class Look:
 
 
 @dataclass(frozen=True)
-class Looks:
+class LooksOffered:
     """What a page gets to look at.
 
     Attributes:
@@ -93,7 +91,7 @@ def more_looks(
     *,
     count: int = 1,
     have: Sequence[int] = (),
-) -> Looks:
+) -> LooksOffered:
     """The next images for a reader who has some in hand already.
 
     Images that another reader has before them are passed over until they answer or let go; then
@@ -121,7 +119,7 @@ def more_looks(
         mine = mine[~np.isin(mine, taken)]
         leases.take(conn, project_id, access.reader_id, mine, Purpose.LABEL, moment, moment + LEASE)
         hashes = pixel_hashes(conn, project_id, [*wanted, *have])
-    return Looks(
+    return LooksOffered(
         looks=[Look(each, hashes[each]) for each in wanted],
         gone=[each for each in have if each in set(taken.tolist())],
         images={each: hashes[each] for each in have if each in hashes},
@@ -182,7 +180,9 @@ def answer(
             return stored
         found = standing(conn, project_id, find_audit(conn, project_id, audit))
         named = None if said in (UNSURE, NONE_OF_THESE) else class_id(conn, project_id, said)
-        kind = KINDS.get(said, EventKind.AUDIT_LABEL)
+        kind = EventKind.AUDIT_LABEL
+        if named is None:
+            kind = EventKind.AUDIT_UNSURE if said == UNSURE else EventKind.AUDIT_NONE
         return _append(
             conn, access, project_id, found, kind, position, named, key=key, payload=payload or {}
         )

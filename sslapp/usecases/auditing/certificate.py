@@ -2,13 +2,12 @@
 
 from collections.abc import Sequence
 from dataclasses import dataclass
-from functools import cached_property
 
 import numpy as np
 from numpy.typing import NDArray
 from sqlalchemy import Connection
 
-from sslapp.review.audits.audit import ERROR, UNASKED, LotPart, Proof
+from sslapp.review.audits.audit import ERROR, UNASKED
 from sslapp.review.audits.together import Contribution, most_errors_together
 from sslapp.review.bounds import Interval, clopper_pearson
 from sslapp.store import projects, readers
@@ -17,10 +16,7 @@ from sslapp.store.log import audits, events
 from sslapp.store.log.audits import LabelsGiven, labels_given
 from sslapp.store.state import load_state
 from sslapp.usecases.access import Access, find_project
-from sslapp.usecases.auditing.opened import AboutLot, OpenedAudit, all_audits
-from sslapp.usecases.auditing.standing import AuditStanding, standing
-
-Positions = NDArray[np.int64]
+from sslapp.usecases.auditing.in_force import InForce, in_force
 
 
 @dataclass(frozen=True)
@@ -131,7 +127,7 @@ def certificate_of(conn: Connection, project_id: int) -> Certificate:
     """The same within a transaction; it reads the log and what is derived from it."""
     row = projects.find_project(conn, project_id)
     given = labels_given(conn, project_id)
-    lots = _in_force(conn, project_id, given)
+    lots = in_force(conn, project_id, given)
     # that of the audits: nobody may choose it after the answers
     agreed = [each.stands.opened.audit.terms.alpha for each in lots]
     alpha = max(agreed, default=1 - row.settings.certainty)
@@ -164,59 +160,6 @@ def certificate_of(conn: Connection, project_id: int) -> Certificate:
     )
 
 
-@dataclass(frozen=True, eq=False)
-class _InForce:
-    """A lot that the certificate rests on, or the part of it that was accepted.
-
-    Attributes:
-        share: of the audit's alpha that the part has.
-    """
-
-    stands: AuditStanding
-    part: LotPart
-    share: float
-
-    @cached_property
-    def proof(self) -> Proof:
-        return self.stands.proof_of(self.part)
-
-    def rows_of(self, positions: Positions) -> tuple[Positions, NDArray[np.bool_]]:
-        """(n,) rows of the lot, and (n,) bool whether they are those images, in the part."""
-        lot = self.stands.opened.audit.lot
-        rows = np.searchsorted(lot.positions, positions).clip(max=len(lot) - 1)
-        return rows, (lot.positions[rows] == positions) & self.part.members[rows]
-
-
-def _in_force(conn: Connection, project_id: int, given: LabelsGiven) -> list[_InForce]:
-    """What a certificate rests on: the newest audit of all labels, and what was accepted since.
-
-    Lots are disjoint: one that shares an image with a newer one adds nothing, and its labels count
-    as in no audit.
-    """
-    everything = all_audits(conn, project_id)
-    newest = max((e.event for e in everything if e.about is AboutLot.LABELS), default=0)
-    accepted = audits.accepted_by(conn, project_id)
-    open_ones = given.positions[~given.blind]
-    found: list[_InForce] = []
-    taken = np.zeros(0, dtype=np.int64)
-    for opened in reversed([each for each in everything if each.event >= newest]):
-        number = _accepted_part(opened, accepted.get(opened.number, []))
-        part = opened.audit.parts[number]
-        members = opened.audit.lot.positions[part.members]
-        if not np.isin(open_ones, members).any() or np.isin(members, taken).any():
-            continue
-        taken = np.union1d(taken, members)
-        share = opened.audit.terms.share(number) / opened.audit.terms.alpha
-        found.append(_InForce(standing(conn, project_id, opened), part, share))
-    return found[::-1]
-
-
-def _accepted_part(opened: OpenedAudit, thresholds: Sequence[float]) -> int:
-    """Which of an audit's parts its labels were accepted by; the whole lot unless that is known."""
-    known = opened.audit.terms.thresholds
-    return min((known.index(each) for each in thresholds if each in known), default=0)
-
-
 @dataclass(frozen=True)
 class _Counted:
     """Some current labels, by what is known of them.
@@ -234,7 +177,7 @@ class _Counted:
     changed: int
 
 
-def _count(given: LabelsGiven, lots: Sequence[_InForce], among: NDArray[np.bool_]) -> _Counted:
+def _count(given: LabelsGiven, lots: Sequence[InForce], among: NDArray[np.bool_]) -> _Counted:
     covered, changed = np.zeros(len(among), dtype=np.bool_), np.zeros(len(among), dtype=np.bool_)
     for each in lots:
         rows, inside = each.rows_of(given.positions)
@@ -250,7 +193,7 @@ def _count(given: LabelsGiven, lots: Sequence[_InForce], among: NDArray[np.bool_
     )
 
 
-def _share(found: _InForce) -> LotShare:
+def _share(found: InForce) -> LotShare:
     proof, answers = found.proof, found.stands.answers
     answered = int((answers[found.part.members] != UNASKED).sum())
     number = found.stands.opened.number
@@ -261,7 +204,7 @@ def _by_class(
     conn: Connection,
     project_id: int,
     given: LabelsGiven,
-    lots: Sequence[_InForce],
+    lots: Sequence[InForce],
     alpha: float,
 ) -> tuple[ClassBound, ...]:
     """A bound for each class that has labels, those that could hide most errors first.
@@ -287,7 +230,7 @@ def _by_class(
     return tuple(sorted(bounds, key=lambda bound: (-bound.wrong, bound.name)))
 
 
-def _of_class(lots: Sequence[_InForce], class_id: int, alpha: float) -> tuple[int, int]:
+def _of_class(lots: Sequence[InForce], class_id: int, alpha: float) -> tuple[int, int]:
     """The most errors among a class's labels of the lots, and how many of them are mended."""
     joined, mended = [], 0
     for each in lots:

@@ -27,7 +27,7 @@ class Unproven(Refused):
 
 
 @dataclass(frozen=True)
-class Evidence:
+class ProofOfSelection:
     """What an audit proves about n labels, all of which its lot has.
 
     Attributes:
@@ -62,7 +62,7 @@ def evidence_for(
     project_id: int,
     positions: NDArray[np.int64],
     class_ids: NDArray[np.int64],
-) -> Evidence | None:
+) -> ProofOfSelection | None:
     """The best that is proven about some labels; None where no audit's lot has them all.
 
     A part of a lot with at most so many wrong labels has at most so many in any selection of it, so
@@ -85,7 +85,7 @@ def evidence_for(
 
 def must_be_proven(
     conn: Connection, project_id: int, positions: NDArray[np.int64], class_ids: NDArray[np.int64]
-) -> Evidence:
+) -> ProofOfSelection:
     """What proves some labels right to the precision that the project asks for.
 
     Raises:
@@ -114,7 +114,7 @@ def _by(
     opened: OpenedAudit,
     positions: NDArray[np.int64],
     class_ids: NDArray[np.int64],
-) -> Evidence | None:
+) -> ProofOfSelection | None:
     """What one audit proves; None where its lot does not have them all."""
     lot = opened.audit.lot
     rows = np.searchsorted(lot.positions, positions).clip(max=len(lot) - 1)
@@ -132,6 +132,8 @@ def _by(
         precision = max(1 - proof.remaining / len(positions), 0.0)
         certainty = 1 - proof.alpha
         found.append(
-            Evidence(opened.number, threshold, precision, certainty, proof.looks, proof.errors)
+            ProofOfSelection(
+                opened.number, threshold, precision, certainty, proof.looks, proof.errors
+            )
         )
     return max(found, key=lambda each: each.precision)

@@ -5,7 +5,7 @@ import binascii
 import hashlib
 import zlib
 from collections import OrderedDict
-from collections.abc import Mapping
+from collections.abc import Iterator, Mapping
 from dataclasses import dataclass
 from enum import StrEnum
 from threading import Lock
@@ -115,6 +115,14 @@ def all_audits(conn: Connection, project_id: int) -> list[OpenedAudit]:
     """Every audit of a project, oldest first."""
     rows = audits.opened(conn, project_id)
     return [_opened(conn, project_id, rows, number) for number in range(1, len(rows) + 1)]
+
+
+def other_weights(conn: Connection, project_id: int) -> Iterator[str]:
+    """Audits whose weights are not those that were settled before their seed was drawn."""
+    for each in all_audits(conn, project_id):
+        said = audits.opening(conn, project_id, each.event).payload["weights"]
+        if weights_digest(each.audit.weight) != said:
+            yield f"Audit {each.number}: its weights are not those that its event names."
 
 
 _kept: OrderedDict[str, OpenedAudit] = OrderedDict()

@@ -16,6 +16,7 @@ from sslapp.store.labels import count_labels, exported_labels
 from sslapp.store.projects import ClassRow
 from sslapp.store.rounds import finished_rounds
 from sslapp.usecases.access import Access, require
+from sslapp.usecases.auditing.in_force import proofs_of_labels
 from sslapp.vocabulary import Source
 from sslapp.workspace import Workspace
 
@@ -29,6 +30,7 @@ COLUMNS = {
     "reader": "Who decided.",
     "event": "Number of the decision in the event log.",
     "round": "Round that proposed an accepted label.",
+    "proof": "Behind the label: blind, audited, seen (singly, with a suggestion), unproven.",
     "confidence": "Calibrated probability that this round gave the class.",
     "group": "Patient, scene or the like, if the import had one.",
     "split": "Part of the imported set: pool or test.",
@@ -104,9 +106,19 @@ def labels_frame(
     frame = pd.DataFrame(found.mappings().all(), columns=list(found.keys()))
     accepted = frame["source"] == Source.ACCEPTED
     frame["round"] = frame["round"].where(accepted).astype("Int64")
+    frame["proof"] = _proof(conn, project_id, frame["position"].to_numpy(dtype=np.int64))
     frame["confidence"] = _confidence(conn, workspace, project_id, frame)
     frame["source"] = [Source(code).name.lower() for code in frame["source"]]
     return frame[list(COLUMNS)]
+
+
+def _proof(conn: Connection, project_id: int, positions: NDArray[np.int64]) -> NDArray[np.object_]:
+    """(n,) what stands behind the labels of images; None for one of a retired class."""
+    known, proofs = proofs_of_labels(conn, project_id)
+    found = np.full(len(positions), None, dtype=object)
+    _, mine, theirs = np.intersect1d(positions, known, return_indices=True)
+    found[mine] = [str(each) for each in proofs[theirs]]
+    return found
 
 
 def _confidence(

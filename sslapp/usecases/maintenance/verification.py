@@ -21,6 +21,7 @@ from sslapp.store.verify import (
     verify,
 )
 from sslapp.usecases.access import Access, find_project, open_workspace
+from sslapp.usecases.auditing.opened import other_weights
 from sslapp.usecases.maintenance.files import damaged_files, leftovers, named_files, not_recorded
 from sslapp.workspace import DATABASE, Workspace
 
@@ -181,7 +182,8 @@ def _verify(
     found = verify(conn, project_id, head)
     if quick:
         return found
-    problems = findings(lambda: damaged_files(conn, workspace, project_id))
+    problems = findings(lambda: other_weights(conn, project_id))
+    problems += findings(lambda: damaged_files(conn, workspace, project_id))
     notes = findings(lambda: not_recorded(conn, workspace, project_id))
     return replace(
         found,

@@ -18,6 +18,7 @@ from sslapp.charts.curves import CurveLine, curves
 from sslapp.charts.project_history import accuracy_by_labels, activity
 from sslapp.charts.reliability import reliability
 from sslapp.store.images import ImageSetRow
+from sslapp.usecases.auditing.wording import CLASS_NOTE, agreement, derivation, statement
 from sslapp.usecases.reporting import tables
 from sslapp.usecases.reporting.markup import Markup, element, verbatim
 from sslapp.usecases.reporting.report import Report
@@ -41,6 +42,7 @@ def render(found: Report) -> str:
     body = [
         _head(found),
         _section("Labels", tables.classes(found)),
+        _section("What is proven of them", *_certificate(found)),
         _section("Rounds", tables.rounds(found), _accuracy(found, figures)),
         _section("Reader actions", *_activity(found, figures)),
         _section("What readers said to the rounds", *tables.verdicts(found)),
@@ -99,6 +101,19 @@ def _head(found: Report) -> Markup:
             class_="figures",
         ),
     )
+
+
+def _certificate(found: Report) -> list[Markup]:
+    certificate = found.certificate
+    if not certificate.labels:
+        return [element("p", "There are no labels to certify yet.", class_="quiet")]
+    said = [*derivation(certificate), *map(agreement, certificate.readers)]
+    return [
+        element("p", element("strong", statement(certificate))),
+        element("p", " ".join(said)),
+        tables.proofs(certificate),
+        element("p", CLASS_NOTE, class_="quiet"),
+    ]
 
 
 def _accuracy(found: Report, figures: list[go.Figure]) -> Markup | None:

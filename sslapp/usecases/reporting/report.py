@@ -23,6 +23,7 @@ from sslapp.store.snapshots import load
 from sslapp.store.state import ProjectState, load_state
 from sslapp.training.calibration.scaling import Temperature
 from sslapp.training.calibration.table import CalibrationTable, calibration_table
+from sslapp.usecases.auditing.certificate import Certificate, certificate_of
 from sslapp.usecases.projects.status import counts_of, per_class_of
 from sslapp.usecases.reporting.decisions import Activity, RoundVerdicts, activity, verdicts
 from sslapp.usecases.training.history import RoundLine, read_lines
@@ -80,6 +81,7 @@ class Report:
         classes: retired ones too.
         per_class: class id -> (4,) labels by vocabulary.Source.
         rounds: newest first.
+        certificate: how many labels are proven right.
         judged: None without a finished round, or when it had no holdout.
         versions: of the programs that wrote the report.
     """
@@ -93,6 +95,7 @@ class Report:
     rounds: list[RoundLine]
     activity: Activity
     verdicts: list[RoundVerdicts]
+    certificate: Certificate
     judged: Judged | None
     curves: list[Curve]
     imports: list[ImageSetRow]
@@ -113,6 +116,7 @@ def gather(conn: Connection, workspace: Workspace, project_id: int) -> Report:
         rounds=read_lines(conn, project_id),
         activity=activity(conn, project_id),
         verdicts=verdicts(conn, workspace, project_id, state),
+        certificate=certificate_of(conn, project_id),
         judged=_judged(conn, workspace, project_id, state),
         curves=_curves(conn, project_id),
         imports=images.image_sets(conn, project_id),

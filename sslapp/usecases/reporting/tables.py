@@ -5,13 +5,14 @@ from collections.abc import Iterable, Mapping, Sequence
 
 from sslapp.store.images import ImageSetRow
 from sslapp.store.projects import ClassRow
+from sslapp.usecases.auditing.certificate import Certificate
 from sslapp.usecases.exporting.table import ALL_SOURCES
 from sslapp.usecases.reporting.decisions import Activity, RoundVerdicts, Verdicts
 from sslapp.usecases.reporting.markup import Markup, element
 from sslapp.usecases.reporting.report import Report
 from sslapp.usecases.training.history import RoundLine
 from sslapp.vocabulary import JobState
-from sslapp.words import duration, proportion
+from sslapp.words import at_least, duration, proportion
 
 NUMBER, WIDE, WORD = "number", "wide", None
 """How a column is set: numbers to the right, intervals on one line, anything else as it comes."""
@@ -35,6 +36,21 @@ def classes(found: Report) -> Markup:
     counts = found.counts
     own = [counts["expert"], counts["adjudicated"], counts["accepted"]]
     rows.append([element("strong", "All"), "", *map(number, own), number(sum(own))])
+    return _table(heads, rows)
+
+
+def proofs(found: Certificate) -> Markup:
+    """What is proven of the labels of each class."""
+    heads = [("Class", WORD), ("Labels", NUMBER), ("Given blind", NUMBER)]
+    heads += [("Wrong at most", NUMBER), ("Right at least", NUMBER)]
+    rows = [
+        [
+            each.name,
+            *map(number, (each.labels, each.blind, each.wrong)),
+            at_least(each.precision),
+        ]
+        for each in found.classes
+    ]
     return _table(heads, rows)
 
 

@@ -97,6 +97,7 @@ export function drawBar(desk) {
   const number = thousands(count)
   // what is not proven is not offered first
   find("check").hidden = data.proven
+  find("check").textContent = "Check a sample"
   find("accept").classList.toggle("primary", data.proven)
   find("accept").textContent = data.proven ? `Accept ${number}` : `Accept ${number} unproven…`
   find("withhold").textContent = `Withhold ${number}`

@@ -1,0 +1,32 @@
+"""What tests do at the page for labelling and at the one for audits: read, press, wait."""
+
+IMAGE = """() => {
+    const roots = [...document.querySelectorAll('*')].map(each => each.shadowRoot)
+    const img = roots.map(each => each?.querySelector('.box img')).find(each => each)
+    return img ? Number(img.src.split('/').at(-2)) : null
+}"""
+
+
+def ready(page) -> int:
+    """Wait until a key counts, and say which image is on screen."""
+    page.locator(".stage[aria-busy=false]").wait_for()
+    return page.evaluate(IMAGE)
+
+
+def press(page, key: str) -> int:
+    """Press a key as soon as it counts, and say for which image that was."""
+    position = ready(page)
+    page.keyboard.press(key)
+    return position
+
+
+def all_saved(page) -> None:
+    """Wait until the server has all decisions."""
+    page.locator(".saved[data-state=saved]").wait_for()
+
+
+def accept_unproven(page, number: int) -> None:
+    """Accept so many selected images on Review, in the two steps that it takes without a proof."""
+    page.get_by_role("button", name=f"Accept {number} unproven…", exact=True).click()
+    confirm = f"Accept {number} label{'' if number == 1 else 's'} unproven"
+    page.get_by_role("dialog").get_by_role("button", name=confirm, exact=True).click()
