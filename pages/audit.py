@@ -7,7 +7,7 @@ from sslapp.ui.common import heading
 from sslapp.ui.common.access import require
 from sslapp.ui.label.desk import show
 from sslapp.usecases.auditing.certificate import certify
-from sslapp.usecases.auditing.progress import known_audits
+from sslapp.usecases.auditing.progress import known_audits, stop_advice
 from sslapp.usecases.labelling.offers import opening
 
 access = require()
@@ -19,4 +19,4 @@ with st.expander("Certificate", key="audit-certificate", on_change="rerun") as c
     pass
 if card.open:
     with card:
-        certificate.show(certify(access, project_id))
+        certificate.show(certify(access, project_id), stop_advice(access, project_id))

@@ -11,8 +11,18 @@ from sslapp.usecases.auditing.answers import NONE_OF_THESE, UNSURE, answer, next
 from sslapp.usecases.auditing.certificate import Certificate, certify
 from sslapp.usecases.auditing.certificate_file import verify_certificate, write_certificate
 from sslapp.usecases.auditing.opening import audit_labels
-from sslapp.usecases.auditing.progress import AuditProgress, audit_progress
-from sslapp.usecases.auditing.wording import CLASS_NOTE, agreement, derivation, statement
+from sslapp.usecases.auditing.progress import (
+    MEND_FIRST,
+    AuditProgress,
+    audit_progress,
+    stop_advice,
+)
+from sslapp.usecases.auditing.wording import (
+    CLASS_NOTE,
+    agreement,
+    derivation,
+    statement,
+)
 from sslapp.usecases.reviewing.checks import audit_candidates
 from sslapp.words import at_least
 
@@ -87,8 +97,10 @@ def status(audit: Number = None, project: Project = None, as_json: Json = False)
 @command(app, "certify")
 def certify_command(project: Project = None, as_json: Json = False) -> None:
     """State how many of the project's labels are proven right, and what that rests on."""
-    found = certify(access(), project)
-    show(asdict(found), as_json, lambda: _certificate(found))
+    who = access()
+    found, advice = certify(who, project), stop_advice(who, project)
+    said = {**asdict(found), "advice": advice}
+    show(said, as_json, lambda: "\n".join(filter(None, [_certificate(found), advice])))
 
 
 @command(app, "certificate")
@@ -121,6 +133,8 @@ def _words(found: AuditProgress) -> str:
         )
     elif not found.proven:
         lines.append("Not even looking at all of them is expected to prove it: mend first.")
+    if found.mend_first:
+        lines.append(MEND_FIRST)
     if len(found.thresholds) > 1:
         names = ["threshold", "images", "looks", "errors", "precision", "certainty", "further"]
         lines.append(table([asdict(each) for each in found.thresholds], names))

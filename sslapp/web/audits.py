@@ -10,7 +10,11 @@ from starlette.requests import Request
 
 from sslapp.usecases.access import Access
 from sslapp.usecases.auditing import answers as audit_answers
-from sslapp.usecases.auditing.progress import AuditProgress, audit_progress
+from sslapp.usecases.auditing.progress import (
+    MEND_FIRST,
+    AuditProgress,
+    audit_progress,
+)
 from sslapp.usecases.labelling import offers
 from sslapp.web import answers
 from sslapp.web.decisions import number_in, numbers_in
@@ -86,6 +90,7 @@ def _shown(access: Access, project: int, audit: int) -> dict[str, Any]:
         "proven": found.proven,
         "expected": found.expected,
         "further": whole.further,
+        "advice": MEND_FIRST if found.mend_first else "",
     }
 
 

@@ -27,6 +27,7 @@ pytestmark = pytest.mark.timeout(150)  # minutes of a loaded machine; half a min
 
 BLIND = {"position", "image", "reason", "strategy"}
 PROGRESS = {"images", "looks", "errors", "precision", "target", "proven", "expected", "further"}
+PROGRESS |= {"advice"}
 
 
 @pytest.fixture

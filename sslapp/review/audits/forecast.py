@@ -9,13 +9,16 @@ from dataclasses import dataclass
 import numpy as np
 from numpy.typing import NDArray
 
-from sslapp.review.audits.audit import Audit, Lot, LotPart, Terms
+from sslapp.review.audits.audit import UNASKED, Audit, Lot, LotPart, Terms
 from sslapp.review.audits.bound import Looks, first_rejection
 
 MIXES = (0.2, 0.4, 0.6, 0.8)
 USUAL_MIX = 0.6
 MOST_PLAYED = 5_000
 """Images of a lot that are played; what a proof costs depends on shares more than on numbers."""
+
+ENOUGH_TO_TELL = 50
+"""Answers from which on they say how far confidences can be believed."""
 
 WORLDS = (1.0, 0.3, 0.1)
 """Errors for each that the confidences promise: those of a calibrated round are humble."""
@@ -61,6 +64,20 @@ def forecast(
     played = sorted(_played(audit, part, draws, ahead, allowed, rate, rng) for _ in range(PLAYS))
     middle = played[len(played) // 2]
     return Forecast(clean, None if middle > len(ahead) else middle)
+
+
+def expected_wrong(audit: Audit, part: LotPart, answers: NDArray[np.int8]) -> float | None:
+    """Wrong labels that are expected among the images of a part that nobody was asked about.
+
+    By the confidences, times how many errors the answers found for each that these promised; None
+    before there are 50 answers to tell.
+    """
+    draws = audit.draws(part, answers)
+    if len(draws) < ENOUGH_TO_TELL:
+        return None
+    waiting = part.members & (answers == UNASKED)
+    promised = float((1 - audit.lot.confidence[waiting]).sum())
+    return _rate(audit, part, draws) * promised
 
 
 def clean_looks(audit: Audit, part: LotPart, answers: NDArray[np.int8], allowed: int) -> int | None:

@@ -8,13 +8,15 @@ from sslapp.usecases.auditing.wording import CLASS_NOTE, agreement, derivation, 
 from sslapp.words import at_least
 
 
-def show(found: Certificate) -> None:
-    """Draw the certificate."""
+def show(found: Certificate, advice: str) -> None:
+    """Draw the certificate, and what more looks would add to it."""
     if not found.labels:
         st.caption("There are no labels to certify yet.")
         return
     st.markdown(f"**{plain.markdown(statement(found))}**")
     st.caption(plain.markdown(" ".join(derivation(found))))
+    if advice:
+        st.markdown(plain.markdown(advice))
     st.dataframe(
         [
             {

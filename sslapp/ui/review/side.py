@@ -6,6 +6,7 @@ import numpy as np
 import streamlit as st
 from streamlit.errors import StreamlitAPIException
 
+from sslapp.charts.proofs import proofs_by_threshold
 from sslapp.ui.common import addresses, faults, plain
 from sslapp.ui.review import board as review_board
 from sslapp.ui.review import map_hook, state, tally
@@ -14,9 +15,13 @@ from sslapp.ui.review.map_panel import CHART, zoom_to_selection
 from sslapp.usecases.access import Access
 from sslapp.usecases.reviewing.board import Board
 from sslapp.usecases.reviewing.candidates import DEFAULT_THRESHOLD
-from sslapp.usecases.reviewing.checks import looks_without_error, proof_of
+from sslapp.usecases.reviewing.checks import (
+    looks_without_error,
+    proof_of,
+    proofs_at_thresholds,
+)
 from sslapp.usecases.reviewing.queue import Choice, Show, selected
-from sslapp.words import count, percent
+from sslapp.words import at_least, count, percent
 
 HOOK = "review-hook"
 
@@ -184,12 +189,42 @@ def _proof(access: Access, project_id: int, board: Board, chosen: Choice) -> Non
     if known.precision is not None:
         icon = ":green[:material/verified:]" if known.proven else ":material/pending:"
         st.caption(f"{icon} {plain.markdown(known.words)}")
+        _curve(access, project_id, board, known.wanted)
         return
     looks = looks_without_error(access, project_id, found.confidence)
     st.caption(
         f":material/help: How many of them are right is unknown: {count(looks, 'look')} without an "
         f"error would prove {100 * known.wanted:g} %."
     )
+
+
+def _curve(access: Access, project_id: int, board: Board, wanted: float) -> None:
+    """What is proven at the thresholds of the audit, once it is asked for."""
+    with st.expander("Proven by threshold", key="review-proven", on_change="rerun") as shown:
+        pass
+    if not shown.open:
+        return
+    proofs = proofs_at_thresholds(access, project_id, board)
+    with shown:
+        if len(proofs) < 2:
+            st.caption("The audit has one threshold.")
+            return
+        words = [
+            f"from {each.threshold:g} on: at least {at_least(each.precision)} of "
+            f"{count(each.images, 'image')}<br>{each.looks} looks, {count(each.errors, 'error')}"
+            for each in proofs
+        ]
+        st.plotly_chart(
+            proofs_by_threshold(
+                [each.threshold for each in proofs],
+                [each.precision for each in proofs],
+                words,
+                wanted,
+            ),
+            key="review-proofs",
+            config={"displayModeBar": False},
+            alt="Share of labels proven right by threshold",
+        )
 
 
 def _selection(board: Board, chosen: Choice) -> None:

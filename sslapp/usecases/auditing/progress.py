@@ -3,14 +3,26 @@
 from dataclasses import dataclass
 from datetime import datetime
 
-from sslapp.review.audits.forecast import forecast
+from sslapp.review.audits.forecast import expected_wrong, forecast
 from sslapp.store import rounds
 from sslapp.store.database import reading
 from sslapp.store.log import audits
+from sslapp.store.log.audits import labels_given
 from sslapp.usecases.access import Access, find_project
 from sslapp.usecases.auditing.opened import AboutLot, all_audits, find_audit
 from sslapp.usecases.auditing.opening import allowed_errors
 from sslapp.usecases.auditing.standing import AuditStanding, standing
+from sslapp.words import at_least, count
+
+UNCHECKED = "No audit has looked at the labels that were not given singly and blind: check them."
+
+MEND_FIRST = (
+    "Mend first: more wrong labels are expected than the target leaves room for. Label the least "
+    "confident images, or train another round, and check then."
+)
+
+ROOM = 0.7
+"""Of the wrong labels that a target allows: an audit of more of them goes on for long."""
 
 
 @dataclass(frozen=True)
@@ -46,6 +58,8 @@ class AuditProgress:
         target: the precision that it was opened to prove.
         proven: whether it is.
         expected: looks that are expected until then; None where all of them would not prove it.
+        mend_first: whether another minute is better spent on naming the least confident images, or
+            on another round: more wrong labels are expected than the target leaves room for.
         thresholds: what is proven at each of its thresholds; the first is the whole lot.
     """
 
@@ -56,6 +70,7 @@ class AuditProgress:
     target: float
     proven: bool
     expected: int | None
+    mend_first: bool
     thresholds: tuple[ThresholdProof, ...]
 
     @property
@@ -125,6 +140,25 @@ def audit_progress(
         return _progress(found)
 
 
+def stop_advice(access: Access, project: str | int | None) -> str:
+    """What more looks would add to the certificate; "" where there are no labels to prove."""
+    with reading(access.engine) as conn:
+        project_id = find_project(conn, access, project)
+        about = [e for e in all_audits(conn, project_id) if e.about is AboutLot.LABELS]
+        if not about:
+            given = labels_given(conn, project_id)
+            return UNCHECKED if not given.blind.all() else ""
+        found = _progress(standing(conn, project_id, about[-1]))
+    target = at_least(found.target)
+    if found.answered == found.images:
+        return "Every label of the audit was looked at: more looks change nothing."
+    if found.proven:
+        return f"{target} of the audit's labels are proven: labelling more no longer changes that."
+    if found.mend_first or found.expected is None:
+        return MEND_FIRST
+    return f"About {count(found.expected, 'more look')} would certify {target}."
+
+
 def at_most_wrong(access: Access, project: str | int | None, audit: int | None = None) -> int:
     """The most wrong labels that a lot still has; default: that of the newest audit."""
     with reading(access.engine) as conn:
@@ -155,6 +189,8 @@ def _progress(found: AuditStanding) -> AuditProgress:
                 further=ahead.without_error,
             )
         )
+    wrong = expected_wrong(opened.audit, found.whole, found.answers)
+    room = ROOM * allowed_errors(proofs[0].images, target)
     return AuditProgress(
         audit=opened.number,
         about=opened.about,
@@ -163,5 +199,6 @@ def _progress(found: AuditStanding) -> AuditProgress:
         target=target,
         proven=proofs[0].precision >= target,
         expected=expected,
+        mend_first=wrong is not None and wrong > room and proofs[0].precision < target,
         thresholds=tuple(proofs),
     )

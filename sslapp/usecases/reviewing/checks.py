@@ -18,6 +18,7 @@ from sslapp.usecases.access import Access, find_project
 from sslapp.usecases.auditing.evidence import evidence_for
 from sslapp.usecases.auditing.opened import AboutLot, OpenedAudit, all_audits, as_kept
 from sslapp.usecases.auditing.opening import allowed_errors, open_audit
+from sslapp.usecases.auditing.progress import ThresholdProof, audit_progress
 from sslapp.usecases.reviewing.board import Board
 from sslapp.usecases.reviewing.queue import Choice, Show
 from sslapp.words import at_least, count
@@ -128,6 +129,22 @@ def proof_of(
             "right."
         )
     return SelectionProof(False, words, None, wanted)
+
+
+def proofs_at_thresholds(
+    access: Access, project_id: int, board: Board
+) -> tuple[ThresholdProof, ...]:
+    """What the newest audit of a round's candidates proves at each of its thresholds, ascending."""
+    with reading(access.engine) as conn:
+        about = [
+            each
+            for each in all_audits(conn, project_id)
+            if each.about is AboutLot.CANDIDATES and each.round_id == board.round_id
+        ]
+    if not about:
+        return ()
+    found = audit_progress(access, project_id, about[-1].number, reading_on=True)
+    return tuple(sorted(found.thresholds, key=lambda each: each.threshold))
 
 
 def looks_without_error(access: Access, project_id: int, confidence: NDArray[np.floating]) -> int:

@@ -4,7 +4,7 @@ import numpy as np
 import pytest
 
 from sslapp.review.audits.audit import AS_SAID, ERROR, UNASKED, Audit, Lot, Terms
-from sslapp.review.audits.forecast import MIXES, choose_mix, forecast
+from sslapp.review.audits.forecast import MIXES, choose_mix, expected_wrong, forecast
 
 
 def lot_of(size, seed=0, doubtful=0.05):
@@ -86,3 +86,19 @@ def test_humble_confidences_are_not_believed_to_the_letter() -> None:
         np.arange(1700), np.zeros(1700, dtype=np.int64), 1 - rng.exponential(0.04, 1700).clip(0, 1)
     )
     assert choose_mix(humble, 0.05, 34) >= 0.6
+
+
+def test_answers_say_how_many_wrong_labels_are_left() -> None:
+    lot = lot_of(1500)
+    audit = Audit(lot, Terms(4, 0.6, 0.05))
+    answers = np.full(1500, UNASKED, dtype=np.int8)
+    answers[audit.queue[:49]] = AS_SAID
+    assert expected_wrong(audit, audit.parts[0], answers) is None
+    answers[audit.queue[:80]] = AS_SAID
+    few = expected_wrong(audit, audit.parts[0], answers)
+    answers[audit.queue[:80:4]] = ERROR
+    many = expected_wrong(audit, audit.parts[0], answers)
+    assert few is not None
+    assert many is not None
+    promised = (1 - lot.confidence[answers == UNASKED]).sum()
+    assert few < promised < many

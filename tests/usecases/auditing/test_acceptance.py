@@ -4,18 +4,29 @@ import numpy as np
 import pytest
 import small_project
 
+from sslapp.charts.proofs import proofs_by_threshold
 from sslapp.store.database import reading
 from sslapp.store.errors import Refused
 from sslapp.usecases.auditing import opening
 from sslapp.usecases.auditing.answers import answer, next_looks
 from sslapp.usecases.auditing.certificate import certify
 from sslapp.usecases.auditing.evidence import Unproven, evidence_for
+from sslapp.usecases.auditing.opened import AboutLot
 from sslapp.usecases.auditing.progress import audit_progress
 from sslapp.usecases.labelling import decisions
 from sslapp.usecases.projects.settings import change_settings
+from sslapp.usecases.reviewing.board import read_board
 from sslapp.usecases.reviewing.bulk_decisions import bulk_accept
 from sslapp.usecases.reviewing.candidates import propose
-from sslapp.usecases.reviewing.checks import audit_candidates, thresholds_from
+from sslapp.usecases.reviewing.checks import (
+    audit_candidates,
+    check_selection,
+    looks_without_error,
+    proof_of,
+    proofs_at_thresholds,
+    thresholds_from,
+)
+from sslapp.usecases.reviewing.queue import Choice
 
 
 @pytest.fixture
@@ -100,6 +111,43 @@ def test_a_higher_threshold_is_proven_by_its_own_part(checked) -> None:
         for each in found.thresholds
     ]
     assert best.precision == pytest.approx(max(0.0, 1 - min(remaining)), abs=1e-6)
+
+
+def test_the_curve_of_a_round_is_that_of_its_newest_audit(checked) -> None:
+    board = read_board(checked, 1)
+    assert proofs_at_thresholds(checked, 1, board) == ()
+    audit_candidates(checked, None, threshold=0.2)
+    play(checked, 20)
+    found = proofs_at_thresholds(checked, 1, board)
+    assert [each.threshold for each in found] == sorted(each.threshold for each in found)
+    assert found[0].looks == 19, "the last answer can still be taken back"
+    figure = proofs_by_threshold(
+        [each.threshold for each in found],
+        [each.precision for each in found],
+        ["word"] * len(found),
+        0.6,
+    )
+    assert list(figure.data[0].y) == [each.precision for each in found]
+    assert figure.layout.shapes[0].y0 == 0.6
+
+
+def test_what_is_known_is_said_for_the_desk(checked) -> None:
+    board = read_board(checked, 1)
+    positions, _ = proposed(checked, 0.3)
+    before = proof_of(checked, 1, board, positions)
+    assert (before.proven, before.precision, before.wanted) == (False, None, 0.6)
+    assert before.words.startswith(f"Nothing is proven of these {len(positions)} labels.")
+    assert "holdout images were right" in before.words
+    confidence = board.confidence[positions]
+    assert 0 < looks_without_error(checked, 1, confidence) <= len(positions)
+    opened = check_selection(checked, 1, board, Choice(threshold=0.3), positions)
+    assert opened.about is AboutLot.CANDIDATES
+    narrow = Choice(threshold=0.3, rings=(((0.0, 0.0), (1.0, 0.0), (1.0, 1.0)),))
+    part = check_selection(checked, 1, board, narrow, positions[:10])
+    assert (part.about, len(part.audit.lot)) == (AboutLot.SELECTION, 10)
+    play(checked, 10)
+    after = proof_of(checked, 1, read_board(checked, 1), np.zeros(0, dtype=np.int64))
+    assert after.precision is None
 
 
 def test_a_selection_is_bounded_by_the_lot_that_has_it(checked) -> None:

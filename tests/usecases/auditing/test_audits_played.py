@@ -15,7 +15,7 @@ from sslapp.usecases.auditing.answers import NONE_OF_THESE, UNSURE, answer, next
 from sslapp.usecases.auditing.certificate import certify
 from sslapp.usecases.auditing.opened import find_audit, from_event
 from sslapp.usecases.auditing.opening import audit_labels
-from sslapp.usecases.auditing.progress import audit_progress
+from sslapp.usecases.auditing.progress import audit_progress, stop_advice
 from sslapp.usecases.auditing.standing import standing
 from sslapp.usecases.labelling import decisions, verdicts
 from sslapp.usecases.people import members
@@ -222,6 +222,19 @@ def test_progress_says_what_is_proven_and_what_it_takes(accepted) -> None:
         play(accepted, 1)
     assert found.whole.precision >= 0.8
     assert found.whole.further == found.expected == 0
+
+
+def test_advice_follows_what_is_proven(accepted) -> None:
+    assert stop_advice(accepted, None).startswith("No audit has looked")
+    audit_labels(accepted, None, target=0.8)
+    play(accepted, 5)
+    assert "would certify 80.0 %" in stop_advice(accepted, None)
+    while not audit_progress(accepted, None).proven:
+        play(accepted, 4)
+    assert "no longer changes" in stop_advice(accepted, None)
+    while play(accepted, 5):
+        pass
+    assert stop_advice(accepted, None).startswith("Every label")
 
 
 def test_what_cannot_be_audited_is_refused(project) -> None:

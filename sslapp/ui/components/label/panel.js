@@ -131,6 +131,7 @@ export function makePanel({ root, base, reading, onAction, onTakeBack }) {
     bar.classList.toggle("proven", proven)
     const least = (Math.floor(1000 * precision) / 10).toFixed(1)
     setText(find(".holdout"), `Proven at least ${least} % right, wanted ${100 * target} %`)
+    show(".advice", progress.advice)
     setText(find(".ahead"), proven ? "Proven. Stop here, or look on for a higher bound." : aheadWords(expected, further))
   }
 
