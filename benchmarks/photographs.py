@@ -24,6 +24,7 @@ from sslapp.usecases.handlers import HANDLERS
 from sslapp.usecases.images.creation import ensure_demo
 from sslapp.usecases.labelling import decisions
 from sslapp.usecases.labelling.picks import next_images
+from sslapp.usecases.reviewing.checks import audit_candidates
 from sslapp.usecases.training.rounds import cancel_round, round_status, start_round
 from sslapp.workspace import Workspace
 
@@ -52,6 +53,13 @@ def play(folder: Path) -> Access:
     return access
 
 
+def _truth(access: Access) -> list[str]:
+    """The keys of the images' true classes."""
+    with reading(access.engine) as conn:
+        keys = {row.id: row.key for row in projects.classes(conn, 1)}
+        return [keys[each] for each in images.true_labels(conn, 1).tolist()]
+
+
 def _work(access: Access) -> None:
     work(access.workspace, access.engine, HANDLERS, threads=2, until_idle=True)
 
@@ -72,6 +80,16 @@ def some_labels(page: Page) -> None:
     for key in "3719":
         page.wait_for_timeout(700)
         page.keyboard.press(key)
+
+
+def some_answers(page: Page, truth: list[str]) -> None:
+    """Answer an audit truthfully, so that its proof, strip and certificate show."""
+    for _ in range(60):
+        page.locator(".stage[aria-busy=false]").wait_for()
+        position = int(page.locator(".which").inner_text().split()[-1])
+        page.keyboard.press(truth[position])
+        page.wait_for_timeout(60)
+    page.locator(".saved[data-state=saved]").wait_for()
 
 
 def some_area(page: Page) -> None:
@@ -98,6 +116,8 @@ def main() -> None:
             photograph(page, server, "projects", lambda _: None)
             photograph(page, server, "label", some_labels)
             photograph(page, server, "review", some_area)
+            audit_candidates(access, 1, threshold=0.9)
+            photograph(page, server, "audit", lambda page: some_answers(page, _truth(access)))
             photograph(page, server, "compare", lambda _: None)
             photograph(page, server, "export", lambda _: None)
             start_round(access, 1, method="fixmatch", config={"steps": 4000})
