@@ -12,7 +12,7 @@ import pytest
 from small_project import digits
 
 pytestmark = pytest.mark.timeout(240)
-TINY = ("-s", "steps=40", "-s", "batch-size=16", "--seed", "3")
+TINY = ("-s", "steps=40", "-s", "batch-size=16", "-s", "calibration-trainings=one", "--seed", "3")
 
 
 @pytest.fixture(scope="module")

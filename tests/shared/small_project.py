@@ -42,7 +42,7 @@ WORKSPACE = "5a1d" * 8
 """The prepared workspace's id, and that of its copies."""
 POOL, TEST = 120, 40
 LABELLED = 40
-TINY = {"steps": 12, "batch_size": 8, "unlabelled_ratio": 2}
+TINY = {"steps": 12, "batch_size": 8, "unlabelled_ratio": 2, "calibration_trainings": "one"}
 """Options of a training that takes a second."""
 TINY_SUPERVISED = {"steps": 60, "batch_size": 32, "calibration_trainings": "one"}
 """Options of a round that takes a second and learns something."""

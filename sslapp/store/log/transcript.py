@@ -11,6 +11,7 @@ from typing import Any
 
 from sqlalchemy import Connection, Table, func, insert, select
 
+from sslapp.store import seals
 from sslapp.store.log import replay
 from sslapp.store.log.chain import now
 from sslapp.store.schema import event, image, label_class, project, reader
@@ -59,11 +60,11 @@ def restore(conn: Connection, about: Mapping[str, Any], log: Iterable[Mapping[st
     """
     moment = now()
     project_id = int(about["project"]["id"])
-    conn.execute(insert(project), {**about["project"], "created_at": moment})
-    for table, rows in ((label_class, about["classes"]), (reader, about["readers"])):
-        more = {"project_id": project_id} if table is label_class else {"created_at": moment}
-        if rows:
-            conn.execute(insert(table), [{**each, **more} for each in rows])
+    seals.insert(conn, project, {**about["project"], "created_at": moment})
+    for each in about["classes"]:
+        seals.insert(conn, label_class, {**each, "project_id": project_id})
+    for each in about["readers"]:
+        seals.insert(conn, reader, {**each, "created_at": moment})
     _insert_images(conn, project_id, about["images"])
     for each in log:
         row = {**each, "at": datetime.fromisoformat(each["at"])}

@@ -23,7 +23,7 @@ class LabelProof(StrEnum):
 
     BLIND = "blind"  # given singly, without sight of anything but the image
     AUDITED = "audited"  # in the lot of an audit, which bounds how many of them are wrong
-    SEEN = "seen"  # given singly with a suggestion in sight, and in no audit
+    SEEN = "seen"  # given singly, not known to be blind, and in no audit
     UNPROVEN = "unproven"  # given in bulk, and in no audit
 
 

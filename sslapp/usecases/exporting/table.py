@@ -30,7 +30,7 @@ COLUMNS = {
     "reader": "Who decided.",
     "event": "Number of the decision in the event log.",
     "round": "Round that proposed an accepted label.",
-    "proof": "Behind the label: blind, audited, seen (singly, with a suggestion), unproven.",
+    "proof": "Behind it: blind, audited, seen (given singly, not blind) or unproven (in bulk).",
     "confidence": "Calibrated probability that this round gave the class.",
     "group": "Patient, scene or the like, if the import had one.",
     "split": "Part of the imported set: pool or test.",

@@ -32,7 +32,7 @@ from sslapp.vocabulary import EventKind, JobState, Source
 
 COLUMNS = {
     *("position", "name", "class", "source", "reader", "event", "round", "confidence"),
-    *("group", "split", "sha256", "snapshot"),
+    *("proof", "group", "split", "sha256", "snapshot"),
 }
 
 
@@ -61,6 +61,10 @@ def test_every_label_is_there_once_and_no_candidate(decided, tmp_path) -> None:
     assert set(frame.columns) == COLUMNS
     assert frame["position"].tolist() == [*range(40), 60, 61, 62, 63, 64, small_project.POOL]
     assert result["rows"] == len(frame)
+    proofs = frame.set_index("position")["proof"]
+    assert set(proofs[:40]) == {"blind"}
+    assert proofs[[60, 61, 62, 63, 64]].tolist() == ["seen", "unproven", "unproven", "seen", "seen"]
+    assert proofs[small_project.POOL] == "blind"
 
 
 def test_labels_that_were_given_again_after_their_snapshot_are_there(decided, tmp_path) -> None:
