@@ -40,7 +40,7 @@ def live(work: LiveJob) -> None:
     panels = st.grid(2 if drawn and work.pseudo_labels else 1, min_column_width=320)
     if drawn:
         with panels.container(gap="xsmall"):
-            losses(work.metrics, work.total, key=f"losses-{work.id}")
+            losses(work.metrics, work.steps or work.total, key=f"losses-{work.id}")
     if work.pseudo_labels:
         with panels.container(gap="xsmall"):
             _pseudo_labels(work)

@@ -15,6 +15,7 @@ from sslapp.rounds import RoundPhase
 from sslapp.store import projects, rounds
 from sslapp.store.database import reading
 from sslapp.store.rounds import Curve, StoredRound
+from sslapp.training.configuration import automatic_steps
 from sslapp.training.loop import figures
 from sslapp.usecases.access import Access, require
 from sslapp.usecases.jobs import eta, may_control
@@ -51,6 +52,7 @@ class LiveJob:
         metrics: name -> [(step, value), ...] that a round reported; not what has its own place.
         pseudo_labels: class name -> (its colour, confident pseudo-labels a step, of late).
         holdout: labelled holdout images of a round's snapshot.
+        steps: of a round's own training; `total` counts those that calibrate it as well.
     """
 
     id: int
@@ -76,6 +78,7 @@ class LiveJob:
     metrics: dict[str, Curve] = field(default_factory=dict)
     pseudo_labels: dict[str, tuple[str, float]] = field(default_factory=dict)
     holdout: int = 0
+    steps: int = 0
 
     @property
     def images_per_second(self) -> float | None:
@@ -178,6 +181,14 @@ def _live_job(
     return found if runs is None else _with_round(conn, found, row, runs)
 
 
+def _own_steps(runs: StoredRound) -> int:
+    """Steps of the round's own training, without those that calibrate it; 0 where it takes none."""
+    if "steps" not in runs.config:
+        return 0
+    counts = runs.snapshot.counts
+    return int(runs.config["steps"] or automatic_steps(counts["labelled"] + counts["pool"]))
+
+
 def _with_round(conn: Connection, found: LiveJob, row: RowMapping, runs: StoredRound) -> LiveJob:
     """The job with what the round that it runs is and reported."""
     metrics = curves(conn, runs.id)
@@ -192,6 +203,7 @@ def _with_round(conn: Connection, found: LiveJob, row: RowMapping, runs: StoredR
         round_number=runs.number,
         method=runs.method,
         config=runs.config,
+        steps=_own_steps(runs),
         metrics=metrics,
         pseudo_labels=pseudo_labels(conn, runs.id, runs.class_ids, classes) if metrics else {},
         holdout=runs.snapshot.counts.get("validation", 0),
