@@ -8,7 +8,8 @@ import pytest
 import small_project
 
 from sslapp import durable
-from sslapp.rounds import execute
+from sslapp.jobs.context import JobContext
+from sslapp.rounds import RoundPhase, execute
 from sslapp.store import rounds
 from sslapp.store.database import reading, writing
 from sslapp.store.state import load_state
@@ -157,3 +158,23 @@ def test_a_fit_beside_the_round_adds_nothing_to_its_curves(project) -> None:
     steps = [step for step, _ in curve]
     assert steps == sorted(set(steps))
     assert steps[-1] == small_project.TINY_SUPERVISED["steps"]
+
+
+@pytest.mark.slow
+def test_progress_counts_every_fit_of_the_round(project, monkeypatch) -> None:
+    told = []
+    shown = JobContext.progress
+
+    def progress(self, step, total, message="", also=None):
+        told.append((message, step, total))
+        shown(self, step, total, message, also)
+
+    monkeypatch.setattr(JobContext, "progress", progress)
+    config = {"steps": 6, "batch_size": 8, "calibration_trainings": "three"}
+    trained(project, method="supervised", config=config)
+    phases = {RoundPhase.TRAINING, RoundPhase.CALIBRATING}
+    fits = [each for each in told if each[0] in phases]
+    assert {total for _, _, total in fits} == {24}
+    assert [step for _, step, _ in fits] == sorted(step for _, step, _ in fits)
+    own = [step for phase, step, _ in fits if phase == RoundPhase.TRAINING]
+    assert (max(own), fits[-1]) == (6, (RoundPhase.CALIBRATING, 24, 24))

@@ -146,3 +146,10 @@ def test_a_stranger_s_pulse_is_refused(project) -> None:
     with pytest.raises(NotAllowed):
         live_stamp(eve, 1)
     eve.engine.dispose()
+
+
+def test_a_rounds_own_steps_are_told_apart_from_those_that_calibrate_it(running) -> None:
+    access, held = running
+    beat(access, held, step=30, total=400)
+    (work,) = live_jobs(access, 1).active
+    assert (work.step, work.total, work.steps) == (30, 400, 100)
