@@ -57,7 +57,7 @@ def open_(
         opened = audit_labels(who, project, target=target)
     else:
         opened = audit_candidates(who, project, threshold=threshold, target=target)
-    found = audit_progress(who, project, opened.number)
+    found = audit_progress(who, project, opened.number, target=target)
     show(asdict(found), as_json, lambda: _words(found))
 
 
@@ -88,9 +88,11 @@ def answer_(
 
 
 @command(audit_app, "status")
-def status(audit: Number = None, project: Project = None, as_json: Json = False) -> None:
+def status(
+    audit: Number = None, target: Target = None, project: Project = None, as_json: Json = False
+) -> None:
     """Say what an audit has proven and how many looks its target is expected to take."""
-    found = audit_progress(access(), project, audit)
+    found = audit_progress(access(), project, audit, target=target)
     show(asdict(found), as_json, lambda: _words(found))
 
 

@@ -17,7 +17,7 @@ from sslapp.usecases.auditing.progress import (
 )
 from sslapp.usecases.labelling import offers
 from sslapp.web import answers
-from sslapp.web.decisions import number_in, numbers_in
+from sslapp.web.decisions import number_in, numbers_in, release, told
 
 
 def audit_queue(access: Access, request: Request, body: dict[str, Any]) -> dict[str, Any]:
@@ -50,12 +50,7 @@ def audit_decide(access: Access, request: Request, body: dict[str, Any]) -> dict
         body.get("items", []),
         refused=numbers_in(body, "refused"),
     )
-    return {
-        "acked": [{"seq": seq, "number": number} for seq, number in receipt.acked.items()],
-        "refused": [{"seq": seq, "reason": reason} for seq, reason in receipt.refused.items()],
-        "conflicts": [],
-        "progress": _shown(access, project, audit),
-    }
+    return {**told(receipt), "progress": _shown(access, project, audit)}
 
 
 def audit_decided(access: Access, request: Request) -> dict[str, Any]:
@@ -64,13 +59,6 @@ def audit_decided(access: Access, request: Request) -> dict[str, Any]:
     found = audit_answers.last_answer(access, project, audit)
     first = "before" not in request.query_params
     return {"decided": [asdict(found)] if first and found is not None else []}
-
-
-def audit_release(access: Access, request: Request, body: dict[str, Any]) -> dict[str, Any]:
-    """The page lets go of images, or of all when it is closed."""
-    positions = numbers_in(body, "positions") if "positions" in body else None
-    offers.release(access, request.path_params["project"], positions)
-    return {}
 
 
 def _named(request: Request) -> tuple[int, int]:
@@ -100,5 +88,5 @@ routes = [
     answers.commands(f"{_AUDIT}/decisions", audit_decide),
     answers.reads(f"{_AUDIT}/decisions", audit_decided),
     answers.commands(f"{_AUDIT}/queue", audit_queue),
-    answers.commands(f"{_AUDIT}/queue/release", audit_release),
+    answers.commands(f"{_AUDIT}/queue/release", release),
 ]

@@ -19,15 +19,19 @@ def decide(access: Access, request: Request, body: dict[str, Any]) -> dict[str, 
     receipt = outbox.ingest(
         access, project, body.get("client", ""), body.get("items", []), numbers_in(body, "refused")
     )
-    answer: dict[str, Any] = {
-        "acked": [{"seq": seq, "number": number} for seq, number in receipt.acked.items()],
-        "refused": [{"seq": seq, "reason": reason} for seq, reason in receipt.refused.items()],
-        "conflicts": [asdict(each) for each in receipt.conflicts],
-        "progress": asdict(tally.label_progress(access, project)),
-    }
+    answer = {**told(receipt), "progress": asdict(tally.label_progress(access, project))}
     if "queue" in body:
         answer["gone"] = offers.keep(access, project, numbers_in(body, "queue"))
     return answer
+
+
+def told(receipt: outbox.Receipt) -> dict[str, Any]:
+    """What became of every decision of a request, as a page's outbox reads it."""
+    return {
+        "acked": [{"seq": seq, "number": number} for seq, number in receipt.acked.items()],
+        "refused": [{"seq": seq, "reason": reason} for seq, reason in receipt.refused.items()],
+        "conflicts": [asdict(each) for each in receipt.conflicts],
+    }
 
 
 def refill(access: Access, request: Request, body: dict[str, Any]) -> dict[str, Any]:

@@ -40,6 +40,16 @@ class Lot:
     def __len__(self) -> int:
         return len(self.positions)
 
+    def rows_of(self, positions: NDArray[np.int64]) -> tuple[NDArray[np.int64], NDArray[np.bool_]]:
+        """(n,) int64 rows, and (n,) bool whether the lot has these images; else the row is any."""
+        rows = np.searchsorted(self.positions, positions).clip(max=len(self) - 1)
+        return rows, self.positions[rows] == positions
+
+    def has(self, positions: NDArray[np.int64], class_ids: NDArray[np.int64]) -> NDArray[np.bool_]:
+        """(n,) bool: which of some labels the lot has, with the same class."""
+        rows, there = self.rows_of(positions)
+        return np.asarray(there & (self.class_ids[rows] == class_ids))
+
 
 @dataclass(frozen=True)
 class Terms:
@@ -179,6 +189,16 @@ class Audit:
         mended = int((answers[part.members] == ERROR).sum())
         return Proof(part.size, len(draws), draws.found, mended, most, part.alpha)
 
+    def first_rows(self, part: LotPart, count: int) -> NDArray[np.int64]:
+        """(n,) int64 the first `count` rows of a part in the order of its queue, or all."""
+        size = max(count, 1024)
+        while True:
+            rows = self.queue[:size]
+            rows = rows[part.members[rows]]
+            if len(rows) >= count or size >= len(self.queue):
+                return rows[:count]
+            size *= 4
+
     def next_rows(
         self, answers: NDArray[np.int8], count: int, taken: Sequence[int] = ()
     ) -> NDArray[np.int64]:
@@ -203,11 +223,10 @@ class Audit:
         """(t,) rows of a part in the order of its queue, up to the first that waits."""
         size = 1024
         while True:
-            rows = self.queue[:size]
-            rows = rows[part.members[rows]]
-            open_ones = np.flatnonzero(answers[rows] == UNASKED)
-            if len(open_ones):
-                return rows[: open_ones[0]]
-            if size >= len(self.queue):
+            rows = self.first_rows(part, size)
+            waiting = np.flatnonzero(answers[rows] == UNASKED)
+            if len(waiting):
+                return rows[: waiting[0]]
+            if len(rows) < size:
                 return rows
             size *= 4

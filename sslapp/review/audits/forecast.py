@@ -57,7 +57,7 @@ def forecast(
         seed: of the errors that are played.
     """
     draws = audit.draws(part, answers)
-    ahead = _first(audit, part, len(draws) + FARTHEST)[len(draws) :]
+    ahead = audit.first_rows(part, len(draws) + FARTHEST)[len(draws) :]
     clean = clean_looks(audit, part, answers, allowed)
     rng = np.random.default_rng([seed, len(draws)])
     rate = _rate(audit, part, draws)
@@ -83,7 +83,7 @@ def expected_wrong(audit: Audit, part: LotPart, answers: NDArray[np.int8]) -> fl
 def clean_looks(audit: Audit, part: LotPart, answers: NDArray[np.int8], allowed: int) -> int | None:
     """`Forecast.without_error` alone."""
     draws = audit.draws(part, answers)
-    ahead = _first(audit, part, len(draws) + FARTHEST)[len(draws) :]
+    ahead = audit.first_rows(part, len(draws) + FARTHEST)[len(draws) :]
     none = np.zeros(len(ahead), dtype=np.bool_)
     return _looks(draws, audit.weight[ahead], none, allowed, part)
 
@@ -94,17 +94,17 @@ def choose_mix(lot: Lot, alpha: float, allowed: int, seed: int = 0) -> float:
     The least geometric mean over three worlds: with as many errors as the confidences promise, with
     .3 of them and with .1. Chosen before the audit's own seed is drawn, with seeds of its own.
 
+    Of a large lot some images are played, drawn at random.
+
     Args:
         allowed: wrong labels that the target leaves.
-
-    Of a large lot some images are played, drawn at random.
     """
     rng = np.random.default_rng([seed, len(lot)])
     if len(lot) > MOST_PLAYED:
         rows = np.sort(rng.permutation(len(lot))[:MOST_PLAYED])
         allowed = allowed * MOST_PLAYED // len(lot)
         lot = Lot(lot.positions[rows], lot.class_ids[rows], lot.confidence[rows])
-    nothing = np.full(len(lot), -1, dtype=np.int8)
+    nothing = np.full(len(lot), UNASKED, dtype=np.int8)
     logs = {}
     for mix in MIXES:
         looks = []
@@ -184,18 +184,7 @@ def _going_on(
     )
 
 
-def _first(audit: Audit, part: LotPart, count: int) -> NDArray[np.int64]:
-    """(n,) the first `count` rows of a part in the order of its queue, or all."""
-    size = max(count, 1024)
-    while True:
-        rows = audit.queue[:size]
-        rows = rows[part.members[rows]]
-        if len(rows) >= count or size >= len(audit.queue):
-            return rows[:count]
-        size *= 4
-
-
 def _rate(audit: Audit, part: LotPart, draws: Looks) -> float:
     """Errors found for each that the confidences promised, drawn towards 1 while there are few."""
-    promised = float((1 - audit.lot.confidence[_first(audit, part, len(draws))]).sum())
+    promised = float((1 - audit.lot.confidence[audit.first_rows(part, len(draws))]).sum())
     return (draws.found + 1) / (promised + 1)

@@ -4,6 +4,7 @@ from contextlib import suppress
 
 import numpy as np
 import streamlit as st
+from numpy.typing import NDArray
 from streamlit.errors import StreamlitAPIException
 
 from sslapp.charts.proofs import proofs_by_threshold
@@ -171,7 +172,7 @@ def _preview(access: Access, project_id: int, board: Board, chosen: Choice) -> N
     share = f", {percent(len(found) / total)}" if total else ""
     st.markdown(f"**{count(len(found), 'candidate')}** of {total:,} open images{share}")
     if len(found):
-        _proof(access, project_id, board, chosen)
+        _proof(access, project_id, board, found.positions)
     live = [column for column in range(board.known) if not board.classes[column].retired]
     counts = board.counts_by_class(found)
     tally.show(
@@ -182,16 +183,15 @@ def _preview(access: Access, project_id: int, board: Board, chosen: Choice) -> N
     )
 
 
-def _proof(access: Access, project_id: int, board: Board, chosen: Choice) -> None:
+def _proof(access: Access, project_id: int, board: Board, positions: NDArray[np.int64]) -> None:
     """What is proven of the candidates, or what it would take."""
-    found = board.candidates(chosen.rule(board))
-    known = proof_of(access, project_id, board, found.positions)
+    known = proof_of(access, project_id, board, positions)
     if known.precision is not None:
         icon = ":green[:material/verified:]" if known.proven else ":material/pending:"
         st.caption(f"{icon} {plain.markdown(known.words)}")
         _curve(access, project_id, board, known.wanted)
         return
-    looks = looks_without_error(access, project_id, found.confidence)
+    looks = looks_without_error(access, project_id, board.confidence[positions])
     st.caption(
         f":material/help: How many of them are right is unknown: {count(looks, 'look')} without an "
         f"error would prove {100 * known.wanted:g} %."

@@ -57,7 +57,7 @@ class LooksOffered:
 
     Attributes:
         looks: further images, in the order to look at them.
-        gone: of the images in hand, those that were answered or are another reader's by now.
+        gone: of the images in hand, those that another reader answered or holds by now.
         images: of the images in hand, position -> content hash.
     """
 
@@ -95,8 +95,7 @@ def more_looks(
     """The next images for a reader who has some in hand already.
 
     Images that another reader has before them are passed over until they answer or let go; then
-    they are served again. One look in so many is a repetition, the last of those that are served:
-    what lies between is what the reader has in hand.
+    they are served again. One look in so many is a repetition.
 
     Args:
         have: images in hand, which are leased again and not served twice.
@@ -119,9 +118,11 @@ def more_looks(
         mine = mine[~np.isin(mine, taken)]
         leases.take(conn, project_id, access.reader_id, mine, Purpose.LABEL, moment, moment + LEASE)
         hashes = pixel_hashes(conn, project_id, [*wanted, *have])
+    theirs = (e.position for e in found.first.values() if e.reader_id != access.reader_id)
+    lost = {*taken.tolist(), *theirs}
     return LooksOffered(
         looks=[Look(each, hashes[each]) for each in wanted],
-        gone=[each for each in have if each in set(taken.tolist())],
+        gone=[each for each in have if each in lost],
         images={each: hashes[each] for each in have if each in hashes},
     )
 

@@ -8,8 +8,8 @@ from sqlalchemy import Connection
 
 from sslapp.store import projects
 from sslapp.store.errors import Refused
-from sslapp.usecases.auditing.opened import AboutLot, OpenedAudit, all_audits
-from sslapp.usecases.auditing.standing import standing
+from sslapp.usecases.auditing.opened import AboutLot, all_audits
+from sslapp.usecases.auditing.standing import AuditStanding, standing
 from sslapp.words import at_least
 
 
@@ -34,7 +34,7 @@ class ProofOfSelection:
         audit: its number.
         threshold: of the part of the lot that has them.
         precision: at least this share of the n is right; 0 where nothing is proven.
-        certainty: with which that holds.
+        certainty: with which all that the audit says holds.
         looks, errors: answers that count for the part, and the errors among them.
     """
 
@@ -60,31 +60,36 @@ class ProofOfSelection:
 def evidence_for(
     conn: Connection,
     project_id: int,
+    reader_id: int,
     positions: NDArray[np.int64],
     class_ids: NDArray[np.int64],
 ) -> ProofOfSelection | None:
-    """The best that is proven about some labels; None where no audit's lot has them all.
+    """What is proven about some labels; None where no audit's lot has them all.
 
     A part of a lot with at most so many wrong labels has at most so many in any selection of it, so
-    what is proven of the part bounds the selection.
+    what is proven of the part bounds the selection. Of several audits the newest speaks: the best
+    of them would be wrong more often than any one says.
 
     Args:
+        reader_id: who asks; their last answer is left out while they may take it back.
         positions: (n,) ascending.
         class_ids: (n,) the labels.
     """
     if not len(positions):
         return None
-    found = [
-        evidence
-        for opened in all_audits(conn, project_id)
-        if opened.about is not AboutLot.LABELS
-        and (evidence := _by(conn, project_id, opened, positions, class_ids)) is not None
-    ]
-    return max(found, key=lambda each: (each.precision, each.audit), default=None)
+    for opened in reversed(all_audits(conn, project_id)):
+        if opened.about is AboutLot.LABELS or not opened.audit.lot.has(positions, class_ids).all():
+            continue
+        return _by(standing(conn, project_id, opened, hidden_from=reader_id), positions)
+    return None
 
 
 def must_be_proven(
-    conn: Connection, project_id: int, positions: NDArray[np.int64], class_ids: NDArray[np.int64]
+    conn: Connection,
+    project_id: int,
+    reader_id: int,
+    positions: NDArray[np.int64],
+    class_ids: NDArray[np.int64],
 ) -> ProofOfSelection:
     """What proves some labels right to the precision that the project asks for.
 
@@ -92,7 +97,7 @@ def must_be_proven(
         Unproven: when nothing does, saying what is known.
     """
     wanted = projects.find_project(conn, project_id).settings.precision
-    found = evidence_for(conn, project_id, positions, class_ids)
+    found = evidence_for(conn, project_id, reader_id, positions, class_ids)
     if found is None:
         raise Unproven(
             f"Nothing is known of how many of these {len(positions):,} labels are right.",
@@ -108,32 +113,23 @@ def must_be_proven(
     return found
 
 
-def _by(
-    conn: Connection,
-    project_id: int,
-    opened: OpenedAudit,
-    positions: NDArray[np.int64],
-    class_ids: NDArray[np.int64],
-) -> ProofOfSelection | None:
-    """What one audit proves; None where its lot does not have them all."""
-    lot = opened.audit.lot
-    rows = np.searchsorted(lot.positions, positions).clip(max=len(lot) - 1)
-    same = (lot.positions[rows] == positions) & (lot.class_ids[rows] == class_ids)
-    if not same.all():
-        return None
-    least = lot.confidence[rows].min()
-    stands = standing(conn, project_id, opened)
+def _by(stands: AuditStanding, positions: NDArray[np.int64]) -> ProofOfSelection:
+    """What an audit proves about labels that its lot has, by the part that says most of them."""
+    audit = stands.opened.audit
+    rows, _ = audit.lot.rows_of(positions)
     found = []
-    terms = zip(opened.audit.terms.thresholds, opened.audit.parts, strict=True)
-    for number, (threshold, part) in enumerate(terms):
-        if number and threshold > least:
+    for threshold, part in zip(audit.terms.thresholds, audit.parts, strict=True):
+        if not part.members[rows].all():
             continue
         proof = stands.proof_of(part)
-        precision = max(1 - proof.remaining / len(positions), 0.0)
-        certainty = 1 - proof.alpha
         found.append(
             ProofOfSelection(
-                opened.number, threshold, precision, certainty, proof.looks, proof.errors
+                audit=stands.opened.number,
+                threshold=threshold,
+                precision=max(1 - proof.remaining / len(positions), 0.0),
+                certainty=1 - audit.terms.alpha,  # the parts' shares of it make them hold together
+                looks=proof.looks,
+                errors=proof.errors,
             )
         )
     return max(found, key=lambda each: each.precision)

@@ -46,16 +46,15 @@ class InForce:
 
     def rows_of(self, positions: Positions) -> tuple[Positions, NDArray[np.bool_]]:
         """(n,) rows of the lot, and (n,) bool whether they are those images, in the part."""
-        lot = self.stands.opened.audit.lot
-        rows = np.searchsorted(lot.positions, positions).clip(max=len(lot) - 1)
-        return rows, (lot.positions[rows] == positions) & self.part.members[rows]
+        rows, there = self.stands.opened.audit.lot.rows_of(positions)
+        return rows, there & self.part.members[rows]
 
 
 def in_force(conn: Connection, project_id: int, given: LabelsGiven) -> list[InForce]:
     """What a certificate rests on: the newest audit of all labels, and what was accepted since.
 
-    Lots are disjoint: one that shares an image with a newer one adds nothing, and its labels count
-    as in no audit.
+    Lots are disjoint: one that shares an image with the first, or with a newer one, adds nothing,
+    and its labels count as in no audit.
     """
     everything = all_audits(conn, project_id)
     newest = max((e.event for e in everything if e.about is AboutLot.LABELS), default=0)
@@ -63,7 +62,8 @@ def in_force(conn: Connection, project_id: int, given: LabelsGiven) -> list[InFo
     open_ones = given.positions[~given.blind]
     found: list[InForce] = []
     taken = np.zeros(0, dtype=np.int64)
-    for opened in reversed([each for each in everything if each.event >= newest]):
+    since = [each for each in everything if each.event >= newest]
+    for opened in sorted(since, key=lambda e: (e.about is not AboutLot.LABELS, -e.event)):
         number = _accepted_part(opened, accepted.get(opened.number, []))
         part = opened.audit.parts[number]
         members = opened.audit.lot.positions[part.members]
@@ -72,7 +72,7 @@ def in_force(conn: Connection, project_id: int, given: LabelsGiven) -> list[InFo
         taken = np.union1d(taken, members)
         share = opened.audit.terms.share(number) / opened.audit.terms.alpha
         found.append(InForce(standing(conn, project_id, opened), part, share))
-    return found[::-1]
+    return found
 
 
 def _accepted_part(opened: OpenedAudit, thresholds: Sequence[float]) -> int:

@@ -1,13 +1,12 @@
 """Which labels a lot is made of, and how sure each was when it was given."""
 
 import numpy as np
-from numpy.typing import NDArray
 from sqlalchemy import Connection
 
 from sslapp.review.audits.audit import Lot
 from sslapp.rounds.predictions import predictions_at
 from sslapp.store import rounds
-from sslapp.store.log.audits import LabelsGiven, labels_given
+from sslapp.store.log.audits import labels_given
 from sslapp.usecases.auditing.opened import as_kept
 from sslapp.workspace import Workspace
 
@@ -34,10 +33,3 @@ def labels_not_blind(conn: Connection, workspace: Workspace, project_id: int) ->
     looked_at = ~given.in_bulk[rows] & (given.rounds[rows] > 0)
     confidence[looked_at] = np.maximum(confidence[looked_at], JUDGED)
     return Lot(given.positions[rows], given.class_ids[rows], as_kept(confidence))
-
-
-def same_labels(lot: Lot, given: LabelsGiven) -> NDArray[np.bool_]:
-    """(n,) bool: which of the current labels the lot has, with the same class."""
-    row = np.searchsorted(lot.positions, given.positions).clip(max=len(lot) - 1)
-    there = lot.positions[row] == given.positions
-    return np.asarray(there & (lot.class_ids[row] == given.class_ids))

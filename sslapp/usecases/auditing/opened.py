@@ -20,7 +20,7 @@ from sslapp.store.errors import Refused
 from sslapp.store.log import audits
 from sslapp.store.log.chain import Event
 
-KEPT = 8
+KEPT = 32
 """Audits that a process keeps, with their queues: one of a million images takes half a second."""
 
 STEPS = 65_535

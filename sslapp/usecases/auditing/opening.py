@@ -11,10 +11,10 @@ from sslapp.review.audits.forecast import choose_mix
 from sslapp.store import projects
 from sslapp.store.database import writing
 from sslapp.store.errors import Refused
-from sslapp.store.log import audits, events
+from sslapp.store.log import events
 from sslapp.store.log.audits import labels_given
 from sslapp.usecases.access import Access, find_project, new_key
-from sslapp.usecases.auditing.lots import labels_not_blind, same_labels
+from sslapp.usecases.auditing.lots import labels_not_blind
 from sslapp.usecases.auditing.opened import (
     AboutLot,
     OpenedAudit,
@@ -102,8 +102,6 @@ def allowed_errors(labels: int, precision: float) -> int:
 
 
 def _newest_about_labels(conn: Connection, project_id: int) -> OpenedAudit | None:
-    if not audits.opened(conn, project_id):
-        return None
     about = [each for each in all_audits(conn, project_id) if each.about is AboutLot.LABELS]
     return about[-1] if about else None
 
@@ -111,4 +109,4 @@ def _newest_about_labels(conn: Connection, project_id: int) -> OpenedAudit | Non
 def _has_all(conn: Connection, project_id: int, opened: OpenedAudit) -> bool:
     """Whether every label that is not singly blind is in the audit's lot as it is now."""
     given = labels_given(conn, project_id)
-    return bool((given.blind | same_labels(opened.audit.lot, given)).all())
+    return bool((given.blind | opened.audit.lot.has(given.positions, given.class_ids)).all())

@@ -1,12 +1,10 @@
 """How far an audit is, for pages and the command line: what is proven, and what it still takes."""
 
 from dataclasses import dataclass
-from datetime import datetime
 
 from sslapp.review.audits.forecast import expected_wrong, forecast
 from sslapp.store import rounds
 from sslapp.store.database import reading
-from sslapp.store.log import audits
 from sslapp.store.log.audits import labels_given
 from sslapp.usecases.access import Access, find_project
 from sslapp.usecases.auditing.opened import AboutLot, all_audits, find_audit
@@ -55,7 +53,7 @@ class AuditProgress:
         about: what its lot was made of.
         images: of the lot.
         answered: of them, in whatever order.
-        target: the precision that it was opened to prove.
+        target: the precision that it is to prove.
         proven: whether it is.
         expected: looks that are expected until then; None where all of them would not prove it.
         mend_first: whether another minute is better spent on naming the least confident images, or
@@ -89,7 +87,6 @@ class KnownAudit:
         round_number: of the round that proposed its labels; None for an audit of labels.
         images: of the lot.
         threshold: least confidence of its images.
-        opened: when, UTC.
     """
 
     number: int
@@ -97,7 +94,6 @@ class KnownAudit:
     round_number: int | None
     images: int
     threshold: float
-    opened: datetime
 
 
 def known_audits(access: Access, project: str | int | None) -> list[KnownAudit]:
@@ -105,7 +101,6 @@ def known_audits(access: Access, project: str | int | None) -> list[KnownAudit]:
     with reading(access.engine) as conn:
         project_id = find_project(conn, access, project)
         numbers = {each.id: each.number for each in rounds.all_rounds(conn, project_id)}
-        times = {row.number: row.at for row in audits.opened(conn, project_id)}
         return [
             KnownAudit(
                 number=each.number,
@@ -113,20 +108,25 @@ def known_audits(access: Access, project: str | int | None) -> list[KnownAudit]:
                 round_number=None if each.round_id is None else numbers.get(each.round_id),
                 images=len(each.audit.lot),
                 threshold=each.audit.terms.thresholds[0],
-                opened=times[each.event],
             )
             for each in reversed(all_audits(conn, project_id))
         ]
 
 
 def audit_progress(
-    access: Access, project: str | int | None, audit: int | None = None, *, reading_on: bool = False
+    access: Access,
+    project: str | int | None,
+    audit: int | None = None,
+    *,
+    reading_on: bool = False,
+    target: float | None = None,
 ) -> AuditProgress:
     """How an audit stands; default: the newest.
 
     Args:
         reading_on: for a reader at the audit's page, who may still take their last answer back:
             without it, until every image was answered.
+        target: another precision than the one that it was opened to prove.
 
     Raises:
         Refused: when there is no such audit.
@@ -134,10 +134,9 @@ def audit_progress(
     with reading(access.engine) as conn:
         project_id = find_project(conn, access, project)
         opened = find_audit(conn, project_id, audit)
-        found = standing(conn, project_id, opened)
-        if reading_on and not found.complete:
-            found = standing(conn, project_id, opened, hidden_from=access.reader_id)
-        return _progress(found)
+        hidden_from = access.reader_id if reading_on else None
+        found = standing(conn, project_id, opened, hidden_from=hidden_from)
+        return _progress(found, opened.target if target is None else target)
 
 
 def stop_advice(access: Access, project: str | int | None) -> str:
@@ -148,7 +147,7 @@ def stop_advice(access: Access, project: str | int | None) -> str:
         if not about:
             given = labels_given(conn, project_id)
             return UNCHECKED if not given.blind.all() else ""
-        found = _progress(standing(conn, project_id, about[-1]))
+        found = _progress(standing(conn, project_id, about[-1]), about[-1].target)
     target = at_least(found.target)
     if found.answered == found.images:
         return "Every label of the audit was looked at: more looks change nothing."
@@ -167,9 +166,9 @@ def at_most_wrong(access: Access, project: str | int | None, audit: int | None =
         return found.proof.remaining
 
 
-def _progress(found: AuditStanding) -> AuditProgress:
+def _progress(found: AuditStanding, target: float) -> AuditProgress:
     opened = found.opened
-    target, proofs, expected = opened.target, [], None
+    proofs, expected = [], None
     parts = zip(opened.audit.terms.thresholds, opened.audit.parts, strict=True)
     for threshold, part in parts:
         proof = found.proof_of(part)

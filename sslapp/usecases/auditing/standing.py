@@ -1,7 +1,7 @@
 """How an audit stands: which images of its lot were answered, and what is proven by now."""
 
 from collections.abc import Mapping
-from dataclasses import dataclass, field
+from dataclasses import dataclass
 from functools import cached_property
 
 import numpy as np
@@ -24,13 +24,11 @@ class AuditStanding:
         opened: the audit.
         answers: (N,) int8 codes of its lot's rows, see review.audits.audit.
         first: row of the lot -> the answer that counts, the first that was not taken back at once.
-        given: reader id -> how many answers they gave in it.
     """
 
     opened: OpenedAudit
     answers: NDArray[np.int8]
     first: Mapping[int, BlindAnswer]
-    given: Mapping[int, int] = field(default_factory=dict)
 
     @property
     def whole(self) -> LotPart:
@@ -56,21 +54,15 @@ class AuditStanding:
         Raises:
             Refused: when it is not in the lot.
         """
-        lot = self.opened.audit.lot
-        row = int(np.searchsorted(lot.positions, position))
-        if row == len(lot) or lot.positions[row] != position:
+        rows, there = self.opened.audit.lot.rows_of(np.array([position], dtype=np.int64))
+        if not there[0]:
             raise Refused(f"Image {position} is not in the lot of audit {self.opened.number}.")
-        return row
+        return int(rows[0])
 
     @property
     def answered(self) -> int:
         """Images of the lot that were answered, in whatever order."""
         return int((self.answers != UNASKED).sum())
-
-    @property
-    def complete(self) -> bool:
-        """Whether every image of the lot was answered."""
-        return self.answered == len(self.answers)
 
 
 def standing(
@@ -81,23 +73,22 @@ def standing(
     An answer counts wherever it was given: on an audit's page, or on the page for labelling.
 
     Args:
-        hidden_from: a reader who may still take their last answer back: it is left out, or what
-            the page shows would say whether it was an error.
+        hidden_from: a reader who may still take their last answer back: it is left out until every
+            image was answered, or what they are shown would say whether it was an error.
     """
     lot = opened.audit.lot
+    heard = [
+        each for each in audits.blind_answers(conn, project_id, opened.event) if not each.taken_back
+    ]
+    rows, there = lot.rows_of(np.array([each.position for each in heard], dtype=np.int64))
     first: dict[int, BlindAnswer] = {}
-    given: dict[int, int] = {}
-    for each in audits.blind_answers(conn, project_id, opened.event):
-        row = int(np.searchsorted(lot.positions, each.position))
-        if row == len(lot) or lot.positions[row] != each.position or each.taken_back:
-            continue
-        if row not in first:
-            first[row] = each
-            given[each.reader_id] = given.get(each.reader_id, 0) + 1
-    if hidden_from is not None:
-        mine = {row: each for row, each in first.items() if each.reader_id == hidden_from}
-        first.pop(max(mine, key=lambda row: mine[row].number, default=-1), None)
+    for each, row, inside in zip(heard, rows.tolist(), there.tolist(), strict=True):
+        if inside:
+            first.setdefault(row, each)
+    if hidden_from is not None and len(first) < len(lot):
+        mine = [row for row, each in first.items() if each.reader_id == hidden_from]
+        first.pop(max(mine, key=lambda row: first[row].number, default=-1), None)
     answers = np.full(len(lot), UNASKED, dtype=np.int8)
     for row, each in first.items():
         answers[row] = AS_SAID if each.class_id == lot.class_ids[row] else ERROR
-    return AuditStanding(opened, answers, first, given)
+    return AuditStanding(opened, answers, first)

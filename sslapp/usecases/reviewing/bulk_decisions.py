@@ -202,9 +202,8 @@ def bulk_accept(
         predictions = predictions_of(access.workspace, found, state).at(content["members"])
         predictions.must_propose()
         _must_be_in_pool(state, content["members"])
-        known = _what_proves(
-            conn, project_id, content["members"], predictions.proposed, unproven=unproven
-        )
+        labels = (content["members"], predictions.proposed)
+        known = _what_proves(conn, access, project_id, labels, unproven=unproven)
         content["payload"] |= known
         return append(
             conn,
@@ -220,15 +219,15 @@ def bulk_accept(
 
 def _what_proves(
     conn: Connection,
+    access: Access,
     project_id: int,
-    positions: Positions,
-    class_ids: NDArray[np.int64],
+    labels: tuple[Positions, NDArray[np.int64]],
     *,
     unproven: bool,
 ) -> dict[str, Any]:
     """What an acceptance keeps of what is proven."""
     try:
-        return {"proof": must_be_proven(conn, project_id, positions, class_ids).row()}
+        return {"proof": must_be_proven(conn, project_id, access.reader_id, *labels).row()}
     except Unproven as error:
         if not unproven:
             raise

@@ -73,7 +73,8 @@ def audit_candidates(
         about = AboutLot.CANDIDATES if positions is None else AboutLot.SELECTION
         for opened in reversed(all_audits(conn, project_id)):
             mine = opened.about is about and opened.round_id == found.id
-            if mine and threshold in opened.audit.terms.thresholds and _has(opened, lot):
+            settled = threshold in opened.audit.terms.thresholds
+            if mine and settled and opened.audit.lot.has(lot.positions, lot.class_ids).all():
                 return opened
         return open_audit(
             *(conn, access, project_id, lot, about),
@@ -112,7 +113,9 @@ def proof_of(
     class_ids = np.array([each.id for each in board.classes], dtype=np.int64)
     with reading(access.engine) as conn:
         wanted = projects.find_project(conn, project_id).settings.precision
-        found = evidence_for(conn, project_id, chosen, class_ids[board.predicted[chosen]])
+        found = evidence_for(
+            conn, project_id, access.reader_id, chosen, class_ids[board.predicted[chosen]]
+        )
         round_ = finished_round(conn, project_id, board.round_number)
     if found is not None:
         words = (
@@ -199,11 +202,3 @@ def thresholds_from(asked: float, confidence: NDArray[np.float64]) -> tuple[floa
     levels = np.quantile(confidence, np.arange(1, STEPS + 1) / (STEPS + 1))
     higher = sorted({round(float(each), 4) for each in levels if each > asked + 1e-4})
     return (asked, *higher)
-
-
-def _has(opened: OpenedAudit, lot: Lot) -> bool:
-    """Whether an audit's lot has all that is proposed now, with the same classes."""
-    old = opened.audit.lot
-    rows = np.searchsorted(old.positions, lot.positions).clip(max=len(old) - 1)
-    same = (old.positions[rows] == lot.positions) & (old.class_ids[rows] == lot.class_ids)
-    return bool(same.all())

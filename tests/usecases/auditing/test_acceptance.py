@@ -53,7 +53,7 @@ def proposed(access, threshold):
 
 def known(access, positions, class_ids):
     with reading(access.engine) as conn:
-        return evidence_for(conn, 1, positions, class_ids)
+        return evidence_for(conn, 1, access.reader_id, positions, class_ids)
 
 
 def test_nothing_is_known_before_an_audit_and_accepting_says_so(checked) -> None:
@@ -98,7 +98,7 @@ def test_a_higher_threshold_is_proven_by_its_own_part(checked) -> None:
     assert thresholds[0] == 0.2
     assert list(thresholds) == sorted(set(thresholds))
     play(checked, 30)
-    found = audit_progress(checked, None)
+    found = audit_progress(checked, None, reading_on=True)
     assert [each.threshold for each in found.thresholds] == list(thresholds)
     assert found.thresholds[0].certainty == pytest.approx(0.975)
     sizes = [each.images for each in found.thresholds]
@@ -169,6 +169,16 @@ def test_asking_again_goes_on_and_another_threshold_begins_anew(checked) -> None
     assert audit_candidates(checked, None, threshold=0.3).number == first.number
     assert audit_candidates(checked, None, threshold=0.25).number == 2
     assert audit_candidates(checked, None, threshold=0.3).number == first.number
+
+
+def test_of_several_audits_the_newest_speaks_and_not_the_best(checked) -> None:
+    audit_candidates(checked, None, threshold=0.3)
+    play(checked, 30)
+    positions, class_ids = proposed(checked, 0.3)
+    assert known(checked, positions, class_ids).precision > 0
+    audit_candidates(checked, None, threshold=0.25)
+    fresh = known(checked, positions, class_ids)
+    assert (fresh.audit, fresh.looks) == (2, 0)
 
 
 def test_unsure_images_are_left_out_and_nothing_is_nothing(checked) -> None:

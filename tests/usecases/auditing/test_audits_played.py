@@ -11,7 +11,7 @@ from sslapp.store.errors import KeyReused, Refused
 from sslapp.store.labels import current_labels
 from sslapp.store.state import load_state
 from sslapp.usecases.access import enter
-from sslapp.usecases.auditing.answers import NONE_OF_THESE, UNSURE, answer, next_looks
+from sslapp.usecases.auditing.answers import NONE_OF_THESE, UNSURE, answer, more_looks, next_looks
 from sslapp.usecases.auditing.certificate import certify
 from sslapp.usecases.auditing.opened import find_audit, from_event
 from sslapp.usecases.auditing.opening import audit_labels
@@ -19,6 +19,8 @@ from sslapp.usecases.auditing.progress import audit_progress, stop_advice
 from sslapp.usecases.auditing.standing import standing
 from sslapp.usecases.labelling import decisions, verdicts
 from sslapp.usecases.people import members
+from sslapp.usecases.reviewing.bulk_decisions import bulk_accept
+from sslapp.usecases.reviewing.checks import audit_candidates
 from sslapp.vocabulary import EventKind, Role, Source
 
 
@@ -222,6 +224,35 @@ def test_progress_says_what_is_proven_and_what_it_takes(accepted) -> None:
         play(accepted, 1)
     assert found.whole.precision >= 0.8
     assert found.whole.further == found.expected == 0
+
+
+def test_a_lot_that_overlaps_the_audit_of_all_labels_does_not_push_it_out(accepted) -> None:
+    lot = audit_labels(accepted, None).audit.lot
+    bulk = next(e for e in small_project.log(accepted) if e.kind is EventKind.BULK_ACCEPT)
+    decisions.undo(accepted, None, bulk.number)
+    audit_candidates(accepted, None, threshold=0.0, positions=lot.positions[:1])
+    bulk_accept(accepted, None, lot.positions, unproven=True)
+    stated = certify(accepted, None)
+    assert [each.audit for each in stated.lots] == [1]
+    assert stated.uncovered == 0
+
+
+def test_another_target_is_answered_by_the_open_audit(accepted) -> None:
+    audit_labels(accepted, None, target=0.8)
+    assert audit_progress(accepted, None).target == 0.8
+    higher = audit_progress(accepted, None, target=0.95)
+    assert (higher.audit, higher.target) == (1, 0.95)
+    assert higher.whole.further >= audit_progress(accepted, None).whole.further
+
+
+def test_what_another_reader_answered_leaves_the_hand(accepted) -> None:
+    audit_labels(accepted, None)
+    members.grant(accepted, None, "Bob", Role.READER)
+    (look,) = next_looks(accepted, None)
+    bob = enter(accepted.workspace, "Bob")
+    decisions.label(bob, None, look.position, "3")
+    bob.engine.dispose()
+    assert more_looks(accepted, None, have=[look.position]).gone == [look.position]
 
 
 def test_advice_follows_what_is_proven(accepted) -> None:
