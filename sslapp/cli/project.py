@@ -9,6 +9,7 @@ import typer
 
 from sslapp.cli.application import Json, Project, access, app, command, show, table, workspace
 from sslapp.cli.jobs import wait_for
+from sslapp.usecases.auditing.in_force import count_proofs
 from sslapp.usecases.exporting import exports
 from sslapp.usecases.images.creation import ensure_demo
 from sslapp.usecases.images.embeddings import DEFAULT_ENCODER, embed
@@ -204,7 +205,9 @@ def encode_command(
 @command(app, "status")
 def status(project: Project = None, as_json: Json = False) -> None:
     """Say how a project stands."""
-    found = read_status(access(), project)
+    who = access()
+    found = read_status(who, project)
+    proofs = count_proofs(who, found.project_id)
     per_class = [
         {
             "class": each.name,
@@ -216,6 +219,7 @@ def status(project: Project = None, as_json: Json = False) -> None:
     result: dict[str, Any] = {
         "project": found.name,
         "counts": found.counts,
+        "proofs": proofs,
         "classes": per_class,
         "rounds": found.rounds,
         "jobs": found.jobs,
@@ -223,7 +227,8 @@ def status(project: Project = None, as_json: Json = False) -> None:
     }
 
     def words() -> str:
-        counts = "\n".join(f"{name:>18}  {value}" for name, value in found.counts.items())
+        listed = [*found.counts.items(), *((f"labels {name}", n) for name, n in proofs.items())]
+        counts = "\n".join(f"{name:>18}  {value}" for name, value in listed)
         rounds = table(found.rounds, ["number", "method", "gear", "state", "step", "total"])
         classes = table(per_class, ["class", "key", "expert", "adjudicated", "accepted"])
         return f"{found.name}\n{counts}\n\n{classes}\n\n{rounds}"

@@ -43,10 +43,23 @@ def simulate_command(
         typer.Option(help="auto, typiclust, margin, random; balanced: equally many of each class."),
     ] = "auto",
     rounds: Annotated[int, typer.Option(min=1, help="How many rounds.")] = 2,
+    most_rounds: Annotated[
+        int,
+        typer.Option(
+            min=0,
+            help="With --certify: further rounds up to so many, each with as many labels as all "
+            "before it, while the proof would cost more than four times these.",
+        ),
+    ] = 0,
     labels: Annotated[int, typer.Option(min=1, help="Images labelled before each round.")] = 40,
     reviews: Annotated[
-        int, typer.Option(min=0, help="Doubtful candidates judged singly after the last round.")
-    ] = 39,
+        int | None,
+        typer.Option(
+            min=0,
+            help="Doubtful candidates judged singly after the last round. Default: 39; with "
+            "--certify as many as make the proof cheaper.",
+        ),
+    ] = None,
     accept_above: Annotated[
         float, typer.Option(help="Bulk acceptance before the last round; above 1: none.")
     ] = 1.01,
@@ -63,6 +76,13 @@ def simulate_command(
     confusion: Annotated[
         Path | None, typer.Option(help="CSV of C x C chances of the reader's wrong answers.")
     ] = None,
+    fatigue: Annotated[
+        float, typer.Option(min=0.0, help="Added chance of a mistake for each hour of reading.")
+    ] = 0.0,
+    bias: Annotated[
+        float,
+        typer.Option(min=0.0, max=1.0, help="Chance that a wrong proposal is waved through."),
+    ] = 0.0,
     seconds_label: Annotated[float, typer.Option(help="Seconds to name a class.")] = 3.0,
     seconds_review: Annotated[float, typer.Option(help="Seconds to judge a proposal.")] = 1.5,
     seed: int = 0,
@@ -76,6 +96,8 @@ def simulate_command(
     reader = ReaderModel(
         accuracy=accuracy,
         confusion=None if confusion is None else np.loadtxt(confusion, delimiter=",", ndmin=2),
+        fatigue=fatigue,
+        bias=bias,
         seconds_label=seconds_label,
         seconds_review=seconds_review,
     )
@@ -88,6 +110,7 @@ def simulate_command(
         encoder=encoder,
         acquisition=acquisition,
         rounds=rounds,
+        most_rounds=most_rounds,
         labels=labels,
         reviews=reviews,
         accept_above=accept_above,

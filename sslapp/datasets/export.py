@@ -9,7 +9,7 @@ import json
 import os
 import shutil
 import zipfile
-from collections.abc import Callable, Sequence
+from collections.abc import Callable, Mapping, Sequence
 from dataclasses import dataclass
 from pathlib import Path
 from typing import Any, BinaryIO
@@ -37,6 +37,7 @@ class Provenance:
             later whether the log was cut off or rewritten.
         class_names: all classes in column order, also those without an image.
         included: the sources whose labels were asked for; None for all.
+        certificate: what is proven of the project's labels, in numbers and words.
     """
 
     project: str
@@ -44,6 +45,7 @@ class Provenance:
     head: tuple[int, str]
     class_names: list[str]
     included: Sequence[str] | None = None
+    certificate: Mapping[str, Any] | None = None
 
 
 def write_csv(rows: pd.DataFrame, path: Path, provenance: Provenance) -> Path:
@@ -286,6 +288,7 @@ def _manifest(
         ],
         "sources": {str(name): int(by_source[name]) for name in sorted(by_source.index)},
         "included_sources": None if provenance.included is None else list(provenance.included),
+        "certificate": provenance.certificate,
         "files": files,
     }
     return json.dumps(facts, ensure_ascii=False, indent=1).encode("utf-8")

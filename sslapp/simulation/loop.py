@@ -16,7 +16,11 @@ from typing import Protocol
 import numpy as np
 from numpy.typing import NDArray
 
+from sslapp.review.audits.forecast import Weighed
 from sslapp.simulation.reader import SimulatedReader
+
+RATIO = 4.0
+"""Looks of a proof for each label, from which on more labels are likely to make it cheaper."""
 
 
 @dataclass(frozen=True)
@@ -52,6 +56,9 @@ class Desk(Protocol):
     def accept_in_bulk(self, positions: NDArray[np.int64]) -> None:
         """Accept the proposed classes of many images as one decision."""
 
+    def weigh(self, precision: float) -> Weighed:
+        """What proving all proposals takes now, and which of them are better named first."""
+
     def open_audit(self, precision: float) -> None:
         """Open an audit of all labels that were not given singly and blind."""
 
@@ -71,8 +78,11 @@ class LoopSettings:
 
     Attributes:
         rounds: how many rounds.
+        most_rounds: with `certify`, further rounds up to so many while the proof is expected to
+            cost more than `RATIO` times the labels given so far, each with as many labels again.
         labels: labels before each round, holdout labels among them.
-        reviews: most doubtful candidates judged one by one after the last round.
+        reviews: most doubtful candidates judged one by one after the last round; None: as many
+            as make the proof cheaper.
         accept_above: least calibrated confidence of a bulk acceptance before the last round;
             above 1 nothing is accepted then.
         accept_at_last: the same after the last round; 0 labels everything.
@@ -82,10 +92,11 @@ class LoopSettings:
 
     rounds: int
     labels: int
-    reviews: int
+    reviews: int | None
     accept_above: float
     accept_at_last: float
     certify: float | None = None
+    most_rounds: int = 0
 
 
 @dataclass(frozen=True)
@@ -106,21 +117,54 @@ class Played:
 
 def play(desk: Desk, reader: SimulatedReader, settings: LoopSettings) -> Iterator[Played]:
     """Play the loop and yield after each round."""
-    for number in range(1, settings.rounds + 1):
-        asked = desk.next_images(settings.labels)
+    given = 0
+    for number in range(1, max(settings.rounds, settings.most_rounds) + 1):
+        asked = desk.next_images(settings.labels if number <= settings.rounds else given)
         for position in asked:
             desk.label(position, reader.name_class(position))
+        given += len(asked)
         desk.train()
-        last = number == settings.rounds
-        if last:
-            _review(desk, reader, settings.reviews, blind=settings.certify is not None)
-        proposed = desk.propose(settings.accept_at_last if last else settings.accept_above)
-        if len(proposed.positions):
-            reader.decide_in_bulk()
-            desk.accept_in_bulk(proposed.positions)
-        if last and settings.certify is not None:
-            _audit(desk, reader, settings.certify)
-        yield Played(number, len(asked), len(proposed.positions), proposed.positions)
+        if number >= settings.rounds and (
+            number >= settings.most_rounds or not _is_dear(desk, settings, given)
+        ):
+            accepted = finish(desk, reader, settings)
+            yield Played(number, len(asked), *accepted)
+            return
+        yield Played(number, len(asked), *_accept_in_bulk(desk, reader, settings.accept_above))
+
+
+def _is_dear(desk: Desk, settings: LoopSettings, given: int) -> bool:
+    """Whether the proof is expected to cost so much that another round is the better use."""
+    if settings.certify is None:
+        return False
+    weighed = desk.weigh(settings.certify)
+    return weighed.named + weighed.after > RATIO * given
+
+
+def finish(
+    desk: Desk, reader: SimulatedReader, settings: LoopSettings
+) -> tuple[int, NDArray[np.int64]]:
+    """Play what comes after the last round was trained; how many candidates, and the accepted."""
+    if settings.certify is None:
+        _judge(desk, reader, settings.reviews or 0)
+    else:
+        wanted = settings.reviews
+        _name(desk, reader, desk.weigh(settings.certify).named if wanted is None else wanted)
+    accepted = _accept_in_bulk(desk, reader, settings.accept_at_last)
+    if settings.certify is not None:
+        _audit(desk, reader, settings.certify)
+    return accepted
+
+
+def _accept_in_bulk(
+    desk: Desk, reader: SimulatedReader, threshold: float
+) -> tuple[int, NDArray[np.int64]]:
+    """How many candidates there are, and their positions, which are accepted."""
+    proposed = desk.propose(threshold)
+    if len(proposed.positions):
+        reader.decide_in_bulk()
+        desk.accept_in_bulk(proposed.positions)
+    return len(proposed.positions), proposed.positions
 
 
 def _audit(desk: Desk, reader: SimulatedReader, precision: float) -> None:
@@ -133,17 +177,20 @@ def _audit(desk: Desk, reader: SimulatedReader, precision: float) -> None:
         desk.answer(position, reader.name_class(position))
 
 
-def _review(desk: Desk, reader: SimulatedReader, count: int, *, blind: bool) -> None:
-    """Judge the most doubtful candidates one by one, or name them without sight of a class."""
+def _judge(desk: Desk, reader: SimulatedReader, count: int) -> None:
+    """Judge the most doubtful candidates one by one."""
     proposed = desk.propose(0.0)
     for position, column in zip(
         proposed.positions[:count].tolist(), proposed.columns[:count].tolist(), strict=True
     ):
-        if blind:
-            desk.label(position, reader.name_class(position))
-            continue
         answer = reader.judge(position, column)
         if answer == column:
             desk.accept(position)
         else:
             desk.relabel(position, answer)
+
+
+def _name(desk: Desk, reader: SimulatedReader, count: int) -> None:
+    """Name the most doubtful candidates without sight of a class."""
+    for position in desk.propose(0.0).positions[:count].tolist():
+        desk.label(position, reader.name_class(position))

@@ -12,6 +12,9 @@ class ReaderModel:
 
     Attributes:
         accuracy: chance that an answer is the true class, in (0, 1].
+        fatigue: added chance of a mistake for each hour that was read, without a break.
+        bias: chance that a wrong proposal is accepted because it is there (automation bias); it is
+            nothing where the class is named blind.
         confusion: (C, C) rows of probabilities of the wrong answers given the true class, zero
             diagonal; None spreads mistakes evenly.
         seconds_label: seconds to name a class; seconds_review: to judge a proposed one;
@@ -19,6 +22,8 @@ class ReaderModel:
     """
 
     accuracy: float = 1.0
+    fatigue: float = 0.0
+    bias: float = 0.0
     confusion: NDArray[np.float64] | None = None
     seconds_label: float = 3.0
     seconds_review: float = 1.5
@@ -26,7 +31,7 @@ class ReaderModel:
 
 
 class SimulatedReader:
-    """Answers about one image at a time; the answer to a question never changes.
+    """Answers about one image at a time; unless they tire, always the same.
 
     Args:
         truth: (N,) int64 true class columns. Read one element per answer and in no other way.
@@ -57,6 +62,8 @@ class SimulatedReader:
     def judge(self, position: int, proposed: int) -> int:
         """Look at an image with a proposed class and name the right one; it may be the same."""
         answer = self._answer(position)
+        if self._waves_through(position):
+            answer = proposed
         agrees = answer == proposed
         self.seconds += self._model.seconds_review if agrees else self._model.seconds_label
         return answer
@@ -65,10 +72,15 @@ class SimulatedReader:
         """Spend the time that one bulk decision takes."""
         self.seconds += self._model.seconds_bulk
 
+    def _waves_through(self, position: int) -> bool:
+        rng = np.random.default_rng([self._seed, position, 1])
+        return bool(rng.random() < self._model.bias)
+
     def _answer(self, position: int) -> int:
         true = int(self._truth[position])
         rng = np.random.default_rng([self._seed, position])
-        if rng.random() < self._model.accuracy:
+        tired = self._model.fatigue * self.seconds / 3600
+        if rng.random() < self._model.accuracy - tired:
             return true
         if self._model.confusion is not None:
             chances = self._model.confusion[true].astype(float)

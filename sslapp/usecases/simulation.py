@@ -10,15 +10,17 @@ from typing import Any
 import numpy as np
 from numpy.typing import NDArray
 
+from sslapp.acquisition.cards import STRATEGY_CARDS
 from sslapp.jobs.queue import ENDED
 from sslapp.jobs.worker import POLL_EVERY
-from sslapp.simulation.loop import LoopSettings, Played, Proposed, play
+from sslapp.review.audits.forecast import Weighed
+from sslapp.simulation.loop import LoopSettings, Played, Proposed, finish, play
 from sslapp.simulation.reader import ReaderModel, SimulatedReader
 from sslapp.store import images, projects
 from sslapp.store.database import reading
 from sslapp.store.rounds import finished_round
 from sslapp.store.state import load_state
-from sslapp.usecases.access import Access
+from sslapp.usecases.access import Access, find_project
 from sslapp.usecases.auditing.answers import answer, next_looks
 from sslapp.usecases.auditing.certificate import certify
 from sslapp.usecases.auditing.opening import audit_labels
@@ -31,19 +33,29 @@ from sslapp.usecases.projects.settings import create_project
 from sslapp.usecases.projects.status import status
 from sslapp.usecases.reviewing import bulk_decisions
 from sslapp.usecases.reviewing.candidates import propose
+from sslapp.usecases.reviewing.proofs import weigh_candidates
 from sslapp.usecases.training.rounds import DEFAULT_METHOD, round_status, start_round
 from sslapp.vocabulary import Gear, JobState
 
-__all__ = ["BALANCED", "ReaderModel", "Simulation", "simulate"]
+__all__ = ["BALANCED", "ReaderModel", "Simulation", "prove", "simulate"]
 
 BALANCED = "balanced"
 """The benchmark protocol's labelled set, as many images of each class; it needs the truth and is
 therefore known to simulation alone."""
 
 
+USUAL_REVIEWS = 39
+"""Doubtful candidates that are judged singly where nothing is to be proven."""
+
+
 @dataclass(frozen=True, kw_only=True)
 class Simulation:
-    """What to simulate; see `sslapp simulate --help` for the options in words."""
+    """What to simulate; see `sslapp simulate --help` for the options in words.
+
+    Attributes:
+        project: name of a project in which nobody labelled anything yet, with images, true labels
+            and features, to be played in; None imports and encodes `data`.
+    """
 
     data: str = "digits"
     root: Path | None = None
@@ -53,14 +65,16 @@ class Simulation:
     encoder: str = DEFAULT_ENCODER
     acquisition: str = "auto"
     rounds: int = 2
+    most_rounds: int = 0
     labels: int = 40
-    reviews: int = 39
+    reviews: int | None = None
     accept_above: float = 1.01
     accept_at_last: float = 0.0
     certify: float | None = None
     reader: ReaderModel = field(default_factory=ReaderModel)
     seed: int = 0
     threads: int | None = None
+    project: str | None = None
 
 
 def simulate(
@@ -79,15 +93,7 @@ def simulate(
     """
     started = time.monotonic()
     desk = _SimulatedDesk(access, what)
-    reader = SimulatedReader(desk.truth, len(desk.class_names), what.reader, seed=what.seed)
-    settings = LoopSettings(
-        rounds=what.rounds,
-        labels=what.labels,
-        reviews=what.reviews,
-        accept_above=what.accept_above,
-        accept_at_last=what.accept_at_last,
-        certify=what.certify,
-    )
+    reader, settings = _reader(desk, what), _settings(what)
     rows = []
     for played in play(desk, reader, settings):
         rows.append({**desk.score(played), "seconds": round(time.monotonic() - started, 2)})
@@ -115,31 +121,74 @@ def simulate(
     }
 
 
+def prove(access: Access, what: Simulation) -> dict[str, Any]:
+    """Play what comes after the last round, in a project whose newest round has finished.
+
+    Args:
+        what: names the `project`, and what to `certify`.
+
+    Returns:
+        `reader_actions`, `label_accuracy` and the `certificate`.
+    """
+    desk = _SimulatedDesk(access, what)
+    candidates, accepted = finish(desk, _reader(desk, what), _settings(what))
+    scored = desk.score(Played(0, 0, candidates, accepted))
+    kept = {name: scored[name] for name in ("reader_actions", "label_accuracy")}
+    return {**kept, "certificate": desk.certificate()}
+
+
+def _reader(desk: "_SimulatedDesk", what: Simulation) -> SimulatedReader:
+    return SimulatedReader(desk.truth, len(desk.class_names), what.reader, seed=what.seed)
+
+
+def _settings(what: Simulation) -> LoopSettings:
+    usual = USUAL_REVIEWS if what.certify is None else None
+    return LoopSettings(
+        rounds=what.rounds,
+        most_rounds=what.most_rounds,
+        labels=what.labels,
+        reviews=usual if what.reviews is None else what.reviews,
+        accept_above=what.accept_above,
+        accept_at_last=what.accept_at_last,
+        certify=what.certify,
+    )
+
+
 class _SimulatedDesk:
     """The use cases as the loop sees them, with the scorer that knows the truth beside them."""
 
     def __init__(self, access: Access, what: Simulation) -> None:
         self._access = access
         self._what = what
-        self.project = _free_name(access, f"{Path(what.data).stem} {what.seed}")
-        self._project_id = create_project(access, self.project)
-        self._finish(import_images(access, self._project_id, what.data, root=what.root))
-        self._finish(embed(access, self._project_id, what.encoder, what.seed))
-        classes = status(access, self._project_id).classes
-        self.class_names = [each.name for each in classes]
-        self._class_ids = [each.id for each in classes]
+        self._project_id = self._prepare() if what.project is None else self._find(what.project)
+        found = status(access, self._project_id)
+        self.project = found.name
+        self.class_names = [each.name for each in found.classes]
+        self._class_ids = [each.id for each in found.classes]
         self.truth = self._read_truth()
         self.gear = ""
+
+    def _prepare(self) -> int:
+        what = self._what
+        name = _free_name(self._access, f"{Path(what.data).stem} {what.seed}")
+        project_id = create_project(self._access, name)
+        self._finish(import_images(self._access, project_id, what.data, root=what.root))
+        self._finish(embed(self._access, project_id, what.encoder, what.seed))
+        return project_id
+
+    def _find(self, name: str) -> int:
+        with reading(self._access.engine) as conn:
+            return find_project(conn, self._access, name)
 
     def next_images(self, count: int) -> list[int]:
         if self._what.acquisition == BALANCED:
             return self._balanced(count)
+        strategy = self._what.acquisition
+        card = STRATEGY_CARDS.get(strategy)
+        if card is not None and card.needs_round and not self.gear:
+            strategy = "auto"  # what a reader has to begin with
         chosen = picks.next_images(
-            self._access,
-            self._project_id,
-            count,
-            strategy=self._what.acquisition,
-            seed=self._what.seed,
+            self._access, self._project_id, count, strategy=strategy, seed=self._what.seed
         )
         return [each.position for each in chosen]
 
@@ -173,6 +222,9 @@ class _SimulatedDesk:
 
     def accept_in_bulk(self, positions: NDArray[np.int64]) -> None:
         bulk_decisions.bulk_accept(self._access, self._project_id, positions, unproven=True)
+
+    def weigh(self, precision: float) -> Weighed:
+        return weigh_candidates(self._access, self._project_id, target=precision)
 
     def open_audit(self, precision: float) -> None:
         audit_labels(self._access, self._project_id, target=precision)

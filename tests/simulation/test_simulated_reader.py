@@ -81,3 +81,20 @@ def test_only_the_image_in_question_is_looked_at(accuracy) -> None:
 def test_a_confusion_that_does_not_fit_is_refused(confusion) -> None:
     with pytest.raises(ValueError, match="confusion"):
         SimulatedReader(TRUTH, 4, ReaderModel(confusion=confusion), seed=0)
+
+
+def test_a_reader_who_tires_makes_more_mistakes_late() -> None:
+    model = ReaderModel(fatigue=0.2, seconds_label=3.6)  # two hours for all of them
+    wrong = answers(SimulatedReader(TRUTH, 4, model, seed=0)) != TRUTH
+    # by a tenth on average in the first hour, three tenths in the second; three deviations .045
+    assert abs(wrong[:1000].mean() - 0.1) < 0.03
+    assert abs(wrong[1000:].mean() - 0.3) < 0.045
+
+
+def test_a_reader_who_trusts_waves_wrong_proposals_through() -> None:
+    reader = SimulatedReader(TRUTH, 4, ReaderModel(bias=0.3), seed=0)
+    judged = np.array([reader.judge(p, int(TRUTH[p] + 1) % 4) for p in range(len(TRUTH))])
+    waved = judged == (TRUTH + 1) % 4
+    assert abs(waved.mean() - 0.3) < 0.031
+    assert (judged[~waved] == TRUTH[~waved]).all()
+    assert (answers(reader) == TRUTH).all(), "where nothing is proposed there is nothing to trust"

@@ -4,27 +4,42 @@ Both are played with errors drawn from the frozen confidences, so they are as go
 what an audit proves does not depend on them.
 """
 
-from dataclasses import dataclass
+from bisect import bisect_left
+from collections.abc import Sequence
+from dataclasses import dataclass, replace
 
 import numpy as np
 from numpy.typing import NDArray
+from scipy.special import expit, logit
 
 from sslapp.review.audits.audit import UNASKED, Audit, Lot, LotPart, Terms
 from sslapp.review.audits.bound import Looks, first_rejection
+from sslapp.review.audits.draw import LEAST
 
 MIXES = (0.2, 0.4, 0.6, 0.8)
 USUAL_MIX = 0.6
-MOST_PLAYED = 5_000
-"""Images of a lot that are played; what a proof costs depends on shares more than on numbers."""
+MOST_PLAYED = 60_000
+"""Images of a lot that are played; of a larger one some, drawn at random."""
 
 ENOUGH_TO_TELL = 50
 """Answers from which on they say how far confidences can be believed."""
 
-WORLDS = (1.0, 0.3, 0.1)
-"""Errors for each that the confidences promise: those of a calibrated round are humble."""
+WORLDS = (1.0, 2.0, 4.0)
+"""How sharply the true chance of an error falls with the confidence, as a factor of its log odds: 1
+is what it says, and a calibrated round is humble, by a temperature that is on the high side."""
+
+NAMED_SHARES = (0.0, 0.0025, 0.005, 0.01, 0.02, 0.03)
+"""Shares of a lot that may be named before it is frozen."""
+
+WORTH = 0.9
+"""Of the looks without it that naming images first may cost: less is within what the plays vary."""
 
 ORDERS = 3
 """Orders of the queue that are played for each mix."""
+
+WEIGHED_MIXES, WEIGHED_ORDERS = (0.4, 0.8), 8
+"""The same while it is weighed whether to name images first: few mixes, for the least of many
+noisy figures flatters, and more orders."""
 
 FARTHEST = 20_000
 """Looks that are looked ahead: nobody plans for more."""
@@ -60,8 +75,8 @@ def forecast(
     ahead = audit.first_rows(part, len(draws) + FARTHEST)[len(draws) :]
     clean = clean_looks(audit, part, answers, allowed)
     rng = np.random.default_rng([seed, len(draws)])
-    rate = _rate(audit, part, draws)
-    played = sorted(_played(audit, part, draws, ahead, allowed, rate, rng) for _ in range(PLAYS))
+    wrong = _rate(audit, part, draws) * (1 - audit.lot.confidence[ahead])
+    played = sorted(_played(audit, part, draws, ahead, allowed, wrong, rng) for _ in range(PLAYS))
     middle = played[len(played) // 2]
     return Forecast(clean, None if middle > len(ahead) else middle)
 
@@ -91,30 +106,81 @@ def clean_looks(audit: Audit, part: LotPart, answers: NDArray[np.int8], allowed:
 def choose_mix(lot: Lot, alpha: float, allowed: int, seed: int = 0) -> float:
     """The mix of `MIXES` that takes few looks whether confidences are right or too humble.
 
-    The least geometric mean over three worlds: with as many errors as the confidences promise, with
-    .3 of them and with .1. Chosen before the audit's own seed is drawn, with seeds of its own.
+    The least geometric mean over worlds with as many errors as the confidences promise, and with
+    fewer that lie the more among the least confident images. Chosen before the audit's own seed is
+    drawn, with seeds of its own.
 
     Of a large lot some images are played, drawn at random.
 
     Args:
         allowed: wrong labels that the target leaves.
     """
+    looks = _looks_by_mix(lot, alpha, allowed, seed, MIXES, ORDERS)
+    return min(looks, key=lambda mix: (looks[mix], abs(mix - USUAL_MIX)))
+
+
+@dataclass(frozen=True)
+class Weighed:
+    """What a lot is expected to cost until it is proven, in images looked at.
+
+    Attributes:
+        now: by an audit of it as it is.
+        named: its least confident images that are best named blind before it is frozen; 0 unless
+            that saves a tenth.
+        after: by an audit of the rest then, the named ones not counted.
+    """
+
+    now: int
+    named: int
+    after: int
+
+
+def weigh(lot: Lot, alpha: float, allowed: int, seed: int = 0) -> Weighed:
+    """Whether naming a lot's least confident images first makes the whole cheaper.
+
+    Named blind they are right and in no lot; what is left has fewer errors and the same number
+    allowed. Up to 3 % of the lot are considered, in the worlds of `choose_mix`.
+
+    Args:
+        allowed: wrong labels that the target leaves.
+    """
+    doubtful = np.argsort(lot.confidence, kind="stable")
+    found: list[Weighed] = []
+    for share in NAMED_SHARES:
+        named = int(share * len(lot))
+        kept = np.sort(doubtful[named:])
+        rest = Lot(lot.positions[kept], lot.class_ids[kept], lot.confidence[kept])
+        looks = _looks_by_mix(rest, alpha, allowed, seed, WEIGHED_MIXES, WEIGHED_ORDERS)
+        after = min(looks.values())
+        found.append(Weighed(0, named, min(round(after), len(rest))))
+    best = min(found, key=lambda each: each.named + each.after)
+    if best.named + best.after > WORTH * found[0].after:
+        best = found[0]
+    return Weighed(found[0].after, best.named, best.after)
+
+
+def _looks_by_mix(  # noqa: PLR0917
+    lot: Lot, alpha: float, allowed: int, seed: int, mixes: Sequence[float], orders: int
+) -> dict[float, float]:
+    """The geometric mean over the worlds of the looks that an audit with each mix takes."""
     rng = np.random.default_rng([seed, len(lot)])
     if len(lot) > MOST_PLAYED:
         rows = np.sort(rng.permutation(len(lot))[:MOST_PLAYED])
         allowed = allowed * MOST_PLAYED // len(lot)
         lot = Lot(lot.positions[rows], lot.class_ids[rows], lot.confidence[rows])
     nothing = np.full(len(lot), UNASKED, dtype=np.int8)
-    logs = {}
-    for mix in MIXES:
-        looks = []
-        for number in range(ORDERS):
+    found = {}
+    for mix in mixes:
+        looks: list[int] = []
+        for number in range(orders):
             audit = Audit(lot, Terms(seed=seed + number, mix=mix, alpha=alpha))
             part = audit.parts[0]
-            about = (audit, part, audit.draws(part, nothing), audit.queue[:FARTHEST], allowed)
-            looks += [_played(*about, rate, rng) for rate in WORLDS]
-        logs[mix] = np.log1p(looks).mean()
-    return min(logs, key=lambda mix: (logs[mix], abs(mix - USUAL_MIX)))
+            ahead = audit.queue[:FARTHEST]
+            about = (audit, part, audit.draws(part, nothing), ahead, allowed)
+            odds = logit(np.clip(lot.confidence[ahead], LEAST, 1 - LEAST))
+            looks += [_played(*about, expit(-sharp * odds), rng) for sharp in WORLDS]
+        found[mix] = float(np.expm1(np.log1p(looks).mean()))
+    return found
 
 
 def _played(  # noqa: PLR0917
@@ -123,11 +189,11 @@ def _played(  # noqa: PLR0917
     draws: Looks,
     ahead: NDArray[np.int64],
     allowed: int,
-    rate: float,
+    wrong: NDArray[np.float64],
     rng: np.random.Generator,
 ) -> int:
-    """The further looks with errors at so many times the rate that the confidences promise."""
-    errors = rng.random(len(ahead)) < rate * (1 - audit.lot.confidence[ahead])
+    """The further looks, with errors drawn by the (n,) chances of the images ahead."""
+    errors = rng.random(len(ahead)) < wrong
     found = _looks(draws, audit.weight[ahead], errors, allowed, part)
     return len(ahead) + 1 if found is None else found
 
@@ -151,22 +217,26 @@ def _looks(
 
 
 def _first_proven(draws: Looks, allowed: int, part: LotPart) -> int | None:
-    """The number of draws after which U - F was first at most `allowed`.
+    """The number of draws after which U - F was first at most `allowed`, by bisection.
 
-    U - F is at most `allowed` once E0 = F + allowed + 1 is rejected, with F the errors by then.
+    U never grows and F never falls, and U - F is at most `allowed` once E0 = F + allowed + 1 is
+    rejected, with F the errors by then.
     """
-    found = np.concatenate([[0], np.cumsum(draws.errors)])
-    for errors in range(draws.found + 1):
-        reached = np.flatnonzero(found == errors)
-        supposed = errors + allowed + 1
-        left = draws.size - reached  # images not drawn yet
-        impossible = reached[left <= allowed]
-        rejected = first_rejection(draws, supposed, part.alpha)
-        proven = [] if rejected is None else reached[reached >= rejected].tolist()
-        proven += impossible.tolist()
-        if proven:
-            return int(min(proven))
-    return None
+
+    def proven(count: int) -> bool:
+        if draws.size - count <= allowed:  # images not drawn yet
+            return True
+        seen = replace(
+            draws,
+            weight=draws.weight[:count],
+            left=draws.left[:count],
+            errors=draws.errors[:count],
+        )
+        return first_rejection(seen, seen.found + allowed + 1, part.alpha) is not None
+
+    if not proven(len(draws)):
+        return None
+    return bisect_left(range(len(draws)), True, key=proven)
 
 
 def _going_on(

@@ -2,10 +2,30 @@
 
 import streamlit as st
 
-from sslapp.ui.common import plain
-from sslapp.usecases.auditing.certificate import Certificate
+from sslapp.ui.common import pages, plain
+from sslapp.usecases.access import Access
+from sslapp.usecases.auditing.certificate import Certificate, certify
+from sslapp.usecases.auditing.progress import stop_advice
 from sslapp.usecases.auditing.wording import CLASS_NOTE, agreement, derivation, statement
 from sslapp.words import at_least
+
+
+def card(access: Access, project_id: int, event: int) -> None:
+    """Draw the statement in short, with the way to the audit.
+
+    Args:
+        event: number of the newest one: while it stays, so does the certificate.
+    """
+    found, advice = _certified(str(access.workspace.root), project_id, event, access)
+    st.markdown(plain.markdown(statement(found)))
+    if advice:
+        st.caption(plain.markdown(advice))
+    pages.button("audit", "Audit", "secondary")
+
+
+@st.cache_data(max_entries=16, show_spinner=False)
+def _certified(root: str, project_id: int, event: int, _access: Access) -> tuple[Certificate, str]:
+    return certify(_access, project_id), stop_advice(_access, project_id)
 
 
 def show(found: Certificate, advice: str) -> None:

@@ -15,6 +15,7 @@ from sslapp.usecases.exporting.table import (
 )
 from sslapp.usecases.projects.status import newest_event
 from sslapp.vocabulary import Source
+from sslapp.words import count
 
 ROWS = 8
 FEW, TALLEST = 12, 420
@@ -48,6 +49,7 @@ def show_counts(counts: ExportCounts, chosen: Collection[Source]) -> None:
         {
             "Class": [each.name for each in counts.classes],
             **{each.name.capitalize(): counts.counts[:, each] for each in ALL_SOURCES},
+            **({"Unproven": counts.unproven} if counts.unproven.any() else {}),
             "Exported": counts.counts[:, list(chosen)].sum(axis=1),
         }
     )
@@ -58,6 +60,11 @@ def show_counts(counts: ExportCounts, chosen: Collection[Source]) -> None:
         alt="Labels by class and source",
         key="export-counts",
     )
+    if lacking := int(counts.unproven.sum()):
+        st.caption(
+            f":orange[:material/warning:] {count(lacking, 'label')} unproven: accepted in bulk, "
+            "and in no audit. Check them on the Audit page."
+        )
 
 
 def show_rows(access: Access, project_id: int, chosen: Collection[Source]) -> None:

@@ -3,6 +3,7 @@
 import streamlit as st
 from streamlit.delta_generator import DeltaGenerator
 
+from sslapp.ui.audit import certificate
 from sslapp.ui.common import class_balance
 from sslapp.ui.projects import classes, counts, embedding, imports, settings
 from sslapp.ui.projects import members as members_panel
@@ -49,6 +50,9 @@ def show(access: Access, found: Status, role: Role, working: frozenset[JobKind])
     with sides.cell():
         with st.container(border=True):
             _classes(access, found, is_admin=is_admin)
+        if any(found.counts[each] for each in ("expert", "adjudicated", "accepted")):
+            with _panel("Certificate"):
+                certificate.card(access, found.project_id, found.head[0])
         if len(people) > 1 or sign_in() is not None:
             may_change = is_admin or access.server_admin
             with _panel("Members"):

@@ -47,6 +47,7 @@ class Bulk:
         excluded: ascending positions that the reader took out; the rest of `positions` is meant.
         opened: images the reader looked at one by one for it, without those decided singly.
         key: made by the browser; the same key is the same decision.
+        proven: whether the button that was pressed said so of what it accepts.
     """
 
     action: Literal["check", "accept", "withhold", "relabel"]
@@ -54,6 +55,7 @@ class Bulk:
     excluded: tuple[int, ...]
     opened: int
     key: str
+    proven: bool
 
 
 @dataclass(frozen=True)
@@ -158,6 +160,7 @@ def _request(asked: Mapping[str, Any]) -> Bulk | Similar:
         tuple(int(each) for each in asked["excluded"]),
         int(asked["opened"]),
         str(asked["key"]),
+        bool(asked.get("proven")),
     )
 
 

@@ -7,13 +7,14 @@ from numpy.typing import NDArray
 from sslapp.ui.audit.choice import chosen_audit
 from sslapp.ui.common import faults, pages, plain
 from sslapp.ui.review import board as review_board
-from sslapp.ui.review import bulks, desk, state
+from sslapp.ui.review import bulks, desk, proof, state
 from sslapp.ui.review.side import again
 from sslapp.usecases.access import Access
 from sslapp.usecases.images.similar import reads_text
 from sslapp.usecases.reviewing.board import Board
 from sslapp.usecases.reviewing.bulk_decisions import BulkAction, decide
-from sslapp.usecases.reviewing.checks import SelectionProof, check_selection, proof_of
+from sslapp.usecases.reviewing.checks import check_selection
+from sslapp.usecases.reviewing.proofs import SelectionProof, Weighed, weigh_selection
 from sslapp.usecases.reviewing.queue import Choice, Queue, positions
 from sslapp.words import count
 
@@ -48,7 +49,7 @@ def show(access: Access, project_id: int, number: int) -> None:
             faults.say(str(error))  # and do not look for it again
             state.unpick()
             st.rerun()
-        proof = proof_of(access, project_id, board, found)
+        known = proof.known(access, project_id, board, found)
         asked = desk.show(
             access,
             project_id,
@@ -56,7 +57,7 @@ def show(access: Access, project_id: int, number: int) -> None:
             found,
             [each for each in board.classes if not each.retired],
             selection=chosen.digest(board),
-            proven=proof.proven,
+            proven=known.proven,
             on_saved=again,
         )
         if isinstance(asked, desk.Similar):
@@ -67,9 +68,8 @@ def show(access: Access, project_id: int, number: int) -> None:
             st.rerun()
         elif asked is not None and asked.action == "check":
             _check(access, project_id, board, chosen, found)
-            st.rerun()
-        elif asked is not None and asked.action == "accept" and not proof.proven:
-            _unproven(access, project_id, asked, proof, seen=board, chosen=chosen, found=found)
+        elif asked is not None and asked.action == "accept" and not (asked.proven and known.proven):
+            _unproven(access, project_id, asked, known, seen=board, chosen=chosen, found=found)
         elif asked is not None:
             _carry_out(access, project_id, asked, seen=board, chosen=chosen, found=found)
             st.rerun()
@@ -112,6 +112,43 @@ def _searched() -> None:
 def _check(
     access: Access, project_id: int, board: Board, chosen: Choice, found: NDArray[np.int64]
 ) -> None:
+    """Open an audit of what is selected, unless naming some images first would be cheaper."""
+    weighed = weigh_selection(access, project_id, board, chosen)
+    if weighed.named:
+        _mend_first(access, project_id, weighed, seen=board, chosen=chosen, found=found)
+        return
+    _open_audit(access, project_id, board, chosen, found)
+
+
+@st.dialog("Name the doubtful images first?")
+def _mend_first(
+    access: Access,
+    project_id: int,
+    weighed: Weighed,
+    *,
+    seen: Board,
+    chosen: Choice,
+    found: NDArray[np.int64],
+) -> None:
+    """Offer the better use of the next minutes before an audit freezes its lot."""
+    st.markdown(
+        f"Checking now is expected to take **{count(weighed.now, 'look')}**. Naming the "
+        f"{count(weighed.named, 'least confident image')} first, and checking then, takes "
+        f"**{weighed.named + weighed.after:,}** in all."
+    )
+    with st.container(horizontal=True):
+        if st.button("Name them first", type="primary", key="review-name-first"):
+            st.switch_page(
+                str(pages.PAGES / "label.py"),
+                query_params={"project": str(project_id), "strategy": "margin"},
+            )
+        if st.button("Check a sample now", key="review-check-now"):
+            _open_audit(access, project_id, seen, chosen, found)
+
+
+def _open_audit(
+    access: Access, project_id: int, board: Board, chosen: Choice, found: NDArray[np.int64]
+) -> None:
     """Open an audit of what is selected, and go to its page."""
 
     def open_it() -> None:
@@ -120,7 +157,7 @@ def _check(
 
     if why := faults.refusal(open_it):
         bulks.refused(why)
-        return
+        st.rerun()
     st.switch_page(str(pages.PAGES / "audit.py"))
 
 
@@ -129,26 +166,34 @@ def _unproven(
     access: Access,
     project_id: int,
     asked: desk.Bulk,
-    proof: SelectionProof,
+    known: SelectionProof,
     *,
     seen: Board,
     chosen: Choice,
     found: NDArray[np.int64],
 ) -> None:
-    """Ask once more before labels are accepted that nothing proves, naming what is known."""
+    """Ask once more before labels are accepted that nothing proves, naming what is known.
+
+    A proof may have come, or gone, since the button was pressed.
+    """
     number = count(len(np.setdiff1d(found, asked.excluded)), "label")
-    st.markdown(plain.markdown(proof.words))
-    st.markdown(
-        "Accepted like this they stay marked as **unproven** in certificate, report and export, "
-        "and the next round is trained on them."
-    )
+    st.markdown(plain.markdown(known.words))
+    if not known.proven:
+        st.markdown(
+            "Accepted like this they stay marked as **unproven** in certificate, report and "
+            "export, and the next round is trained on them."
+        )
     with st.container(horizontal=True):
-        if st.button("Check a sample", type="primary", key="review-check"):
-            _check(access, project_id, seen, chosen, found)
-            st.rerun()
-        if st.button(f"Accept {number} unproven", key="review-accept-unproven"):
+        if not known.proven and st.button("Check a sample", type="primary", key="review-check"):
+            _open_audit(access, project_id, seen, chosen, found)
+        name = f"Accept {number}" if known.proven else f"Accept {number} unproven"
+        if st.button(name, key="review-accept-unproven"):
             _carry_out(
-                access, project_id, asked, seen=seen, chosen=chosen, found=found, unproven=True
+                *(access, project_id, asked),
+                seen=seen,
+                chosen=chosen,
+                found=found,
+                unproven=not known.proven,
             )
             st.rerun()
 
@@ -186,5 +231,5 @@ def _carry_out(
     if why := faults.refusal(carry_out):
         bulks.refused(why)
         return
-    state.clear()
+    state.nothing()
     state.redraw()

@@ -4,25 +4,18 @@ from contextlib import suppress
 
 import numpy as np
 import streamlit as st
-from numpy.typing import NDArray
 from streamlit.errors import StreamlitAPIException
 
-from sslapp.charts.proofs import proofs_by_threshold
 from sslapp.ui.common import addresses, faults, plain
 from sslapp.ui.review import board as review_board
-from sslapp.ui.review import map_hook, state, tally
+from sslapp.ui.review import map_hook, proof, state, tally
 from sslapp.ui.review.figure import POINTS
 from sslapp.ui.review.map_panel import CHART, zoom_to_selection
 from sslapp.usecases.access import Access
 from sslapp.usecases.reviewing.board import Board
 from sslapp.usecases.reviewing.candidates import DEFAULT_THRESHOLD
-from sslapp.usecases.reviewing.checks import (
-    looks_without_error,
-    proof_of,
-    proofs_at_thresholds,
-)
 from sslapp.usecases.reviewing.queue import Choice, Show, selected
-from sslapp.words import at_least, count, percent
+from sslapp.words import count, percent
 
 HOOK = "review-hook"
 
@@ -81,6 +74,12 @@ def _gesture() -> None:
     again()
 
 
+def _ruled() -> None:
+    """Another rule selects what it proposes, whatever was selected before."""
+    state.something()
+    again()
+
+
 def _rule(board: Board) -> None:
     """Choose what makes a proposal a candidate."""
     if not board.coverages and state.RULE in st.session_state:
@@ -95,7 +94,7 @@ def _rule(board: Board) -> None:
         key=state.RULE,
         persist_state="session",
         help=RULE_HELP,
-        on_change=again,
+        on_change=_ruled,
     )
     if state.by_coverage(board):
         _coverage(board)
@@ -121,7 +120,7 @@ def _coverage(board: Board) -> None:
         key=state.COVERAGE,
         persist_state="session",
         help="Share of every class's images whose class is in their set, at least.",
-        on_change=again,
+        on_change=_ruled,
     )
     if board.why_no_coverage:
         st.caption(plain.markdown(board.why_no_coverage))
@@ -138,7 +137,7 @@ def _thresholds(board: Board) -> None:
         key=state.THRESHOLD,
         persist_state="session",
         help="Least calibrated confidence of a candidate.",
-        on_change=again,
+        on_change=_ruled,
     )
     own = st.expander("Thresholds per class", key="review-own", on_change="rerun")
     if own.open:
@@ -159,7 +158,7 @@ def _own_threshold(class_id: int, name: str) -> None:
         placeholder="as above",
         key=state.own_threshold(class_id),
         persist_state="session",
-        on_change=again,
+        on_change=_ruled,
     )
 
 
@@ -172,7 +171,7 @@ def _preview(access: Access, project_id: int, board: Board, chosen: Choice) -> N
     share = f", {percent(len(found) / total)}" if total else ""
     st.markdown(f"**{count(len(found), 'candidate')}** of {total:,} open images{share}")
     if len(found):
-        _proof(access, project_id, board, found.positions)
+        proof.show(access, project_id, board, chosen, found.positions, again=again)
     live = [column for column in range(board.known) if not board.classes[column].retired]
     counts = board.counts_by_class(found)
     tally.show(
@@ -181,50 +180,6 @@ def _preview(access: Access, project_id: int, board: Board, chosen: Choice) -> N
         about="Candidates per predicted class",
         key="review-tally",
     )
-
-
-def _proof(access: Access, project_id: int, board: Board, positions: NDArray[np.int64]) -> None:
-    """What is proven of the candidates, or what it would take."""
-    known = proof_of(access, project_id, board, positions)
-    if known.precision is not None:
-        icon = ":green[:material/verified:]" if known.proven else ":material/pending:"
-        st.caption(f"{icon} {plain.markdown(known.words)}")
-        _curve(access, project_id, board, known.wanted)
-        return
-    looks = looks_without_error(access, project_id, board.confidence[positions])
-    st.caption(
-        f":material/help: How many of them are right is unknown: {count(looks, 'look')} without an "
-        f"error would prove {100 * known.wanted:g} %."
-    )
-
-
-def _curve(access: Access, project_id: int, board: Board, wanted: float) -> None:
-    """What is proven at the thresholds of the audit, once it is asked for."""
-    with st.expander("Proven by threshold", key="review-proven", on_change="rerun") as shown:
-        pass
-    if not shown.open:
-        return
-    proofs = proofs_at_thresholds(access, project_id, board)
-    with shown:
-        if len(proofs) < 2:
-            st.caption("The audit has one threshold.")
-            return
-        words = [
-            f"from {each.threshold:g} on: at least {at_least(each.precision)} of "
-            f"{count(each.images, 'image')}<br>{each.looks} looks, {count(each.errors, 'error')}"
-            for each in proofs
-        ]
-        st.plotly_chart(
-            proofs_by_threshold(
-                [each.threshold for each in proofs],
-                [each.precision for each in proofs],
-                words,
-                wanted,
-            ),
-            key="review-proofs",
-            config={"displayModeBar": False},
-            alt="Share of labels proven right by threshold",
-        )
 
 
 def _selection(board: Board, chosen: Choice) -> None:
@@ -236,14 +191,16 @@ def _selection(board: Board, chosen: Choice) -> None:
         required=True,
         key=state.SHOW,
         help=SHOW_HELP,
-        on_change=again,
+        on_change=_ruled,
     )
     with st.container(horizontal=True, vertical_alignment="center", key="review-selected"):
         st.markdown(_selected(board, chosen), width="stretch")
         if chosen.rings and len(board.xy) > POINTS and st.button("Zoom", key="review-zoom-in"):
             zoom_to_selection(chosen.rings)
             st.rerun()
-        if chosen.is_narrow:
+        if chosen.nothing:
+            st.button("Select all", key="review-select-all", on_click=_clear)
+        elif chosen.is_narrow:
             st.button("Clear", key="review-clear-selection", on_click=_clear)
 
 
@@ -264,6 +221,8 @@ def _selected(board: Board, chosen: Choice) -> str:
         return f"**Images like {chosen.like}** selected"
     if chosen.text:
         return f"**Images like “{plain.markdown(chosen.text)}”** selected"
+    if chosen.nothing:
+        return "**Nothing selected.** Draw on the map, move the threshold, or select all."
     found = selected(board, chosen)
     if not chosen.rings:
         return f"**{len(found):,} selected**: the whole project. Draw on the map to select fewer."

@@ -19,6 +19,7 @@ THRESHOLD_RULE, COVERAGE_RULE = "threshold", "coverage"
 THRESHOLD, QUEUE, SHOW = "review-threshold", "review-queue", "review-show"
 _TEXT, _TEXTS = "review-text", "review-texts"
 _OF, _RINGS, _IMAGE, _LIKE = "review-of", "review-polygon", "review-image", "review-like"
+_NOTHING = "review-nothing"
 _ZOOM, _CLEAR, _RANGES, _DRAWN = "review-zoom", "review-clear", "review-ranges", "review-drawn"
 
 
@@ -48,7 +49,7 @@ def enter(project_id: int, embedding_id: int | None) -> None:
     if before is not None and before[0] == project_id and (_pointed() or state.get(_ZOOM)):
         faults.say("The map was made anew, so what you had selected on the old one is dropped.")
     unpick()
-    for key in (_RINGS, _ZOOM, _RANGES, _DRAWN):
+    for key in (_RINGS, _ZOOM, _RANGES, _DRAWN, _NOTHING):
         state.pop(key, None)
     state[_OF] = (project_id, embedding_id)
 
@@ -91,6 +92,7 @@ def choice(board: Board) -> Choice:
         image=state.get(_IMAGE),
         like=state.get(_LIKE),
         text=(state.get(text_key()) or "").strip(),
+        nothing=bool(state.get(_NOTHING)),
     )
 
 
@@ -114,18 +116,21 @@ def lasso(rings: tuple[Ring, ...], ranges: tuple[float, ...]) -> None:
 
 def pick(position: int) -> None:
     """Select one image, beside the polygon, which stays."""
+    something()
     st.session_state.pop(_LIKE, None)
     st.session_state[_IMAGE] = position
 
 
 def alike(position: int) -> None:
     """Select the images most like this one."""
+    something()
     st.session_state.pop(_IMAGE, None)
     st.session_state[_LIKE] = position
 
 
 def search() -> None:
     """Select by the text that was typed."""
+    something()
     for key in (_IMAGE, _LIKE):
         st.session_state.pop(key, None)
 
@@ -141,9 +146,21 @@ def unpick() -> None:
 
 def clear() -> None:
     """Select the whole project again and take the outline off the map."""
+    something()
     unpick()
     st.session_state.pop(_RINGS, None)
     st.session_state[_CLEAR] = clears() + 1
+
+
+def nothing() -> None:
+    """Select nothing: what was selected is decided, and nobody has asked for anything else yet."""
+    clear()
+    st.session_state[_NOTHING] = True
+
+
+def something() -> None:
+    """Select what rule and map say again."""
+    st.session_state.pop(_NOTHING, None)
 
 
 def outline_gone() -> None:
@@ -183,5 +200,6 @@ def redraw() -> None:
 
 
 def _only(key: str, value: object) -> None:
+    something()
     unpick()
     st.session_state[key] = value

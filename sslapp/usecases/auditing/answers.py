@@ -265,7 +265,8 @@ def _repetition(
     repeated = {
         position for reader, position, _ in audits.repeats(conn, project_id) if reader == reader_id
     }
-    inside = repeated & set(lot.positions.tolist())
+    said = np.array(sorted(repeated), dtype=np.int64)
+    inside = said[lot.rows_of(said)[1]]
     due = len(mine) // REPEAT_EVERY
     earlier = sorted(mine, key=lambda each: each.number)[: max(len(mine) - APART, 0)]
     fresh = [each.position for each in earlier if each.position not in repeated | set(have)]

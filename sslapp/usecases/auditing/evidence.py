@@ -66,22 +66,57 @@ def evidence_for(
 ) -> ProofOfSelection | None:
     """What is proven about some labels; None where no audit's lot has them all.
 
-    A part of a lot with at most so many wrong labels has at most so many in any selection of it, so
-    what is proven of the part bounds the selection. Of several audits the newest speaks: the best
-    of them would be wrong more often than any one says.
-
     Args:
         reader_id: who asks; their last answer is left out while they may take it back.
         positions: (n,) ascending.
         class_ids: (n,) the labels.
     """
+    found = audit_of(conn, project_id, reader_id, positions, class_ids)
+    return None if found is None else proof_by(found, positions)
+
+
+def audit_of(
+    conn: Connection,
+    project_id: int,
+    reader_id: int,
+    positions: NDArray[np.int64],
+    class_ids: NDArray[np.int64],
+) -> AuditStanding | None:
+    """The audit whose lot has some labels, the newest: the best of several would be wrong more
+    often than any one says. Arguments as for `evidence_for`."""
     if not len(positions):
         return None
     for opened in reversed(all_audits(conn, project_id)):
         if opened.about is AboutLot.LABELS or not opened.audit.lot.has(positions, class_ids).all():
             continue
-        return _by(standing(conn, project_id, opened, hidden_from=reader_id), positions)
+        return standing(conn, project_id, opened, hidden_from=reader_id)
     return None
+
+
+def proof_by(stands: AuditStanding, positions: NDArray[np.int64]) -> ProofOfSelection:
+    """What an audit proves about labels that its lot has, by the part that says most of them.
+
+    A part of a lot with at most so many wrong labels has at most so many in any selection of it, so
+    what is proven of the part bounds the selection.
+    """
+    audit = stands.opened.audit
+    rows, _ = audit.lot.rows_of(positions)
+    found = []
+    for threshold, part in zip(audit.terms.thresholds, audit.parts, strict=True):
+        if not part.members[rows].all():
+            continue
+        proof = stands.proof_of(part)
+        found.append(
+            ProofOfSelection(
+                audit=stands.opened.number,
+                threshold=threshold,
+                precision=max(1 - proof.remaining / len(positions), 0.0),
+                certainty=1 - audit.terms.alpha,  # the parts' shares of it make them hold together
+                looks=proof.looks,
+                errors=proof.errors,
+            )
+        )
+    return max(found, key=lambda each: each.precision)
 
 
 def must_be_proven(
@@ -111,25 +146,3 @@ def must_be_proven(
             "accept them unproven.",
         )
     return found
-
-
-def _by(stands: AuditStanding, positions: NDArray[np.int64]) -> ProofOfSelection:
-    """What an audit proves about labels that its lot has, by the part that says most of them."""
-    audit = stands.opened.audit
-    rows, _ = audit.lot.rows_of(positions)
-    found = []
-    for threshold, part in zip(audit.terms.thresholds, audit.parts, strict=True):
-        if not part.members[rows].all():
-            continue
-        proof = stands.proof_of(part)
-        found.append(
-            ProofOfSelection(
-                audit=stands.opened.number,
-                threshold=threshold,
-                precision=max(1 - proof.remaining / len(positions), 0.0),
-                certainty=1 - audit.terms.alpha,  # the parts' shares of it make them hold together
-                looks=proof.looks,
-                errors=proof.errors,
-            )
-        )
-    return max(found, key=lambda each: each.precision)

@@ -10,8 +10,10 @@ from numpy.typing import NDArray
 from sqlalchemy import Connection
 
 from sslapp.review.audits.audit import LotPart, Proof
+from sslapp.store.database import reading
 from sslapp.store.log import audits
 from sslapp.store.log.audits import LabelsGiven, labels_given
+from sslapp.usecases.access import Access, find_project
 from sslapp.usecases.auditing.opened import AboutLot, OpenedAudit, all_audits
 from sslapp.usecases.auditing.standing import AuditStanding, standing
 
@@ -79,6 +81,13 @@ def _accepted_part(opened: OpenedAudit, thresholds: Sequence[float]) -> int:
     """Which of an audit's parts its labels were accepted by; the whole lot unless that is known."""
     known = opened.audit.terms.thresholds
     return min((known.index(each) for each in thresholds if each in known), default=0)
+
+
+def count_proofs(access: Access, project: str | int | None) -> dict[str, int]:
+    """How many current labels of classes in use have each kind of proof, by its name."""
+    with reading(access.engine) as conn:
+        _, found = proofs_of_labels(conn, find_project(conn, access, project))
+    return {each.value: int((found == each).sum()) for each in LabelProof}
 
 
 def proofs_of_labels(conn: Connection, project_id: int) -> tuple[Positions, NDArray[np.object_]]:

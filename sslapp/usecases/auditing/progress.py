@@ -2,6 +2,7 @@
 
 from dataclasses import dataclass
 
+from sslapp.review.audits.audit import Proof
 from sslapp.review.audits.forecast import expected_wrong, forecast
 from sslapp.store import rounds
 from sslapp.store.database import reading
@@ -166,6 +167,22 @@ def at_most_wrong(access: Access, project: str | int | None, audit: int | None =
         return found.proof.remaining
 
 
+def threshold_proof(
+    proof: Proof, threshold: float, certainty: float, further: int | None = None
+) -> ThresholdProof:
+    """What is proven about a part, as it is shown."""
+    return ThresholdProof(
+        threshold=threshold,
+        images=proof.size,
+        looks=proof.looks,
+        errors=proof.errors,
+        mended=proof.mended,
+        precision=proof.precision,
+        certainty=certainty,
+        further=further,
+    )
+
+
 def _progress(found: AuditStanding, target: float) -> AuditProgress:
     opened = found.opened
     proofs, expected = [], None
@@ -176,18 +193,8 @@ def _progress(found: AuditStanding, target: float) -> AuditProgress:
         ahead = forecast(opened.audit, part, found.answers, allowed)
         if part is found.whole:
             expected = ahead.expected
-        proofs.append(
-            ThresholdProof(
-                threshold=threshold,
-                images=proof.size,
-                looks=proof.looks,
-                errors=proof.errors,
-                mended=proof.mended,
-                precision=proof.precision,
-                certainty=1 - proof.alpha,
-                further=ahead.without_error,
-            )
-        )
+        certainty = 1 - proof.alpha
+        proofs.append(threshold_proof(proof, threshold, certainty, ahead.without_error))
     wrong = expected_wrong(opened.audit, found.whole, found.answers)
     room = ROOM * allowed_errors(proofs[0].images, target)
     return AuditProgress(

@@ -1,8 +1,10 @@
 """How an audit stands: which images of its lot were answered, and what is proven by now."""
 
+from collections import OrderedDict
 from collections.abc import Mapping
 from dataclasses import dataclass
 from functools import cached_property
+from threading import Lock
 
 import numpy as np
 from numpy.typing import NDArray
@@ -11,9 +13,13 @@ from sqlalchemy import Connection
 from sslapp.review.audits.audit import AS_SAID, ERROR, UNASKED, LotPart, Proof
 from sslapp.review.audits.bound import Looks
 from sslapp.store.errors import Refused
-from sslapp.store.log import audits
+from sslapp.store.log import audits, events
 from sslapp.store.log.audits import BlindAnswer
 from sslapp.usecases.auditing.opened import OpenedAudit
+
+
+KEPT = 8
+"""Standings that a process keeps: one request asks for the same several times."""
 
 
 @dataclass(frozen=True, eq=False)
@@ -76,6 +82,26 @@ def standing(
         hidden_from: a reader who may still take their last answer back: it is left out until every
             image was answered, or what they are shown would say whether it was an error.
     """
+    key = (events.head(conn, project_id)[1], opened.event, hidden_from)
+    with _lock:  # the newest event's hash says all that was answered
+        if key in _kept:
+            _kept.move_to_end(key)
+            return _kept[key]
+    found = _read(conn, project_id, opened, hidden_from)
+    with _lock:
+        _kept[key] = found
+        while len(_kept) > KEPT:
+            _kept.popitem(last=False)
+    return found
+
+
+_kept: OrderedDict[tuple[str, int, int | None], AuditStanding] = OrderedDict()
+_lock = Lock()
+
+
+def _read(
+    conn: Connection, project_id: int, opened: OpenedAudit, hidden_from: int | None
+) -> AuditStanding:
     lot = opened.audit.lot
     heard = [
         each for each in audits.blind_answers(conn, project_id, opened.event) if not each.taken_back

@@ -1,5 +1,7 @@
 """A certificate in words, the same for the page, the report and the command line."""
 
+from typing import Any
+
 from sslapp.usecases.auditing.certificate import Certificate, SelfAgreement
 from sslapp.words import at_least, count
 
@@ -10,6 +12,19 @@ def statement(found: Certificate) -> str:
         f"Of {count(found.labels, 'label')} at least {at_least(found.precision)} are what these "
         f"readers would say blind, with {at_least(1 - found.alpha)} confidence."
     )
+
+
+def in_short(found: Certificate) -> dict[str, Any]:
+    """The statement and its numbers, as an export's manifest keeps them."""
+    return {
+        "statement": statement(found),
+        "labels": found.labels,
+        "precision": round(found.precision, 6),
+        "confidence": round(1 - found.alpha, 12),
+        "blind": found.blind,
+        "uncovered": found.uncovered,
+        "log": {"events": found.event, "head": found.head},
+    }
 
 
 def derivation(found: Certificate) -> list[str]:

@@ -26,6 +26,8 @@ from sslapp.store import files, projects, snapshots
 from sslapp.store.database import reading, writing
 from sslapp.store.log import events
 from sslapp.usecases.access import Access, find_project
+from sslapp.usecases.auditing.certificate import certificate_of
+from sslapp.usecases.auditing.wording import in_short
 from sslapp.usecases.exporting.table import ALL_SOURCES, labels_frame
 from sslapp.usecases.images.pictures import PictureFiles
 from sslapp.vocabulary import EventKind, JobKind, Source
@@ -175,6 +177,7 @@ def run_labels_export(context: JobContext) -> None:
             head=events.up_to(conn, project_id, snapshots.last_content(conn, project_id)),
             class_names=[classes[each] for each in snapshot.class_ids],
             included=names,
+            certificate=in_short(certificate_of(conn, project_id)),
         )
         content = PictureFiles(conn, context.workspace, project_id, frame["position"].to_numpy())
     context.check()

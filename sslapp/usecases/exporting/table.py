@@ -13,10 +13,11 @@ from sslapp.review.confidence import scaling_of
 from sslapp.store import projects
 from sslapp.store.database import reading
 from sslapp.store.labels import count_labels, exported_labels
+from sslapp.store.log.audits import labels_given
 from sslapp.store.projects import ClassRow
 from sslapp.store.rounds import finished_rounds
 from sslapp.usecases.access import Access, require
-from sslapp.usecases.auditing.in_force import proofs_of_labels
+from sslapp.usecases.auditing.in_force import LabelProof, proofs_of_labels
 from sslapp.vocabulary import Source
 from sslapp.workspace import Workspace
 
@@ -46,10 +47,12 @@ class ExportCounts:
     Attributes:
         classes: live classes by number.
         counts: (C, 4) int64, labels per class and vocabulary.Source code.
+        unproven: (C,) int64, of them given in bulk and in no audit.
     """
 
     classes: list[ClassRow]
     counts: NDArray[np.int64]
+    unproven: NDArray[np.int64]
 
     def total(self, sources: Collection[Source]) -> int:
         """Labels from these sources."""
@@ -66,7 +69,15 @@ def export_counts(access: Access, project_id: int) -> ExportCounts:
         for (class_id, source), number in count_labels(conn, project_id).items():
             if class_id in column:  # labels of retired classes count no longer
                 counts[column[class_id], source] = number
-    return ExportCounts(classes, counts)
+        unproven = _unproven(conn, project_id, [each.id for each in classes])
+    return ExportCounts(classes, counts, unproven)
+
+
+def _unproven(conn: Connection, project_id: int, class_ids: Sequence[int]) -> NDArray[np.int64]:
+    given = labels_given(conn, project_id)
+    positions, proofs = proofs_of_labels(conn, project_id)
+    lacking = given.class_ids[np.isin(given.positions, positions[proofs == LabelProof.UNPROVEN])]
+    return np.array([(lacking == each).sum() for each in class_ids], dtype=np.int64)
 
 
 def first_rows(

@@ -1,27 +1,20 @@
 """Checking a sample of what a round proposes before it is accepted."""
 
-from dataclasses import dataclass
-
 import numpy as np
 from numpy.typing import NDArray
 
-from sslapp.review.audits.audit import UNASKED, Audit, Lot, Terms
-from sslapp.review.audits.forecast import USUAL_MIX, clean_looks
+from sslapp.review.audits.audit import Lot
 from sslapp.review.candidates import DEFAULT_THRESHOLD
 from sslapp.rounds.predictions import predictions_of
-from sslapp.store import projects
-from sslapp.store.database import reading, writing
+from sslapp.store.database import writing
 from sslapp.store.errors import Refused
 from sslapp.store.rounds import finished_round
 from sslapp.store.state import load_state, withheld
 from sslapp.usecases.access import Access, find_project
-from sslapp.usecases.auditing.evidence import evidence_for
 from sslapp.usecases.auditing.opened import AboutLot, OpenedAudit, all_audits, as_kept
-from sslapp.usecases.auditing.opening import allowed_errors, open_audit
-from sslapp.usecases.auditing.progress import ThresholdProof, audit_progress
+from sslapp.usecases.auditing.opening import open_audit
 from sslapp.usecases.reviewing.board import Board
-from sslapp.usecases.reviewing.queue import Choice, Show
-from sslapp.words import at_least, count
+from sslapp.usecases.reviewing.queue import Choice
 
 STEPS = 7
 """Higher thresholds that are settled beside the one asked about."""
@@ -84,94 +77,6 @@ def audit_candidates(
         )
 
 
-@dataclass(frozen=True)
-class SelectionProof:
-    """What is known of the labels that a selection would get.
-
-    Attributes:
-        proven: whether that is what the project asks for.
-        words: it, as sentences.
-        precision: at least this share is right; None where nothing is known.
-        wanted: the precision that the project asks for.
-    """
-
-    proven: bool
-    words: str
-    precision: float | None
-    wanted: float
-
-
-def proof_of(
-    access: Access, project_id: int, board: Board, positions: NDArray[np.int64]
-) -> SelectionProof:
-    """What audits, or else the holdout, say of the labels that images would get.
-
-    Args:
-        positions: (n,) of the board's proposals.
-    """
-    chosen = np.unique(positions)
-    class_ids = np.array([each.id for each in board.classes], dtype=np.int64)
-    with reading(access.engine) as conn:
-        wanted = projects.find_project(conn, project_id).settings.precision
-        found = evidence_for(
-            conn, project_id, access.reader_id, chosen, class_ids[board.predicted[chosen]]
-        )
-        round_ = finished_round(conn, project_id, board.round_number)
-    if found is not None:
-        words = (
-            f"Proven at least {at_least(found.precision)} right "
-            f"({100 * found.certainty:g} %), {found.looks} looks, "
-            f"{count(found.errors, 'error')}."
-        )
-        return SelectionProof(found.precision >= wanted, words, found.precision, wanted)
-    words = f"Nothing is proven of these {count(len(chosen), 'label')}."
-    right = round_.metrics.get("holdout_accuracy")
-    if right is not None and round_.judged:
-        words += (
-            f" {round(right * round_.judged)} of {count(round_.judged, 'holdout image')} were "
-            "right."
-        )
-    return SelectionProof(False, words, None, wanted)
-
-
-def proofs_at_thresholds(
-    access: Access, project_id: int, board: Board
-) -> tuple[ThresholdProof, ...]:
-    """What the newest audit of a round's candidates proves at each of its thresholds, ascending."""
-    with reading(access.engine) as conn:
-        about = [
-            each
-            for each in all_audits(conn, project_id)
-            if each.about is AboutLot.CANDIDATES and each.round_id == board.round_id
-        ]
-    if not about:
-        return ()
-    found = audit_progress(access, project_id, about[-1].number, reading_on=True)
-    return tuple(sorted(found.thresholds, key=lambda each: each.threshold))
-
-
-def looks_without_error(access: Access, project_id: int, confidence: NDArray[np.floating]) -> int:
-    """Looks that would prove the project's precision of labels of which nothing is known yet.
-
-    Of an audit as it would be opened now, if no look finds an error; all of them at most.
-
-    Args:
-        confidence: (n,) calibrated, n > 0.
-    """
-    with reading(access.engine) as conn:
-        settings = projects.find_project(conn, project_id).settings
-    size = len(confidence)
-    nobody = np.zeros(size, dtype=np.int64)
-    audit = Audit(
-        Lot(np.arange(size), nobody, as_kept(confidence)),
-        Terms(0, USUAL_MIX, 1 - settings.certainty, (0.0, 1.0)),
-    )
-    answers = np.full(size, UNASKED, dtype=np.int8)
-    allowed = allowed_errors(size, settings.precision)
-    found = clean_looks(audit, audit.parts[0], answers, allowed)
-    return size if found is None else found
-
-
 def check_selection(
     access: Access,
     project_id: int,
@@ -187,8 +92,7 @@ def check_selection(
     Args:
         positions: (n,) the selected images.
     """
-    at_one = not chosen.per_class and chosen.coverage is None and not chosen.is_narrow
-    if at_one and chosen.show is Show.CANDIDATES:
+    if chosen.is_all_candidates:
         return audit_candidates(
             access, project_id, threshold=chosen.threshold, round_number=board.round_number
         )

@@ -54,6 +54,7 @@ class Choice:
         image: one image alone, whatever the rest says.
         like: the proposals most like this image instead, whatever polygon and threshold say.
         text: the proposals most like this sentence instead.
+        nothing: no image at all, unless one is pointed at.
     """
 
     rings: tuple[tuple[tuple[float, float], ...], ...] = ()
@@ -65,12 +66,24 @@ class Choice:
     image: int | None = None
     like: int | None = None
     text: str = ""
+    nothing: bool = False
+
+    @property
+    def at_one_threshold(self) -> bool:
+        """Whether one threshold for every class is the rule."""
+        return not self.per_class and self.coverage is None
 
     @property
     def is_narrow(self) -> bool:
         """Whether anything but the rule selects."""
         by_image = self.image is not None or self.like is not None
         return bool(self.rings or self.text) or by_image
+
+    @property
+    def is_all_candidates(self) -> bool:
+        """Whether everything from one threshold on is selected, and nothing else."""
+        everything = self.show is Show.CANDIDATES and not (self.is_narrow or self.nothing)
+        return everything and self.at_one_threshold
 
     def digest(self, board: Board) -> str:
         """16 hexadecimal digits that change with what is selected, and with nothing else."""
@@ -84,6 +97,8 @@ class Choice:
             return {"round": board.round_number, "like": self.like}
         if self.text:
             return {"round": board.round_number, "text": self.text}
+        if self.nothing:
+            return {"round": board.round_number, "nothing": True}
         return {
             "round": board.round_number,
             "polygon": [[list(corner) for corner in ring] for ring in self.rings],
@@ -111,6 +126,8 @@ def selected(board: Board, choice: Choice) -> Candidates:
         mask = np.zeros(len(board), dtype=bool)
         mask[choice.image : choice.image + 1] = True
         return board.proposals.among(mask[board.proposals.positions])
+    if choice.nothing:
+        return board.proposals.among(np.zeros(len(board.proposals), dtype=bool))
     match choice.show:
         case Show.CANDIDATES:
             found = board.candidates(choice.rule(board))

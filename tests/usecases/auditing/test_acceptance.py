@@ -5,14 +5,16 @@ import pytest
 import small_project
 
 from sslapp.charts.proofs import proofs_by_threshold
+from sslapp.review.audits.audit import AS_SAID, ERROR, UNASKED, Audit, Lot, Terms
 from sslapp.store.database import reading
 from sslapp.store.errors import Refused
 from sslapp.usecases.auditing import opening
 from sslapp.usecases.auditing.answers import answer, next_looks
 from sslapp.usecases.auditing.certificate import certify
-from sslapp.usecases.auditing.evidence import Unproven, evidence_for
-from sslapp.usecases.auditing.opened import AboutLot
+from sslapp.usecases.auditing.evidence import Unproven, evidence_for, proof_by
+from sslapp.usecases.auditing.opened import AboutLot, OpenedAudit, as_kept
 from sslapp.usecases.auditing.progress import audit_progress
+from sslapp.usecases.auditing.standing import AuditStanding
 from sslapp.usecases.labelling import decisions
 from sslapp.usecases.projects.settings import change_settings
 from sslapp.usecases.reviewing.board import read_board
@@ -21,10 +23,16 @@ from sslapp.usecases.reviewing.candidates import propose
 from sslapp.usecases.reviewing.checks import (
     audit_candidates,
     check_selection,
+    thresholds_from,
+)
+from sslapp.usecases.reviewing.proofs import (
+    better_threshold,
+    contradiction,
     looks_without_error,
     proof_of,
-    proofs_at_thresholds,
-    thresholds_from,
+    proven_curve,
+    weigh_candidates,
+    weigh_selection,
 )
 from sslapp.usecases.reviewing.queue import Choice
 
@@ -115,10 +123,10 @@ def test_a_higher_threshold_is_proven_by_its_own_part(checked) -> None:
 
 def test_the_curve_of_a_round_is_that_of_its_newest_audit(checked) -> None:
     board = read_board(checked, 1)
-    assert proofs_at_thresholds(checked, 1, board) == ()
+    assert proven_curve(checked, 1, board).thresholds == ()
     audit_candidates(checked, None, threshold=0.2)
     play(checked, 20)
-    found = proofs_at_thresholds(checked, 1, board)
+    found = proven_curve(checked, 1, board).thresholds
     assert [each.threshold for each in found] == sorted(each.threshold for each in found)
     assert found[0].looks == 19, "the last answer can still be taken back"
     figure = proofs_by_threshold(
@@ -148,6 +156,91 @@ def test_what_is_known_is_said_for_the_desk(checked) -> None:
     play(checked, 10)
     after = proof_of(checked, 1, read_board(checked, 1), np.zeros(0, dtype=np.int64))
     assert after.precision is None
+
+
+def test_a_higher_threshold_is_offered_where_it_is_proven() -> None:
+    """Of 900 labels those below .9 are often wrong, and the others never."""
+    confidence = np.where(np.arange(900) % 3, 0.95, 0.8)
+    lot = Lot(np.arange(900), np.ones(900, dtype=np.int64), as_kept(confidence))
+    audit = Audit(lot, Terms(5, 0.6, 0.05, (0.5, 0.7, 0.9)))
+    answers = np.full(900, UNASKED, dtype=np.int8)
+    first = audit.queue[:500]
+    answers[first] = np.where((lot.confidence[first] < 0.9) & (first % 2 == 0), ERROR, AS_SAID)
+    opened = OpenedAudit(1, 1, AboutLot.CANDIDATES, None, 0.95, audit)
+    stands = AuditStanding(opened, answers, {})
+    rows = np.arange(900)
+    about = (stands, rows, confidence[rows].astype(np.float32))
+    whole = proof_by(stands, rows).precision
+    sure = proof_by(stands, rows[confidence >= 0.9]).precision
+    assert sure > whole + 0.01
+    assert better_threshold(*about, (whole + sure) / 2) == 0.9
+    assert better_threshold(*about, (sure + 1) / 2) is None, "not even those are proven that right"
+
+
+def sure_lot(wrong) -> AuditStanding:
+    """An audit of 400 labels at .97, three classes in turn, whose first 60 looks were answered.
+
+    Args:
+        wrong: (60,) bool, in the order of the queue.
+    """
+    size = 400
+    lot = Lot(np.arange(size), 1 + np.arange(size) % 3, as_kept(np.full(size, 0.97)))
+    audit = Audit(lot, Terms(5, 0.6, 0.05))
+    answers = np.full(size, UNASKED, dtype=np.int8)
+    answers[audit.queue[:60]] = np.where(wrong, ERROR, AS_SAID)
+    return AuditStanding(OpenedAudit(1, 1, AboutLot.CANDIDATES, None, 0.95, audit), answers, {})
+
+
+def test_answers_that_contradict_the_confidences_are_said_with_the_class_that_fails() -> None:
+    names = {1: "shirt", 2: "hat", 3: "skirt"}
+    first = sure_lot(np.zeros(60, dtype=bool))
+    classes = first.opened.audit.lot.class_ids[first.opened.audit.queue[:60]]
+    assert contradiction(first, names) == ""
+    hats = np.flatnonzero(classes == 2)
+    wrong = np.zeros(60, dtype=bool)
+    wrong[hats[:8]] = True
+    assert contradiction(sure_lot(wrong), names) == (
+        "8 errors in 60 looks, where the confidences promised 1.8: they are too high. hat has 8 of "
+        f"them, in {len(hats)} looks."
+    )
+    spread = np.zeros(60, dtype=bool)
+    for class_id in names:
+        spread[np.flatnonzero(classes == class_id)[:3]] = True
+    assert contradiction(sure_lot(spread), names).endswith("they are too high.")
+    few = np.zeros(60, dtype=bool)
+    few[:3] = True
+    assert contradiction(sure_lot(few), names) == "", "3 of 60 at .97 is no wonder"
+
+
+def test_as_many_errors_as_the_confidences_promise_are_no_contradiction(checked) -> None:
+    audit_candidates(checked, None, threshold=0.3)
+    play(checked, 30)
+    found = proof_of(checked, 1, read_board(checked, 1), proposed(checked, 0.3)[0])
+    assert found.warning == ""
+
+
+def test_a_class_has_a_curve_of_its_own_once_it_was_looked_at_enough(checked) -> None:
+    opened = audit_candidates(checked, None, threshold=0.2)
+    assert proven_curve(checked, 1, read_board(checked, 1)).classes == ()
+    play(checked, len(opened.audit.lot))
+    board = read_board(checked, 1)
+    classes = opened.audit.lot.class_ids
+    known = proven_curve(checked, 1, board).classes
+    assert known == tuple(k for k in np.unique(classes) if (classes == k).sum() >= 10)
+    curve = proven_curve(checked, 1, board, known[0]).thresholds
+    assert curve[0].images == (classes == known[0]).sum()
+    assert curve[0].certainty == pytest.approx(0.95)
+    assert curve[0].precision == 1.0, "all of them were looked at, and mended"
+
+
+def test_naming_first_is_weighed_before_an_audit_is_open_and_not_after(checked) -> None:
+    board, chosen = read_board(checked, 1), Choice(threshold=0.3)
+    before = weigh_selection(checked, 1, board, chosen)
+    assert before.now > 0
+    assert weigh_candidates(checked, None, target=0.99).now > before.now
+    assert weigh_selection(checked, 1, board, Choice(nothing=True)).now == 0
+    audit_candidates(checked, None, threshold=0.3)
+    assert weigh_selection(checked, 1, read_board(checked, 1), chosen).now == 0
 
 
 def test_a_selection_is_bounded_by_the_lot_that_has_it(checked) -> None:

@@ -68,6 +68,9 @@ CALIBRATED_SINCE = {DONE[-4], DONE[-2]}
 ADDED = frozenset({"answers", "members", "embeddings_beside"})
 """Columns that rounds have got since; nothing is in those of rounds that were there."""
 
+TOLD_SINCE = "proofs"
+"""What `status` has said since: how many labels are proven, and how."""
+
 GIVEN_NOW = {
     "accept --threshold 0.6 --opened 1": "accept --threshold 0.6 --opened 1 --unproven",
 }
@@ -110,7 +113,10 @@ def test_the_record_has_the_same_head(both) -> None:
 @pytest.mark.parametrize("command", SHOWN)
 def test_a_command_that_shows_says_the_same(both, command: str) -> None:
     now, before = both
-    assert now["shown"][command] == before["shown"][command]
+    said_now = now["shown"][command]
+    if command == "status":
+        assert sum(said_now.pop(TOLD_SINCE).values()) == 32
+    assert said_now == before["shown"][command]
 
 
 @pytest.mark.parametrize("command", [each for each in DONE if each not in CALIBRATED_SINCE])

@@ -39,6 +39,7 @@ function openDesk(root) {
     decided: new Map(), rejected: new Set(), excluded: new Set(), opened: new Set(), history: [],
     inspections: new Map(), ahead: new Map(), paintedAt: null, painted: null, showing: 0, clock: makeClock(),
     bulkTotal: null, pending: null, drawnFor: null, showNames: false, quiet: 0, cueEnds: 0,
+    proven: false, changedAt: -Infinity,
   }
   desk.onkey = event => onKey(desk, event)
   window.addEventListener("keydown", desk.onkey, true) // before Streamlit's own shortcuts
@@ -70,6 +71,10 @@ function receiveData(desk, data) {
     desk.rejected.clear()
     desk.opened.clear()
     desk.bulkTotal = null
+    desk.proven = data.proven
+  } else if (data.proven !== desk.proven) {
+    desk.proven = data.proven
+    desk.changedAt = performance.now()
   }
   desk.inspections.clear() // what experts said may have changed
   const turned = data.sheet !== desk.sheet

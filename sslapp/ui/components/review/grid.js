@@ -84,7 +84,7 @@ export function drawBar(desk) {
   const { find, data } = desk
   const count = bulkCount(desk)
   const images = number => `${thousands(number)} ${number === 1 ? "image" : "images"}`
-  find("total").textContent = `${images(data.total)} selected`
+  find("total").textContent = data.total ? `${images(data.total)} selected` : "Nothing selected"
   const decision = decidedPositions(desk).length
   const aside = [
     desk.excluded.size ? `${desk.excluded.size} left out` : "",
@@ -96,10 +96,10 @@ export function drawBar(desk) {
   find("next").disabled = !data.more
   const number = thousands(count)
   // what is not proven is not offered first
-  find("check").hidden = data.proven
+  find("check").hidden = desk.proven
   find("check").textContent = "Check a sample"
-  find("accept").classList.toggle("primary", data.proven)
-  find("accept").textContent = data.proven ? `Accept ${number}` : `Accept ${number} unproven…`
+  find("accept").classList.toggle("primary", desk.proven)
+  find("accept").textContent = desk.proven ? `Accept ${number}` : `Accept ${number} unproven…`
   find("withhold").textContent = `Withhold ${number}`
   find("relabel").textContent = `Relabel ${number} as…`
   for (const name of ["check", "accept", "withhold", "relabel"]) find(name).disabled = count <= 0

@@ -4,6 +4,8 @@ import { randomName } from "../common/outbox.js"
 import { cue, halted } from "./messages.js"
 import { bulkCount, decidedPositions } from "./state.js"
 
+const CHANGED_MS = 700 // a press within it was meant for what the button said before
+
 /** Asks the page, once the single decisions are saved. */
 export function requestAction(desk, request) {
   if (halted(desk)) return
@@ -22,10 +24,14 @@ export function sendPending(desk) {
 
 export function requestBulk(desk, action, classId = null) {
   if (bulkCount(desk) <= 0) return
+  if (performance.now() - desk.changedAt < CHANGED_MS) {
+    cue(desk, "The buttons have just changed. Look, and press again.")
+    return
+  }
   const out = new Set([...desk.excluded, ...desk.rejected, ...decidedPositions(desk)])
   requestAction(desk, {
     action, class_id: classId, key: randomName(), selection: desk.selection,
-    excluded: [...out].sort((a, b) => a - b), opened: desk.opened.size,
+    excluded: [...out].sort((a, b) => a - b), opened: desk.opened.size, proven: desk.proven,
   })
 }
 

@@ -48,6 +48,8 @@
  * @property {Set<number>} opened looked at one by one
  * @property {{ name: string, position: number }[]} history what can be taken back, oldest first
  * @property {number | null} bulkTotal images selected when a bulk decision was asked for
+ * @property {boolean} proven what is selected is proven right, as the buttons say
+ * @property {number} changedAt when that changed while the selection stayed, as performance.now()
  * @property {object | null} pending what Python is asked for once the outbox is empty
  * @property {number | null} paintedAt when the image in focus was on screen, ms since 1970
  * @property {string | null} painted content hash of that image
