@@ -29,16 +29,20 @@ from sslapp.store import images, projects
 from sslapp.store.database import reading
 from sslapp.store.log import events
 from sslapp.usecases.access import Access, enter
+from sslapp.usecases.auditing.answers import answer, next_looks
 from sslapp.usecases.handlers import HANDLERS
 from sslapp.usecases.images.creation import ensure_demo
 from sslapp.usecases.labelling import decisions
 from sslapp.usecases.maintenance.verification import verify_project
+from sslapp.usecases.reviewing.checks import audit_candidates
 from sslapp.usecases.training.rounds import cancel_round, round_status, start_round
 from sslapp.vocabulary import EventKind, JobState
 from sslapp.workspace import Workspace
 
 PAGES = ("", "label", "train", "review", "compare", "export")
-PARTS = ("keys", "saved", "training", "gaps", "kill", "map", "pages")
+PARTS = ("keys", "saved", "training", "gaps", "kill", "map", "proof", "pages")
+LOOKS, STEPS = 200, 12
+"""Answers to the audit whose bound is previewed, and steps of the threshold."""
 STUDIO = "Label Studio 1.23.2"
 FIFTYONE = "FiftyOne 1.22.1"
 LARGE = 500_000
@@ -336,6 +340,55 @@ def measure_map(browser: Browser, folder: Path, asked: argparse.Namespace) -> It
         )
 
 
+def measure_proof(browser: Browser, folder: Path, asked: argparse.Namespace) -> Iterator[Row]:
+    """Steps of the threshold until count, bound and selection that belong to it are there."""
+    for count in asked.images:
+        root = folder / f"synthetic-{count}"
+        if not root.exists():
+            synthetic.build(root, count, reader=tools.READER).engine.dispose()
+        access = enter(Workspace(workspace=root), tools.READER)
+        look_at_sample(access)
+        access.engine.dispose()
+        steps: list[float] = []
+        with tools.serving(root) as server, tools.window(browser) as page:
+            page.goto(f"{server.address}/export?project=1")
+            page.get_by_role("heading", name="Export", exact=True).wait_for()
+            tools.settle(page)
+            open_review(page)
+            tools.settle(page)
+            slider = page.get_by_role("slider", name="Threshold").first
+            slider.focus()
+            said = page.get_by_text("Proven at least").first
+            for _ in range(STEPS):
+                before = page.get_by_text(" of ").first.inner_text()
+                began = time.perf_counter()
+                page.keyboard.press("ArrowRight")
+                page.wait_for_function(
+                    f"before => ({tools.IDLE})() === 'notRunning' && !document.body.innerText"
+                    ".includes(before)",
+                    arg=before,
+                )
+                steps.append(time.perf_counter() - began)
+                assert said.is_visible()
+        yield Row(
+            f"{count:,} images: step of the threshold with its bound, median (worst)",
+            len(steps),
+            f"{statistics.median(steps):.2f} ({max(steps):.2f}) s",
+            "1 s" if count >= LARGE else "0.2 s",
+        )
+
+
+def look_at_sample(access: Access) -> None:
+    """Open an audit of the candidates from .5 on and answer some of it as the round did."""
+    opened = audit_candidates(access, None, threshold=0.5)
+    lot = opened.audit.lot
+    with reading(access.engine) as conn:
+        names = {each.id: each.name for each in projects.classes(conn, 1)}
+    for look in next_looks(access, None, opened.number, count=LOOKS):
+        row = lot.positions.searchsorted(look.position)
+        answer(access, None, opened.number, look.position, names[int(lot.class_ids[row])])
+
+
 def measure_pages(browser: Browser, access: Access, asked: argparse.Namespace) -> Iterator[Row]:
     """Deep links of fresh windows: seconds to the title, and until no script runs."""
     with tools.serving(access.workspace.root) as server:
@@ -379,7 +432,7 @@ def main() -> None:
         "kill": measure_kill,
         "pages": measure_pages,
     }
-    on_synthetic = {"saved": measure_saved, "map": measure_map}
+    on_synthetic = {"saved": measure_saved, "map": measure_map, "proof": measure_proof}
     rows: list[Row] = []
     load = os.getloadavg()[0]
     with tempfile.TemporaryDirectory() as name, tools.chromium() as browser:

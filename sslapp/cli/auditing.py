@@ -24,7 +24,8 @@ from sslapp.usecases.auditing.wording import (
     statement,
 )
 from sslapp.usecases.reviewing.checks import audit_candidates
-from sslapp.words import at_least
+from sslapp.usecases.reviewing.proofs import weigh_candidates
+from sslapp.words import at_least, count
 
 audit_app = typer.Typer(
     help="Check a sample of the labels blind, until enough of them are proven right.",
@@ -59,6 +60,30 @@ def open_(
         opened = audit_candidates(who, project, threshold=threshold, target=target)
     found = audit_progress(who, project, opened.number, target=target)
     show(asdict(found), as_json, lambda: _words(found))
+
+
+@command(audit_app, "weigh")
+def weigh(
+    threshold: Annotated[
+        float, typer.Option(help="Candidates of the newest round from this confidence on.")
+    ] = 0.0,
+    target: Target = None,
+    project: Project = None,
+    as_json: Json = False,
+) -> None:
+    """Say, before a check is opened, whether naming the least confident images first is cheaper."""
+    found = weigh_candidates(access(), project, threshold=threshold, target=target)
+
+    def words() -> str:
+        said = f"Checking them now is expected to take {count(found.now, 'look')}."
+        if not found.named:
+            return said
+        return (
+            f"{said} Naming the {count(found.named, 'least confident image')} first "
+            f"(sslapp next --strategy margin) takes {found.named + found.after:,} in all."
+        )
+
+    show(asdict(found), as_json, words)
 
 
 @command(audit_app, "next")

@@ -9,6 +9,10 @@ from sslapp.usecases.auditing.wording import statement
 def test_an_audit_is_opened_answered_and_certified(reviewed, ask, command, refusal) -> None:
     root = reviewed.workspace.root
     truth = small_project.true_columns(reviewed)
+    weighed = ask(root, "audit", "weigh", "--threshold", 0.5, "--target", 0.8)
+    assert weighed["now"] >= weighed["named"] + weighed["after"] > 0
+    words = command(root, "audit", "weigh", "--threshold", 0.5, "--target", 0.8).stdout
+    assert words.startswith(f"Checking them now is expected to take {weighed['now']} look")
     assert "Nothing is known" in refusal(root, "accept", "--threshold", 0)
     assert ask(root, "accept", "--threshold", 0, "--unproven")["accepted"] == 80
     opened = ask(root, "audit", "open", "--target", 0.8)

@@ -109,6 +109,10 @@ def test_what_is_not_proven_is_not_offered_to_be_accepted_first(reviewed, serve,
     page.get_by_text("as proposed in round 1").wait_for()
     (made,) = [e for e in small_project.log(reviewed) if e.kind is EventKind.BULK_ACCEPT]
     assert made.payload["unproven"].startswith("Nothing is known")
+    page.get_by_text("Nothing selected. Draw on the map").wait_for()
+    assert page.get_by_role("button", name="Check a sample").is_disabled()
+    page.get_by_role("button", name="Select all").click()
+    page.get_by_text("0 selected: the whole project").wait_for()
 
 
 def test_checking_a_sample_leads_to_an_audit_of_the_candidates(reviewed, serve, window) -> None:

@@ -99,7 +99,7 @@ def test_a_lasso_selects_what_lies_inside_and_is_accepted_and_undone(review) -> 
 
     accept_unproven(page, len(expected))
     page.get_by_text(f"Accepted {len(expected)} image").wait_for()
-    page.locator(SELECTED).get_by_text("the whole project").wait_for()
+    page.locator(SELECTED).get_by_text("Nothing selected").wait_for()
     assert max(frames[before:]) < MOST
     with reading(access.engine) as conn:
         state = load_state(conn, 1)

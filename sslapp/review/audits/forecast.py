@@ -10,7 +10,6 @@ from dataclasses import dataclass, replace
 
 import numpy as np
 from numpy.typing import NDArray
-from scipy.special import expit, logit
 
 from sslapp.review.audits.audit import UNASKED, Audit, Lot, LotPart, Terms
 from sslapp.review.audits.bound import Looks, first_rejection
@@ -25,8 +24,8 @@ ENOUGH_TO_TELL = 50
 """Answers from which on they say how far confidences can be believed."""
 
 WORLDS = (1.0, 2.0, 4.0)
-"""How sharply the true chance of an error falls with the confidence, as a factor of its log odds: 1
-is what it says, and a calibrated round is humble, by a temperature that is on the high side."""
+"""By how much the temperature may have been too high: 1 is as the confidences say, and a calibrated
+round is humble, so that there are fewer errors, and these among the least confident images."""
 
 NAMED_SHARES = (0.0, 0.0025, 0.005, 0.01, 0.02, 0.03)
 """Shares of a lot that may be named before it is frozen."""
@@ -34,12 +33,12 @@ NAMED_SHARES = (0.0, 0.0025, 0.005, 0.01, 0.02, 0.03)
 WORTH = 0.9
 """Of the looks without it that naming images first may cost: less is within what the plays vary."""
 
-ORDERS = 3
-"""Orders of the queue that are played for each mix."""
+ORDERS = 8
+"""Orders of the queue that are played for each mix: what a single one takes varies by a half."""
 
-WEIGHED_MIXES, WEIGHED_ORDERS = (0.4, 0.8), 8
-"""The same while it is weighed whether to name images first: few mixes, for the least of many
-noisy figures flatters, and more orders."""
+WEIGHED_MIXES = (0.4, 0.8)
+"""Mixes while it is weighed whether to name images first: the least of many noisy figures
+flatters."""
 
 FARTHEST = 20_000
 """Looks that are looked ahead: nobody plans for more."""
@@ -115,7 +114,7 @@ def choose_mix(lot: Lot, alpha: float, allowed: int, seed: int = 0) -> float:
     Args:
         allowed: wrong labels that the target leaves.
     """
-    looks = _looks_by_mix(lot, alpha, allowed, seed, MIXES, ORDERS)
+    looks = _looks_by_mix(lot, alpha, allowed, seed, MIXES)
     return min(looks, key=lambda mix: (looks[mix], abs(mix - USUAL_MIX)))
 
 
@@ -150,8 +149,7 @@ def weigh(lot: Lot, alpha: float, allowed: int, seed: int = 0) -> Weighed:
         named = int(share * len(lot))
         kept = np.sort(doubtful[named:])
         rest = Lot(lot.positions[kept], lot.class_ids[kept], lot.confidence[kept])
-        looks = _looks_by_mix(rest, alpha, allowed, seed, WEIGHED_MIXES, WEIGHED_ORDERS)
-        after = min(looks.values())
+        after = min(_looks_by_mix(rest, alpha, allowed, seed, WEIGHED_MIXES).values())
         found.append(Weighed(0, named, min(round(after), len(rest))))
     best = min(found, key=lambda each: each.named + each.after)
     if best.named + best.after > WORTH * found[0].after:
@@ -159,8 +157,8 @@ def weigh(lot: Lot, alpha: float, allowed: int, seed: int = 0) -> Weighed:
     return Weighed(found[0].after, best.named, best.after)
 
 
-def _looks_by_mix(  # noqa: PLR0917
-    lot: Lot, alpha: float, allowed: int, seed: int, mixes: Sequence[float], orders: int
+def _looks_by_mix(
+    lot: Lot, alpha: float, allowed: int, seed: int, mixes: Sequence[float]
 ) -> dict[float, float]:
     """The geometric mean over the worlds of the looks that an audit with each mix takes."""
     rng = np.random.default_rng([seed, len(lot)])
@@ -172,15 +170,28 @@ def _looks_by_mix(  # noqa: PLR0917
     found = {}
     for mix in mixes:
         looks: list[int] = []
-        for number in range(orders):
+        for number in range(ORDERS):
             audit = Audit(lot, Terms(seed=seed + number, mix=mix, alpha=alpha))
             part = audit.parts[0]
             ahead = audit.queue[:FARTHEST]
             about = (audit, part, audit.draws(part, nothing), ahead, allowed)
-            odds = logit(np.clip(lot.confidence[ahead], LEAST, 1 - LEAST))
-            looks += [_played(*about, expit(-sharp * odds), rng) for sharp in WORLDS]
+            for sharper in WORLDS:
+                wrong = error_chance(lot.confidence[ahead], sharper)
+                looks.append(_played(*about, wrong, rng))
         found[mix] = float(np.expm1(np.log1p(looks).mean()))
     return found
+
+
+def error_chance(confidence: NDArray[np.float64], sharper: float) -> NDArray[np.float64]:
+    """(n,) the chance that a label is wrong if its round's temperature was so many times too high.
+
+    With probabilities to the power of that, normalised anew. What is left beside the label is taken
+    to lie on as few other classes as are less likely than it.
+    """
+    others = np.ceil((1 - confidence) / np.maximum(confidence, LEAST) - 1e-9).clip(min=1)
+    rest = others * ((1 - confidence) / others) ** sharper
+    wrong: NDArray[np.float64] = rest / (confidence**sharper + rest)
+    return wrong
 
 
 def _played(  # noqa: PLR0917

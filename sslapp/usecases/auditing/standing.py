@@ -17,7 +17,6 @@ from sslapp.store.log import audits, events
 from sslapp.store.log.audits import BlindAnswer
 from sslapp.usecases.auditing.opened import OpenedAudit
 
-
 KEPT = 8
 """Standings that a process keeps: one request asks for the same several times."""
 

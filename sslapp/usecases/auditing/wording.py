@@ -15,7 +15,7 @@ def statement(found: Certificate) -> str:
 
 
 def in_short(found: Certificate) -> dict[str, Any]:
-    """The statement and its numbers, as an export's manifest keeps them."""
+    """The statement and its numbers, as an export's manifest keeps them beside the log's head."""
     return {
         "statement": statement(found),
         "labels": found.labels,
@@ -23,7 +23,6 @@ def in_short(found: Certificate) -> dict[str, Any]:
         "confidence": round(1 - found.alpha, 12),
         "blind": found.blind,
         "uncovered": found.uncovered,
-        "log": {"events": found.event, "head": found.head},
     }
 
 

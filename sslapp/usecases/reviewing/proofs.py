@@ -221,12 +221,16 @@ def looks_without_error(access: Access, project_id: int, confidence: NDArray[np.
 
 
 def weigh_candidates(
-    access: Access, project: str | int | None, *, target: float | None = None
+    access: Access,
+    project: str | int | None,
+    *,
+    threshold: float = 0.0,
+    target: float | None = None,
 ) -> Weighed:
-    """Whether naming the newest round's least confident proposals first makes the proof of all of
-    them cheaper.
+    """Whether naming the newest round's least confident candidates first makes their proof cheaper.
 
     Args:
+        threshold: least calibrated confidence of a candidate.
         target: the precision to prove; default: the project's.
 
     Raises:
@@ -239,7 +243,8 @@ def weigh_candidates(
         state = load_state(conn, project_id)
         off = withheld(conn, project_id, found.id)
     proposed = predictions_of(access.workspace, found, state).candidates(state, off)
-    return _weighed(proposed.confidence, settings, target)
+    kept = proposed.confidence[proposed.confidence >= np.float32(threshold)]
+    return _weighed(kept, settings, target)
 
 
 def weigh_selection(access: Access, project_id: int, board: Board, chosen: Choice) -> Weighed:

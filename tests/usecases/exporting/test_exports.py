@@ -19,6 +19,9 @@ from sslapp.store.log import events
 from sslapp.store.schema import event as event_table
 from sslapp.store.schema import job
 from sslapp.usecases.access import NotAllowed, enter, new_key
+from sslapp.usecases.auditing.certificate import certify
+from sslapp.usecases.auditing.in_force import count_proofs
+from sslapp.usecases.auditing.wording import statement
 from sslapp.usecases.exporting.exported import exported_file, exports_of
 from sslapp.usecases.exporting.exports import Format, export, export_here
 from sslapp.usecases.exporting.table import ALL_SOURCES, export_counts, first_rows
@@ -115,6 +118,10 @@ def test_the_folder_holds_each_image_under_its_class(decided, tmp_path) -> None:
     manifest = json.loads((tmp_path / "out" / "manifest.json").read_text())
     assert manifest["snapshot"] == result["snapshot"]
     assert manifest["sources"] == {"accepted": 3, "adjudicated": 1, "expert": 42}
+    stated = certify(decided, None)
+    assert manifest["certificate"]["statement"] == statement(stated)
+    assert manifest["certificate"]["precision"] == round(stated.precision, 6)
+    assert export_counts(decided, 1).unproven.sum() == count_proofs(decided, 1)["unproven"] > 0
 
 
 def test_a_decision_between_order_and_execution_loses_no_row(decided, tmp_path) -> None:
