@@ -16,6 +16,7 @@ at .99 at most 2,600; of 200 audits of digits at most 18 end with a certificate 
 FOLDER of --data holds MNIST/raw as torchvision keeps it; digits come with scikit-learn.
 """
 
+import os
 import shutil
 import sys
 import tempfile
@@ -114,6 +115,7 @@ def trained(name: str, seed: int, data: Path, cache: Path) -> Path:
                 reviews=0,
                 accept_at_last=1.01,  # nothing
                 seed=seed,
+                threads=len(os.sched_getaffinity(0)),
             )
             simulate(access, what)
             access.engine.dispose()

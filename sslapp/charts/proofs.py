@@ -37,11 +37,12 @@ def proofs_by_threshold(
     )
     figure.add_hline(y=wanted, line={"color": look.OUTLINE, "dash": "dot", "width": 1.5})
     figure = look.finish(figure, height)
+    lowest = min(wanted, *precision)
     figure.update_xaxes(title={"text": "Threshold", "standoff": 8})
     figure.update_yaxes(
         title={"text": "Proven right", "standoff": 8},
-        range=[-0.03, 1.05],
-        tickvals=[0, 0.5, 1],
+        range=[lowest - 0.1 * (1 - lowest), 1 + 0.1 * (1 - lowest)],
+        nticks=4,
         tickformat=".0%",
     )
     return figure

@@ -143,6 +143,20 @@ def test_a_lasso_narrows_the_selection_and_does_not_redraw_the_map(reviewed, ope
     assert chart(page.run()) == before
 
 
+def test_nothing_stays_selected_until_something_is_asked_for(reviewed, open_review) -> None:
+    page = open_review(reviewed)
+    page.session_state["review-nothing"] = True
+    page.run()
+    assert "Nothing selected" in said(page)
+    page.button(key="review-select-all").click().run()
+    assert "the whole project" in said(page)
+    page.session_state["review-nothing"] = True
+    page.slider(key=state.THRESHOLD).set_value(0.6).run()
+    board = read_board(reviewed, 1)
+    expected = selected(board, Choice(threshold=0.6))
+    assert number(page, r"\*\*([\d,]+) selected\*\*") == len(expected)
+
+
 def test_the_map_keeps_its_labels_until_it_is_redrawn(reviewed, open_review) -> None:
     page = open_review(reviewed)
     page.segmented_control(key="review-colour").set_value("source").run()

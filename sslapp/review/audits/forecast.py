@@ -17,6 +17,10 @@ from sslapp.review.audits.draw import LEAST
 
 MIXES = (0.2, 0.4, 0.6, 0.8)
 USUAL_MIX = 0.6
+BELIEFS = {0.25: 0.05, 0.5: 0.1, 1.0: 0.25, 2.0: 0.35, 4.0: 0.25}
+"""The same factor with how likely each is held to be before there are answers; below 1 there are
+more errors than the confidences promise."""
+
 MOST_PLAYED = 60_000
 """Images of a lot that are played; of a larger one some, drawn at random."""
 
@@ -43,7 +47,7 @@ flatters."""
 FARTHEST = 20_000
 """Looks that are looked ahead: nobody plans for more."""
 
-PLAYS = 8
+PLAYS = 15
 FIRST_LOOKS = 512
 
 
@@ -66,6 +70,8 @@ def forecast(
 ) -> Forecast:
     """How many more looks show that at most `allowed` labels of a part are wrong after mending.
 
+    Errors are played as `BELIEFS` say, by what the answers have made of these.
+
     Args:
         answers: (N,) int8 as for `Audit.draws`.
         seed: of the errors that are played.
@@ -74,24 +80,29 @@ def forecast(
     ahead = audit.first_rows(part, len(draws) + FARTHEST)[len(draws) :]
     clean = clean_looks(audit, part, answers, allowed)
     rng = np.random.default_rng([seed, len(draws)])
-    wrong = _rate(audit, part, draws) * (1 - audit.lot.confidence[ahead])
-    played = sorted(_played(audit, part, draws, ahead, allowed, wrong, rng) for _ in range(PLAYS))
-    middle = played[len(played) // 2]
+    believed = _believed(audit, part, draws)
+    played = []
+    for sharper in rng.choice(list(believed), PLAYS, p=list(believed.values())):
+        wrong = error_chance(audit.lot.confidence[ahead], sharper)
+        played.append(_played(audit, part, draws, ahead, allowed, wrong, rng))
+    middle = int(np.median(played))
     return Forecast(clean, None if middle > len(ahead) else middle)
 
 
 def expected_wrong(audit: Audit, part: LotPart, answers: NDArray[np.int8]) -> float | None:
     """Wrong labels that are expected among the images of a part that nobody was asked about.
 
-    By the confidences, times how many errors the answers found for each that these promised; None
-    before there are 50 answers to tell.
+    By the confidences, and by what the answers say of these; None before there are 50 of them.
     """
     draws = audit.draws(part, answers)
     if len(draws) < ENOUGH_TO_TELL:
         return None
     waiting = part.members & (answers == UNASKED)
-    promised = float((1 - audit.lot.confidence[waiting]).sum())
-    return _rate(audit, part, draws) * promised
+    confidence = audit.lot.confidence[waiting]
+    return sum(
+        share * float(error_chance(confidence, sharper).sum())
+        for sharper, share in _believed(audit, part, draws).items()
+    )
 
 
 def clean_looks(audit: Audit, part: LotPart, answers: NDArray[np.int8], allowed: int) -> int | None:
@@ -265,7 +276,13 @@ def _going_on(
     )
 
 
-def _rate(audit: Audit, part: LotPart, draws: Looks) -> float:
-    """Errors found for each that the confidences promised, drawn towards 1 while there are few."""
-    promised = float((1 - audit.lot.confidence[audit.first_rows(part, len(draws))]).sum())
-    return (draws.found + 1) / (promised + 1)
+def _believed(audit: Audit, part: LotPart, draws: Looks) -> dict[float, float]:
+    """`BELIEFS` after the answers, by Bayes' rule."""
+    confidence = audit.lot.confidence[audit.first_rows(part, len(draws))]
+    logs = []
+    for sharper, share in BELIEFS.items():
+        chance = np.clip(error_chance(confidence, sharper), LEAST, 1 - LEAST)
+        said = np.where(draws.errors, chance, 1 - chance)
+        logs.append(np.log(share) + np.log(said).sum())
+    odds = np.exp(np.array(logs) - max(logs))
+    return dict(zip(BELIEFS, (odds / odds.sum()).tolist(), strict=True))

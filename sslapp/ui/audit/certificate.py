@@ -7,7 +7,7 @@ from sslapp.usecases.access import Access
 from sslapp.usecases.auditing.certificate import Certificate, certify
 from sslapp.usecases.auditing.progress import stop_advice
 from sslapp.usecases.auditing.wording import CLASS_NOTE, agreement, derivation, statement
-from sslapp.words import at_least
+from sslapp.words import at_least, count
 
 
 def card(access: Access, project_id: int, event: int) -> None:
@@ -18,8 +18,9 @@ def card(access: Access, project_id: int, event: int) -> None:
     """
     found, advice = _certified(str(access.workspace.root), project_id, event, access)
     st.markdown(plain.markdown(statement(found)))
-    if advice:
-        st.caption(plain.markdown(advice))
+    waiting = f"{count(found.unlabelled, 'image')} without a label." if found.unlabelled else ""
+    if said := " ".join(filter(None, [waiting, advice])):
+        st.caption(plain.markdown(said))
     pages.button("audit", "Audit", "secondary")
 
 

@@ -124,28 +124,38 @@ def better_threshold(
 
 
 def contradiction(stands: AuditStanding, names: Mapping[int, str]) -> str:
-    """What the answers say against the confidences, naming the class that fails; "" for nothing.
+    """What the answers say against the confidences, as sentences; "" for nothing.
+
+    The whole is put to the test with half of alpha, and every class of the lot with its share of
+    the other half; of several classes that fail the worst is named.
 
     Args:
         names: class id -> name.
     """
     audit = stands.opened.audit
-    looks = stands.looks(stands.whole)
-    rows = audit.first_rows(stands.whole, len(looks))
-    confidence = audit.lot.confidence[rows]
-    if capital(confidence, looks.errors) * audit.terms.alpha < 1:
-        return ""
-    promised = float((1 - confidence).sum())
-    said = (
-        f"{count(looks.found, 'error')} in {count(len(looks), 'look')}, where the confidences "
-        f"promised {promised:.1f}: they are too high."
+    errors = stands.looks(stands.whole).errors
+    rows = audit.first_rows(stands.whole, len(errors))
+    confidence, classes = audit.lot.confidence[rows], audit.lot.class_ids[rows]
+    level = 2 / audit.terms.alpha
+    said = []
+    if capital(confidence, errors) >= level:
+        said.append(_too_high(confidence, errors))
+    each_of = {
+        int(each): capital(confidence[classes == each], errors[classes == each])
+        for each in np.unique(classes)
+    }
+    worst = max(each_of, key=each_of.__getitem__, default=None)
+    if worst is not None and each_of[worst] >= level * len(np.unique(audit.lot.class_ids)):
+        mine = classes == worst
+        said.append(f"{names[worst]}: {_too_high(confidence[mine], errors[mine])}")
+    return " ".join(said)
+
+
+def _too_high(confidence: NDArray[np.float64], errors: NDArray[np.bool_]) -> str:
+    return (
+        f"{count(int(errors.sum()), 'error')} in {count(len(errors), 'look')}, where the "
+        f"confidences promised {(1 - confidence).sum():.1f}: they are too high."
     )
-    classes, errors = np.unique(audit.lot.class_ids[rows[looks.errors]], return_counts=True)
-    most = int(errors.argmax())
-    if 2 * errors[most] >= looks.found > 1:
-        seen = int((audit.lot.class_ids[rows] == classes[most]).sum())
-        said += f" {names[int(classes[most])]} has {errors[most]} of them, in {seen} looks."
-    return said
 
 
 @dataclass(frozen=True)

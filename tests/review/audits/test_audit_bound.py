@@ -128,7 +128,17 @@ LOTS = {
         wrong, rng.beta(30, 1, len(wrong)), rng.beta(4, 2, len(wrong))
     ),
     "constant": lambda rng, wrong: np.full(len(wrong), 0.97),
+    "planted": lambda rng, wrong: placed(rng.beta(20, 1, len(wrong)), wrong),
 }
+
+
+def placed(confidence, wrong) -> np.ndarray:
+    """The confidences, so that the mistakes have the highest of them and the lowest weights."""
+    ranked = np.sort(confidence)[::-1]
+    found = np.empty(len(wrong))
+    found[wrong] = ranked[: wrong.sum()]
+    found[~wrong] = ranked[wrong.sum() :]
+    return found
 
 
 @pytest.mark.parametrize("kind", LOTS)

@@ -197,16 +197,22 @@ def test_answers_that_contradict_the_confidences_are_said_with_the_class_that_fa
     classes = first.opened.audit.lot.class_ids[first.opened.audit.queue[:60]]
     assert contradiction(first, names) == ""
     hats = np.flatnonzero(classes == 2)
+    promised = len(hats) * (1 - first.opened.audit.lot.confidence[0])
     wrong = np.zeros(60, dtype=bool)
     wrong[hats[:8]] = True
     assert contradiction(sure_lot(wrong), names) == (
-        "8 errors in 60 looks, where the confidences promised 1.8: they are too high. hat has 8 of "
-        f"them, in {len(hats)} looks."
+        "8 errors in 60 looks, where the confidences promised 1.8: they are too high. "
+        f"hat: 8 errors in {len(hats)} looks, where the confidences promised "
+        f"{promised:.1f}: they are too high."
     )
     spread = np.zeros(60, dtype=bool)
     for class_id in names:
         spread[np.flatnonzero(classes == class_id)[:3]] = True
-    assert contradiction(sure_lot(spread), names).endswith("they are too high.")
+    assert contradiction(sure_lot(spread), names).startswith("9 errors in 60 looks, where")
+    assert ": 3 errors" not in contradiction(sure_lot(spread), names), "no class is worse"
+    one = np.zeros(60, dtype=bool)
+    one[hats[:5]] = True
+    assert contradiction(sure_lot(one), names).startswith("hat: 5 errors in "), "the whole is fine"
     few = np.zeros(60, dtype=bool)
     few[:3] = True
     assert contradiction(sure_lot(few), names) == "", "3 of 60 at .97 is no wonder"

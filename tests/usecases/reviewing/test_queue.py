@@ -54,6 +54,15 @@ def test_one_image_alone_is_selected_only_while_it_is_open(reviewed, board) -> N
         assert len(selected(board, Choice(image=far))) == 0
 
 
+def test_nothing_is_selected_unless_an_image_is_pointed_at(board) -> None:
+    nothing = Choice(threshold=0.0, nothing=True)
+    assert len(selected(board, nothing)) == 0
+    assert not nothing.is_all_candidates
+    assert nothing.digest(board) != Choice(threshold=0.0).digest(board)
+    one = int(board.proposals.positions[0])
+    assert selected(board, Choice(nothing=True, image=one)).positions.tolist() == [one]
+
+
 def test_every_order_holds_the_same_images(reviewed, board) -> None:
     found = selected(board, Choice(threshold=0.0))
     for order in Queue:
