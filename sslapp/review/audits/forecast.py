@@ -17,10 +17,6 @@ from sslapp.review.audits.draw import LEAST
 
 MIXES = (0.2, 0.4, 0.6, 0.8)
 USUAL_MIX = 0.6
-BELIEFS = {0.25: 0.05, 0.5: 0.1, 1.0: 0.25, 2.0: 0.35, 4.0: 0.25}
-"""The same factor with how likely each is held to be before there are answers; below 1 there are
-more errors than the confidences promise."""
-
 MOST_PLAYED = 60_000
 """Images of a lot that are played; of a larger one some, drawn at random."""
 
@@ -30,6 +26,10 @@ ENOUGH_TO_TELL = 50
 WORLDS = (1.0, 2.0, 4.0)
 """By how much the temperature may have been too high: 1 is as the confidences say, and a calibrated
 round is humble, so that there are fewer errors, and these among the least confident images."""
+
+BELIEFS = {0.25: 0.05, 0.5: 0.1, 1.0: 0.25, 2.0: 0.35, 4.0: 0.25}
+"""The same factor with how likely each is held to be before there are answers; below 1 there are
+more errors than the confidences promise."""
 
 NAMED_SHARES = (0.0, 0.0025, 0.005, 0.01, 0.02, 0.03)
 """Shares of a lot that may be named before it is frozen."""
@@ -51,34 +51,22 @@ PLAYS = 15
 FIRST_LOOKS = 512
 
 
-@dataclass(frozen=True)
-class Forecast:
-    """Looks to come until a part is proven.
-
-    Attributes:
-        without_error: if no further error is found; None for more than 20,000, or where even
-            asking about all of them does not prove it.
-        expected: the median over errors drawn from the confidences; None likewise.
-    """
-
-    without_error: int | None
-    expected: int | None
-
-
-def forecast(
+def expected_looks(
     audit: Audit, part: LotPart, answers: NDArray[np.int8], allowed: int, seed: int = 0
-) -> Forecast:
+) -> int | None:
     """How many more looks show that at most `allowed` labels of a part are wrong after mending.
 
-    Errors are played as `BELIEFS` say, by what the answers have made of these.
+    The median over errors that are played as `BELIEFS` say, by what the answers have made of these.
 
     Args:
         answers: (N,) int8 as for `Audit.draws`.
         seed: of the errors that are played.
+
+    Returns:
+        None for more than 20,000, or where even asking about all of them does not prove it.
     """
     draws = audit.draws(part, answers)
     ahead = audit.first_rows(part, len(draws) + FARTHEST)[len(draws) :]
-    clean = clean_looks(audit, part, answers, allowed)
     rng = np.random.default_rng([seed, len(draws)])
     believed = _believed(audit, part, draws)
     played = []
@@ -86,7 +74,7 @@ def forecast(
         wrong = error_chance(audit.lot.confidence[ahead], sharper)
         played.append(_played(audit, part, draws, ahead, allowed, wrong, rng))
     middle = int(np.median(played))
-    return Forecast(clean, None if middle > len(ahead) else middle)
+    return None if middle > len(ahead) else middle
 
 
 def expected_wrong(audit: Audit, part: LotPart, answers: NDArray[np.int8]) -> float | None:
@@ -106,7 +94,7 @@ def expected_wrong(audit: Audit, part: LotPart, answers: NDArray[np.int8]) -> fl
 
 
 def clean_looks(audit: Audit, part: LotPart, answers: NDArray[np.int8], allowed: int) -> int | None:
-    """`Forecast.without_error` alone."""
+    """The looks that show it if no further error is found; None likewise."""
     draws = audit.draws(part, answers)
     ahead = audit.first_rows(part, len(draws) + FARTHEST)[len(draws) :]
     none = np.zeros(len(ahead), dtype=np.bool_)

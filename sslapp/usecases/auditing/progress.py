@@ -3,7 +3,7 @@
 from dataclasses import dataclass
 
 from sslapp.review.audits.audit import Proof
-from sslapp.review.audits.forecast import expected_wrong, forecast
+from sslapp.review.audits.forecast import clean_looks, expected_looks, expected_wrong
 from sslapp.store import rounds
 from sslapp.store.database import reading
 from sslapp.store.log.audits import labels_given
@@ -184,19 +184,16 @@ def threshold_proof(
 
 
 def _progress(found: AuditStanding, target: float) -> AuditProgress:
-    opened = found.opened
-    proofs, expected = [], None
-    parts = zip(opened.audit.terms.thresholds, opened.audit.parts, strict=True)
-    for threshold, part in parts:
+    opened, audit = found.opened, found.opened.audit
+    proofs = []
+    for threshold, part in zip(audit.terms.thresholds, audit.parts, strict=True):
         proof = found.proof_of(part)
-        allowed = allowed_errors(proof.size, target)
-        ahead = forecast(opened.audit, part, found.answers, allowed)
-        if part is found.whole:
-            expected = ahead.expected
-        certainty = 1 - proof.alpha
-        proofs.append(threshold_proof(proof, threshold, certainty, ahead.without_error))
-    wrong = expected_wrong(opened.audit, found.whole, found.answers)
-    room = ROOM * allowed_errors(proofs[0].images, target)
+        further = clean_looks(audit, part, found.answers, allowed_errors(proof.size, target))
+        proofs.append(threshold_proof(proof, threshold, 1 - proof.alpha, further))
+    allowed = allowed_errors(proofs[0].images, target)
+    expected = expected_looks(audit, found.whole, found.answers, allowed)
+    wrong = expected_wrong(audit, found.whole, found.answers)
+    room = ROOM * allowed
     return AuditProgress(
         audit=opened.number,
         about=opened.about,
