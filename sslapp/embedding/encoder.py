@@ -37,6 +37,10 @@ class Encoder(Protocol):
     def batch(self) -> int:
         """Images that its map is given at once."""
 
+    @property
+    def side(self) -> int | None:
+        """Pixels a side of the images that it reads best; None for any."""
+
     def fit(
         self,
         pixels: PixelSource,

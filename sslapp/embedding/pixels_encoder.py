@@ -27,6 +27,7 @@ class PixelsEncoder:
 
     name = "pixels"
     batch = _BATCH
+    side = None
 
     def fit(
         self,

@@ -68,7 +68,8 @@ class PretrainedEncoder(ABC):
             x = torch.from_numpy(np.ascontiguousarray(images)).to(self.device)
             x = x.permute(0, 3, 1, 2).float() / 255  # (n, C, S, S) in [0, 1]
             x = x.expand(-1, 3, -1, -1).contiguous()  # one layout: kernels round by layout
-            x = functional.interpolate(
-                x, (self.side, self.side), mode="bicubic", align_corners=False, antialias=True
-            ).clamp(0, 1)  # bicubic overshoots at edges
+            if x.shape[2] != self.side:
+                x = functional.interpolate(
+                    x, (self.side, self.side), mode="bicubic", align_corners=False, antialias=True
+                ).clamp(0, 1)  # bicubic overshoots at edges
             return self.features(x).cpu().numpy()

@@ -276,6 +276,13 @@ def duplicates(conn: Connection, project_id: int) -> list[NDArray[np.int64]]:
     return [np.array(group, dtype=np.int64) for group in found.values()]
 
 
+def original_of_each(conn: Connection, project_id: int) -> list[str | None]:
+    """The name of every image's original, by position; None for a row of an array that the pixels
+    hold whole."""
+    query = select(image.c.original).where(image.c.project_id == project_id)
+    return list(conn.execute(query.order_by(image.c.position)).scalars())
+
+
 def splits(conn: Connection, project_id: int) -> NDArray[np.bool_]:
     """(N,) bool, True for test images."""
     is_test = np.zeros(image_count(conn, project_id), dtype=np.bool_)

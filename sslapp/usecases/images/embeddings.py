@@ -1,5 +1,6 @@
 """Embed a project's images with a frozen encoder, as a job."""
 
+import shutil
 import time
 from collections.abc import Sequence
 from dataclasses import dataclass, fields
@@ -11,23 +12,23 @@ from sqlalchemy import Connection
 
 from sslapp import durable
 from sslapp.embedding.encoders import ENCODERS, EncoderChoice, available
-from sslapp.imaging.pixels import PixelStore
 from sslapp.jobs import queue
 from sslapp.jobs.context import Cancelled, JobContext
 from sslapp.store import images
 from sslapp.store.database import reading, writing
 from sslapp.store.embeddings import add_embedding, latest_embedding
 from sslapp.usecases.access import Access, find_project, require
-from sslapp.usecases.images.encoder_jobs import WORK, EncoderWork
+from sslapp.usecases.images.encoder_jobs import WORK, EncoderWork, pixels_for
 from sslapp.vocabulary import JobKind, Role
 from sslapp.workspace import Workspace
 
 DEFAULT_ENCODER = "pixels"
 FOR_PHOTOGRAPHS = "efficientnet-lite0"
+FEATURES = "features"
 RATE = "images_per_second"
 """Key of a job's result: how fast its encoder was, by which the next job's cost is told."""
 
-PHOTOGRAPH = 96
+PHOTOGRAPH = 33
 """Side from which on images are embedded as photographs unless the reader says otherwise."""
 
 
@@ -96,44 +97,61 @@ def encoder_for(image_size: int | None, workspace: Workspace) -> str:
 
 def run_embed(context: JobContext) -> None:
     """Handle a job of kind `embed`: features, their projection, and one row that names them."""
-    from sslapp.embedding.encoder import EncodingStopped, encode
-    from sslapp.embedding.encoders import open_encoder
+    from sslapp.embedding.encoder import EncodingStopped
+    from sslapp.embedding.encoders import open_encoder, weights_file
     from sslapp.embedding.projection import pca_projection
+    from sslapp.embedding.views import ViewChunks, encode_views
 
     project_id, params = context.claim.project_id, context.claim.params
+    name, weights = params["encoder"], context.workspace.weights
+    encoder = open_encoder(name, weights_file(name, weights))
     with reading(context.engine) as conn:
-        sets = images.image_sets(conn, project_id)
+        if not images.image_sets(conn, project_id):
+            raise ValueError("This project has no images yet. Import some first.")
         is_test = images.splits(conn, project_id)
-    if not sets:
-        raise ValueError("This project has no images yet. Import some first.")
-    pixels = PixelStore([context.workspace.path(each.pixels) for each in sets])
-    own = context.workspace.weights / f"{params['encoder']}.safetensors"
-    encoder = open_encoder(params["encoder"], own if own.exists() else None)
-    started = time.monotonic()
+        pixels = pixels_for(conn, context.workspace, project_id, encoder)
+    # what an attempt before was told of fewer images is of no use
+    parts = f"chunks-{len(is_test)}"
+    chunks = ViewChunks(
+        len(is_test), context.folder / parts, [each / parts for each in context.earlier]
+    )
     try:
-        features = encode(
-            encoder,
+        vectors = encoder.fit(
             pixels,
             np.flatnonzero(~is_test),
             seed=params["seed"],
+            progress=lambda step, total: context.progress(step, total, "preparing the encoder"),
+            should_stop=context.should_stop,
+        )
+        started = time.monotonic()
+        encoded = encode_views(
+            vectors,
+            pixels,
+            chunks,
+            [FEATURES],
+            lambda rows, view, first: rows,
+            batch=encoder.batch,
             progress=lambda step, total: context.progress(step, total, "embedding"),
             should_stop=context.should_stop,
         )
     except EncodingStopped:
         raise Cancelled from None
-    rate = len(features) / (time.monotonic() - started)
+    seconds = time.monotonic() - started
     context.check()
-    files = {"features": features, "projection": pca_projection(features, params["seed"])}
-    for name, array in files.items():
-        durable.write_array(context.folder / f"{name}.npy", array)
+    files = {each: context.folder / f"{each}.npy" for each in (FEATURES, "projection")}
+    chunks.join(FEATURES, files[FEATURES])
+    features = np.asarray(durable.read_array(files[FEATURES]), dtype=np.float32)
+    durable.write_array(files["projection"], pca_projection(features, params["seed"]))
     result: dict[str, Any] = {
-        "encoder": params["encoder"],
+        "encoder": name,
         "shape": list(features.shape),
-        RATE: rate,
+        RATE: encoded / seconds if encoded else None,
     }
     with context.finishing(result) as conn:
-        paths = {name: context.workspace.relative(context.folder / f"{name}.npy") for name in files}
-        add_embedding(conn, project_id, encoder=params["encoder"], shape=features.shape, **paths)
+        paths = {each: context.workspace.relative(path) for each, path in files.items()}
+        add_embedding(conn, project_id, encoder=name, shape=features.shape, **paths)
+    for folder in (context.folder, *context.earlier):  # their content is in the features now
+        shutil.rmtree(folder / parts, ignore_errors=True)
 
 
 @dataclass(frozen=True)

@@ -15,7 +15,6 @@ from sqlalchemy import Connection, RowMapping
 
 from sslapp import durable
 from sslapp.embedding.views import ViewChunks, check_same, encode_views, view_names
-from sslapp.imaging.pixels import PixelStore
 from sslapp.jobs import history, queue
 from sslapp.jobs.context import Cancelled, JobContext
 from sslapp.store import images, projects
@@ -30,7 +29,7 @@ from sslapp.store.embeddings import (
 from sslapp.training.configuration import Augmentation
 from sslapp.usecases.access import Access, find_project, require
 from sslapp.usecases.images.embeddings import RATE
-from sslapp.usecases.images.encoder_jobs import WORK, EncoderWork, work_of
+from sslapp.usecases.images.encoder_jobs import WORK, EncoderWork, pixels_for, work_of
 from sslapp.usecases.jobs import may_control
 from sslapp.vocabulary import JobKind, JobState, Role
 from sslapp.words import count, roughly, size
@@ -222,10 +221,11 @@ def run_encode(context: JobContext) -> None:
     )
     with reading(context.engine) as conn:
         row = find_embedding(conn, context.claim.project_id, wanted["embedding_id"])
-        sets = images.image_sets(conn, context.claim.project_id)
         is_test = images.splits(conn, context.claim.project_id)[: row["count"]]
-    pixels = PixelStore([workspace.path(each.pixels) for each in sets])
-    encoder = open_encoder(params["encoder"], weights_file(params["encoder"], workspace.weights))
+        encoder = open_encoder(
+            params["encoder"], weights_file(params["encoder"], workspace.weights)
+        )
+        pixels = pixels_for(conn, workspace, context.claim.project_id, encoder)
     names = view_names(wanted["weak"], wanted["strong"])
     chunks = ViewChunks(
         row["count"], context.folder / "chunks", [each / "chunks" for each in context.earlier]

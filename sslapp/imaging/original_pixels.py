@@ -1,0 +1,56 @@
+"""Images at the size that an encoder reads, each from its original rather than the small store."""
+
+import os
+from collections.abc import Sequence
+from concurrent.futures import ThreadPoolExecutor
+from pathlib import Path
+
+import numpy as np
+from numpy.typing import NDArray
+
+from sslapp.imaging.decode import decode
+from sslapp.imaging.fit import fit
+from sslapp.imaging.originals import original_path
+from sslapp.imaging.pixels import PixelStore
+
+MOST_THREADS = 8
+
+
+class OriginalPixels:
+    """N images as (N, S, S, C) uint8, read in pieces; only what is asked for is in memory.
+
+    Args:
+        folder: of the originals.
+        originals: N names of files there, by position; None for an image that `stored` holds whole.
+        stored: the project's pixels; C is theirs.
+        side: S. The whole image is kept and borders are black, as in the store.
+    """
+
+    def __init__(
+        self, folder: Path, originals: Sequence[str | None], stored: PixelStore, side: int
+    ) -> None:
+        self._folder = folder
+        self._originals = originals
+        self._stored = stored
+        self._threads = min(MOST_THREADS, os.cpu_count() or 1)
+        self.shape = (len(originals), side, side, stored.shape[3])
+
+    def take(self, indices: NDArray[np.int64]) -> NDArray[np.uint8]:
+        """Return (n, S, S, C) uint8 for the rows in `indices`.
+
+        Raises:
+            FileNotFoundError: when an original is gone.
+        """
+        found = np.empty((len(indices), *self.shape[1:]), dtype=np.uint8)
+        with ThreadPoolExecutor(self._threads) as pool:
+            for row, image in enumerate(pool.map(self._read, np.asarray(indices).tolist())):
+                found[row] = image
+        return found
+
+    def _read(self, position: int) -> NDArray[np.uint8]:
+        name = self._originals[position]
+        if name is None:
+            image = self._stored.take(np.array([position], dtype=np.int64))[0]
+        else:
+            image = decode(original_path(self._folder, name).read_bytes(), f"image {position}")
+        return fit(image, self.shape[1], self.shape[3])
