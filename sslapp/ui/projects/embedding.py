@@ -8,7 +8,7 @@ from sslapp.usecases.access import Access
 from sslapp.usecases.images.embeddings import (
     EmbeddingState,
     embed,
-    encoder_for,
+    encoder_for_set,
     encoder_title,
     encoders_here,
 )
@@ -41,7 +41,7 @@ def show(access: Access, status: Status, newest: EmbeddingState | None, *, worki
     there = encoders_here(access)
     names = list(there)
     stale = newest is None or newest.count < images
-    begin = newest.encoder if newest else encoder_for(status.settings.image_size, access.workspace)
+    begin = newest.encoder if newest else encoder_for_set(status.sets[0], access.workspace)
     with st.container(horizontal=True, vertical_alignment="bottom"):
         encoder = st.selectbox(
             "Encoder",

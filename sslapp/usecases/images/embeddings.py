@@ -12,11 +12,13 @@ from sqlalchemy import Connection
 
 from sslapp import durable
 from sslapp.embedding.encoders import ENCODERS, EncoderChoice, available
+from sslapp.imaging.pixels import PixelStore
 from sslapp.jobs import queue
 from sslapp.jobs.context import Cancelled, JobContext
 from sslapp.store import images
 from sslapp.store.database import reading, writing
 from sslapp.store.embeddings import add_embedding, latest_embedding
+from sslapp.store.images import ImageSetRow
 from sslapp.usecases.access import Access, find_project, require
 from sslapp.usecases.images.encoder_jobs import WORK, EncoderWork, pixels_for
 from sslapp.vocabulary import JobKind, Role
@@ -93,6 +95,11 @@ def encoder_for(image_size: int | None, workspace: Workspace) -> str:
         if large and FOR_PHOTOGRAPHS in available(workspace.weights)
         else (DEFAULT_ENCODER)
     )
+
+
+def encoder_for_set(found: ImageSetRow, workspace: Workspace) -> str:
+    """The encoder to begin with for images that are there, by the size that the store has them."""
+    return encoder_for(PixelStore([workspace.path(found.pixels)]).shape[1], workspace)
 
 
 def run_embed(context: JobContext) -> None:

@@ -15,9 +15,8 @@ from sslapp.store.log.kinds import kinds_where
 from sslapp.store.rounds import FinishedRound
 from sslapp.training.calibration.sources import LEAST_HOLDOUT
 from sslapp.usecases.access import Access, require
-from sslapp.usecases.images.embeddings import DEFAULT_ENCODER, encoder_for, encoder_title
+from sslapp.usecases.images.embeddings import DEFAULT_ENCODER, encoder_for_set, encoder_title
 from sslapp.usecases.projects.status import Status
-from sslapp.usecases.training.preview import image_shape
 from sslapp.usecases.training.suggestion import (
     FEW_A_CLASS,
     Suggested,
@@ -235,8 +234,7 @@ def _encoder(conn: Connection, access: Access, found: Status) -> str:
         each.encoder != DEFAULT_ENCODER for each in newest_of_encoders(conn, found.project_id)
     ):
         return ""
-    side, _, _ = image_shape(access.workspace, found.sets[0])
-    wanted = encoder_for(side, access.workspace)
+    wanted = encoder_for_set(found.sets[0], access.workspace)
     return "" if wanted == DEFAULT_ENCODER else encoder_title(wanted)
 
 
