@@ -185,6 +185,8 @@ def test_a_person_labels_trains_reviews_and_exports(person, tmp_path: Path) -> N
     (withheld,) = person.log(EventKind.BULK_WITHHOLD)
     assert len(withheld.members) == second
 
+    page.get_by_role("button", name="Select all").click()
+    page.get_by_text(re.compile("selected: the whole project")).wait_for()
     rejected = [person.judges("x") for _ in range(3)]
     relabelled = person.judges("3")
     page.locator(".desk .saved").get_by_text(re.compile(".")).wait_for(state="hidden")

@@ -54,7 +54,7 @@ class Choice:
         image: one image alone, whatever the rest says.
         like: the proposals most like this image instead, whatever polygon and threshold say.
         text: the proposals most like this sentence instead.
-        nothing: no image at all, unless one is pointed at.
+        nothing: no image at all, unless one is pointed at; what was decided stays in sight.
     """
 
     rings: tuple[tuple[tuple[float, float], ...], ...] = ()
@@ -97,8 +97,6 @@ class Choice:
             return {"round": board.round_number, "like": self.like}
         if self.text:
             return {"round": board.round_number, "text": self.text}
-        if self.nothing:
-            return {"round": board.round_number, "nothing": True}
         return {
             "round": board.round_number,
             "polygon": [[list(corner) for corner in ring] for ring in self.rings],
