@@ -118,7 +118,7 @@ def run_embed(context: JobContext) -> None:
         is_test = images.splits(conn, project_id)
         pixels = pixels_for(conn, context.workspace, project_id, encoder)
     # what an attempt before was told of fewer images is of no use
-    parts = f"chunks-{len(is_test)}"
+    parts = f"chunks/{len(is_test)}"
     chunks = ViewChunks(
         len(is_test), context.folder / parts, [each / parts for each in context.earlier]
     )
@@ -158,7 +158,7 @@ def run_embed(context: JobContext) -> None:
         paths = {each: context.workspace.relative(path) for each, path in files.items()}
         add_embedding(conn, project_id, encoder=name, shape=features.shape, **paths)
     for folder in (context.folder, *context.earlier):  # their content is in the features now
-        shutil.rmtree(folder / parts, ignore_errors=True)
+        shutil.rmtree(folder / "chunks", ignore_errors=True)
 
 
 @dataclass(frozen=True)

@@ -48,7 +48,8 @@ def test_a_killed_embedding_ends_with_the_same_features(open_copy, prepared, lau
         found, encoders = newest(access)
         np.testing.assert_array_equal(found, expected, err_msg=names[point])
         assert encoders == ["pixels", "pixels"]
-        assert not list(access.workspace.root.rglob("chunks-*"))
+        assert not list(access.workspace.root.rglob("chunks"))
+        assert small_project.damage(access) is None
 
 
 def test_a_pretrained_encoder_reads_arrays_at_full_size(project, tmp_path) -> None:
