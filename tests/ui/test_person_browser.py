@@ -163,6 +163,8 @@ def test_a_person_labels_trains_reviews_and_exports(person, tmp_path: Path) -> N
     ]
 
     person.starts_a_round(steps=150)
+    person.until(lambda: person.log(EventKind.ROUND_START) != [])
+    person.until(lambda: round_status(person.access, None)["state"] == JobState.DONE, 100)
     person.reviews()
     board = read_board(person.access, 1)
     found = board.candidates(np.float32(person.lowers_the_threshold(to=0.6))).positions
