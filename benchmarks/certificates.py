@@ -171,16 +171,11 @@ def table(outcomes: Sequence[Outcome]) -> str:
 
 def main() -> None:
     options = finished_runs.arguments(__doc__.split("\n")[0], KEPT, SETS, repeats="seeds", times=20)
-    ends = time.monotonic() + 60 * options.minutes
     options.cache.mkdir(parents=True, exist_ok=True)
     kept = finished_runs.read(KEPT, Outcome)
     done = {Cell(each.set, each.target, each.seed, each.audit) for each in kept}
-    for cell in cells(options.sets, options.seeds):
-        if cell in done:
-            continue
-        if time.monotonic() > ends:
-            print("Out of time: call again to go on.", file=sys.stderr)
-            break
+    wanted = cells(options.sets, options.seeds)
+    for cell in finished_runs.waiting(wanted, done, options.minutes):
         outcome = play(cell, trained(cell.set, cell.seed, options.data, options.cache))
         finished_runs.keep(KEPT, [outcome])
         print(outcome, file=sys.stderr, flush=True)

@@ -2,7 +2,6 @@
 
     python benchmarks/effort.py --data FOLDER --cache FOLDER
     python benchmarks/effort.py --data FOLDER --cache FOLDER --sets digits --seeds 1
-    python benchmarks/effort.py --data FOLDER --cache FOLDER --curves effort.html
 
 Every way begins with images that nobody labelled and ends when every image has a label: proven by
 a certificate, where the way has one. A simulated reader (sslapp/simulation) gives each answer and
@@ -11,7 +10,7 @@ alone. Audited ways label on, doubling their labels, while the proof is expected
 four times these (sslapp/simulation/loop.py).
 
 A finished cell is kept in benchmarks/results/effort.csv, and its curve in effort_curves.csv; a
-later call goes on from there, and --again forgets. --curves draws what is kept, and plays nothing.
+later call goes on from there, and --again forgets. effort_curves.py draws what is kept.
 
 FOLDER holds mnist.npz, cifar10.npz, chest-xray.npz and mednist.npz (MedMNIST layout); digits come
 with scikit-learn. Of each, images are drawn once, with seed 0.
@@ -30,9 +29,7 @@ from typing import Any
 
 import finished_runs
 import numpy as np
-import plotly.graph_objects as go
 from numpy.typing import NDArray
-from plotly.subplots import make_subplots
 
 from sslapp.embedding.encoders import ENCODERS
 from sslapp.simulation.reader import ReaderModel, SimulatedReader
@@ -96,8 +93,8 @@ FIXMATCH_ON = ("digits", "mnist")
 
 
 @dataclass(frozen=True, kw_only=True)
-class Way:
-    """A way to label a set.
+class Procedure:
+    """How a set is labelled.
 
     Attributes:
         method: of the rounds.
@@ -112,27 +109,27 @@ class Way:
     audited: bool = True
 
 
-def ways_of(name: str, reader: str) -> dict[str, Way]:
+def ways_of(name: str, reader: str) -> dict[str, Procedure]:
     """The ways that are played on a set, besides labelling everything."""
     ssl: dict[str, Any] = {"method": "prototypes"}
     slow: dict[str, Any] = {"method": "fixmatch", "gear": Gear.PIXELS}
     ways = {
-        "prototypes, audited": Way(**ssl),
-        "prototypes, one by one": Way(**ssl, reviews=ALL, audited=False),
+        "prototypes, audited": Procedure(**ssl),
+        "prototypes, one by one": Procedure(**ssl, reviews=ALL, audited=False),
     }
     if reader == "perfect":
         ways |= {
-            "supervised, audited": Way(method="supervised"),
-            "supervised, margin, audited": Way(method="supervised", acquisition="margin"),
-            "k-NN propagation, audited": Way(method="label-propagation"),
-            "prototypes, random, audited": Way(**ssl, acquisition="random"),
-            "prototypes, margin, audited": Way(**ssl, acquisition="margin"),
-            "prototypes, no review": Way(**ssl, reviews=0, audited=False),
+            "supervised, audited": Procedure(method="supervised"),
+            "supervised, margin, audited": Procedure(method="supervised", acquisition="margin"),
+            "k-NN propagation, audited": Procedure(method="label-propagation"),
+            "prototypes, random, audited": Procedure(**ssl, acquisition="random"),
+            "prototypes, margin, audited": Procedure(**ssl, acquisition="margin"),
+            "prototypes, no review": Procedure(**ssl, reviews=0, audited=False),
         }
         if name in FIXMATCH_ON:
             ways |= {
-                "fixmatch, audited": Way(**slow),
-                "fixmatch, no review": Way(**slow, reviews=0, audited=False),
+                "fixmatch, audited": Procedure(**slow),
+                "fixmatch, no review": Procedure(**slow, reviews=0, audited=False),
             }
     return ways
 
@@ -376,61 +373,17 @@ def table(outcomes: Sequence[Outcome]) -> str:
     return "\n".join([*lines, *(line for _, line in sorted(rows))])
 
 
-def draw(points: Sequence[Point], target: Path) -> None:
-    """Draw the kept curves of seed 0, a figure each set and reader, as one HTML file."""
-    groups = sorted({(each.set, each.reader) for each in points})
-    figure = make_subplots(
-        rows=len(groups), cols=1, subplot_titles=[f"{name}, {who}" for name, who in groups]
-    )
-    ways = sorted({each.way for each in points})
-    for row, group in enumerate(groups, start=1):
-        for number, way in enumerate(ways):
-            mine = [p for p in points if (p.set, p.reader) == group and p.way == way and not p.seed]
-            if mine:
-                figure.add_trace(
-                    go.Scatter(
-                        x=[each.minutes for each in mine],
-                        y=[each.right for each in mine],
-                        name=way,
-                        legendgroup=way,
-                        showlegend=not any(trace.name == way for trace in figure.data),
-                        line={"color": _colour(number), "shape": "hv"},
-                    ),
-                    row=row,
-                    col=1,
-                )
-        figure.update_xaxes(title="reader's minutes", row=row, col=1)
-        figure.update_yaxes(title="labelled right", range=[0, 1.02], row=row, col=1)
-    figure.update_layout(height=420 * len(groups), title="What a right label costs")
-    figure.write_html(target, include_plotlyjs="cdn")
-
-
-def _colour(number: int) -> str:
-    from plotly.colors import qualitative
-
-    return qualitative.Dark24[number % 24]
-
-
 def main() -> None:
-    drawn = "--curves" in sys.argv
-    if drawn:
-        draw(finished_runs.read(CURVES, Point), Path(sys.argv[sys.argv.index("--curves") + 1]))
-        return
     options = finished_runs.arguments(__doc__.split("\n")[0], KEPT, SETS, repeats="seeds", times=2)
     if options.again:
         CURVES.unlink(missing_ok=True)
-    ends = time.monotonic() + 60 * options.minutes
     options.cache.mkdir(parents=True, exist_ok=True)
     done = {
         Cell(each.set, each.way, each.reader, each.seed)
         for each in finished_runs.read(KEPT, Outcome)
     }
-    for cell in cells(options.sets, options.seeds):
-        if cell in done:
-            continue
-        if time.monotonic() > ends:
-            print("Out of time: call again to go on.", file=sys.stderr)
-            break
+    wanted = cells(options.sets, options.seeds)
+    for cell in finished_runs.waiting(wanted, done, options.minutes):
         outcome, points = play(cell, base(SETS[cell.set], options.data, options.cache))
         finished_runs.keep(KEPT, [outcome])
         finished_runs.keep(CURVES, points)

@@ -5,10 +5,14 @@ A row is one dataclass of plain numbers and words; its fields are the columns.
 
 import argparse
 import csv
-from collections.abc import Collection, Sequence
+import sys
+import time
+from collections.abc import Collection, Iterable, Iterator, Sequence
 from dataclasses import asdict, fields
 from pathlib import Path
-from typing import Any
+from typing import Any, TypeVar
+
+C = TypeVar("C")
 
 RESULTS = Path(__file__).parent / "results"
 
@@ -33,6 +37,18 @@ def keep(path: Path, rows: Sequence[Any]) -> None:
         if new:
             writer.writeheader()
         writer.writerows(asdict(each) for each in rows)
+
+
+def waiting(cells: Iterable[C], done: Collection[C], minutes: float) -> Iterator[C]:
+    """The cells that are not done, until so many minutes have gone by."""
+    ends = time.monotonic() + 60 * minutes
+    for cell in cells:
+        if cell in done:
+            continue
+        if time.monotonic() > ends:
+            print("Out of time: call again to go on.", file=sys.stderr)
+            return
+        yield cell
 
 
 def arguments(

@@ -125,7 +125,7 @@ def play(desk: Desk, reader: SimulatedReader, settings: LoopSettings) -> Iterato
         given += len(asked)
         desk.train()
         if number >= settings.rounds and (
-            number >= settings.most_rounds or not _is_dear(desk, settings, given)
+            number >= settings.most_rounds or not _costs_too_much(desk, settings, given)
         ):
             accepted = finish(desk, reader, settings)
             yield Played(number, len(asked), *accepted)
@@ -133,7 +133,7 @@ def play(desk: Desk, reader: SimulatedReader, settings: LoopSettings) -> Iterato
         yield Played(number, len(asked), *_accept_in_bulk(desk, reader, settings.accept_above))
 
 
-def _is_dear(desk: Desk, settings: LoopSettings, given: int) -> bool:
+def _costs_too_much(desk: Desk, settings: LoopSettings, given: int) -> bool:
     """Whether the proof is expected to cost so much that another round is the better use."""
     if settings.certify is None:
         return False

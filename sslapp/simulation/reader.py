@@ -62,7 +62,7 @@ class SimulatedReader:
     def judge(self, position: int, proposed: int) -> int:
         """Look at an image with a proposed class and name the right one; it may be the same."""
         answer = self._answer(position)
-        if self._waves_through(position):
+        if self._trusts(position):
             answer = proposed
         agrees = answer == proposed
         self.seconds += self._model.seconds_review if agrees else self._model.seconds_label
@@ -72,7 +72,7 @@ class SimulatedReader:
         """Spend the time that one bulk decision takes."""
         self.seconds += self._model.seconds_bulk
 
-    def _waves_through(self, position: int) -> bool:
+    def _trusts(self, position: int) -> bool:
         rng = np.random.default_rng([self._seed, position, 1])
         return bool(rng.random() < self._model.bias)
 

@@ -163,6 +163,7 @@ def test_clear_takes_the_outline_off_the_map(review) -> None:
     # and the next lasso is heard
     lasso(page, circle(np.zeros(2), 0.4))
     page.locator(SELECTED).get_by_text("inside").wait_for()
+    assert "the whole project" not in page.locator(SELECTED).inner_text()
 
 
 def lonely(board) -> int:

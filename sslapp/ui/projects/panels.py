@@ -50,9 +50,8 @@ def show(access: Access, found: Status, role: Role, working: frozenset[JobKind])
     with sides.cell():
         with st.container(border=True):
             _classes(access, found, is_admin=is_admin)
-        if any(found.counts[each] for each in ("expert", "adjudicated", "accepted")):
-            with _panel("Certificate"):
-                certificate.card(access, found.project_id, found.head[0])
+        labelled = any(found.counts[each] for each in ("expert", "adjudicated", "accepted"))
+        proven = _panel("Certificate") if labelled else None
         if len(people) > 1 or sign_in() is not None:
             may_change = is_admin or access.server_admin
             with _panel("Members"):
@@ -65,6 +64,9 @@ def show(access: Access, found: Status, role: Role, working: frozenset[JobKind])
             embedding.show(access, found, newest, working=JobKind.EMBED in working)
         with _panel("Settings"):
             settings.show(access, found, may_change=is_admin)
+    if proven is not None:
+        with proven:  # last, for it reads every label
+            certificate.card(access, found.project_id, found.head[0])
 
 
 def _panel(title: str) -> DeltaGenerator:

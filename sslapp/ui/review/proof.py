@@ -87,7 +87,7 @@ def show(
 
 def _use(threshold: float, again: Callable[[], None]) -> None:
     st.session_state[state.THRESHOLD] = threshold
-    state.something()
+    state.select_by_rule()
     again()
 
 
@@ -98,14 +98,17 @@ def _curve(access: Access, project_id: int, board: Board, wanted: float) -> None
     if not shown.open:
         return
     with shown:
-        curve = proven_curve(access, project_id, board)
+        chosen = st.session_state.get(CURVE_OF) or None
+        curve = proven_curve(access, project_id, board, chosen)
+        if chosen is not None and chosen not in curve.classes:  # of another project or audit
+            st.session_state[CURVE_OF] = 0
+            curve = proven_curve(access, project_id, board)
         if len(curve.thresholds) < 2:
             st.caption("The audit has one threshold.")
             return
         names = {each.id: each.name for each in board.classes}
-        class_id = None
         if curve.classes:
-            of = st.selectbox(
+            st.selectbox(
                 "Of",
                 [0, *curve.classes],
                 format_func=lambda each: names.get(each, "all classes"),
@@ -113,9 +116,6 @@ def _curve(access: Access, project_id: int, board: Board, wanted: float) -> None
                 key=CURVE_OF,
                 help="Classes with at least ten looks. Their curves hold together.",
             )
-            class_id = of or None
-        if class_id is not None:
-            curve = proven_curve(access, project_id, board, class_id)
         st.plotly_chart(
             proofs_by_threshold(
                 [each.threshold for each in curve.thresholds],

@@ -231,5 +231,5 @@ def _carry_out(
     if why := faults.refusal(carry_out):
         bulks.refused(why)
         return
-    state.nothing()
+    state.select_nothing()
     state.redraw()

@@ -76,7 +76,7 @@ def _gesture() -> None:
 
 def _ruled() -> None:
     """Another rule selects what it proposes, whatever was selected before."""
-    state.something()
+    state.select_by_rule()
     again()
 
 

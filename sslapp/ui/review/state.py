@@ -116,21 +116,21 @@ def lasso(rings: tuple[Ring, ...], ranges: tuple[float, ...]) -> None:
 
 def pick(position: int) -> None:
     """Select one image, beside the polygon, which stays."""
-    something()
+    select_by_rule()
     st.session_state.pop(_LIKE, None)
     st.session_state[_IMAGE] = position
 
 
 def alike(position: int) -> None:
     """Select the images most like this one."""
-    something()
+    select_by_rule()
     st.session_state.pop(_IMAGE, None)
     st.session_state[_LIKE] = position
 
 
 def search() -> None:
     """Select by the text that was typed."""
-    something()
+    select_by_rule()
     for key in (_IMAGE, _LIKE):
         st.session_state.pop(key, None)
 
@@ -146,19 +146,19 @@ def unpick() -> None:
 
 def clear() -> None:
     """Select the whole project again and take the outline off the map."""
-    something()
+    select_by_rule()
     unpick()
     st.session_state.pop(_RINGS, None)
     st.session_state[_CLEAR] = clears() + 1
 
 
-def nothing() -> None:
+def select_nothing() -> None:
     """Select nothing: what was selected is decided, and nobody has asked for anything else yet."""
     clear()
     st.session_state[_NOTHING] = True
 
 
-def something() -> None:
+def select_by_rule() -> None:
     """Select what rule and map say again."""
     st.session_state.pop(_NOTHING, None)
 
@@ -200,6 +200,6 @@ def redraw() -> None:
 
 
 def _only(key: str, value: object) -> None:
-    something()
+    select_by_rule()
     unpick()
     st.session_state[key] = value

@@ -90,15 +90,15 @@ def count_proofs(access: Access, project: str | int | None) -> dict[str, int]:
     return {each.value: int((found == each).sum()) for each in LabelProof}
 
 
-def proofs_of_labels(conn: Connection, project_id: int) -> tuple[Positions, NDArray[np.object_]]:
+def proofs_of_labels(conn: Connection, project_id: int) -> tuple[LabelsGiven, NDArray[np.object_]]:
     """What stands behind every current label of a class in use.
 
     Returns:
-        (n,) int64 positions, ascending, and (n,) LabelProof of their labels.
+        n labels, and (n,) LabelProof of them.
     """
     given = labels_given(conn, project_id)
     found = np.where(given.in_bulk, LabelProof.UNPROVEN, LabelProof.SEEN).astype(object)
     for each in in_force(conn, project_id, given):
         found[each.rows_of(given.positions)[1]] = LabelProof.AUDITED
     found[given.blind] = LabelProof.BLIND
-    return given.positions, found
+    return given, found

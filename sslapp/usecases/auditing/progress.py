@@ -6,14 +6,14 @@ from sslapp.review.audits.audit import Proof
 from sslapp.review.audits.forecast import clean_looks, expected_looks, expected_wrong
 from sslapp.store import rounds
 from sslapp.store.database import reading
-from sslapp.store.log.audits import labels_given
 from sslapp.usecases.access import Access, find_project
+from sslapp.usecases.auditing.in_force import LabelProof, proofs_of_labels
 from sslapp.usecases.auditing.opened import AboutLot, all_audits, find_audit
 from sslapp.usecases.auditing.opening import allowed_errors
 from sslapp.usecases.auditing.standing import AuditStanding, standing
 from sslapp.words import at_least, count
 
-UNCHECKED = "No audit has looked at the labels that were not given singly and blind: check them."
+UNCHECKED = "Some labels were not given singly and blind, and are in no audit: check them."
 
 MEND_FIRST = (
     "Mend first: more wrong labels are expected than the target leaves room for. Label the least "
@@ -146,8 +146,9 @@ def stop_advice(access: Access, project: str | int | None) -> str:
         project_id = find_project(conn, access, project)
         about = [e for e in all_audits(conn, project_id) if e.about is AboutLot.LABELS]
         if not about:
-            given = labels_given(conn, project_id)
-            return UNCHECKED if not given.blind.all() else ""
+            _, proofs = proofs_of_labels(conn, project_id)
+            proven = (proofs == LabelProof.BLIND) | (proofs == LabelProof.AUDITED)
+            return "" if proven.all() else UNCHECKED
         found = _progress(standing(conn, project_id, about[-1]), about[-1].target)
     target = at_least(found.target)
     if found.answered == found.images:

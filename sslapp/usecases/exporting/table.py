@@ -13,7 +13,6 @@ from sslapp.review.confidence import scaling_of
 from sslapp.store import projects
 from sslapp.store.database import reading
 from sslapp.store.labels import count_labels, exported_labels
-from sslapp.store.log.audits import labels_given
 from sslapp.store.projects import ClassRow
 from sslapp.store.rounds import finished_rounds
 from sslapp.usecases.access import Access, require
@@ -74,9 +73,8 @@ def export_counts(access: Access, project_id: int) -> ExportCounts:
 
 
 def _unproven(conn: Connection, project_id: int, class_ids: Sequence[int]) -> NDArray[np.int64]:
-    given = labels_given(conn, project_id)
-    positions, proofs = proofs_of_labels(conn, project_id)
-    lacking = given.class_ids[np.isin(given.positions, positions[proofs == LabelProof.UNPROVEN])]
+    given, proofs = proofs_of_labels(conn, project_id)
+    lacking = given.class_ids[proofs == LabelProof.UNPROVEN]
     return np.array([(lacking == each).sum() for each in class_ids], dtype=np.int64)
 
 
@@ -127,7 +125,7 @@ def _proof(conn: Connection, project_id: int, positions: NDArray[np.int64]) -> N
     """(n,) what stands behind the labels of images; None for one of a retired class."""
     known, proofs = proofs_of_labels(conn, project_id)
     found = np.full(len(positions), None, dtype=object)
-    _, mine, theirs = np.intersect1d(positions, known, return_indices=True)
+    _, mine, theirs = np.intersect1d(positions, known.positions, return_indices=True)
     found[mine] = [str(each) for each in proofs[theirs]]
     return found
 

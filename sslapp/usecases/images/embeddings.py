@@ -111,14 +111,15 @@ def run_embed(context: JobContext) -> None:
 
     project_id, params = context.claim.project_id, context.claim.params
     name, weights = params["encoder"], context.workspace.weights
-    encoder = open_encoder(name, weights_file(name, weights))
+    own = weights_file(name, weights)
+    encoder = open_encoder(name, own)
     with reading(context.engine) as conn:
         if not images.image_sets(conn, project_id):
             raise ValueError("This project has no images yet. Import some first.")
         is_test = images.splits(conn, project_id)
         pixels = pixels_for(conn, context.workspace, project_id, encoder)
-    # what an attempt before was told of fewer images is of no use
-    parts = f"chunks/{len(is_test)}"
+    # what an attempt before made of fewer images, or with other weights, is of no use
+    parts = f"chunks/{len(is_test)}-{0 if own is None else own.stat().st_mtime_ns}"
     chunks = ViewChunks(
         len(is_test), context.folder / parts, [each / parts for each in context.earlier]
     )

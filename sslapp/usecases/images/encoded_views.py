@@ -219,12 +219,10 @@ def run_encode(context: JobContext) -> None:
         context.claim.params,
         context.claim.params["views"],
     )
+    encoder = open_encoder(params["encoder"], weights_file(params["encoder"], workspace.weights))
     with reading(context.engine) as conn:
         row = find_embedding(conn, context.claim.project_id, wanted["embedding_id"])
         is_test = images.splits(conn, context.claim.project_id)[: row["count"]]
-        encoder = open_encoder(
-            params["encoder"], weights_file(params["encoder"], workspace.weights)
-        )
         pixels = pixels_for(conn, workspace, context.claim.project_id, encoder)
     names = view_names(wanted["weak"], wanted["strong"])
     chunks = ViewChunks(

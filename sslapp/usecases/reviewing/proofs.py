@@ -9,7 +9,7 @@ from sqlalchemy import Connection
 
 from sslapp.review.audits.audit import UNASKED, Audit, Lot, Terms
 from sslapp.review.audits.forecast import USUAL_MIX, Weighed, clean_looks, weigh
-from sslapp.review.audits.surprise import capital
+from sslapp.review.audits.overconfidence import capital
 from sslapp.rounds.predictions import predictions_of
 from sslapp.store import projects
 from sslapp.store.database import reading
@@ -20,7 +20,7 @@ from sslapp.usecases.access import Access, find_project
 from sslapp.usecases.auditing.evidence import audit_of, proof_by
 from sslapp.usecases.auditing.opened import AboutLot, OpenedAudit, all_audits, as_kept
 from sslapp.usecases.auditing.opening import allowed_errors
-from sslapp.usecases.auditing.progress import ThresholdProof, audit_progress, threshold_proof
+from sslapp.usecases.auditing.progress import ThresholdProof, threshold_proof
 from sslapp.usecases.auditing.standing import AuditStanding, standing
 from sslapp.usecases.reviewing.board import Board
 from sslapp.usecases.reviewing.queue import Choice
@@ -190,8 +190,10 @@ def proven_curve(
     seen, looks = np.unique(audit.lot.class_ids[rows], return_counts=True)
     classes = tuple(seen[looks >= LOOKS_OF_A_CLASS].tolist())
     if class_id is None:
-        whole = audit_progress(access, project_id, opened.number, reading_on=True).thresholds
-        return ProvenCurve(tuple(sorted(whole, key=lambda each: each.threshold)), classes)
+        whole = zip(audit.terms.thresholds, audit.parts, strict=True)
+        proofs = [(threshold, stands.proof_of(part)) for threshold, part in whole]
+        shown = [threshold_proof(proof, each, 1 - proof.alpha) for each, proof in proofs]
+        return ProvenCurve(tuple(sorted(shown, key=lambda each: each.threshold)), classes)
     levels = sorted(audit.terms.thresholds)
     alpha = audit.terms.alpha / len(levels) / len(np.unique(audit.lot.class_ids))
     found = []

@@ -13,7 +13,7 @@ from sslapp.usecases.auditing.answers import answer, next_looks
 from sslapp.usecases.auditing.certificate import certify
 from sslapp.usecases.auditing.evidence import Unproven, evidence_for, proof_by
 from sslapp.usecases.auditing.opened import AboutLot, OpenedAudit, as_kept
-from sslapp.usecases.auditing.progress import audit_progress
+from sslapp.usecases.auditing.progress import audit_progress, stop_advice
 from sslapp.usecases.auditing.standing import AuditStanding
 from sslapp.usecases.labelling import decisions
 from sslapp.usecases.projects.settings import change_settings
@@ -98,6 +98,7 @@ def test_what_is_proven_is_accepted_with_its_proof_and_certified(checked) -> Non
     stated = certify(checked, None)
     assert (stated.uncovered, len(stated.lots), stated.lots[0].audit) == (0, 1, 1)
     assert wrong <= stated.wrong < len(positions)
+    assert stop_advice(checked, None) == "", "every label is blind or in an audit"
 
 
 def test_a_higher_threshold_is_proven_by_its_own_part(checked) -> None:

@@ -14,6 +14,7 @@ from sslapp.imaging.fit import fit
 from sslapp.store.database import reading
 from sslapp.store.schema import embedding
 from sslapp.usecases.images.embeddings import embed
+from sslapp.usecases.images.encoded_views import WantedViews, start_encoding
 from sslapp.usecases.images.imports import import_images
 from sslapp.usecases.images.pictures import picture
 from sslapp.usecases.projects.settings import create_project
@@ -69,3 +70,6 @@ def test_a_pretrained_encoder_reads_arrays_at_full_size(project, tmp_path) -> No
     np.testing.assert_allclose(found, expected, rtol=1e-4, atol=1e-5)
     blurred = encoder._vectors(np.stack([fit(fit(each, 64, 1), 224, 1) for each in images]))
     assert np.abs(found - blurred).max() > 0.1
+    views = start_encoding(project, made, WantedViews(weak=0, strong=1, augmentation="geometric"))
+    job = small_project.finish(project, views)
+    assert job["state"] == JobState.DONE, job["error"]  # they stand beside the same features
