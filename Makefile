@@ -47,7 +47,8 @@ setup: $(SETUP)
 constraints:
 	test -x $(BIN)/python || $(PYTHON) -m venv .venv
 	$(BIN)/pip install --quiet --dry-run --ignore-installed --report .venv/report.json \
-		--requirement requirements.txt --requirement requirements-dev.txt --requirement requirements-postgres.txt
+		--requirement requirements.txt --requirement requirements-dev.txt --requirement requirements-postgres.txt \
+		--requirement requirements-networks.txt
 	$(BIN)/python tests/pins.py --write < .venv/report.json
 
 $(SETUP): requirements.txt requirements-dev.txt constraints.txt pyproject.toml

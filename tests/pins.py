@@ -15,7 +15,12 @@ from packaging.requirements import Requirement
 from packaging.utils import canonicalize_name
 
 ROOT = Path(__file__).parents[1]
-FILES = ("requirements.txt", "requirements-dev.txt", "requirements-postgres.txt")
+FILES = (
+    "requirements.txt",
+    "requirements-dev.txt",
+    "requirements-postgres.txt",
+    "requirements-networks.txt",
+)
 PINS = "constraints.txt"
 HEAD = """\
 # What was tested, exactly: every package that requirements*.txt bring, resolved together.
