@@ -12,7 +12,7 @@ from sslapp.cli.jobs import wait_for
 from sslapp.usecases.auditing.in_force import count_proofs
 from sslapp.usecases.exporting import exports
 from sslapp.usecases.images.creation import ensure_demo
-from sslapp.usecases.images.embeddings import DEFAULT_ENCODER, embed
+from sslapp.usecases.images.embeddings import embed, embedding_time, encoder_title
 from sslapp.usecases.images.encoded_views import AUGMENTATIONS, WantedViews, cost, start_encoding
 from sslapp.usecases.images.imports import import_images
 from sslapp.usecases.maintenance import backups
@@ -146,17 +146,30 @@ def _source(source: str) -> str:
 def embed_command(
     project: Project = None,
     encoder: Annotated[
-        str,
-        typer.Option(help="pixels (fast), efficientnet-lite0 or open_clip (docs/embeddings.md)."),
-    ] = DEFAULT_ENCODER,
+        str | None,
+        typer.Option(
+            help="pixels (fast), efficientnet-lite0 and others (docs/embeddings.md). "
+            "Default: by the images' size.",
+        ),
+    ] = None,
     seed: int = 0,
+    only_cost: Annotated[
+        bool, typer.Option("--cost", help="Say how long it takes and start nothing.")
+    ] = False,
     wait: Wait = True,
     as_json: Json = False,
 ) -> None:
     """Embed all images, as a job."""
     who = access()
+    if only_cost:
+        name, time = embedding_time(who, project, encoder)
+        told = None if time is None else asdict(time)
+        what = f"{encoder_title(name)}: {time or 'not known before it ran here.'}"
+        show({"encoder": name, "time": told}, as_json, what)
+        return
     job_id = embed(who, project, encoder, seed)
     result = wait_for(who, job_id, wait)
+    encoder = result["encoder"] if wait else encoder
 
     def words() -> str:
         if not wait:

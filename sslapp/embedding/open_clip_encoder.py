@@ -18,7 +18,9 @@ import torch
 from numpy.typing import NDArray
 from safetensors import SafetensorError
 from torch import Tensor
+from torch.nn import functional
 
+from sslapp.embedding.precision import Precision
 from sslapp.embedding.pretrained import PretrainedEncoder
 
 DEFAULT_MODEL = "ViT-B-32"
@@ -70,6 +72,7 @@ class OpenClip(PretrainedEncoder):
 
     Args:
         weights: a .safetensors file of a CLIP model.
+        precision: in which its layers compute.
 
     Raises:
         ValueError: as `load_clip`.
@@ -78,18 +81,21 @@ class OpenClip(PretrainedEncoder):
     name = "open_clip"
     title = "OpenCLIP"
 
-    def __init__(self, weights: Path) -> None:
+    def __init__(self, weights: Path, precision: Precision = Precision.FLOAT32) -> None:
         self._clip = load_clip(weights)
-        super().__init__(self._clip.side)
-        self._model = self._clip.model.to(self.device)
+        super().__init__(self._clip.model, self._clip.side, precision)
 
-    def features(self, x: Tensor) -> Tensor:
-        """(n, 3, side, side) float32 in [0, 1] -> (n, D) float32 of length 1."""
+    def normalised(self, x: Tensor) -> Tensor:
+        """(n, 3, side, side) float32 in [0, 1] -> standardised by its training images."""
         mean, std = (
             torch.tensor(each, device=self.device).view(1, 3, 1, 1)
             for each in (self._clip.mean, self._clip.std)
         )
-        return self._model.encode_image((x - mean) / std, normalize=True)
+        return (x - mean) / std
+
+    def features(self, x: Tensor) -> Tensor:
+        """(n, 3, side, side) -> (n, D) float32 of length 1."""
+        return functional.normalize(self._network.encode_image(x).float(), dim=-1)
 
 
 def encode_text(weights: Path, text: str) -> NDArray[np.float32]:

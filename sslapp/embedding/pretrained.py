@@ -1,15 +1,19 @@
 """What encoders with pretrained weights share: images in, one exact pass, vectors out."""
 
 from abc import ABC, abstractmethod
-from typing import ClassVar
+from typing import Any, ClassVar
 
 import numpy as np
 import torch
 from numpy.typing import NDArray
-from torch import Tensor
+from torch import Tensor, nn
 from torch.nn import functional
 
 from sslapp.embedding.encoder import PixelSource, Progress, ShouldStop, Vectors
+from sslapp.embedding.precision import Precision
+
+BATCH = {"cuda": 64, "cpu": 8}
+"""Images of one pass: the planes of more of them leave a processor's cache between layers."""
 
 
 class PretrainedEncoder(ABC):
@@ -18,24 +22,38 @@ class PretrainedEncoder(ABC):
     Class attributes:
         name: under which `open_encoder` opens it.
         title: how its refusals call it.
-        batch: images in one pass.
 
     Attributes:
         side: pixels of the images that the network reads.
         device: where it computes.
+        batch: images in one pass.
+
+    Args:
+        network: in evaluation mode, without gradients.
+        side: of its images.
+        precision: in which its layers compute.
     """
 
     name: ClassVar[str]
     title: ClassVar[str]
-    batch = 32
 
-    def __init__(self, side: int) -> None:
+    def __init__(
+        self, network: nn.Module, side: int, precision: Precision = Precision.FLOAT32
+    ) -> None:
         self.side = side
         self.device = torch.device("cuda" if torch.cuda.is_available() else "cpu")
+        self.batch = BATCH[self.device.type]
+        self._dtype: torch.dtype = getattr(torch, precision)
+        network = network.to(self.device, self._dtype)
+        self._network: Any = network.to(memory_format=torch.channels_last)
+
+    @abstractmethod
+    def normalised(self, x: Tensor) -> Tensor:
+        """(n, 3, side, side) float32 in [0, 1] -> what the network was trained on."""
 
     @abstractmethod
     def features(self, x: Tensor) -> Tensor:
-        """(n, 3, side, side) float32 in [0, 1] -> (n, D) float32."""
+        """Normalised images in the network's number format -> (n, D), in float32 or in its own."""
 
     def fit(
         self,
@@ -67,9 +85,11 @@ class PretrainedEncoder(ABC):
         with torch.inference_mode(), exact:
             x = torch.from_numpy(np.ascontiguousarray(images)).to(self.device)
             x = x.permute(0, 3, 1, 2).float() / 255  # (n, C, S, S) in [0, 1]
-            x = x.expand(-1, 3, -1, -1).contiguous()  # one layout: kernels round by layout
             if x.shape[2] != self.side:
                 x = functional.interpolate(
                     x, (self.side, self.side), mode="bicubic", align_corners=False, antialias=True
                 ).clamp(0, 1)  # bicubic overshoots at edges
-            return self.features(x).cpu().numpy()
+            x = self.normalised(x.expand(-1, 3, -1, -1)).to(self._dtype)
+            # one layout: kernels round by layout
+            x = x.contiguous(memory_format=torch.channels_last)
+            return self.features(x).float().cpu().numpy()

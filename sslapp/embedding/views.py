@@ -15,15 +15,13 @@ from numpy.typing import NDArray
 
 from sslapp import durable
 from sslapp.embedding.encoder import PixelSource, Progress, ShouldStop, Vectors, batches
+from sslapp.embedding.precision import SAME, Precision
 
 CHUNK = 256
 """Images of one file: the work of a quarter of a minute for a CPU, tens of megabytes in memory."""
 
 MOST_VIEWS = 32
 """Of one kind; more of them were never of use, and each costs as much as an embedding."""
-
-SAME = 1e-3
-"""Share of its length by which a vector may differ between machines and still be the same."""
 
 Augment = Callable[[NDArray[np.uint8], str, int], NDArray[np.uint8]]
 """(images (n, S, S, C), view, first row) -> that view of these images, (n, S, S, C)."""
@@ -144,7 +142,12 @@ def encode_views(
 
 
 def check_same(
-    vectors: Vectors, pixels: PixelSource, features: NDArray[np.generic], rows: int = 32
+    vectors: Vectors,
+    pixels: PixelSource,
+    features: NDArray[np.generic],
+    *,
+    precision: Precision = Precision.FLOAT32,
+    rows: int = 32,
 ) -> None:
     """Check that an encoder still makes the features that views are to stand beside.
 
@@ -152,6 +155,7 @@ def check_same(
         vectors: the encoder's map.
         pixels: the images.
         features: (N, D) of the clean images, as they were stored.
+        precision: in which both are computed.
         rows: how many images are compared, evenly spread.
 
     Raises:
@@ -159,7 +163,9 @@ def check_same(
     """
     at = np.unique(np.linspace(0, len(features) - 1, rows).astype(np.int64))
     now, then = vectors(pixels.take(at)), features[at].astype(np.float32)
-    if now.shape != then.shape or np.linalg.norm(now - then) > SAME * np.linalg.norm(then):
+    if now.shape != then.shape or np.linalg.norm(now - then) > SAME[precision] * np.linalg.norm(
+        then
+    ):
         raise ValueError(
             "The encoder does not make the stored features any more: its weights or its seed are "
             "others. Embed the images again, then encode their views."

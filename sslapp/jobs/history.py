@@ -34,6 +34,12 @@ def newest_done(conn: Connection, project_id: int, kind: JobKind) -> RowMapping 
     )
 
 
+def done_of_kind(conn: Connection, kind: JobKind) -> Sequence[RowMapping]:
+    """The jobs of a kind, of all projects, that have done their work, newest first."""
+    done = (job.c.kind == kind) & (job.c.state == JobState.DONE)
+    return conn.execute(select(job).where(done).order_by(job.c.id.desc())).mappings().all()
+
+
 def under_way(
     conn: Connection, kind: JobKind, project_id: int | None = None
 ) -> Sequence[RowMapping]:

@@ -19,6 +19,7 @@ import numpy as np
 import torch
 
 import sslapp
+from sslapp.embedding.precision import has_bfloat16_units
 from sslapp.training.kernels import Kernels
 
 LONG = 10_000
@@ -49,7 +50,7 @@ def make_plan(
     return {
         "device": device,
         "threads": threads or max(1, (os.cpu_count() or 2) - 1),
-        "dtype": "bfloat16" if device == "cuda" or _has_bf16_units() else "float32",
+        "dtype": "bfloat16" if device == "cuda" or has_bfloat16_units() else "float32",
         "kernels": _kernels(kernels, device, steps),
         "deterministic": deterministic is not False,
         "processor": torch.cuda.get_device_name() if device == "cuda" else _cpu_model(),
@@ -143,11 +144,6 @@ def _has_compiler(device: str) -> bool:
     """Whether torch.compile can make kernels: Triton's on a GPU, and C++ in either case."""
     compiler = any(shutil.which(name) for name in (os.environ.get("CXX", "g++"), "g++", "clang++"))
     return compiler and (device != "cuda" or find_spec("triton") is not None)
-
-
-def _has_bf16_units() -> bool:
-    has = torch.cpu.get_capabilities()
-    return bool(has.get("avx512_bf16") or has.get("amx_bf16"))
 
 
 def _cpu_model() -> str:

@@ -11,6 +11,7 @@ import torch
 from sslapp.embedding import encoder as encoding
 from sslapp.embedding.encoder import EncodingStopped
 from sslapp.embedding.encoders import ENCODERS, open_encoder
+from sslapp.embedding.precision import SAME, Precision
 
 NO_ROWS = np.zeros(0, dtype=np.int64)
 
@@ -123,6 +124,32 @@ def test_efficientnet_tells_a_palace_from_a_flower(photo_crops, as_source):
     assert min(palaces.mean(), flowers.mean()) > across.mean() + 0.2
     nearest = (alike - 2 * np.eye(8)).argmax(axis=1)
     assert (nearest // 4 == np.arange(8) // 4).all()
+
+
+@pytest.mark.slow
+def test_the_larger_efficientnet_reads_larger_images_and_tells_them_apart_too(
+    photo_crops, as_source
+):
+    encoder = open_encoder("efficientnet-lite2")
+    assert (encoder.name, encoder.side) == ("efficientnet-lite2", 260)
+    encoded = encode(encoder, as_source(photo_crops))
+    unit = encoded / np.linalg.norm(encoded, axis=1, keepdims=True)
+    nearest = (unit @ unit.T - 2 * np.eye(8)).argmax(axis=1)
+    assert (nearest // 4 == np.arange(8) // 4).all()
+
+
+@pytest.mark.parametrize("name", ["efficientnet-lite0", "efficientnet-lite2"])
+def test_half_the_digits_point_the_same_way(name, photo_crops, as_source):
+    source = as_source(photo_crops[:3])
+    whole = encode(open_encoder(name), source)
+    half = encode(open_encoder(name, None, Precision.BFLOAT16), source)
+    assert (half.dtype, half.shape) == (np.float32, whole.shape)
+    cosine = (whole * half).sum(1) / np.linalg.norm(whole, axis=1) / np.linalg.norm(half, axis=1)
+    assert 0.98 < cosine.min() < 1 - 1e-6
+    apart = np.linalg.norm(whole - half) / np.linalg.norm(whole)
+    assert apart > SAME[Precision.BFLOAT16], "so that views are not taken for those of another"
+    alone = encode(open_encoder(name, None, Precision.BFLOAT16), as_source(photo_crops[2:3]))
+    assert np.linalg.norm(alone - half[2:]) < SAME[Precision.BFLOAT16] * np.linalg.norm(alone)
 
 
 def test_efficientnet_is_repeatable_and_reads_grey_as_rgb(photo_crops, as_source):

@@ -41,7 +41,7 @@ def test_it_can_be_chosen_only_where_its_weights_lie(weights, tmp_path) -> None:
     assert "open_clip" in available(weights.parent)
     assert weights_file("open_clip", weights.parent) == weights
     for folder in (tmp_path, tmp_path / "absent"):
-        assert available(folder) == ["pixels", "efficientnet-lite0"]
+        assert available(folder) == ["pixels", "efficientnet-lite0", "efficientnet-lite2"]
         assert weights_file("open_clip", folder) is None
     with pytest.raises(ValueError, match=r"needs weights.*weights/open_clip\.safetensors"):
         open_encoder("open_clip")

@@ -6,13 +6,18 @@ from sslapp.ui.common import faults, heading
 from sslapp.ui.projects import sources
 from sslapp.usecases.access import Access
 from sslapp.usecases.images.creation import IMAGE_SIZES, NewProject, class_names, create
-from sslapp.usecases.images.embeddings import encoder_for, encoders_here
+from sslapp.usecases.images.embeddings import PHOTOGRAPH, encoders_here
 from sslapp.usecases.projects.settings import ProjectSettings
 
 ASKED = "projects-new"
 """Where the session keeps whether the form is open."""
 
 FAULTS = "projects-new-faults"
+
+BY_SIZE = (
+    f"Images of {PHOTOGRAPH} pixels and more by what a network learned from photographs, smaller "
+    "ones by the pixels themselves."
+)
 
 
 def is_asked() -> bool:
@@ -67,7 +72,7 @@ def show(access: Access, *, closable: bool) -> None:
         _make(access, wanted)
 
 
-def _options(access: Access) -> tuple[ProjectSettings, str]:
+def _options(access: Access) -> tuple[ProjectSettings, str | None]:
     with st.expander("Options"):
         size = st.selectbox(
             "Image size for training",
@@ -77,15 +82,13 @@ def _options(access: Access) -> tuple[ProjectSettings, str]:
             help="Networks train on square images of this side; readers always see the original.",
         )
         there = encoders_here(access)
-        names = list(there)
         encoder = st.selectbox(
             "Encoder",
-            names,
-            index=names.index(encoder_for(size, access.workspace)),
-            format_func=lambda each: there[each].title,
-            key=f"projects-new-encoder-{size}",
+            [None, *there],
+            format_func=lambda each: there[each].title if each else "by the images' size",
+            key="projects-new-encoder",
         )
-        st.caption(there[encoder].about)
+        st.caption(there[encoder].about if encoder else BY_SIZE)
         grey = st.checkbox(
             "Grey images", key="projects-new-grey", help="Keep one channel instead of three."
         )

@@ -11,7 +11,9 @@ from sslapp.usecases.images.embeddings import (
     encoder_for_set,
     encoder_title,
     encoders_here,
+    further_encoder,
 )
+from sslapp.usecases.images.encoding_time import encoding_time
 from sslapp.usecases.images.maps import Projection, projection_of, show_projection
 from sslapp.usecases.projects.status import Status
 from sslapp.words import ago, count
@@ -55,12 +57,32 @@ def show(access: Access, status: Status, newest: EmbeddingState | None, *, worki
             type="primary" if stale else "secondary",
             key="projects-embed",
         )
-    st.caption(there[encoder].about)
+    time = encoding_time(access, encoder, images)
+    st.caption(there[encoder].about + (f" {str(time).capitalize()}" if time else ""))
+    if not stale:
+        _further(access, status)
     _map(access, status.project_id)
     if pressed:
         faults.carry_out(lambda: embed(access, status.project_id, encoder))
     if not stale:
         views.show(access, status.project_id)
+
+
+def _further(access: Access, status: Status) -> None:
+    """Offer one more encoder to the ensemble, with what it costs."""
+    encoder = further_encoder(access, status.project_id)
+    if encoder is None:
+        return
+    time = encoding_time(access, encoder, status.counts["images"])
+    with st.container(horizontal=True, vertical_alignment="center"):
+        with st.container(width="stretch"):
+            st.caption(
+                "The ensemble averages over all encoders, and two tell more than one. "
+                + (f"{encoder_title(encoder)}: {time}" if time else "")
+            )
+        pressed = st.button("Add " + encoder_title(encoder), key="projects-further-encoder")
+    if pressed:
+        faults.carry_out(lambda: embed(access, status.project_id, encoder))
 
 
 def _map(access: Access, project_id: int) -> None:

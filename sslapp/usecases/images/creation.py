@@ -30,14 +30,14 @@ class NewProject:
         source: where its images come from.
         classes: their names; none to take the set's own.
         settings: what holds for all its images.
-        encoder: with which they are embedded.
+        encoder: with which they are embedded; None for the one that suits their size.
     """
 
     name: str
     source: SourceChoice
     classes: tuple[str, ...] = ()
     settings: ProjectSettings = field(default_factory=ProjectSettings)
-    encoder: str
+    encoder: str | None = None
 
 
 def create(access: Access, wanted: NewProject) -> int:
@@ -53,7 +53,8 @@ def create(access: Access, wanted: NewProject) -> int:
     faults: dict[str, str] = {}
     found = _origin(access, wanted, faults)
     try:
-        check_encoder(access, wanted.encoder)
+        if wanted.encoder is not None:
+            check_encoder(access, wanted.encoder)
     except ValueError as error:
         faults["encoder"] = str(error)
     _check_classes(wanted.classes, faults)

@@ -17,36 +17,66 @@ from sslapp.jobs import queue
 from sslapp.jobs.context import Cancelled, JobContext
 from sslapp.store import images
 from sslapp.store.database import reading, writing
-from sslapp.store.embeddings import add_embedding, latest_embedding
+from sslapp.store.embeddings import add_embedding, latest_embedding, newest_of_encoders
 from sslapp.store.images import ImageSetRow
 from sslapp.usecases.access import Access, find_project, require
-from sslapp.usecases.images.encoder_jobs import WORK, EncoderWork, pixels_for
+from sslapp.usecases.images.encoder_jobs import WORK, EncoderWork, note_precision, pixels_for
+from sslapp.usecases.images.encoding_time import RATE, EncodingTime, encoding_time
 from sslapp.vocabulary import JobKind, Role
 from sslapp.workspace import Workspace
 
 DEFAULT_ENCODER = "pixels"
 FOR_PHOTOGRAPHS = "efficientnet-lite0"
 FEATURES = "features"
-RATE = "images_per_second"
-"""Key of a job's result: how fast its encoder was, by which the next job's cost is told."""
-
 PHOTOGRAPH = 33
 """Side from which on images are embedded as photographs unless the reader says otherwise."""
 
 
 def embed(
-    access: Access, project: str | int | None, encoder: str = DEFAULT_ENCODER, seed: int = 0
+    access: Access, project: str | int | None, encoder: str | None = None, seed: int = 0
 ) -> int:
     """Queue the embedding of all images and return the job's id.
+
+    Args:
+        access: who asks.
+        project: whose images.
+        encoder: None for the one to begin with.
+        seed: of whatever is drawn while it is fitted.
 
     Raises:
         ValueError: when there is no such encoder here.
     """
-    check_encoder(access, encoder)
+    if encoder is not None:
+        check_encoder(access, encoder)
     with writing(access.engine) as conn:
         project_id = find_project(conn, access, project)
         require(conn, access, project_id, Role.READER)
         return queue_embed(conn, access, project_id, encoder, seed)
+
+
+def first_encoder(conn: Connection, workspace: Workspace, project_id: int) -> str:
+    """The encoder to begin with for the images that a project has, if any."""
+    sets = images.image_sets(conn, project_id)
+    return encoder_for_set(sets[0], workspace) if sets else DEFAULT_ENCODER
+
+
+def embedding_time(
+    access: Access, project: str | int | None, encoder: str | None
+) -> tuple[str, EncodingTime | None]:
+    """The encoder that `embed` would take, and how long it takes; None where that is not known.
+
+    Raises:
+        ValueError: when there is no such encoder here, or no image.
+    """
+    if encoder is not None:
+        check_encoder(access, encoder)
+    with reading(access.engine) as conn:
+        project_id = find_project(conn, access, project)
+        count = sum(each.count for each in images.image_sets(conn, project_id))
+        if not count:
+            raise ValueError("This project has no images yet. Import some first.")
+        name = encoder or first_encoder(conn, access.workspace, project_id)
+    return name, encoding_time(access, name, count)
 
 
 def check_encoder(access: Access, encoder: str) -> None:
@@ -61,9 +91,12 @@ def check_encoder(access: Access, encoder: str) -> None:
 
 
 def queue_embed(
-    conn: Connection, access: Access, project_id: int, encoder: str, seed: int = 0
+    conn: Connection, access: Access, project_id: int, encoder: str | None, seed: int = 0
 ) -> int:
-    """Queue an embedding in an open transaction, for whoever checked that it is allowed."""
+    """Queue an embedding in an open transaction, for whoever checked that it is allowed.
+
+    Without an encoder the job takes the one to begin with for the images that it finds.
+    """
     params = {WORK: EncoderWork.FEATURES, "encoder": encoder, "seed": seed}
     return queue.enqueue(conn, project_id, JobKind.EMBED, params, access.reader_id)
 
@@ -87,39 +120,53 @@ def learned(encoders: Sequence[str]) -> list[str]:
     return [each for each in encoders if each != DEFAULT_ENCODER] or list(encoders)
 
 
-def encoder_for(image_size: int | None, workspace: Workspace) -> str:
-    """The encoder to begin with: what an encoder of photographs sees needs some pixels."""
-    large = image_size is not None and image_size >= PHOTOGRAPH
-    return (
-        FOR_PHOTOGRAPHS
-        if large and FOR_PHOTOGRAPHS in available(workspace.weights)
-        else (DEFAULT_ENCODER)
-    )
+def further_encoder(access: Access, project_id: int) -> str | None:
+    """A learned encoder that the ensemble would average beside one that is there, or None.
+
+    It is the first of the list whose features do not cover all images yet; what was encoded without
+    a learned encoder is left as it is.
+    """
+    with reading(access.engine) as conn:
+        require(conn, access, project_id)
+        count = sum(each.count for each in images.image_sets(conn, project_id))
+        there = [each for each in newest_of_encoders(conn, project_id) if each.count >= count]
+    encoded = {each.encoder for each in there} - {DEFAULT_ENCODER}
+    offered = [each for each in available(access.workspace.weights) if each != DEFAULT_ENCODER]
+    return next((each for each in offered if each not in encoded), None) if encoded else None
 
 
 def encoder_for_set(found: ImageSetRow, workspace: Workspace) -> str:
-    """The encoder to begin with for images that are there, by the size that the store has them."""
-    return encoder_for(PixelStore([workspace.path(found.pixels)]).shape[1], workspace)
+    """The encoder to begin with for images of a set, by the size that the store has them at.
+
+    What an encoder of photographs sees needs some pixels.
+    """
+    side = PixelStore([workspace.path(found.pixels)]).shape[1]
+    learned_fits = side >= PHOTOGRAPH and FOR_PHOTOGRAPHS in available(workspace.weights)
+    return FOR_PHOTOGRAPHS if learned_fits else DEFAULT_ENCODER
 
 
 def run_embed(context: JobContext) -> None:
     """Handle a job of kind `embed`: features, their projection, and one row that names them."""
     from sslapp.embedding.encoder import EncodingStopped
     from sslapp.embedding.encoders import open_encoder, weights_file
+    from sslapp.embedding.precision import fastest
     from sslapp.embedding.projection import pca_projection
     from sslapp.embedding.views import ViewChunks, encode_views
 
     project_id, params = context.claim.project_id, context.claim.params
-    name, weights = params["encoder"], context.workspace.weights
-    own = weights_file(name, weights)
-    encoder = open_encoder(name, own)
+    with reading(context.engine) as conn:
+        name = params["encoder"] or first_encoder(conn, context.workspace, project_id)
+    own = weights_file(name, context.workspace.weights)
+    precision = fastest()
+    encoder = open_encoder(name, own, precision)
     with reading(context.engine) as conn:
         if not images.image_sets(conn, project_id):
             raise ValueError("This project has no images yet. Import some first.")
         is_test = images.splits(conn, project_id)
         pixels = pixels_for(conn, context.workspace, project_id, encoder)
-    # what an attempt before made of fewer images, or with other weights, is of no use
-    parts = f"chunks/{len(is_test)}-{0 if own is None else own.stat().st_mtime_ns}"
+    # what an attempt before made of fewer images, or otherwise, is of no use
+    weights_time = 0 if own is None else own.stat().st_mtime_ns
+    parts = f"chunks/{len(is_test)}-{weights_time}-{precision}"
     chunks = ViewChunks(
         len(is_test), context.folder / parts, [each / parts for each in context.earlier]
     )
@@ -149,6 +196,7 @@ def run_embed(context: JobContext) -> None:
     files = {each: context.folder / f"{each}.npy" for each in (FEATURES, "projection")}
     chunks.join(FEATURES, files[FEATURES])
     features = np.asarray(durable.read_array(files[FEATURES]), dtype=np.float32)
+    note_precision(files[FEATURES], precision)
     durable.write_array(files["projection"], pca_projection(features, params["seed"]))
     result: dict[str, Any] = {
         "encoder": name,

@@ -28,8 +28,14 @@ from sslapp.store.embeddings import (
 )
 from sslapp.training.configuration import Augmentation
 from sslapp.usecases.access import Access, find_project, require
-from sslapp.usecases.images.embeddings import RATE
-from sslapp.usecases.images.encoder_jobs import WORK, EncoderWork, pixels_for, work_of
+from sslapp.usecases.images.encoder_jobs import (
+    WORK,
+    EncoderWork,
+    pixels_for,
+    precision_of,
+    work_of,
+)
+from sslapp.usecases.images.encoding_time import RATE, encoder_rate
 from sslapp.usecases.jobs import may_control
 from sslapp.vocabulary import JobKind, JobState, Role
 from sslapp.words import count, roughly, size
@@ -70,7 +76,7 @@ class Cost:
     Attributes:
         encoder: which will do it.
         images, views: so many images, in so many views each.
-        rate: images a second, as the newest job of this encoder had them; None if none told.
+        rate: images a second, as `encoder_rate` has them.
         size: bytes on disk in the end; while they are joined it is twice as much.
     """
 
@@ -106,7 +112,7 @@ def cost(access: Access, project: str | int | None, wanted: WantedViews) -> Cost
     with reading(access.engine) as conn:
         project_id = find_project(conn, access, project)
         row = _covering(conn, project_id, wanted)
-        rate = _rate(conn, project_id, row["encoder"])
+        rate = encoder_rate(conn, row["encoder"])
     views = wanted.weak + wanted.strong
     return Cost(
         row["encoder"], row["count"], views, rate, row["count"] * views * row["dim"] * NUMBER
@@ -167,14 +173,6 @@ def _covering(conn: Connection, project_id: int, wanted: WantedViews) -> RowMapp
     return row
 
 
-def _rate(conn: Connection, project_id: int, encoder: str) -> float | None:
-    for job in history.newest_jobs(conn, project_id, kind=JobKind.EMBED):
-        done = job["state"] == JobState.DONE and job["params"]["encoder"] == encoder
-        if done and job["result"].get(RATE):
-            return float(job["result"][RATE])
-    return None
-
-
 def _same_job(conn: Connection, project_id: int, params: dict[str, Any]) -> RowMapping | None:
     """The newest job that makes these views of the same features, whatever map showed them then."""
     rows = history.newest_jobs(conn, project_id, kind=JobKind.EMBED)
@@ -219,9 +217,12 @@ def run_encode(context: JobContext) -> None:
         context.claim.params,
         context.claim.params["views"],
     )
-    encoder = open_encoder(params["encoder"], weights_file(params["encoder"], workspace.weights))
     with reading(context.engine) as conn:
         row = find_embedding(conn, context.claim.project_id, wanted["embedding_id"])
+    features = workspace.path(row["features"])
+    own = weights_file(params["encoder"], workspace.weights)
+    encoder = open_encoder(params["encoder"], own, precision_of(features))
+    with reading(context.engine) as conn:
         is_test = images.splits(conn, context.claim.project_id)[: row["count"]]
         pixels = pixels_for(conn, workspace, context.claim.project_id, encoder)
     names = view_names(wanted["weak"], wanted["strong"])
@@ -236,7 +237,7 @@ def run_encode(context: JobContext) -> None:
             progress=lambda step, total: context.progress(0, 0, "preparing the encoder"),
             should_stop=context.should_stop,
         )
-        check_same(vectors, pixels, durable.read_array(workspace.path(row["features"])))
+        check_same(vectors, pixels, durable.read_array(features), precision=precision_of(features))
         started = time.monotonic()
         encoded = encode_views(
             vectors,

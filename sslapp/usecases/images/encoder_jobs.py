@@ -1,12 +1,20 @@
-"""What a job of kind `embed` does with an encoder, as its parameters say, and what it reads."""
+"""What a job of kind `embed` does with an encoder, as its parameters say, and what it reads.
 
+How features were computed stands in a file beside them, for views of the same images have to be
+computed alike.
+"""
+
+import json
 from collections.abc import Mapping
 from enum import StrEnum
+from pathlib import Path
 from typing import Any
 
 from sqlalchemy import Connection
 
+from sslapp import durable
 from sslapp.embedding.encoder import Encoder, PixelSource
+from sslapp.embedding.precision import Precision
 from sslapp.imaging.original_pixels import OriginalPixels
 from sslapp.imaging.pixels import PixelStore
 from sslapp.store import images
@@ -14,6 +22,9 @@ from sslapp.workspace import Workspace
 
 WORK = "work"
 """Name of the parameter."""
+
+BESIDE = "encoding.json"
+"""Name of the file beside features."""
 
 
 class EncoderWork(StrEnum):
@@ -49,3 +60,17 @@ def pixels_for(
     if encoder.side is None or not any(names):
         return stored
     return OriginalPixels(workspace.project(project_id) / "originals", names, stored, encoder.side)
+
+
+def note_precision(features: Path, precision: Precision) -> None:
+    """Write beside features in which number format they are computed."""
+    note = json.dumps({"precision": precision})
+    durable.write_bytes(features.with_name(BESIDE), note.encode())
+
+
+def precision_of(features: Path) -> Precision:
+    """In which number format features were computed; those without a note are from before it."""
+    path = features.with_name(BESIDE)
+    if not path.exists():
+        return Precision.FLOAT32
+    return Precision(json.loads(path.read_bytes())["precision"])

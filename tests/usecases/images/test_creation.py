@@ -49,6 +49,12 @@ def test_a_project_comes_with_its_import_and_embedding(access) -> None:
     assert newest_embedding(access, project).count == 1797
 
 
+def test_an_encoder_that_nobody_chose_suits_the_size_of_the_images(access) -> None:
+    project = create(access, new(encoder=None))
+    small_project.run_jobs(access)
+    assert newest_embedding(access, project).encoder == "pixels"
+
+
 def test_a_project_may_begin_without_images(access) -> None:
     project = create(access, new(source=SourceChoice(SourceKind.NONE), classes=("cat", "dog")))
     found = status(access, project)
