@@ -360,7 +360,7 @@ def measure_proof(browser: Browser, folder: Path, asked: argparse.Namespace) -> 
             slider.focus()
             said = page.get_by_text("Proven at least").first
             for _ in range(STEPS):
-                before = page.get_by_text(" of ").first.inner_text()
+                before = page.get_by_text(" open images").first.inner_text()
                 began = time.perf_counter()
                 page.keyboard.press("ArrowRight")
                 page.wait_for_function(

@@ -21,7 +21,7 @@ class MethodCard:
         gears: where it can run, the preferred one first.
         options: its options.
         without_effect: per gear, the options that change nothing there.
-        several_encoders: whether it can look at the features of several encoders at once.
+        averages_encoders: whether it fits to the features of each encoder and averages.
     """
 
     name: str
@@ -30,12 +30,17 @@ class MethodCard:
     gears: tuple[Gear, ...]
     options: type[MethodConfig]
     without_effect: Mapping[Gear, frozenset[str]] = field(default_factory=dict)
-    several_encoders: bool = False
+    averages_encoders: bool = False
 
     @property
     def compares_views(self) -> bool:
         """Whether it needs weak and strong views of unlabelled images."""
         return issubclass(self.options, ConsistencyConfig)
+
+    @property
+    def several_encoders(self) -> bool:
+        """Whether it takes features of several encoders; encoded views are those of one."""
+        return self.averages_encoders or not self.compares_views
 
     def effective(self, gear: Gear) -> tuple[str, ...]:
         """Names of the options that count in a gear, in their order."""

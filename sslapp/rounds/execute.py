@@ -16,7 +16,7 @@ from sqlalchemy import Connection
 from sslapp import durable
 from sslapp.jobs.context import Cancelled, JobContext
 from sslapp.jobs.worker import JobRefused
-from sslapp.methods.registry import method_class
+from sslapp.methods.registry import CARDS, method_class
 from sslapp.review.candidates import DEFAULT_THRESHOLD
 from sslapp.review.collapse import Collapse, find_collapse
 from sslapp.review.proposals import best_classes, likeliest_columns
@@ -173,6 +173,7 @@ def _task(context: JobContext, row: Mapping[str, Any]) -> Task:
         row["snapshot_id"],
         embedding_ids=[*own, *(row["embeddings_beside"] or ())],
         view_set_id=row["view_set_id"],
+        join=not CARDS[row["method"]].averages_encoders,
     )
 
 

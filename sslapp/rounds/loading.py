@@ -6,7 +6,7 @@ from sqlalchemy import Engine, RowMapping
 
 from sslapp.embedding.views import view_names
 from sslapp.imaging.pixels import PixelStore
-from sslapp.rounds.data import TaskFeatures, TaskPixels, build_task
+from sslapp.rounds.data import JoinedFeatures, TaskFeatures, TaskPixels, build_task
 from sslapp.store import images
 from sslapp.store.database import reading
 from sslapp.store.embeddings import find_embedding, find_views
@@ -23,6 +23,7 @@ def load_task(
     *,
     embedding_ids: Sequence[int] = (),
     view_set_id: int | None = None,
+    join: bool = False,
 ) -> Task:
     """The task of a snapshot.
 
@@ -30,6 +31,7 @@ def load_task(
         embedding_ids: by id and not the newest, for every attempt must train on the same features;
             the first is the task's own, the others are beside it.
         view_set_id: the encoded views of the first.
+        join: give the features of several embeddings as those of one.
     """
     with reading(engine) as conn:
         snapshot = load(workspace, find_snapshot(conn, snapshot_id))
@@ -37,10 +39,13 @@ def load_task(
         groups = images.groups(conn, project_id)
         embeddings = [find_embedding(conn, project_id, each) for each in embedding_ids]
         views = None if view_set_id is None else find_views(conn, view_set_id)
+    features: TaskFeatures | JoinedFeatures | None = _features(workspace, embeddings, views)
+    if join and len(embeddings) > 1:
+        features = JoinedFeatures([_plain(workspace, each) for each in embeddings])
     return build_task(
         snapshot,
         pixels=TaskPixels(PixelStore([workspace.path(each.pixels) for each in sets])),
-        features=_features(workspace, embeddings, views),
+        features=features,
         groups=groups,
     )
 

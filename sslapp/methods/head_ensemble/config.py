@@ -19,5 +19,5 @@ CARD = MethodCard(
     "Linear probe, prototypes and label propagation, averaged: none has to be chosen.",
     (Gear.FEATURES,),
     HeadEnsembleConfig,
-    several_encoders=True,
+    averages_encoders=True,
 )

@@ -70,7 +70,7 @@ def settings(
         if gear == Gear.FEATURES and can.features:
             several = learned(can.covering(found.images)) if card.several_encoders else []
             named = suggested.encoder if card.name == suggested.method else None
-            encoder = _encoder(can, project_id, several, named)
+            encoder = _encoder(can, project_id, several, named, averaged=card.averages_encoders)
         seed = st.number_input(
             "Seed",
             min_value=0,
@@ -100,13 +100,14 @@ def _gear(card: MethodCard, suggested: Suggestion) -> Gear:
 
 
 def _encoder(
-    can: Choices, project_id: int, several: Sequence[str], named: str | None
+    can: Choices, project_id: int, several: Sequence[str], named: str | None, *, averaged: bool
 ) -> str | None:
-    """Draw the encoders; return one, or None for all that are averaged.
+    """Draw the encoders; return one, or None for all.
 
     Args:
-        several: those that the method would average.
+        several: those that the method would see together.
         named: the one that the suggestion is about.
+        averaged: whether it averages over them, or has them side by side.
     """
     known = [each.encoder for each in can.features]
     first = named or next(iter(several), known[0])
@@ -116,11 +117,12 @@ def _encoder(
         first = named or ALL
     faults.drop_gone(key, known, "The features you chose are there no more.")
     followed.follow(key, first)
+    how = "averaged" if averaged else "side by side"
     picked = st.selectbox(
         "Encoder",
         known,
         format_func=lambda each: (
-            f"All {len(several)}, averaged" if each == ALL else encoder_title(each)
+            f"All {len(several)}, {how}" if each == ALL else encoder_title(each)
         ),
         key=key,
         persist_state="session",

@@ -121,11 +121,11 @@ def _planned(chosen: Chosen, changed: Mapping[str, Any], found: Preview, can: Ch
         images=found.images,
         size=can.size,
         calibrated_on=calibrated_on(found, options, chosen.gear),
-        encoders=len(learned(can.covering(found.images))) if _averages(chosen) else 1,
+        encoders=len(learned(can.covering(found.images))) if _sees_all(chosen) else 1,
     )
 
 
-def _averages(chosen: Chosen) -> bool:
+def _sees_all(chosen: Chosen) -> bool:
     """Whether the round is to see the features of every learned encoder."""
     return chosen.card.several_encoders and chosen.encoder is None
 

@@ -7,7 +7,6 @@ from pydantic import ValidationError
 from sqlalchemy import Connection, RowMapping
 
 from sslapp.jobs import queue
-from sslapp.methods.card import MethodCard
 from sslapp.methods.registry import CARDS
 from sslapp.store import projects, rounds, snapshots
 from sslapp.store.database import reading, writing
@@ -50,8 +49,8 @@ def start_round(
         method: a name of the registry; default: what `suggestion.read_suggested` says.
         gear: default: the first that the method can run in.
         config: options that differ from the method's defaults.
-        encoder: whose features to use; default: those of the newest embedding, and for a method
-            that can look at several, those of every encoder that has learned from images.
+        encoder: whose features to use; default: those of every encoder that has learned from
+            images, and of the newest embedding for a method that compares encoded views.
         same_as: number of a round whose snapshot to train on instead, to compare methods.
         seed: of everything random in the round.
         after: number of the newest round that the caller knows of (0 for none); refused when there
@@ -124,7 +123,8 @@ def _queue(
         method, gear = suggested.method, suggested.gear
         encoder = encoder or suggested.encoder
     chosen, options = _method(method, gear, config or {}, settings)
-    features, *beside = _features(conn, project_id, snapshot, CARDS[method], encoder)
+    many = encoder is None and chosen == Gear.FEATURES and CARDS[method].several_encoders
+    features, *beside = _features(conn, project_id, snapshot, encoder, many=many)
     _check_trainable(snapshot, chosen, features)
     if chosen == Gear.FEATURES and CARDS[method].compares_views:
         _check_views(conn, features)
@@ -171,11 +171,12 @@ def _features(
     conn: Connection,
     project_id: int,
     snapshot: SnapshotRow,
-    card: MethodCard,
     encoder: str | None,
+    *,
+    many: bool,
 ) -> list[RowMapping | None]:
     """What a round takes features from: one embedding, or those of several encoders."""
-    if encoder is None and card.several_encoders:
+    if many:
         known = newest_of_encoders(conn, project_id)
         names = learned(covering(known, snapshot.counts["images"]))
         if names:
