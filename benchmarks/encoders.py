@@ -55,8 +55,9 @@ from sslapp.embedding.pretrained import PretrainedEncoder
 from sslapp.imaging.original_pixels import OriginalPixels
 from sslapp.imaging.pixels import PixelStore
 from sslapp.methods.registry import method_class
-from sslapp.rounds.data import JoinedFeatures, TaskFeatures
+from sslapp.rounds.data import TaskFeatures
 from sslapp.rounds.plan import apply_plan, make_plan
+from sslapp.training.inputs.joined import JoinedFeatures
 from sslapp.training.run import Run
 from sslapp.training.task import Task, features_of
 from sslapp.vocabulary import Gear, Source
@@ -155,9 +156,9 @@ class Encoded:
     def seen(self, what: Seen) -> TaskFeatures | JoinedFeatures:
         """The features that a probe or an ensemble sees."""
         first, *others = [self.features(*part) for part in what.parts]
-        if what.method == "head-ensemble":
-            return replace(first, beside=others)
-        return JoinedFeatures([first, *others]) if others else first
+        together = replace(first, beside=others)
+        joins = others and what.method != "head-ensemble"
+        return JoinedFeatures(together) if joins else together
 
 
 def _source(name: str, data: Path) -> ImageSource:

@@ -157,11 +157,14 @@ def load(plan: ImageSet, data: Path, cache: Path, say: Callable[[str], None]) ->
         durable.write_array(counts, np.array(chosen.counts))
         durable.write_array(table, np.stack([chosen.classes, chosen.is_test]))  # says "complete"
     truth, is_test = np.array(durable.read_array(table), dtype=np.int64)
-    features = folder / f"features-{plan.installed_encoder}.npy"
-    if not features.exists():
-        durable.write_array(features, _encode(plan, pixels, is_test == 0, say))
+    features = _features(folder, plan, plan.installed_encoder, is_test == 0, say)
     of_pool, of_test = np.array(durable.read_array(counts)).tolist()
     return Imported(plan, pixels, features, truth, is_test == 1, (of_pool, of_test), folder)
+
+
+def encoded(found: Imported, encoder: str, say: Callable[[str], None]) -> Path:
+    """The features of another encoder for the same images, made once."""
+    return _features(found.folder, found.plan, encoder, ~found.is_test, say)
 
 
 class _Chosen:
@@ -206,10 +209,23 @@ def _open(name: str, data: Path) -> ImageSource:
     return open_source(str(file if file.is_file() else folder))
 
 
+def _features(
+    folder: Path, plan: ImageSet, name: str, fit_on: NDArray[np.bool_], say: Callable[[str], None]
+) -> Path:
+    path = folder / f"features-{name}.npy"
+    if not path.exists():
+        durable.write_array(path, _encode(plan, name, folder / "pixels.npy", fit_on, say))
+    return path
+
+
 def _encode(
-    plan: ImageSet, pixels: Path, fit_on: NDArray[np.bool_], say: Callable[[str], None]
+    plan: ImageSet,
+    name: str,
+    pixels: Path,
+    fit_on: NDArray[np.bool_],
+    say: Callable[[str], None],
 ) -> NDArray[np.float32]:
-    name, spoken = plan.installed_encoder, time.monotonic()
+    spoken = time.monotonic()
 
     def progress(done: int, total: int) -> None:
         nonlocal spoken

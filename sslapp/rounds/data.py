@@ -89,50 +89,11 @@ class TaskFeatures:
         )
 
 
-@dataclass(frozen=True)
-class JoinedFeatures:
-    """The features of several encoders as those of one: unit vectors of each, side by side.
-
-    So every encoder has the same say, whatever the scale and the number of its features.
-
-    Attributes:
-        parts: of the same images.
-    """
-
-    parts: Sequence[TaskFeatures]
-
-    views = frozenset({"clean"})
-    beside: "Sequence[TaskFeatures]" = ()
-
-    @property
-    def name(self) -> str:
-        """The encoders, in their order."""
-        return " and ".join(each.name for each in self.parts)
-
-    @property
-    def shape(self) -> tuple[int, int]:
-        """(N, D), D that of all parts."""
-        return self.parts[0].shape[0], sum(each.shape[1] for each in self.parts)
-
-    def take(self, indices: Indices, view: str = "clean") -> torch.Tensor:
-        """Return (n, D) float32.
-
-        Raises:
-            ValueError: for another view.
-        """
-        taken = [each.take(indices, view) for each in self.parts]
-        return torch.cat([torch.nn.functional.normalize(each, dim=1) for each in taken], dim=1)
-
-    def first(self, count: int) -> "JoinedFeatures":
-        """The first `count` images."""
-        return JoinedFeatures([each.first(count) for each in self.parts])
-
-
 def build_task(
     snapshot: Snapshot,
     *,
     pixels: TaskPixels | None,
-    features: TaskFeatures | JoinedFeatures | None,
+    features: TaskFeatures | None,
     groups: NDArray[np.int64] | None,
 ) -> Task:
     """The task of a snapshot; images imported after it are not in it.

@@ -1,16 +1,18 @@
 """What a worker reads before anything is trained: a snapshot and the project's arrays."""
 
 from collections.abc import Sequence
+from dataclasses import replace
 
 from sqlalchemy import Engine, RowMapping
 
 from sslapp.embedding.views import view_names
 from sslapp.imaging.pixels import PixelStore
-from sslapp.rounds.data import JoinedFeatures, TaskFeatures, TaskPixels, build_task
+from sslapp.rounds.data import TaskFeatures, TaskPixels, build_task
 from sslapp.store import images
 from sslapp.store.database import reading
 from sslapp.store.embeddings import find_embedding, find_views
 from sslapp.store.snapshots import find_snapshot, load
+from sslapp.training.inputs.joined import JoinedFeatures
 from sslapp.training.task import Task
 from sslapp.workspace import Workspace
 
@@ -39,15 +41,15 @@ def load_task(
         groups = images.groups(conn, project_id)
         embeddings = [find_embedding(conn, project_id, each) for each in embedding_ids]
         views = None if view_set_id is None else find_views(conn, view_set_id)
-    features: TaskFeatures | JoinedFeatures | None = _features(workspace, embeddings, views)
-    if join and len(embeddings) > 1:
-        features = JoinedFeatures([_plain(workspace, each) for each in embeddings])
-    return build_task(
+    task = build_task(
         snapshot,
         pixels=TaskPixels(PixelStore([workspace.path(each.pixels) for each in sets])),
-        features=features,
+        features=_features(workspace, embeddings, views),
         groups=groups,
     )
+    if task.features is None or not join or not task.features.beside:
+        return task
+    return replace(task, features=JoinedFeatures(task.features))
 
 
 def load_features(

@@ -22,6 +22,7 @@ from sslapp.review.trial import Trial
 from sslapp.rounds.loading import load_features, load_task
 from sslapp.rounds.plan import apply_plan, make_plan
 from sslapp.training.folds import Fold, cross_folds, held_out_third
+from sslapp.training.inputs.joined import JoinedFeatures
 from sslapp.training.run import Run, Stopped
 from sslapp.training.task import Features, Task, check_trainable, features_of
 from sslapp.vocabulary import Gear
@@ -45,7 +46,7 @@ def try_methods(
     configs: Mapping[str, Mapping[str, object]] | None = None,
     say: Say = lambda step, total, what: None,
 ) -> list[Trial]:
-    """Ask every quick method on every encoder, and some that take longer.
+    """Ask every quick method on every encoder and on all at once, and some that take longer.
 
     Args:
         task: with the features of the encoders that the ensemble averages.
@@ -64,7 +65,8 @@ def try_methods(
     check_trainable(task)
     features = features_of(task)
     encoders = [features, *features.beside, *others]
-    steps = len(encoders) * len(QUICK) + len(also)
+    looks = len(encoders) + bool(features.beside)
+    steps = looks * len(QUICK) + len(also)
     told = iter(range(steps))
     comparison = _Comparison(
         run,
@@ -98,16 +100,22 @@ class _Comparison:
     say: Callable[[str], None]
 
     def quick(self, folds: Sequence[Fold]) -> list[Trial]:
-        """The ensemble, then each quick method on each encoder."""
+        """The ensemble, then each quick method on each encoder, and on all that it averages."""
         asked = [each for features in self.encoders for each in self._on(features, folds)]
+        together = []
+        if len(self._averaged) > 1:
+            joined = JoinedFeatures(features_of(self.task))
+            together = list(self._on(joined, folds, self._averaged))
         ensembles = [self._averaged]
         if len(self.encoders) > 1:
             alone = [(each.name,) for each in self.encoders]
             ensembles += [each for each in alone if each not in ensembles]
         averages = [_average(folds, asked, chosen) for chosen in ensembles]
-        return [each.against(averages[0], folds) for each in (*averages, *asked)]
+        return [each.against(averages[0], folds) for each in (*averages, *asked, *together)]
 
-    def _on(self, features: Features, folds: Sequence[Fold]) -> Iterator["_Asked"]:
+    def _on(
+        self, features: Features, folds: Sequence[Fold], encoders: tuple[str, ...] = ()
+    ) -> Iterator["_Asked"]:
         mine = [replace(each, task=replace(each.task, features=features)) for each in folds]
         within = self.run.within(features.name or "features")
         for name in QUICK:
@@ -118,7 +126,7 @@ class _Comparison:
             method = method_class(name)
             logits = method(method.Config()).answer(mine, within.within(name))
             taken = time.monotonic() - started
-            yield _Asked(name, Gear.FEATURES, (features.name,), logits, taken)
+            yield _Asked(name, Gear.FEATURES, encoders or (features.name,), logits, taken)
 
     def long(self, name: str, options: Mapping[str, object], third: Fold) -> Trial:
         """A method and the ensemble, both asked about the same third."""

@@ -5,11 +5,12 @@ import pytest
 import small_project
 
 from sslapp import durable
-from sslapp.rounds.data import JoinedFeatures, TaskFeatures
+from sslapp.rounds.data import TaskFeatures
 from sslapp.store import seals
 from sslapp.store.database import reading, writing
 from sslapp.store.embeddings import latest_embedding
 from sslapp.store.schema import embedding
+from sslapp.training.inputs.joined import JoinedFeatures
 from sslapp.usecases.training.history import detail
 from sslapp.usecases.training.rounds import start_round
 from sslapp.vocabulary import Gear, JobState
@@ -18,15 +19,15 @@ from sslapp.vocabulary import Gear, JobState
 def test_joined_features_are_unit_vectors_side_by_side() -> None:
     rng = np.random.default_rng(0)
     one, other = (rng.normal(size=(6, d)).astype(np.float32) * d for d in (3, 5))
-    joined = JoinedFeatures([TaskFeatures(one, name="one"), TaskFeatures(other, name="other")])
+    beside = [TaskFeatures(other, name="other")]
+    joined = JoinedFeatures(TaskFeatures(one, name="one", beside=beside))
     assert (joined.name, joined.shape, joined.views) == ("one and other", (6, 8), {"clean"})
     rows = np.array([4, 0])
-    found = joined.first(5).take(rows).numpy()
+    found = joined.take(rows).numpy()
     np.testing.assert_allclose(np.linalg.norm(found[:, :3], axis=1), 1, rtol=1e-6)
     np.testing.assert_allclose(
         found[:, 3:], other[rows] / np.linalg.norm(other[rows], axis=1)[:, None], rtol=1e-6
     )
-    assert joined.first(5).shape == (5, 8)
     with pytest.raises(ValueError, match="no encoded views"):
         joined.take(rows, "weak-0")
 
