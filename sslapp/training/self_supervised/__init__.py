@@ -1,0 +1,1 @@
+"""Networks that learn a project's own images without any label."""
