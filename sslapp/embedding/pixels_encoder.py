@@ -5,6 +5,7 @@ are useful; for photographs they are not, and a pretrained encoder should be cho
 """
 
 from collections.abc import Iterator
+from dataclasses import dataclass
 
 import numpy as np
 from numpy.typing import NDArray
@@ -16,6 +17,23 @@ MOST_COMPONENTS = 64
 VARIANCE_KEPT = 0.95
 LARGEST_SIDE = 32  # above it images are averaged down: the covariance has (side^2 C)^2 entries
 _BATCH = 1024
+
+
+@dataclass(frozen=True)
+class PixelVectors:
+    """Images -> their main components.
+
+    Attributes:
+        components: of images averaged down to LARGEST_SIDE, as rows.
+        scale: by which components are multiplied.
+    """
+
+    components: pca.Components
+    scale: np.float32
+
+    def __call__(self, images: NDArray[np.uint8]) -> NDArray[np.float32]:
+        """(n, S, S, C) -> (n, K)."""
+        return self.components.project(_flat(images)) * self.scale
 
 
 class PixelsEncoder:
@@ -60,7 +78,7 @@ class PixelsEncoder:
 
         components = _enough(pca.fit(fitting(), MOST_COMPONENTS))
         scale = np.float32(1.0 / np.sqrt(components.total) if components.total > 0 else 0.0)
-        return lambda images: components.project(_flat(images)) * scale
+        return PixelVectors(components, scale)
 
 
 def _enough(components: pca.Components) -> pca.Components:

@@ -32,6 +32,29 @@ class Predictor(ABC):
         """Return `logits`, and each member's (n, C) float32 probabilities by its name, if any."""
         return self.logits(source, indices), {}
 
+    def detached(self, source: Pixels | Features) -> "Predictor":
+        """The same for images of elsewhere: what it reads of fitted rows is taken along.
+
+        Args:
+            source: what it was fitted on.
+        """
+        return self
+
+    def module(self) -> torch.nn.Module:
+        """What a row of a source becomes, as a module that can be traced.
+
+        Returns:
+            (n, D) float32 features, or (n, C, S, S) float32 images in [0, 1], -> (n, C) float32
+            logits; of several encoders' features where it was fitted on several, in their order.
+
+        Raises:
+            ValueError: when there is no such module, with the mend.
+        """
+        raise ValueError(
+            f"{type(self).__name__} answers inside of its project alone. Export a round of another "
+            "method."
+        )
+
     @abstractmethod
     def save(self, folder: Path) -> None:
         """Write the predictor below `folder` as safetensors and JSON."""

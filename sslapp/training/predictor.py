@@ -1,12 +1,13 @@
 """Fitted methods as files: networks and linear classifiers that score any row."""
 
+import copy
 import json
 from pathlib import Path
 from typing import Any, Self
 
 import safetensors.torch
 import torch
-from torch import Tensor
+from torch import Tensor, nn
 
 from sslapp import durable
 from sslapp.training import networks
@@ -67,6 +68,12 @@ class NetworkPredictor(Predictor):
         """Return (n, D) float32 on the CPU: what the classifier sees of each image."""
         return self._evaluate(source, indices, features=True)
 
+    def module(self) -> nn.Module:
+        """Images in [0, 1] -> logits."""
+        network = copy.deepcopy(self._network)
+        network.load_state_dict(self._state, strict=False)  # some states leave counters out
+        return NormalisedNetwork(network.cpu().eval(), self._mean, self._std)
+
     def _evaluate(self, source: Pixels | Features, indices: Indices, *, features: bool) -> Tensor:
         if tuple(source.shape[1:]) != self.shape:
             raise ValueError(
@@ -114,6 +121,25 @@ class NetworkPredictor(Predictor):
         )
 
 
+class NormalisedNetwork(nn.Module):
+    """A network behind the normalisation that it was trained with.
+
+    Args:
+        network: (n, C, S, S) normalised images -> (n, K).
+        mean, std: (C,) of images in 0..1.
+    """
+
+    def __init__(self, network: nn.Module, mean: Tensor, std: Tensor) -> None:
+        super().__init__()
+        self.network = network
+        self.register_buffer("mean", mean.cpu().view(1, -1, 1, 1))
+        self.register_buffer("std", std.cpu().view(1, -1, 1, 1))
+
+    def forward(self, images: Tensor) -> Tensor:
+        """Return (n, K) for images in [0, 1]."""
+        return self.network((images - self.mean) / self.std)
+
+
 def _channels_last(tensor: Tensor) -> Tensor:
     if tensor.ndim != 4:
         return tensor
@@ -139,6 +165,10 @@ class LinearPredictor(Predictor):
         x = Standardisation(tensors["mean"], tensors["std"])(source.take(indices))  # (n, D)
         return x @ tensors["weight"].T + tensors["bias"]
 
+    def module(self) -> nn.Module:
+        """Features -> logits."""
+        return StandardisedLinear(**self._tensors)
+
     def save(self, folder: Path) -> None:
         """Write the four tensors and a description below `folder`."""
         write(folder, {"kind": "linear"}, self._tensors)
@@ -151,6 +181,25 @@ class LinearPredictor(Predictor):
             ValueError: when the folder describes another kind of predictor.
         """
         return cls(**read(folder, "linear")[1])
+
+
+class StandardisedLinear(nn.Module):
+    """W (x - mean) / std + b.
+
+    Args:
+        weight: (C, D) float32.
+        bias: (C,) float32.
+        mean, std: (D,) float32.
+    """
+
+    def __init__(self, *, weight: Tensor, bias: Tensor, mean: Tensor, std: Tensor) -> None:
+        super().__init__()
+        for name, value in (("weight", weight), ("bias", bias), ("mean", mean), ("std", std)):
+            self.register_buffer(name, value.detach().cpu())
+
+    def forward(self, x: Tensor) -> Tensor:
+        """Return (n, C) for (n, D)."""
+        return nn.functional.linear((x - self.mean) / self.std, self.weight, self.bias)
 
 
 def write(folder: Path, description: dict[str, object], tensors: dict[str, Tensor]) -> None:

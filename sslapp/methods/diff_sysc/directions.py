@@ -24,5 +24,9 @@ def centre(features: Features, rows: Indices) -> Tensor:
 
 def directions(source: Pixels | Features, rows: Indices, mean: Tensor) -> Tensor:
     """(n, D) float32: centred features of length 1; zeros where there is nothing but the mean."""
-    apart = source.take(rows) - mean
+    return of_length_1(source.take(rows) - mean)
+
+
+def of_length_1(apart: Tensor) -> Tensor:
+    """(n, D) float32 rows divided by their length; zeros stay."""
     return apart / apart.norm(dim=1, keepdim=True).clamp(min=1e-12)

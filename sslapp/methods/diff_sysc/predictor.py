@@ -1,5 +1,6 @@
 """A fitted label denoiser: it samples a label vector for any row of a feature source."""
 
+import copy
 import dataclasses
 from collections.abc import Callable
 from pathlib import Path
@@ -8,17 +9,51 @@ from typing import Self
 import numpy as np
 import torch
 from numpy.typing import NDArray
-from torch import Tensor
+from torch import Tensor, nn
 
 from models.label_diffusion import LabelDenoiser
 from sslapp.methods.diff_sysc.diffusion import Schedule, alpha_bars, sample
-from sslapp.methods.diff_sysc.directions import directions
+from sslapp.methods.diff_sysc.directions import directions, of_length_1
 from sslapp.methods.diff_sysc.image_encoder import ImageEncoder
 from sslapp.training import predictor
 from sslapp.training.method import Predictor
 from sslapp.training.task import Features, Indices, Pixels
 
 ROWS, ROWS_OF_IMAGES = 4096, 512
+
+
+class DenoisedLabels(nn.Module):
+    """Deterministic samples of a label denoiser that sees features alone.
+
+    Args:
+        network: in evaluation mode.
+        mean: (D,) of the features, see `directions`.
+        bars: (T,) float32 of the forward process.
+        steps: of the sampling.
+        temperature: by which label vectors are divided.
+    """
+
+    def __init__(
+        self, network: LabelDenoiser, mean: Tensor, bars: Tensor, steps: int, temperature: float
+    ) -> None:
+        super().__init__()
+        self.network = network
+        self.register_buffer("mean", mean)
+        self.register_buffer("bars", bars)
+        self._steps, self._temperature = steps, temperature
+
+    def forward(self, x: Tensor) -> Tensor:
+        """Return (n, C) float32 for (n, D) features."""
+        share, encoding = self.network.condition(of_length_1(x - self.mean))
+
+        def noise(y: Tensor, t: int) -> Tensor:
+            times = torch.zeros_like(y[:, 0], dtype=torch.int64) + t
+            found: Tensor = self.network.denoise(y, times, share, encoding)
+            return found
+
+        # of the width of the classes and the length of the batch, which a traced graph leaves open
+        allowed = torch.ones_like(self.network.head(share))
+        return sample(noise, allowed, self.bars, steps=self._steps) / self._temperature
 
 
 class LabelDiffusionPredictor(Predictor):
@@ -110,6 +145,22 @@ class LabelDiffusionPredictor(Predictor):
         """Return (n, width) float32: the encoding that the first layer is multiplied by."""
         with torch.inference_mode():
             return self._condition(source, indices)[1].cpu().clone()
+
+    def module(self) -> nn.Module:
+        """Features -> label vectors divided by the temperature.
+
+        Raises:
+            ValueError: when it looks at images as well.
+        """
+        if self._encoder is not None:
+            raise ValueError(
+                "This round has an image encoder of its own beside the features, which is not "
+                'exported. Train Diff-SySC with encoder "frozen", and export that round.'
+            )
+        network = copy.deepcopy(self._network).cpu()
+        return DenoisedLabels(
+            network, self._mean, self._bars.cpu(), self._steps, self._temperature
+        )
 
     def with_pixels(self, pixels: Pixels) -> Self:
         """Itself, looking at these images: one that was read from a file has none."""

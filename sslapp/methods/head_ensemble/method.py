@@ -18,10 +18,14 @@ from typing import NamedTuple, Self
 
 import numpy as np
 import torch
-from torch import Tensor
+from torch import Tensor, nn
 
 from sslapp.methods.head_ensemble.config import HeadEnsembleConfig
-from sslapp.methods.label_propagation.method import LabelPropagation, LabelPropagationPredictor
+from sslapp.methods.label_propagation.method import (
+    GraphVotePredictor,
+    LabelPropagation,
+    LabelPropagationPredictor,
+)
 from sslapp.methods.prototypes.method import Prototypes, PrototypesPredictor
 from sslapp.methods.supervised.method import Supervised
 from sslapp.training import predictor
@@ -236,6 +240,20 @@ class HeadEnsemblePredictor(Predictor):
         logits = each.predictor.logits(each.member.sees(features), indices)
         return shares(logits, each.weight.temperature, closed).float()
 
+    def detached(self, source: Pixels | Features) -> "HeadEnsemblePredictor":
+        """The same for images of elsewhere, about which nobody has ruled anything out."""
+        features: Features = source  # type: ignore[assignment]
+        members = {
+            name: each._replace(predictor=each.predictor.detached(each.member.sees(features)))
+            for name, each in self._members.items()
+        }
+        nothing = Forbidden(self._forbidden.rows[:0], self._forbidden.classes[:0])
+        return HeadEnsemblePredictor(members, nothing)
+
+    def module(self) -> nn.Module:
+        """Features of each encoder -> log-probabilities."""
+        return EnsembleModule(list(self._members.values()))
+
     def save(self, folder: Path) -> None:
         """Write the members below `folder`, then what they have in common."""
         for name, each in self._members.items():
@@ -246,6 +264,7 @@ class HeadEnsemblePredictor(Predictor):
                 {
                     "of": each.member.label,
                     "on": each.member.encoder,
+                    "detached": isinstance(each.predictor, GraphVotePredictor),
                     **each.weight._asdict(),
                 }
                 for each in self._members.values()
@@ -264,10 +283,35 @@ class HeadEnsemblePredictor(Predictor):
         members = {}
         for each in description["members"]:
             found = HeadMember(each["of"], each["on"])
-            loaded = found.kind.predictor.load(folder / _in_a_path(found.name))
+            # rounds of earlier versions do not say it: theirs answer in their project
+            of = GraphVotePredictor if each.get("detached") else found.kind.predictor
+            loaded = of.load(folder / _in_a_path(found.name))
             weight = Weight(each["temperature"], each["share"])
             members[found.name] = FittedMember(loaded, weight, found)
         return cls(members, Forbidden(**tensors))
+
+
+class EnsembleModule(nn.Module):
+    """The weighted mean over some fitted members, with nothing ruled out.
+
+    Args:
+        members: those of an encoder one after the other.
+    """
+
+    def __init__(self, members: Sequence[FittedMember]) -> None:
+        super().__init__()
+        encoders = list(dict.fromkeys(each.member.encoder for each in members))
+        self._reads = [encoders.index(each.member.encoder) for each in members]
+        self._weights = [each.weight for each in members]
+        self.heads = nn.ModuleList(each.predictor.module() for each in members)
+
+    def forward(self, *features: Tensor) -> Tensor:
+        """Return (n, C) float32 log-probabilities for (n, D) features of each encoder."""
+        said = [
+            torch.softmax(head(features[at]).double() / weight.temperature, dim=1)
+            for head, at, weight in zip(self.heads, self._reads, self._weights, strict=True)
+        ]
+        return _log_mean(said, [each.share for each in self._weights])
 
 
 class HeadEnsemble(Method):

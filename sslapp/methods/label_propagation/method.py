@@ -22,7 +22,7 @@ from numpy.typing import NDArray
 from sklearn.exceptions import ConvergenceWarning
 from sklearn.neighbors import NearestNeighbors
 from sklearn.semi_supervised import LabelSpreading
-from torch import Tensor
+from torch import Tensor, nn
 
 from sslapp.methods.label_propagation.config import LabelPropagationConfig
 from sslapp.training import predictor
@@ -31,6 +31,9 @@ from sslapp.training.run import Run, Tensors
 from sslapp.training.task import Features, Indices, Pixels, Task, check_trainable, features_of
 
 FLOOR = 1e-6
+
+SAME = 1e-6
+"""Squared distance of features of length 1 below which a graph row and a new image are one."""
 
 
 class LabelPropagationPredictor(Predictor):
@@ -62,6 +65,13 @@ class LabelPropagationPredictor(Predictor):
             p[torch.from_numpy(outside)] = votes.mean(dim=1)
         return torch.log(torch.clamp(p, min=FLOOR))
 
+    def detached(self, source: Pixels | Features) -> "GraphVotePredictor":
+        """The same for images that are in no source, with the features of the graph's rows."""
+        features = source.take(self._rows.numpy()).float().flatten(1)
+        return GraphVotePredictor(
+            features=features, distribution=self._distribution, neighbours=self._neighbours
+        )
+
     def save(self, folder: Path) -> None:
         """Write rows and distributions below `folder`."""
         tensors = {"rows": self._rows, "distribution": self._distribution}
@@ -80,6 +90,65 @@ class LabelPropagationPredictor(Predictor):
         """
         description, tensors = predictor.read(folder, "label-propagation")
         return cls(**tensors, neighbours=description["neighbours"])
+
+
+class GraphVotePredictor(Predictor):
+    """The vote of a graph's rows about any image, which are known by their features.
+
+    An image of the graph is answered by its own row, as in its project.
+
+    Args:
+        features: (m, D) float32 of the graph's rows.
+        distribution: (m, C) float32, rows sum to 1.
+        neighbours: k, at most m.
+    """
+
+    def __init__(self, *, features: Tensor, distribution: Tensor, neighbours: int) -> None:
+        self._tensors = {"features": features, "distribution": distribution}
+        self._neighbours = neighbours
+
+    def logits(self, source: Pixels | Features, indices: Indices) -> Tensor:
+        """Return (n, C) float32: log-probabilities."""
+        found: Tensor = self.module()(source.take(indices))
+        return found
+
+    def module(self) -> nn.Module:
+        """Features -> log-probabilities."""
+        return GraphVote(**self._tensors, neighbours=self._neighbours)
+
+    def save(self, folder: Path) -> None:
+        """Write features and distributions below `folder`."""
+        description: dict[str, object] = {"kind": "graph-vote", "neighbours": self._neighbours}
+        predictor.write(folder, description, self._tensors)
+
+    @classmethod
+    def load(cls, folder: Path) -> Self:
+        """Read what `save` wrote.
+
+        Raises:
+            ValueError: when the folder describes another kind of predictor.
+        """
+        description, tensors = predictor.read(folder, "graph-vote")
+        return cls(**tensors, neighbours=description["neighbours"])
+
+
+class GraphVote(nn.Module):
+    """The mean over the k nearest graph rows, whose arguments are `GraphVotePredictor`'s."""
+
+    def __init__(self, *, features: Tensor, distribution: Tensor, neighbours: int) -> None:
+        super().__init__()
+        self.register_buffer("features", features)
+        self.register_buffer("distribution", distribution)
+        self._neighbours = neighbours
+
+    def forward(self, x: Tensor) -> Tensor:
+        """Return (n, C) float32 for (n, D) features."""
+        cosines = of_length_1(x) @ of_length_1(self.features).T  # (n, m)
+        near, who = cosines.topk(self._neighbours, dim=1)  # (n, k), nearest first
+        votes = self.distribution[who]  # (n, k, C)
+        known = 2 - 2 * near[:, :1] < SAME
+        p = torch.where(known, votes[:, 0], votes.mean(dim=1))
+        return torch.log(torch.clamp(p, min=FLOOR))
 
 
 class LabelPropagation(Method):
@@ -123,8 +192,13 @@ class LabelPropagation(Method):
 
 def unit(source: Pixels | Features, rows: Indices) -> NDArray[np.float64]:
     """(n, D) features of length 1: distances between them order images as the cosine does."""
-    x = source.take(rows).double().flatten(1)
-    return (x / x.norm(dim=1, keepdim=True).clamp(min=1e-12)).numpy()
+    return of_length_1(source.take(rows)).numpy()
+
+
+def of_length_1(x: Tensor) -> Tensor:
+    """(n, D) float64 features divided by their length."""
+    x = x.double().flatten(1)
+    return x / x.norm(dim=1, keepdim=True).clamp(min=1e-12)
 
 
 def _distribution(scores: NDArray[np.float64], forbidden: NDArray[np.bool_]) -> NDArray[np.float64]:

@@ -13,7 +13,7 @@ from typing import Self
 
 import numpy as np
 import torch
-from torch import Tensor
+from torch import Tensor, nn
 
 from sslapp.methods.nearest_neighbours.config import NearestNeighboursConfig
 from sslapp.training import predictor
@@ -43,12 +43,13 @@ class NearestNeighboursPredictor(Predictor):
 
     def logits(self, source: Pixels | Features, indices: Indices) -> Tensor:
         """Return (n, C) float32: log-probabilities."""
-        cosines = _unit(source, indices) @ self._unit.T  # (n, labelled)
-        near, who = cosines.topk(min(self._neighbours, len(self._labels)), dim=1)  # (n, k)
-        weights = torch.softmax(near.double() / SHARPNESS, dim=1)
-        p = torch.zeros(len(indices), self._num_classes, dtype=torch.float64)
-        p.scatter_add_(1, self._labels[who], weights)
-        return torch.log(p.clamp(min=FLOOR)).float()
+        found: Tensor = self.module()(source.take(indices))
+        return found
+
+    def module(self) -> nn.Module:
+        """Features -> log-probabilities."""
+        given = nn.functional.one_hot(self._labels, self._num_classes).double()
+        return WeightedVote(self._unit, given, min(self._neighbours, len(self._labels)))
 
     def save(self, folder: Path) -> None:
         """Write the labelled images' features below `folder`."""
@@ -74,6 +75,29 @@ class NearestNeighboursPredictor(Predictor):
         )
 
 
+class WeightedVote(nn.Module):
+    """The vote of the k nearest.
+
+    Args:
+        unit: (m, D) float32 features of length 1 of the images that vote.
+        given: (m, C) float64 one-hot labels.
+        neighbours: k, at most m.
+    """
+
+    def __init__(self, unit: Tensor, given: Tensor, neighbours: int) -> None:
+        super().__init__()
+        self.register_buffer("unit", unit)
+        self.register_buffer("given", given)
+        self._neighbours = neighbours
+
+    def forward(self, x: Tensor) -> Tensor:
+        """Return (n, C) float32 for (n, D) features."""
+        near, who = (of_length_1(x) @ self.unit.T).topk(self._neighbours, dim=1)  # (n, k)
+        weights = torch.softmax(near.double() / SHARPNESS, dim=1)
+        p = (weights[:, :, None] * self.given[who]).sum(dim=1)
+        return torch.log(p.clamp(min=FLOOR)).float()
+
+
 class NearestNeighbours(Method):
     """A vote of the nearest labelled images."""
 
@@ -84,7 +108,7 @@ class NearestNeighbours(Method):
         run.check()
         check_trainable(task)
         found = NearestNeighboursPredictor(
-            unit=_unit(features_of(task), task.labelled),
+            unit=of_length_1(features_of(task).take(task.labelled)),
             labels=torch.from_numpy(task.labels[task.labelled]),
             num_classes=task.num_classes,
             neighbours=self.config.neighbours,
@@ -95,6 +119,7 @@ class NearestNeighbours(Method):
         return found
 
 
-def _unit(source: Pixels | Features, rows: Indices) -> Tensor:
-    x = source.take(rows).float().flatten(1)
+def of_length_1(x: Tensor) -> Tensor:
+    """(n, D) float32 features divided by their length."""
+    x = x.float().flatten(1)
     return x / x.norm(dim=1, keepdim=True).clamp(min=1e-12)

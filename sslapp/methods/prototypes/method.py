@@ -22,7 +22,7 @@ import numpy as np
 import torch
 from numpy.typing import NDArray
 from scipy.stats import beta
-from torch import Tensor
+from torch import Tensor, nn
 
 from sslapp.methods.prototypes.config import PrototypesConfig
 from sslapp.methods.prototypes.information import Adam, Images, affinity, loss_and_gradient
@@ -111,6 +111,10 @@ class PrototypesPredictor(Predictor):
         """Return (n, K) float32: the prepared features, in which distances were taken."""
         return self._prepare(source.take(indices).flatten(1)).float()
 
+    def module(self) -> nn.Module:
+        """Features -> log-probabilities."""
+        return PrototypesModule(**self._tensors, sharpness=self._sharpness)
+
     def save(self, folder: Path) -> None:
         """Write tensors and sharpness below `folder`."""
         description: dict[str, object] = {"kind": "prototypes", "sharpness": self._sharpness}
@@ -125,6 +129,25 @@ class PrototypesPredictor(Predictor):
         """
         description, tensors = predictor.read(folder, "prototypes")
         return cls(**tensors, sharpness=description["sharpness"])
+
+
+class PrototypesModule(nn.Module):
+    """The formula of `PrototypesPredictor.logits`, whose arguments it takes."""
+
+    def __init__(
+        self, *, mean: Tensor, basis: Tensor, prototypes: Tensor, offset: Tensor, sharpness: float
+    ) -> None:
+        super().__init__()
+        named = {"mean": mean, "basis": basis, "prototypes": prototypes, "offset": offset}
+        for name, value in named.items():
+            self.register_buffer(name, value)
+        self._sharpness = sharpness
+
+    def forward(self, x: Tensor) -> Tensor:
+        """Return (n, C) float32 for (n, D) features."""
+        f = Preparation(self.mean, self.basis)(x)
+        scores = affinity(f, self.prototypes, self._sharpness) + self.offset
+        return torch.log_softmax(scores, dim=1).clamp(min=-60.0).float()
 
 
 class Prototypes(Method):

@@ -166,6 +166,12 @@ class FeaturePredictor(Predictor):
             features_alone=features_alone,
         )
 
+    def module(self) -> nn.Module:
+        """Features -> logits."""
+        mean, std = self._standardise
+        weight, bias = self._state["head.weight"], self._state["head.bias"]
+        return predictor.StandardisedLinear(weight=weight, bias=bias, mean=mean, std=std)
+
     def save(self, folder: Path) -> None:
         """Write weights and description below `folder`."""
         mean, std = self._standardise
