@@ -56,6 +56,11 @@ class NetworkPredictor(Predictor):
         """The averaged weights and running statistics by name."""
         return dict(self._state)
 
+    @property
+    def normalisation(self) -> dict[str, list[float]]:
+        """Mean and standard deviation of a channel of images in 0..1."""
+        return {"mean": self._mean.tolist(), "std": self._std.tolist()}
+
     def logits(self, source: Pixels | Features, indices: Indices) -> Tensor:
         """Return (n, C) float32 on the CPU.
 
@@ -129,6 +134,9 @@ class NormalisedNetwork(nn.Module):
         mean, std: (C,) of images in 0..1.
     """
 
+    mean: Tensor
+    std: Tensor
+
     def __init__(self, network: nn.Module, mean: Tensor, std: Tensor) -> None:
         super().__init__()
         self.network = network
@@ -191,6 +199,11 @@ class StandardisedLinear(nn.Module):
         bias: (C,) float32.
         mean, std: (D,) float32.
     """
+
+    weight: Tensor
+    bias: Tensor
+    mean: Tensor
+    std: Tensor
 
     def __init__(self, *, weight: Tensor, bias: Tensor, mean: Tensor, std: Tensor) -> None:
         super().__init__()

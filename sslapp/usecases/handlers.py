@@ -8,6 +8,7 @@ from sslapp.jobs import queue, worker
 from sslapp.jobs.context import Handler, Handlers, JobContext
 from sslapp.usecases.access import Access
 from sslapp.usecases.exporting.exports import Format, run_labels_export
+from sslapp.usecases.exporting.models import run_model_export
 from sslapp.usecases.images.embeddings import run_embed
 from sslapp.usecases.images.encoded_views import run_encode
 from sslapp.usecases.images.encoder_jobs import EncoderWork, work_of
@@ -33,7 +34,10 @@ def _run_encoder(context: JobContext) -> None:
 
 
 def _run_export(context: JobContext) -> None:
-    if Format(context.claim.params["format"]) is Format.REPORT:
+    format_ = Format(context.claim.params["format"])
+    if format_ is Format.MODEL:
+        run_model_export(context)
+    elif format_ is Format.REPORT:
         # plotly takes a while to load, and no other export needs it
         from sslapp.usecases.reporting.report_export import run_report_export
 

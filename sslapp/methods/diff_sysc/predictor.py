@@ -33,6 +33,9 @@ class DenoisedLabels(nn.Module):
         temperature: by which label vectors are divided.
     """
 
+    mean: Tensor
+    bars: Tensor
+
     def __init__(
         self, network: LabelDenoiser, mean: Tensor, bars: Tensor, steps: int, temperature: float
     ) -> None:
@@ -158,9 +161,7 @@ class LabelDiffusionPredictor(Predictor):
                 'exported. Train Diff-SySC with encoder "frozen", and export that round.'
             )
         network = copy.deepcopy(self._network).cpu()
-        return DenoisedLabels(
-            network, self._mean, self._bars.cpu(), self._steps, self._temperature
-        )
+        return DenoisedLabels(network, self._mean, self._bars.cpu(), self._steps, self._temperature)
 
     def with_pixels(self, pixels: Pixels) -> Self:
         """Itself, looking at these images: one that was read from a file has none."""

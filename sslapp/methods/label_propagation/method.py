@@ -135,6 +135,9 @@ class GraphVotePredictor(Predictor):
 class GraphVote(nn.Module):
     """The mean over the k nearest graph rows, whose arguments are `GraphVotePredictor`'s."""
 
+    features: Tensor
+    distribution: Tensor
+
     def __init__(self, *, features: Tensor, distribution: Tensor, neighbours: int) -> None:
         super().__init__()
         self.register_buffer("features", features)

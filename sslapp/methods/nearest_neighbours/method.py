@@ -84,6 +84,9 @@ class WeightedVote(nn.Module):
         neighbours: k, at most m.
     """
 
+    unit: Tensor
+    given: Tensor
+
     def __init__(self, unit: Tensor, given: Tensor, neighbours: int) -> None:
         super().__init__()
         self.register_buffer("unit", unit)

@@ -134,6 +134,11 @@ class PrototypesPredictor(Predictor):
 class PrototypesModule(nn.Module):
     """The formula of `PrototypesPredictor.logits`, whose arguments it takes."""
 
+    mean: Tensor
+    basis: Tensor
+    prototypes: Tensor
+    offset: Tensor
+
     def __init__(
         self, *, mean: Tensor, basis: Tensor, prototypes: Tensor, offset: Tensor, sharpness: float
     ) -> None:

@@ -26,6 +26,9 @@ class TemperatureModule(nn.Module):
 class VectorModule(nn.Module):
     """softmax(w_c log p_c + b_c) of p = softmax(z)."""
 
+    weight: Tensor
+    bias: Tensor
+
     def __init__(self, scaling: Vector) -> None:
         super().__init__()
         self.register_buffer("weight", torch.tensor(scaling.weight, dtype=torch.float64))
@@ -40,6 +43,10 @@ class VectorModule(nn.Module):
 
 class IsotonicModule(nn.Module):
     """An isotonic map of the highest probability; the others share what is left in proportion."""
+
+    start: Tensor
+    length: Tensor
+    rise: Tensor
 
     def __init__(self, scaling: Isotonic) -> None:
         super().__init__()

@@ -23,6 +23,7 @@ TITLES = {
     Format.FOLDER: "Folder of images",
     Format.ZIP: "Images",
     Format.REPORT: "Report",
+    Format.MODEL: "Trained model",
 }
 ACTIVE = (JobState.QUEUED, JobState.RUNNING)
 

@@ -42,6 +42,7 @@ class Format(StrEnum):
     FOLDER = "folder"
     ZIP = "zip"
     REPORT = "report"
+    MODEL = "model"
 
 
 FILE_NAMES = {
@@ -102,7 +103,7 @@ def export_here(
     with reading(access.engine) as conn:
         project_id = find_project(conn, access, project)
     moment = f"{queue.now():%Y%m%d-%H%M%S-%f}"  # a second may see two
-    target = f"exports/{project_id}/{moment}/{FILE_NAMES[format_]}"
+    target = f"exports/{project_id}/{moment}/{FILE_NAMES.get(format_, format_)}"
     return _enqueue(access, project_id, target, format_, sources)
 
 
@@ -123,6 +124,8 @@ def _enqueue(
     sources: Collection[Source],
 ) -> int:
     """Queue the job. A relative target lies in the workspace."""
+    if format_ is Format.MODEL:
+        raise ValueError("A model is a round's: export it by `sslapp model export ROUND`.")
     wanted = [each for each in ALL_SOURCES if each in sources]
     with writing(access.engine) as conn:
         project_id = find_project(conn, access, project)
@@ -243,8 +246,8 @@ def _write(
             if _was_written(context, target, provenance):
                 return target / "manifest.json"
             return write_image_folder(frame, target, provenance, content, progress=progress)
-        case Format.REPORT:
-            raise ValueError("A report holds no labels.")
+        case Format.REPORT | Format.MODEL:
+            raise ValueError("Reports and models hold no labels.")
 
 
 def _was_written(context: JobContext, folder: Path, provenance: Provenance) -> bool:

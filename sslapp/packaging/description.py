@@ -1,0 +1,101 @@
+"""config.json of a model package: all that is needed to use its files, checked when it is read."""
+
+from typing import Any, Literal
+
+from pydantic import BaseModel, ConfigDict, Field
+
+from sslapp.packaging.inputs import ImageInput
+from sslapp.training.calibration.scaling import Scaling, scaling_from
+from sslapp.vocabulary import Gear
+
+FORMAT = "sslapp model"
+VERSION = 1
+
+HOW_TO_PREPARE = (
+    "Decode; turn upright by EXIF; grey of more than 8 bits: the image's own least value becomes 0 "
+    "and its greatest 255, rounded; transparency is laid over white; CMYK and palettes become RGB; "
+    "one channel is ITU-R 601 luma, three channels of a grey image are equal. An image of another "
+    "size than S x S is resampled (Pillow's BICUBIC, which averages when it reduces) to "
+    "round(width * S / longer side) x round(height * S / longer side), at least 1, and pasted at "
+    "((S - width) // 2, (S - height) // 2) on a black square of S x S. The graph takes uint8, "
+    "channels first; scaling to [0, 1] and normalisation are part of it."
+)
+
+
+class _Part(BaseModel):
+    model_config = ConfigDict(extra="ignore", frozen=True)
+
+
+class EncoderPart(_Part):
+    """An encoder: what `embedding.modules.load` needs, and the number of the input it reads."""
+
+    name: str
+    kind: Literal["components", "pretrained"]
+    side: int = Field(ge=1, le=4096)
+    weights: str | None = Field(pattern=r"^\w[\w.-]*$")
+    input: int = Field(ge=0, le=16)
+
+
+class InputPart(_Part):
+    """See inputs.ImageInput."""
+
+    name: str = Field(pattern=r"^\w+$")
+    size: int = Field(ge=1, le=4096)
+    channels: Literal[1, 3]
+    aspect: Literal["pad"]
+
+    def taken(self) -> ImageInput:
+        """As the graph has it."""
+        return ImageInput(self.name, self.size, self.channels, self.aspect)
+
+
+class CalibrationPart(_Part):
+    """How logits become probabilities; see training.calibration.scaling."""
+
+    calibrated: bool
+    rests_on: str
+    temperature: float = Field(gt=0)
+    scaling: dict[str, Any] | None
+
+    def map(self) -> Scaling:
+        """The map itself."""
+        return scaling_from(self.temperature, self.scaling)
+
+
+class ModelDescription(_Part):
+    """What stands in config.json.
+
+    Attributes:
+        options: of the method.
+        network: its name, in the pixels gear.
+        normalisation: mean and std of a channel in [0, 1], in the pixels gear.
+        classes: in the order of the columns.
+        onnx: whether there is a model.onnx.
+        why_no_onnx: a sentence where there is none.
+        agreement: how many of the project's images were compared with the round before the model
+            was written, and the largest difference of a probability.
+        files: sha256 of every other file.
+    """
+
+    format: Literal["sslapp model"]
+    version: int
+    sslapp: str
+    project: str
+    round: int
+    snapshot: str
+    seed: int
+    method: str
+    gear: Gear
+    options: dict[str, Any]
+    network: str | None
+    encoders: tuple[EncoderPart, ...]
+    inputs: tuple[InputPart, ...] = Field(min_length=1)
+    preparation: str
+    intensity: str
+    normalisation: dict[str, list[float]] | None
+    classes: tuple[str, ...] = Field(min_length=2)
+    calibration: CalibrationPart
+    onnx: bool
+    why_no_onnx: str | None
+    agreement: dict[str, float]
+    files: dict[str, str]

@@ -1,0 +1,56 @@
+"""Class probabilities of pictures by model.onnx: python predict.py PICTURE ... (CSV on stdout)."""
+
+import csv
+import json
+import sys
+from pathlib import Path
+
+import numpy as np
+import onnxruntime
+from PIL import Image, ImageOps
+
+
+def fitted(picture: Image.Image, size: int, channels: int, aspect: str) -> np.ndarray:
+    """(C, S, S) uint8: upright, transparency over white, bicubic; the rest as config.json says."""
+    picture = ImageOps.exif_transpose(picture)
+    if picture.mode == "F" or picture.mode.startswith(
+        "I"
+    ):  # deep grey: its own range becomes 0-255
+        x = np.array(picture, dtype=np.float64)
+        x = (x - x.min()) / max(x.max() - x.min(), 1e-300) * 255
+        picture = Image.fromarray(np.rint(x).astype(np.uint8))
+    if picture.mode in ("P", "PA", "LA", "RGBA", "RGBa") or "transparency" in picture.info:
+        grey, whole = picture.mode in ("L", "LA"), picture.convert("RGBA")
+        picture = Image.alpha_composite(Image.new("RGBA", whole.size, "white"), whole)
+        picture = picture.convert("L" if grey else "RGB")
+    picture = picture.convert("L" if picture.mode == "1" else "RGB" if picture.mode != "L" else "L")
+    picture = picture.convert("L" if channels == 1 else "RGB")
+    scale = size / max(picture.size)  # "pad": the whole image in the middle of a black square
+    inner = max(1, round(picture.width * scale)), max(1, round(picture.height * scale))
+    if picture.size != (size, size):
+        page = Image.new(picture.mode, (size, size))
+        small = picture.resize(inner, Image.Resampling.BICUBIC)
+        page.paste(small, ((size - inner[0]) // 2, (size - inner[1]) // 2))
+        picture = page
+    return np.array(picture).reshape(size, size, channels).transpose(2, 0, 1)
+
+
+def main() -> None:
+    """Write file, class and probabilities of each picture."""
+    here = Path(__file__).resolve().parent
+    config = json.loads((here / "config.json").read_text(encoding="utf-8"))
+    model = onnxruntime.InferenceSession(here / "model.onnx", providers=["CPUExecutionProvider"])
+    out = csv.writer(sys.stdout)
+    out.writerow(["file", "class", *config["classes"]])
+    for name in sys.argv[1:]:
+        with Image.open(name) as picture:
+            feed = {
+                each["name"]: fitted(picture, each["size"], each["channels"], each["aspect"])[None]
+                for each in config["inputs"]
+            }
+        p = model.run(["probabilities"], feed)[0][0]
+        out.writerow([name, config["classes"][int(p.argmax())], *(f"{each:.6f}" for each in p)])
+
+
+if __name__ == "__main__":
+    main()
