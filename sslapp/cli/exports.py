@@ -22,7 +22,7 @@ def exports_list(project: Project = None, as_json: Json = False) -> None:
     rows = [{**each, "job": each["job_id"], "kept": each["fetchable"]} for each in found]
     for row in rows:
         row["size"] = None if row["bytes"] is None else size(row["bytes"])
-    columns = ["job", "format", "state", "by", "rows", "size", "kept"]
+    columns = ["job", "format", "state", "by", "rows", "round", "size", "kept"]
     show({"exports": found}, as_json, lambda: table(rows, columns))
 
 

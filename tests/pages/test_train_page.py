@@ -363,3 +363,23 @@ def test_with_few_labels_the_comparison_says_what_it_lacks(open_copy, prepared, 
     page = open_train(access.workspace.root)
     assert page.button(key="train-trials-start").disabled
     assert "Methods are compared on features: embed all images first." in texts(page)
+
+
+def test_a_rounds_model_is_exported_and_fetched_from_its_details(
+    with_round, tmp_path, open_train
+) -> None:
+    access = small_project.copy(with_round, tmp_path / "workspace")
+    page = open_train(access.workspace.root)
+    assert "model-export-1" not in keys(page)
+    page.session_state["rounds-table"] = DataframeState(
+        selection={"rows": [0], "columns": [], "cells": []}
+    )
+    page.run()
+    press(page, "model-export-1")
+    assert "waits for a worker" in texts(page)
+    small_project.run_jobs(access)
+    page.run()
+    assert "of round 1" in texts(page)
+    assert "model-round-1.zip" in "\n".join(each.value for each in page.code)
+    links = [each.proto.url for each in page.get("link_button")]
+    assert [each for each in links if "/exports/" in each], links

@@ -28,12 +28,16 @@ TITLES = {
 ACTIVE = (JobState.QUEUED, JobState.RUNNING)
 
 
-def show(access: Access, project_id: int) -> None:
-    """Draw the list, and follow what runs."""
-    seen = exports_of(access, project_id, SHOWN)
+def show(access: Access, project_id: int, round_number: int | None = None) -> None:
+    """Draw the list, and follow what runs.
+
+    Args:
+        round_number: whose models alone are shown; None for every export.
+    """
+    seen = _lines(access, project_id, round_number)
 
     def panel() -> None:
-        now = exports_of(access, project_id, SHOWN)
+        now = _lines(access, project_id, round_number)
         if _signature(now) != _signature(seen):
             st.rerun()
         for line in now:
@@ -42,12 +46,19 @@ def show(access: Access, project_id: int) -> None:
     if fault := st.session_state.pop(FAULT, None):
         st.error(plain.markdown(fault), icon=":material/error:")
     if not seen:
-        st.caption("No export yet.")
+        if round_number is None:
+            st.caption("No export yet.")
         return
     active = any(line.state in ACTIVE for line in seen)
     faults.fragment(panel, run_every=EVERY if active else None, key="exports")
-    if len(seen) == SHOWN:
+    if len(seen) == SHOWN and round_number is None:
         st.caption(f"The newest {SHOWN}; older ones stay in the workspace's folder `exports`.")
+
+
+def _lines(access: Access, project_id: int, round_number: int | None) -> list[ExportLine]:
+    if round_number is None:
+        return exports_of(access, project_id, SHOWN)
+    return [each for each in exports_of(access, project_id) if each.round == round_number]
 
 
 def _signature(lines: Sequence[ExportLine]) -> list[tuple[int, str]]:
@@ -59,6 +70,8 @@ def _line(access: Access, line: ExportLine) -> None:
         with st.container(width="stretch", gap="xxsmall"):
             st.markdown(f"**{TITLES[line.format]}** · {plain.markdown(_what(line))}")
             st.caption(_when(line))
+            if line.remark:
+                st.caption(f"No model.onnx in it: {plain.markdown(line.remark)}")
         if line.state in ACTIVE and line.controllable:
             st.button(
                 "Cancelling …" if line.cancelling else "Cancel",
@@ -124,6 +137,7 @@ def facts(line: ExportLine) -> str:
         "snapshot": line.snapshot,
         "event": line.event,
         "labels": line.rows,
+        "round": line.round,
         **{f"  {source}": number for source, number in line.sources.items()},
     }
     return "\n".join(f"{name:10} {value}" for name, value in listed.items() if value is not None)
@@ -134,6 +148,8 @@ def _what(line: ExportLine) -> str:
         return "waits for a worker"
     if line.state == JobState.CANCELLED:
         return "cancelled"
+    if line.round is not None:
+        return f"of round {line.round}"
     if line.rows is None:
         return f"read at event {line.event:,}" if line.event is not None else line.name
     return f"{count(line.rows, 'label')} from {', '.join(line.sources)}"

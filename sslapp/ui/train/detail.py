@@ -5,10 +5,11 @@ from typing import Any
 import streamlit as st
 
 from sslapp.ui.common import plain, progress_panel, round_figures
+from sslapp.ui.train import model
 from sslapp.usecases.access import Access
 from sslapp.usecases.training.history import Detail, detail
 from sslapp.usecases.training.trust import rests_on
-from sslapp.vocabulary import FailureKind, ScalingKind
+from sslapp.vocabulary import FailureKind, JobState, ScalingKind
 from sslapp.words import count
 
 
@@ -32,6 +33,8 @@ def show(access: Access, project_id: int, number: int, titles: dict[str, str]) -
     if drawn:
         with sides.container(gap="xsmall"):
             round_figures.losses(found.curves, found.steps, key=f"detail-losses-{number}")
+    if found.state is JobState.DONE:
+        model.show(access, project_id, number)
 
 
 def facts(found: Detail) -> list[tuple[str, str]]:

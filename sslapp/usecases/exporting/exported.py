@@ -37,7 +37,9 @@ class ExportLine:
     Attributes:
         name: of its file.
         by: who asked for it.
-        rows: labels in it; None for a report, and before its end.
+        rows: labels in it; None for a report or a model, and before its end.
+        round: number of the round whose model it is; None for other exports.
+        remark: why a model has no model.onnx.
         sources: source -> labels.
         event: number of the event it was read at.
         fetchable: it lies in the workspace and is still there.
@@ -56,6 +58,8 @@ class ExportLine:
     created_at: datetime
     finished_at: datetime | None
     rows: int | None
+    round: int | None
+    remark: str | None
     sources: dict[str, int]
     bytes: int | None
     sha256: str | None
@@ -205,6 +209,8 @@ def _line(
         created_at=row["created_at"],
         finished_at=row["finished_at"],
         rows=result.get("rows"),
+        round=row["params"].get("round"),
+        remark=result.get("why_no_onnx"),
         sources=result.get("sources", {}),
         bytes=result.get("bytes"),
         sha256=result.get("sha256"),

@@ -81,6 +81,7 @@ def export(
         ValueError: when the target exists, its ending is unknown or nothing is labelled.
     """
     chosen = format_ or _format_of(target)
+    _refuse_models(chosen)
     if target.exists():
         raise ValueError(f"{target} exists already. Name a target that does not.")
     return _enqueue(access, project, str(target.expanduser().resolve()), chosen, sources)
@@ -98,13 +99,19 @@ def export_here(
     Raises:
         ValueError: when nothing is labelled, or the format is a bare folder.
     """
+    _refuse_models(format_)
     if format_ is Format.FOLDER:
         raise ValueError("A folder cannot be fetched from the browser. Choose zip.")
     with reading(access.engine) as conn:
         project_id = find_project(conn, access, project)
     moment = f"{queue.now():%Y%m%d-%H%M%S-%f}"  # a second may see two
-    target = f"exports/{project_id}/{moment}/{FILE_NAMES.get(format_, format_)}"
+    target = f"exports/{project_id}/{moment}/{FILE_NAMES[format_]}"
     return _enqueue(access, project_id, target, format_, sources)
+
+
+def _refuse_models(format_: Format) -> None:
+    if format_ is Format.MODEL:
+        raise ValueError("A model is a round's: export it by `sslapp model export ROUND`.")
 
 
 def _format_of(target: Path) -> Format:
@@ -124,8 +131,6 @@ def _enqueue(
     sources: Collection[Source],
 ) -> int:
     """Queue the job. A relative target lies in the workspace."""
-    if format_ is Format.MODEL:
-        raise ValueError("A model is a round's: export it by `sslapp model export ROUND`.")
     wanted = [each for each in ALL_SOURCES if each in sources]
     with writing(access.engine) as conn:
         project_id = find_project(conn, access, project)
