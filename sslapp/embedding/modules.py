@@ -68,7 +68,7 @@ class PretrainedModule(nn.Module):
     """A pretrained encoder behind what makes images of one side fit to it.
 
     Args:
-        encoder: the encoder.
+        encoder: the encoder, in float32.
         side: S of the images.
     """
 
@@ -85,7 +85,9 @@ class PretrainedModule(nn.Module):
         x = torch.cat([images, images, images], dim=1) if images.shape[1] == 1 else images
         if self.resize is not None:
             x = (self.resize @ x @ self.resize.T).clamp(0, 1)  # bicubic overshoots at edges
-        return self._encoder.features(x.to(self._encoder.device)).cpu().float()
+        x = self._encoder.normalised(x.to(self._encoder.device))
+        x = x.contiguous(memory_format=torch.channels_last)
+        return self._encoder.features(x).float().cpu()
 
 
 def averaging(side: int) -> Tensor:
@@ -144,7 +146,7 @@ def save(
     if isinstance(module, ComponentsModule):
         described["weights"] = f"{stem}.safetensors"
         durable.write_bytes(folder / described["weights"], safetensors.torch.save(module.tensors))
-    elif weights is not None:
+    elif weights is not None and weights.is_file():
         described["weights"] = f"{stem}{weights.suffix}"
         for path in (weights, weights.with_suffix(".json")):
             if path.is_file():

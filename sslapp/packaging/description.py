@@ -32,7 +32,7 @@ class EncoderPart(_Part):
     name: str
     kind: Literal["components", "pretrained"]
     side: int = Field(ge=1, le=4096)
-    weights: str | None = Field(pattern=r"^\w[\w.-]*$")
+    weights: str | None = Field(pattern=r"^\w[\w.-]*\.safetensors$")
     input: int = Field(ge=0, le=16)
 
 
@@ -62,18 +62,36 @@ class CalibrationPart(_Part):
         return scaling_from(self.temperature, self.scaling)
 
 
+class AgreementPart(_Part):
+    """What the model said of some of the project's images before it was written.
+
+    Attributes:
+        images: how many.
+        exact: whether its encoders compute in the number format of the round's features.
+        largest_difference: of a probability from the round's; from torch's where it is not exact.
+        largest_from_round, mean_from_round: of a probability from the round's.
+        same_class: images whose likeliest class is the round's.
+    """
+
+    images: int
+    exact: bool
+    largest_difference: float
+    largest_from_round: float
+    mean_from_round: float
+    same_class: int
+
+
 class ModelDescription(_Part):
     """What stands in config.json.
 
     Attributes:
         options: of the method.
         network: its name, in the pixels gear.
+        joined: whether the vectors of all encoders, each of length 1, are seen side by side.
         normalisation: mean and std of a channel in [0, 1], in the pixels gear.
         classes: in the order of the columns.
         onnx: whether there is a model.onnx.
         why_no_onnx: a sentence where there is none.
-        agreement: how many of the project's images were compared with the round before the model
-            was written, and the largest difference of a probability.
         files: sha256 of every other file.
     """
 
@@ -89,6 +107,7 @@ class ModelDescription(_Part):
     options: dict[str, Any]
     network: str | None
     encoders: tuple[EncoderPart, ...]
+    joined: bool
     inputs: tuple[InputPart, ...] = Field(min_length=1)
     preparation: str
     intensity: str
@@ -97,5 +116,5 @@ class ModelDescription(_Part):
     calibration: CalibrationPart
     onnx: bool
     why_no_onnx: str | None
-    agreement: dict[str, float]
+    agreement: AgreementPart
     files: dict[str, str]

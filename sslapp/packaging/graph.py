@@ -10,6 +10,24 @@ from torch import Tensor, nn
 from sslapp.packaging.inputs import ImageInput
 
 
+class JoinedVectors(nn.Module):
+    """A head that was trained on the vectors of several encoders side by side, each of length 1.
+
+    Args:
+        head: (n, D) joined vectors -> (n, C) logits.
+    """
+
+    def __init__(self, head: nn.Module) -> None:
+        super().__init__()
+        self.head = head
+
+    def forward(self, *vectors: Tensor) -> Tensor:
+        """Return (n, C) for the vectors of each encoder."""
+        joined = torch.cat([nn.functional.normalize(each, dim=1) for each in vectors], dim=1)
+        found: Tensor = self.head(joined)
+        return found
+
+
 class ModelGraph(nn.Module):
     """Encoders, what was trained on their vectors, and its calibration.
 

@@ -10,7 +10,7 @@ from numpy.typing import NDArray
 from safetensors import SafetensorError
 
 from sslapp.packaging.description import ModelDescription
-from sslapp.packaging.graph import ModelGraph
+from sslapp.packaging.graph import JoinedVectors, ModelGraph
 from sslapp.packaging.inputs import ImageInput
 from sslapp.packaging.onnx_graph import OnnxModel
 from sslapp.packaging.package import ENCODERS, ONNX, PREDICTOR, RefusedPackage
@@ -48,13 +48,14 @@ def graph_of(folder: Path, described: ModelDescription) -> ModelGraph:
     from sslapp.training.calibration.modules import module_of
 
     try:
+        head = load_predictor(folder / PREDICTOR).module()
         return ModelGraph(
             inputs=[each.taken() for each in described.inputs],
             encoders=[
                 (each.input, load(each.model_dump(), folder / ENCODERS))
                 for each in described.encoders
             ],
-            head=load_predictor(folder / PREDICTOR).module(),
+            head=JoinedVectors(head) if described.joined else head,
             calibration=module_of(described.calibration.map()),
         )
     except (SafetensorError, RuntimeError, KeyError, TypeError, OSError) as error:

@@ -31,11 +31,18 @@ def too_large(graph: ModelGraph) -> str | None:
     return f"the weights take {size / 2**30:.1f} GiB, and an ONNX file holds 2 at most."
 
 
+class NotExpressible(ValueError):
+    """ONNX has no operator for something that the graph computes."""
+
+
 def write(graph: ModelGraph) -> bytes:
     """The graph as an ONNX file, for any number of images at once.
 
     Args:
         graph: on the CPU or where its encoders are.
+
+    Raises:
+        NotExpressible: naming the operation.
     """
     example = tuple(
         torch.zeros(2, each.channels, each.size, each.size, dtype=torch.uint8)
@@ -47,16 +54,24 @@ def write(graph: ModelGraph) -> bytes:
         # the exporter that needs no further package; it says so of itself, and of each shape that
         # is the same for all images
         warnings.simplefilter("ignore")
-        torch.onnx.export(
-            graph,
-            example,
-            file,  # type: ignore[arg-type]
-            dynamo=False,
-            opset_version=OPSET,
-            input_names=names,
-            output_names=[OUTPUT],
-            dynamic_axes={name: {0: "n"} for name in (*names, OUTPUT)},
-        )
+        fused = torch.backends.mha.get_fastpath_enabled()
+        torch.backends.mha.set_fastpath_enabled(False)  # attention in one operation, torch's own
+        try:
+            torch.onnx.export(
+                graph,
+                example,
+                file,  # type: ignore[arg-type]
+                dynamo=False,
+                opset_version=OPSET,
+                input_names=names,
+                output_names=[OUTPUT],
+                dynamic_axes={name: {0: "n"} for name in (*names, OUTPUT)},
+            )
+        except torch.onnx.errors.OnnxExporterError as error:
+            first = str(error).splitlines()[0][:200].rstrip(".")
+            raise NotExpressible(f"ONNX cannot express the model: {first}.") from error
+        finally:
+            torch.backends.mha.set_fastpath_enabled(fused)
     return file.getvalue()
 
 

@@ -27,7 +27,7 @@ PREDICTOR, ENCODERS = "predictor", "encoders"
 _MEMBER = re.compile(
     r"config\.json|model\.onnx|MODEL_CARD\.md|predict\.py"
     r"|predictor/(\w[\w.-]*/)?predictor\.(json|safetensors)"
-    r"|encoders/\w[\w.-]*\.(json|safetensors|pth)"
+    r"|encoders/\w[\w.-]*\.(json|safetensors)"
 )
 LARGEST_TEXT = 4 * 2**20
 """Bytes of config.json."""
@@ -85,6 +85,9 @@ def write(target: Path, fill: Callable[[Path], ModelDescription]) -> None:
             members = [CONFIG, *names]
             durable.write(target, lambda file: _pack(file, unfinished, members))
         else:
+            for inside in (*unfinished.rglob("*"), unfinished):
+                if inside.is_dir():
+                    durable.sync_folder(inside)
             unfinished.rename(target)
             durable.sync_folder(target.parent)
     finally:

@@ -10,12 +10,10 @@ import onnxruntime
 from PIL import Image, ImageOps
 
 
-def fitted(picture: Image.Image, size: int, channels: int, aspect: str) -> np.ndarray:
-    """(C, S, S) uint8: upright, transparency over white, bicubic; the rest as config.json says."""
+def fitted(picture: Image.Image, size: int, channels: int) -> np.ndarray:
+    """(C, S, S) uint8: upright, transparency over white, the whole image on a black square."""
     picture = ImageOps.exif_transpose(picture)
-    if picture.mode == "F" or picture.mode.startswith(
-        "I"
-    ):  # deep grey: its own range becomes 0-255
+    if picture.mode == "F" or picture.mode[0] == "I":  # deep grey: its own range becomes 0 to 255
         x = np.array(picture, dtype=np.float64)
         x = (x - x.min()) / max(x.max() - x.min(), 1e-300) * 255
         picture = Image.fromarray(np.rint(x).astype(np.uint8))
@@ -25,7 +23,7 @@ def fitted(picture: Image.Image, size: int, channels: int, aspect: str) -> np.nd
         picture = picture.convert("L" if grey else "RGB")
     picture = picture.convert("L" if picture.mode == "1" else "RGB" if picture.mode != "L" else "L")
     picture = picture.convert("L" if channels == 1 else "RGB")
-    scale = size / max(picture.size)  # "pad": the whole image in the middle of a black square
+    scale = size / max(picture.size)
     inner = max(1, round(picture.width * scale)), max(1, round(picture.height * scale))
     if picture.size != (size, size):
         page = Image.new(picture.mode, (size, size))
@@ -35,21 +33,28 @@ def fitted(picture: Image.Image, size: int, channels: int, aspect: str) -> np.nd
     return np.array(picture).reshape(size, size, channels).transpose(2, 0, 1)
 
 
+def disarmed(text: str) -> str:
+    """Text that no spreadsheet takes for a formula."""
+    return f"'{text}" if text.startswith(("=", "+", "-", "@", "\t", "\r")) else text
+
+
 def main() -> None:
     """Write file, class and probabilities of each picture."""
     here = Path(__file__).resolve().parent
     config = json.loads((here / "config.json").read_text(encoding="utf-8"))
     model = onnxruntime.InferenceSession(here / "model.onnx", providers=["CPUExecutionProvider"])
     out = csv.writer(sys.stdout)
-    out.writerow(["file", "class", *config["classes"]])
+    classes = [disarmed(each) for each in config["classes"]]
+    out.writerow(["file", "class", *classes])
     for name in sys.argv[1:]:
         with Image.open(name) as picture:
             feed = {
-                each["name"]: fitted(picture, each["size"], each["channels"], each["aspect"])[None]
+                each["name"]: fitted(picture, each["size"], each["channels"])[None]
                 for each in config["inputs"]
             }
         p = model.run(["probabilities"], feed)[0][0]
-        out.writerow([name, config["classes"][int(p.argmax())], *(f"{each:.6f}" for each in p)])
+        numbers = [f"{each:.6f}" for each in p]
+        out.writerow([disarmed(name), classes[int(p.argmax())], *numbers])
 
 
 if __name__ == "__main__":

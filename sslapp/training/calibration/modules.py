@@ -60,15 +60,16 @@ class IsotonicModule(nn.Module):
     def forward(self, logits: Tensor) -> Tensor:
         """Return (n, C) float64 probabilities of (n, C) logits, C at least 2."""
         p = self._temperature(logits)
-        two, who = p.topk(2, dim=1)
-        is_best = torch.arange(logits.shape[1], device=p.device)[None, :] == who[:, :1]
+        best = p.argmax(dim=1, keepdim=True)  # the first of equals, as NumPy has it
+        is_best = torch.arange(logits.shape[1], device=p.device)[None, :] == best
         rest = torch.where(is_best, torch.zeros_like(p), p)
         mass = rest.sum(dim=1, keepdim=True)
         even = torch.ones_like(p) / (logits.shape[1] - 1)
         shares = torch.where(mass > 0, rest / torch.where(mass > 0, mass, 1.0), even)
         shares = torch.where(is_best, torch.zeros_like(p), shares)
-        second = shares.max(dim=1, keepdim=True).values
-        top = torch.maximum(self._mapped(two[:, :1]), second / (1 + second) + MARGIN)
+        second = shares.amax(dim=1, keepdim=True)
+        mapped = self._mapped(p.amax(dim=1, keepdim=True))
+        top = torch.maximum(mapped, second / (1 + second) + MARGIN)
         return torch.where(is_best, top, shares * (1 - top))
 
     def _mapped(self, sure: Tensor) -> Tensor:

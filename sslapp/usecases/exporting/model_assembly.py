@@ -15,25 +15,31 @@ from sslapp import durable
 from sslapp.embedding import modules
 from sslapp.embedding.encoder import PixelSource
 from sslapp.embedding.encoders import open_encoder, weights_file
+from sslapp.embedding.pixels_encoder import PixelVectors
+from sslapp.embedding.precision import Precision
+from sslapp.embedding.views import check_same
 from sslapp.imaging.original_pixels import OriginalPixels
 from sslapp.imaging.pixels import PixelStore
 from sslapp.jobs import history
 from sslapp.jobs.context import JobContext
 from sslapp.methods.predictors import load_predictor
+from sslapp.methods.registry import CARDS
 from sslapp.packaging import needs, onnx_graph, package
 from sslapp.packaging.description import (
     FORMAT,
     HOW_TO_PREPARE,
     VERSION,
+    AgreementPart,
     CalibrationPart,
     EncoderPart,
     InputPart,
     ModelDescription,
 )
-from sslapp.packaging.graph import ModelGraph
+from sslapp.packaging.graph import JoinedVectors, ModelGraph
 from sslapp.packaging.inputs import ImageInput
-from sslapp.packaging.onnx_graph import TOLERANCE, OnnxModel
+from sslapp.packaging.onnx_graph import TOLERANCE, NotExpressible, OnnxModel
 from sslapp.review.confidence import scaling_of
+from sslapp.rounds.data import JoinedFeatures
 from sslapp.rounds.loading import load_features
 from sslapp.store import images, projects
 from sslapp.store.database import reading
@@ -44,7 +50,7 @@ from sslapp.training.calibration.modules import module_of
 from sslapp.training.method import Predictor
 from sslapp.training.predictor import NetworkPredictor
 from sslapp.usecases.exporting.model_card import card_of
-from sslapp.usecases.images.encoder_jobs import pixels_for
+from sslapp.usecases.images.encoder_jobs import pixels_for, precision_of
 from sslapp.usecases.training.trust import rests_on
 from sslapp.vocabulary import Gear, JobKind
 from sslapp.workspace import Workspace
@@ -64,13 +70,15 @@ class FittedEncoder:
 
     Attributes:
         name: of the encoder.
-        module: images -> vectors.
+        module: images -> vectors, in float32.
+        exact: whether the round's features were computed in float32 too.
         weights: the file that it was opened with, if it was one.
         pixels: the project's images as it reads them.
     """
 
     name: str
     module: nn.Module
+    exact: bool
     weights: Path | None
     pixels: PixelSource
 
@@ -87,6 +95,7 @@ class Assembled:
     Attributes:
         predictor: for images of elsewhere.
         encoders: of the features gear, the round's own first.
+        joined: whether the predictor sees the features of all encoders side by side.
         graph: all of it in one.
         images: (n, C, S, S) uint8 of each input, the compared images.
         expected: (n, C) float32 what the round says of them, calibrated.
@@ -95,6 +104,7 @@ class Assembled:
     found: FinishedRound
     predictor: Predictor
     encoders: Sequence[FittedEncoder]
+    joined: bool
     graph: ModelGraph
     images: Sequence[NDArray[np.uint8]]
     expected: NDArray[np.float32]
@@ -113,18 +123,21 @@ def assemble(context: JobContext, found: FinishedRound) -> Assembled:
     if Gear(found.gear) is Gear.PIXELS:
         with reading(context.engine) as conn:
             pixels = _pixels(conn, workspace, found, predictor)
-        sources, encoders = [pixels], list[FittedEncoder]()
+        sources, encoders, joined = [pixels], list[FittedEncoder](), False
     else:
         ids = [each for each in (found.embedding_id, *(found.embeddings_beside or ())) if each]
         encoders = [_encoder(context, found, each, count) for each in ids]
-        own, *beside = load_features(workspace, context.engine, found.project_id, ids, count)
-        predictor = predictor.detached(replace(own, beside=beside))
+        features = load_features(workspace, context.engine, found.project_id, ids, count)
+        joined = len(ids) > 1 and not CARDS[found.method].averages_encoders
+        own, *beside = features
+        whole = JoinedFeatures(features) if joined else replace(own, beside=beside)
+        predictor = predictor.detached(whole)
         sources = [each.pixels for each in encoders]
     inputs = list(dict.fromkeys(_input(each) for each in sources))
     graph = ModelGraph(
         inputs=inputs,
         encoders=[(inputs.index(_input(each.pixels)), each.module) for each in encoders],
-        head=predictor.module(),
+        head=JoinedVectors(predictor.module()) if joined else predictor.module(),
         calibration=module_of(scaling_of(found)),
     )
     rows = _compared(workspace, found, count)
@@ -133,6 +146,7 @@ def assemble(context: JobContext, found: FinishedRound) -> Assembled:
         found=found,
         predictor=predictor,
         encoders=encoders,
+        joined=joined,
         graph=graph,
         images=[shown[each].take(rows).transpose(0, 3, 1, 2) for each in inputs],
         expected=scaling_of(found).apply(found.read_probabilities(workspace)[rows]),
@@ -149,10 +163,14 @@ def fill(context: JobContext, made: Assembled, folder: Path) -> ModelDescription
     model: ModelGraph | OnnxModel = made.graph
     if why is None:
         context.progress(0, len(made.expected), "writing ONNX")
-        content = onnx_graph.write(made.graph)
-        durable.write_bytes(folder / package.ONNX, content)
-        model = OnnxModel(content, made.graph.inputs)
-    apart = _difference(context, model, made)
+        try:
+            content = onnx_graph.write(made.graph)
+        except NotExpressible as error:
+            why = str(error)
+        else:
+            durable.write_bytes(folder / package.ONNX, content)
+            model = OnnxModel(content, made.graph.inputs)
+    agreement = _agreement(context, model, made)
     made.predictor.save(folder / package.PREDICTOR)
     parts = [
         EncoderPart(
@@ -164,7 +182,7 @@ def fill(context: JobContext, made: Assembled, folder: Path) -> ModelDescription
         for each in made.encoders
     ]
     with reading(context.engine) as conn:
-        described = _description(conn, made, parts, why, apart)
+        described = _description(conn, made, parts, why, agreement)
         card = card_of(conn, made.found, described)
     durable.write_bytes(folder / package.CARD, card.encode("utf-8"))
     if why is None:
@@ -178,7 +196,7 @@ def _description(
     made: Assembled,
     encoders: Sequence[EncoderPart],
     why_no_onnx: str | None,
-    apart: float,
+    agreement: AgreementPart,
 ) -> ModelDescription:
     found, predictor = made.found, made.predictor
     names = {each.id: each.name for each in projects.classes(conn, found.project_id, retired=True)}
@@ -196,6 +214,7 @@ def _description(
         options=found.config,
         network=None if network is None else network.name,
         encoders=tuple(encoders),
+        joined=made.joined,
         inputs=tuple(InputPart(**asdict(each)) for each in made.graph.inputs),
         preparation=HOW_TO_PREPARE,
         intensity=INTENSITY,
@@ -209,32 +228,52 @@ def _description(
         ),
         onnx=why_no_onnx is None,
         why_no_onnx=why_no_onnx,
-        agreement={"images": len(made.expected), "largest_difference": apart},
+        agreement=agreement,
         files={},
     )
 
 
-def _difference(context: JobContext, model: ModelGraph | OnnxModel, made: Assembled) -> float:
-    """The largest difference of a probability between the model and its round.
+def _agreement(
+    context: JobContext, model: ModelGraph | OnnxModel, made: Assembled
+) -> AgreementPart:
+    """What the model says beside what its round said.
+
+    Where features were encoded in a shorter number format, the model, which computes in float32,
+    cannot say the same numbers: then it is held against its own modules in torch, once it is sure
+    that these encoders made the features (`_encoder`), and how far the round is off is told.
 
     Raises:
-        ValueError: when it is above the tolerance.
+        ValueError: when it differs by more than the tolerance.
     """
-    apart, total = 0.0, len(made.expected)
+    total = len(made.expected)
+    exact = all(each.exact for each in made.encoders)
+    said = np.empty_like(made.expected)
+    reference = np.array(made.expected)
     for start in range(0, total, BATCH):
         context.check()
         context.progress(start, total, "comparing the model with its round")
         part = slice(start, start + BATCH)
-        said = model.probabilities([each[part] for each in made.images])
-        apart = max(apart, float(np.abs(said - made.expected[part]).max()))
+        shown = [each[part] for each in made.images]
+        said[part] = model.probabilities(shown)
+        if not exact:
+            reference[part] = made.graph.probabilities(shown)
+    apart = float(np.abs(said - reference).max())
     if not apart <= TOLERANCE:
         raise ValueError(
             f"The exported model differs from round {made.found.number} by {apart:.2g} in a "
-            f"probability of {total} images of the project, and {TOLERANCE:g} is allowed, so it "
+            f"probability, on {total} images of the project, and {TOLERANCE:g} is allowed, so it "
             "was not written. Weights or images may have changed since: embed the images again, "
             "start the round again and export that one."
         )
-    return apart
+    same = said.argmax(axis=1) == made.expected.argmax(axis=1)
+    return AgreementPart(
+        images=total,
+        exact=exact,
+        largest_difference=apart,
+        largest_from_round=float(np.abs(said - made.expected).max()),
+        mean_from_round=float(np.abs(said - made.expected).mean()),
+        same_class=int(same.sum()),
+    )
 
 
 def _compared(workspace: Workspace, found: FinishedRound, count: int) -> NDArray[np.int64]:
@@ -269,7 +308,9 @@ def _encoder(
         seed = _seed(conn, row)
         is_test = images.splits(conn, found.project_id)[: row["count"]]
         weights = weights_file(row["encoder"], workspace.weights)
-        encoder = open_encoder(row["encoder"], weights)
+        features = workspace.path(row["features"])
+        precision = precision_of(features)
+        encoder = open_encoder(row["encoder"], weights, precision)
         pixels = pixels_for(conn, workspace, found.project_id, encoder)
     vectors = encoder.fit(
         pixels,
@@ -278,8 +319,12 @@ def _encoder(
         progress=lambda step, total: context.progress(step, total, "preparing the encoder"),
         should_stop=context.should_stop,
     )
+    check_same(vectors, pixels, durable.read_array(features), precision=precision)
+    exact = precision is Precision.FLOAT32 or isinstance(vectors, PixelVectors)
+    if not exact:
+        encoder = open_encoder(row["encoder"], weights)
     module = modules.module_of(encoder, vectors, pixels.shape[1])
-    return FittedEncoder(row["encoder"], module, weights, pixels)
+    return FittedEncoder(row["encoder"], module, exact, weights, pixels)
 
 
 def _input(pixels: PixelSource) -> ImageInput:

@@ -6,7 +6,7 @@ from types import MappingProxyType
 from sqlalchemy import Connection
 
 from sslapp.methods.registry import CARDS
-from sslapp.packaging.description import ModelDescription
+from sslapp.packaging.description import AgreementPart, ModelDescription
 from sslapp.store import projects
 from sslapp.store.database import reading
 from sslapp.store.embeddings import encoders_of
@@ -22,6 +22,7 @@ LICENCES: Mapping[str, str] = MappingProxyType(
     {
         "pixels": "fitted to the project's own images; no licence of others",
         "efficientnet-lite0": "Apache-2.0 (Google's EfficientNet-Lite0, trained on ImageNet)",
+        "efficientnet-lite2": "Apache-2.0 (Google's EfficientNet-Lite2, trained on ImageNet)",
     }
 )
 """Encoder -> under what its weights may be passed on, where that is known."""
@@ -185,10 +186,25 @@ def _use(package: ModelDescription | None) -> list[str]:
     said += [
         f"Columns, in order: {', '.join(map(_plain, package.classes))}.",
         f"Preparation of an image. {package.preparation}",
-        f"Compared with the round on {package.agreement['images']:.0f} images of the project "
-        f"before it was written: largest difference {package.agreement['largest_difference']:.1e}.",
+        _compared(package.agreement),
     ]
     return said
+
+
+def _compared(agreement: AgreementPart) -> str:
+    """How the model was held against its round."""
+    held = (
+        f"Compared with the round on {agreement.images} images of the project before it was written"
+    )
+    if agreement.exact:
+        return f"{held}: largest difference of a probability {agreement.largest_difference:.1e}."
+    return (
+        f"{held}. The round's features were encoded in bfloat16 and the model computes in float32, "
+        f"so a probability differs by {agreement.mean_from_round:.4f} on average and "
+        f"{agreement.largest_from_round:.3f} at most; {agreement.same_class} of "
+        f"{agreement.images} images get the same class. Of its own formula in torch it differs by "
+        f"{agreement.largest_difference:.1e} at most."
+    )
 
 
 def _plain(name: str) -> str:

@@ -1,10 +1,10 @@
 """Predict a folder of pictures with an exported model; neither workspace nor reader is needed."""
 
+from collections.abc import Callable
 from dataclasses import dataclass
 from pathlib import Path
 
 from sslapp.packaging.package import opened
-from sslapp.packaging.prediction import Progress
 
 
 @dataclass(frozen=True)
@@ -30,7 +30,7 @@ def predict_folder(
     target: Path,
     *,
     threshold: float | None = None,
-    progress: Progress = lambda done, total: None,
+    progress: Callable[[int, int], None] = lambda done, total: None,
 ) -> Prediction:
     """Write a CSV row for each picture of a folder.
 
