@@ -6,6 +6,7 @@ import torch
 from small_tasks import Clouds
 
 import models
+from sslapp.methods.diff_sysc.image_encoder import ImageEncoder
 from sslapp.methods.diff_sysc.predictor import LabelDiffusionPredictor
 from sslapp.methods.head_ensemble.method import (
     FittedMember,
@@ -265,3 +266,28 @@ def test_what_onnx_cannot_express_is_named() -> None:
     )
     with pytest.raises(onnx_graph.NotExpressible, match="upsample_bicubic2d_aa"):
         onnx_graph.write(graph)
+
+
+def test_a_denoiser_that_looks_at_images_too_says_what_to_do() -> None:
+    from models.label_diffusion import LabelDenoiser
+
+    encoder = ImageEncoder(
+        network="small-cnn",
+        pixels=None,
+        shape=(1, 8, 8),
+        mean=torch.tensor([0.5]),
+        std=torch.tensor([0.2]),
+    )
+    denoises = LabelDenoiser(CLASSES, DIM, width=8, encoder=encoder.build(8, seed=0))
+    predictor = LabelDiffusionPredictor(
+        state=denoises.state_dict(),
+        mean=tensor(DIM),
+        num_classes=CLASSES,
+        width=8,
+        diffusion="cosine",
+        steps=5,
+        temperature=1.0,
+        encoder=encoder,
+    )
+    with pytest.raises(ValueError, match='Train Diff-SySC with encoder "frozen"'):
+        predictor.module()
