@@ -50,7 +50,7 @@ def write_files(spec: str, root: Path | None, count: int, folder: Path) -> int:
         class_name = "none" if entry.true_class is None else str(entry.true_class)
         path = folder / class_name / f"{written:05d}.png"
         path.parent.mkdir(parents=True, exist_ok=True)
-        Image.fromarray(np.squeeze(entry.image)).save(path)
+        Image.fromarray(np.squeeze(entry.image())).save(path)
         written += 1
     return written
 

@@ -40,6 +40,14 @@ class ScalingKind(StrEnum):
     ISOTONIC = "isotonic"
 
 
+class Intensities(StrEnum):
+    """Which values of an image of more than 8 bits a sample become black and white."""
+
+    IMAGE = "image"  # its own .5 and 99.5 percentiles
+    SET = "set"  # those of a sample of the first import, frozen
+    EXTREMES = "extremes"  # its least and greatest; colours keep their upper bits
+
+
 class Split(StrEnum):
     """The part of an imported set an image belongs to; test images are in no pool."""
 

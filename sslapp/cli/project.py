@@ -22,7 +22,7 @@ from sslapp.usecases.people import members
 from sslapp.usecases.projects import classes
 from sslapp.usecases.projects.settings import ProjectSettings, create_project
 from sslapp.usecases.projects.status import status as read_status
-from sslapp.vocabulary import Role, Source
+from sslapp.vocabulary import Intensities, Role, Source
 
 class_app = typer.Typer(help="Add, edit and retire classes.", no_args_is_help=True)
 app.add_typer(class_app, name="class")
@@ -51,11 +51,18 @@ def init(
     image_size: Annotated[
         int | None, typer.Option(help="Side in pixels for training; default: native if small.")
     ] = None,
+    intensities: Annotated[
+        Intensities,
+        typer.Option(
+            help="Black and white of images with more than 8 bits: .5 and 99.5 percentile of the "
+            "image or of the set, or the extremes of the image."
+        ),
+    ] = Intensities.IMAGE,
     as_json: Json = False,
 ) -> None:
     """Create a project."""
     listed = [each.strip() for each in classes.split(",") if each.strip()]
-    settings = ProjectSettings(flip=flip, image_size=image_size)
+    settings = ProjectSettings(flip=flip, image_size=image_size, intensities=intensities)
     project_id = create_project(access(), name, listed, settings)
     show({"project_id": project_id, "name": name}, as_json, f'Project "{name}" is ready.')
 

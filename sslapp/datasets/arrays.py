@@ -8,17 +8,22 @@ from collections.abc import Callable, Iterator, Sequence
 from dataclasses import dataclass
 from functools import partial
 from pathlib import Path
+from typing import Any
 
 import numpy as np
 from numpy.typing import NDArray
 
 from sslapp.datasets.npz import BadArrays, NpzFile
 from sslapp.datasets.source import Item, Refusal
+from sslapp.imaging.deep import tiff_bytes
 from sslapp.vocabulary import Split
 
 _SPLITS = {"train": Split.POOL, "val": Split.POOL, "test": Split.TEST}
 _MOST_CLASSES = 10_000
-Blocks = Callable[[int], Iterator[NDArray[np.uint8]]]
+Blocks = Callable[[int], Iterator[NDArray[Any]]]
+
+DEEP = ("uint16", "int16", "uint32", "int32", "float16", "float32", "float64")
+"""Types of arrays with more than 8 bits a sample that are read."""
 
 
 @dataclass(frozen=True, kw_only=True)
@@ -30,7 +35,8 @@ class Part:
         split: pool or test.
         count: n.
         labels: (n,) int64, -1 for none; or None.
-        blocks: maps a start row to an iterator over (b, H, W) or (b, H, W, 3) uint8 blocks.
+        blocks: maps a start row to an iterator over (b, H, W) or (b, H, W, 3) blocks, of uint8 or
+            one of DEEP.
     """
 
     name: str
@@ -60,8 +66,8 @@ class ArraySource:
             start = max(0, start - part.count)
 
 
-def in_memory(images: NDArray[np.uint8]) -> Blocks:
-    """The blocks of an array that is in memory: (n, H, W) or (n, H, W, 3) uint8."""
+def in_memory(images: NDArray[Any]) -> Blocks:
+    """The blocks of an array that is in memory: (n, H, W) or (n, H, W, 3)."""
     return lambda start: iter([images[start:]])
 
 
@@ -98,7 +104,8 @@ def _rows(part: Part, start: int) -> Iterator[Item]:
                 name=f"{part.name}/{row:05d}",
                 split=part.split,
                 true_class=label if label >= 0 else None,
-                array=array,
+                array=array if array.dtype == np.uint8 else None,
+                content=None if array.dtype == np.uint8 else tiff_bytes(array),
             )
             row += 1
 
@@ -107,10 +114,10 @@ def _npz_part(file: NpzFile, split: str) -> Part:
     key = f"{split}_images"
     shape, dtype = file.shape(key)
     picture = len(shape) == 3 or (len(shape) == 4 and shape[3] in (1, 3))
-    if dtype != np.uint8 or not picture or 0 in shape[1:]:
+    if dtype.name not in ("uint8", *DEEP) or not picture or 0 in shape[1:]:
         raise BadArrays(
-            f"{file.path}: {key} is {shape} {dtype}; images must be (n, H, W) or (n, H, W, 3) "
-            "uint8."
+            f"{file.path}: {key} is {shape} {dtype}; images must be (n, H, W) or (n, H, W, 3), "
+            f"uint8 or one of {', '.join(DEEP)}."
         )
     return Part(
         name=split,

@@ -17,6 +17,7 @@ from numpy.typing import NDArray
 from sslapp.datasets.source import ImageSource, Item, Refusal
 from sslapp.imaging.decode import RefusedFile, pixel_sha256
 from sslapp.imaging.fit import Aspect, fit
+from sslapp.imaging.intensities import OF_THE_IMAGE, IntensityMapping
 from sslapp.imaging.originals import OriginalsWriter
 from sslapp.imaging.pixels import PixelWriter
 from sslapp.imaging.thumbnails import png_bytes
@@ -83,6 +84,7 @@ def ingest(
     size: int | None = None,
     channels: int | None = None,
     aspect: Aspect = "pad",
+    intensities: IntensityMapping = OF_THE_IMAGE,
     originals: Path | None = None,
     progress: Callable[[int, int], None] = lambda done, total: None,
     should_stop: Callable[[], bool] = lambda: False,
@@ -97,6 +99,7 @@ def ingest(
             else 64.
         channels: 1 or 3; None is 1 when all images are grey, else 3.
         aspect: see imaging.fit.
+        intensities: of images with more than 8 bits a sample.
         originals: folder of content-addressed originals, or None to keep none. Files are added
             while the import runs; those of an import that stopped are found again by the next.
         progress: called as progress(done, total) after each batch.
@@ -116,7 +119,7 @@ def ingest(
     done = 0
 
     def work(batch: list[Item | Refusal]) -> list[_Prepared | Refusal]:
-        return [_prepare(entry, size, channels, aspect, keeper) for entry in batch]
+        return [_prepare(entry, size, channels, aspect, intensities, keeper) for entry in batch]
 
     with PixelWriter(path, total, size or 1, channels or 1) as writer:
         for results in _in_order(source.items(), work, threads or min(8, os.cpu_count() or 1)):
@@ -145,17 +148,18 @@ class _Prepared:
     pixels: NDArray[np.uint8]  # (S, S, C), already fitted unless it may stay native
 
 
-def _prepare(
+def _prepare(  # noqa: PLR0917
     entry: Item | Refusal,
     size: int | None,
     channels: int | None,
     aspect: Aspect,
+    intensities: IntensityMapping,
     keeper: OriginalsWriter | None,
 ) -> _Prepared | Refusal:
     if isinstance(entry, Refusal):
         return entry
     try:
-        image = entry.image
+        image = entry.image(intensities)
     except RefusedFile as error:
         return Refusal(entry.name, str(error).removeprefix(f"{entry.name}: "))
     if image.ndim == 3 and image.shape[2] == 1:

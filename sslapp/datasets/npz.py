@@ -10,7 +10,7 @@ import zlib
 from collections.abc import Iterator
 from contextlib import contextmanager
 from pathlib import Path
-from typing import IO
+from typing import IO, Any
 
 import numpy as np
 from numpy.lib import format as npy
@@ -61,17 +61,18 @@ class NpzFile:
                 )
             return np.frombuffer(_exactly(file, size), dtype).reshape(shape)
 
-    def stream(self, key: str, start: int) -> Iterator[NDArray[np.uint8]]:
-        """Yield blocks of rows of a uint8 array from row `start` on, about 1 MiB each."""
-        with self._open(key) as (file, shape, _):
-            row_bytes = math.prod(shape[1:])
+    def stream(self, key: str, start: int) -> Iterator[NDArray[Any]]:
+        """Yield blocks of rows of an array from row `start` on, about 1 MiB each."""
+        with self._open(key) as (file, shape, dtype):
+            row_bytes = math.prod(shape[1:]) * dtype.itemsize
             rows = max(1, _BLOCK_BYTES // row_bytes)
             for first in range(0, start, rows):
                 _exactly(file, min(rows, start - first) * row_bytes)
             for first in range(start, shape[0], rows):
                 count = min(rows, shape[0] - first)
-                block = np.frombuffer(_exactly(file, count * row_bytes), np.uint8)
-                yield block.reshape(count, *shape[1:])
+                block = np.frombuffer(_exactly(file, count * row_bytes), dtype)
+                native = block.astype(dtype.newbyteorder("="), copy=False)
+                yield native.reshape(count, *shape[1:])
 
     @contextmanager
     def _open(self, key: str) -> Iterator[tuple[IO[bytes], tuple[int, ...], np.dtype[np.generic]]]:

@@ -8,6 +8,7 @@ import numpy as np
 from numpy.typing import NDArray
 
 from sslapp.imaging.decode import decode
+from sslapp.imaging.intensities import OF_THE_IMAGE, IntensityMapping
 from sslapp.vocabulary import Split
 
 
@@ -34,7 +35,8 @@ class Item:
         true_class: index into the source's class names, or None.
         group: what must not be torn apart (a patient, a scene), or None.
         content: the original file, or None for a row of an array.
-        array: (H, W) or (H, W, 3) uint8, or None for a file that is still to be decoded.
+        array: (H, W) or (H, W, 3) uint8, or None for a file that is still to be decoded. Rows of
+            deeper arrays come as TIFF files, so that what is kept of them is what was seen.
     """
 
     name: str
@@ -44,16 +46,18 @@ class Item:
     content: bytes | None = None
     array: NDArray[np.uint8] | None = field(default=None, repr=False, compare=False)
 
-    @property
-    def image(self) -> NDArray[np.uint8]:
+    def image(self, intensities: IntensityMapping = OF_THE_IMAGE) -> NDArray[np.uint8]:
         """The pixels, (H, W) or (H, W, 3) uint8; a file is decoded at each call.
+
+        Args:
+            intensities: of a file with more than 8 bits a sample.
 
         Raises:
             imaging.decode.RefusedFile: when the file cannot be decoded.
         """
         if self.array is not None:
             return self.array
-        return decode(self.content or b"", self.name)
+        return decode(self.content or b"", self.name, intensities)
 
 
 class ImageSource(Protocol):

@@ -9,10 +9,24 @@ import io
 import struct
 import warnings
 import zlib
+from collections.abc import Callable
+from typing import TypeVar
 
 import numpy as np
 from numpy.typing import NDArray
 from PIL import Image
+
+from sslapp.imaging.colour import has_other_colours, in_srgb
+from sslapp.imaging.deep import (
+    Samples,
+    UnreadSamples,
+    deep_samples,
+    is_cut,
+    tiff_reason,
+    unopened_tiff,
+)
+from sslapp.imaging.intensities import OF_THE_IMAGE, IntensityMapping, UnclearValues
+from sslapp.vocabulary import Intensities
 
 FORMATS = {
     "PNG": ".png",
@@ -47,6 +61,8 @@ _UPRIGHT = {
     7: Image.Transpose.TRANSVERSE,
     8: Image.Transpose.ROTATE_90,
 }
+_COMMON_FRAMES = {0xC0, 0xC1, 0xC2}  # baseline, extended, progressive: Huffman, with losses
+_NO_FRAMES = {0xC4, 0xC8, 0xCC}  # tables, and a marker that is kept free
 # Pillow's format readers raise any of these on damaged or hostile input; there is no common base.
 _DAMAGE = (
     OSError,
@@ -64,6 +80,7 @@ _DAMAGE = (
     Image.DecompressionBombError,
     Image.DecompressionBombWarning,
 )
+Found = TypeVar("Found")
 warnings.filterwarnings("error", category=Image.DecompressionBombWarning)
 
 
@@ -71,24 +88,56 @@ class RefusedFile(ValueError):
     """A file that is not taken in; the message is one sentence for the reader."""
 
 
-def decode(content: bytes, name: str, *, max_pixels: int = MAX_PIXELS) -> NDArray[np.uint8]:
+def decode(
+    content: bytes,
+    name: str,
+    intensities: IntensityMapping = OF_THE_IMAGE,
+    *,
+    max_pixels: int = MAX_PIXELS,
+) -> NDArray[np.uint8]:
     """Decode one picture file to (H, W) grey or (H, W, 3) RGB uint8, upright.
 
     The first frame of an animation or of a file with pages is taken. The EXIF orientation is
     applied; a damaged EXIF block counts as none. Mapping of what is not 8-bit grey or RGB:
     black-and-white becomes 0 and 255; a palette becomes RGB; transparency is laid over white;
-    16-bit grey, 32-bit integer and float grey are stretched so that the image's own smallest value
-    becomes 0 and its largest 255; 16-bit colour keeps the upper 8 bits; CMYK and YCbCr are
-    converted to RGB without a colour profile.
+    colours of an ICC profile become sRGB's; CMYK without a profile and YCbCr are converted to RGB.
 
     Args:
         content: the whole file.
         name: what the message calls the file.
+        intensities: how more than 8 bits a sample become 8. By their extremes, colours keep the
+            upper 8 bits, and TIFF is read as Pillow reads it: as before there was a choice.
         max_pixels: largest width x height that is decoded.
 
     Raises:
-        RefusedFile: when the format is not in FORMATS, the file is damaged, truncated or too large.
+        RefusedFile: when the format is not in FORMATS, the file is damaged, truncated or too large,
+            or its samples are of a kind that is not read.
     """
+    return _read(
+        content,
+        name,
+        max_pixels,
+        lambda image: _pixels(image, content, intensities, max_pixels),
+    )
+
+
+def deep_values(content: bytes, name: str) -> NDArray[np.generic] | None:
+    """The (H, W) or (H, W, 3) values of a file of more than 8 bits a sample, larger is brighter.
+
+    None for a file of at most 8 bits, or of inks. Raises like `decode`.
+    """
+
+    def values(image: Image.Image | None) -> NDArray[np.generic] | None:
+        found = _samples(image, content, MAX_PIXELS)
+        return None if found is None or _is_ink(found) else found.values
+
+    return _read(content, name, MAX_PIXELS, values)
+
+
+def _read(
+    content: bytes, name: str, max_pixels: int, read: Callable[[Image.Image | None], Found]
+) -> Found:
+    """What `read` makes of the opened file, or of None where Pillow does not open it."""
     if len(content) > MAX_BYTES:
         raise RefusedFile(
             f"{name}: {len(content):,} bytes are more than the {MAX_BYTES:,} allowed."
@@ -98,7 +147,7 @@ def decode(content: bytes, name: str, *, max_pixels: int = MAX_PIXELS) -> NDArra
     except (Image.DecompressionBombError, Image.DecompressionBombWarning) as error:
         raise RefusedFile(f"{name}: more pixels than the {max_pixels:,} allowed.") from error
     except _DAMAGE as error:
-        raise RefusedFile(f"{name}: not a readable {_supported()} file.") from error
+        return _unopened(content, name, read, error)
     with image:
         width, height = image.size
         if width * height > max_pixels:
@@ -108,12 +157,74 @@ def decode(content: bytes, name: str, *, max_pixels: int = MAX_PIXELS) -> NDArra
         if width < 1 or height < 1:
             raise RefusedFile(f"{name}: {width} x {height} pixels are no image.")
         try:
-            image.load()
-            return _to_uint8(_upright(image), name)
-        except RefusedFile:
-            raise
+            return read(image)
+        except UnreadSamples as error:
+            raise RefusedFile(f"{name}: {error} are not read; save it uncompressed.") from error
+        except UnclearValues as error:
+            raise RefusedFile(f"{name}: {error}.") from error
+        except RefusedFile as error:
+            raise RefusedFile(f"{name}: {error}") from error
         except _DAMAGE as error:
             raise RefusedFile(f"{name}: the {image.format} file is damaged or cut off.") from error
+
+
+def _unopened(
+    content: bytes, name: str, read: Callable[[Image.Image | None], Found], error: Exception
+) -> Found:
+    why = tiff_reason(content)
+    if why is None:
+        raise RefusedFile(f"{name}: not a readable {_supported()} file.") from error
+    try:
+        return read(None)
+    except UnclearValues as unclear:
+        raise RefusedFile(f"{name}: {unclear}.") from unclear
+    except (RefusedFile, *_DAMAGE) as damage:
+        raise RefusedFile(f"{name}: a TIFF file of {why} is not read.") from damage
+
+
+def _samples(image: Image.Image | None, content: bytes, max_pixels: int) -> Samples | None:
+    if image is not None:
+        return deep_samples(image, content)
+    found = unopened_tiff(content, max_pixels)
+    if found is None:
+        raise RefusedFile
+    return found
+
+
+def _pixels(
+    image: Image.Image | None, content: bytes, intensities: IntensityMapping, max_pixels: int
+) -> NDArray[np.uint8]:
+    if intensities.choice is not Intensities.EXTREMES or image is None:
+        found = _samples(image, content, max_pixels)
+        if found is not None:
+            profile = None if image is None else image.info.get("icc_profile")
+            return _of_samples(found, intensities, profile)
+    assert image is not None
+    image.load()
+    return _to_uint8(_upright(image), intensities)
+
+
+def _of_samples(
+    found: Samples, intensities: IntensityMapping, profile: bytes | None
+) -> NDArray[np.uint8]:
+    if _is_ink(found):
+        picture = Image.frombytes(
+            "CMYK", found.values.shape[1::-1], np.ascontiguousarray(found.values).tobytes()
+        )
+    else:
+        seen = intensities.eight_bits(found.values)
+        if found.opacity is not None:
+            clear = 1 - found.opacity.reshape(*found.opacity.shape, *[1] * (seen.ndim - 2))
+            seen = np.rint(seen + (255.0 - seen) * clear).astype(np.uint8)
+        picture = Image.fromarray(np.ascontiguousarray(seen))
+    if profile is not None and picture.mode != "L":  # the mapping decides about greys
+        picture.info["icc_profile"] = profile
+    turn = _UPRIGHT.get(found.orientation)
+    return _to_uint8(picture if turn is None else picture.transpose(turn), intensities)
+
+
+def _is_ink(found: Samples) -> bool:
+    return found.values.ndim == 3 and found.values.shape[2] == 4
 
 
 def suffix(content: bytes) -> str:
@@ -133,15 +244,18 @@ def suffix(content: bytes) -> str:
 def browser_type(content: bytes) -> str | None:
     """The media type of a file that a browser shows just as `decode` sees it, None for any other.
 
-    A browser moves animations, lays transparency over the page, cuts 16-bit grey down to its
-    upper bits and turns CMYK into other colours.
+    A browser moves animations, lays transparency over the page, cuts 16 bits down to their upper
+    ones, turns CMYK into other colours, has a colour management of its own, and reads no lossless
+    JPEG.
     """
     try:
         with Image.open(io.BytesIO(content), formats=list(FORMATS)) as image:
+            plain = _is_plain(image, content) and not has_other_colours(image)
             upright = image.getexif().get(_ORIENTATION_TAG, 1) == 1
             still = image.format == "MPO" or getattr(image, "n_frames", 1) == 1
             opaque = image.mode in ("1", "L", "P", "RGB") and "transparency" not in image.info
-            return _BROWSER_TYPES.get(image.format or "") if upright and still and opaque else None
+            as_it_is = upright and still and opaque and plain
+            return _BROWSER_TYPES.get(image.format or "") if as_it_is else None
     except _DAMAGE:
         return None
 
@@ -168,7 +282,29 @@ def _upright(image: Image.Image) -> Image.Image:
     return image if turn is None else image.transpose(turn)
 
 
-def _to_uint8(image: Image.Image, name: str) -> NDArray[np.uint8]:
+def _is_plain(image: Image.Image, content: bytes) -> bool:
+    """Whether it has 8 bits a sample, and as a JPEG a coding that every browser knows."""
+    if image.format in ("JPEG", "MPO"):
+        return _jpeg_frame(content) in _COMMON_FRAMES
+    return not is_cut(image)
+
+
+def _jpeg_frame(content: bytes) -> int | None:
+    """The marker of a JPEG's frame header, which names its coding."""
+    at = 2
+    while at + 4 <= len(content) and content[at] == 0xFF:
+        marker = content[at + 1]
+        if 0xC0 <= marker <= 0xCF and marker not in _NO_FRAMES:
+            return marker
+        if marker == 0xFF:  # padding
+            at += 1
+        else:
+            at += 2 + int.from_bytes(content[at + 2 : at + 4], "big")
+    return None
+
+
+def _to_uint8(image: Image.Image, intensities: IntensityMapping) -> NDArray[np.uint8]:
+    image = in_srgb(image)
     mode = image.mode
     if mode in ("L", "RGB"):
         # a PNG may name one of its colours as the transparent one
@@ -182,10 +318,8 @@ def _to_uint8(image: Image.Image, name: str) -> NDArray[np.uint8]:
     if mode in ("CMYK", "YCbCr", "RGBX"):
         return np.array(image.convert("RGB"))
     if mode == "F" or mode.startswith("I"):
-        return _stretched(np.array(image), name)
-    raise RefusedFile(
-        f"{name}: pixels of the kind {mode} are not supported; save it as grey or RGB."
-    )
+        return intensities.eight_bits(np.array(image))
+    raise RefusedFile(f"pixels of the kind {mode} are not supported; save it as grey or RGB.")
 
 
 def _over_white(image: Image.Image) -> NDArray[np.uint8]:
@@ -196,13 +330,3 @@ def _over_white(image: Image.Image) -> NDArray[np.uint8]:
     with_alpha = image.convert("RGBA")
     page = Image.new("RGBA", image.size, (255, 255, 255, 255))
     return np.array(Image.alpha_composite(page, with_alpha).convert("L" if grey else "RGB"))
-
-
-def _stretched(values: NDArray[np.generic], name: str) -> NDArray[np.uint8]:
-    numbers = values.astype(np.float64)
-    if not np.isfinite(numbers).all():
-        raise RefusedFile(f"{name}: some pixel values are not finite numbers.")
-    low, high = numbers.min(), numbers.max()
-    if high == low:
-        return np.zeros(numbers.shape, np.uint8)
-    return np.rint((numbers - low) / (high - low) * 255).astype(np.uint8)

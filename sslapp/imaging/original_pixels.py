@@ -10,6 +10,7 @@ from numpy.typing import NDArray
 
 from sslapp.imaging.decode import decode
 from sslapp.imaging.fit import fit
+from sslapp.imaging.intensities import OF_THE_IMAGE, IntensityMapping
 from sslapp.imaging.originals import original_path
 from sslapp.imaging.pixels import PixelStore
 
@@ -24,14 +25,22 @@ class OriginalPixels:
         originals: N names of files there, by position; None for an image that `stored` holds whole.
         stored: the project's pixels; C is theirs.
         side: S. The whole image is kept and borders are black, as in the store.
+        intensities: the project's, of images with more than 8 bits a sample.
     """
 
     def __init__(
-        self, folder: Path, originals: Sequence[str | None], stored: PixelStore, side: int
+        self,
+        folder: Path,
+        originals: Sequence[str | None],
+        stored: PixelStore,
+        side: int,
+        *,
+        intensities: IntensityMapping = OF_THE_IMAGE,
     ) -> None:
         self._folder = folder
         self._originals = originals
         self._stored = stored
+        self._intensities = intensities
         self._threads = min(MOST_THREADS, os.cpu_count() or 1)
         self.shape = (len(originals), side, side, stored.shape[3])
 
@@ -52,5 +61,6 @@ class OriginalPixels:
         if name is None:
             image = self._stored.take(np.array([position], dtype=np.int64))[0]
         else:
-            image = decode(original_path(self._folder, name).read_bytes(), f"image {position}")
+            content = original_path(self._folder, name).read_bytes()
+            image = decode(content, f"image {position}", self._intensities)
         return fit(image, self.shape[1], self.shape[3])

@@ -15,7 +15,7 @@ from sslapp.store.errors import Refused, Unknown
 from sslapp.store.log.chain import now
 from sslapp.store.log.events import append
 from sslapp.store.schema import current_label, event, label_class, project
-from sslapp.vocabulary import EventKind
+from sslapp.vocabulary import EventKind, Intensities
 
 PALETTE = (
     *("#0072B2", "#E69F00", "#009E73", "#CC79A7", "#56B4E9", "#D55E00", "#F0E442", "#885A36"),
@@ -30,11 +30,15 @@ KEYS = "1234567890bcdeghijklmnopqrstvwyz"
 """Keys in the order they are given to classes; a (accept), f (flag), u (unsure) and x (reject)
 have other duties."""
 
+_BEFORE = {"intensities": Intensities.EXTREMES}
+"""Settings of projects that were made before these could be chosen."""
+
 _COLOUR = re.compile(r"#[0-9a-fA-F]{6}")
 
 
 class ProjectSettings(BaseModel):
-    """What a project decides about its images; all but size and grey may change later.
+    """What a project decides about its images; all but grey may change later, size and
+    intensities with the training store alone once there are images.
 
     Attributes:
         image_size: S of the pixel store; None keeps the native size, which must then be one.
@@ -43,6 +47,8 @@ class ProjectSettings(BaseModel):
         single_reads: an image that one reader has before them is offered to no other meanwhile.
         precision: share of accepted labels that must be proven right.
         certainty: with which it must be: 1 - alpha of an audit.
+        intensities: which values of images with more than 8 bits are black and white.
+        intensity_limits: they, of the set; None before there are any.
     """
 
     model_config = ConfigDict(frozen=True, extra="forbid")
@@ -53,6 +59,8 @@ class ProjectSettings(BaseModel):
     single_reads: bool = True
     precision: float = Field(default=0.95, ge=0.5, lt=1)
     certainty: float = Field(default=0.95, ge=0.5, lt=1)
+    intensities: Intensities = Intensities.IMAGE
+    intensity_limits: tuple[float, float] | None = None
 
     @property
     def channels(self) -> int:
@@ -293,8 +301,14 @@ def change_settings(
     single_reads: bool | None = None,
     precision: float | None = None,
     certainty: float | None = None,
+    image_size: int | None = None,
+    intensities: Intensities | None = None,
+    intensity_limits: tuple[float, float] | None = None,
 ) -> bool:
-    """Change the settings that may change while images are there, and log it.
+    """Change settings and log it; None leaves one as it is.
+
+    Image size and intensities are those that the training store is made with, so they change with
+    it, in one transaction.
 
     Rounds that are planned already keep the `flip` they were planned with, and audits that are
     open the certainty they were opened with.
@@ -314,6 +328,9 @@ def change_settings(
         "single_reads": single_reads,
         "precision": precision,
         "certainty": certainty,
+        "image_size": image_size,
+        "intensities": intensities,
+        "intensity_limits": intensity_limits,
     }
     changed = {
         what: value
@@ -365,5 +382,6 @@ def _checked_name(what: str, name: str) -> str:
 
 
 def _project(row: object) -> ProjectRow:
-    settings = ProjectSettings.model_validate(row.settings)  # type: ignore[attr-defined]
+    stored = {**_BEFORE, **row.settings}  # type: ignore[attr-defined]
+    settings = ProjectSettings.model_validate(stored)
     return ProjectRow(row.id, row.name, settings, row.created_at)  # type: ignore[attr-defined]

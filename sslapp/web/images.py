@@ -17,6 +17,9 @@ from sslapp.web import answers
 FOREVER = "private, max-age=31536000, immutable"
 """An address names one content, and a page asks for each of them again and again."""
 
+A_MINUTE = "private, max-age=60"
+"""Of a picture that looks otherwise once the training store has been made again."""
+
 Find = Callable[[Access, int, int, str], Picture]
 
 
@@ -42,7 +45,11 @@ def _sent(access: Access, request: Request, find: Find) -> Response:
     path = request.path_params
     found = find(access, path["project"], path["position"], path["image"])
     tag = f'"{found.tag}"'
-    headers = {"Cache-Control": FOREVER, "ETag": tag, "X-Content-Type-Options": "nosniff"}
+    headers = {
+        "Cache-Control": FOREVER if found.lasting else A_MINUTE,
+        "ETag": tag,
+        "X-Content-Type-Options": "nosniff",
+    }
     if request.headers.get("if-none-match") == tag:
         return Response(status_code=304, headers=headers)
     return Response(found.content, media_type=found.media_type, headers=headers)

@@ -156,7 +156,7 @@ def test_an_image_folder_can_be_read_back(tmp_path, provenance, picture):
     ]
     source = folder_source(tmp_path / "out" / "images")
     assert source.class_names == ["cat", "dog"]
-    assert [(item.name, item.image.tolist()) for item in source.items()] == [
+    assert [(item.name, item.image().tolist()) for item in source.items()] == [
         ("cat/0_a.png", decode(pictures[0], "").tolist()),
         ("cat/2_d.png", decode(pictures[2], "").tolist()),
         ("dog/1_c.png", decode(pictures[1], "").tolist()),

@@ -29,7 +29,7 @@ def test_a_flat_folder_has_no_classes_and_keeps_the_files_bytes(tree, picture):
     assert source.class_names is None
     assert (first.name, first.true_class, first.split) == ("1.png", None, Split.POOL)
     assert second.content == picture(2)
-    assert (second.image == decode(picture(2), "2.png")).all()
+    assert (second.image() == decode(picture(2), "2.png")).all()
 
 
 def test_train_and_test_folders_become_splits(tree, picture):

@@ -43,8 +43,8 @@ def test_digits_are_all_pool_and_span_the_grey_levels():
     assert len(source) == len(items) == 1797
     assert {item.split for item in items} == {Split.POOL}
     assert [item.true_class for item in items] == data.target.tolist()
-    assert np.stack([item.image for item in items]).max() == 255
-    assert np.array_equal(items[7].image, (data.images[7] * 255 / 16).round().astype(np.uint8))
+    assert np.stack([item.image() for item in items]).max() == 255
+    assert np.array_equal(items[7].image(), (data.images[7] * 255 / 16).round().astype(np.uint8))
     assert source.class_names == [str(digit) for digit in range(10)]
 
 
@@ -59,8 +59,8 @@ def test_idx_files_are_read_where_torchvision_keeps_them(tmp_path, idx_set, name
     items = list(source.items())
     assert [item.true_class for item in items] == [3, 1, 4, 1, 5, 9]
     assert [item.split for item in items] == [Split.POOL] * 4 + [Split.TEST] * 2
-    assert np.array_equal(items[3].image, images["train"][3])
-    assert np.array_equal(items[5].image, images["t10k"][1])
+    assert np.array_equal(items[3].image(), images["train"][3])
+    assert np.array_equal(items[5].image(), images["t10k"][1])
     assert [item.name for item in source.items(4)] == ["test/00000", "test/00001"]
     assert source.class_names is not None
     assert source.class_names[5] == fifth

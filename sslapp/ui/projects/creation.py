@@ -7,7 +7,9 @@ from sslapp.ui.projects import sources
 from sslapp.usecases.access import Access
 from sslapp.usecases.images.creation import IMAGE_SIZES, NewProject, class_names, create
 from sslapp.usecases.images.embeddings import PHOTOGRAPH, encoders_here
+from sslapp.usecases.images.intensities import TITLES
 from sslapp.usecases.projects.settings import ProjectSettings
+from sslapp.vocabulary import Intensities
 
 ASKED = "projects-new"
 """Where the session keeps whether the form is open."""
@@ -89,6 +91,14 @@ def _options(access: Access) -> tuple[ProjectSettings, str | None]:
             key="projects-new-encoder",
         )
         st.caption(there[encoder].about if encoder else BY_SIZE)
+        intensities = st.selectbox(
+            "Black and white of 16-bit images: percentiles",
+            [Intensities.IMAGE, Intensities.SET],
+            format_func=TITLES.__getitem__,
+            key="projects-new-intensities",
+            help="Images with more than 8 bits a sample are mapped to 256 shades, the same for "
+            "readers, training and encoders. Of the set: shades can be compared between images.",
+        )
         grey = st.checkbox(
             "Grey images", key="projects-new-grey", help="Keep one channel instead of three."
         )
@@ -103,7 +113,9 @@ def _options(access: Access) -> tuple[ProjectSettings, str | None]:
             key="projects-new-single",
             help="An image that one reader has before them is offered to no other meanwhile.",
         )
-    settings = ProjectSettings(image_size=size, grey=grey, flip=flip, single_reads=single)
+    settings = ProjectSettings(
+        image_size=size, grey=grey, flip=flip, single_reads=single, intensities=intensities
+    )
     return settings, encoder
 
 

@@ -6,6 +6,7 @@ import streamlit as st
 
 from sslapp.ui.common import faults
 from sslapp.usecases.access import Access
+from sslapp.usecases.images.intensities import in_words
 from sslapp.usecases.projects.settings import change_settings
 from sslapp.usecases.projects.status import Status
 
@@ -84,12 +85,13 @@ def show(access: Access, status: Status, *, may_change: bool) -> None:
     size = f"{settings.image_size} pixels" if settings.image_size else "native"
     colour = "grey" if settings.grey else "colour where the images have it"
     st.caption(f"Fixed when the project was made: image size {size}, {colour}.")
+    st.caption(f"Black and white of images with more than 8 bits: {in_words(settings)}.")
 
 
 def _change(access: Access, project_id: int, name: str, key: str) -> None:
-    value = bool(st.session_state[key])
-    if not faults.attempt(FAULT, lambda: change_settings(access, project_id, **{name: value})):
-        st.session_state[key] = not value
+    value: dict[str, Any] = {name: bool(st.session_state[key])}
+    if not faults.attempt(FAULT, lambda: change_settings(access, project_id, **value)):
+        st.session_state[key] = not value[name]
 
 
 def _change_share(access: Access, project_id: int, name: str, key: str) -> None:

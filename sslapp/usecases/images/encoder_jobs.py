@@ -18,6 +18,7 @@ from sslapp.embedding.precision import Precision
 from sslapp.imaging.original_pixels import OriginalPixels
 from sslapp.imaging.pixels import PixelStore
 from sslapp.store import images
+from sslapp.usecases.images.intensities import intensity_mapping
 from sslapp.workspace import Workspace
 
 WORK = "work"
@@ -59,7 +60,13 @@ def pixels_for(
     names = images.original_of_each(conn, project_id)
     if encoder.side is None or not any(names):
         return stored
-    return OriginalPixels(workspace.project(project_id) / "originals", names, stored, encoder.side)
+    return OriginalPixels(
+        workspace.project(project_id) / "originals",
+        names,
+        stored,
+        encoder.side,
+        intensities=intensity_mapping(conn, project_id),
+    )
 
 
 def note_precision(features: Path, precision: Precision) -> None:

@@ -3,7 +3,7 @@
 import csv
 import io
 from collections.abc import Mapping, Sequence
-from dataclasses import asdict, dataclass
+from dataclasses import asdict, dataclass, replace
 from pathlib import Path
 from typing import Any
 
@@ -11,8 +11,10 @@ from sqlalchemy import Connection
 
 from sslapp.datasets.cells import escape_cell
 from sslapp.datasets.ingest import Ingested, IngestStopped, Row, ingest
+from sslapp.datasets.intensity_sample import sampled_limits
 from sslapp.datasets.registry import open_source
 from sslapp.datasets.source import ImageSource
+from sslapp.imaging.intensities import IntensityMapping
 from sslapp.imaging.pixels import PixelStore
 from sslapp.jobs import queue
 from sslapp.jobs.context import Cancelled, JobContext
@@ -20,8 +22,9 @@ from sslapp.store import images, projects
 from sslapp.store.database import reading, writing
 from sslapp.store.images import NewImage
 from sslapp.usecases.access import Access, find_project, require
+from sslapp.usecases.images.intensities import mapping_of
 from sslapp.usecases.images.uploads import forget
-from sslapp.vocabulary import JobKind, Role
+from sslapp.vocabulary import Intensities, JobKind, Role
 
 
 def import_images(
@@ -97,7 +100,8 @@ def run_import(context: JobContext) -> None:
         name=params.get("name"),
         within=None if within is None else [Path(each) for each in within],
     )
-    ingested = _ingest(context, source)
+    shape = _shape(context, source)
+    ingested = _ingest(context, source, shape)
     context.check()
     result: dict[str, Any] = {
         "images": len(ingested.rows),
@@ -106,6 +110,10 @@ def run_import(context: JobContext) -> None:
         "channels": ingested.channels,
     }
     with context.finishing(result) as conn:
+        if shape.limits is not None:
+            projects.change_settings(
+                *(conn, project_id, context.claim.reader_id), intensity_limits=shape.limits
+            )
         result["first"] = images.add_image_set(
             conn,
             project_id,
@@ -141,14 +149,27 @@ def refusals_csv(refused: Refusals) -> bytes:
     return text.getvalue().encode()
 
 
-def _ingest(context: JobContext, source: ImageSource) -> Ingested:
-    size, channels = _shape(context)
+@dataclass(frozen=True)
+class _Shape:
+    """How an import's images are stored: side and channels, None for the images' own.
+
+    `limits` are new ones of the set, to be kept with its images.
+    """
+
+    size: int | None
+    channels: int | None
+    intensities: IntensityMapping
+    limits: tuple[float, float] | None = None
+
+
+def _ingest(context: JobContext, source: ImageSource, shape: _Shape) -> Ingested:
     try:
         return ingest(
             source,
             context.folder,
-            size=size,
-            channels=channels,
+            size=shape.size,
+            channels=shape.channels,
+            intensities=shape.intensities,
             originals=context.workspace.project(context.claim.project_id) / "originals",
             progress=lambda step, total: context.progress(step, total, "importing"),
             should_stop=context.should_stop,
@@ -157,15 +178,20 @@ def _ingest(context: JobContext, source: ImageSource) -> Ingested:
         raise Cancelled from None
 
 
-def _shape(context: JobContext) -> tuple[int | None, int | None]:
-    """Side and channels that the project's images have: those of the first import, if any."""
+def _shape(context: JobContext, source: ImageSource) -> _Shape:
+    """As the project's images are: the first import decides what its settings leave open."""
     with reading(context.engine) as conn:
         settings = projects.find_project(conn, context.claim.project_id).settings
         sets = images.image_sets(conn, context.claim.project_id)
-    if not sets:
-        return settings.image_size, 1 if settings.grey else None
-    _, side, _, channels = PixelStore([context.workspace.path(sets[0].pixels)]).shape
-    return side, channels
+    intensities = mapping_of(settings)
+    if sets:
+        _, side, _, channels = PixelStore([context.workspace.path(sets[0].pixels)]).shape
+        return _Shape(side, channels, intensities)
+    limits = None
+    if intensities.choice is Intensities.SET and intensities.limits is None:
+        limits = sampled_limits(source)
+        intensities = replace(intensities, limits=limits)
+    return _Shape(settings.image_size, 1 if settings.grey else None, intensities, limits)
 
 
 def _rows(

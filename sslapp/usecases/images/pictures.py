@@ -1,5 +1,6 @@
 """The pictures of images as pages show them and exports hand them out: at full size, or small."""
 
+import hashlib
 from collections.abc import Sequence
 from dataclasses import dataclass
 
@@ -16,6 +17,7 @@ from sslapp.store.database import reading
 from sslapp.store.errors import Refused, Unknown
 from sslapp.store.images import ImageRow
 from sslapp.usecases.access import Access, find_project
+from sslapp.usecases.images.intensities import intensity_mapping
 from sslapp.workspace import Workspace
 
 PNG = "image/png"
@@ -26,11 +28,20 @@ THUMBNAIL = 96
 
 @dataclass(frozen=True)
 class Picture:
-    """A picture file. `tag` names its content: pictures with the same tag are the same."""
+    """A picture file.
+
+    Attributes:
+        content: the file.
+        media_type: of it.
+        tag: names its content: pictures with the same tag are the same.
+        lasting: the image never looks otherwise. Small pictures and those of deep images do when
+            the training store is made again, at another size or with other intensities.
+    """
 
     content: bytes
     media_type: str
     tag: str
+    lasting: bool = True
 
 
 def picture(
@@ -52,11 +63,13 @@ def picture(
         if row.original is None:
             store = _pixels(conn, access.workspace, project_id)
             return Picture(png_bytes(store.take(_one(position))[0]), PNG, row.sha256)
+        intensities = intensity_mapping(conn, project_id)
     folder = access.workspace.project(project_id) / "originals"
     content = original_path(folder, row.original).read_bytes()
     media_type = browser_type(content)
     if media_type is None:
-        return Picture(png_bytes(decode(content, row.name)), PNG, row.original)
+        seen = decode(content, row.name, intensities)
+        return Picture(png_bytes(seen), PNG, f"{row.original}-{intensities}", lasting=False)
     return Picture(content, media_type, row.original)
 
 
@@ -66,9 +79,12 @@ def thumbnail(
     """A small picture of one image; arguments and errors like `picture`."""
     with reading(access.engine) as conn:
         project_id = find_project(conn, access, project)
-        row = _row(conn, project_id, position, image)
-        rows = _pixels(conn, access.workspace, project_id).take(_one(position))
-    return Picture(png_bytes(rows[0], THUMBNAIL), PNG, f"{row.sha256}-{THUMBNAIL}")
+        _row(conn, project_id, position, image)
+        small = png_bytes(
+            _pixels(conn, access.workspace, project_id).take(_one(position))[0], THUMBNAIL
+        )
+    tag = hashlib.sha256(small).hexdigest()
+    return Picture(small, PNG, tag, lasting=False)
 
 
 def thumbnails(

@@ -4,11 +4,12 @@ from collections.abc import Sequence
 
 from sqlalchemy import Connection
 
-from sslapp.store import projects, readers
+from sslapp.store import images, projects, readers
 from sslapp.store.database import writing
+from sslapp.store.errors import Refused
 from sslapp.store.projects import ProjectSettings
 from sslapp.usecases.access import Access, find_project, require, require_server_admin
-from sslapp.vocabulary import Role
+from sslapp.vocabulary import Intensities, Role
 
 __all__ = ["ProjectSettings", "change_settings", "create_project", "new_project"]
 
@@ -53,15 +54,26 @@ def change_settings(
     single_reads: bool | None = None,
     precision: float | None = None,
     certainty: float | None = None,
+    intensities: Intensities | None = None,
 ) -> bool:
-    """Change what may change while images are there; return whether anything changed."""
+    """Change settings, None leaving one as it is; return whether anything changed.
+
+    Raises:
+        Refused: for intensities while images are there, of which the training store is made.
+    """
     with writing(access.engine) as conn:
         project_id = find_project(conn, access, project)
         require(conn, access, project_id, Role.ADMIN)
+        if intensities is not None and images.image_count(conn, project_id):
+            raise Refused(
+                "The training store was made with the project's intensities. Make it again with "
+                f"others: sslapp pixels --intensities {intensities}."
+            )
         return projects.change_settings(
             *(conn, project_id, access.reader_id),
             flip=flip,
             single_reads=single_reads,
             precision=precision,
             certainty=certainty,
+            intensities=intensities,
         )
