@@ -48,6 +48,14 @@ class Intensities(StrEnum):
     EXTREMES = "extremes"  # its least and greatest; colours keep their upper bits
 
 
+class Aspect(StrEnum):
+    """How an image that is no square becomes one in the training store."""
+
+    PAD = "pad"  # whole, with black borders
+    STRETCH = "stretch"
+    CROP = "crop"  # its centre
+
+
 class Split(StrEnum):
     """The part of an imported set an image belongs to; test images are in no pool."""
 
@@ -134,6 +142,7 @@ class JobKind(StrEnum):
     """The long pieces of work."""
 
     IMPORT = "import"
+    PIXELS = "pixels"
     EMBED = "embed"
     ROUND = "round"
     TRIAL = "trial"

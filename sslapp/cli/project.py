@@ -15,6 +15,7 @@ from sslapp.usecases.images.creation import ensure_demo
 from sslapp.usecases.images.embeddings import embed, embedding_time, encoder_title
 from sslapp.usecases.images.encoded_views import AUGMENTATIONS, WantedViews, cost, start_encoding
 from sslapp.usecases.images.imports import import_images
+from sslapp.usecases.images.pixels_again import WantedPixels, make_pixels_again
 from sslapp.usecases.maintenance import backups
 from sslapp.usecases.maintenance.files import UNKNOWN
 from sslapp.usecases.maintenance.verification import Checked, rebuild, record, verify_workspace
@@ -22,7 +23,7 @@ from sslapp.usecases.people import members
 from sslapp.usecases.projects import classes
 from sslapp.usecases.projects.settings import ProjectSettings, create_project
 from sslapp.usecases.projects.status import status as read_status
-from sslapp.vocabulary import Intensities, Role, Source
+from sslapp.vocabulary import Aspect, Intensities, Role, Source
 
 class_app = typer.Typer(help="Add, edit and retire classes.", no_args_is_help=True)
 app.add_typer(class_app, name="class")
@@ -139,7 +140,43 @@ def import_command(
         if not wait:
             return f"Job {job_id} is queued."
         refused = [f"  refused {each['name']}: {each['reason']}" for each in result["refused"]]
-        return "\n".join([f"Imported {result['images']} images.", *refused])
+        return "\n".join([f"Imported {result['images']} images.", *result["notes"], *refused])
+
+    show(result, as_json, words)
+
+
+@command(app, "pixels")
+def pixels_command(
+    project: Project = None,
+    size: Annotated[int | None, typer.Option(help="Side in pixels, 8 to 1024.")] = None,
+    aspect: Annotated[
+        Aspect | None, typer.Option(help="Of images that are no squares: default as before.")
+    ] = None,
+    intensities: Annotated[
+        Intensities | None,
+        typer.Option(help="Black and white of images with more than 8 bits: default as before."),
+    ] = None,
+    colour: Annotated[
+        bool, typer.Option("--colour", help="Three channels, though the first import was grey.")
+    ] = False,
+    wait: Wait = True,
+    as_json: Json = False,
+) -> None:
+    """Make the training store again from the originals, without importing, as a job."""
+    who = access()
+    wanted = WantedPixels(size, aspect, intensities, colour)
+    job_id = make_pixels_again(who, project, wanted)
+    result = wait_for(who, job_id, wait)
+
+    def words() -> str:
+        if not wait:
+            return f"Job {job_id} is queued."
+        side, kind = result["size"], "grey" if result["channels"] == 1 else "colour"
+        return (
+            f"The training store has {result['images']} images of {side} x {side} {kind} pixels "
+            "now. Rounds that have begun go on with what they began with; embeddings stay, and "
+            "those of the encoder pixels are of the store before until images are embedded again."
+        )
 
     show(result, as_json, words)
 

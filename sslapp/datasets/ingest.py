@@ -8,7 +8,9 @@ import os
 from collections import deque
 from collections.abc import Callable, Iterator
 from concurrent.futures import Future, ThreadPoolExecutor
-from dataclasses import dataclass
+from dataclasses import dataclass, replace
+from functools import partial
+from itertools import count
 from pathlib import Path
 
 import numpy as np
@@ -16,12 +18,12 @@ from numpy.typing import NDArray
 
 from sslapp.datasets.source import ImageSource, Item, Refusal
 from sslapp.imaging.decode import RefusedFile, pixel_sha256
-from sslapp.imaging.fit import Aspect, fit
+from sslapp.imaging.fit import fit
 from sslapp.imaging.intensities import OF_THE_IMAGE, IntensityMapping
 from sslapp.imaging.originals import OriginalsWriter
 from sslapp.imaging.pixels import PixelWriter
 from sslapp.imaging.thumbnails import png_bytes
-from sslapp.vocabulary import Split
+from sslapp.vocabulary import Aspect, Split
 
 LARGEST_NATIVE = 64
 _BATCH_ITEMS = 64
@@ -43,6 +45,7 @@ class Row:
         original: sha256 of its file in the originals; None for a row of an array that `pixels`
             holds as it is.
         width, height: in pixels, upright, before fitting.
+        colour: whether it has three channels.
         split: pool or test.
         group: patient, scene, or None.
         true_class: index into the source's class names, or None.
@@ -53,6 +56,7 @@ class Row:
     original: str | None
     width: int
     height: int
+    colour: bool
     split: Split
     group: str | None
     true_class: int | None
@@ -83,7 +87,7 @@ def ingest(
     *,
     size: int | None = None,
     channels: int | None = None,
-    aspect: Aspect = "pad",
+    aspect: Aspect = Aspect.PAD,
     intensities: IntensityMapping = OF_THE_IMAGE,
     originals: Path | None = None,
     progress: Callable[[int, int], None] = lambda done, total: None,
@@ -126,9 +130,10 @@ def ingest(
             prepared = [each for each in results if isinstance(each, _Prepared)]
             refused += [each for each in results if isinstance(each, Refusal)]
             if prepared:
-                shape.admit([each.pixels for each in prepared], writer)
-                writer.append(np.stack([shape.settle(each.pixels) for each in prepared]))
+                shape.admit([each.pixels for each in prepared], writer, _kept(rows, keeper))
                 rows += [each.row for each in prepared]
+                keep = _kept(rows, keeper, len(rows) - len(prepared))
+                writer.append(np.stack([shape.settle(each.pixels, keep) for each in prepared]))
             done += len(results)
             progress(done, total)
             if should_stop():
@@ -177,6 +182,7 @@ def _prepare(  # noqa: PLR0917
         original=original,
         width=width,
         height=height,
+        colour=image.ndim == 3,
         split=entry.split,
         group=entry.group,
         true_class=entry.true_class,
@@ -195,6 +201,23 @@ def _keep(
     return keeper.add(png_bytes(image))
 
 
+def _kept(
+    rows: list[Row], keeper: OriginalsWriter | None, start: int = 0
+) -> Callable[[NDArray[np.uint8], bool], None]:
+    """A function that is shown the pixels of every row from `start` on, in order.
+
+    Told that they are about to be resized, it keeps them as the row's original if it has none.
+    """
+    numbers = count(start)
+
+    def keep(pixels: NDArray[np.uint8], is_resized: bool) -> None:
+        number = next(numbers)
+        if is_resized and keeper is not None and rows[number].original is None:
+            rows[number] = replace(rows[number], original=keeper.add(png_bytes(pixels)))
+
+    return keep
+
+
 class _Shape:
     """The size and channel count so far (0: not known yet); both grow when an image needs more.
 
@@ -207,7 +230,12 @@ class _Shape:
         self._channels = channels or 0
         self._fixed_size = size is not None
 
-    def admit(self, images: list[NDArray[np.uint8]], writer: PixelWriter) -> None:
+    def admit(
+        self,
+        images: list[NDArray[np.uint8]],
+        writer: PixelWriter,
+        keep: Callable[[NDArray[np.uint8], bool], None],
+    ) -> None:
         """Take the images of one batch into account and rewrite `writer` if they need it."""
         sizes = {len(image) for image in images}
         if not self._fixed_size and sizes != {self._size}:
@@ -215,10 +243,14 @@ class _Shape:
             self._size = sizes.pop() if all_equal else LARGEST_NATIVE
         self._channels = max(self._channels, *(image.shape[2] for image in images))
         if (self._size, self._channels) != (writer.size, writer.channels):
-            writer.convert(self._size, self._channels, self.settle)
+            change = partial(self.settle, keep=keep)
+            writer.convert(self._size, self._channels, change)
 
-    def settle(self, image: NDArray[np.uint8]) -> NDArray[np.uint8]:
-        """Bring an (s, s, c) image to the size and channels so far."""
+    def settle(
+        self, image: NDArray[np.uint8], keep: Callable[[NDArray[np.uint8], bool], None]
+    ) -> NDArray[np.uint8]:
+        """Bring an (s, s, c) image to the size and channels so far; `keep` sees it before."""
+        keep(image, len(image) != self._size)
         if image.shape == (self._size, self._size, self._channels):
             return image
         return fit(image, self._size, self._channels)

@@ -1,16 +1,14 @@
 """Bring an image to the one size and channel count of a project's pixels."""
 
-from typing import Literal
-
 import numpy as np
 from numpy.typing import NDArray
 from PIL import Image
 
-Aspect = Literal["pad", "stretch", "crop"]
+from sslapp.vocabulary import Aspect
 
 
 def fit(
-    image: NDArray[np.uint8], size: int, channels: int, aspect: Aspect = "pad"
+    image: NDArray[np.uint8], size: int, channels: int, aspect: Aspect = Aspect.PAD
 ) -> NDArray[np.uint8]:
     """Return (size, size, channels) uint8.
 
@@ -54,14 +52,14 @@ def _picture(image: NDArray[np.uint8]) -> Image.Image:
 
 def _resized(picture: Image.Image, size: int, aspect: Aspect) -> Image.Image:
     width, height = picture.size
-    if aspect == "stretch":
+    if aspect == Aspect.STRETCH:
         return picture.resize((size, size), Image.Resampling.BICUBIC)
-    if aspect == "crop":
+    if aspect == Aspect.CROP:
         side = min(width, height)
         left, top = (width - side) / 2, (height - side) / 2
         box = (left, top, left + side, top + side)
         return picture.resize((size, size), Image.Resampling.BICUBIC, box=box)
-    if aspect == "pad":
+    if aspect == Aspect.PAD:
         scale = size / max(width, height)
         inner = (max(1, round(width * scale)), max(1, round(height * scale)))
         page = Image.new(picture.mode, (size, size))

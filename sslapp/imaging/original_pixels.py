@@ -4,6 +4,7 @@ import os
 from collections.abc import Sequence
 from concurrent.futures import ThreadPoolExecutor
 from pathlib import Path
+from typing import Protocol
 
 import numpy as np
 from numpy.typing import NDArray
@@ -12,9 +13,15 @@ from sslapp.imaging.decode import decode
 from sslapp.imaging.fit import fit
 from sslapp.imaging.intensities import OF_THE_IMAGE, IntensityMapping
 from sslapp.imaging.originals import original_path
-from sslapp.imaging.pixels import PixelStore
 
 MOST_THREADS = 8
+
+
+class Rows(Protocol):
+    """Rows of pixels by position."""
+
+    def image(self, position: int) -> NDArray[np.uint8]:
+        """One (H, W, C) uint8 row."""
 
 
 class OriginalPixels:
@@ -22,8 +29,10 @@ class OriginalPixels:
 
     Args:
         folder: of the originals.
-        originals: N names of files there, by position; None for an image that `stored` holds whole.
-        stored: the project's pixels; C is theirs.
+        originals: N names of files there, by position; None for an image that `imported` holds
+            whole.
+        imported: the rows that have no original.
+        channels: C.
         side: S. The whole image is kept and borders are black, as in the store.
         intensities: the project's, of images with more than 8 bits a sample.
     """
@@ -32,17 +41,18 @@ class OriginalPixels:
         self,
         folder: Path,
         originals: Sequence[str | None],
-        stored: PixelStore,
+        imported: Rows,
         side: int,
         *,
+        channels: int,
         intensities: IntensityMapping = OF_THE_IMAGE,
     ) -> None:
         self._folder = folder
         self._originals = originals
-        self._stored = stored
+        self._imported = imported
         self._intensities = intensities
         self._threads = min(MOST_THREADS, os.cpu_count() or 1)
-        self.shape = (len(originals), side, side, stored.shape[3])
+        self.shape = (len(originals), side, side, channels)
 
     def take(self, indices: NDArray[np.int64]) -> NDArray[np.uint8]:
         """Return (n, S, S, C) uint8 for the rows in `indices`.
@@ -59,7 +69,7 @@ class OriginalPixels:
     def _read(self, position: int) -> NDArray[np.uint8]:
         name = self._originals[position]
         if name is None:
-            image = self._stored.take(np.array([position], dtype=np.int64))[0]
+            image = self._imported.image(position)
         else:
             content = original_path(self._folder, name).read_bytes()
             image = decode(content, f"image {position}", self._intensities)

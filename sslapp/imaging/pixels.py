@@ -145,8 +145,21 @@ class PixelStore:
         size, _, channels = self._maps[0].shape[1:]
         return int(self._ends[-1]), size, size, channels
 
+    @property
+    def channels(self) -> int:
+        """C."""
+        return self.shape[3]
+
     def __len__(self) -> int:
         return int(self._ends[-1])
+
+    def image(self, position: int) -> NDArray[np.uint8]:
+        """One (S, S, C) uint8 row, a copy.
+
+        Raises:
+            IndexError: when the position lies outside 0..N-1.
+        """
+        return self.take(np.array([position], dtype=np.int64))[0]
 
     def take(self, indices: NDArray[np.int64]) -> NDArray[np.uint8]:
         """Return (n, S, S, C) uint8, a copy of the rows in `indices`, in that order.
@@ -172,6 +185,30 @@ class PixelStore:
 
     def _begin(self, segment: int) -> int:
         return int(self._ends[segment - 1]) if segment else 0
+
+
+class ImportedPixels:
+    """The rows of several imports as they came, each at its own size.
+
+    Args:
+        segments: .npy files in the order of their positions.
+    """
+
+    def __init__(self, segments: Sequence[Path]) -> None:
+        self._stores = [PixelStore([path]) for path in segments]
+        self._ends = np.cumsum([len(store) for store in self._stores])
+
+    def image(self, position: int) -> NDArray[np.uint8]:
+        """One (S, S, C) uint8 row, a copy.
+
+        Raises:
+            IndexError: when the position lies outside 0..N-1.
+        """
+        segment = int(np.searchsorted(self._ends, position, side="right"))
+        if not 0 <= segment < len(self._stores) or position < 0:
+            raise IndexError(f"There is no image {position} in the pixels.")
+        begin = int(self._ends[segment - 1]) if segment else 0
+        return self._stores[segment].image(position - begin)
 
 
 def _open(path: Path) -> NDArray[np.uint8]:

@@ -3,7 +3,7 @@
 import math
 import time
 from collections import defaultdict
-from collections.abc import Callable, Mapping
+from collections.abc import Callable, Mapping, Sequence
 from dataclasses import asdict, dataclass
 from pathlib import Path
 from typing import Any
@@ -22,11 +22,12 @@ from sslapp.review.collapse import Collapse, find_collapse
 from sslapp.review.proposals import best_classes, likeliest_columns
 from sslapp.rounds import PASSED_OVER, RoundPhase
 from sslapp.rounds.frames import Frames
-from sslapp.rounds.loading import load_task
+from sslapp.rounds.loading import load_task, pixel_segments
 from sslapp.rounds.plan import apply_plan, as_planned, differences, make_plan
 from sslapp.store import files, rounds
 from sslapp.store.database import reading
 from sslapp.store.log import events
+from sslapp.store.rounds import PIXELS
 from sslapp.training.calibration.calibration import Calibration, calibrate
 from sslapp.training.calibration.out_of_sample import OutOfSample, ask, source_of
 from sslapp.training.calibration.sources import FITS
@@ -77,7 +78,7 @@ def run_round(context: JobContext) -> None:
     plan = _planned(context, row)
     say = _sayer(context, row["id"], plan)
     device, dtype = apply_plan(plan)
-    task = _task(context, row)
+    task = _task(context, row, plan.get(PIXELS))
     method = method_class(row["method"])
     frames = Frames(
         task,
@@ -118,7 +119,7 @@ def _planned(context: JobContext, row: Mapping[str, Any]) -> dict[str, Any]:
     """The stored plan; the first attempt makes it, a later one must be able to keep it."""
     if not row["plan"]:
         plan = make_plan(context.threads, **_asked(context), steps=row["config"].get("steps", 0))
-        _store_plan(context, row["id"], plan)
+        _store_plan(context, row["id"], plan, project_id=row["project_id"])
         return plan
     changed = differences(row["plan"], context.threads, **_asked(context))
     if not changed:
@@ -143,9 +144,21 @@ def _asked(context: JobContext) -> dict[str, Any]:
 
 
 def _store_plan(
-    context: JobContext, round_id: int, plan: Mapping[str, Any], message: str = "planned"
+    context: JobContext,
+    round_id: int,
+    plan: dict[str, Any],
+    message: str = "planned",
+    *,
+    project_id: int | None = None,
 ) -> None:
+    """Keep the plan; of a project, with the pixels that it has at that moment.
+
+    The training store may be made again while the round is under way.
+    """
+
     def write(conn: Connection) -> None:
+        if project_id is not None:
+            plan[PIXELS] = pixel_segments(conn, project_id)
         rounds.change_round(conn, round_id, {"plan": dict(plan)})
 
     context.progress(0, 0, message, also=write)
@@ -164,7 +177,7 @@ def _sayer(context: JobContext, round_id: int, plan: dict[str, Any]) -> Callable
     return say
 
 
-def _task(context: JobContext, row: Mapping[str, Any]) -> Task:
+def _task(context: JobContext, row: Mapping[str, Any], segments: Sequence[str] | None) -> Task:
     own = [] if row["embedding_id"] is None else [row["embedding_id"]]
     return load_task(
         context.workspace,
@@ -174,6 +187,7 @@ def _task(context: JobContext, row: Mapping[str, Any]) -> Task:
         embedding_ids=[*own, *(row["embeddings_beside"] or ())],
         view_set_id=row["view_set_id"],
         join=not CARDS[row["method"]].averages_encoders,
+        segments=segments,
     )
 
 

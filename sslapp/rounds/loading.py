@@ -3,7 +3,7 @@
 from collections.abc import Sequence
 from dataclasses import replace
 
-from sqlalchemy import Engine, RowMapping
+from sqlalchemy import Connection, Engine, RowMapping
 
 from sslapp.embedding.views import view_names
 from sslapp.imaging.pixels import PixelStore
@@ -26,6 +26,7 @@ def load_task(
     embedding_ids: Sequence[int] = (),
     view_set_id: int | None = None,
     join: bool = False,
+    segments: Sequence[str] | None = None,
 ) -> Task:
     """The task of a snapshot.
 
@@ -34,22 +35,28 @@ def load_task(
             the first is the task's own, the others are beside it.
         view_set_id: the encoded views of the first.
         join: give the features of several embeddings as those of one.
+        segments: paths of the pixels, for the same reason; None takes what the project has now.
     """
     with reading(engine) as conn:
         snapshot = load(workspace, find_snapshot(conn, snapshot_id))
-        sets = images.image_sets(conn, project_id)
+        paths = pixel_segments(conn, project_id) if segments is None else segments
         groups = images.groups(conn, project_id)
         embeddings = [find_embedding(conn, project_id, each) for each in embedding_ids]
         views = None if view_set_id is None else find_views(conn, view_set_id)
     task = build_task(
         snapshot,
-        pixels=TaskPixels(PixelStore([workspace.path(each.pixels) for each in sets])),
+        pixels=TaskPixels(PixelStore([workspace.path(each) for each in paths])),
         features=_features(workspace, embeddings, views),
         groups=groups,
     )
     if task.features is None or not join or not task.features.beside:
         return task
     return replace(task, features=JoinedFeatures(task.features))
+
+
+def pixel_segments(conn: Connection, project_id: int) -> list[str]:
+    """Paths of the project's training store, relative to the workspace, by position."""
+    return [each.pixels for each in images.image_sets(conn, project_id)]
 
 
 def load_features(

@@ -104,7 +104,7 @@ def named_paths(conn: Connection, project_id: int) -> NamedPaths:
         *(round_.c.answers, round_.c.members),
     )
     return NamedPaths(
-        files=predictions | values(image_set.c.pixels, snapshot.c.path, *arrays),
+        files=predictions | values(image_set.c.pixels, image_set.c.whole, snapshot.c.path, *arrays),
         predictions=predictions,
         folders=values(round_.c.frames) | set(views.scalars()),
     )

@@ -65,8 +65,9 @@ class ImageSetRow:
     """One import: its images take `count` positions from `first`.
 
     `pixels` names the (count, S, S, C) uint8 array relative to the workspace; `refused` lists what
-    could not be read as {"name": ..., "reason": ...}; `truth` is the hash of its true labels, None
-    in older workspaces.
+    could not be read as {"name": ..., "reason": ...}; `whole` names the array that it was imported
+    with, if `pixels` was made again and no original says as much; `truth` is the hash of its true
+    labels, None in older workspaces.
     """
 
     id: int
@@ -77,6 +78,12 @@ class ImageSetRow:
     refused: list[dict[str, str]]
     created_at: datetime
     truth: str | None
+    whole: str | None = None
+
+    @property
+    def imported(self) -> str:
+        """The array that images without an original are read from."""
+        return self.whole or self.pixels
 
 
 def add_image_set(  # noqa: PLR0917
@@ -136,6 +143,19 @@ def add_image_set(  # noqa: PLR0917
         },
     )
     return first
+
+
+def replace_pixels(conn: Connection, set_id: int, pixels_path: str, whole: str | None) -> None:
+    """Let an import name other pixels of its images.
+
+    Args:
+        conn: a write transaction.
+        set_id: the import.
+        pixels_path: the array made again, relative to the workspace.
+        whole: as in ImageSetRow.
+    """
+    values = {"pixels": pixels_path, "whole": whole}
+    seals.update(conn, image_set, [image_set.c.id == set_id], values)
 
 
 def rows_hash(rows: Iterable[Mapping[str, Any]]) -> str:

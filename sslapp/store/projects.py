@@ -15,7 +15,7 @@ from sslapp.store.errors import Refused, Unknown
 from sslapp.store.log.chain import now
 from sslapp.store.log.events import append
 from sslapp.store.schema import current_label, event, label_class, project
-from sslapp.vocabulary import EventKind, Intensities
+from sslapp.vocabulary import Aspect, EventKind, Intensities
 
 PALETTE = (
     *("#0072B2", "#E69F00", "#009E73", "#CC79A7", "#56B4E9", "#D55E00", "#F0E442", "#885A36"),
@@ -47,6 +47,7 @@ class ProjectSettings(BaseModel):
         single_reads: an image that one reader has before them is offered to no other meanwhile.
         precision: share of accepted labels that must be proven right.
         certainty: with which it must be: 1 - alpha of an audit.
+        aspect: how images that are no squares become squares of the store.
         intensities: which values of images with more than 8 bits are black and white.
         intensity_limits: they, of the set; None before there are any.
     """
@@ -59,6 +60,7 @@ class ProjectSettings(BaseModel):
     single_reads: bool = True
     precision: float = Field(default=0.95, ge=0.5, lt=1)
     certainty: float = Field(default=0.95, ge=0.5, lt=1)
+    aspect: Aspect = Aspect.PAD
     intensities: Intensities = Intensities.IMAGE
     intensity_limits: tuple[float, float] | None = None
 
@@ -302,13 +304,14 @@ def change_settings(
     precision: float | None = None,
     certainty: float | None = None,
     image_size: int | None = None,
+    aspect: Aspect | None = None,
     intensities: Intensities | None = None,
     intensity_limits: tuple[float, float] | None = None,
 ) -> bool:
     """Change settings and log it; None leaves one as it is.
 
-    Image size and intensities are those that the training store is made with, so they change with
-    it, in one transaction.
+    Image size, aspect and intensities are those that the training store is made with, so they
+    change with it, in one transaction.
 
     Rounds that are planned already keep the `flip` they were planned with, and audits that are
     open the certainty they were opened with.
@@ -329,6 +332,7 @@ def change_settings(
         "precision": precision,
         "certainty": certainty,
         "image_size": image_size,
+        "aspect": aspect,
         "intensities": intensities,
         "intensity_limits": intensity_limits,
     }

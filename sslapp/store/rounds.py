@@ -34,6 +34,9 @@ Positions = NDArray[np.int64]
 Curve = list[tuple[int, float]]
 """(step, value), by step."""
 
+PIXELS = "pixels"
+"""Key of a plan: paths of the pixels that the round reads, by position."""
+
 _FROZEN = "frozen_"  # before the names of a snapshot's columns, some of which a round has too
 
 
@@ -283,6 +286,29 @@ def rounds_with_jobs(conn: Connection, project_id: int) -> list[dict[str, Any]]:
 def change_round(conn: Connection, round_id: int, values: Mapping[str, Any]) -> None:
     """Change columns of a round's row."""
     seals.update(conn, round_, [round_.c.id == round_id], values)
+
+
+def keep_pixels(conn: Connection, project_id: int, segments: Sequence[str]) -> set[str]:
+    """Let rounds that have begun and not finished go on with the pixels that they began with.
+
+    Args:
+        conn: the transaction in which the project gets other pixels.
+        project_id: the project.
+        segments: paths of those that it has until then; for plans of an earlier version.
+
+    Returns:
+        The paths that such rounds need.
+    """
+    begun = select(round_.c.id, round_.c.plan).where(
+        round_.c.project_id == project_id, round_.c.probabilities.is_(None)
+    )
+    needed: set[str] = set()
+    for row in conn.execute(begun).all():
+        if row.plan:
+            plan = {PIXELS: list(segments), **row.plan}
+            change_round(conn, row.id, {"plan": plan})
+            needed |= set(plan[PIXELS])
+    return needed
 
 
 def forbidden_now(standing: Standing, class_ids: Sequence[int], count: int) -> NDArray[np.bool_]:

@@ -121,6 +121,9 @@ image_set = Table(  # one import; its images take `count` positions from `first`
     Column("first", BigInteger, nullable=False),
     Column("count", BigInteger, nullable=False),
     Column("pixels", String(400), nullable=False),  # (count, S, S, C) uint8 .npy
+    # the same as it was imported, where that is all there is of images without an original and
+    # `pixels` was made again from it; NULL: `pixels` is
+    Column("whole", String(400)),
     Column("refused", JSON, nullable=False),  # [{"name": ..., "reason": ...}, ...]
     Column("truth", String(64)),  # sha256 over its rows of true_label; NULL: not recorded
     Column("created_at", DateTime, nullable=False),

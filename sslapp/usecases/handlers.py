@@ -14,6 +14,7 @@ from sslapp.usecases.images.encoded_views import run_encode
 from sslapp.usecases.images.encoder_jobs import EncoderWork, work_of
 from sslapp.usecases.images.imports import run_import
 from sslapp.usecases.images.maps import run_projection
+from sslapp.usecases.images.pixels_again import run_pixels
 from sslapp.vocabulary import JobKind
 
 
@@ -55,6 +56,7 @@ _ENCODER_WORKS: Mapping[EncoderWork, Handler] = {
 HANDLERS: Handlers = MappingProxyType(
     {
         JobKind.IMPORT: run_import,
+        JobKind.PIXELS: run_pixels,
         JobKind.EMBED: _run_encoder,
         JobKind.ROUND: _run_round,
         JobKind.TRIAL: _run_trials,

@@ -16,7 +16,7 @@ from sslapp.imaging.decode import decode, pixel_sha256
 from sslapp.imaging.fit import fit
 from sslapp.imaging.originals import original_path
 from sslapp.imaging.pixels import PixelStore
-from sslapp.vocabulary import Split
+from sslapp.vocabulary import Aspect, Split
 
 
 def stored(done):
@@ -72,6 +72,21 @@ def test_a_small_array_that_is_resized_for_the_project_is_kept_as_well(medmnist,
     assert all(original_path(tmp_path / "o", row.original).is_file() for row in done.rows)
 
 
+def test_arrays_of_several_sizes_lose_nothing(tmp_path) -> None:
+    rng = np.random.default_rng(0)
+    sizes = (8, 8, 12, 10)
+    images = [rng.integers(0, 256, (70, side, side), dtype=np.uint8) for side in sizes]
+    parts = [
+        Part(name=str(n), split=Split.POOL, count=70, labels=None, blocks=in_memory(rows))
+        for n, rows in enumerate(images)
+    ]
+    done = ingest(ArraySource("a", None, parts), tmp_path / "p", originals=tmp_path / "o")
+    assert done.size == 64
+    for row, image in zip(done.rows, (image for rows in images for image in rows), strict=True):
+        content = original_path(tmp_path / "o", row.original).read_bytes()
+        np.testing.assert_array_equal(decode(content, row.name), image)
+
+
 def test_arrays_have_no_original_and_keep_split_and_class(medmnist, tmp_path):
     done = ingest(npz_source(medmnist()), tmp_path / "p", originals=tmp_path / "o")
     assert {row.original for row in done.rows} == {None}
@@ -116,7 +131,9 @@ def test_one_colour_image_makes_all_rows_colour_as_if_decoded_again(tree, pictur
 
 def test_a_given_size_and_channels_are_kept(tree, picture, tmp_path):
     files = {"a.png": picture(1, 8, 8, 3), "b.png": picture(2, 40, 20, 1)}
-    done = ingest(folder_source(tree(files)), tmp_path / "p", size=16, channels=1, aspect="crop")
+    done = ingest(
+        folder_source(tree(files)), tmp_path / "p", size=16, channels=1, aspect=Aspect.CROP
+    )
     assert stored(done).shape == (2, 16, 16, 1)
     assert np.array_equal(stored(done)[1], fit(decode(files["b.png"], ""), 16, 1, "crop"))
     assert (done.rows[1].width, done.rows[1].height) == (20, 40)

@@ -18,7 +18,8 @@ def test_each_image_is_read_from_its_original_and_the_rest_from_the_store(tmp_pa
     keeper = OriginalsWriter(tmp_path / "originals")
     names = [keeper.add(png_bytes(image)) for image in large]
     stored = PixelStore([tmp_path / "pixels.npy"])
-    source = OriginalPixels(tmp_path / "originals", [*names[:3], None, *names[3:]], stored, 48)
+    named = [*names[:3], None, *names[3:]]
+    source = OriginalPixels(tmp_path / "originals", named, stored, 48, channels=3)
     assert source.shape == (6, 48, 48, 3)
     found = source.take(np.array([5, 0, 3]))
     np.testing.assert_array_equal(found[0], fit(large[4], 48, 3))

@@ -16,6 +16,7 @@ PANEL = "progress"
 
 TITLES = {
     JobKind.IMPORT: "Importing images",
+    JobKind.PIXELS: "Making the training store again",
     JobKind.EMBED: "Embedding images",
     JobKind.TRIAL: "Comparing methods on your labels",
     JobKind.EXPORT: "Exporting",

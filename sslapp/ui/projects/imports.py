@@ -1,6 +1,6 @@
 """The imports of a project: what came in, what was refused and why, and how to add more."""
 
-from collections.abc import Sequence
+from collections.abc import Mapping, Sequence
 
 import streamlit as st
 
@@ -16,13 +16,20 @@ FAULTS = "projects-import-faults"
 NAMES_SHOWN = 8
 
 
-def show(sets: Sequence[ImageSetRow]) -> None:
-    """Draw every import, newest first."""
+def show(sets: Sequence[ImageSetRow], notes: Mapping[int, Sequence[str]]) -> None:
+    """Draw every import, newest first.
+
+    Args:
+        sets: the imports.
+        notes: what is to be known of some, by first position.
+    """
     if not sets:
         st.caption("No images yet. Import a folder, a zip archive, arrays or a known set.")
     for each in reversed(sets):
         parts = [count(each.count, "image"), ago(each.created_at)]
         st.markdown(f"**{plain.markdown(each.name)}** · {' · '.join(parts)}")
+        for note in notes.get(each.first, ()):
+            st.caption(plain.markdown(note))
         if each.refused:
             _refused(each)
 

@@ -5,10 +5,11 @@ from streamlit.delta_generator import DeltaGenerator
 
 from sslapp.ui.audit import certificate
 from sslapp.ui.common import class_balance
-from sslapp.ui.projects import classes, counts, embedding, imports, settings
+from sslapp.ui.projects import classes, counts, embedding, imports, settings, training_store
 from sslapp.ui.projects import members as members_panel
 from sslapp.usecases.access import Access
 from sslapp.usecases.images.embeddings import newest_embedding
+from sslapp.usecases.images.imports import notes_of
 from sslapp.usecases.people.members import members
 from sslapp.usecases.projects.listing import ProjectLine
 from sslapp.usecases.projects.status import Status, status
@@ -62,6 +63,9 @@ def show(access: Access, found: Status, role: Role, working: frozenset[JobKind])
         with _panel("Embedding"):
             newest = newest_embedding(access, found.project_id)
             embedding.show(access, found, newest, working=JobKind.EMBED in working)
+        with _panel("Training store"):
+            making = JobKind.PIXELS in working
+            training_store.show(access, found, may_change=is_admin, working=making)
         with _panel("Settings"):
             settings.show(access, found, may_change=is_admin)
     if proven is not None:
@@ -76,7 +80,7 @@ def _panel(title: str) -> DeltaGenerator:
 
 
 def _images(access: Access, found: Status, working: frozenset[JobKind], *, is_admin: bool) -> None:
-    imports.show(found.sets)
+    imports.show(found.sets, notes_of(found.jobs))
     if is_admin:
         empty = not found.sets and JobKind.IMPORT not in working
         imports.add(access, found.project_id, expanded=empty)

@@ -6,7 +6,6 @@ import streamlit as st
 
 from sslapp.ui.common import faults
 from sslapp.usecases.access import Access
-from sslapp.usecases.images.intensities import in_words
 from sslapp.usecases.projects.settings import change_settings
 from sslapp.usecases.projects.status import Status
 
@@ -82,10 +81,8 @@ def show(access: Access, status: Status, *, may_change: bool) -> None:
             )
     faults.show(FAULT)
     faults.forget(FAULT)
-    size = f"{settings.image_size} pixels" if settings.image_size else "native"
     colour = "grey" if settings.grey else "colour where the images have it"
-    st.caption(f"Fixed when the project was made: image size {size}, {colour}.")
-    st.caption(f"Black and white of images with more than 8 bits: {in_words(settings)}.")
+    st.caption(f"Fixed when the project was made: {colour}.")
 
 
 def _change(access: Access, project_id: int, name: str, key: str) -> None:

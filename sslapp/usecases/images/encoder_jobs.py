@@ -16,9 +16,9 @@ from sslapp import durable
 from sslapp.embedding.encoder import Encoder, PixelSource
 from sslapp.embedding.precision import Precision
 from sslapp.imaging.original_pixels import OriginalPixels
-from sslapp.imaging.pixels import PixelStore
 from sslapp.store import images
 from sslapp.usecases.images.intensities import intensity_mapping
+from sslapp.usecases.images.stored import imported_pixels, training_store
 from sslapp.workspace import Workspace
 
 WORK = "work"
@@ -53,18 +53,20 @@ def pixels_for(
 ) -> PixelSource:
     """The images as an encoder reads them best: from the originals, at its own size.
 
-    Arrays that the project's pixels hold whole are read from there.
+    Arrays that the project's pixels hold whole are read from there, or as they came where the
+    store was made again.
     """
-    sets = images.image_sets(conn, project_id)
-    stored = PixelStore([workspace.path(each.pixels) for each in sets])
+    stored = training_store(conn, workspace, project_id)
     names = images.original_of_each(conn, project_id)
-    if encoder.side is None or not any(names):
+    made_again = any(each.whole for each in images.image_sets(conn, project_id))
+    if encoder.side is None or not (made_again or any(names)):
         return stored
     return OriginalPixels(
         workspace.project(project_id) / "originals",
         names,
-        stored,
+        imported_pixels(conn, workspace, project_id),
         encoder.side,
+        channels=stored.channels,
         intensities=intensity_mapping(conn, project_id),
     )
 

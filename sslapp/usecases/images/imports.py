@@ -15,7 +15,6 @@ from sslapp.datasets.intensity_sample import sampled_limits
 from sslapp.datasets.registry import open_source
 from sslapp.datasets.source import ImageSource
 from sslapp.imaging.intensities import IntensityMapping
-from sslapp.imaging.pixels import PixelStore
 from sslapp.jobs import queue
 from sslapp.jobs.context import Cancelled, JobContext
 from sslapp.store import images, projects
@@ -23,8 +22,10 @@ from sslapp.store.database import reading, writing
 from sslapp.store.images import NewImage
 from sslapp.usecases.access import Access, find_project, require
 from sslapp.usecases.images.intensities import mapping_of
+from sslapp.usecases.images.stored import training_store
 from sslapp.usecases.images.uploads import forget
-from sslapp.vocabulary import Intensities, JobKind, Role
+from sslapp.vocabulary import Aspect, Intensities, JobKind, JobState, Role
+from sslapp.workspace import Workspace
 
 
 def import_images(
@@ -100,31 +101,92 @@ def run_import(context: JobContext) -> None:
         name=params.get("name"),
         within=None if within is None else [Path(each) for each in within],
     )
-    shape = _shape(context, source)
-    ingested = _ingest(context, source, shape)
-    context.check()
+    ends = False
+    while not ends:  # until the training store was not made again meanwhile
+        with reading(context.engine) as conn:
+            shape = _shape(conn, context.workspace, project_id)
+        limits = _limits(source, shape)
+        ingested = _ingest(context, source, shape, limits)
+        context.check()
+        ends = _add(context, source, shape, limits, ingested)
+    if params.get("upload"):
+        forget(context.workspace, params["upload"])
+
+
+def _add(
+    context: JobContext,
+    source: ImageSource,
+    shape: "_Shape",
+    limits: tuple[float, float] | None,
+    ingested: Ingested,
+) -> bool:
+    """The import's last transaction; False, and nothing is added, where the store is another."""
+    project_id = context.claim.project_id
     result: dict[str, Any] = {
         "images": len(ingested.rows),
         "refused": [{"name": each.name, "reason": each.reason} for each in ingested.refused],
         "size": ingested.size,
         "channels": ingested.channels,
+        "notes": [] if shape.is_first else notes(ingested),
     }
-    with context.finishing(result) as conn:
-        if shape.limits is not None:
-            projects.change_settings(
-                *(conn, project_id, context.claim.reader_id), intensity_limits=shape.limits
+    try:
+        with context.finishing(result) as conn:
+            if _shape(conn, context.workspace, project_id) != shape:
+                raise _StoreChanged
+            if limits is not None:
+                projects.change_settings(
+                    *(conn, project_id, context.claim.reader_id), intensity_limits=limits
+                )
+            result["first"] = images.add_image_set(
+                conn,
+                project_id,
+                source.name,
+                context.workspace.relative(ingested.pixels),
+                _rows(conn, project_id, source.class_names, ingested.rows, context.claim.reader_id),
+                result["refused"],
+                reader_id=context.claim.reader_id,
             )
-        result["first"] = images.add_image_set(
-            conn,
-            project_id,
-            source.name,
-            context.workspace.relative(ingested.pixels),
-            _rows(conn, project_id, source.class_names, ingested.rows, context.claim.reader_id),
-            result["refused"],
-            reader_id=context.claim.reader_id,
-        )
-    if params.get("upload"):
-        forget(context.workspace, params["upload"])
+    except _StoreChanged:
+        return False
+    return True
+
+
+class _StoreChanged(Exception):
+    """Leaves the last transaction of an import whose pixels do not fit the project's any more."""
+
+
+def notes(ingested: Ingested) -> list[str]:
+    """What a reader should know of images that joined a training store which was there before."""
+    larger = sum(max(row.width, row.height) > ingested.size for row in ingested.rows)
+    coloured = sum(row.colour for row in ingested.rows) if ingested.channels == 1 else 0
+    side = f"{ingested.size} x {ingested.size}"
+    kind = "grey pixels" if ingested.channels == 1 else "pixels"
+    said = [f"{larger:,} are larger"] * bool(larger) + [f"{coloured:,} in colour"] * bool(coloured)
+    if not said:
+        return []
+    mend = " --colour" if coloured else ""
+    return [
+        f"Networks train on {side} {kind}, as the project's first import decided; of these "
+        f"{len(ingested.rows):,} images {' and '.join(said)}. Readers and encoders see them whole. "
+        f"To train on more: sslapp pixels --size N{mend}."
+    ]
+
+
+def notes_of(jobs: Sequence[Mapping[str, Any]]) -> dict[int, list[str]]:
+    """First position -> notes of the imports since the training store was last made again.
+
+    Args:
+        jobs: the project's, newest first.
+    """
+    found: dict[int, list[str]] = {}
+    for each in jobs:
+        if each["state"] != JobState.DONE:
+            continue
+        if each["kind"] == JobKind.PIXELS:
+            break
+        if each["kind"] == JobKind.IMPORT and each["result"].get("notes"):
+            found[each["result"]["first"]] = each["result"]["notes"]
+    return found
 
 
 Refusals = Sequence[Mapping[str, str]]
@@ -151,47 +213,52 @@ def refusals_csv(refused: Refusals) -> bytes:
 
 @dataclass(frozen=True)
 class _Shape:
-    """How an import's images are stored: side and channels, None for the images' own.
-
-    `limits` are new ones of the set, to be kept with its images.
-    """
+    """How a project's images are stored; side and channels are None for the images' own."""
 
     size: int | None
     channels: int | None
+    aspect: Aspect
     intensities: IntensityMapping
-    limits: tuple[float, float] | None = None
+    is_first: bool
 
 
-def _ingest(context: JobContext, source: ImageSource, shape: _Shape) -> Ingested:
+def _shape(conn: Connection, workspace: Workspace, project_id: int) -> _Shape:
+    """As the project's images are: the first import decides what its settings leave open."""
+    settings = projects.find_project(conn, project_id).settings
+    found = (settings.aspect, mapping_of(settings))
+    if images.image_count(conn, project_id):
+        _, side, _, channels = training_store(conn, workspace, project_id).shape
+        return _Shape(side, channels, *found, is_first=False)
+    return _Shape(settings.image_size, 1 if settings.grey else None, *found, is_first=True)
+
+
+def _limits(source: ImageSource, shape: _Shape) -> tuple[float, float] | None:
+    """Black and white of the set, where the first import is to freeze them."""
+    wanted = shape.is_first and shape.intensities.choice is Intensities.SET
+    return sampled_limits(source) if wanted and shape.intensities.limits is None else None
+
+
+def _ingest(
+    context: JobContext,
+    source: ImageSource,
+    shape: _Shape,
+    limits: tuple[float, float] | None,
+) -> Ingested:
+    intensities = shape.intensities
     try:
         return ingest(
             source,
             context.folder,
             size=shape.size,
             channels=shape.channels,
-            intensities=shape.intensities,
+            aspect=shape.aspect,
+            intensities=intensities if limits is None else replace(intensities, limits=limits),
             originals=context.workspace.project(context.claim.project_id) / "originals",
             progress=lambda step, total: context.progress(step, total, "importing"),
             should_stop=context.should_stop,
         )
     except IngestStopped:
         raise Cancelled from None
-
-
-def _shape(context: JobContext, source: ImageSource) -> _Shape:
-    """As the project's images are: the first import decides what its settings leave open."""
-    with reading(context.engine) as conn:
-        settings = projects.find_project(conn, context.claim.project_id).settings
-        sets = images.image_sets(conn, context.claim.project_id)
-    intensities = mapping_of(settings)
-    if sets:
-        _, side, _, channels = PixelStore([context.workspace.path(sets[0].pixels)]).shape
-        return _Shape(side, channels, intensities)
-    limits = None
-    if intensities.choice is Intensities.SET and intensities.limits is None:
-        limits = sampled_limits(source)
-        intensities = replace(intensities, limits=limits)
-    return _Shape(settings.image_size, 1 if settings.grey else None, intensities, limits)
 
 
 def _rows(

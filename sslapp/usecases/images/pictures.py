@@ -10,7 +10,6 @@ from sqlalchemy import Connection
 
 from sslapp.imaging.decode import browser_type, decode
 from sslapp.imaging.originals import original_path
-from sslapp.imaging.pixels import PixelStore
 from sslapp.imaging.thumbnails import png_bytes
 from sslapp.store import images
 from sslapp.store.database import reading
@@ -18,6 +17,7 @@ from sslapp.store.errors import Refused, Unknown
 from sslapp.store.images import ImageRow
 from sslapp.usecases.access import Access, find_project
 from sslapp.usecases.images.intensities import intensity_mapping
+from sslapp.usecases.images.stored import imported_pixels, training_store
 from sslapp.workspace import Workspace
 
 PNG = "image/png"
@@ -61,8 +61,8 @@ def picture(
         project_id = find_project(conn, access, project)
         row = _row(conn, project_id, position, image)
         if row.original is None:
-            store = _pixels(conn, access.workspace, project_id)
-            return Picture(png_bytes(store.take(_one(position))[0]), PNG, row.sha256)
+            whole = imported_pixels(conn, access.workspace, project_id).image(position)
+            return Picture(png_bytes(whole), PNG, row.sha256)
         intensities = intensity_mapping(conn, project_id)
     folder = access.workspace.project(project_id) / "originals"
     content = original_path(folder, row.original).read_bytes()
@@ -80,9 +80,8 @@ def thumbnail(
     with reading(access.engine) as conn:
         project_id = find_project(conn, access, project)
         _row(conn, project_id, position, image)
-        small = png_bytes(
-            _pixels(conn, access.workspace, project_id).take(_one(position))[0], THUMBNAIL
-        )
+        stored = training_store(conn, access.workspace, project_id).image(position)
+    small = png_bytes(stored, THUMBNAIL)
     tag = hashlib.sha256(small).hexdigest()
     return Picture(small, PNG, tag, lasting=False)
 
@@ -107,7 +106,7 @@ def thumbnails(
         count = images.image_count(conn, project_id)
         if wanted.min() < 0 or wanted.max() >= count:
             raise Unknown(f"There is no image {wanted.max()} in this project.")
-        rows = _pixels(conn, access.workspace, project_id).take(wanted)
+        rows = training_store(conn, access.workspace, project_id).take(wanted)
     return [png_bytes(row, side) for row in rows]
 
 
@@ -149,7 +148,7 @@ class PictureFiles:
         rows = images.image_rows(conn, project_id, positions)
         self._originals = {row.position: row.original for row in rows}
         self._folder = workspace.project(project_id) / "originals"
-        self._pixels = _pixels(conn, workspace, project_id)
+        self._imported = imported_pixels(conn, workspace, project_id)
         self._side = side
 
     def __call__(self, position: int) -> bytes:
@@ -157,7 +156,7 @@ class PictureFiles:
         original = self._originals[position]
         if original is not None:
             return original_path(self._folder, original).read_bytes()
-        return png_bytes(self._pixels.take(np.array([position]))[0], self._side)
+        return png_bytes(self._imported.image(position), self._side)
 
 
 def _row(conn: Connection, project_id: int, position: int, image: str | None) -> ImageRow:
@@ -168,12 +167,3 @@ def _row(conn: Connection, project_id: int, position: int, image: str | None) ->
     if image is not None:
         images.must_be_seen(position, row.sha256, image)
     return row
-
-
-def _pixels(conn: Connection, workspace: Workspace, project_id: int) -> PixelStore:
-    sets = images.image_sets(conn, project_id)
-    return PixelStore([workspace.path(each.pixels) for each in sets])
-
-
-def _one(position: int) -> NDArray[np.int64]:
-    return np.array([position], dtype=np.int64)

@@ -20,6 +20,7 @@ from sslapp.workspace import DATABASE, Workspace
 
 MENDS = {
     JobKind.IMPORT: RESTORE,
+    JobKind.PIXELS: RESTORE,
     JobKind.EMBED: f"Embed the images again, or: {RESTORE}",
     JobKind.ROUND: f"Run round {{number}} again on the same labels, or: {RESTORE}",
     JobKind.TRIAL: "Compare the methods again.",
