@@ -26,6 +26,13 @@ REQUIRED = ("position", "name", "class", "source")
 """The columns that every export has; others (confidence, round, reader, ...) are kept."""
 
 
+AS_THEY_CAME = (
+    "Files as they were imported: turn them by their EXIF orientation and convert their colours by "
+    "their ICC profile, as readers saw them."
+)
+"""What a manifest says of the pictures beside it."""
+
+
 @dataclass(frozen=True, kw_only=True)
 class Provenance:
     """Where the exported labels come from.
@@ -212,7 +219,8 @@ def _put_set(
     files = _put_images(rows, provenance, content, put, progress)
     table = _csv(rows.assign(file=list(files)))
     put("labels.csv", table)
-    manifest = _manifest(rows, provenance, {"labels.csv": _facts(table), **files})
+    listed = {"labels.csv": _facts(table), **files}
+    manifest = _manifest(rows, provenance, listed, pictures=AS_THEY_CAME)
     put("manifest.json", manifest)
     return manifest
 
@@ -272,7 +280,10 @@ def _manifest_beside(path: Path, rows: pd.DataFrame, provenance: Provenance) -> 
 
 
 def _manifest(
-    rows: pd.DataFrame, provenance: Provenance, files: dict[str, dict[str, Any]]
+    rows: pd.DataFrame,
+    provenance: Provenance,
+    files: dict[str, dict[str, Any]],
+    **about: str,
 ) -> bytes:
     by_class = rows["class"].value_counts()
     by_source = rows["source"].value_counts()
@@ -289,6 +300,7 @@ def _manifest(
         "sources": {str(name): int(by_source[name]) for name in sorted(by_source.index)},
         "included_sources": None if provenance.included is None else list(provenance.included),
         "certificate": provenance.certificate,
+        **about,
         "files": files,
     }
     return json.dumps(facts, ensure_ascii=False, indent=1).encode("utf-8")

@@ -238,6 +238,8 @@ def suffix(content: bytes) -> str:
             # a JPEG with several pictures opens as MPO
             return FORMATS.get(image.format or "", ".jpg")
     except _DAMAGE as error:
+        if tiff_reason(content) is not None:  # such as half floats
+            return FORMATS["TIFF"]
         raise RefusedFile(f"The file is not a readable {_supported()} file.") from error
 
 

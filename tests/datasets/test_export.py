@@ -166,6 +166,7 @@ def test_an_image_folder_can_be_read_back(tmp_path, provenance, picture):
         content = (tmp_path / "out" / name).read_bytes()
         assert facts == {"sha256": hashlib.sha256(content).hexdigest(), "bytes": len(content)}
     assert len(manifest["files"]) == 4
+    assert "turn them by their EXIF orientation" in manifest["pictures"]
 
 
 def test_hostile_names_stay_in_the_folder_and_apart(tmp_path, picture):

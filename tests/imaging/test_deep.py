@@ -11,7 +11,7 @@ from hypothesis import HealthCheck, given, settings
 from hypothesis import strategies as st
 from PIL import Image
 
-from sslapp.imaging.decode import RefusedFile, browser_type, decode, deep_values
+from sslapp.imaging.decode import RefusedFile, browser_type, decode, deep_values, suffix
 from sslapp.imaging.deep import tiff_bytes
 from sslapp.imaging.intensities import IntensityMapping
 from sslapp.vocabulary import Intensities
@@ -165,6 +165,11 @@ def test_rows_of_arrays_keep_their_values_as_tiff(dtype, shape) -> None:
 def test_what_has_8_bits_has_no_deep_values(encode, colours) -> None:
     assert deep_values(encode(colours), "a") is None
     assert deep_values(encode(colours, "TIFF"), "a") is None
+
+
+def test_a_deep_tiff_is_exported_as_what_it_is() -> None:
+    for dtype in (np.uint16, np.float16, np.float64):
+        assert suffix(tiff_bytes(ramp().astype(dtype))) == ".tif"
 
 
 @pytest.mark.parametrize("compression", [None, "zlib"])

@@ -20,7 +20,7 @@ from sslapp.usecases.jobs import job_status
 from sslapp.usecases.people.members import grant, members
 from sslapp.usecases.projects.settings import create_project
 from sslapp.usecases.projects.status import status
-from sslapp.vocabulary import EventKind, JobKind, JobState, Role
+from sslapp.vocabulary import Aspect, EventKind, Intensities, JobKind, JobState, Role
 from sslapp.workspace import Workspace
 
 
@@ -286,6 +286,21 @@ def test_settings_change_with_a_switch(project, open_app) -> None:
     assert (settings.flip, settings.single_reads) == (True, False)
     kinds = [each.kind for each in small_project.log(project)][-2:]
     assert kinds == [EventKind.SETTINGS, EventKind.SETTINGS]
+
+
+def test_the_training_store_is_made_again_as_the_form_says(project, open_app) -> None:
+    page = open_app(project.workspace.root)
+    assert "**8 x 8 grey pixels**" in texts(page)
+    field(page, "selectbox", "projects-pixels-size-").set_value(32)
+    field(page, "selectbox", "projects-pixels-aspect-").set_value(Aspect.CROP)
+    field(page, "selectbox", "projects-pixels-intensities-").set_value(Intensities.SET)
+    press(page, "projects-pixels-make")
+    assert not [each for each in page.button if each.key == "projects-pixels-make"]
+    small_project.run_jobs(project)
+    page.run()
+    assert "**32 x 32 grey pixels**, images the centre" in texts(page)
+    settings = status(project).settings
+    assert (settings.aspect, settings.intensities) == (Aspect.CROP, Intensities.SET)
 
 
 def test_what_must_be_proven_is_set_in_per_cent(project, open_app) -> None:

@@ -81,8 +81,8 @@ def show(access: Access, status: Status, *, may_change: bool) -> None:
             )
     faults.show(FAULT)
     faults.forget(FAULT)
-    colour = "grey" if settings.grey else "colour where the images have it"
-    st.caption(f"Fixed when the project was made: {colour}.")
+    if settings.grey:
+        st.caption("Fixed when the project was made: images are grey.")
 
 
 def _change(access: Access, project_id: int, name: str, key: str) -> None:

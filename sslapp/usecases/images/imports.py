@@ -164,11 +164,10 @@ def notes(ingested: Ingested) -> list[str]:
     said = [f"{larger:,} are larger"] * bool(larger) + [f"{coloured:,} in colour"] * bool(coloured)
     if not said:
         return []
-    mend = " --colour" if coloured else ""
     return [
         f"Networks train on {side} {kind}, as the project's first import decided; of these "
         f"{len(ingested.rows):,} images {' and '.join(said)}. Readers and encoders see them whole. "
-        f"To train on more: sslapp pixels --size N{mend}."
+        "To train on more, make the training store again (sslapp pixels)."
     ]
 
 

@@ -306,7 +306,7 @@ def test_a_later_import_that_is_larger_or_in_colour_says_so(access, tmp_path) ->
     (note,) = job_status(access, large)["result"]["notes"]
     assert "16 x 16 grey pixels" in note
     assert "these 3 images 3 are larger and 3 in colour" in note
-    assert "--colour" in note
+    assert "sslapp pixels" in note
     again(access, 64, colour=True)
     assert stored(access).shape == (5, 64, 64, 3)
     assert np.array_equal(stored(access)[3], fit(seen(access, 3), 64, 3))
