@@ -25,6 +25,7 @@ from sslapp.usecases.images.intensities import mapping_of
 from sslapp.usecases.images.stored import training_store
 from sslapp.usecases.images.uploads import forget
 from sslapp.vocabulary import Aspect, Intensities, JobKind, JobState, Role
+from sslapp.words import count
 from sslapp.workspace import Workspace
 
 
@@ -161,13 +162,13 @@ def notes(ingested: Ingested) -> list[str]:
     coloured = sum(row.colour for row in ingested.rows) if ingested.channels == 1 else 0
     side = f"{ingested.size} x {ingested.size}"
     kind = "grey pixels" if ingested.channels == 1 else "pixels"
-    said = [f"{larger:,} are larger"] * bool(larger) + [f"{coloured:,} in colour"] * bool(coloured)
+    said = [f"larger {larger:,}"] * bool(larger) + [f"in colour {coloured:,}"] * bool(coloured)
     if not said:
         return []
     return [
-        f"Networks train on {side} {kind}, as the project's first import decided; of these "
-        f"{len(ingested.rows):,} images {' and '.join(said)}. Readers and encoders see them whole. "
-        "To train on more, make the training store again (sslapp pixels)."
+        f"Networks train on {side} {kind}, as the project's first import decided; of "
+        f"{count(len(ingested.rows), 'image')} {', '.join(said)}. Readers and encoders see them "
+        "whole. To train on more, make the training store again (sslapp pixels)."
     ]
 
 

@@ -5,6 +5,7 @@ they were imported with, which are kept. Everything that is seen and trained on 
 transaction; rounds that have begun go on with what they began with.
 """
 
+import re
 from collections.abc import Sequence
 from concurrent.futures import ThreadPoolExecutor
 from dataclasses import dataclass
@@ -31,6 +32,9 @@ from sslapp.vocabulary import Aspect, Intensities, JobKind, Role
 
 SAMPLE = 64
 """Images with more than 8 bits whose values give black and white of a set."""
+
+_SEGMENT = re.compile(r"jobs/(?:import|pixels)-[^/]+/[^/]+/pixels(?:-\d+)?\.npy")
+"""Paths of what imports and this job write."""
 
 _THREADS = 8
 _AT_ONCE = 128
@@ -242,7 +246,9 @@ def _switch(context: JobContext, plan: _Plan, made: dict[int, str]) -> bool:
                 intensities=plan.intensities.choice,
                 intensity_limits=plan.intensities.limits,
             )
-            former = {path for each in before for path in (each.pixels, each.imported)} - needed
+            known = {each.path for each in files.recorded(conn, project_id)}
+            named = {path for each in before for path in (each.pixels, each.imported)}
+            former = ({*filter(_SEGMENT.fullmatch, known)} | named) - needed - {*made.values()}
             files.forget(conn, sorted(former))
     except _ImportedMeanwhile:
         return False

@@ -154,12 +154,36 @@ def test_a_round_that_has_begun_goes_on_with_its_pixels(project) -> None:
             rounds.finished_round(conn, 1, 1).read_probabilities(project.workspace), undisturbed
         )
 
-    # a new round reads the new store
-    start_round(project, None, method="supervised", config=options)
+    assert whole(project) == []
+
+
+def test_pixels_go_when_neither_the_project_nor_a_round_needs_them(project) -> None:
+    def segments():
+        return {project.workspace.relative(each) for each in _pixel_files(project)}
+
+    imported = _segment(project)
+    again(project, 12)
+    second = _segment(project)
+    start_round(project, None, method="supervised", config={**small_project.TINY_SUPERVISED})
+    cancel_round(project, None)
+    with writing(project.engine) as conn:  # as if it had begun
+        found = rounds.find_round(conn, 1)
+        rounds.change_round(conn, found.id, {"plan": {rounds.PIXELS: [second]}})
+    again(project, 16)
+    assert segments() == {imported, second, _segment(project)}
+    with writing(project.engine) as conn:
+        rounds.change_round(conn, found.id, {"plan": {}})
+    resume_round(project, None)
     small_project.run_jobs(project)
     with reading(project.engine) as conn:
-        assert rounds.finished_round(conn, 1, 3).plan[rounds.PIXELS] == [_segment(project)]
+        assert rounds.finished_round(conn, 1).plan[rounds.PIXELS] == [_segment(project)]
+    again(project, 10)
+    assert segments() == {imported, _segment(project)}
     assert whole(project) == []
+
+
+def _pixel_files(access):
+    return access.workspace.jobs.rglob("pixels*.npy")
 
 
 def _segment(access):
@@ -305,7 +329,7 @@ def test_a_later_import_that_is_larger_or_in_colour_says_so(access, tmp_path) ->
     small_project.run_jobs(access)
     (note,) = job_status(access, large)["result"]["notes"]
     assert "16 x 16 grey pixels" in note
-    assert "these 3 images 3 are larger and 3 in colour" in note
+    assert "of 3 images larger 3, in colour 3." in note
     assert "sslapp pixels" in note
     again(access, 64, colour=True)
     assert stored(access).shape == (5, 64, 64, 3)
