@@ -189,10 +189,14 @@ def _uncompressed(page: Any, content: bytes) -> Samples | None:
     if not plain or page.samplesperpixel not in (1, 2, 3, 4, 5) or page.bitspersample % 8:
         return None
     ends = [a + b for a, b in zip(page.dataoffsets, page.databytecounts, strict=False)]
-    if max(ends, default=0) > len(content) or sum(page.databytecounts) < page.nbytes:
+    # strips may claim the same bytes, so that a small file would become gigabytes
+    if max(*ends, page.nbytes) > len(content) or sum(page.databytecounts) < page.nbytes:
         raise EOFError
-    with tifffile.TiffFile(io.BytesIO(content)) as file:
-        rows = np.asarray(file.pages[0].asarray())
+    try:
+        with tifffile.TiffFile(io.BytesIO(content)) as file:
+            rows = np.asarray(file.pages[0].asarray())
+    except tifffile.TiffFileError as error:
+        raise ValueError(str(error)) from error
     if page.axes.startswith("S"):
         rows = np.moveaxis(rows, 0, -1)  # (S, H, W) -> (H, W, S)
     rows = rows.reshape(page.imagelength, page.imagewidth, -1)

@@ -253,6 +253,17 @@ def image_sets(conn: Connection, project_id: int) -> list[ImageSetRow]:
     ]
 
 
+def count_reduced(conn: Connection, project_id: int, each: ImageSetRow, side: int) -> int:
+    """How many images of an import have no original and were larger than `side` pixels."""
+    query = select(func.count()).where(
+        image.c.project_id == project_id,
+        image.c.position.between(each.first, each.first + each.count - 1),
+        image.c.original.is_(None),
+        (image.c.width > side) | (image.c.height > side),
+    )
+    return conn.execute(query).scalar_one()
+
+
 def true_labels(conn: Connection, project_id: int) -> NDArray[np.int64]:
     """(N,) int64 class ids the images came with, -1 for none.
 

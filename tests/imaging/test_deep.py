@@ -179,6 +179,18 @@ def test_a_truncated_deep_tiff_is_refused(compression) -> None:
         decode(content[: len(content) // 2], "a")
 
 
+def test_strips_that_claim_the_same_bytes_are_refused() -> None:
+    content = bytearray(tiff(noise(100, 100, 3), photometric="rgb", rowsperstrip=1))
+    with tifffile.TiffFile(io.BytesIO(content)) as file:
+        page = file.pages[0]
+        offsets = page.tags["StripOffsets"]
+        first = page.dataoffsets[0]
+    struct.pack_into("<100I", content, offsets.valueoffset, *[first] * 100)
+    small = bytes(content[: first + 100 * 6])
+    with pytest.raises(RefusedFile, match="damaged or cut off"):
+        decode(small, "a")
+
+
 def test_the_pixel_limit_holds_for_what_pillow_does_not_open() -> None:
     content = tiff(ramp().astype(np.float16), photometric="minisblack")
     with pytest.raises(RefusedFile):

@@ -14,6 +14,7 @@ from sslapp.usecases.images.pixels_again import (
 )
 from sslapp.usecases.projects.status import Status
 from sslapp.vocabulary import Aspect, Intensities
+from sslapp.words import count
 
 ASPECTS = {
     Aspect.PAD: "whole, with black borders",
@@ -39,6 +40,11 @@ def show(access: Access, status: Status, *, may_change: bool, working: bool) -> 
             f"Networks train on **{shape.size} x {shape.size} {kind} pixels**, images "
             f"{ASPECTS[settings.aspect]}. Readers see originals."
         )
+        if shape.reduced:
+            st.caption(
+                f"An earlier version kept {count(shape.reduced, 'image')} of arrays at the size of "
+                "its store alone. Import them again to have them at full size."
+            )
     st.caption(f"Black and white of images with more than 8 bits: {in_words(settings)}.")
     if shape is not None and may_change and not working:
         with st.expander("Make it again", key=f"projects-pixels-{status.project_id}"):

@@ -18,7 +18,7 @@ from sslapp.imaging.decode import decode, deep_values
 from sslapp.imaging.fit import fit
 from sslapp.imaging.intensities import IntensityMapping, limits_of, sampled
 from sslapp.imaging.originals import original_path
-from sslapp.imaging.pixels import ImportedPixels, PixelWriter
+from sslapp.imaging.pixels import ImportedPixels, PixelStore, PixelWriter
 from sslapp.jobs import queue
 from sslapp.jobs.context import JobContext
 from sslapp.store import files, images, projects, rounds
@@ -86,10 +86,15 @@ def make_pixels_again(access: Access, project: str | int | None, wanted: WantedP
 
 @dataclass(frozen=True)
 class StoreShape:
-    """Size S and channels C of a training store."""
+    """Size S and channels C of a training store.
+
+    `reduced` images are kept no larger than they were first stored, for an earlier version kept no
+    originals of arrays.
+    """
 
     size: int
     channels: int
+    reduced: int = 0
 
 
 def store_shape(access: Access, project_id: int) -> StoreShape | None:
@@ -99,7 +104,11 @@ def store_shape(access: Access, project_id: int) -> StoreShape | None:
         if not images.image_count(conn, project_id):
             return None
         _, size, _, channels = training_store(conn, access.workspace, project_id).shape
-    return StoreShape(size, channels)
+        reduced = 0
+        for each in images.image_sets(conn, project_id):
+            side = PixelStore([access.workspace.path(each.imported)]).shape[1]
+            reduced += images.count_reduced(conn, project_id, each, side)
+    return StoreShape(size, channels, reduced)
 
 
 def run_pixels(context: JobContext) -> None:

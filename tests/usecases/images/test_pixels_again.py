@@ -15,11 +15,13 @@ from sslapp.store import images, projects, rounds
 from sslapp.store.database import reading, writing
 from sslapp.store.errors import Refused
 from sslapp.store.projects import ProjectSettings
+from sslapp.store.schema import image
 from sslapp.usecases.access import NotAllowed, enter
 from sslapp.usecases.images.embeddings import embed
 from sslapp.usecases.images.imports import import_images
 from sslapp.usecases.images.pictures import picture, thumbnail
 from sslapp.usecases.images.pixels_again import (
+    StoreShape,
     WantedPixels,
     make_pixels_again,
     run_pixels,
@@ -81,9 +83,9 @@ def test_files_are_decoded_again_at_any_size_and_aspect(access, tmp_path, aspect
     before = [seen(access, position) for position in range(5)]
     assert again(access, 96, aspect)["state"] == JobState.DONE
     assert stored(access).shape == (5, 96, 96, 3)
-    for position, image in enumerate(before):
-        assert np.array_equal(seen(access, position), image)
-        assert np.array_equal(stored(access)[position], fit(image, 96, 3, aspect))
+    for position, original in enumerate(before):
+        assert np.array_equal(seen(access, position), original)
+        assert np.array_equal(stored(access)[position], fit(original, 96, 3, aspect))
         small = Image.open(io.BytesIO(thumbnail(access, None, position).content))
         assert np.array_equal(np.array(small), stored(access)[position])
     with reading(access.engine) as conn:
@@ -123,6 +125,20 @@ def test_encoders_read_what_was_imported_and_not_the_smaller_store(access, tmp_p
     with reading(access.engine) as conn:
         found = pixels_for(conn, access.workspace, 1, SimpleNamespace(side=48))
     assert np.array_equal(found.take(np.arange(4))[..., 0], rows)
+
+
+def test_images_that_an_earlier_version_kept_small_are_counted(access, tmp_path) -> None:
+    rows = np.random.default_rng(0).integers(0, 256, (4, 90, 90), dtype=np.uint8)
+    np.savez(tmp_path / "set.npz", train_images=rows)
+    create_project(access, "Arrays", ["a", "b"])
+    import_images(access, None, str(tmp_path / "set.npz"))
+    small_project.run_jobs(access)
+    assert store_shape(access, 1) == StoreShape(64, 1)
+    with writing(access.engine) as conn:
+        conn.execute(image.update().where(image.c.position < 3).values(original=None))
+    assert store_shape(access, 1) == StoreShape(64, 1, reduced=3)
+    again(access, 96)
+    assert store_shape(access, 1) == StoreShape(96, 1, reduced=3)
 
 
 def test_a_round_that_has_begun_goes_on_with_its_pixels(project) -> None:
