@@ -53,7 +53,7 @@ from sslapp.embedding.encoders import open_encoder
 from sslapp.embedding.precision import Precision, fastest
 from sslapp.embedding.pretrained import PretrainedEncoder
 from sslapp.imaging.original_pixels import OriginalPixels
-from sslapp.imaging.pixels import PixelStore
+from sslapp.imaging.pixels import ImportedPixels, PixelStore
 from sslapp.methods.registry import method_class
 from sslapp.rounds.data import TaskFeatures
 from sslapp.rounds.plan import apply_plan, make_plan
@@ -140,7 +140,9 @@ class Encoded:
         if side is None:
             return stored
         names = json.loads((self.folder / "originals.json").read_bytes())
-        return OriginalPixels(self.folder / "originals", names, stored, side)
+        imported = ImportedPixels([self.folder / "pixels.npy"])
+        channels = stored.shape[3]
+        return OriginalPixels(self.folder / "originals", names, imported, side, channels=channels)
 
     def features(self, encoder: str, from_originals: bool, precision: Precision) -> TaskFeatures:
         """(N, D) features, encoded once."""

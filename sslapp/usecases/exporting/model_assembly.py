@@ -19,7 +19,6 @@ from sslapp.embedding.pixels_encoder import PixelVectors
 from sslapp.embedding.precision import Precision
 from sslapp.embedding.views import check_same
 from sslapp.imaging.original_pixels import OriginalPixels
-from sslapp.imaging.pixels import PixelStore
 from sslapp.jobs import history
 from sslapp.jobs.context import JobContext
 from sslapp.methods.predictors import load_predictor
@@ -39,7 +38,6 @@ from sslapp.packaging.graph import JoinedVectors, ModelGraph
 from sslapp.packaging.inputs import ImageInput
 from sslapp.packaging.onnx_graph import TOLERANCE, NotExpressible, OnnxModel
 from sslapp.review.confidence import scaling_of
-from sslapp.rounds.data import JoinedFeatures
 from sslapp.rounds.loading import load_features
 from sslapp.store import images, projects
 from sslapp.store.database import reading
@@ -47,10 +45,13 @@ from sslapp.store.embeddings import find_embedding
 from sslapp.store.rounds import FinishedRound
 from sslapp.store.snapshots import load
 from sslapp.training.calibration.modules import module_of
+from sslapp.training.inputs.joined import JoinedFeatures
 from sslapp.training.method import Predictor
 from sslapp.training.predictor import NetworkPredictor
 from sslapp.usecases.exporting.model_card import card_of
 from sslapp.usecases.images.encoder_jobs import pixels_for, precision_of
+from sslapp.usecases.images.intensities import intensity_mapping
+from sslapp.usecases.images.stored import imported_pixels, training_store
 from sslapp.usecases.training.trust import rests_on
 from sslapp.vocabulary import Gear, JobKind
 from sslapp.workspace import Workspace
@@ -130,8 +131,8 @@ def assemble(context: JobContext, found: FinishedRound) -> Assembled:
         features = load_features(workspace, context.engine, found.project_id, ids, count)
         joined = len(ids) > 1 and not CARDS[found.method].averages_encoders
         own, *beside = features
-        whole = JoinedFeatures(features) if joined else replace(own, beside=beside)
-        predictor = predictor.detached(whole)
+        whole = replace(own, beside=beside)
+        predictor = predictor.detached(JoinedFeatures(whole) if joined else whole)
         sources = [each.pixels for each in encoders]
     inputs = list(dict.fromkeys(_input(each) for each in sources))
     graph = ModelGraph(
@@ -290,12 +291,17 @@ def _pixels(
     """The project's images at the size that the round's network was trained on."""
     assert isinstance(predictor, NetworkPredictor)
     size = predictor.shape[1]
-    sets = images.image_sets(conn, found.project_id)
-    stored = PixelStore([workspace.path(each.pixels) for each in sets])
+    stored = training_store(conn, workspace, found.project_id)
     if stored.shape[1] == size:
         return stored
-    names = images.original_of_each(conn, found.project_id)
-    return OriginalPixels(workspace.project(found.project_id) / "originals", names, stored, size)
+    return OriginalPixels(
+        workspace.project(found.project_id) / "originals",
+        images.original_of_each(conn, found.project_id),
+        imported_pixels(conn, workspace, found.project_id),
+        size,
+        channels=stored.channels,
+        intensities=intensity_mapping(conn, found.project_id),
+    )
 
 
 def _encoder(
