@@ -147,3 +147,4 @@ class JobKind(StrEnum):
     ROUND = "round"
     TRIAL = "trial"
     EXPORT = "export"
+    WEIGHTS = "weights"

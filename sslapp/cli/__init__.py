@@ -12,6 +12,7 @@ from sslapp.cli import (
     rounds,
     simulation,
     suggestion,
+    weights,
 )
 from sslapp.cli.application import app
 
@@ -28,4 +29,5 @@ __all__ = [
     "rounds",
     "simulation",
     "suggestion",
+    "weights",
 ]

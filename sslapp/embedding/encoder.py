@@ -9,6 +9,9 @@ from typing import Protocol
 import numpy as np
 from numpy.typing import NDArray
 
+from sslapp.imaging.fit import Resample
+from sslapp.vocabulary import Aspect
+
 Progress = Callable[[int, int], None]
 ShouldStop = Callable[[], bool]
 Vectors = Callable[[NDArray[np.uint8]], NDArray[np.float32]]
@@ -40,6 +43,14 @@ class Encoder(Protocol):
     @property
     def side(self) -> int | None:
         """Pixels a side of the images that it reads best; None for any."""
+
+    @property
+    def aspect(self) -> Aspect:
+        """How it wants an image that is not square to become so."""
+
+    @property
+    def resample(self) -> Resample:
+        """By what it wants images to be resized."""
 
     def fit(
         self,

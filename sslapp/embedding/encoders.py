@@ -11,6 +11,17 @@ from types import MappingProxyType
 
 from sslapp.embedding.encoder import Encoder
 from sslapp.embedding.precision import Precision
+from sslapp.embedding.weights.curated import CURATED
+from sslapp.embedding.weights.folders import (
+    LIST,
+    TEXT,
+    TOKENIZER,
+    folder_of,
+    is_there,
+    listed,
+    names_there,
+)
+from sslapp.embedding.weights.names import GRAMMAR, HubName, Library, is_hub_name, parse
 
 
 @dataclass(frozen=True)
@@ -38,7 +49,7 @@ class EncoderChoice:
     @property
     def installed(self) -> bool:
         """Whether its packages are there; none of them is imported."""
-        return all(find_spec(package) is not None for package in self.needs)
+        return all(map(_has, self.needs))
 
 
 def open_encoder(
@@ -47,31 +58,83 @@ def open_encoder(
     """Make the encoder called `name`.
 
     Args:
-        name: a key of ENCODERS.
-        weights: a file of weights to use in place of the encoder's own; None for its own.
+        name: a key of ENCODERS, or the name of an encoder from a hub.
+        weights: what `weights_file` finds: a file of weights in place of the encoder's own, or
+            the folder of weights from a hub; None for its own.
         precision: in which a pretrained network computes; others have a format of their own.
 
     Raises:
         ValueError: when there is no such encoder, or the weights do not fit it.
     """
-    if name not in ENCODERS:
-        raise ValueError(f'There is no encoder "{name}". Choose one of {", ".join(ENCODERS)}.')
-    return ENCODERS[name].open(weights, precision)
+    choice = find_choice(name)
+    if choice is None:
+        raise ValueError(
+            f'There is no encoder "{name}". Choose one of {", ".join(ENCODERS)}, or one of a hub: '
+            f"{GRAMMAR}."
+        )
+    return choice.open(weights, precision)
+
+
+def find_choice(name: str, weights: Path | None = None) -> EncoderChoice | None:
+    """What is to be known about an encoder before it is opened; None when there is no such one.
+
+    Args:
+        weights: where its weights lie, as `weights_file` says; a hub's encoder may not read text
+            without the tokenizer there.
+    """
+    if name in ENCODERS or not is_hub_name(name):
+        return ENCODERS.get(name)
+    return _of_hub(parse(name), weights)
 
 
 def weights_file(name: str, folder: Path) -> Path | None:
-    """The weights that lie in the workspace's folder for an encoder; None when none do."""
-    path = folder / f"{name}.safetensors"
-    return path if name in ENCODERS and path.is_file() else None
+    """The weights that lie in the workspace's folder for an encoder; None when none do.
+
+    Those from a hub are a folder.
+    """
+    if name in ENCODERS:
+        path = folder / f"{name}.safetensors"
+        return path if path.is_file() else None
+    return folder_of(name, folder) if is_hub_name(name) and is_there(name, folder) else None
+
+
+def weights_version(weights: Path | None) -> str:
+    """What tells weights from others that lay in the same place, without reading them whole."""
+    if weights is None:
+        return "0"
+    if weights.is_dir() and (weights / LIST).is_file():
+        return listed(weights).digest[:16]
+    return str(weights.stat().st_mtime_ns)
 
 
 def available(folder: Path) -> list[str]:
     """Names of the encoders that can be chosen, given the workspace's folder of weights."""
-    return [
+    own = [
         name
         for name, choice in ENCODERS.items()
         if choice.installed and (not choice.needs_weights or weights_file(name, folder) is not None)
     ]
+    return own + names_there(folder)
+
+
+def _of_hub(name: HubName, weights: Path | None) -> EncoderChoice:
+    known = CURATED.get(str(name))
+    needs: tuple[str, ...] = (name.library,)
+    if weights is not None and (weights / TEXT).is_dir():
+        needs += ("transformers",)  # builds the text tower, and the model is built whole
+    cuts = weights is None or not (weights / TOKENIZER).is_dir() or _has("transformers")
+    return EncoderChoice(
+        known.title if known else str(name).partition(":")[2],
+        known.good_for if known else f"A network of {name.library} whose weights were fetched.",
+        _OPENERS[name.library],
+        needs_weights=True,
+        reads_text=name.library is Library.OPEN_CLIP and cuts,
+        needs=needs,
+    )
+
+
+def _has(package: str) -> bool:
+    return find_spec(package) is not None
 
 
 def _open_pixels(weights: Path | None, precision: Precision) -> Encoder:
@@ -105,6 +168,28 @@ def _open_clip(weights: Path | None, precision: Precision) -> Encoder:
         )
     return OpenClip(weights, precision)
 
+
+def _open_hub_clip(weights: Path | None, precision: Precision) -> Encoder:
+    from sslapp.embedding.open_clip_encoder import OpenClip
+
+    return OpenClip(_fetched(weights), precision)
+
+
+def _open_hub_timm(weights: Path | None, precision: Precision) -> Encoder:
+    from sslapp.embedding.timm_encoder import TimmEncoder
+
+    return TimmEncoder(_fetched(weights), precision)
+
+
+def _fetched(weights: Path | None) -> Path:
+    if weights is None:
+        raise ValueError(
+            "The weights of this encoder are not there. Fetch them: sslapp weights fetch NAME"
+        )
+    return weights
+
+
+_OPENERS = {Library.OPEN_CLIP: _open_hub_clip, Library.TIMM: _open_hub_timm}
 
 ENCODERS: Mapping[str, EncoderChoice] = MappingProxyType(
     {

@@ -12,6 +12,8 @@ from numpy.typing import NDArray
 
 from sslapp.embedding import pca
 from sslapp.embedding.encoder import PixelSource, Progress, ShouldStop, Vectors, batches
+from sslapp.imaging.fit import Resample
+from sslapp.vocabulary import Aspect
 
 MOST_COMPONENTS = 64
 VARIANCE_KEPT = 0.95
@@ -46,6 +48,8 @@ class PixelsEncoder:
     name = "pixels"
     batch = _BATCH
     side = None
+    aspect: Aspect = Aspect.PAD
+    resample: Resample = "bicubic"
 
     def fit(
         self,

@@ -11,6 +11,8 @@ from torch.nn import functional
 
 from sslapp.embedding.encoder import PixelSource, Progress, ShouldStop, Vectors
 from sslapp.embedding.precision import Precision
+from sslapp.imaging.fit import Resample
+from sslapp.vocabulary import Aspect
 
 BATCH = {"cuda": 64, "cpu": 8}
 """Images of one pass: the planes of more of them leave a processor's cache between layers."""
@@ -20,8 +22,9 @@ class PretrainedEncoder(ABC):
     """A frozen network that reads square RGB images of one side.
 
     Class attributes:
-        name: under which `open_encoder` opens it.
+        name: under which `open_encoder` opens it; an attribute where a class opens several.
         title: how its refusals call it.
+        aspect, resample: how it was trained to see images that are not square, and resized.
 
     Attributes:
         side: pixels of the images that the network reads.
@@ -34,8 +37,10 @@ class PretrainedEncoder(ABC):
         precision: in which its layers compute.
     """
 
-    name: ClassVar[str]
+    name: str
     title: ClassVar[str]
+    aspect: Aspect = Aspect.PAD
+    resample: Resample = "bicubic"
 
     def __init__(
         self, network: nn.Module, side: int, precision: Precision = Precision.FLOAT32

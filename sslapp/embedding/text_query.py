@@ -1,14 +1,14 @@
-"""Turn a sentence into a vector in a process of its own: `python -m sslapp.embedding.text_query`.
+"""Turn sentences into vectors in a process of its own: `python -m sslapp.embedding.text_query`.
 
 The application never loads torch, and a sentence now and then is not worth a process that stays.
-The text comes on standard input, the vector goes to standard output as float32; an error is one
-line on standard error and exit status 1.
+Sentences come on standard input, a line each, and their vectors go to standard output as float32;
+an error is one line on standard error and exit status 1.
 """
 
-import os
 import subprocess
 import sys
 import threading
+from collections.abc import Sequence
 from functools import lru_cache
 from pathlib import Path
 
@@ -16,38 +16,42 @@ import numpy as np
 from numpy.typing import NDArray
 
 TIMEOUT = 120.0
-"""Seconds for loading torch and a model and encoding one sentence, on a machine that trains."""
+"""Seconds for loading torch and a model and encoding a few sentences, on a machine that trains."""
 
 LONGEST = 300
 
 _one_at_a_time = threading.Lock()  # each process holds a whole model
 
 
-def text_vector(weights: Path, text: str) -> NDArray[np.float32]:
-    """Return (D,) float32 of length 1 for a sentence; the same question is answered from memory.
+def text_vectors(weights: Path, version: str, texts: Sequence[str]) -> NDArray[np.float32]:
+    """Return (n, D) float32 of length 1, one row a sentence; the same question is answered from
+    memory.
+
+    Args:
+        weights: of an encoder that reads text.
+        version: tells them from others that lay in the same place.
+        texts: n >= 1 sentences.
 
     Raises:
         ValueError: for an empty or endless text, or when the model cannot be used.
     """
-    text = " ".join(text.split())
-    if not 1 <= len(text) <= LONGEST:
+    asked = tuple(" ".join(each.split()) for each in texts)
+    if not all(1 <= len(each) <= LONGEST for each in asked):
         raise ValueError(f"Describe the images in 1 to {LONGEST} characters.")
-    found = weights.stat()
     with _one_at_a_time:
-        answer = _ask(str(weights), found.st_mtime_ns, found.st_size, text)
-    return np.frombuffer(answer, dtype="<f4")
+        answer = _ask(str(weights), version, asked)
+    return np.frombuffer(answer, dtype="<f4").reshape(len(asked), -1)
 
 
 @lru_cache(maxsize=256)
-def _ask(weights: str, changed: int, size: int, text: str) -> bytes:
-    # the file's time and size are in the key: other weights are another answer
+def _ask(weights: str, version: str, texts: tuple[str, ...]) -> bytes:
+    # the version is in the key: other weights are another answer
     try:
         done = subprocess.run(
             [sys.executable, "-m", "sslapp.embedding.text_query", weights],
-            input=text.encode(),
+            input="\n".join(texts).encode(),
             capture_output=True,
             timeout=TIMEOUT,
-            env={**os.environ, "HF_HUB_OFFLINE": "1"},
             check=False,
         )
     except subprocess.TimeoutExpired:
@@ -65,11 +69,12 @@ def main() -> int:
     from sslapp.embedding.open_clip_encoder import encode_text
 
     try:
-        vector = encode_text(Path(sys.argv[1]), sys.stdin.buffer.read().decode())
+        texts = sys.stdin.buffer.read().decode().splitlines()
+        vectors = encode_text(Path(sys.argv[1]), texts)
     except (ValueError, OSError) as error:
         print(error, file=sys.stderr)
         return 1
-    sys.stdout.buffer.write(np.ascontiguousarray(vector, dtype="<f4").tobytes())
+    sys.stdout.buffer.write(np.ascontiguousarray(vectors, dtype="<f4").tobytes())
     return 0
 
 

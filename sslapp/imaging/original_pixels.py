@@ -10,9 +10,10 @@ import numpy as np
 from numpy.typing import NDArray
 
 from sslapp.imaging.decode import decode
-from sslapp.imaging.fit import fit
+from sslapp.imaging.fit import Resample, fit
 from sslapp.imaging.intensities import OF_THE_IMAGE, IntensityMapping
 from sslapp.imaging.originals import original_path
+from sslapp.vocabulary import Aspect
 
 MOST_THREADS = 8
 
@@ -33,8 +34,9 @@ class OriginalPixels:
             whole.
         imported: the rows that have no original.
         channels: C.
-        side: S. The whole image is kept and borders are black, as in the store.
+        side: S.
         intensities: the project's, of images with more than 8 bits a sample.
+        aspect, resample: how images become square, see `fit`.
     """
 
     def __init__(
@@ -46,11 +48,14 @@ class OriginalPixels:
         *,
         channels: int,
         intensities: IntensityMapping = OF_THE_IMAGE,
+        aspect: Aspect = Aspect.PAD,
+        resample: Resample = "bicubic",
     ) -> None:
         self._folder = folder
         self._originals = originals
         self._imported = imported
         self._intensities = intensities
+        self._aspect, self._resample = aspect, resample
         self._threads = min(MOST_THREADS, os.cpu_count() or 1)
         self.shape = (len(originals), side, side, channels)
 
@@ -73,4 +78,4 @@ class OriginalPixels:
         else:
             content = original_path(self._folder, name).read_bytes()
             image = decode(content, f"image {position}", self._intensities)
-        return fit(image, self.shape[1], self.shape[3])
+        return fit(image, self.shape[1], self.shape[3], self._aspect, self._resample)

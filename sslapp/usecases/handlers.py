@@ -15,6 +15,7 @@ from sslapp.usecases.images.encoder_jobs import EncoderWork, work_of
 from sslapp.usecases.images.imports import run_import
 from sslapp.usecases.images.maps import run_projection
 from sslapp.usecases.images.pixels_again import run_pixels
+from sslapp.usecases.images.weights import run_weights
 from sslapp.vocabulary import JobKind
 
 
@@ -61,6 +62,7 @@ HANDLERS: Handlers = MappingProxyType(
         JobKind.ROUND: _run_round,
         JobKind.TRIAL: _run_trials,
         JobKind.EXPORT: _run_export,
+        JobKind.WEIGHTS: run_weights,
     }
 )
 

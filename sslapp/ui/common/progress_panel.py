@@ -20,6 +20,7 @@ TITLES = {
     JobKind.EMBED: "Embedding images",
     JobKind.TRIAL: "Comparing methods on your labels",
     JobKind.EXPORT: "Exporting",
+    JobKind.WEIGHTS: "Fetching an encoder's weights",
 }
 
 
@@ -91,7 +92,8 @@ def _title(work: LiveJob, titles: dict[str, str]) -> str:
 def _pace(work: LiveJob) -> str:
     parts = [plain.markdown(work.message) or "starting"]
     if work.total:
-        parts.append(f"{work.step:,} of {work.total:,}")
+        told = size if work.kind == JobKind.WEIGHTS else "{:,}".format
+        parts.append(f"{told(work.step)} of {told(work.total)}")
         parts.append(f"{100 * work.step / work.total:.0f} %")
     if work.cancelling:
         parts.append("stops at its next step")

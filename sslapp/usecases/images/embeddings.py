@@ -11,7 +11,14 @@ import numpy as np
 from sqlalchemy import Connection
 
 from sslapp import durable
-from sslapp.embedding.encoders import ENCODERS, EncoderChoice, available
+from sslapp.embedding.encoders import (
+    EncoderChoice,
+    available,
+    find_choice,
+    weights_file,
+)
+from sslapp.embedding.weights.folders import by_hand, folder_of, listed
+from sslapp.embedding.weights.names import is_hub_name
 from sslapp.imaging.pixels import PixelStore
 from sslapp.jobs import queue
 from sslapp.jobs.context import Cancelled, JobContext
@@ -86,8 +93,15 @@ def check_encoder(access: Access, encoder: str) -> None:
         ValueError: when not, naming those there are.
     """
     there = available(access.workspace.weights)
-    if encoder not in there:
-        raise ValueError(f'The encoder "{encoder}" is not there. Choose one of {", ".join(there)}.')
+    if encoder in there:
+        return
+    if is_hub_name(encoder):
+        folder = folder_of(encoder, access.workspace.weights)
+        raise ValueError(
+            f"The weights of {encoder} are not there. Fetch them: sslapp weights fetch {encoder}. "
+            f"{by_hand(encoder, folder)}"
+        )
+    raise ValueError(f'The encoder "{encoder}" is not there. Choose one of {", ".join(there)}.')
 
 
 def queue_embed(
@@ -103,12 +117,15 @@ def queue_embed(
 
 def encoders_here(access: Access) -> dict[str, EncoderChoice]:
     """The encoders that can be chosen here, by name, in the order in which a page offers them."""
-    return {name: ENCODERS[name] for name in available(access.workspace.weights)}
+    folder = access.workspace.weights
+    found = {name: find_choice(name, weights_file(name, folder)) for name in available(folder)}
+    return {name: each for name, each in found.items() if each is not None and each.installed}
 
 
 def encoder_title(encoder: str) -> str:
     """How a page calls an encoder; its name for one that the program no longer has."""
-    return ENCODERS[encoder].title if encoder in ENCODERS else encoder
+    found = find_choice(encoder)
+    return encoder if found is None else found.title
 
 
 def learned(encoders: Sequence[str]) -> list[str]:
@@ -148,7 +165,7 @@ def encoder_for_set(found: ImageSetRow, workspace: Workspace) -> str:
 def run_embed(context: JobContext) -> None:
     """Handle a job of kind `embed`: features, their projection, and one row that names them."""
     from sslapp.embedding.encoder import EncodingStopped
-    from sslapp.embedding.encoders import open_encoder, weights_file
+    from sslapp.embedding.encoders import open_encoder, weights_file, weights_version
     from sslapp.embedding.precision import fastest
     from sslapp.embedding.projection import pca_projection
     from sslapp.embedding.views import ViewChunks, encode_views
@@ -165,8 +182,7 @@ def run_embed(context: JobContext) -> None:
         is_test = images.splits(conn, project_id)
         pixels = pixels_for(conn, context.workspace, project_id, encoder)
     # what an attempt before made of fewer images, or otherwise, is of no use
-    weights_time = 0 if own is None else own.stat().st_mtime_ns
-    parts = f"chunks/{len(is_test)}-{weights_time}-{precision}"
+    parts = f"chunks/{len(is_test)}-{weights_version(own)}-{precision}"
     chunks = ViewChunks(
         len(is_test), context.folder / parts, [each / parts for each in context.earlier]
     )
@@ -203,6 +219,8 @@ def run_embed(context: JobContext) -> None:
         "shape": list(features.shape),
         RATE: encoded / seconds if encoded else None,
     }
+    if own is not None and own.is_dir():
+        result["weights"] = dict(listed(own).files)
     with context.finishing(result) as conn:
         paths = {each: context.workspace.relative(path) for each, path in files.items()}
         add_embedding(conn, project_id, encoder=name, shape=features.shape, **paths)

@@ -68,6 +68,8 @@ def pixels_for(
         encoder.side,
         channels=stored.channels,
         intensities=intensity_mapping(conn, project_id),
+        aspect=encoder.aspect,
+        resample=encoder.resample,
     )
 
 

@@ -7,14 +7,15 @@ from numpy.typing import NDArray
 from sqlalchemy import Connection, RowMapping
 
 from sslapp import durable
-from sslapp.embedding.encoders import ENCODERS, weights_file
-from sslapp.embedding.text_query import text_vector
+from sslapp.embedding.encoders import find_choice, weights_file, weights_version
+from sslapp.embedding.text_query import text_vectors
 from sslapp.store import rounds
 from sslapp.store.database import reading
 from sslapp.store.embeddings import embedding_of_round, latest_embedding
 from sslapp.store.errors import Unknown
 from sslapp.store.state import load_state
 from sslapp.usecases.access import Access, find_project
+from sslapp.usecases.images.embeddings import encoder_title
 
 DEFAULT_COUNT = 60
 _BLOCK = 1 << 15
@@ -81,14 +82,15 @@ def like_text(
     weights = _text_weights(access, row)
     if weights is None:
         raise ValueError(
-            f"The embedding ({row['encoder']}) cannot be searched by text. Embed the images with "
-            "open_clip; its weights must lie in the workspace."
+            f"The embedding ({encoder_title(row['encoder'])}) cannot be searched by text. Embed "
+            "the images with an encoder of open_clip; its weights must lie in the workspace."
         )
-    query = text_vector(weights, text)
+    query = text_vectors(weights, weights_version(weights), [text])[0]
     features = durable.read_array(access.workspace.path(row["features"]))
     if len(query) != features.shape[1]:
         raise ValueError(
-            f"The weights of {row['encoder']} have changed since the images were embedded. "
+            f"The weights of {encoder_title(row['encoder'])} have changed since the images were "
+            "embedded. "
             "Embed them again."
         )
     return nearest(features, query, wanted, k)
@@ -156,7 +158,6 @@ def _searched(
 
 def _text_weights(access: Access, row: RowMapping) -> Path | None:
     """The weights with which the embedding's encoder reads text; None when it does not."""
-    choice = ENCODERS.get(row["encoder"])
-    if choice is None or not choice.reads_text:
-        return None
-    return weights_file(row["encoder"], access.workspace.weights)
+    weights = weights_file(row["encoder"], access.workspace.weights)
+    choice = find_choice(row["encoder"], weights)
+    return weights if choice is not None and choice.reads_text else None

@@ -25,6 +25,7 @@ MENDS = {
     JobKind.ROUND: f"Run round {{number}} again on the same labels, or: {RESTORE}",
     JobKind.TRIAL: "Compare the methods again.",
     JobKind.EXPORT: "Export again.",
+    JobKind.WEIGHTS: "Fetch the weights again.",
 }
 
 PASSING = {
@@ -32,7 +33,7 @@ PASSING = {
     "worker.log": "a log",
     "workers": "a lock",
     "uploads": "an upload that waits for its import",
-    "weights": "brought in by hand",
+    "weights": "fetched, or brought in by hand",
     "data": "a named set that can be fetched again",
     "chunks": "a piece of encoding under way",
 }
