@@ -5,7 +5,6 @@ The process that asks imports neither torch nor a library of the hub.
 
 import json
 import os
-import shutil
 import subprocess
 import sys
 import tempfile
@@ -16,7 +15,7 @@ from dataclasses import dataclass
 from pathlib import Path
 from typing import IO
 
-from sslapp.embedding.weights.folders import Weights, bytes_there, folder_of, listed
+from sslapp.embedding.weights.folders import FETCHING, HOME, Weights, bytes_there, folder_of, listed
 
 LOOK_EVERY = 0.5
 """Seconds between two looks at how far the files are."""
@@ -57,13 +56,10 @@ def expected(name: str, root: Path) -> Expected:
         ValueError: with the mend, when the hub cannot be reached or has no such weights.
     """
     folder = folder_of(name, root)
-    there = folder.is_dir()
-    try:
-        with _process(name, folder, "--plan") as (process, errors):
+    with tempfile.TemporaryDirectory(dir=_made(root), prefix=".asked-") as asked:
+        # elsewhere, so that what is there stays as it is
+        with _process(name, Path(asked) / folder.name, "--plan") as (process, errors):
             return _planned(process, errors, lambda: False)
-    finally:
-        if not there:
-            shutil.rmtree(folder, ignore_errors=True)  # what only the question brought
 
 
 def fetch(
@@ -107,10 +103,10 @@ def _process(
     name: str, folder: Path, *options: str
 ) -> Iterator[tuple["subprocess.Popen[bytes]", IO[bytes]]]:
     """The process that fetches, which is ended when the block is left."""
-    folder.parent.mkdir(parents=True, exist_ok=True)
+    _made(folder.parent)
     command = [sys.executable, "-m", "sslapp.embedding.weights.hub", name, str(folder), *options]
     # neither tokens nor caches of the account: what is fetched stays in the workspace
-    env = {**os.environ, "HF_HOME": str(folder / ".fetching" / "home")}
+    env = {**os.environ, "HF_HOME": str(folder / FETCHING / HOME)}
     with tempfile.TemporaryFile() as errors:
         process = subprocess.Popen(
             command, stdin=subprocess.PIPE, stdout=subprocess.PIPE, stderr=errors, env=env
@@ -146,6 +142,11 @@ def _planned(
         plan["licence"],
         plan["open"],
     )
+
+
+def _made(folder: Path) -> Path:
+    folder.mkdir(parents=True, exist_ok=True)
+    return folder
 
 
 def _why(errors: IO[bytes]) -> str:

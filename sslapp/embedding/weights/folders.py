@@ -21,6 +21,9 @@ FETCHING = ".fetching"
 """Folder of what is not fetched whole yet. The network's file is the last to leave it: where that
 lies in its place, everything does."""
 
+HOME = "home"
+"""Folder below it that stands for the account's own caches and tokens, which are left alone."""
+
 CONFIGURATION = {Library.OPEN_CLIP: "open_clip_config.json", Library.TIMM: "config.json"}
 """What a model of the hub is described by."""
 

@@ -23,7 +23,15 @@ from typing import Any
 
 from sslapp import durable
 from sslapp.embedding.weights import folders
-from sslapp.embedding.weights.folders import CONFIGURATION, FETCHING, PICKLED, SAFE, TEXT, TOKENIZER
+from sslapp.embedding.weights.folders import (
+    CONFIGURATION,
+    FETCHING,
+    HOME,
+    PICKLED,
+    SAFE,
+    TEXT,
+    TOKENIZER,
+)
 from sslapp.embedding.weights.names import HubName, Library, parse
 
 # before huggingface_hub is imported, which reads them once
@@ -335,7 +343,18 @@ def main() -> int:
     except Exception as error:  # whatever a library raises must end as one line
         print(" ".join(_reason(error, given.name, given.folder).split()), file=sys.stderr)
         return 1
+    finally:
+        _tidy(given.folder)
     return 0
+
+
+def _tidy(folder: Path) -> None:
+    """Leave nothing behind where nothing came."""
+    begun = folder / FETCHING
+    shutil.rmtree(begun / HOME, ignore_errors=True)
+    for each in (begun, folder):
+        if each.is_dir() and not any(each.iterdir()):
+            each.rmdir()
 
 
 def _address(name: HubName) -> str:
