@@ -119,12 +119,12 @@ def available(folder: Path) -> list[str]:
 
 def _of_hub(name: HubName, weights: Path | None) -> EncoderChoice:
     known = CURATED.get(str(name))
-    needs: tuple[str, ...] = (name.library,)
+    needs: tuple[str, ...] = (name.library, *(known.needs if known else ()))
     if weights is not None and (weights / TEXT).is_dir():
         needs += ("transformers",)  # builds the text tower, and the model is built whole
     cuts = weights is None or not (weights / TOKENIZER).is_dir() or _has("transformers")
     return EncoderChoice(
-        known.title if known else str(name).partition(":")[2],
+        known.title if known else name.repository or str(name).partition(":")[2],
         known.good_for if known else f"A network of {name.library} whose weights were fetched.",
         _OPENERS[name.library],
         needs_weights=True,

@@ -52,6 +52,10 @@ def _project_key() -> Column[int]:
     return Column("project_id", ForeignKey("project.id"), primary_key=True)
 
 
+ENCODER = String(64).with_variant(String(120), "postgresql")
+"""Name of an encoder. Those of a hub may be long; SQLite holds a text to no length."""
+
+
 def _seal() -> Column[str]:
     return Column("seal", String(64))  # NULL: the row is older than seals
 
@@ -305,7 +309,7 @@ round_ = Table(
     Column("config", JSON, nullable=False),
     Column("seed", BigInteger, nullable=False),
     Column("plan", JSON, nullable=False),  # threads, dtype, kernels, versions: required on resume
-    Column("encoder", String(64)),  # whose features it used, if any,
+    Column("encoder", ENCODER),  # whose features it used, if any,
     Column("embedding_id", Integer),  # and which: a row of `embedding`
     Column("embeddings_beside", JSON),  # ids of those of further encoders, if it used any
     Column("view_set_id", Integer),  # the encoded views it used, if any
@@ -335,7 +339,7 @@ embedding = Table(
     metadata,
     Column("id", Integer, primary_key=True),
     Column("project_id", ForeignKey("project.id"), nullable=False),
-    Column("encoder", String(64), nullable=False),
+    Column("encoder", ENCODER, nullable=False),
     Column("count", BigInteger, nullable=False),  # N: covers positions below it
     Column("dim", Integer, nullable=False),
     Column("features", String(400), nullable=False),  # (N, D) float32 .npy

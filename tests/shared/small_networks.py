@@ -4,8 +4,8 @@ import json
 
 import open_clip
 import safetensors.torch
-import tiny_clip
 import timm
+import tiny_clip
 import torch
 
 VIT = "timm:test_vit.r160_in1k"

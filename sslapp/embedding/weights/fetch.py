@@ -56,10 +56,11 @@ def expected(name: str, root: Path) -> Expected:
         ValueError: with the mend, when the hub cannot be reached or has no such weights.
     """
     folder = folder_of(name, root)
-    with tempfile.TemporaryDirectory(dir=_made(root), prefix=".asked-") as asked:
-        # elsewhere, so that what is there stays as it is
-        with _process(name, Path(asked) / folder.name, "--plan") as (process, errors):
-            return _planned(process, errors, lambda: False)
+    with (
+        tempfile.TemporaryDirectory() as asked,  # so that what is there stays as it is
+        _process(name, Path(asked) / folder.name, "--plan", "--into", str(folder)) as asking,
+    ):
+        return _planned(*asking, lambda: False)
 
 
 def fetch(
@@ -103,7 +104,7 @@ def _process(
     name: str, folder: Path, *options: str
 ) -> Iterator[tuple["subprocess.Popen[bytes]", IO[bytes]]]:
     """The process that fetches, which is ended when the block is left."""
-    _made(folder.parent)
+    folder.parent.mkdir(parents=True, exist_ok=True)
     command = [sys.executable, "-m", "sslapp.embedding.weights.hub", name, str(folder), *options]
     # neither tokens nor caches of the account: what is fetched stays in the workspace
     env = {**os.environ, "HF_HOME": str(folder / FETCHING / HOME)}
@@ -142,11 +143,6 @@ def _planned(
         plan["licence"],
         plan["open"],
     )
-
-
-def _made(folder: Path) -> Path:
-    folder.mkdir(parents=True, exist_ok=True)
-    return folder
 
 
 def _why(errors: IO[bytes]) -> str:

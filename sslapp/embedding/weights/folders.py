@@ -7,7 +7,7 @@ of its files beside them. Files that somebody put there by hand are listed when 
 import hashlib
 import json
 import shutil
-from collections.abc import Mapping
+from collections.abc import Iterator, Mapping
 from dataclasses import dataclass
 from pathlib import Path
 
@@ -110,13 +110,13 @@ def is_there(name: str, root: Path) -> bool:
 
 def bytes_there(name: str, root: Path) -> int:
     """Size of everything that lies in an encoder's folder, in bytes, fetched whole or not."""
-    return sum(map(_size, folder_of(name, root).rglob("*")))
+    return sum(map(_size, _files(folder_of(name, root))))
 
 
 def is_partial(name: str, root: Path) -> bool:
     """Whether a fetch of these weights has begun and not ended."""
     folder = folder_of(name, root)
-    return (folder / FETCHING).is_dir() and not _holds(folder)
+    return not _holds(folder) and any(map(_size, _files(folder)))
 
 
 def verified(folder: Path) -> Weights:
@@ -203,6 +203,14 @@ def by_hand(name: str, folder: Path, repository: str | None = None) -> str:
         files += f" and {CONFIGURATION[found.library]}"
     of = f" of {repository}" if repository else ""
     return f"Without a network, put {files}{of} into {folder}."
+
+
+def _files(folder: Path) -> Iterator[Path]:
+    """Everything below a folder but what stands for the account's own."""
+    home = (FETCHING, HOME)
+    return (
+        each for each in folder.rglob("*") if each.relative_to(folder).parts[: len(home)] != home
+    )
 
 
 def _size(path: Path) -> int:

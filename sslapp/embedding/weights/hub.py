@@ -322,6 +322,7 @@ def main() -> int:
     options.add_argument("name", type=parse)
     options.add_argument("folder", type=Path)
     options.add_argument("--plan", action="store_true")
+    options.add_argument("--into", type=Path, help="the folder that a message names")
     options.add_argument("--accepted", default="", help="the licence that somebody accepted")
     options.add_argument("--by", default="", help="who accepted it, and when")
     given = options.parse_args()
@@ -341,7 +342,10 @@ def main() -> int:
             )
         fetch(given.name, given.folder, files, licence, given.by)
     except Exception as error:  # whatever a library raises must end as one line
-        print(" ".join(_reason(error, given.name, given.folder).split()), file=sys.stderr)
+        print(
+            " ".join(_reason(error, given.name, given.into or given.folder).split()),
+            file=sys.stderr,
+        )
         return 1
     finally:
         _tidy(given.folder)

@@ -52,7 +52,7 @@ def _job(access: Access, work: LiveJob, titles: dict[str, str], worker_alive: bo
             st.caption(_waits(work, worker_alive), width="stretch")
         if work.controllable:
             st.button(
-                "Cancelling …" if work.cancelling else "Cancel",
+                "Cancelling …" if work.cancelling else _stop(work),
                 key=f"cancel-{work.id}",
                 disabled=work.cancelling,
                 on_click=_cancel,
@@ -68,6 +68,10 @@ def _job(access: Access, work: LiveJob, titles: dict[str, str], worker_alive: bo
         if facts:
             st.caption(facts)
         _log(access, work)
+
+
+def _stop(work: LiveJob) -> str:
+    return "Pause" if work.kind == JobKind.WEIGHTS else "Cancel"  # what came is gone on with
 
 
 def _cancel(access: Access, job_id: int) -> None:

@@ -3,7 +3,7 @@
 import streamlit as st
 
 from sslapp.ui.common import faults, plain
-from sslapp.ui.projects import views
+from sslapp.ui.projects import views, weights
 from sslapp.usecases.access import Access
 from sslapp.usecases.images.embeddings import (
     EmbeddingState,
@@ -62,6 +62,7 @@ def show(access: Access, status: Status, newest: EmbeddingState | None, *, worki
     if not stale:
         _further(access, status)
     _map(access, status.project_id)
+    weights.show(access, status.project_id)
     if pressed:
         faults.carry_out(lambda: embed(access, status.project_id, encoder))
     if not stale:

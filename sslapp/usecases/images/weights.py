@@ -1,6 +1,7 @@
 """Weights of encoders from the hub: fetched by a job that somebody asked for, listed, removed."""
 
 from dataclasses import dataclass
+from importlib.util import find_spec
 from pathlib import Path
 
 from sslapp.embedding.weights import fetch as fetching
@@ -12,6 +13,7 @@ from sslapp.jobs import history, queue
 from sslapp.jobs.context import Cancelled, JobContext
 from sslapp.store.database import reading, writing
 from sslapp.usecases.access import Access, find_project, require_server_admin
+from sslapp.usecases.images.embeddings import encoder_title
 from sslapp.vocabulary import JobKind
 
 FETCH = "fetch an encoder's weights"
@@ -125,6 +127,12 @@ def _told(name: str, root: Path) -> EncoderWeights:
     )
 
 
+def missing_packages(weights: EncoderWeights) -> list[str]:
+    """Packages that an encoder needs and that are not installed; none of them is imported."""
+    needs = weights.known.needs if weights.known else ()
+    return [each for each in needs if find_spec(each) is None]
+
+
 def fetching_now(access: Access) -> dict[str, int]:
     """Encoders whose weights are being fetched or wait for it -> the job."""
     with reading(access.engine) as conn:
@@ -157,7 +165,7 @@ def run_weights(context: JobContext) -> None:
             context.workspace.weights,
             accepted=context.claim.params[LICENCE],
             by=context.claim.params[BY],
-            progress=lambda there, total: context.progress(there, total, name),
+            progress=lambda there, total: context.progress(there, total, encoder_title(name)),
             should_stop=context.should_stop,
         )
     except FetchStopped:
