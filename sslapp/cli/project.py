@@ -192,7 +192,7 @@ def embed_command(
     encoder: Annotated[
         str | None,
         typer.Option(
-            help="pixels (fast), efficientnet-lite0 and others (docs/embeddings.md). "
+            help="pixels (fast), efficientnet-lite0, or one of `sslapp weights list`. "
             "Default: by the images' size.",
         ),
     ] = None,
