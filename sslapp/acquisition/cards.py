@@ -14,12 +14,14 @@ class StrategyCard:
         about: one sentence that helps to choose.
         needs_round: it asks what the last round doubts.
         needs_members: it asks in what the members of the last round's ensemble differ.
+        needs_text: it compares images with words, so their encoder must read text.
     """
 
     title: str
     about: str
     needs_round: bool = False
     needs_members: bool = False
+    needs_text: bool = False
 
 
 STRATEGY_CARDS: Mapping[str, StrategyCard] = MappingProxyType(
@@ -31,6 +33,11 @@ STRATEGY_CARDS: Mapping[str, StrategyCard] = MappingProxyType(
         "typiclust": StrategyCard(
             "Typical images",
             "The most typical image of every group of similar images; needs no round.",
+        ),
+        "zero-shot": StrategyCard(
+            "Like the classes' words",
+            "The images most like the words for each class in turn; needs no label and no round.",
+            needs_text=True,
         ),
         "margin": StrategyCard(
             "Doubtful images",

@@ -3,13 +3,21 @@
 from collections.abc import Callable, Mapping
 from types import MappingProxyType
 
-from sslapp.acquisition import auto, disagreement, holdout, margin, random_picks, typiclust
+from sslapp.acquisition import (
+    auto,
+    disagreement,
+    holdout,
+    margin,
+    random_picks,
+    typiclust,
+    zero_shot,
+)
 from sslapp.acquisition.state import Pick, Situation
 
 STRATEGIES: Mapping[str, Callable[[Situation, int, int], list[Pick]]] = MappingProxyType(
     {
         each.NAME: each.pick
-        for each in (auto, typiclust, margin, disagreement, random_picks, holdout)
+        for each in (auto, typiclust, zero_shot, margin, disagreement, random_picks, holdout)
     }
 )
 """From (situation, count, seed) to picks; `cards` has the titles."""
@@ -26,7 +34,7 @@ def pick(strategy: str, situation: Situation, count: int, seed: int) -> list[Pic
 
     Raises:
         ValueError: for an unknown strategy, a count below 1, "margin" before the first round, or
-            "disagreement" where the last round has no members.
+            "disagreement" where the last round has no members, or "zero-shot" without likeness.
     """
     if strategy not in STRATEGIES:
         raise ValueError(

@@ -47,6 +47,8 @@ class Situation:
             first. Rows of images that the round did not cover hold 1/C.
         votes: what the last round's members say of the images that are compared, or None where it
             has none or nobody asks.
+        likeness: (N, C) float32 of images to the words for each class, or None where nobody asks
+            or no words can be read. Rows of images that are not compared hold 0.
         groups: (N,) int64 (patients, scenes), negative = a group of its own; or None.
         holdout: positions drawn into the holdout so far, labelled or not.
         holdout_labels: how many of them are labelled.
@@ -66,6 +68,7 @@ class Situation:
     num_classes: int
     probabilities: NDArray[np.float32] | None = None
     votes: Votes | None = None
+    likeness: NDArray[np.float32] | None = None
     groups: NDArray[np.int64] | None = None
     holdout: Positions = field(default_factory=_nothing)
     holdout_labels: int = 0
@@ -80,6 +83,8 @@ class Situation:
         shapes: dict[str, tuple[int, ...]] = {"features": (count, self.features.shape[-1])}
         if self.probabilities is not None:
             shapes["probabilities"] = (count, self.num_classes)
+        if self.likeness is not None:
+            shapes["likeness"] = (count, self.num_classes)
         if self.groups is not None:
             shapes["groups"] = (count,)
         if self.votes is not None and len(self.votes.divergence) != count:

@@ -16,7 +16,8 @@ Position = Annotated[int, typer.Argument(help="The image's position in the proje
 def next_command(
     count: Annotated[int, typer.Option("--count", "-n", help="How many images.")] = 10,
     strategy: Annotated[
-        str, typer.Option(help="auto, typiclust, margin, disagreement, random or holdout.")
+        str,
+        typer.Option(help="auto, typiclust, zero-shot, margin, disagreement, random or holdout."),
     ] = "auto",
     seed: int = 0,
     to: Annotated[

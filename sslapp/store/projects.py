@@ -2,7 +2,7 @@
 
 import re
 import uuid
-from collections.abc import Sequence
+from collections.abc import Mapping, Sequence
 from dataclasses import dataclass
 from datetime import datetime
 from typing import Any
@@ -50,6 +50,8 @@ class ProjectSettings(BaseModel):
         aspect: how images that are no squares become squares of the store.
         intensities: which values of images with more than 8 bits are black and white.
         intensity_limits: they, of the set; None before there are any.
+        prompts: class id -> words by which images are ordered before there are labels; a class
+            that is not in it has the usual ones.
     """
 
     model_config = ConfigDict(frozen=True, extra="forbid")
@@ -63,6 +65,7 @@ class ProjectSettings(BaseModel):
     aspect: Aspect = Aspect.PAD
     intensities: Intensities = Intensities.IMAGE
     intensity_limits: tuple[float, float] | None = None
+    prompts: dict[str, str] = Field(default_factory=dict)
 
     @property
     def channels(self) -> int:
@@ -307,6 +310,7 @@ def change_settings(
     aspect: Aspect | None = None,
     intensities: Intensities | None = None,
     intensity_limits: tuple[float, float] | None = None,
+    prompts: Mapping[str, str] | None = None,
 ) -> bool:
     """Change settings and log it; None leaves one as it is.
 
@@ -335,6 +339,7 @@ def change_settings(
         "aspect": aspect,
         "intensities": intensities,
         "intensity_limits": intensity_limits,
+        "prompts": None if prompts is None else dict(prompts),
     }
     changed = {
         what: value

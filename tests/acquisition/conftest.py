@@ -46,6 +46,7 @@ def small() -> Situation:
             columns=rng.integers(0, 3, (120, 3)).astype(np.int16),
             shares=rng.uniform(0.34, 1, (120, 3)).astype(np.float32),
         ),
+        likeness=rng.uniform(-1, 1, (120, 3)).astype(np.float32),
         groups=np.arange(120) // 4,
     )
 

@@ -42,6 +42,7 @@ def test_every_strategy_picks_in_a_project_of_few_classes(small, strategy, class
         small,
         num_classes=classes,
         probabilities=np.full((120, classes), 1 / classes, dtype=np.float32),
+        likeness=small.likeness[:, :classes],
         labels=np.where(np.arange(120) < 3, 0, -1),
         candidates=np.arange(3, 120),
     )

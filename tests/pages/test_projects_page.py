@@ -8,14 +8,18 @@ from pathlib import Path
 
 import pytest
 import small_project
+import tiny_clip
 from streamlit.testing.v1 import AppTest
 
+from sslapp.embedding.weights.folders import folder_of
 from sslapp.store import readers
 from sslapp.store.database import writing
 from sslapp.store.projects import ClassRow
 from sslapp.ui.common import plain
 from sslapp.usecases.access import enter
+from sslapp.usecases.images.embeddings import embed
 from sslapp.usecases.images.maps import Projection, projection_of
+from sslapp.usecases.images.prompts import prompts
 from sslapp.usecases.jobs import job_status
 from sslapp.usecases.people.members import grant, members
 from sslapp.usecases.projects.settings import create_project
@@ -211,6 +215,51 @@ def test_images_are_embedded_with_the_chosen_encoder(project, open_app) -> None:
     assert not any(each.key == "projects-embed" for each in page.button)
     press(page, f"cancel-{newest['id']}")
     assert job_status(project, newest["id"])["state"] == JobState.CANCELLED
+
+
+def test_weights_are_fetched_from_the_list_after_terms_were_accepted(project, open_app) -> None:
+    page = open_app(project.workspace.root)
+    assert "More encoders" in labels(page)
+    name = "timm:vit_small_patch16_dinov3.lvd1689m"
+    key = f"projects-weights-fetch-{name}"
+    assert page.button(key=key).disabled
+    assert "[licence dinov3" in texts(page)
+    page.checkbox(key=f"projects-weights-accept-{name}").check().run()
+    press(page, key)
+    newest = status(project).jobs[0]
+    assert (newest["kind"], newest["params"]["name"]) == (JobKind.WEIGHTS, name)
+    assert newest["params"]["licence"] == "dinov3-license"
+    assert "being fetched" in texts(page)
+    assert page.button(key=f"cancel-{newest['id']}").label == "Pause"
+    press(page, f"cancel-{newest['id']}")
+    assert job_status(project, newest["id"])["state"] == JobState.CANCELLED
+    assert page.button(key=key).label == "Fetch"
+
+
+def test_weights_that_are_here_are_removed_with_a_button(project, open_app) -> None:
+    folder = folder_of("timm:resnet18.a1_in1k", project.workspace.weights)
+    folder.mkdir(parents=True)
+    (folder / "model.safetensors").write_bytes(bytes(2_000_000))
+    page = open_app(project.workspace.root)
+    assert "resnet18" in texts(page)
+    press(page, "projects-weights-remove-timm:resnet18.a1_in1k")
+    assert not folder.exists()
+    assert "resnet18" not in texts(page)
+
+
+def test_the_words_for_the_classes_are_kept(project, open_app) -> None:
+    assert "Words for the classes" not in labels(open_app(project.workspace.root))
+    # what the embedding was made with is the encoder's name; its weights are there
+    tiny_clip.write(project.workspace.weights, tiny_clip.build())
+    embed(project, None, "open_clip")
+    small_project.run_jobs(project)
+    page = open_app(project.workspace.root)
+    assert "Words for the classes" in labels(page)
+    first = next(iter(prompts(project, None)))
+    field(page, "text_input", "projects-prompt-1-0-").set_value("a scan of a zero")
+    press(page, "projects-prompts-keep")
+    assert prompts(project, None)[first] == "a scan of a zero"
+    assert field(page, "text_input", "projects-prompt-1-0-").value == "a scan of a zero"
 
 
 def test_views_are_encoded_after_their_cost_was_said(project, open_app) -> None:

@@ -3,7 +3,7 @@
 import streamlit as st
 
 from sslapp.ui.common import faults, plain
-from sslapp.ui.projects import views, weights
+from sslapp.ui.projects import prompts, views, weights
 from sslapp.usecases.access import Access
 from sslapp.usecases.images.embeddings import (
     EmbeddingState,
@@ -15,6 +15,7 @@ from sslapp.usecases.images.embeddings import (
 )
 from sslapp.usecases.images.encoding_time import encoding_time
 from sslapp.usecases.images.maps import Projection, projection_of, show_projection
+from sslapp.usecases.images.similar import reads_text
 from sslapp.usecases.projects.status import Status
 from sslapp.words import ago, count
 
@@ -24,7 +25,14 @@ ABOUT_MAP = {
 }
 
 
-def show(access: Access, status: Status, newest: EmbeddingState | None, *, working: bool) -> None:
+def show(
+    access: Access,
+    status: Status,
+    newest: EmbeddingState | None,
+    *,
+    working: bool,
+    may_change: bool,
+) -> None:
     """Draw the newest embedding and the choice of an encoder.
 
     Args:
@@ -32,6 +40,7 @@ def show(access: Access, status: Status, newest: EmbeddingState | None, *, worki
         status: of the project.
         newest: its newest embedding, if any.
         working: whether an embedding waits or runs.
+        may_change: whether the reader is an admin of the project.
     """
     images = status.counts["images"]
     if not images and not working:
@@ -63,6 +72,8 @@ def show(access: Access, status: Status, newest: EmbeddingState | None, *, worki
         _further(access, status)
     _map(access, status.project_id)
     weights.show(access, status.project_id)
+    if may_change and reads_text(access, status.project_id):
+        prompts.show(access, status.project_id)
     if pressed:
         faults.carry_out(lambda: embed(access, status.project_id, encoder))
     if not stale:

@@ -62,7 +62,9 @@ def show(access: Access, found: Status, role: Role, working: frozenset[JobKind])
             _images(access, found, working, is_admin=is_admin)
         with _panel("Embedding"):
             newest = newest_embedding(access, found.project_id)
-            embedding.show(access, found, newest, working=JobKind.EMBED in working)
+            embedding.show(
+                access, found, newest, working=JobKind.EMBED in working, may_change=is_admin
+            )
         with _panel("Training store"):
             making = JobKind.PIXELS in working
             training_store.show(access, found, may_change=is_admin, working=making)

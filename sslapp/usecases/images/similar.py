@@ -56,7 +56,7 @@ def reads_text(access: Access, project: str | int | None, round_number: int | No
     still lie in the workspace. The embedding is a round's, by default the newest."""
     with reading(access.engine) as conn:
         row = _embedding(conn, find_project(conn, access, project), round_number)
-    return row is not None and _text_weights(access, row) is not None
+    return row is not None and text_weights(access, row) is not None
 
 
 def like_text(
@@ -79,7 +79,7 @@ def like_text(
             are gone or were replaced by others.
     """
     row, wanted = _searched(access, project, among, round_number)
-    weights = _text_weights(access, row)
+    weights = text_weights(access, row)
     if weights is None:
         raise ValueError(
             f"The embedding ({encoder_title(row['encoder'])}) cannot be searched by text. Embed "
@@ -113,14 +113,14 @@ def nearest(
     if len(rows) <= k or not query.any():
         near = rows
     else:
-        alike = _cosine(features, rows, query.astype(np.float32))
+        alike = cosine(features, rows, query.astype(np.float32))
         edge = np.partition(alike, len(rows) - k)[len(rows) - k]
         near = rows[alike >= edge - _TOLERANCE]
-    exact = _cosine(features, near, query.astype(np.float64))
+    exact = cosine(features, near, query.astype(np.float64))
     return near[np.lexsort((near, -exact))][:k]
 
 
-def _cosine(
+def cosine(
     features: NDArray[np.generic], rows: Positions, query: NDArray[np.floating]
 ) -> NDArray[np.floating]:
     """(n,) cosine similarities of n rows to a (D,) vector, in its type; 0 for a zero vector."""
@@ -156,7 +156,7 @@ def _searched(
         return row, load_state(conn, project_id).pool if among is None else among
 
 
-def _text_weights(access: Access, row: RowMapping) -> Path | None:
+def text_weights(access: Access, row: RowMapping) -> Path | None:
     """The weights with which the embedding's encoder reads text; None when it does not."""
     weights = weights_file(row["encoder"], access.workspace.weights)
     choice = find_choice(row["encoder"], weights)

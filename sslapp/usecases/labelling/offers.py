@@ -14,7 +14,7 @@ from sslapp.acquisition.cards import STRATEGY_CARDS
 from sslapp.acquisition.state import Pick
 from sslapp.store import leases, projects
 from sslapp.store.database import reading, writing
-from sslapp.store.embeddings import is_embedded
+from sslapp.store.embeddings import is_embedded, latest_embedding
 from sslapp.store.images import image_count, pixel_hashes
 from sslapp.store.labels import current_labels
 from sslapp.store.log.chain import now
@@ -23,6 +23,7 @@ from sslapp.store.log.kinds import kinds_where
 from sslapp.store.projects import ClassRow
 from sslapp.store.rounds import FinishedRound, newest_finished
 from sslapp.usecases.access import Access, find_project
+from sslapp.usecases.images.similar import text_weights
 from sslapp.usecases.labelling.picks import BLIND_STRATEGIES, NotEmbedded, next_images
 from sslapp.vocabulary import Purpose
 
@@ -96,17 +97,23 @@ def opening(access: Access, project: str | int | None) -> Opening:
     with reading(access.engine) as conn:
         project_id = find_project(conn, access, project)
         newest = newest_finished(conn, project_id)
+        row = latest_embedding(conn, project_id)
+        words = row is not None and text_weights(access, row) is not None
         return Opening(
             images=image_count(conn, project_id),
             classes=projects.classes(conn, project_id),
-            strategies=_strategies(newest, is_embedded(conn, project_id)),
+            strategies=_strategies(newest, is_embedded(conn, project_id), words=words),
         )
 
 
-def _strategies(newest: FinishedRound | None, embedded: bool) -> list[StrategyChoice]:
+def _strategies(
+    newest: FinishedRound | None, embedded: bool, *, words: bool
+) -> list[StrategyChoice]:
     has_members = newest is not None and newest.members is not None
     found = []
     for name, choice in STRATEGY_CARDS.items():
+        if choice.needs_text and not words:
+            continue
         why_not = "needs a round" if choice.needs_round and newest is None else ""
         if choice.needs_members and not has_members:
             why_not = "needs an ensemble"

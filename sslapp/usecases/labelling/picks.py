@@ -22,6 +22,7 @@ from sslapp.store.log.decisions import count_kind, positions_decided
 from sslapp.store.rounds import newest_finished
 from sslapp.store.state import ProjectState, load_state
 from sslapp.usecases.access import Access, find_project, new_key
+from sslapp.usecases.images.prompts import likeness
 from sslapp.vocabulary import EventKind, Purpose
 
 BLIND_STRATEGIES = ("auto", "random", holdout.NAME)
@@ -80,11 +81,16 @@ def next_images(
             pending_holdout=int(state.holdout[offered[offered < len(passed_over)]].sum()),
             considered=considered,
         )
-        asks_members = strategy in STRATEGY_CARDS and STRATEGY_CARDS[strategy].needs_members
+        card = STRATEGY_CARDS.get(strategy)
+        asks_members = card is not None and card.needs_members
         if newest is not None and asks_members:
             rows = situation.compared(seed)
             votes = _votes(conn, access, newest, rows, len(state.labels))
             situation = replace(situation, votes=votes)
+    if card is not None and card.needs_text:  # outside: reading new words takes seconds
+        rows = situation.compared(seed)
+        found = likeness(access, project_id, rows, len(state.labels))
+        situation = replace(situation, likeness=found)
     places = list(range(len(waiting)))
     if spread and strategy != holdout.NAME:
         places = [at for at, mine in enumerate(holdout.slots(situation, count)) if mine]

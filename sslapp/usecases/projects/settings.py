@@ -1,6 +1,6 @@
 """A project's name and settings: it is made with them, and some of them may change later."""
 
-from collections.abc import Sequence
+from collections.abc import Mapping, Sequence
 
 from sqlalchemy import Connection
 
@@ -55,6 +55,7 @@ def change_settings(
     precision: float | None = None,
     certainty: float | None = None,
     intensities: Intensities | None = None,
+    prompts: Mapping[str, str] | None = None,
 ) -> bool:
     """Change settings, None leaving one as it is; return whether anything changed.
 
@@ -76,4 +77,5 @@ def change_settings(
             precision=precision,
             certainty=certainty,
             intensities=intensities,
+            prompts=prompts,
         )
