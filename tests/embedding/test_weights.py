@@ -17,9 +17,10 @@ import timm
 import tiny_clip
 import torch
 from small_hub import SmallHub, serving
-from small_networks import CLIP, RESNET, TIMM_CLIP, VIT, VIT_AT
+from small_networks import BERT_CLIP, CLIP, RESNET, TIMM_CLIP, VIT, VIT_AT
 
 from sslapp.embedding.encoders import available, find_choice, open_encoder, weights_file
+from sslapp.embedding.open_clip_encoder import encode_text
 from sslapp.embedding.weights import folders
 from sslapp.embedding.weights.curated import CURATED
 from sslapp.embedding.weights.fetch import FetchStopped, expected, fetch
@@ -391,6 +392,33 @@ def test_towers_of_timm_work_and_stretch_where_they_were_trained_so(laid, tmp_pa
     vectors = encoder.features(pixels(encoder)).numpy()
     assert vectors.shape == (3, 24)
     np.testing.assert_allclose(np.linalg.norm(vectors, axis=1), 1, atol=1e-5)
+
+
+@pytest.mark.slow
+def test_a_text_tower_of_transformers_comes_with_what_describes_it(hub, tmp_path) -> None:
+    pytest.importorskip("transformers")
+    made = small_networks.repositories_with_transformers(tmp_path)
+    hub.repositories.update(made)
+    fetched(BERT_CLIP, tmp_path)
+    folder = folder_of(BERT_CLIP, tmp_path)
+    there = verified(folder).files.keys()
+    assert {"text/config.json", "tokenizer/tokenizer.json"} <= there
+    hub.repositories.clear()
+    hub.asked = []
+    encoder = open_encoder(BERT_CLIP, weights_file(BERT_CLIP, tmp_path))
+    assert encoder.features(pixels(encoder)).shape == (3, 24)
+    choice = find_choice(BERT_CLIP, folder)
+    assert choice is not None and choice.reads_text
+    assert choice.needs == ("open_clip", "transformers")
+    vectors = encode_text(folder, ["a cat", "a dog", "A  cat"])
+    np.testing.assert_allclose(np.linalg.norm(vectors, axis=1), 1, atol=1e-5)
+    np.testing.assert_allclose(vectors[0], vectors[2], atol=1e-6)
+    assert abs(vectors[0] - vectors[1]).max() > 1e-5
+    assert not hub.asked
+    (folder / "tokenizer").rename(tmp_path / "elsewhere")
+    (folder / LIST).unlink()
+    with pytest.raises(ValueError, match=r"Put tokenizer\.json and .* of small/bert"):
+        encode_text(folder, ["a cat"])
 
 
 ASK_NOBODY = """

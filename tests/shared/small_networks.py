@@ -1,6 +1,7 @@
 """Networks of a hub small enough for tests, with random weights: real ones cannot be had here."""
 
 import json
+from pathlib import Path
 
 import open_clip
 import safetensors.torch
@@ -12,6 +13,7 @@ VIT = "timm:test_vit.r160_in1k"
 VIT_AT = "timm/test_vit.r160_in1k"
 RESNET = "timm:hf-hub:small/resnet"
 CLIP = "open_clip:hf-hub:small/clip"
+BERT_CLIP = "open_clip:hf-hub:small/bert-clip"
 TIMM_CLIP = "open_clip:hf-hub:small/timm-clip"
 
 TIMM_TOWER = {
@@ -73,3 +75,43 @@ def _saved(network: torch.nn.Module) -> bytes:
 
 def _json(said: object) -> bytes:
     return json.dumps(said).encode()
+
+
+def repositories_with_transformers(folder: Path) -> dict[str, dict[str, bytes]]:
+    """A CLIP whose text tower and tokenizer are of transformers, as BiomedCLIP's are.
+
+    Args:
+        folder: for what transformers writes.
+    """
+    from transformers import BertConfig, BertTokenizerFast
+
+    words = ["[PAD]", "[UNK]", "[CLS]", "[SEP]", "[MASK]", "a", "cat", "dog"]
+    (folder / "vocab.txt").write_text("\n".join(words))
+    tokenizer = BertTokenizerFast(str(folder / "vocab.txt"))
+    tokenizer.save_pretrained(folder / "bert")
+    BertConfig(
+        vocab_size=len(words),
+        hidden_size=16,
+        num_hidden_layers=1,
+        num_attention_heads=2,
+        intermediate_size=16,
+    ).save_pretrained(folder / "bert")
+    text = {
+        "hf_model_name": str(folder / "bert"),
+        "hf_tokenizer_name": "small/bert",
+        "hf_proj_type": "mlp",
+        "hf_pooler_type": "cls_last_hidden_state_pooler",
+        "context_length": 8,
+    }
+    towers = {"embed_dim": 24, "vision_cfg": tiny_clip.TINY["vision_cfg"]}
+    torch.manual_seed(3)
+    model = open_clip.CustomTextCLIP(**towers, text_cfg={**text, "hf_model_pretrained": False})
+    config = {**towers, "text_cfg": {**text, "hf_model_name": "small/bert"}}
+    bert = {each.name: each.read_bytes() for each in (folder / "bert").iterdir()}
+    return {
+        "small/bert": bert,
+        "small/bert-clip": {
+            "open_clip_config.json": _json({"model_cfg": config, "preprocess_cfg": {}}),
+            "open_clip_model.safetensors": _saved(model),
+        },
+    }
