@@ -2,8 +2,10 @@
 
 import json
 import os
+import signal
 import subprocess
 import sys
+import time
 import warnings
 from collections.abc import Iterator
 from pathlib import Path
@@ -199,6 +201,36 @@ def test_a_stopped_fetch_is_gone_on_with(hub, tmp_path) -> None:
     assert hub.ranges("model.safetensors") == [f"bytes={have}-"]
     assert verified(folder).network.read_bytes() == hub.repositories[VIT_AT]["model.safetensors"]
     assert not (folder / FETCHING).exists()
+
+
+FETCHES = """
+import sys
+from pathlib import Path
+from sslapp.embedding.weights.fetch import fetch
+fetch(sys.argv[1], Path(sys.argv[2]), progress=lambda *_: None, should_stop=lambda: False)
+"""
+
+
+@pytest.mark.slow
+def test_a_fetch_ends_with_the_worker_that_was_killed_and_is_gone_on_with(hub, tmp_path) -> None:
+    hub.pause = 0.2
+    content = hub.repositories[VIT_AT]["model.safetensors"]
+    worker = subprocess.Popen([sys.executable, "-c", FETCHES, VIT, str(tmp_path)])
+    until = time.monotonic() + 120
+    while folders.bytes_there(VIT, tmp_path) < len(content) // 3:
+        assert time.monotonic() < until
+        time.sleep(0.02)
+    worker.send_signal(signal.SIGKILL)
+    worker.wait()
+    time.sleep(1)
+    have = folders.bytes_there(VIT, tmp_path)
+    time.sleep(1.5)
+    assert folders.bytes_there(VIT, tmp_path) == have < len(content), "nobody fetches any more"
+    hub.pause, hub.asked = 0.0, []
+    fetched(VIT, tmp_path)
+    (start,) = hub.ranges("model.safetensors")
+    assert int(start.removeprefix("bytes=").removesuffix("-")) > 0
+    assert verified(folder_of(VIT, tmp_path)).network.read_bytes() == content
 
 
 @pytest.mark.slow
