@@ -4,17 +4,20 @@ from typing import Any, Literal
 
 from pydantic import BaseModel, ConfigDict, Field
 
+from sslapp.imaging.intensities import IntensityMapping
 from sslapp.packaging.inputs import ImageInput
 from sslapp.training.calibration.scaling import Scaling, scaling_from
-from sslapp.vocabulary import Gear
+from sslapp.vocabulary import Gear, Intensities
 
 FORMAT = "sslapp model"
 VERSION = 1
 
 HOW_TO_PREPARE = (
-    "Decode; turn upright by EXIF; grey of more than 8 bits: the image's own least value becomes 0 "
-    "and its greatest 255, rounded; transparency is laid over white; CMYK and palettes become RGB; "
-    "one channel is ITU-R 601 luma, three channels of a grey image are equal. An image of another "
+    "Decode; turn upright by EXIF; more than 8 bits a sample become 8 as `intensities` says: black "
+    "and white are the .5 and 99.5 percentile of each image (`image`), the two `limits` (`set`) or "
+    "the least and greatest value of each image (`extremes`), linear between and rounded; colours "
+    "of an ICC profile become sRGB's; transparency is laid over white; CMYK and palettes become "
+    "RGB; one channel is ITU-R 601 luma, three channels of a grey image are equal. An image of another "
     "size than S x S is resampled (Pillow's BICUBIC, which averages when it reduces) to "
     "round(width * S / longer side) x round(height * S / longer side), at least 1, and pasted at "
     "((S - width) // 2, (S - height) // 2) on a black square of S x S. The graph takes uint8, "
@@ -81,6 +84,17 @@ class AgreementPart(_Part):
     same_class: int
 
 
+class IntensityPart(_Part):
+    """How deep images become 8 bits; see imaging.intensities."""
+
+    choice: Intensities
+    limits: tuple[float, float] | None
+
+    def map(self) -> IntensityMapping:
+        """The mapping itself."""
+        return IntensityMapping(self.choice, self.limits)
+
+
 class ModelDescription(_Part):
     """What stands in config.json.
 
@@ -110,7 +124,7 @@ class ModelDescription(_Part):
     joined: bool
     inputs: tuple[InputPart, ...] = Field(min_length=1)
     preparation: str
-    intensity: str
+    intensities: IntensityPart
     normalisation: dict[str, list[float]] | None
     classes: tuple[str, ...] = Field(min_length=2)
     calibration: CalibrationPart

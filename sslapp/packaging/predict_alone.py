@@ -4,19 +4,32 @@ import csv
 import json
 import sys
 from pathlib import Path
+from typing import Any
 
 import numpy as np
 import onnxruntime
 from PIL import Image, ImageOps
 
 
-def fitted(picture: Image.Image, size: int, channels: int) -> np.ndarray:
+def eight_bits(x: np.ndarray, choice: str, limits: list[float] | None) -> np.ndarray:
+    """Deep grey values as uint8, by the mapping that config.json names."""
+    low, high = float(x.min()), float(x.max())
+    if choice == "set" and limits:
+        low, high = limits
+    elif choice != "extremes":
+        first, last = np.quantile(x, (0.005, 0.995))
+        low, high = (first, last) if last > first else (low, high)
+    share = (x.astype(np.float64) - low) / (high - low) if high > low else np.zeros(x.shape)
+    return np.rint(np.clip(share, 0, 1) * 255).astype(np.uint8)
+
+
+def fitted(
+    picture: Image.Image, size: int, channels: int, intensities: dict[str, Any]
+) -> np.ndarray:
     """(C, S, S) uint8: upright, transparency over white, the whole image on a black square."""
     picture = ImageOps.exif_transpose(picture)
-    if picture.mode == "F" or picture.mode[0] == "I":  # deep grey: its own range becomes 0 to 255
-        x = np.array(picture, dtype=np.float64)
-        x = (x - x.min()) / max(x.max() - x.min(), 1e-300) * 255
-        picture = Image.fromarray(np.rint(x).astype(np.uint8))
+    if picture.mode == "F" or picture.mode[0] == "I":  # more than 8 bits a sample
+        picture = Image.fromarray(eight_bits(np.array(picture), **intensities))
     if picture.mode in ("P", "PA", "LA", "RGBA", "RGBa") or "transparency" in picture.info:
         grey, whole = picture.mode in ("L", "LA"), picture.convert("RGBA")
         picture = Image.alpha_composite(Image.new("RGBA", whole.size, "white"), whole)
@@ -49,9 +62,13 @@ def main() -> None:
     for name in sys.argv[1:]:
         with Image.open(name) as picture:
             feed = {
-                each["name"]: fitted(picture, each["size"], each["channels"])[None]
+                each["name"]: fitted(
+                    picture, each["size"], each["channels"], config["intensities"]
+                )[None]
                 for each in config["inputs"]
             }
+            if "icc_profile" in picture.info:
+                print(f"{name}: its colour profile is not applied", file=sys.stderr)
         p = model.run(["probabilities"], feed)[0][0]
         numbers = [f"{each:.6f}" for each in p]
         out.writerow([disarmed(name), classes[int(p.argmax())], *numbers])

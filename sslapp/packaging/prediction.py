@@ -17,6 +17,7 @@ from sslapp.datasets.cells import escape_cell
 from sslapp.datasets.files import SUFFIXES
 from sslapp.imaging.decode import MAX_BYTES, RefusedFile, decode
 from sslapp.imaging.fit import fit
+from sslapp.imaging.intensities import OF_THE_IMAGE, IntensityMapping
 from sslapp.packaging.inputs import ImageInput
 from sslapp.packaging.model import Model
 
@@ -72,6 +73,7 @@ def predict(
     target: Path,
     *,
     threshold: float | None = None,
+    intensities: IntensityMapping = OF_THE_IMAGE,
     progress: Progress = lambda done, total: None,
 ) -> Predicted:
     """Write a row a picture: file, class, confidence and the probability of every class.
@@ -82,6 +84,7 @@ def predict(
         folder: pictures are looked for in it and below.
         target: the file to create; a kill leaves none.
         threshold: confidence below which the class is `none`.
+        intensities: how more than 8 bits a sample become 8.
         progress: called as progress(pictures done, pictures).
 
     Raises:
@@ -97,7 +100,7 @@ def predict(
         rows = csv.writer(text)
         heads = ["file", "class", "confidence", *(f"p({each})" for each in classes)]
         rows.writerow([escape_cell(each) for each in heads])
-        for done, (read, images) in _batches(model.inputs, folder, names, said):
+        for done, (read, images) in _batches(model.inputs, intensities, folder, names, said):
             for name, p in zip(read, _asked(model, images), strict=True):
                 rows.writerow(_row(name, p, classes, threshold, said))
             progress(done, len(names))
@@ -135,7 +138,11 @@ def _row(
 
 
 def _batches(
-    inputs: Sequence[ImageInput], folder: Path, names: Sequence[str], said: Predicted
+    inputs: Sequence[ImageInput],
+    intensities: IntensityMapping,
+    folder: Path,
+    names: Sequence[str],
+    said: Predicted,
 ) -> Iterator[tuple[int, tuple[list[str], list[Prepared]]]]:
     """(pictures done, (names, images)) of those that can be read; the others are put down."""
     with ThreadPoolExecutor(min(8, os.cpu_count() or 1)) as pool:
@@ -143,7 +150,9 @@ def _batches(
             part = names[start : start + BATCH]
             read, images = [], []
             for name, found in zip(
-                part, pool.map(lambda each: _prepared(inputs, folder, each), part), strict=True
+                part,
+                pool.map(lambda each: _prepared(inputs, intensities, folder, each), part),
+                strict=True,
             ):
                 if isinstance(found, str):
                     said.unread[name] = found
@@ -153,13 +162,15 @@ def _batches(
             yield start + len(part), (read, images)
 
 
-def _prepared(inputs: Sequence[ImageInput], folder: Path, name: str) -> Prepared | str:
+def _prepared(
+    inputs: Sequence[ImageInput], intensities: IntensityMapping, folder: Path, name: str
+) -> Prepared | str:
     """A picture as the inputs want it, or why it cannot be read."""
     try:
         path = folder / name
         if path.stat().st_size > MAX_BYTES:
             return f"more than the {MAX_BYTES:,} bytes allowed."
-        image = decode(path.read_bytes(), name)
+        image = decode(path.read_bytes(), name, intensities)
     except RefusedFile as error:
         return str(error).removeprefix(f"{name}: ")
     except OSError as error:

@@ -12,12 +12,18 @@ import torch
 from safetensors.torch import save_file
 
 from sslapp.packaging import package
-from sslapp.packaging.description import AgreementPart, CalibrationPart, InputPart, ModelDescription
+from sslapp.packaging.description import (
+    AgreementPart,
+    CalibrationPart,
+    InputPart,
+    IntensityPart,
+    ModelDescription,
+)
 from sslapp.packaging.graph import ModelGraph
 from sslapp.packaging.model import graph_of, open_model
 from sslapp.packaging.package import RefusedPackage, opened, write
 from sslapp.training.predictor import NetworkPredictor, networks
-from sslapp.vocabulary import Gear
+from sslapp.vocabulary import Gear, Intensities
 
 
 def network() -> NetworkPredictor:
@@ -49,7 +55,7 @@ def description() -> ModelDescription:
         joined=False,
         inputs=(InputPart(name="images_8", size=8, channels=1, aspect="pad"),),
         preparation="",
-        intensity="",
+        intensities=IntensityPart(choice=Intensities.IMAGE, limits=None),
         normalisation=None,
         classes=("cat", "dog"),
         calibration=CalibrationPart(calibrated=True, rests_on="", temperature=2.0, scaling=None),

@@ -9,6 +9,9 @@ from PIL import Image
 from sslapp.datasets.cells import escape_cell
 from sslapp.imaging.decode import decode
 from sslapp.imaging.fit import fit
+from sslapp.imaging.intensities import IntensityMapping
+from sslapp.packaging.description import IntensityPart
+from sslapp.vocabulary import Intensities
 
 pytest.importorskip("onnxruntime")
 
@@ -31,6 +34,13 @@ def noise(mode: str, size: tuple[int, int]) -> Image.Image:
     return Image.fromarray(RNG.integers(0, 256, shape).astype(np.uint8), mode)
 
 
+AS_IT_IS = {"choice": "image", "limits": None}
+MAPPINGS = [
+    IntensityMapping(Intensities.IMAGE),
+    IntensityMapping(Intensities.SET, (1_000.0, 30_000.5)),
+    IntensityMapping(Intensities.SET),
+    IntensityMapping(Intensities.EXTREMES),
+]
 CASES = [
     *[(mode, "PNG") for mode in ("1", "L", "LA", "P", "RGB", "RGBA", "I;16")],
     ("CMYK", "JPEG"),
@@ -47,7 +57,20 @@ def test_it_prepares_as_the_program_does(mode, format_, channels) -> None:
         content = file.getvalue()
         wanted = fit(decode(content, "x"), side, channels).transpose(2, 0, 1)
         with Image.open(io.BytesIO(content)) as picture:
-            np.testing.assert_array_equal(fitted(picture, side, channels), wanted)
+            said = fitted(picture, side, channels, AS_IT_IS)
+            np.testing.assert_array_equal(said, wanted)
+
+
+@pytest.mark.parametrize("mapping", MAPPINGS, ids=str)
+@pytest.mark.parametrize(("mode", "format_"), [("I;16", "PNG"), ("F", "TIFF")])
+def test_deep_images_are_mapped_as_the_project_does(mapping, mode, format_) -> None:
+    file = io.BytesIO()
+    noise(mode, (40, 30)).save(file, format_)
+    wanted = fit(decode(file.getvalue(), "x", mapping), 24, 1).transpose(2, 0, 1)
+    part = IntensityPart(choice=mapping.choice, limits=mapping.limits)
+    with Image.open(io.BytesIO(file.getvalue())) as picture:
+        said = fitted(picture, 24, 1, part.model_dump(mode="json"))
+    np.testing.assert_array_equal(said, wanted)
 
 
 @pytest.mark.parametrize("orientation", range(1, 9))
@@ -58,7 +81,7 @@ def test_pictures_are_turned_upright(orientation) -> None:
     noise("RGB", (20, 11)).save(file, "PNG", exif=exif)
     wanted = fit(decode(file.getvalue(), "x"), 16, 3).transpose(2, 0, 1)
     with Image.open(io.BytesIO(file.getvalue())) as picture:
-        np.testing.assert_array_equal(fitted(picture, 16, 3), wanted)
+        np.testing.assert_array_equal(fitted(picture, 16, 3, AS_IT_IS), wanted)
 
 
 @pytest.mark.parametrize("text", ["=1+1", "+1", "-1", "@a", "\t=1", "cat", "1-1", ""])

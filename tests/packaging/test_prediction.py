@@ -8,11 +8,13 @@ import pytest
 import torch
 from PIL import Image
 
+from sslapp.imaging.intensities import IntensityMapping
 from sslapp.packaging.graph import ModelGraph
 from sslapp.packaging.inputs import ImageInput
 from sslapp.packaging.prediction import predict
 from sslapp.training.calibration.modules import module_of
 from sslapp.training.calibration.scaling import Temperature
+from sslapp.vocabulary import Intensities
 
 CLASSES = ["=dark", "light"]
 
@@ -112,3 +114,14 @@ def test_a_model_that_fails_leaves_no_file(folder, tmp_path) -> None:
     with pytest.raises(MemoryError):
         predict(Failing(), CLASSES, folder, tmp_path / "out.csv")
     assert [each.name for each in tmp_path.iterdir()] == ["pictures"]
+
+
+def test_deep_pictures_are_mapped_as_the_project_does(model, tmp_path) -> None:
+    place = tmp_path / "in"
+    place.mkdir()
+    deep = np.full((4, 4), 40_000, dtype=np.uint16)
+    Image.fromarray(deep).save(place / "deep.png")
+    for name, limits in (("dark", (0.0, 400_000.0)), ("light", (0.0, 40_001.0))):
+        mapping = IntensityMapping(Intensities.SET, limits)
+        predict(model, ["dark", "light"], place, tmp_path / name, intensities=mapping)
+        assert rows(tmp_path / name)[1][1] == name

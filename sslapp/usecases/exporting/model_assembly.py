@@ -32,6 +32,7 @@ from sslapp.packaging.description import (
     CalibrationPart,
     EncoderPart,
     InputPart,
+    IntensityPart,
     ModelDescription,
 )
 from sslapp.packaging.graph import JoinedVectors, ModelGraph
@@ -61,8 +62,6 @@ BATCH = 32
 
 COMPARED = 100
 """Images on which the model is compared with its round."""
-
-INTENSITY = "8 bits as they are; deeper grey: the range of each image"
 
 
 @dataclass(frozen=True, eq=False)
@@ -202,6 +201,7 @@ def _description(
     found, predictor = made.found, made.predictor
     names = {each.id: each.name for each in projects.classes(conn, found.project_id, retired=True)}
     network = predictor if isinstance(predictor, NetworkPredictor) else None
+    mapping = intensity_mapping(conn, found.project_id)
     return ModelDescription(
         format=FORMAT,
         version=VERSION,
@@ -218,7 +218,7 @@ def _description(
         joined=made.joined,
         inputs=tuple(InputPart(**asdict(each)) for each in made.graph.inputs),
         preparation=HOW_TO_PREPARE,
-        intensity=INTENSITY,
+        intensities=IntensityPart(choice=mapping.choice, limits=mapping.limits),
         normalisation=None if network is None else network.normalisation,
         classes=tuple(names[each] for each in found.class_ids),
         calibration=CalibrationPart(

@@ -60,6 +60,7 @@ def predict_folder(
             folder,
             target,
             threshold=threshold,
+            intensities=described.intensities.map(),
             progress=progress,
         )
     return Prediction(found.rows, found.none, found.unread, described.calibration.calibrated)
