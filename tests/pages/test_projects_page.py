@@ -223,7 +223,7 @@ def test_weights_are_fetched_from_the_list_after_terms_were_accepted(project, op
     name = "timm:vit_small_patch16_dinov3.lvd1689m"
     key = f"projects-weights-fetch-{name}"
     assert page.button(key=key).disabled
-    assert "[licence dinov3" in texts(page)
+    assert "[DINOv3 licence](https://ai.meta.com" in texts(page)
     page.checkbox(key=f"projects-weights-accept-{name}").check().run()
     press(page, key)
     newest = status(project).jobs[0]

@@ -16,6 +16,12 @@ from sslapp.words import size
 
 FAULT = "projects-weights-fault"
 BUTTON_WIDTH = 92
+LICENCES = {
+    "mit": "MIT licence",
+    "apache-2.0": "Apache 2.0 licence",
+    "dinov3-license": "DINOv3 licence",
+}
+"""What licences are called that the hub calls so."""
 
 
 def show(access: Access, project_id: int) -> None:
@@ -91,7 +97,7 @@ def _facts(each: EncoderWeights) -> str:
     if known:
         parts += [f"{known.dimensions} numbers an image", f"{known.side} pixels"]
     if each.licence:
-        licence = f"licence {plain.markdown(each.licence)}"
+        licence = LICENCES.get(each.licence, f"licence {plain.markdown(each.licence)}")
         parts.append(f"[{licence}]({known.terms})" if known and known.terms else licence)
     return " · ".join(parts)
 
