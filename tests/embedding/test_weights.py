@@ -338,20 +338,20 @@ def test_a_network_of_timm_gives_its_own_features(laid, repositories, tmp_path) 
     with torch.inference_mode():
         middle = (x[:, :, 4:164, 4:164] - 0.5) / 0.5
         expected = network.forward_head(network.forward_features(middle), pre_logits=True)
-    torch.testing.assert_close(encoder.features(x), expected)
+    torch.testing.assert_close(encoder.features(encoder.normalised(x)), expected)
 
 
 def test_a_network_of_the_hub_is_what_its_configuration_says(laid, tmp_path) -> None:
     laid(RESNET, "small/resnet")
     encoder = open_encoder(RESNET, weights_file(RESNET, tmp_path))
     assert (encoder.side, encoder.aspect, encoder.resample) == (80, "crop", "bilinear")
-    assert encoder.features(pixels(encoder)).shape == (
+    assert encoder.features(encoder.normalised(pixels(encoder))).shape == (
         3,
         timm.create_model("test_resnet").num_features,
     )
     grey = torch.tensor([0.1, 0.2, 0.3]).view(1, 3, 1, 1).expand(1, 3, 80, 80)
     zero = encoder._network(torch.zeros(1, 3, 64, 64))
-    torch.testing.assert_close(encoder.features(grey), zero)  # its own mean
+    torch.testing.assert_close(encoder.features(encoder.normalised(grey)), zero)  # its own mean
 
 
 def test_weights_of_another_network_are_refused_and_not_filled_up(
@@ -376,7 +376,7 @@ def test_pickled_weights_are_read_without_running_them(laid, repositories, tmp_p
     (folder / "model.safetensors").unlink()
     torch.save(state, folder / "pytorch_model.bin")
     encoder = open_encoder(VIT, weights_file(VIT, tmp_path))
-    assert encoder.features(pixels(encoder)).shape == (3, 64)
+    assert encoder.features(encoder.normalised(pixels(encoder))).shape == (3, 64)
 
     class Attack:
         def __reduce__(self):
@@ -411,7 +411,7 @@ def test_a_clip_of_the_hub_sees_images_its_own_way(laid, tmp_path) -> None:
     model, x = tiny_clip.build(), pixels(encoder)
     with torch.inference_mode():
         expected = model.encode_image((x - 0.5) / 0.25, normalize=True)
-    torch.testing.assert_close(encoder.features(x), expected)
+    torch.testing.assert_close(encoder.features(encoder.normalised(x)), expected)
     choice = find_choice(CLIP, weights_file(CLIP, tmp_path))
     assert choice is not None and choice.reads_text
     assert not find_choice(VIT).reads_text
@@ -421,7 +421,7 @@ def test_towers_of_timm_work_and_stretch_where_they_were_trained_so(laid, tmp_pa
     laid(TIMM_CLIP, "small/timm-clip")
     encoder = open_encoder(TIMM_CLIP, weights_file(TIMM_CLIP, tmp_path))
     assert (encoder.side, encoder.aspect) == (160, "stretch")
-    vectors = encoder.features(pixels(encoder)).numpy()
+    vectors = encoder.features(encoder.normalised(pixels(encoder))).numpy()
     assert vectors.shape == (3, 24)
     np.testing.assert_allclose(np.linalg.norm(vectors, axis=1), 1, atol=1e-5)
 
@@ -438,7 +438,7 @@ def test_a_text_tower_of_transformers_comes_with_what_describes_it(hub, tmp_path
     hub.repositories.clear()
     hub.asked = []
     encoder = open_encoder(BERT_CLIP, weights_file(BERT_CLIP, tmp_path))
-    assert encoder.features(pixels(encoder)).shape == (3, 24)
+    assert encoder.features(encoder.normalised(pixels(encoder))).shape == (3, 24)
     choice = find_choice(BERT_CLIP, folder)
     assert choice is not None and choice.reads_text
     assert choice.needs == ("open_clip", "transformers")
