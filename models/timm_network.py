@@ -15,6 +15,8 @@ from typing import Any
 import torch
 from torch import Tensor, nn
 
+from models.starting import start_body
+
 PREFIX = "timm:"
 
 WIDTHS = {"tiny": (192, 3), "small": (384, 6), "base": (768, 12)}
@@ -22,6 +24,10 @@ WIDTHS = {"tiny": (192, 3), "small": (384, 6), "base": (768, 12)}
 
 DROP_PATH = {"tiny": 0.1, "small": 0.2, "base": 0.2}
 """Stochastic depth of vision transformers, as USB trains them."""
+
+IMAGENET = ((0.485, 0.456, 0.406), (0.229, 0.224, 0.225))
+"""Mean and deviation of a channel in 0..1 that weights without a record of their own take; so do
+those of USB's small vision transformers."""
 
 _PATTERN = re.compile(r"vit_(tiny|small|base)_patch(\d+)_(\d+)")
 
@@ -88,16 +94,7 @@ class TimmNetwork(nn.Module):
 
         if isinstance(self.body, VisionTransformer):
             state = checkpoint_filter_fn(state, self.body)
-        own = self.body.state_dict()
-        kept = {key: value for key, value in state.items() if key in own}
-        missing = sorted(own.keys() - kept.keys())
-        odd = sorted(key for key, value in kept.items() if value.shape != own[key].shape)
-        if missing or odd:
-            raise ValueError(
-                f"weights: {(missing or odd)[0]} is {'missing' if missing else 'of another shape'};"
-                " the file belongs to another network, or to other channels."
-            )
-        self.body.load_state_dict(kept)
+        start_body(self.body, state)
 
     def _probe(self, name: str, channels: int, size: int) -> int:
         """The number of features, found by one black image; it also proves that the size fits."""
@@ -111,6 +108,18 @@ class TimmNetwork(nn.Module):
         if len(shape) != 2:
             raise ValueError(f"network: {PREFIX}{name} gives no vector an image; use a classifier.")
         return int(shape[1])
+
+
+def normalisation(name: str) -> tuple[tuple[float, ...], tuple[float, ...]]:
+    """Mean and deviation of a channel in 0..1 with which timm's published weights were trained.
+
+    Args:
+        name: of timm, without "timm:".
+    """
+    from timm.models import get_pretrained_cfg
+
+    known = get_pretrained_cfg(name, allow_unregistered=True)
+    return IMAGENET if known is None else (tuple(known.mean), tuple(known.std))
 
 
 def _body(name: str, channels: int, size: int) -> nn.Module:

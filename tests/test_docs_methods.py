@@ -22,7 +22,7 @@ def test_what_is_written_is_what_the_program_has(path):
 
 def test_a_default_that_moved_is_noticed():
     page = PAGE.read_text(encoding="utf-8")
-    moved = page.replace("| whole number | 32 |", "| whole number | 64 |")
+    moved = page.replace("| whole number | 4 |", "| whole number | 64 |")
     assert moved != page
     assert write.with_tables(moved) == page
     table = write.options_table("TrainingConfig")

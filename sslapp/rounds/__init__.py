@@ -9,6 +9,7 @@ PASSED_OVER = "passed_over"
 class RoundPhase(StrEnum):
     """What a running round is at, as its job's message says it."""
 
+    READING = "reading originals"
     TRAINING = "training"
     PREDICTING = "predicting"
     CALIBRATING = "calibrating"

@@ -5,8 +5,9 @@ process that never trains.
 """
 
 import re
+from collections.abc import Mapping
 from dataclasses import dataclass
-from typing import TYPE_CHECKING, Annotated, Any, ClassVar, Literal
+from typing import TYPE_CHECKING, Annotated, Any, ClassVar, Literal, Self, TypeVar
 
 from pydantic import AfterValidator, BaseModel, ConfigDict, Field, model_validator
 
@@ -21,7 +22,12 @@ Sampling = Literal["natural", "balanced"]
 
 Augmentation = Literal["auto", "smooth", "fixmatch", "usb", "usb-medical", "geometric"]
 
-NETWORKS = ("small-cnn", "wrn-28-2", "wrn-28-8", "wrn-37-2")
+Trained = Literal["all", "last-blocks", "lora", "head"]
+
+INSTALLED = ("efficientnet-lite0", "efficientnet-lite2")
+"""Networks whose pre-trained weights come with the program; they always start from these."""
+
+NETWORKS = ("small-cnn", "wrn-28-2", "wrn-28-8", "wrn-37-2", *INSTALLED)
 SUGGESTED = (
     *NETWORKS,
     "timm:resnet18",
@@ -41,7 +47,17 @@ def _network(name: str) -> str:
     return name
 
 
+def _image_size(side: int) -> int:
+    """Refuse sizes that are smaller than any network that wants originals."""
+    if side and side < SMALLEST_SIDE:
+        raise ValueError(f"use {SMALLEST_SIDE} to {LARGEST_SIDE} pixels, or 0 for the store's")
+    return side
+
+
 NetworkName = Annotated[str, AfterValidator(_network)]
+
+SMALLEST_SIDE, LARGEST_SIDE = 96, 224
+"""Pixels a side of images that are read from originals for a round."""
 
 
 @dataclass(frozen=True)
@@ -107,7 +123,8 @@ class TrainingConfig(LongConfig):
     network: NetworkName = Field(
         "small-cnn",
         description="Network: the small CNN for a CPU, the wide ResNets for a GPU, wrn-37-2 for "
-        "96 pixels; or any of the timm library as timm:NAME, for instance timm:resnet18.",
+        "96 pixels; efficientnet-lite0 and -lite2 start from their installed ImageNet weights, for "
+        "few labels of photographs and radiographs; or any of the timm library as timm:NAME.",
         json_schema_extra={"usual": True, "suggestions": list(SUGGESTED)},
     )
     pretrained: bool = Field(
@@ -115,26 +132,50 @@ class TrainingConfig(LongConfig):
         description="Start a timm network from the file NAME.safetensors or NAME.pth in the "
         "workspace's folder weights instead of at random.",
     )
-    steps: Annotated[int, Automatic("by the number of images")] = Field(
+    image_size: Annotated[
+        int, Automatic("the project's training store"), AfterValidator(_image_size)
+    ] = Field(
+        0,
+        ge=0,
+        le=LARGEST_SIDE,
+        description="Pixels a side of the images, 96 to 224, read from the originals once and kept "
+        "for later rounds; pre-trained networks want 128 and more.",
+        json_schema_extra={"usual": True},
+    )
+    train: Trained = Field(
+        "all",
+        description="What of a pre-trained network learns: all; its last third of layers "
+        "(last-blocks); small matrices beside its frozen layers (lora, needs the package peft); or "
+        "the new classifier alone (head).",
+        json_schema_extra={"usual": True},
+    )
+    batch_norm: Literal["follow", "frozen"] = Field(
+        "follow",
+        description="Running statistics of a pre-trained network's batch normalisation: follow the "
+        "images, or stay as they were (frozen). Those of frozen layers always stay.",
+    )
+    steps: Annotated[int, Automatic("by the number of images and the network")] = Field(
         0,
         ge=0,
         le=2**20,
         description="Optimiser steps.",
         json_schema_extra={"usual": True},
     )
-    batch_size: int = Field(32, ge=2, le=1024, description="Labelled images in a batch.")
-    learning_rate: float = Field(
-        0.06,
-        gt=0,
+    batch_size: Annotated[int, Automatic("32, or 12 for a pre-trained network")] = Field(
+        0, ge=0, le=1024, description="Labelled images in a batch, 2 or more."
+    )
+    learning_rate: Annotated[float, Automatic(".06, or .01 for a pre-trained network")] = Field(
+        0.0,
+        ge=0,
         le=10,
         description="Highest learning rate of SGD, which trains all but those named next.",
     )
-    adamw_rate: float = Field(
-        5e-4,
-        gt=0,
+    adamw_rate: Annotated[float, Automatic(".0005, or .0005 for a pre-trained network")] = Field(
+        0.0,
+        ge=0,
         le=1,
-        description="Highest learning rate of AdamW, which trains vision transformers and other "
-        "timm networks without batch normalisation.",
+        description="Highest learning rate of AdamW, which trains vision transformers, other timm "
+        "networks without batch normalisation and the EfficientNets.",
     )
     layer_decay: float = Field(
         1.0,
@@ -161,14 +202,10 @@ class TrainingConfig(LongConfig):
         le=1,
         description="Least share of a batch that comes from labels a reader gave one by one.",
     )
-
-
-class ConsistencyConfig(TrainingConfig):
-    """The options of methods that compare views of unlabelled images."""
-
-    unlabelled_ratio: int = Field(
-        4, ge=1, le=64, description="Unlabelled images in a batch for every labelled one (mu)."
-    )
+    labelled_views: Annotated[
+        Literal["auto", "weak", "strong"],
+        Automatic("strong for a pre-trained network on labels alone, else weak", at="auto"),
+    ] = Field("auto", description="How labelled images are augmented.")
     augmentation: Annotated[
         Augmentation,
         Automatic("fixmatch, and smooth for images of fewer than 16 pixels a side", at="auto"),
@@ -178,23 +215,110 @@ class ConsistencyConfig(TrainingConfig):
         json_schema_extra={"usual": True},
     )
 
+    @model_validator(mode="after")
+    def _frozen_parts_know_something(self) -> Self:
+        if not is_pretrained(self) and (self.train, self.batch_norm) != ("all", "follow"):
+            named = f"train {self.train}" if self.train != "all" else "frozen batch_norm"
+            raise ValueError(
+                f"{named} leaves parts of the network as they are, which takes a pre-trained one; "
+                "choose efficientnet-lite0, switch pretrained on, or let all of it learn"
+            )
+        return self
+
+    @model_validator(mode="after")
+    def _batches_can_be_normalised(self) -> Self:
+        if self.batch_size == 1:
+            raise ValueError("batch_size 1 is too few; use 2 or more, or 0 for automatic")
+        return self
+
+
+class ConsistencyConfig(TrainingConfig):
+    """The options of methods that compare views of unlabelled images."""
+
+    unlabelled_ratio: int = Field(
+        4, ge=1, le=64, description="Unlabelled images in a batch for every labelled one (mu)."
+    )
+
+
+Config = TypeVar("Config", bound=TrainingConfig)
+
+
+@dataclass(frozen=True)
+class Choice:
+    """What automatic values of a training come to.
+
+    Attributes:
+        steps: of a small set and of one of 5,000 images and more.
+    """
+
+    steps: tuple[int, int]
+    batch_size: int
+    learning_rate: float
+    adamw_rate: float
+
+
+AT_RANDOM = Choice(steps=(500, 2000), batch_size=32, learning_rate=0.06, adamw_rate=5e-4)
+"""500 and 2,000 steps are enough for digits (6 seconds) and MNIST (105 seconds on two cores; half
+the steps cost .002 to .008 of accuracy). Photographs want 10,000 and more, which is the reader's to
+say."""
+
+PRETRAINED = Choice(steps=(200, 200), batch_size=12, learning_rate=0.01, adamw_rate=5e-4)
+"""@WHY@"""
+
+
+def is_pretrained(config: "TrainingConfig | Mapping[str, Any]") -> bool:
+    """Whether the network starts from weights that were trained before. A mapping is a stored
+    config, or a part of one."""
+    options = config if isinstance(config, Mapping) else vars(config)
+    return bool(options.get("pretrained")) or options.get("network") in INSTALLED
+
+
+def choice_for(config: "TrainingConfig | Mapping[str, Any]") -> Choice:
+    """What automatic values come to with the network that is chosen."""
+    return PRETRAINED if is_pretrained(config) else AT_RANDOM
+
+
+def filled(config: Config) -> Config:
+    """The same training with nothing left automatic but the steps, which depend on the set."""
+    chosen = choice_for(config)
+    return config.model_copy(
+        update={
+            name: getattr(config, name) or getattr(chosen, name)
+            for name in ("batch_size", "learning_rate", "adamw_rate")
+        }
+    )
+
 
 def steps(config: TrainingConfig, task: "Task") -> int:
-    """The number of optimiser steps of a training on this task.
+    """The number of optimiser steps of a training on this task."""
+    return steps_of(vars(config), len(task.labelled) + len(task.pool))
 
-    Automatic is 500 below 5,000 images and 2,000 from there on: enough for digits (6 seconds) and
-    MNIST (105 seconds on two cores; half the steps cost .002 to .008 of accuracy). Photographs want
-    10,000 and more, which is the reader's to say.
-    """
-    return config.steps or automatic_steps(len(task.labelled) + len(task.pool))
+
+MANY_IMAGES = 5000
+"""From which on a set takes the longer of two trainings."""
+
+
+def steps_of(options: Mapping[str, Any], images: int) -> int:
+    """The number of optimiser steps that a stored config comes to on so many labelled and
+    unlabelled images."""
+    few, many = choice_for(options).steps
+    return int(options["steps"]) or (few if images < MANY_IMAGES else many)
+
+
+def batch_size_of(options: Mapping[str, Any]) -> int:
+    """The labelled images in a batch that a stored config comes to."""
+    return int(options["batch_size"]) or choice_for(options).batch_size
 
 
 def images_a_step(config: TrainingConfig, views: int) -> int:
     """Images of a step, each view of an unlabelled one counted."""
     ratio = config.unlabelled_ratio if isinstance(config, ConsistencyConfig) else 0
-    return config.batch_size * (1 + views * ratio)
+    return filled(config).batch_size * (1 + views * ratio)
 
 
-def automatic_steps(images: int) -> int:
-    """What `steps` chooses for so many labelled and unlabelled images."""
-    return 500 if images < 5000 else 2000
+def labelled_view(config: TrainingConfig) -> Literal["weak", "strong"]:
+    """How labelled images are augmented; consistency methods compare their weak views with them."""
+    if config.labelled_views != "auto":
+        return config.labelled_views
+    alone = not isinstance(config, ConsistencyConfig)
+    return "strong" if alone and is_pretrained(config) else "weak"

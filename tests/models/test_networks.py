@@ -5,7 +5,7 @@ import torch
 from torch import nn
 from torch.utils.flop_counter import FlopCounterMode
 
-from models import NETWORKS, build
+from models import LITE, NETWORKS, build, normalisation
 from models.small_cnn import SmallCNN
 from models.timm_network import TimmNetwork
 from models.wide_resnet import STL_WIDTHS, WideResNet
@@ -83,7 +83,7 @@ def test_the_quirk_leaves_exactly_the_first_norms_of_later_stages_unused(options
 @pytest.mark.parametrize("name", [*sorted(NETWORKS), SMALL_VIT, "timm:resnet18"])
 @pytest.mark.parametrize(("channels", "size"), [(1, 8), (3, 32)])
 def test_logits_are_the_head_of_the_features(name, channels, size):
-    if name in ("wrn-37-2", "timm:resnet18") and size < 32:
+    if name in ("wrn-37-2", "timm:resnet18", *LITE) and size < 32:
         size = 32
     network = build(name, 5, channels, size).eval()
     images = torch.randn(2, channels, size, size, generator=torch.Generator().manual_seed(1))
@@ -111,6 +111,7 @@ def test_impossible_shapes_are_refused():
         ("wrn-37-2", 28, "image_size: 28 pixels are too few, use 32 or more"),
         ("timm:vit_tiny_patch2_32", 9, "patches of 2 pixels, and 9 is no multiple"),
         ("timm:resnet18", 16, "shrinks images 32 times and these have 16 pixels"),
+        ("efficientnet-lite0", 31, "shrinks images 32 times and these have 31 pixels"),
         ("timm:no_such_model", 32, 'timm has no model "no_such_model"'),
         ("resnet18", 32, '"resnet18" is unknown; use one of small-cnn'),
     ],
@@ -130,7 +131,14 @@ def test_usbs_small_vision_transformers_have_their_published_sizes():
 
 @pytest.mark.parametrize(
     ("name", "size", "deepest"),
-    [("small-cnn", 8, 4), ("wrn-28-2", 8, 13), ("wrn-37-2", 32, 17), (SMALL_VIT, 8, 13)],
+    [
+        ("small-cnn", 8, 4),
+        ("wrn-28-2", 8, 13),
+        ("wrn-37-2", 32, 17),
+        (SMALL_VIT, 8, 13),
+        ("efficientnet-lite0", 32, 18),
+        ("efficientnet-lite2", 32, 23),
+    ],
 )
 def test_depths_run_from_the_input_to_the_head(name, size, deepest):
     network = build(name, 4, 3, size)
@@ -169,3 +177,27 @@ def test_pretrained_weights_start_the_body_and_leave_the_head():
     assert torch.allclose(*grids, atol=0.05)
     with pytest.raises(ValueError, match="belongs to another network"):
         network.load_body(TimmNetwork("resnet18", 4, 3, 32).body.state_dict())
+
+
+def test_an_efficientnet_computes_what_its_package_does():
+    """The published weights then mean the same to both."""
+    from efficientnet_lite_pytorch import EfficientNet
+
+    network = build("efficientnet-lite0", 4, 3, 64).eval()
+    package = EfficientNet.from_name("efficientnet-lite0").eval()
+    network.load_body(package.state_dict())
+    images = torch.randn(2, 3, 64, 64, generator=torch.Generator().manual_seed(1))
+    # to its last digits: at 64 pixels both pad alike, whatever size the package was made for
+    expected = package.extract_features(images).mean((2, 3))
+    assert torch.allclose(network.features(images), expected, atol=1e-5)
+
+
+def test_published_weights_bring_their_normalisation():
+    mean, deviation = normalisation("efficientnet-lite0")
+    grey = torch.tensor([0.0, 127.0, 255.0])
+    assert torch.allclose((grey / 255 - mean[0]) / deviation[0], (grey - 127) / 128)
+    assert normalisation("timm:resnet18") == ((0.485, 0.456, 0.406), (0.229, 0.224, 0.225))
+    assert normalisation(SMALL_VIT) == normalisation("timm:resnet18"), "as USB trains them"
+    assert normalisation("timm:vit_base_patch16_224.augreg_in21k")[0] == (0.5, 0.5, 0.5)
+    with pytest.raises(ValueError, match="small-cnn has no pre-trained weights"):
+        normalisation("small-cnn")

@@ -82,7 +82,7 @@ def test_a_round_is_started_with_the_options_that_were_changed(project, open_tra
         "queued",
     )
     assert (row["config"]["steps"], row["config"]["tau"]) == (12, 0.9)
-    assert row["config"]["batch_size"] == 32
+    assert row["config"]["batch_size"] == 0, "automatic"
     assert page.subheader[0].value == "Round 1 · FixMatch"
     assert "Waits for a worker" in texts(page)
     assert "train-start" not in keys(page)
@@ -174,10 +174,10 @@ def test_a_round_that_ran_tells_how_long_the_next_takes(reviewed, open_train) ->
 
 def test_a_refused_option_keeps_the_round_from_starting(project, open_train) -> None:
     page = open_train(project.workspace.root)
-    page.number_input(key="train-1-fixmatch-learning_rate").set_value(0.0).run()
+    page.number_input(key="train-1-fixmatch-layer_decay").set_value(0.0).run()
     assert "Input should be greater than 0" in texts(page)
     assert page.button(key="train-start").disabled
-    press(page, "train-1-fixmatch-learning_rate-reset")
+    press(page, "train-1-fixmatch-layer_decay-reset")
     assert not page.button(key="train-start").disabled
 
 

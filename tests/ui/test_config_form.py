@@ -57,7 +57,7 @@ def form() -> None:
 
     mirror = st.session_state.get("project-mirror", True)
     entered = config_form.show(
-        Every, key="form", defaults={"mirror": mirror}, automatic={"steps": "500"}
+        Every, key="form", defaults={"mirror": mirror}, automatic=lambda values: {"steps": "500"}
     )
     st.session_state["result"] = (entered.changed, entered.errors)
 

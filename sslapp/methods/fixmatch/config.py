@@ -52,7 +52,10 @@ class FixMatchConfig(ConsistencyConfig):
 
 
 _DECIDED_BEFORE = frozenset(
-    {"network", "pretrained", "adamw_rate", "layer_decay", "flip", "augmentation"}
+    {
+        *("network", "pretrained", "image_size", "train", "batch_norm", "adamw_rate"),
+        *("layer_decay", "flip", "labelled_views", "augmentation"),
+    }
 )
 """What was decided when the views were encoded, and the network, which is a small head there."""
 

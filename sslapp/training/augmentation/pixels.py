@@ -5,6 +5,8 @@ from collections.abc import Sequence
 import torch
 from torch import Tensor
 
+RGB = 3
+
 
 def check(images: Tensor) -> None:
     """Raise ValueError unless `images` is (n, 1 or 3, H, W) uint8."""
@@ -44,6 +46,8 @@ def luma(images: Tensor) -> Tensor:
 class Normalisation:
     """(n, C, H, W) uint8 -> float32 (images / 255 - mean) / std, per channel.
 
+    Of grey images three numbers each make three channels: pre-trained networks see them so.
+
     Its numbers are sent to the device once, so that a step neither sends nor asks for any.
 
     Args:
@@ -70,6 +74,8 @@ class Normalisation:
             ValueError: when the images have another number of channels.
         """
         check(images)
+        if images.shape[1] == 1 and self._scale.shape[1] == RGB:
+            return images.to(torch.float32) * self._scale + self._shift  # (n, 3, H, W)
         if images.shape[1] != self._scale.shape[1]:
             raise ValueError(
                 f"mean and std: {self._scale.shape[1]} numbers for {images.shape[1]} channels. "

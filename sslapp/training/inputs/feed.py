@@ -12,7 +12,7 @@ from torch import Tensor
 
 from sslapp.training.augmentation import StrongAugmentation, weak
 from sslapp.training.augmentation.smooth import SmoothAugmentation
-from sslapp.training.configuration import ConsistencyConfig, TrainingConfig
+from sslapp.training.configuration import ConsistencyConfig, TrainingConfig, labelled_view
 from sslapp.training.inputs.batches import LabelledBatches, Stream
 from sslapp.training.inputs.supply import Supply, of_pixels
 from sslapp.training.objective import LABELLED, View
@@ -71,10 +71,10 @@ class Feed:
             expert_share=config.expert_share,
         )
         self._size, self._count = config.batch_size, 0
-        self._strong: Augment | None = None
+        self._labelled_view: View = labelled_view(config)
+        self._strong = strong_views(config)
         if views and isinstance(config, ConsistencyConfig):
             self._count = config.batch_size * config.unlabelled_ratio
-            self._strong = strong_views(config)
         self.rows = np.sort(np.concatenate([task.pool, task.labelled]))
         self._stream = Stream(np.arange(len(self.rows)), run, "batches/unlabelled")
         labels = np.full(len(self.rows), -1, dtype=np.int64)
@@ -89,7 +89,7 @@ class Feed:
         """The batch of step `step`; the device is not waited for."""
         images, places = self._supply.take(step)
         labelled, rows = places[: self._size], places[self._size :]
-        views = {LABELLED: self.view("weak", LABELLED, images[: self._size], step)}
+        views = {LABELLED: self.view(self._labelled_view, LABELLED, images[: self._size], step)}
         if self._count:
             for name, kind in self._views.items():
                 views[name] = self.view(kind, name, images[self._size :], step)
@@ -120,12 +120,12 @@ class Feed:
         """Augment (n, C, S, S) uint8 images into the view `name` of step `step`."""
         # the host draws: the same views on every device, and an accelerator is never waited for
         generator = self._run.generator(f"view/{name}", step, device="cpu")
-        if kind == "strong" and self._strong is not None:
+        if kind == "strong":
             return self._strong(images, generator)
         return weak(images, generator, flip=self._flip)
 
 
-def strong_views(config: ConsistencyConfig) -> Augment:
+def strong_views(config: TrainingConfig) -> Augment:
     """The strong augmentation that the configuration names, of (n, C, S, S) uint8 images."""
     smooth = SmoothAugmentation(flip=config.flip)
     if config.augmentation == "smooth":

@@ -10,9 +10,9 @@ from typing import Protocol
 import torch
 from torch import Tensor, nn
 
-from sslapp.training import networks
+from sslapp.training import fine_tuning, networks
 from sslapp.training.augmentation import Normalisation
-from sslapp.training.configuration import TrainingConfig
+from sslapp.training.configuration import TrainingConfig, is_pretrained
 from sslapp.training.inputs.encoded import FeatureInputs
 from sslapp.training.inputs.feed import Feed
 from sslapp.training.method import Predictor
@@ -56,22 +56,26 @@ class PixelInputs:
         self._task, self._run, self._config = task, run, config
         self._pixels = pixels_of(task)
         self.memory_format = torch.channels_last
-        self.mean, self.std = networks.statistics(task, run)
+        self.mean, self.std = networks.normalisation(config, task, run)
         self._normalise = Normalisation(self.mean.tolist(), self.std.tolist(), run.device)
 
     def network(self) -> nn.Module:
         """See Inputs."""
-        _, channels, size, _ = self._pixels.shape
+        run, config = self._run, self._config
+        seed = run.generator("weights", device="cpu").initial_seed()
         made = networks.build(
-            self._config.network,
+            config.network,
             num_classes=self._task.num_classes,
-            channels=channels,
-            size=size,
-            seed=self._run.generator("weights", device="cpu").initial_seed(),
+            channels=len(self.mean),
+            size=self._pixels.shape[-1],
+            seed=seed,
         )
-        if self._config.pretrained:
-            networks.load_weights(made, self._config.network, self._run.weights)
-        return made.to(self._run.device, memory_format=self.memory_format)  # type: ignore[call-overload]
+        if is_pretrained(config):
+            networks.load_weights(made, config.network, run.weights)
+        with torch.random.fork_rng(devices=[]):
+            torch.manual_seed(seed)
+            fine_tuning.restrict(made, config)
+        return made.to(run.device, memory_format=self.memory_format)  # type: ignore[call-overload]
 
     def feed(self, views: Mapping[str, View]) -> Feed:
         """See Inputs."""
@@ -101,7 +105,7 @@ class PixelInputs:
             name=self._config.network,
             shape=(channels, height, width),
             num_classes=self._task.num_classes,
-            state=state,
+            state=fine_tuning.plain_state(state),
             mean=self.mean,
             std=self.std,
         )

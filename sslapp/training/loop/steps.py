@@ -57,6 +57,7 @@ class Loop:
     """One training from step 0, or from a checkpoint, to its end."""
 
     def __init__(self, task: Task, run: Run, config: TrainingConfig, objective: Objective) -> None:
+        config = configuration.filled(config)
         self.task, self.run, self.config, self.objective = task, run, config, objective
         self.inputs = inputs_of(task, run, config)
         self.total = configuration.steps(config, task)

@@ -4,7 +4,7 @@ A field's type and bounds choose the widget, its description is the help, and th
 the judge of what was entered; a new method brings its model and nothing here changes.
 """
 
-from collections.abc import Collection, Mapping, Sequence
+from collections.abc import Callable, Collection, Mapping, Sequence
 from dataclasses import dataclass
 from typing import Any
 
@@ -41,7 +41,7 @@ def show(
     key: str,
     names: Collection[str] | None = None,
     defaults: Mapping[str, Any] | None = None,
-    automatic: Mapping[str, str] | None = None,
+    automatic: Callable[[Mapping[str, Any]], Mapping[str, str]] = lambda values: {},
 ) -> Entered:
     """Draw the form and return what was entered.
 
@@ -51,7 +51,8 @@ def show(
         names: the fields to draw; default: all.
         defaults: project-wide defaults that replace the model's. When one changes, the form follows
             where the reader set nothing by hand.
-        automatic: option -> what "automatic" comes to at the moment, to be shown.
+        automatic: from what differs from the defaults, option -> what "automatic" comes to with it,
+            to be shown.
     """
     inputs = inputs_of(model, names, defaults or {})
     for each in inputs:
@@ -60,13 +61,14 @@ def show(
     changed = {each.name: values[each.name] for each in inputs if each.is_changed(values)}
     errors = validate(model, {**(defaults or {}), **changed})
     usual, rest = grouped(inputs)
+    comes_to = automatic({**(defaults or {}), **changed})
     _changes(key, inputs, changed)
-    _fields(key, usual, errors, automatic or {})
+    _fields(key, usual, errors, comes_to)
     if rest:
         inside = sum(each.name in changed for each in rest)
         note = f" · {inside} changed" if inside else ""
         with st.expander(f"{len(rest)} more options{note}", key=f"{key}-more"):
-            _fields(key, rest, errors, automatic or {})
+            _fields(key, rest, errors, comes_to)
     if "" in errors:
         st.caption(f":red[{plain.markdown(errors[''])}]")
     return Entered(changed, errors)

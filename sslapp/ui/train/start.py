@@ -1,6 +1,7 @@
 """Start a round: choose how, see on what, for how long, and press the button."""
 
 from collections.abc import Mapping
+from functools import partial
 from typing import Any
 
 import streamlit as st
@@ -57,7 +58,7 @@ def show(
         key=f"train-{project_id}-{card.name}",
         names=card.effective(chosen.gear),
         defaults=_defaults(card, can),
-        automatic=automatic_values(card, found.labelled + found.pool),
+        automatic=partial(automatic_values, card, found.labelled + found.pool),
     )
     wanted: dict[str, Any] = {
         "method": card.name,

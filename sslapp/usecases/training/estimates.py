@@ -5,7 +5,8 @@ predicting. A method that takes no steps is taken to need as long as before for 
 
 The rule of thumb counts passes: one image once through the network forwards. A step of B labelled
 images and mu B unlabelled ones in two views is 3 B (1 + 2 mu) passes, because the way back costs
-about two; predicting N images at the end is N. It was fitted to the FixMatch steps of
+about two; predicting N images at the end is N. Where a network is frozen in part the way back costs
+less. It was fitted to the FixMatch steps of
 docs/benchmarks.md (2 threads, bf16) and is within a factor of 1.2 of those; on another machine it
 may be wrong by 2 or 3.
 
@@ -27,7 +28,12 @@ from sslapp.store import rounds
 from sslapp.store.database import reading
 from sslapp.store.rounds import Curve, StoredRound
 from sslapp.training.calibration.sources import FITS
-from sslapp.training.configuration import LongConfig, automatic_steps
+from sslapp.training.configuration import (
+    ConsistencyConfig,
+    LongConfig,
+    batch_size_of,
+    steps_of,
+)
 from sslapp.usecases.access import Access, require
 from sslapp.usecases.training.metrics import SECONDS, curves
 from sslapp.vocabulary import CalibratedOn, Gear, JobState
@@ -40,6 +46,16 @@ CHANNEL = 0.125
 
 NETWORKS = {"small-cnn": 1.0, "wrn-28-2": 6.8, "wrn-28-8": 100.0, "wrn-37-2": 2.3}
 """Cost of a pass in those of the small CNN; the last two by their multiplications, not measured."""
+
+LITE_PER_PIXEL = {"efficientnet-lite0": 1.04e-6, "efficientnet-lite2": 1.6e-6}
+"""Seconds of a pass for each pixel of the EfficientNets, which run in float32 on every CPU: 17 ms
+at 128 pixels for the first; the second by its multiplications."""
+
+PASSES = {"all": 3.0, "lora": 3.0, "last-blocks": 2.0, "head": 1.2}
+"""What an image of a step costs, in passes, by what of the network learns."""
+
+DECODING = 0.01
+"""Seconds of one thread to read an image from its original at another size."""
 
 OTHER_NETWORKS = 50.0
 """That of timm's networks, of which nothing is known before one ran: by the multiplications of a
@@ -59,8 +75,9 @@ HEAD_STEP, HEAD_PER_IMAGE = 8e-4, 2.7e-6
 1.5 ms were measured for 288 views and 3.6 ms for 960, on 2 cores of a busy machine; with 512 it was
 1.3 ms and 1.9 ms, which is close enough for a rule that does not know the encoder."""
 
-ALIKE = ("network", "batch_size", "unlabelled_ratio")
-"""Options that have to be the same for a finished round to tell how fast the next will be."""
+ALIKE = ("network", "unlabelled_ratio", "image_size", "train")
+"""Options that, with the batch, have to be the same for a finished round to tell how fast the next
+will be."""
 
 
 @dataclass(frozen=True)
@@ -150,22 +167,21 @@ def scaled(seconds: float, images: int, curve: Curve, planned: Planned, *, fits:
     (first, began), (last, ended) = curve[0], curve[-1]
     a_step = (ended - began) / (last - first)
     besides = max(seconds - a_step * last * fits, 0.0)
-    steps = planned.config["steps"] or automatic_steps(planned.trained)
+    steps = steps_of(planned.config, planned.trained)
     return a_step * steps * more + besides * planned.images / max(images, 1)
 
 
 def passes(config: Mapping[str, Any], trained: int, images: int) -> float:
     """Passes of a round that takes steps. `trained` and `images` as in Planned."""
-    steps = config["steps"] or automatic_steps(trained)
-    views = 2 * config.get("unlabelled_ratio", 0)
-    return float(3 * steps * config["batch_size"] * (1 + views) + images)
+    each = PASSES[config.get("train", "all")]
+    return each * steps_of(config, trained) * (images_per_step(config) or 0) + images
 
 
 def images_per_step(config: Mapping[str, Any]) -> int | None:
     """Images, each view counted, that a step takes; None for a method without steps."""
     if "steps" not in config:
         return None
-    return int(config["batch_size"] * (1 + 2 * config.get("unlabelled_ratio", 0)))
+    return batch_size_of(config) * (1 + 2 * int(config.get("unlabelled_ratio", 0)))
 
 
 def rule_of_thumb(planned: Planned, *, threads: int, bf16: bool) -> float:
@@ -174,13 +190,22 @@ def rule_of_thumb(planned: Planned, *, threads: int, bf16: bool) -> float:
     if planned.gear == Gear.FEATURES or "steps" not in planned.config:
         a_fit = FEATURES_FIXED + FEATURES_PER_IMAGE * planned.images + _head_steps(planned)
         return fits * a_fit
+    speed = min(threads, MOST_THREADS) / MEASURED_THREADS
+    needed = passes(planned.config, planned.trained, planned.images)
+    side = planned.config.get("image_size", 0)
+    reading = DECODING * planned.images / min(threads, MOST_THREADS) if side else 0.0
+    return fits * needed * _a_pass(planned, bf16=bf16) / speed + reading
+
+
+def _a_pass(planned: Planned, *, bf16: bool) -> float:
+    """Seconds of a pass on so many threads as were measured."""
     height, width, channels = planned.size
-    area = height * width * (1 + CHANNEL * (channels - 1))
-    seconds = FIXED + PER_PIXEL * area
-    network = NETWORKS.get(planned.config["network"], OTHER_NETWORKS)
-    speed = min(threads, MOST_THREADS) / MEASURED_THREADS / (1 if bf16 else WITHOUT_BF16)
-    needed = fits * passes(planned.config, planned.trained, planned.images)
-    return needed * seconds * network / speed
+    network, side = planned.config["network"], planned.config.get("image_size", 0)
+    pixels = side**2 or height * width
+    if network in LITE_PER_PIXEL:
+        return LITE_PER_PIXEL[network] * pixels
+    seconds = FIXED + PER_PIXEL * pixels * (1 + CHANNEL * (channels - 1))
+    return seconds * NETWORKS.get(network, OTHER_NETWORKS) * (1 if bf16 else WITHOUT_BF16)
 
 
 def default_threads() -> int:
@@ -200,14 +225,21 @@ def has_bf16() -> bool:
 def _head_steps(planned: Planned) -> float:
     if "steps" not in CARDS[planned.method].effective(Gear.FEATURES):
         return 0.0
-    steps = planned.config["steps"] or automatic_steps(planned.trained)
+    steps = steps_of(planned.config, planned.trained)
     return steps * (HEAD_STEP + HEAD_PER_IMAGE * (images_per_step(planned.config) or 0))
 
 
 def _alike(one: Mapping[str, Any], other: Mapping[str, Any]) -> bool:
     if "steps" not in one:  # what makes such a method slow is its own affair
         return _but_for_fits(one) == _but_for_fits(other)
-    return all(one.get(name) == other.get(name) for name in ALIKE)
+    same = batch_size_of(one) == batch_size_of(other)
+    return same and all(_told(one, name) == _told(other, name) for name in ALIKE)
+
+
+def _told(config: Mapping[str, Any], name: str) -> Any:
+    """An option's value; of a round of an earlier version that had no such option, its default."""
+    field = ConsistencyConfig.model_fields[name]
+    return config[name] if name in config else field.get_default()
 
 
 def _but_for_fits(config: Mapping[str, Any]) -> dict[str, Any]:

@@ -14,7 +14,7 @@ from pydantic.fields import FieldInfo
 
 from sslapp.methods.card import MethodCard
 from sslapp.methods.registry import CARDS
-from sslapp.training.configuration import Automatic, automatic_steps
+from sslapp.training.configuration import Automatic, TrainingConfig, choice_for, steps_of
 from sslapp.vocabulary import Gear
 
 __all__ = [
@@ -147,15 +147,23 @@ def options_of(model: type[BaseModel], names: Collection[str] | None = None) -> 
     ]
 
 
-def automatic_values(card: MethodCard, images: int) -> dict[str, str]:
+def automatic_values(card: MethodCard, images: int, values: Mapping[str, Any]) -> dict[str, str]:
     """What automatic options of a method come to, in words, by the option's name.
 
     Args:
         images: labelled and unlabelled ones that it would train on.
+        values: what the options are that are not at their default.
     """
-    if "steps" not in card.options.model_fields:
+    if not issubclass(card.options, TrainingConfig):
         return {}
-    return {"steps": number(automatic_steps(images))}
+    chosen = choice_for(values)
+    numbers = {
+        "steps": steps_of({**values, "steps": 0}, images),
+        "batch_size": chosen.batch_size,
+        "learning_rate": chosen.learning_rate,
+        "adamw_rate": chosen.adamw_rate,
+    }
+    return {name: number(value) for name, value in numbers.items()}
 
 
 def in_words(value: Any) -> str:

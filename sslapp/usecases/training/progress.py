@@ -15,7 +15,7 @@ from sslapp.rounds import RoundPhase
 from sslapp.store import projects, rounds
 from sslapp.store.database import reading
 from sslapp.store.rounds import Curve, StoredRound
-from sslapp.training.configuration import automatic_steps
+from sslapp.training.configuration import steps_of
 from sslapp.training.loop import figures
 from sslapp.usecases.access import Access, require
 from sslapp.usecases.jobs import eta, may_control
@@ -186,7 +186,7 @@ def _own_steps(runs: StoredRound) -> int:
     if "steps" not in runs.config:
         return 0
     counts = runs.snapshot.counts
-    return int(runs.config["steps"] or automatic_steps(counts["labelled"] + counts["pool"]))
+    return steps_of(runs.config, counts["labelled"] + counts["pool"])
 
 
 def _with_round(conn: Connection, found: LiveJob, row: RowMapping, runs: StoredRound) -> LiveJob:
@@ -211,7 +211,8 @@ def _with_round(conn: Connection, found: LiveJob, row: RowMapping, runs: StoredR
 
 
 def _eta(row: RowMapping, rate: float | None) -> float | None:
-    if row["message"] == RoundPhase.PREDICTING:  # its pace is not that of the steps before
+    # their pace is not that of the steps
+    if row["message"] in (RoundPhase.READING, RoundPhase.PREDICTING):
         return None
     if rate and row["message"] == RoundPhase.TRAINING:
         return float((row["total"] - row["step"]) / rate)

@@ -107,7 +107,7 @@ def test_pretrained_weights_are_read_from_the_folder_or_refused(stripes, make_ru
     config = SupervisedConfig(network=SMALL_VIT, pretrained=True, steps=1, warm_up=1, batch_size=4)
     with pytest.raises(ValueError, match=r"there is no vit_tiny_patch4_8\.safetensors or"):
         Supervised(config).fit(stripes(), make_run("without", weights=tmp_path))
-    donor = models.build(SMALL_VIT, 9, 1, 8)
+    donor = models.build(SMALL_VIT, 9, 3, 8)
     torch.save(donor.body.state_dict(), tmp_path / "vit_tiny_patch4_8.pth")
     state = Supervised(config).fit(stripes(), make_run("with", weights=tmp_path)).state
     for name, value in donor.body.state_dict().items():
