@@ -188,7 +188,14 @@ def _task(context: JobContext, row: Mapping[str, Any], segments: Sequence[str] |
         view_set_id=row["view_set_id"],
         join=not CARDS[row["method"]].averages_encoders,
         segments=segments,
+        image_size=row["config"].get("image_size", 0) if row["gear"] == Gear.PIXELS else 0,
+        report=lambda done, count: _read(context, done, count),
     )
+
+
+def _read(context: JobContext, done: int, count: int) -> None:
+    context.check()
+    context.progress(done, count, RoundPhase.READING)
 
 
 def _training(

@@ -1,20 +1,28 @@
 """What a worker reads before anything is trained: a snapshot and the project's arrays."""
 
-from collections.abc import Sequence
-from dataclasses import replace
+import hashlib
+from collections.abc import Callable, Sequence
+from dataclasses import dataclass, replace
+from pathlib import Path
 
 from sqlalchemy import Connection, Engine, RowMapping
 
 from sslapp.embedding.views import view_names
-from sslapp.imaging.pixels import PixelStore
+from sslapp.imaging.derived_pixels import derive
+from sslapp.imaging.intensities import IntensityMapping
+from sslapp.imaging.original_pixels import OriginalPixels
+from sslapp.imaging.pixels import ImportedPixels, PixelStore
 from sslapp.rounds.data import TaskFeatures, TaskPixels, build_task
-from sslapp.store import images
+from sslapp.store import images, projects
 from sslapp.store.database import reading
 from sslapp.store.embeddings import find_embedding, find_views
 from sslapp.store.snapshots import find_snapshot, load
 from sslapp.training.inputs.joined import JoinedFeatures
 from sslapp.training.task import Task
 from sslapp.workspace import Workspace
+
+RESIZED = "resized"
+"""Folder of a project's images at other sizes than the training store's."""
 
 
 def load_task(
@@ -27,6 +35,8 @@ def load_task(
     view_set_id: int | None = None,
     join: bool = False,
     segments: Sequence[str] | None = None,
+    image_size: int = 0,
+    report: Callable[[int, int], None] = lambda done, total: None,
 ) -> Task:
     """The task of a snapshot.
 
@@ -36,6 +46,9 @@ def load_task(
         view_set_id: the encoded views of the first.
         join: give the features of several embeddings as those of one.
         segments: paths of the pixels, for the same reason; None takes what the project has now.
+        image_size: pixels a side of images that are read from originals; 0 for the training
+            store's.
+        report: called as report(images read, N) while they are; may raise to stop.
     """
     with reading(engine) as conn:
         snapshot = load(workspace, find_snapshot(conn, snapshot_id))
@@ -43,9 +56,13 @@ def load_task(
         groups = images.groups(conn, project_id)
         embeddings = [find_embedding(conn, project_id, each) for each in embedding_ids]
         views = None if view_set_id is None else find_views(conn, view_set_id)
+        originals = _Originals.of(conn, workspace, project_id) if image_size else None
+    store = PixelStore([workspace.path(each) for each in paths])
+    if originals is not None:
+        store = originals.at_size(image_size, store.shape[3], report)
     task = build_task(
         snapshot,
-        pixels=TaskPixels(PixelStore([workspace.path(each) for each in paths])),
+        pixels=TaskPixels(store),
         features=_features(workspace, embeddings, views),
         groups=groups,
     )
@@ -57,6 +74,52 @@ def load_task(
 def pixel_segments(conn: Connection, project_id: int) -> list[str]:
     """Paths of the project's training store, relative to the workspace, by position."""
     return [each.pixels for each in images.image_sets(conn, project_id)]
+
+
+@dataclass(frozen=True)
+class _Originals:
+    """All that images at another size are made of.
+
+    Attributes:
+        folder: the project's.
+        names: of the originals, by position; None for an image that `imported` holds whole.
+        imported: the rows of images without an original.
+        intensities: the project's mapping of deep images.
+    """
+
+    folder: Path
+    names: list[str | None]
+    imported: ImportedPixels
+    intensities: IntensityMapping
+
+    @classmethod
+    def of(cls, conn: Connection, workspace: Workspace, project_id: int) -> "_Originals":
+        sets = images.image_sets(conn, project_id)
+        settings = projects.find_project(conn, project_id).settings
+        return cls(
+            workspace.project(project_id),
+            images.original_of_each(conn, project_id),
+            ImportedPixels([workspace.path(each.imported) for each in sets]),
+            IntensityMapping(settings.intensities, settings.intensity_limits),
+        )
+
+    def at_size(self, side: int, channels: int, report: Callable[[int, int], None]) -> PixelStore:
+        """The images at a side, made once and kept."""
+        made_of = [
+            f"{self.intensities} {name or self._of_row(row)}" for row, name in enumerate(self.names)
+        ]
+        source = OriginalPixels(
+            self.folder / "originals",
+            self.names,
+            self.imported,
+            side,
+            channels=channels,
+            intensities=self.intensities,
+        )
+        return derive(source, made_of, self.folder / RESIZED, report=report)
+
+    def _of_row(self, row: int) -> str:
+        return hashlib.sha256(self.imported.image(row).tobytes()).hexdigest()
 
 
 def load_features(
