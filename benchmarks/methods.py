@@ -6,7 +6,10 @@
 `small` takes digits, MNIST, PneumoniaMNIST and MedNIST and is made for an hour of two cores; `full`
 takes CIFAR-10 and a WRN-28-2 and is meant for a machine with a GPU. FOLDER holds mnist.npz (or
 torchvision's files), pneumoniamnist.npz and mednist.npz in the MedMNIST layout, or a folder of that
-name with a sub-folder a class.
+name with a sub-folder a class. `pretrained` holds networks that start from published weights
+against those that start at random and against the features gear, on the clothing photographs and
+chest X-rays at 128 pixels; its figures are kept in results/pretrained.csv, and what stands there is
+not run again. `--minutes` ends any grid after the run during which they have gone by.
 
 A row per run is appended to the file, and what lies there is not run again: a killed grid goes on
 where it stopped, a killed training at its last checkpoint. Images, features and labels are kept
@@ -21,6 +24,7 @@ test images nor the classes of the pool.
 
 import argparse
 import json
+import math
 import os
 import shutil
 import sys
@@ -29,10 +33,11 @@ import traceback
 from collections.abc import Callable, Mapping
 from dataclasses import dataclass, field
 from pathlib import Path
-from typing import Any
+from typing import Any, Self
 
+import finished_runs
 from methods_data import ImageSet, load
-from methods_run import ROWS, Cell, run_cell
+from methods_run import NETWORKS, ROWS, Cell, run_cell
 from methods_table import table
 
 from sslapp.jobs.host_memory import freed_memory_kept
@@ -52,14 +57,46 @@ class Grid:
         sets: the image sets.
         steps: K of every training in the pixels gear, unless the command line says otherwise.
         options: what differs from the defaults of the methods in the pixels gear that have it.
+        rows: of the table, all by default.
+        seeds: how many a row gets at most, where that is fewer than are asked for.
     """
 
     sets: tuple[ImageSet, ...]
     steps: int
     options: Mapping[str, Any] = field(default_factory=dict)
+    rows: tuple[str, ...] = tuple(row for row in ROWS if row not in NETWORKS)
+    seeds: Mapping[str, int] = field(default_factory=dict)
 
 
 LITE = "efficientnet-lite0"
+PRETRAINED = "pretrained"
+KEPT = finished_runs.RESULTS / "pretrained.csv"
+"""What has come of that grid."""
+
+
+@dataclass(frozen=True)
+class Outcome:
+    """A finished run of it."""
+
+    set: str
+    labels: int
+    row: str
+    seed: int
+    pool_accuracy: float
+    test_accuracy: float
+    seconds: float
+
+    @classmethod
+    def of(cls, cell: Cell, row: Mapping[str, Any]) -> Self:
+        """The figures of a row of the journal."""
+        pool, test = (round(row[f"{which}_accuracy"], 4) for which in ("pool", "test"))
+        return cls(*_kept_as(cell), pool, test, row["seconds"])
+
+    @property
+    def cell(self) -> tuple[str, int, str, int]:
+        """What was run."""
+        return self.set, self.labels, self.row, self.seed
+
 
 GRIDS = {
     "small": Grid(
@@ -93,6 +130,19 @@ GRIDS = {
             "flip": True,
             "augmentation": "fixmatch",
         },
+    ),
+    PRETRAINED: Grid(
+        steps=1500,
+        sets=tuple(
+            ImageSet(name=name, labels=labels, size=128, encoder=LITE, pool=3000, test=500)
+            for name in ("clothing", "chest-xray")
+            for labels in (40, 100)
+        ),
+        rows=(
+            *("linear-probe", "head-ensemble"),
+            *("supervised", "supervised-lite0", "fixmatch", "fixmatch-lite0"),
+        ),
+        seeds={"fixmatch": 1, "fixmatch-lite0": 1},
     ),
 }
 
@@ -130,14 +180,17 @@ class Journal:
 def cells(grid: Grid, options: argparse.Namespace) -> list[Cell]:
     """All runs that were asked for; one seed is complete before the next begins."""
     overrides = {**grid.options, "steps": options.steps or grid.steps}
+    # what the grid gives is meant for networks that start at random
+    pretrained = {"steps": options.steps or 0}
     asked = dict(each.split("=", 1) for each in options.options)
     return [
-        Cell(row=row, images=images, seed=seed, config=_config(row, overrides, asked))
+        Cell(row=row, images=images, seed=seed, config=_config(row, given, asked))
         for seed in range(options.seeds)
         for images in grid.sets
         if not options.sets or images.name in options.sets
-        for row in ROWS
-        if not options.methods or row in options.methods
+        for row in grid.rows
+        if (not options.methods or row in options.methods) and seed < grid.seeds.get(row, seed + 1)
+        for given in [pretrained | {"network": NETWORKS[row]} if row in NETWORKS else overrides]
     ]
 
 
@@ -196,13 +249,20 @@ def speaking(cell: Cell) -> Callable[[int, int, Mapping[str, float]], None]:
 
 def run_all(all_cells: list[Cell], journal: Journal, cache: Path, options: Any) -> int:
     """Run what is missing and return how many runs failed; a failed one is tried next time."""
-    failures = 0
-    missing = [cell for cell in all_cells if journal.find(cell) is None]
+    failures, ends = 0, time.monotonic() + 60 * options.minutes
+    keeps = options.grid == PRETRAINED
+    done = {each.cell for each in finished_runs.read(KEPT, Outcome)} if keeps else set()
+    missing = [
+        cell for cell in all_cells if journal.find(cell) is None and _kept_as(cell) not in done
+    ]
     apply_plan(make_plan(options.threads))  # encoders take their threads from it
     # first of all, so that a set that is not there is noticed before an hour has gone
     ready = {images: load(images, options.data, cache, say) for images in _sets(missing)}
     say(f"{len(missing)} of {len(all_cells)} runs to do, about {_minutes(all_cells, journal)}")
     for number, cell in enumerate(missing, 1):
+        if time.monotonic() > ends:
+            say("Out of time: call again to go on.")
+            break
         try:
             row = run_cell(
                 cell, ready[cell.images], cache, threads=options.threads, report=speaking(cell)
@@ -213,6 +273,8 @@ def run_all(all_cells: list[Cell], journal: Journal, cache: Path, options: Any) 
             failures += 1
             continue
         journal.append(row)
+        if keeps:
+            finished_runs.keep(KEPT, [Outcome.of(cell, row)])
         shutil.rmtree(cell.stages(cache, row["plan"]), ignore_errors=True)
         say(
             f"{number}/{len(missing)} {_name(cell)}: pool {row['pool_accuracy']:.4f}, test "
@@ -228,6 +290,10 @@ def _sets(found: list[Cell]) -> list[ImageSet]:
 
 def _minutes(all_cells: list[Cell], journal: Journal) -> str:
     return f"{remaining(all_cells, journal) / 60:.1f} min"
+
+
+def _kept_as(cell: Cell) -> tuple[str, int, str, int]:
+    return cell.images.name, cell.images.labels, cell.row, cell.seed
 
 
 def _name(cell: Cell) -> str:
@@ -252,6 +318,9 @@ def main() -> None:
         help="of the methods that have them, in the place of the defaults",
     )
     parser.add_argument("--threads", type=int, default=2)
+    parser.add_argument(
+        "--minutes", type=float, default=math.inf, help="begin no run after so many"
+    )
     parser.add_argument("--only-table", action="store_true", help="run nothing")
     options = parser.parse_args()
     all_cells = cells(GRIDS[options.grid], options)

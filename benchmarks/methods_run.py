@@ -23,7 +23,12 @@ from sklearn.neural_network import MLPClassifier
 from sslapp.methods.registry import method_class
 from sslapp.rounds.plan import apply_plan, make_plan
 from sslapp.training import standardisation
-from sslapp.training.configuration import MethodConfig
+from sslapp.training.configuration import (
+    MethodConfig,
+    batch_size_of,
+    is_pretrained,
+    steps_of,
+)
 from sslapp.training.run import Run
 from sslapp.training.task import Indices, Task
 from sslapp.vocabulary import Gear
@@ -34,7 +39,10 @@ ROWS: dict[str, tuple[Gear, str]] = {
     "fixmatch": (Gear.PIXELS, "fixmatch"),
     "layermatch": (Gear.PIXELS, "layermatch"),
     "supervised": (Gear.PIXELS, "supervised"),
+    "supervised-lite0": (Gear.PIXELS, "supervised"),
+    "fixmatch-lite0": (Gear.PIXELS, "fixmatch"),
     "diff-sysc": (Gear.FEATURES, "diff-sysc"),
+    "head-ensemble": (Gear.FEATURES, "head-ensemble"),
     "prototypes": (Gear.FEATURES, "prototypes"),
     "label-propagation": (Gear.FEATURES, "label-propagation"),
     "k-nn": (Gear.FEATURES, ""),
@@ -42,6 +50,12 @@ ROWS: dict[str, tuple[Gear, str]] = {
     "mlp": (Gear.FEATURES, ""),
 }
 """The rows of the table: their gear, and their name in the registry; the two others stand below."""
+
+NETWORKS = {"supervised-lite0": "efficientnet-lite0", "fixmatch-lite0": "efficientnet-lite0"}
+"""Rows of a pre-trained network, whose other options are the defaults for it."""
+
+PRETRAINED_PIXEL = 1e-6
+"""Seconds of a pass of that network for each pixel."""
 
 Vectors = NDArray[np.float64]
 Answer = Callable[[Indices], Indices]
@@ -86,9 +100,12 @@ class Cell:
         if self.gear == Gear.FEATURES:
             return 60.0 if self.row == "diff-sysc" else 2.0
         option = self.key["config"]
-        views = option["batch_size"] * (1 + 2 * option.get("unlabelled_ratio", 0))
+        views = batch_size_of(option) * (1 + 2 * option.get("unlabelled_ratio", 0))
+        steps = steps_of(option, self.images.pool)
+        if is_pretrained(option):
+            return 3 * steps * views * PRETRAINED_PIXEL * self.images.size**2
         of_image = (0.010 + 0.00005 * self.images.size**2) / 288
-        return option["steps"] * views * of_image * (1 if option["network"] == "small-cnn" else 7)
+        return steps * views * of_image * (1 if option["network"] == "small-cnn" else 7)
 
     def stages(self, cache: Path, plan: Mapping[str, Any]) -> Path:
         """The folder of its stages: only an attempt under the same plan goes on with them."""

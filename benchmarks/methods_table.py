@@ -6,8 +6,16 @@ from typing import Any
 
 Row = dict[str, Any]
 
-JUDGED = {"fixmatch": "FixMatch", "layermatch": "LayerMatch", "diff-sysc": "Diff-SySC"}
-SUPERVISED = {"pixels": ("supervised",), "features": ("linear-probe", "mlp")}
+JUDGED = {
+    "fixmatch": "FixMatch",
+    "fixmatch-lite0": "FixMatch on EfficientNet-Lite0",
+    "layermatch": "LayerMatch",
+    "diff-sysc": "Diff-SySC",
+}
+SUPERVISED = {
+    "pixels": ("supervised", "supervised-lite0"),
+    "features": ("linear-probe", "mlp"),
+}
 """What learns from the labels alone in each gear; where there are two, the better one counts."""
 
 

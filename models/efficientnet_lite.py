@@ -24,6 +24,7 @@ class EfficientNetLite(nn.Module):
     Attributes:
         draws: its stochastic depth draws from torch's global generator in training mode, so that
             has to be seeded before every step.
+        optimiser: what trains it best in few steps.
 
     Args:
         name: "efficientnet-lite0" to "efficientnet-lite4".
@@ -36,6 +37,7 @@ class EfficientNetLite(nn.Module):
     """
 
     draws = True
+    optimiser = "adamw"
 
     def __init__(self, name: str, num_classes: int, in_channels: int, image_size: int) -> None:
         super().__init__()

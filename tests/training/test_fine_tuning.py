@@ -176,8 +176,10 @@ def test_automatic_values_are_those_of_fine_tuning_with_a_pretrained_network():
     plain = configuration.filled(FixMatchConfig())
     assert (plain.batch_size, plain.learning_rate, plain.adamw_rate) == (32, 0.06, 5e-4)
     tuned = configuration.filled(SupervisedConfig(network=LITE))
-    chosen = configuration.PRETRAINED
-    assert (tuned.batch_size, tuned.learning_rate) == (chosen.batch_size, chosen.learning_rate)
+    chosen = configuration.LITE
+    assert (tuned.batch_size, tuned.adamw_rate) == (chosen.batch_size, chosen.adamw_rate)
+    transformer = SupervisedConfig(network="timm:vit_tiny_patch2_32", pretrained=True)
+    assert configuration.filled(transformer).adamw_rate == 5e-4
     assert configuration.filled(SupervisedConfig(network=LITE, batch_size=6)).batch_size == 6
     assert configuration.steps_of({"network": LITE, "steps": 0}, 60_000) == chosen.steps[1]
     assert configuration.steps_of({"steps": 0}, 4999) == 500

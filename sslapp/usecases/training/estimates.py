@@ -47,12 +47,13 @@ CHANNEL = 0.125
 NETWORKS = {"small-cnn": 1.0, "wrn-28-2": 6.8, "wrn-28-8": 100.0, "wrn-37-2": 2.3}
 """Cost of a pass in those of the small CNN; the last two by their multiplications, not measured."""
 
-LITE_PER_PIXEL = {"efficientnet-lite0": 1.04e-6, "efficientnet-lite2": 1.6e-6}
-"""Seconds of a pass for each pixel of the EfficientNets, which run in float32 on every CPU: 17 ms
-at 128 pixels for the first; the second by its multiplications."""
+LITE_PER_PIXEL = {"efficientnet-lite0": 3.2e-7, "efficientnet-lite2": 4.4e-7}
+"""Seconds of a third of what an image of a step takes, for each pixel, of the EfficientNets, which
+run in float32 on every CPU: 44 ms of one thread for an image of 160 pixels by the first."""
 
-PASSES = {"all": 3.0, "lora": 3.0, "last-blocks": 2.0, "head": 1.2}
-"""What an image of a step costs, in passes, by what of the network learns."""
+PASSES = {"all": 3.0, "lora": 2.7, "last-blocks": 1.5, "head": 0.9}
+"""What an image of a step costs, in passes, by what of the network learns: measured with
+EfficientNet-Lite0, whose own way forwards takes .8 of a pass."""
 
 DECODING = 0.01
 """Seconds of one thread to read an image from its original at another size."""

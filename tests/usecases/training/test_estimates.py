@@ -136,6 +136,38 @@ def test_the_rule_of_thumb_keeps_to_the_benchmarks(network, size, batch, ratio, 
     assert told == pytest.approx(milliseconds, rel=0.2)
 
 
+def test_the_rule_of_thumb_knows_pretrained_networks_their_sizes_and_what_is_frozen() -> None:
+    def told(bf16=True, **changed) -> float:
+        options = {"network": "efficientnet-lite0", "steps": 1000, "image_size": 160, **changed}
+        return rule_of_thumb(planned("supervised", **options), threads=1, bf16=bf16)
+
+    # 12 images a step, 44 ms each on one thread, and reading 160 originals
+    assert told() == pytest.approx(1000 * 12 * 0.044, rel=0.2)
+    assert told(bf16=False) == told(), "it runs in float32 anyway"
+    assert told(image_size=224) == pytest.approx(told() * (224 / 160) ** 2, rel=0.02)
+    assert told(batch_size=24) == pytest.approx(2 * told(), rel=0.02)
+    in_order = [told(train=each) for each in ("head", "last-blocks", "lora", "all")]
+    assert in_order == sorted(in_order) and in_order[0] < in_order[-1] / 3
+    # 200 steps are chosen for it
+    assert told(steps=0) == told(steps=200)
+
+
+def test_rounds_of_an_earlier_version_still_tell_how_long_it_takes(project) -> None:
+    rounds.start_round(project, None, config={"steps": 100, "batch_size": 32})
+    finish(project, 1, seconds=15, pace=0.1, steps=100)
+    with writing(project.engine) as conn:
+        row = conn.execute(select(round_)).one()
+        before = {
+            name: value
+            for name, value in row.config.items()
+            if name not in ("image_size", "train", "batch_norm", "labelled_views")
+        }
+        conn.execute(update(round_).values(config=before))
+    assert estimate(project, 1, planned(steps=400)).round_number == 1
+    assert estimate(project, 1, planned(image_size=128)).round_number is None
+    assert estimate(project, 1, planned(batch_size=16)).round_number is None
+
+
 def test_the_rule_of_thumb_knows_threads_float32_and_the_labels_alone() -> None:
     def told(method="fixmatch", threads=2, bf16=True) -> float:
         return rule_of_thumb(planned(method, steps=1000), threads=threads, bf16=bf16)
