@@ -24,7 +24,7 @@ MADE_BY = 1
 """Changes with the way in which images are made smaller."""
 
 
-class Source(Protocol):
+class ResizedImages(Protocol):
     """Images of one size, read in pieces."""
 
     @property
@@ -36,7 +36,7 @@ class Source(Protocol):
 
 
 def derive(
-    source: Source,
+    source: ResizedImages,
     made_of: Sequence[str],
     folder: Path,
     *,
@@ -66,7 +66,7 @@ def derive(
     return PixelStore(segments)
 
 
-def _key(source: Source, part: Sequence[str]) -> str:
+def _key(source: ResizedImages, part: Sequence[str]) -> str:
     """Of the segment of some images: the same for the same images, size and channels alone."""
     about = [MADE_BY, *source.shape[1:], *part]
     return hashlib.sha256(json.dumps(about).encode()).hexdigest()[:32]

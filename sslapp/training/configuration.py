@@ -244,7 +244,7 @@ Config = TypeVar("Config", bound=TrainingConfig)
 
 
 @dataclass(frozen=True)
-class Choice:
+class TrainingDefaults:
     """What automatic values of a training come to.
 
     Attributes:
@@ -257,17 +257,17 @@ class Choice:
     adamw_rate: float
 
 
-AT_RANDOM = Choice(steps=(500, 2000), batch_size=32, learning_rate=0.06, adamw_rate=5e-4)
+AT_RANDOM = TrainingDefaults(steps=(500, 2000), batch_size=32, learning_rate=0.06, adamw_rate=5e-4)
 """500 and 2,000 steps are enough for digits (6 seconds) and MNIST (105 seconds on two cores; half
 the steps cost .002 to .008 of accuracy). Photographs want 10,000 and more, which is the reader's to
 say."""
 
-PRETRAINED = Choice(steps=(200, 200), batch_size=12, learning_rate=0.01, adamw_rate=5e-4)
+PRETRAINED = TrainingDefaults(steps=(200, 200), batch_size=12, learning_rate=0.01, adamw_rate=5e-4)
 """Few steps of few images are what a CPU has time for. USB fine-tunes vision transformers at .0005
 (Wang et al., NeurIPS 2022); .01 lies between what Kornblith, Shlens and Le found best for
 convolutional networks trained by SGD ("Do Better ImageNet Models Transfer Better?", CVPR 2019)."""
 
-LITE = Choice(steps=(200, 200), batch_size=12, learning_rate=0.01, adamw_rate=1e-3)
+LITE = TrainingDefaults(steps=(200, 200), batch_size=12, learning_rate=0.01, adamw_rate=1e-3)
 """With 100 labels of clothing photographs at 96 pixels and 80 steps EfficientNet-Lite0 had .49 by
 AdamW at .001, and .40 and .39 by SGD at .01 and .03 (one seed, strong views)."""
 
@@ -279,7 +279,7 @@ def is_pretrained(config: "TrainingConfig | Mapping[str, Any]") -> bool:
     return bool(options.get("pretrained")) or options.get("network") in INSTALLED
 
 
-def choice_for(config: "TrainingConfig | Mapping[str, Any]") -> Choice:
+def defaults_for(config: "TrainingConfig | Mapping[str, Any]") -> TrainingDefaults:
     """What automatic values come to with the network that is chosen."""
     options = config if isinstance(config, Mapping) else vars(config)
     if options.get("network") in INSTALLED:
@@ -289,7 +289,7 @@ def choice_for(config: "TrainingConfig | Mapping[str, Any]") -> Choice:
 
 def filled(config: Config) -> Config:
     """The same training with nothing left automatic but the steps, which depend on the set."""
-    chosen = choice_for(config)
+    chosen = defaults_for(config)
     return config.model_copy(
         update={
             name: getattr(config, name) or getattr(chosen, name)
@@ -310,13 +310,13 @@ MANY_IMAGES = 5000
 def steps_of(options: Mapping[str, Any], images: int) -> int:
     """The number of optimiser steps that a stored config comes to on so many labelled and
     unlabelled images."""
-    few, many = choice_for(options).steps
+    few, many = defaults_for(options).steps
     return int(options["steps"]) or (few if images < MANY_IMAGES else many)
 
 
 def batch_size_of(options: Mapping[str, Any]) -> int:
     """The labelled images in a batch that a stored config comes to."""
-    return int(options["batch_size"]) or choice_for(options).batch_size
+    return int(options["batch_size"]) or defaults_for(options).batch_size
 
 
 def images_a_step(config: TrainingConfig, views: int) -> int:

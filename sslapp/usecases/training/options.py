@@ -14,7 +14,7 @@ from pydantic.fields import FieldInfo
 
 from sslapp.methods.card import MethodCard
 from sslapp.methods.registry import CARDS
-from sslapp.training.configuration import Automatic, TrainingConfig, choice_for, steps_of
+from sslapp.training.configuration import Automatic, TrainingConfig, defaults_for, steps_of
 from sslapp.vocabulary import Gear
 
 __all__ = [
@@ -156,7 +156,7 @@ def automatic_values(card: MethodCard, images: int, values: Mapping[str, Any]) -
     """
     if not issubclass(card.options, TrainingConfig):
         return {}
-    chosen = choice_for(values)
+    chosen = defaults_for(values)
     numbers = {
         "steps": steps_of({**values, "steps": 0}, images),
         "batch_size": chosen.batch_size,
