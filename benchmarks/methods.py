@@ -250,7 +250,7 @@ def speaking(cell: Cell) -> Callable[[int, int, Mapping[str, float]], None]:
 def run_all(all_cells: list[Cell], journal: Journal, cache: Path, options: Any) -> int:
     """Run what is missing and return how many runs failed; a failed one is tried next time."""
     failures, ends = 0, time.monotonic() + 60 * options.minutes
-    keeps = options.grid == PRETRAINED
+    keeps = options.grid == PRETRAINED and not (options.steps or options.options)
     done = {each.cell for each in finished_runs.read(KEPT, Outcome)} if keeps else set()
     missing = [
         cell for cell in all_cells if journal.find(cell) is None and _kept_as(cell) not in done
