@@ -55,7 +55,7 @@ class OriginalPixels:
         self._originals = originals
         self._imported = imported
         self._intensities = intensities
-        self._aspect, self._resample = aspect, resample
+        self.aspect, self.resample = aspect, resample
         self._threads = min(MOST_THREADS, os.cpu_count() or 1)
         self.shape = (len(originals), side, side, channels)
 
@@ -78,4 +78,4 @@ class OriginalPixels:
         else:
             content = original_path(self._folder, name).read_bytes()
             image = decode(content, f"image {position}", self._intensities)
-        return fit(image, self.shape[1], self.shape[3], self._aspect, self._resample)
+        return fit(image, self.shape[1], self.shape[3], self.aspect, self.resample)

@@ -7,7 +7,7 @@ from pydantic import BaseModel, ConfigDict, Field
 from sslapp.imaging.intensities import IntensityMapping
 from sslapp.packaging.inputs import ImageInput
 from sslapp.training.calibration.scaling import Scaling, scaling_from
-from sslapp.vocabulary import Gear, Intensities
+from sslapp.vocabulary import Aspect, Gear, Intensities
 
 FORMAT = "sslapp model"
 VERSION = 1
@@ -17,10 +17,11 @@ HOW_TO_PREPARE = (
     "and white are the .5 and 99.5 percentile of each image (`image`), the two `limits` (`set`) or "
     "the least and greatest value of each image (`extremes`), linear between and rounded; colours "
     "of an ICC profile become sRGB's; transparency is laid over white; CMYK and palettes become "
-    "RGB; one channel is ITU-R 601 luma, three channels of a grey image are equal. An image of another "
-    "size than S x S is resampled (Pillow's BICUBIC, which averages when it reduces) to "
-    "round(width * S / longer side) x round(height * S / longer side), at least 1, and pasted at "
-    "((S - width) // 2, (S - height) // 2) on a black square of S x S. The graph takes uint8, "
+    "RGB; one channel is ITU-R 601 luma, three channels of a grey image are equal. An image of "
+    "another size than S x S is resampled by the input's `resample` (Pillow's, which averages when "
+    "it reduces). Its `aspect` `pad`: to round(width * S / longer side) x round(height * S / "
+    "longer side), at least 1, pasted at ((S - width) // 2, (S - height) // 2) on a black square; "
+    "`stretch`: to S x S; `crop`: the square in the middle, to S x S. The graph takes uint8, "
     "channels first; scaling to [0, 1] and normalisation are part of it."
 )
 
@@ -45,11 +46,12 @@ class InputPart(_Part):
     name: str = Field(pattern=r"^\w+$")
     size: int = Field(ge=1, le=4096)
     channels: Literal[1, 3]
-    aspect: Literal["pad"]
+    aspect: Aspect
+    resample: Literal["bicubic", "bilinear"]
 
     def taken(self) -> ImageInput:
         """As the graph has it."""
-        return ImageInput(self.name, self.size, self.channels, self.aspect)
+        return ImageInput(self.name, self.size, self.channels, self.aspect, self.resample)
 
 
 class CalibrationPart(_Part):

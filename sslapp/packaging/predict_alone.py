@@ -23,10 +23,10 @@ def eight_bits(x: np.ndarray, choice: str, limits: list[float] | None) -> np.nda
     return np.rint(np.clip(share, 0, 1) * 255).astype(np.uint8)
 
 
-def fitted(
-    picture: Image.Image, size: int, channels: int, intensities: dict[str, Any]
-) -> np.ndarray:
-    """(C, S, S) uint8: upright, transparency over white, the whole image on a black square."""
+def fitted(picture: Image.Image, each: dict[str, Any], intensities: dict[str, Any]) -> np.ndarray:
+    """(C, S, S) uint8 for an input: upright, transparency over white, square by its rule."""
+    size, channels, aspect = each["size"], each["channels"], each["aspect"]
+    kernel = Image.Resampling[each["resample"].upper()]
     picture = ImageOps.exif_transpose(picture)
     if picture.mode == "F" or picture.mode[0] == "I":  # more than 8 bits a sample
         picture = Image.fromarray(eight_bits(np.array(picture), **intensities))
@@ -36,13 +36,16 @@ def fitted(
         picture = picture.convert("L" if grey else "RGB")
     picture = picture.convert("L" if picture.mode == "1" else "RGB" if picture.mode != "L" else "L")
     picture = picture.convert("L" if channels == 1 else "RGB")
-    scale = size / max(picture.size)
-    inner = max(1, round(picture.width * scale)), max(1, round(picture.height * scale))
-    if picture.size != (size, size):
-        page = Image.new(picture.mode, (size, size))
-        small = picture.resize(inner, Image.Resampling.BICUBIC)
+    if picture.size != (size, size) and aspect == "pad":  # whole, in the middle of a black square
+        scale = size / max(picture.size)
+        inner = max(1, round(picture.width * scale)), max(1, round(picture.height * scale))
+        page, small = Image.new(picture.mode, (size, size)), picture.resize(inner, kernel)
         page.paste(small, ((size - inner[0]) // 2, (size - inner[1]) // 2))
         picture = page
+    elif picture.size != (size, size):
+        (w, h), side = picture.size, min(picture.size)
+        middle = (w - side) / 2, (h - side) / 2, (w + side) / 2, (h + side) / 2
+        picture = picture.resize((size, size), kernel, box=middle if aspect == "crop" else None)
     return np.array(picture).reshape(size, size, channels).transpose(2, 0, 1)
 
 
@@ -62,9 +65,7 @@ def main() -> None:
     for name in sys.argv[1:]:
         with Image.open(name) as picture:
             feed = {
-                each["name"]: fitted(
-                    picture, each["size"], each["channels"], config["intensities"]
-                )[None]
+                each["name"]: fitted(picture, each, config["intensities"])[None]
                 for each in config["inputs"]
             }
             if "icc_profile" in picture.info:

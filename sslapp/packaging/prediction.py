@@ -175,4 +175,7 @@ def _prepared(
         return str(error).removeprefix(f"{name}: ")
     except OSError as error:
         return f"{error.strerror or error}."
-    return [fit(image, each.size, each.channels).transpose(2, 0, 1) for each in inputs]
+    return [
+        fit(image, each.size, each.channels, each.aspect, each.resample).transpose(2, 0, 1)
+        for each in inputs
+    ]

@@ -53,7 +53,7 @@ def description() -> ModelDescription:
         network="small-cnn",
         encoders=(),
         joined=False,
-        inputs=(InputPart(name="images_8", size=8, channels=1, aspect="pad"),),
+        inputs=(InputPart(name="images_8", size=8, channels=1, aspect="pad", resample="bicubic"),),
         preparation="",
         intensities=IntensityPart(choice=Intensities.IMAGE, limits=None),
         normalisation=None,

@@ -11,7 +11,7 @@ from sslapp.imaging.decode import decode
 from sslapp.imaging.fit import fit
 from sslapp.imaging.intensities import IntensityMapping
 from sslapp.packaging.description import IntensityPart
-from sslapp.vocabulary import Intensities
+from sslapp.vocabulary import Aspect, Intensities
 
 pytest.importorskip("onnxruntime")
 
@@ -41,6 +41,12 @@ MAPPINGS = [
     IntensityMapping(Intensities.SET),
     IntensityMapping(Intensities.EXTREMES),
 ]
+
+
+def given(size: int, channels: int, aspect: str = "pad", resample: str = "bicubic") -> dict:
+    return {"size": size, "channels": channels, "aspect": aspect, "resample": resample}
+
+
 CASES = [
     *[(mode, "PNG") for mode in ("1", "L", "LA", "P", "RGB", "RGBA", "I;16")],
     ("CMYK", "JPEG"),
@@ -57,7 +63,7 @@ def test_it_prepares_as_the_program_does(mode, format_, channels) -> None:
         content = file.getvalue()
         wanted = fit(decode(content, "x"), side, channels).transpose(2, 0, 1)
         with Image.open(io.BytesIO(content)) as picture:
-            said = fitted(picture, side, channels, AS_IT_IS)
+            said = fitted(picture, given(side, channels), AS_IT_IS)
             np.testing.assert_array_equal(said, wanted)
 
 
@@ -69,8 +75,20 @@ def test_deep_images_are_mapped_as_the_project_does(mapping, mode, format_) -> N
     wanted = fit(decode(file.getvalue(), "x", mapping), 24, 1).transpose(2, 0, 1)
     part = IntensityPart(choice=mapping.choice, limits=mapping.limits)
     with Image.open(io.BytesIO(file.getvalue())) as picture:
-        said = fitted(picture, 24, 1, part.model_dump(mode="json"))
+        said = fitted(picture, given(24, 1), part.model_dump(mode="json"))
     np.testing.assert_array_equal(said, wanted)
+
+
+@pytest.mark.parametrize("aspect", list(Aspect))
+@pytest.mark.parametrize("resample", ["bicubic", "bilinear"])
+def test_pictures_become_square_as_encoders_want_them(aspect, resample) -> None:
+    for size in ((31, 17), (12, 40), (24, 24)):
+        file = io.BytesIO()
+        noise("RGB", size).save(file, "PNG")
+        wanted = fit(decode(file.getvalue(), "x"), 24, 3, aspect, resample).transpose(2, 0, 1)
+        with Image.open(io.BytesIO(file.getvalue())) as picture:
+            said = fitted(picture, given(24, 3, aspect.value, resample), AS_IT_IS)
+        np.testing.assert_array_equal(said, wanted)
 
 
 @pytest.mark.parametrize("orientation", range(1, 9))
@@ -81,7 +99,7 @@ def test_pictures_are_turned_upright(orientation) -> None:
     noise("RGB", (20, 11)).save(file, "PNG", exif=exif)
     wanted = fit(decode(file.getvalue(), "x"), 16, 3).transpose(2, 0, 1)
     with Image.open(io.BytesIO(file.getvalue())) as picture:
-        np.testing.assert_array_equal(fitted(picture, 16, 3, AS_IT_IS), wanted)
+        np.testing.assert_array_equal(fitted(picture, given(16, 3), AS_IT_IS), wanted)
 
 
 @pytest.mark.parametrize("text", ["=1+1", "+1", "-1", "@a", "\t=1", "cat", "1-1", ""])

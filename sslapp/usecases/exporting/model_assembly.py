@@ -54,7 +54,7 @@ from sslapp.usecases.images.encoder_jobs import pixels_for, precision_of
 from sslapp.usecases.images.intensities import intensity_mapping
 from sslapp.usecases.images.stored import imported_pixels, training_store
 from sslapp.usecases.training.trust import rests_on
-from sslapp.vocabulary import Gear, JobKind
+from sslapp.vocabulary import Aspect, Gear, JobKind
 from sslapp.workspace import Workspace
 
 BATCH = 32
@@ -74,6 +74,7 @@ class FittedEncoder:
         exact: whether the round's features were computed in float32 too.
         weights: the file that it was opened with, if it was one.
         pixels: the project's images as it reads them.
+        input: how images of elsewhere come to it.
     """
 
     name: str
@@ -81,6 +82,7 @@ class FittedEncoder:
     exact: bool
     weights: Path | None
     pixels: PixelSource
+    input: ImageInput
 
     @property
     def side(self) -> int:
@@ -123,7 +125,8 @@ def assemble(context: JobContext, found: FinishedRound) -> Assembled:
     if Gear(found.gear) is Gear.PIXELS:
         with reading(context.engine) as conn:
             pixels = _pixels(conn, workspace, found, predictor)
-        sources, encoders, joined = [pixels], list[FittedEncoder](), False
+            shown = {_input(conn, found, pixels): pixels}
+        encoders, joined = list[FittedEncoder](), False
     else:
         ids = [each for each in (found.embedding_id, *(found.embeddings_beside or ())) if each]
         encoders = [_encoder(context, found, each, count) for each in ids]
@@ -132,16 +135,15 @@ def assemble(context: JobContext, found: FinishedRound) -> Assembled:
         own, *beside = features
         whole = replace(own, beside=beside)
         predictor = predictor.detached(JoinedFeatures(whole) if joined else whole)
-        sources = [each.pixels for each in encoders]
-    inputs = list(dict.fromkeys(_input(each) for each in sources))
+        shown = {each.input: each.pixels for each in encoders}
+    inputs = list(shown)
     graph = ModelGraph(
         inputs=inputs,
-        encoders=[(inputs.index(_input(each.pixels)), each.module) for each in encoders],
+        encoders=[(inputs.index(each.input), each.module) for each in encoders],
         head=JoinedVectors(predictor.module()) if joined else predictor.module(),
         calibration=module_of(scaling_of(found)),
     )
     rows = _compared(workspace, found, count)
-    shown = {_input(each): each for each in sources}
     return Assembled(
         found=found,
         predictor=predictor,
@@ -177,7 +179,7 @@ def fill(context: JobContext, made: Assembled, folder: Path) -> ModelDescription
             **modules.save(
                 each.module, each.name, each.side, folder / package.ENCODERS, each.weights
             ),
-            input=made.graph.inputs.index(_input(each.pixels)),
+            input=made.graph.inputs.index(each.input),
         )
         for each in made.encoders
     ]
@@ -301,6 +303,7 @@ def _pixels(
         size,
         channels=stored.channels,
         intensities=intensity_mapping(conn, found.project_id),
+        aspect=_store_aspect(conn, found),
     )
 
 
@@ -318,6 +321,7 @@ def _encoder(
         precision = precision_of(features)
         encoder = open_encoder(row["encoder"], weights, precision)
         pixels = pixels_for(conn, workspace, found.project_id, encoder)
+        shown = _input(conn, found, pixels)
     vectors = encoder.fit(
         pixels,
         np.flatnonzero(~is_test),
@@ -330,12 +334,19 @@ def _encoder(
     if not exact:
         encoder = open_encoder(row["encoder"], weights)
     module = modules.module_of(encoder, vectors, pixels.shape[1])
-    return FittedEncoder(row["encoder"], module, exact, weights, pixels)
+    return FittedEncoder(row["encoder"], module, exact, weights, pixels, shown)
 
 
-def _input(pixels: PixelSource) -> ImageInput:
+def _input(conn: Connection, found: FinishedRound, pixels: PixelSource) -> ImageInput:
+    """How images come in that are to be seen as these are."""
     _, size, _, channels = pixels.shape
-    return ImageInput.of(size, channels)
+    if isinstance(pixels, OriginalPixels):
+        return ImageInput.of(size, channels, pixels.aspect, pixels.resample)
+    return ImageInput.of(size, channels, _store_aspect(conn, found))
+
+
+def _store_aspect(conn: Connection, found: FinishedRound) -> Aspect:
+    return projects.find_project(conn, found.project_id).settings.aspect
 
 
 def _seed(conn: Connection, row: RowMapping) -> int:
