@@ -172,6 +172,8 @@ def fill(context: JobContext, made: Assembled, folder: Path) -> ModelDescription
         else:
             durable.write_bytes(folder / package.ONNX, content)
             model = OnnxModel(content, made.graph.inputs)
+    if why is not None:
+        _must_be_whole(made, why)
     agreement = _agreement(context, model, made)
     made.predictor.save(folder / package.PREDICTOR)
     parts = [
@@ -191,6 +193,16 @@ def fill(context: JobContext, made: Assembled, folder: Path) -> ModelDescription
         script = resources.files("sslapp.packaging").joinpath("predict_alone.py").read_bytes()
         durable.write_bytes(folder / package.SCRIPT, script)
     return described
+
+
+def _must_be_whole(made: Assembled, why: str) -> None:
+    """Refuse a model without ONNX whose encoder is more than a file of weights."""
+    of_hub = [each.name for each in made.encoders if each.weights and each.weights.is_dir()]
+    if of_hub:
+        raise ValueError(
+            f"{' and '.join(of_hub)}: weights from a hub leave the program in model.onnx alone, "
+            f"and that cannot be written: {why}"
+        )
 
 
 def _description(

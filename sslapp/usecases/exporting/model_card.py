@@ -5,6 +5,7 @@ from types import MappingProxyType
 
 from sqlalchemy import Connection
 
+from sslapp.embedding.weights.curated import CURATED
 from sslapp.methods.registry import CARDS
 from sslapp.packaging.description import AgreementPart, ModelDescription
 from sslapp.store import projects
@@ -157,11 +158,17 @@ def _limits(found: FinishedRound) -> list[str]:
 
 
 def _licences(encoders: list[str]) -> list[str]:
-    said = [f"Weights of `{each}`: {LICENCES.get(each, UNKNOWN)}." for each in encoders]
+    said = [f"Weights of `{each}`: {_licence(each)}." for each in encoders]
     return [
         *said,
         "What was learnt from the project's images belongs to who may use these images.",
     ]
+
+
+def _licence(encoder: str) -> str:
+    if encoder in CURATED:
+        return f"{CURATED[encoder].licence}, as the hub names it"
+    return LICENCES.get(encoder, UNKNOWN)
 
 
 def _use(package: ModelDescription | None) -> list[str]:
