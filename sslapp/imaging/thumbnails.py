@@ -1,6 +1,7 @@
 """Small PNGs for pages."""
 
 import io
+from collections.abc import Sequence
 
 import numpy as np
 from numpy.typing import NDArray
@@ -29,6 +30,33 @@ def png_bytes(array: NDArray[np.uint8], scale_to: int | None = None) -> bytes:
     buffer = io.BytesIO()
     # level 1 took 0.56 of the time of level 6 for 10 % more bytes on CIFAR-10 at 96 pixels
     picture.save(buffer, "PNG", compress_level=1)
+    return buffer.getvalue()
+
+
+def sheet(rows: Sequence[Sequence[bytes]], side: int, gap: int = 4) -> bytes:
+    """Encode rows of pictures as one PNG; the first of a row stands apart, the ground is clear.
+
+    Args:
+        rows: encoded pictures, as many in each row.
+        side: of a picture's place in pixels; larger ones are reduced to it.
+        gap: between places; three times as wide behind the first of a row.
+
+    Raises:
+        ValueError: without any picture.
+    """
+    if not rows or not rows[0]:
+        raise ValueError("rows: there is no picture. Name some.")
+    size = len(rows[0]) * (side + gap) + gap, len(rows) * (side + gap) - gap
+    page = Image.new("RGBA", size)
+    for down, row in enumerate(rows):
+        for right, content in enumerate(row):
+            with Image.open(io.BytesIO(content), formats=["PNG"]) as picture:
+                small = _scaled(picture.convert("RGB"), side)
+            left = right * (side + gap) + (2 * gap if right else 0)
+            inner = (side - small.width) // 2, (side - small.height) // 2
+            page.paste(small, (left + inner[0], down * (side + gap) + inner[1]))
+    buffer = io.BytesIO()
+    page.save(buffer, "PNG", compress_level=1)
     return buffer.getvalue()
 
 

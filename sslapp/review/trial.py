@@ -6,7 +6,7 @@ methods that were tried.
 """
 
 from collections.abc import Mapping, Sequence
-from dataclasses import asdict, dataclass
+from dataclasses import asdict, dataclass, field
 from typing import Any, Self
 
 from sslapp.review.bounds import Interval, clopper_pearson
@@ -29,6 +29,7 @@ class Trial:
             about more labels: a patient's images are no independent witnesses. Where nothing is
             grouped, as the labels.
         seconds: of its fits.
+        config: options in which its fits differed from the method's own.
     """
 
     method: str
@@ -41,6 +42,7 @@ class Trial:
     groups_this: int
     groups_ensemble: int
     seconds: float
+    config: Mapping[str, Any] = field(default_factory=dict)
 
     @property
     def accuracy(self) -> float:
@@ -63,7 +65,7 @@ class Trial:
 
     def row(self) -> dict[str, Any]:
         """As JSON keeps it."""
-        return {**asdict(self), "encoders": list(self.encoders)}
+        return {**asdict(self), "encoders": list(self.encoders), "config": dict(self.config)}
 
     @classmethod
     def of_row(cls, row: Mapping[str, Any]) -> Self:

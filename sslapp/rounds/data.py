@@ -26,6 +26,18 @@ class TaskPixels:
         """Return (n, C, S, S) uint8."""
         return torch.from_numpy(self._store.take(indices)).permute(0, 3, 1, 2).contiguous()
 
+    def first(self, count: int) -> "TaskPixels":
+        """The first `count` images.
+
+        Raises:
+            ValueError: when there are fewer.
+        """
+        if self.shape[0] < count:
+            raise ValueError(f"The pixel store has {self.shape[0]} rows, the snapshot {count}.")
+        found = TaskPixels(self._store)
+        found.shape = (count, *self.shape[1:])
+        return found
+
 
 @dataclass(frozen=True)
 class TaskFeatures:
@@ -116,16 +128,9 @@ def build_task(
         pool=snapshot.pool,
         validation=snapshot.validation,
         groups=None if groups is None else groups[:count],
-        pixels=None if pixels is None else _first(pixels, count),
+        pixels=None if pixels is None else pixels.first(count),
         features=None if features is None else features.first(count),
     )
-
-
-def _first(pixels: TaskPixels, count: int) -> TaskPixels:
-    if pixels.shape[0] < count:
-        raise ValueError(f"The pixel store has {pixels.shape[0]} rows, the snapshot {count}.")
-    pixels.shape = (count, *pixels.shape[1:])
-    return pixels
 
 
 def _mapped(path: Path) -> NDArray[np.float32]:

@@ -52,14 +52,12 @@ def load_task(
     """
     with reading(engine) as conn:
         snapshot = load(workspace, find_snapshot(conn, snapshot_id))
-        paths = pixel_segments(conn, project_id) if segments is None else segments
         groups = images.groups(conn, project_id)
         embeddings = [find_embedding(conn, project_id, each) for each in embedding_ids]
         views = None if view_set_id is None else find_views(conn, view_set_id)
-        originals = _Originals.of(conn, workspace, project_id) if image_size else None
-    store = PixelStore([workspace.path(each) for each in paths])
-    if originals is not None:
-        store = originals.at_size(image_size, store.shape[3], report)
+    store = stored_images(
+        workspace, engine, project_id, segments=segments, image_size=image_size, report=report
+    )
     task = build_task(
         snapshot,
         pixels=TaskPixels(store),
@@ -69,6 +67,29 @@ def load_task(
     if task.features is None or not join or not task.features.beside:
         return task
     return replace(task, features=JoinedFeatures(task.features))
+
+
+def stored_images(
+    workspace: Workspace,
+    engine: Engine,
+    project_id: int,
+    *,
+    segments: Sequence[str] | None = None,
+    image_size: int = 0,
+    report: Callable[[int, int], None] = lambda done, total: None,
+) -> PixelStore:
+    """A project's images as networks train on them.
+
+    Args:
+        segments, image_size, report: as in `load_task`.
+    """
+    with reading(engine) as conn:
+        paths = pixel_segments(conn, project_id) if segments is None else segments
+        originals = _Originals.of(conn, workspace, project_id) if image_size else None
+    store = PixelStore([workspace.path(each) for each in paths])
+    if originals is None:
+        return store
+    return originals.at_size(image_size, store.shape[3], report)
 
 
 def pixel_segments(conn: Connection, project_id: int) -> list[str]:

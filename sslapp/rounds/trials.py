@@ -7,7 +7,7 @@ is held against, after fits on the same other two thirds.
 
 import time
 from collections.abc import Callable, Iterator, Mapping, Sequence
-from dataclasses import dataclass, replace
+from dataclasses import dataclass, field, replace
 
 import numpy as np
 from numpy.typing import NDArray
@@ -15,16 +15,18 @@ from torch import Tensor
 
 from sslapp.jobs.context import Cancelled, JobContext
 from sslapp.jobs.worker import JobRefused
+from sslapp.methods.challengers import Challenger
 from sslapp.methods.head_ensemble.config import CARD as ENSEMBLE
 from sslapp.methods.head_ensemble.method import MEMBERS, HeadEnsemble, average
 from sslapp.methods.registry import CARDS, method_class
 from sslapp.review.trial import Trial
-from sslapp.rounds.loading import load_features, load_task
+from sslapp.rounds.data import TaskPixels
+from sslapp.rounds.loading import load_features, load_task, stored_images
 from sslapp.rounds.plan import apply_plan, make_plan
 from sslapp.training.folds import Fold, cross_folds, held_out_third
 from sslapp.training.inputs.joined import JoinedFeatures
 from sslapp.training.run import Run, Stopped
-from sslapp.training.task import Features, Task, check_trainable, features_of
+from sslapp.training.task import Features, Pixels, Task, check_trainable, features_of
 from sslapp.vocabulary import Gear
 
 QUICK = tuple(
@@ -42,8 +44,8 @@ def try_methods(
     run: Run,
     *,
     others: Sequence[Features] = (),
-    also: Sequence[str] = (),
-    configs: Mapping[str, Mapping[str, object]] | None = None,
+    also: Sequence[Challenger] = (),
+    pixels_at: Callable[[int], Pixels] | None = None,
     say: Say = lambda step, total, what: None,
 ) -> list[Trial]:
     """Ask every quick method on every encoder and on all at once, and some that take longer.
@@ -51,8 +53,8 @@ def try_methods(
     Args:
         task: with the features of the encoders that the ensemble averages.
         others: features of further encoders, which are tried beside it.
-        also: methods that train for minutes, each in its preferred gear.
-        configs: options of these, where they are not the usual ones.
+        also: what trains for minutes.
+        pixels_at: gives the images at a size that a challenger asks for.
         say: called as say(step, total, what is asked next).
 
     Returns:
@@ -80,7 +82,11 @@ def try_methods(
     trials = comparison.quick(folds)
     third = held_out_third(task, run.seed) if also else None
     if third is not None:
-        trials += [comparison.long(name, (configs or {}).get(name, {}), third) for name in also]
+        for each in also:
+            side = each.options.get("image_size", 0)
+            pixels = pixels_at(side) if side and pixels_at else third.task.pixels
+            seen = replace(third, task=replace(third.task, pixels=pixels))
+            trials.append(comparison.long(each, seen))
     return trials
 
 
@@ -128,17 +134,18 @@ class _Comparison:
             taken = time.monotonic() - started
             yield _Asked(name, Gear.FEATURES, encoders or (features.name,), logits, taken)
 
-    def long(self, name: str, options: Mapping[str, object], third: Fold) -> Trial:
+    def long(self, challenger: Challenger, third: Fold) -> Trial:
         """A method and the ensemble, both asked about the same third."""
-        card, features = CARDS[name], self.encoders[0]
-        self.say(card.title)
-        gear, started = card.gears[0], time.monotonic()
-        method = method_class(name)
-        logits = method(method.Config(**options)).answer(
-            [third], self.run.within(f"third-{name}", gear)
+        features = self.encoders[0]
+        self.say(challenger.title)
+        started = time.monotonic()
+        method = method_class(challenger.method)
+        logits = method(method.Config(**challenger.options)).answer(
+            [third], self.run.within(f"third-{challenger.name}", challenger.gear)
         )
-        seen = (features.name,) if gear is Gear.FEATURES else ()
-        asked = _Asked(name, gear, seen, logits, time.monotonic() - started)
+        seen = (features.name,) if challenger.gear is Gear.FEATURES else ()
+        taken = time.monotonic() - started
+        asked = _Asked(challenger.method, challenger.gear, seen, logits, taken, challenger.config)
         # by a fit to the other two thirds, which finds out from these how much a member counts
         fitted = HeadEnsemble(HeadEnsemble.Config()).fit(third.task, self.run.within("third"))
         said = fitted.logits(features_of(third.task), third.rows)
@@ -160,6 +167,7 @@ class _Asked:
     encoders: tuple[str, ...]
     logits: Tensor
     seconds: float
+    config: Mapping[str, object] = field(default_factory=dict)
 
     def against(self, ensemble: "_Asked", folds: Sequence[Fold]) -> Trial:
         """Held against the ensemble's answers about the same labels, those of the folds."""
@@ -176,6 +184,7 @@ class _Asked:
             groups_this=int((ahead > 0).sum()),
             groups_ensemble=int((ahead < 0).sum()),
             seconds=round(self.seconds, 2),
+            config=self.config,
         )
 
 
@@ -207,7 +216,7 @@ def run_trials(context: JobContext) -> None:
     """Handle a job of kind `trial`.
 
     Its params: {"snapshot_id", "embedding_ids" (of what the ensemble averages), "other_ids",
-    "also", "configs", "seed"}.
+    "also" (rows of Challenger), "seed"}.
 
     Raises:
         JobRefused: when the labels cannot be trained on.
@@ -239,13 +248,24 @@ def run_trials(context: JobContext) -> None:
         params["other_ids"],
         len(task.labels),
     )
+
+    def pixels_at(side: int) -> TaskPixels:
+        store = stored_images(
+            context.workspace,
+            context.engine,
+            context.claim.project_id,
+            image_size=side,
+            report=lambda done, total: context.progress(done, total, "reading images"),
+        )
+        return TaskPixels(store).first(len(task.labels))
+
     try:
         trials = try_methods(
             task,
             run,
             others=others,
-            also=params["also"],
-            configs=params["configs"],
+            also=[Challenger.of_row(each) for each in params["also"]],
+            pixels_at=pixels_at,
             say=context.progress,
         )
     except Stopped:

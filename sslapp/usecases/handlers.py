@@ -16,6 +16,7 @@ from sslapp.usecases.images.imports import run_import
 from sslapp.usecases.images.maps import run_projection
 from sslapp.usecases.images.pixels_again import run_pixels
 from sslapp.usecases.images.weights import run_weights
+from sslapp.usecases.training.own_encoder import run_learn
 from sslapp.vocabulary import JobKind
 
 
@@ -52,6 +53,7 @@ _ENCODER_WORKS: Mapping[EncoderWork, Handler] = {
     EncoderWork.FEATURES: run_embed,
     EncoderWork.VIEWS: run_encode,
     EncoderWork.PROJECTION: run_projection,
+    EncoderWork.OWN: run_learn,
 }
 
 HANDLERS: Handlers = MappingProxyType(

@@ -7,8 +7,10 @@ import pytest
 import small_tasks
 import torch
 
+from sslapp.methods.challengers import CHALLENGERS, FINE_TUNING
 from sslapp.methods.head_ensemble.method import HeadEnsemble
 from sslapp.methods.prototypes.method import Prototypes
+from sslapp.review.trial import Trial
 from sslapp.rounds.trials import QUICK, try_methods
 from sslapp.training.folds import cross_folds
 from sslapp.training.run import Run, Stopped
@@ -113,13 +115,30 @@ def test_without_a_label_to_leave_out_there_are_no_trials(make_run) -> None:
 def test_a_long_method_and_the_ensemble_are_asked_about_the_same_third(make_run) -> None:
     task = small_tasks.blobs(30, 0)
     options = {"iterations": 1, "first_epochs": 2, "later_epochs": 1, "width": 16}
-    trials = try_methods(
-        named(task, "clouds"), make_run(), also=["diff-sysc"], configs={"diff-sysc": options}
-    )
+    diffusion = replace(CHALLENGERS["diff-sysc"], settings=options)
+    trials = try_methods(named(task, "clouds"), make_run(), also=[diffusion])
     last = trials[-1]
     assert (last.method, last.gear, last.encoders) == ("diff-sysc", Gear.FEATURES, ("clouds",))
     assert 8 <= last.judged <= 10
     assert last.only_this <= last.right
+
+
+@pytest.mark.slow
+def test_a_network_is_asked_on_images_of_the_size_that_it_wants(make_run) -> None:
+    task, asked = small_tasks.blobs(30, 0), []
+
+    def pixels_at(side):
+        asked.append(side)
+        images = np.random.default_rng(side).integers(0, 256, (200, 1, side, side), dtype=np.uint8)
+        return small_tasks.Clouds(images)
+
+    quick = {"network": "small-cnn", "steps": 1, "batch_size": 4}
+    tuned = replace(FINE_TUNING, settings={"flip": True}, config={**quick, "image_size": 96})
+    *_, last = try_methods(task, make_run(), also=[tuned], pixels_at=pixels_at)
+    assert asked == [96]
+    assert (last.method, last.gear, last.encoders) == ("supervised", Gear.PIXELS, ())
+    assert last.config == {**quick, "image_size": 96}, "the project's settings are its own"
+    assert Trial.of_row(last.row()) == last
 
 
 @pytest.mark.slow

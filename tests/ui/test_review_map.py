@@ -109,7 +109,7 @@ def test_up_to_the_limit_every_image_is_a_point_with_experts_on_top() -> None:
 def test_past_the_limit_some_candidates_and_the_experts_labels_lie_on_density(
     monkeypatch,
 ) -> None:
-    monkeypatch.setattr(figure, "CANDIDATES", 9)
+    monkeypatch.setattr(figure, "CHALLENGERS", 9)
     shown = board(60)
     points = figure.drawn(shown, None, points=59)
     assert not points.whole

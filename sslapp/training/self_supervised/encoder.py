@@ -1,29 +1,47 @@
 """The encoder "own": a network that learned from a project's own images."""
 
 from pathlib import Path
+from typing import Self
 
 import numpy as np
 import torch
 from numpy.typing import NDArray
 
 from sslapp.embedding.encoder import PixelSource, Progress, ShouldStop, Vectors
+from sslapp.embedding.encoders import OWN
+from sslapp.imaging.fit import Resample
 from sslapp.training.predictor import NetworkPredictor
 from sslapp.training.task import Indices
+from sslapp.vocabulary import Aspect
 
 
 class OwnEncoder:
     """What `simclr.train` has left, as an encoder of images of the size that it learned from.
 
     Args:
-        folder: where its predictor is kept.
+        network: its predictor.
+
+    Attributes:
+        side: pixels of the images that it learned from.
     """
 
-    name = "own"
+    name = OWN
     batch = 64
-    side = None
+    aspect = Aspect.PAD
+    resample: Resample = "bicubic"
 
-    def __init__(self, folder: Path) -> None:
-        self._network = NetworkPredictor.load(folder)
+    def __init__(self, network: NetworkPredictor) -> None:
+        self._network = network
+        self.side: int | None = network.shape[1]
+
+    @classmethod
+    def load(cls, folder: Path) -> Self:
+        """Read what `save` wrote."""
+        return cls(NetworkPredictor.load(folder))
+
+    def save(self, folder: Path) -> None:
+        """Write the network below `folder`."""
+        self._network.save(folder)
 
     def fit(
         self,

@@ -65,7 +65,7 @@ def title(audit: KnownAudit) -> str:
     match audit.about:
         case AboutLot.LABELS:
             lot = count(audit.images, "label")
-        case AboutLot.CANDIDATES:
+        case AboutLot.CHALLENGERS:
             lot = f"{count(audit.images, 'candidate')} of round {audit.round_number}"
             lot += f" from {audit.threshold:g} on"
         case AboutLot.SELECTION:

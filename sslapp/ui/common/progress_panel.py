@@ -2,7 +2,7 @@
 
 import streamlit as st
 
-from sslapp.ui.common import faults, plain, progress_watch, round_figures
+from sslapp.ui.common import faults, neighbours, plain, progress_watch, round_figures
 from sslapp.usecases.access import Access
 from sslapp.usecases.jobs import cancel_job
 from sslapp.usecases.training.progress import LiveJob, LiveJobs, live_jobs, log_tail
@@ -22,6 +22,8 @@ TITLES = {
     JobKind.EXPORT: "Exporting",
     JobKind.WEIGHTS: "Fetching an encoder's weights",
 }
+
+TEACHING = "Training an encoder on the images"
 
 
 def show(access: Access, project_id: int, seen: LiveJobs, titles: dict[str, str]) -> None:
@@ -63,6 +65,8 @@ def _job(access: Access, work: LiveJob, titles: dict[str, str], worker_alive: bo
     st.progress(min(work.step / work.total, 1.0) if work.total else 0.0, text=_pace(work))
     if work.metrics:
         round_figures.live(work)
+    if work.teaches:
+        neighbours.show(access, work.project_id)
     if work.kind == JobKind.ROUND:
         facts = _facts(work)
         if facts:
@@ -88,7 +92,7 @@ def _waits(work: LiveJob, worker_alive: bool) -> str:
 
 def _title(work: LiveJob, titles: dict[str, str]) -> str:
     if work.round_number is None:
-        return TITLES[work.kind]
+        return TEACHING if work.teaches else TITLES[work.kind]
     name = titles.get(work.method or "", work.method or "")
     return f"Round {work.round_number} · {plain.markdown(name)}"
 

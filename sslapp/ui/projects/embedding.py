@@ -3,14 +3,14 @@
 import streamlit as st
 
 from sslapp.ui.common import faults, plain
-from sslapp.ui.projects import prompts, views, weights
+from sslapp.ui.projects import own_encoder, prompts, views, weights
 from sslapp.usecases.access import Access
 from sslapp.usecases.images.embeddings import (
     EmbeddingState,
     embed,
     encoder_for_set,
     encoder_title,
-    encoders_here,
+    encoders_of_project,
     further_encoder,
 )
 from sslapp.usecases.images.encoding_time import encoding_time
@@ -49,7 +49,7 @@ def show(
     st.markdown(_state(newest, images, working=working))
     if working or not images:
         return
-    there = encoders_here(access)
+    there = encoders_of_project(access, status.project_id)
     names = list(there)
     stale = newest is None or newest.count < images
     begin = newest.encoder if newest else encoder_for_set(status.sets[0], access.workspace)
@@ -72,6 +72,7 @@ def show(
         _further(access, status)
     _map(access, status.project_id)
     weights.show(access, status.project_id)
+    own_encoder.show(access, status.project_id)
     if may_change and reads_text(access, status.project_id):
         prompts.show(access, status.project_id)
     if pressed:

@@ -24,7 +24,7 @@ from sslapp.usecases.reviewing.board import Board
 POINTS = 50_000
 """Images up to which each is a point of its own; beyond it a browser draws too slowly."""
 
-CANDIDATES, EXPERTS = 4_000, 3_000
+CHALLENGERS, EXPERTS = 4_000, 3_000
 """Candidates and expert labels drawn over the density, at most."""
 
 LONGEST = (320, 760)
@@ -77,7 +77,7 @@ def drawn(board: Board, box: Box | None, points: int = POINTS) -> Drawn:
     lot = np.random.default_rng(board.round_id).random(count, dtype=np.float32)
     open_ = board.proposals.positions
     open_ = open_[open_ < count]
-    some = _least(lot, open_[_within(board.xy, open_, box)], CANDIDATES)
+    some = _least(lot, open_[_within(board.xy, open_, box)], CHALLENGERS)
     said = np.flatnonzero(expert)
     top = _least(lot, said[_within(board.xy, said, box)], EXPERTS)
     return Drawn(np.concatenate([some, top]).astype(np.int32), len(top), whole=False)

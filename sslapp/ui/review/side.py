@@ -25,7 +25,7 @@ class's images a stated share have their class in their set; candidates are imag
 one class alone."""
 
 SHOWN = {
-    Show.CANDIDATES: "Candidates",
+    Show.CHALLENGERS: "Candidates",
     Show.REST: "Below threshold",
     Show.ALL: "All",
 }
@@ -187,7 +187,7 @@ def _selection(board: Board, chosen: Choice) -> None:
         "Select",
         list(SHOWN),
         format_func=lambda part: _part(part, chosen),
-        default=Show.CANDIDATES,
+        default=Show.CHALLENGERS,
         required=True,
         key=state.SHOW,
         help=SHOW_HELP,

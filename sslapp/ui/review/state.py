@@ -87,7 +87,7 @@ def choice(board: Board) -> Choice:
         threshold=float(state.get(THRESHOLD, DEFAULT_THRESHOLD)),
         per_class=tuple((each, float(value)) for each, value in own if value is not None),
         coverage=coverage(board) if by_coverage(board) else None,
-        show=Show(state.get(SHOW) or Show.CANDIDATES),
+        show=Show(state.get(SHOW) or Show.CHALLENGERS),
         queue=Queue(state.get(QUEUE) or Queue.DOUBTFUL),
         image=state.get(_IMAGE),
         like=state.get(_LIKE),

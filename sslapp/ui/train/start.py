@@ -53,17 +53,18 @@ def show(
     trials.show(access, project_id, preview.read(access, project_id, can, None), can)
     if card.options.model_fields:
         st.markdown("**Options**")
+    offered_config = offered.config if offered.method == card.name else {}
     entered = form.show(
         card.options,
         key=f"train-{project_id}-{card.name}",
         names=card.effective(chosen.gear),
-        defaults=_defaults(card, can),
+        defaults={**_of_project(card, can), **offered_config},
         automatic=partial(automatic_values, card, found.labelled + found.pool),
     )
     wanted: dict[str, Any] = {
         "method": card.name,
         "gear": chosen.gear,
-        "config": entered.changed,
+        "config": {**offered_config, **entered.changed},
         "encoder": chosen.encoder,
         "same_as": same_as,
         "seed": chosen.seed,
@@ -84,7 +85,7 @@ def show(
             args=(access, project_id, wanted),
         )
         if not why_not:
-            planned = _planned(chosen, entered.changed, found, can)
+            planned = _planned(chosen, wanted["config"], found, can)
             rests_on = calibration_ahead(found, planned.calibrated_on)
             why_not = f"{lasts(estimate(access, project_id, planned))} {rests_on}"
         st.caption(why_not, width="stretch")
@@ -106,14 +107,14 @@ def _start(access: Access, project_id: int, wanted: dict[str, Any]) -> None:
     faults.attempt(REFUSED, lambda: start_round(access, project_id, **wanted))
 
 
-def _defaults(card: MethodCard, can: Choices) -> dict[str, Any]:
+def _of_project(card: MethodCard, can: Choices) -> dict[str, Any]:
     """What the project decides in the method's place."""
     return {"flip": can.flip} if "flip" in card.options.model_fields else {}
 
 
 def _planned(chosen: Chosen, changed: Mapping[str, Any], found: Preview, can: Choices) -> Planned:
     assert can.size is not None  # without images something is missing before the start
-    options = chosen.card.options(**{**_defaults(chosen.card, can), **changed})
+    options = chosen.card.options(**{**_of_project(chosen.card, can), **changed})
     return Planned(
         method=chosen.card.name,
         gear=chosen.gear,

@@ -7,9 +7,9 @@ import streamlit as st
 
 from sslapp.ui.common import faults, plain
 from sslapp.usecases.access import Access
-from sslapp.usecases.training.options import CARDS
+from sslapp.usecases.training.options import CHALLENGERS
 from sslapp.usecases.training.preview import Choices, Preview
-from sslapp.usecases.training.trials import DIFFERENCE, LONG, lacking, rows_of, start_trials
+from sslapp.usecases.training.trials import DIFFERENCE, lacking, rows_of, start_trials
 from sslapp.words import count
 
 REFUSED = "trials-refused"
@@ -43,8 +43,8 @@ def show(access: Access, project_id: int, found: Preview, can: Choices) -> None:
         with st.container(horizontal=True, vertical_alignment="bottom"):
             also = st.multiselect(
                 "Also methods that train for minutes",
-                LONG,
-                format_func=lambda each: CARDS[each].title,
+                list(CHALLENGERS),
+                format_func=lambda each: CHALLENGERS[each].title,
                 key=f"{KEY}-also",
                 persist_state="session",
                 placeholder="none",

@@ -31,7 +31,7 @@ class AboutLot(StrEnum):
     """What a lot was made of."""
 
     LABELS = "labels"  # every label that nobody gave singly and blind
-    CANDIDATES = "candidates"  # what a round proposes above a threshold
+    CHALLENGERS = "candidates"  # what a round proposes above a threshold
     SELECTION = "selection"  # of these, what a reader chose
 
 

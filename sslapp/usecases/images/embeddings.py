@@ -2,21 +2,25 @@
 
 import shutil
 import time
-from collections.abc import Sequence
+from collections.abc import Mapping, Sequence
 from dataclasses import dataclass, fields
 from datetime import datetime
-from typing import Any
+from types import MappingProxyType
+from typing import TYPE_CHECKING, Any
 
 import numpy as np
 from sqlalchemy import Connection
 
 from sslapp import durable
 from sslapp.embedding.encoders import (
+    ENCODERS,
+    OWN,
     EncoderChoice,
     available,
     find_choice,
     weights_file,
 )
+from sslapp.embedding.precision import Precision
 from sslapp.embedding.weights.folders import by_hand, folder_of, listed
 from sslapp.embedding.weights.names import is_hub_name
 from sslapp.imaging.pixels import PixelStore
@@ -27,10 +31,20 @@ from sslapp.store.database import reading, writing
 from sslapp.store.embeddings import add_embedding, latest_embedding, newest_of_encoders
 from sslapp.store.images import ImageSetRow
 from sslapp.usecases.access import Access, find_project, require
-from sslapp.usecases.images.encoder_jobs import WORK, EncoderWork, note_precision, pixels_for
+from sslapp.usecases.images.encoder_jobs import (
+    WORK,
+    EncoderWork,
+    note_precision,
+    own_encoder,
+    own_network,
+    pixels_for,
+)
 from sslapp.usecases.images.encoding_time import RATE, EncodingTime, encoding_time
 from sslapp.vocabulary import JobKind, Role
 from sslapp.workspace import Workspace
+
+if TYPE_CHECKING:
+    from sslapp.embedding.encoder import Encoder
 
 DEFAULT_ENCODER = "pixels"
 FOR_PHOTOGRAPHS = "efficientnet-lite0"
@@ -53,11 +67,15 @@ def embed(
     Raises:
         ValueError: when there is no such encoder here.
     """
-    if encoder is not None:
+    if encoder not in (None, OWN):
         check_encoder(access, encoder)
     with writing(access.engine) as conn:
         project_id = find_project(conn, access, project)
         require(conn, access, project_id, Role.READER)
+        if encoder == OWN and latest_embedding(conn, project_id, OWN) is None:
+            raise ValueError(
+                "This project has no encoder of its own yet. Train one: `sslapp learn`."
+            )
         return queue_embed(conn, access, project_id, encoder, seed)
 
 
@@ -122,6 +140,13 @@ def encoders_here(access: Access) -> dict[str, EncoderChoice]:
     return {name: each for name, each in found.items() if each is not None and each.installed}
 
 
+def encoders_of_project(access: Access, project_id: int) -> dict[str, EncoderChoice]:
+    """The encoders that a project can be embedded with: those here, and its own if it has one."""
+    with reading(access.engine) as conn:
+        has_own = latest_embedding(conn, project_id, OWN) is not None
+    return encoders_here(access) | ({OWN: ENCODERS[OWN]} if has_own else {})
+
+
 def encoder_title(encoder: str) -> str:
     """How a page calls an encoder; its name for one that the program no longer has."""
     found = find_choice(encoder)
@@ -164,25 +189,59 @@ def encoder_for_set(found: ImageSetRow, workspace: Workspace) -> str:
 
 def run_embed(context: JobContext) -> None:
     """Handle a job of kind `embed`: features, their projection, and one row that names them."""
-    from sslapp.embedding.encoder import EncodingStopped
     from sslapp.embedding.encoders import open_encoder, weights_file, weights_version
     from sslapp.embedding.precision import fastest
-    from sslapp.embedding.projection import pca_projection
-    from sslapp.embedding.views import ViewChunks, encode_views
 
     project_id, params = context.claim.project_id, context.claim.params
     with reading(context.engine) as conn:
         name = params["encoder"] or first_encoder(conn, context.workspace, project_id)
-    own = weights_file(name, context.workspace.weights)
+        own = latest_embedding(conn, project_id, OWN) if name == OWN else None
+    if own is not None:
+        embed_with(context, own_encoder(context.workspace.path(own["features"])), str(own["id"]))
+        return
+    weights = weights_file(name, context.workspace.weights)
     precision = fastest()
-    encoder = open_encoder(name, own, precision)
+    encoder = open_encoder(name, weights, precision)
+    from_hub = weights is not None and weights.is_dir()
+    embed_with(
+        context,
+        encoder,
+        weights_version(weights),
+        precision=precision,
+        result={"weights": dict(listed(weights).files)} if from_hub and weights else {},
+    )
+
+
+def embed_with(
+    context: JobContext,
+    encoder: "Encoder",
+    version: str,
+    *,
+    precision: Precision = Precision.FLOAT32,
+    result: Mapping[str, Any] = MappingProxyType({}),
+) -> None:
+    """Encode all images, write what belongs to features beside them, and finish the job.
+
+    Args:
+        context: of the job.
+        encoder: opened.
+        version: what tells it from others of its name.
+        precision: in which it computes.
+        result: what the job says besides.
+    """
+    from sslapp.embedding.encoder import EncodingStopped
+    from sslapp.embedding.projection import pca_projection
+    from sslapp.embedding.views import ViewChunks, encode_views
+    from sslapp.training.self_supervised.encoder import OwnEncoder
+
+    project_id, seed = context.claim.project_id, context.claim.params["seed"]
     with reading(context.engine) as conn:
         if not images.image_sets(conn, project_id):
             raise ValueError("This project has no images yet. Import some first.")
         is_test = images.splits(conn, project_id)
         pixels = pixels_for(conn, context.workspace, project_id, encoder)
     # what an attempt before made of fewer images, or otherwise, is of no use
-    parts = f"chunks/{len(is_test)}-{weights_version(own)}-{precision}"
+    parts = f"chunks/{len(is_test)}-{version}-{precision}"
     chunks = ViewChunks(
         len(is_test), context.folder / parts, [each / parts for each in context.earlier]
     )
@@ -190,7 +249,7 @@ def run_embed(context: JobContext) -> None:
         vectors = encoder.fit(
             pixels,
             np.flatnonzero(~is_test),
-            seed=params["seed"],
+            seed=seed,
             progress=lambda step, total: context.progress(step, total, "preparing the encoder"),
             should_stop=context.should_stop,
         )
@@ -213,17 +272,18 @@ def run_embed(context: JobContext) -> None:
     chunks.join(FEATURES, files[FEATURES])
     features = np.asarray(durable.read_array(files[FEATURES]), dtype=np.float32)
     note_precision(files[FEATURES], precision)
-    durable.write_array(files["projection"], pca_projection(features, params["seed"]))
-    result: dict[str, Any] = {
-        "encoder": name,
+    if isinstance(encoder, OwnEncoder):
+        encoder.save(own_network(files[FEATURES]))
+    durable.write_array(files["projection"], pca_projection(features, seed))
+    told: dict[str, Any] = {
+        "encoder": encoder.name,
         "shape": list(features.shape),
         RATE: encoded / seconds if encoded else None,
+        **result,
     }
-    if own is not None and own.is_dir():
-        result["weights"] = dict(listed(own).files)
-    with context.finishing(result) as conn:
+    with context.finishing(told) as conn:
         paths = {each: context.workspace.relative(path) for each, path in files.items()}
-        add_embedding(conn, project_id, encoder=name, shape=features.shape, **paths)
+        add_embedding(conn, project_id, encoder=encoder.name, shape=features.shape, **paths)
     for folder in (context.folder, *context.earlier):  # their content is in the features now
         shutil.rmtree(folder / "chunks", ignore_errors=True)
 

@@ -8,7 +8,7 @@ import json
 from collections.abc import Mapping
 from enum import StrEnum
 from pathlib import Path
-from typing import Any
+from typing import TYPE_CHECKING, Any
 
 from sqlalchemy import Connection
 
@@ -21,19 +21,26 @@ from sslapp.usecases.images.intensities import intensity_mapping
 from sslapp.usecases.images.stored import imported_pixels, training_store
 from sslapp.workspace import Workspace
 
+if TYPE_CHECKING:
+    from sslapp.training.self_supervised.encoder import OwnEncoder
+
 WORK = "work"
 """Name of the parameter."""
 
 BESIDE = "encoding.json"
 """Name of the file beside features."""
 
+NETWORK = "network"
+"""Folder beside features of a project's own encoder: its network."""
+
 
 class EncoderWork(StrEnum):
-    """The three works of the lane that encoders run in."""
+    """The works of the lane that encoders run in; the last trains one first."""
 
     FEATURES = "features"
     VIEWS = "views"
     PROJECTION = "projection"
+    OWN = "own"
 
 
 def work_of(params: Mapping[str, Any]) -> EncoderWork:
@@ -85,3 +92,15 @@ def precision_of(features: Path) -> Precision:
     if not path.exists():
         return Precision.FLOAT32
     return Precision(json.loads(path.read_bytes())["precision"])
+
+
+def own_network(features: Path) -> Path:
+    """Where the network lies that made the features of a project's own encoder."""
+    return features.parent / NETWORK
+
+
+def own_encoder(features: Path) -> "OwnEncoder":
+    """A project's own encoder, as it made these features."""
+    from sslapp.training.self_supervised.encoder import OwnEncoder
+
+    return OwnEncoder.load(own_network(features))

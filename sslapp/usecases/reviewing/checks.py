@@ -63,7 +63,7 @@ def audit_candidates(
             predictions.class_ids[chosen.columns[order]],
             as_kept(chosen.confidence[order]),
         )
-        about = AboutLot.CANDIDATES if positions is None else AboutLot.SELECTION
+        about = AboutLot.CHALLENGERS if positions is None else AboutLot.SELECTION
         for opened in reversed(all_audits(conn, project_id)):
             mine = opened.about is about and opened.round_id == found.id
             settled = threshold in opened.audit.terms.thresholds

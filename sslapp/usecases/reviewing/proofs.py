@@ -209,7 +209,7 @@ def _newest_of(conn: Connection, project_id: int, board: Board) -> OpenedAudit |
     about = (
         each
         for each in reversed(all_audits(conn, project_id))
-        if each.about is AboutLot.CANDIDATES and each.round_id == board.round_id
+        if each.about is AboutLot.CHALLENGERS and each.round_id == board.round_id
     )
     return next(about, None)
 

@@ -34,7 +34,7 @@ class Queue(StrEnum):
 class Show(StrEnum):
     """Which part of what lies inside the polygons is selected."""
 
-    CANDIDATES = "candidates"
+    CHALLENGERS = "candidates"
     ALL = "all"
     REST = "rest"
 
@@ -61,7 +61,7 @@ class Choice:
     threshold: float = 0.95
     per_class: tuple[tuple[int, float], ...] = ()
     coverage: float | None = None
-    show: Show = Show.CANDIDATES
+    show: Show = Show.CHALLENGERS
     queue: Queue = Queue.DOUBTFUL
     image: int | None = None
     like: int | None = None
@@ -82,7 +82,7 @@ class Choice:
     @property
     def is_all_candidates(self) -> bool:
         """Whether everything from one threshold on is selected, and nothing else."""
-        everything = self.show is Show.CANDIDATES and not (self.is_narrow or self.nothing)
+        everything = self.show is Show.CHALLENGERS and not (self.is_narrow or self.nothing)
         return everything and self.at_one_threshold
 
     def digest(self, board: Board) -> str:
@@ -127,7 +127,7 @@ def selected(board: Board, choice: Choice) -> Candidates:
     if choice.nothing:
         return board.proposals.among(np.zeros(len(board.proposals), dtype=bool))
     match choice.show:
-        case Show.CANDIDATES:
+        case Show.CHALLENGERS:
             found = board.candidates(choice.rule(board))
         case Show.REST:
             found = board.rest(choice.rule(board))

@@ -191,17 +191,39 @@ def rule_of_thumb(planned: Planned, *, threads: int, bf16: bool) -> float:
     if planned.gear == Gear.FEATURES or "steps" not in planned.config:
         a_fit = FEATURES_FIXED + FEATURES_PER_IMAGE * planned.images + _head_steps(planned)
         return fits * a_fit
-    speed = min(threads, MOST_THREADS) / MEASURED_THREADS
-    needed = passes(planned.config, planned.trained, planned.images)
+    needed = fits * passes(planned.config, planned.trained, planned.images)
     side = planned.config.get("image_size", 0)
     reading = DECODING * planned.images / min(threads, MOST_THREADS) if side else 0.0
-    return fits * needed * _a_pass(planned, bf16=bf16) / speed + reading
+    return _passing(planned.config, planned.size, needed, threads=threads, bf16=bf16) + reading
 
 
-def _a_pass(planned: Planned, *, bf16: bool) -> float:
+def time_of_passes(config: Mapping[str, Any], size: tuple[int, int, int], needed: float) -> float:
+    """Seconds of so many passes of a network here, by the rule of thumb.
+
+    Args:
+        config: of a training.
+        size: height, width and channels of the training store.
+        needed: passes.
+    """
+    return _passing(config, size, needed, threads=default_threads(), bf16=has_bf16())
+
+
+def _passing(
+    config: Mapping[str, Any],
+    size: tuple[int, int, int],
+    needed: float,
+    *,
+    threads: int,
+    bf16: bool,
+) -> float:
+    speed = min(threads, MOST_THREADS) / MEASURED_THREADS
+    return needed * _a_pass(config, size, bf16=bf16) / speed
+
+
+def _a_pass(config: Mapping[str, Any], size: tuple[int, int, int], *, bf16: bool) -> float:
     """Seconds of a pass on so many threads as were measured."""
-    height, width, channels = planned.size
-    network, side = planned.config["network"], planned.config.get("image_size", 0)
+    height, width, channels = size
+    network, side = config["network"], config.get("image_size", 0)
     pixels = side**2 or height * width
     if network in LITE_PER_PIXEL:
         return LITE_PER_PIXEL[network] * pixels

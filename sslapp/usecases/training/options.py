@@ -13,12 +13,14 @@ from pydantic import BaseModel
 from pydantic.fields import FieldInfo
 
 from sslapp.methods.card import MethodCard
+from sslapp.methods.challengers import CHALLENGERS
 from sslapp.methods.registry import CARDS
 from sslapp.training.configuration import Automatic, TrainingConfig, defaults_for, steps_of
 from sslapp.vocabulary import Gear
 
 __all__ = [
     "CARDS",
+    "CHALLENGERS",
     "COLUMNS",
     "MethodCard",
     "Option",

@@ -18,6 +18,7 @@ from sslapp.store.rounds import Curve, StoredRound
 from sslapp.training.configuration import steps_of
 from sslapp.training.loop import figures
 from sslapp.usecases.access import Access, require
+from sslapp.usecases.images.encoder_jobs import EncoderWork, work_of
 from sslapp.usecases.jobs import eta, may_control
 from sslapp.usecases.training.estimates import images_per_step
 from sslapp.usecases.training.metrics import (
@@ -53,6 +54,7 @@ class LiveJob:
         pseudo_labels: class name -> (its colour, confident pseudo-labels a step, of late).
         holdout: labelled holdout images of a round's snapshot.
         steps: of a round's own training; `total` counts those that calibrate it as well.
+        teaches: whether it trains an encoder on the project's images.
     """
 
     id: int
@@ -79,6 +81,7 @@ class LiveJob:
     pseudo_labels: dict[str, tuple[str, float]] = field(default_factory=dict)
     holdout: int = 0
     steps: int = 0
+    teaches: bool = False
 
     @property
     def images_per_second(self) -> float | None:
@@ -177,6 +180,7 @@ def _live_job(
         ahead=history.count_ahead(conn, row["id"]) if row["state"] == JobState.QUEUED else 0,
         eta=_eta(row, None),
         memory=_memory(row) if row["state"] == JobState.RUNNING else None,
+        teaches=row["kind"] == JobKind.EMBED and work_of(row["params"]) is EncoderWork.OWN,
     )
     return found if runs is None else _with_round(conn, found, row, runs)
 

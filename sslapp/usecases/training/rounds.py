@@ -122,6 +122,7 @@ def _queue(
         ).suggestion
         method, gear = suggested.method, suggested.gear
         encoder = encoder or suggested.encoder
+        config = {**suggested.config, **(config or {})}
     chosen, options = _method(method, gear, config or {}, settings)
     many = encoder is None and chosen == Gear.FEATURES and CARDS[method].several_encoders
     features, *beside = _features(conn, project_id, snapshot, encoder, many=many)

@@ -7,19 +7,19 @@ labels and it was better by more than chance (`review.trial`). docs/methods.md, 
 that is worth.
 """
 
-from collections.abc import Sequence
-from dataclasses import dataclass
+from collections.abc import Mapping, Sequence
+from dataclasses import dataclass, field
+from typing import Any
 
 from sqlalchemy import Connection
 
-from sslapp.methods.registry import CARDS
 from sslapp.review.trial import Trial, parted, widened
 from sslapp.store.database import reading
 from sslapp.store.embeddings import newest_of_encoders
 from sslapp.store.state import load_state
 from sslapp.usecases.access import Access, find_project
 from sslapp.usecases.images.embeddings import DEFAULT_ENCODER, encoder_title
-from sslapp.usecases.training.trials import PastTrials, covering, newest_compared, rows_of
+from sslapp.usecases.training.trials import PastTrials, covering, newest_compared, rows_of, title_of
 from sslapp.vocabulary import Gear
 from sslapp.words import count, proportion
 
@@ -36,12 +36,14 @@ class Suggestion:
 
     Attributes:
         encoder: whose features it should see; None for all at hand, or where it sees none.
+        config: options that differ from the method's own.
     """
 
     method: str
     gear: Gear
     reason: str
     encoder: str | None = None
+    config: Mapping[str, Any] = field(default_factory=dict)
 
 
 def suggest(
@@ -115,12 +117,12 @@ def _better(best: Trial) -> Suggestion:
         f"{best.only_ensemble:,} that the ensemble knew: more than chance."
     )
     encoder = best.encoders[0] if len(best.encoders) == 1 else None
-    return Suggestion(best.method, best.gear, reason, encoder)
+    return Suggestion(best.method, best.gear, reason, encoder, best.config)
 
 
 def called(trial: Trial) -> str:
     """ "Label propagation on EfficientNet-Lite0", "FixMatch on pixels"."""
-    title = CARDS[trial.method].title if trial.method in CARDS else trial.method
+    title = title_of(trial)
     if trial.gear is Gear.PIXELS:
         return f"{title} on pixels"
     return f"{title} on {' and '.join(encoder_title(each) for each in trial.encoders)}"

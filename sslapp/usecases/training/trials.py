@@ -1,31 +1,27 @@
 """Compare methods on the reader's own labels, as a job, and read what came of it."""
 
 from collections.abc import Sequence
-from dataclasses import dataclass
+from dataclasses import dataclass, replace
+from typing import Any
 
 from sqlalchemy import Connection
 
 from sslapp.jobs import history, queue
+from sslapp.methods.challengers import CHALLENGERS, Challenger
 from sslapp.methods.registry import CARDS
 from sslapp.review.trial import Trial, widened
 from sslapp.store import projects, snapshots
 from sslapp.store.database import writing
 from sslapp.store.embeddings import EncoderFeatures, latest_embedding, newest_of_encoders
 from sslapp.store.errors import Refused
+from sslapp.store.projects import ProjectSettings
 from sslapp.store.snapshots import find_snapshot
 from sslapp.store.state import load_state
 from sslapp.training.calibration.sources import LEAST_LABELS
 from sslapp.usecases.access import Access, find_project, require
 from sslapp.usecases.images.embeddings import encoder_title, learned
-from sslapp.vocabulary import Gear, JobKind, Role, Source
+from sslapp.vocabulary import JobKind, Role, Source
 from sslapp.words import count, duration, proportion
-
-LONG = tuple(
-    name
-    for name, card in CARDS.items()
-    if not (Gear.FEATURES in card.gears and card.options.quick_on_features)
-)
-"""Methods whose fits take minutes: compared on request."""
 
 DIFFERENCE = "Against the ensemble"
 """A column of the table."""
@@ -70,18 +66,18 @@ def start_trials(
     """Freeze a snapshot, queue the comparison of methods on its labels, and return the job's id.
 
     Args:
-        also: methods of LONG to compare besides the quick ones, on a third of the labels.
+        also: names of CHALLENGERS to compare besides the quick methods, on a third of the labels.
         seed: of the folds and of everything random in the fits.
 
     Raises:
         Refused: when a comparison waits or runs, when there are too few labels, when not all
-            images are embedded, or for a name that is not in LONG.
+            images are embedded, or for a name that is no challenger's.
     """
-    unknown = [each for each in also if each not in LONG]
+    unknown = [each for each in also if each not in CHALLENGERS]
     if unknown:
         raise Refused(
-            f'"{unknown[0]}" cannot be added to the comparison. Choose from {", ".join(LONG)}; '
-            "quick methods are always in it."
+            f'"{unknown[0]}" cannot be added to the comparison. Choose from '
+            f"{', '.join(CHALLENGERS)}; quick methods are always in it."
         )
     with writing(access.engine) as conn:
         project_id = find_project(conn, access, project)
@@ -102,15 +98,15 @@ def start_trials(
             "snapshot_id": snapshot.id,
             "embedding_ids": [ids[each] for each in averaged],
             "other_ids": [ids[each] for each in encoders if each not in averaged],
-            "also": list(dict.fromkeys(also)),
-            "configs": {
-                each: {"flip": settings.flip}
-                for each in also
-                if "flip" in CARDS[each].options.model_fields
-            },
+            "also": [_row(CHALLENGERS[each], settings) for each in dict.fromkeys(also)],
             "seed": seed,
         }
         return queue.enqueue(conn, project_id, JobKind.TRIAL, params, access.reader_id)
+
+
+def _row(challenger: Challenger, settings: ProjectSettings) -> dict[str, Any]:
+    flips = "flip" in CARDS[challenger.method].options.model_fields
+    return replace(challenger, settings={"flip": settings.flip} if flips else {}).row()
 
 
 def lacking(experts: int, classes: int, encoders: Sequence[str]) -> str:
@@ -160,7 +156,7 @@ def rows_of(trials: Sequence[Trial]) -> list[dict[str, str]]:
     alpha = widened(trials)
     return [
         {
-            "Method": CARDS[each.method].title if each.method in CARDS else each.method,
+            "Method": title_of(each),
             "Sees": " and ".join(map(encoder_title, each.encoders)) or "the images",
             "Right": proportion(each.accuracy, each.judged),
             DIFFERENCE: _difference(each, alpha) if number else "–",
@@ -168,6 +164,15 @@ def rows_of(trials: Sequence[Trial]) -> list[dict[str, str]]:
         }
         for number, each in enumerate(trials)
     ]
+
+
+def title_of(trial: Trial) -> str:
+    """What was tried, as a page calls it."""
+    named = (each for each in CHALLENGERS.values() if each.method == trial.method)
+    exact = next((each for each in named if dict(each.config) == dict(trial.config)), None)
+    if exact is not None:
+        return exact.title
+    return CARDS[trial.method].title if trial.method in CARDS else trial.method
 
 
 def _difference(trial: Trial, alpha: float) -> str:

@@ -150,7 +150,7 @@ def test_what_is_known_is_said_for_the_desk(checked) -> None:
     confidence = board.confidence[positions]
     assert 0 < looks_without_error(checked, 1, confidence) <= len(positions)
     opened = check_selection(checked, 1, board, Choice(threshold=0.3), positions)
-    assert opened.about is AboutLot.CANDIDATES
+    assert opened.about is AboutLot.CHALLENGERS
     narrow = Choice(threshold=0.3, rings=(((0.0, 0.0), (1.0, 0.0), (1.0, 1.0)),))
     part = check_selection(checked, 1, board, narrow, positions[:10])
     assert (part.about, len(part.audit.lot)) == (AboutLot.SELECTION, 10)
@@ -167,7 +167,7 @@ def test_a_higher_threshold_is_offered_where_it_is_proven() -> None:
     answers = np.full(900, UNASKED, dtype=np.int8)
     first = audit.queue[:500]
     answers[first] = np.where((lot.confidence[first] < 0.9) & (first % 2 == 0), ERROR, AS_SAID)
-    opened = OpenedAudit(1, 1, AboutLot.CANDIDATES, None, 0.95, audit)
+    opened = OpenedAudit(1, 1, AboutLot.CHALLENGERS, None, 0.95, audit)
     stands = AuditStanding(opened, answers, {})
     rows = np.arange(900)
     about = (stands, rows, confidence[rows].astype(np.float32))
@@ -189,7 +189,7 @@ def sure_lot(wrong) -> AuditStanding:
     audit = Audit(lot, Terms(5, 0.6, 0.05))
     answers = np.full(size, UNASKED, dtype=np.int8)
     answers[audit.queue[:60]] = np.where(wrong, ERROR, AS_SAID)
-    return AuditStanding(OpenedAudit(1, 1, AboutLot.CANDIDATES, None, 0.95, audit), answers, {})
+    return AuditStanding(OpenedAudit(1, 1, AboutLot.CHALLENGERS, None, 0.95, audit), answers, {})
 
 
 def test_answers_that_contradict_the_confidences_are_said_with_the_class_that_fails() -> None:

@@ -38,7 +38,7 @@ def test_a_lasso_selects_what_lies_inside_and_belongs_to_the_part_shown(board, s
             board.proposals.positions.tolist(), board.proposals.confidence, strict=True
         )
         if within[position]
-        and (show is Show.ALL or (sure >= np.float32(limit)) == (show is Show.CANDIDATES))
+        and (show is Show.ALL or (sure >= np.float32(limit)) == (show is Show.CHALLENGERS))
     ]
     assert found.positions.tolist() == expected
     assert 0 < len(expected) < len(board.proposals)

@@ -1,11 +1,16 @@
 """A comparison of methods as a reader starts it, and what is suggested by it."""
 
+from dataclasses import replace
+
 import numpy as np
 import pytest
 import small_project
 
 from sslapp import durable
 from sslapp.jobs import history
+from sslapp.jobs.context import JobContext
+from sslapp.jobs.worker import work
+from sslapp.methods.challengers import CHALLENGERS, FINE_TUNING
 from sslapp.review.trial import Trial
 from sslapp.store import seals
 from sslapp.store.database import reading, writing
@@ -20,7 +25,6 @@ from sslapp.usecases.training.history import detail
 from sslapp.usecases.training.rounds import round_status, start_round
 from sslapp.usecases.training.suggestion import suggested_now
 from sslapp.usecases.training.trials import (
-    LONG,
     PastTrials,
     newest_compared,
     rows_of,
@@ -159,7 +163,31 @@ def test_a_cancelled_comparison_leaves_none(project) -> None:
 
 
 def test_methods_that_train_for_minutes_can_be_added() -> None:
-    assert set(LONG) == {"fixmatch", "layermatch", "diff-sysc"}
+    assert set(CHALLENGERS) == {"fine-tuning", "fixmatch", "layermatch", "diff-sysc"}
+
+
+def test_what_won_by_its_options_is_suggested_and_started_with_them(project) -> None:
+    small_project.finish(project, start_trials(project, 1))
+    stood = compared(project)
+    options = dict(FINE_TUNING.config)
+    won = replace(TRIED, method="supervised", gear=Gear.PIXELS, encoders=(), config=options)
+    won = replace(won, right=20, only_this=20, groups_this=20)
+    rows = [each.row() for each in (*stood.trials, won)]
+
+    def finish(context: JobContext) -> None:
+        with context.finishing({"trials": rows}):
+            pass
+
+    start_trials(project, 1, also=["fine-tuning"])
+    work(project.workspace, project.engine, {JobKind.TRIAL: finish}, until_idle=True)
+    assert rows_of(compared(project).trials)[-1]["Method"] == "Fine-tuned EfficientNet-Lite0"
+    found = suggested_now(project, 1).suggestion
+    assert (found.method, found.gear, found.config) == ("supervised", Gear.PIXELS, options)
+    assert "Fine-tuned EfficientNet-Lite0 on pixels was right" in found.reason
+    number = start_round(project, 1, config={"steps": 7})
+    started = round_status(project, 1, number)
+    assert (started["method"], started["gear"]) == ("supervised", Gear.PIXELS)
+    assert started["config"].items() >= {**options, "steps": 7}.items()
 
 
 @pytest.mark.slow
