@@ -140,8 +140,12 @@ def test_heads_on_features(make, tmp_path) -> None:
 
 
 @pytest.mark.slow
-@pytest.mark.parametrize("name", ["small-cnn", "wrn-28-2", "wrn-37-2"])
-def test_networks_on_pixels(name) -> None:
+@pytest.mark.parametrize(
+    ("name", "seen"),
+    [("small-cnn", 1), ("wrn-28-2", 1), ("wrn-37-2", 1), ("efficientnet-lite0", 3)],
+)
+def test_networks_on_pixels(name, seen) -> None:
+    """Pre-trained ones see a grey image thrice."""
     images = RNG.integers(0, 256, (3, 1, 32, 32)).astype(np.uint8)
 
     class Held:
@@ -151,14 +155,14 @@ def test_networks_on_pixels(name) -> None:
             return torch.from_numpy(images[indices])
 
     torch.manual_seed(1)
-    state = models.build(name, CLASSES, 1, 32).state_dict()
+    state = models.build(name, CLASSES, seen, 32).state_dict()
     predictor = NetworkPredictor(
         name=name,
         shape=(1, 32, 32),
         num_classes=CLASSES,
         state=state,
-        mean=torch.tensor([0.4]),
-        std=torch.tensor([0.3]),
+        mean=torch.tensor([0.4, 0.5, 0.6][:seen]),
+        std=torch.tensor([0.3, 0.2, 0.1][:seen]),
     )
     graph = ModelGraph(
         inputs=[ImageInput.of(32, 1)],
