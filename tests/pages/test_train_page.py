@@ -14,6 +14,7 @@ from sslapp.jobs import queue
 from sslapp.store import rounds
 from sslapp.store.database import reading, writing
 from sslapp.store.schema import embedding, round_, round_metric
+from sslapp.ui.train.choices import ALL
 from sslapp.usecases.access import enter
 from sslapp.usecases.jobs import job_status
 from sslapp.usecases.labelling import decisions, verdicts
@@ -109,12 +110,16 @@ def embedded_by(access, encoder: str) -> None:
 def test_the_newest_encoder_is_taken_until_another_is_chosen(project, open_train) -> None:
     page = open_train(project.workspace.root)
     page.radio(key="train-method").set_value("prototypes").run()
-    for encoder in ("second", "third"):
-        embedded_by(project, encoder)
-        assert page.run().selectbox(key="train-encoder-1").value == encoder
+    embedded_by(project, "second")
+    assert page.run().selectbox(key="train-encoder-1").value == "second"
     page.selectbox(key="train-encoder-1").select("pixels").run()
+    embedded_by(project, "third")  # two have learned from images: they can be seen side by side
+    several = page.run().selectbox(key="train-encoders-1")
+    assert several.options[0] == "All 2, side by side"
+    assert several.value == ALL
+    page.selectbox(key="train-encoders-1").select("All 2, side by side").run()
     embedded_by(project, "fourth")
-    assert page.run().selectbox(key="train-encoder-1").value == "pixels"
+    assert page.run().selectbox(key="train-encoders-1").options[0] == "All 3, side by side"
 
 
 @pytest.mark.slow

@@ -23,7 +23,7 @@ from sslapp.usecases.images.imports import import_images
 from sslapp.usecases.images.intensities import in_words
 from sslapp.usecases.images.pictures import picture, thumbnail
 from sslapp.usecases.projects.settings import change_settings, create_project
-from sslapp.vocabulary import Intensities
+from sslapp.vocabulary import Aspect, Intensities
 from sslapp.workspace import Workspace
 
 COUNT, SIDE = 6, 32
@@ -67,7 +67,7 @@ def test_readers_store_thumbnails_and_encoders_see_the_same(access, scans, choic
     small_project.run_jobs(access)
     rows = stored(access)
     with reading(access.engine) as conn:
-        encoder = SimpleNamespace(side=SIDE)
+        encoder = SimpleNamespace(side=SIDE, aspect=Aspect.PAD, resample="bicubic")
         encoded = pixels_for(conn, access.workspace, 1, encoder).take(np.arange(COUNT))
     for position in range(COUNT):
         seen = decode(picture(access, None, position).content, "seen")

@@ -123,7 +123,8 @@ def test_encoders_read_what_was_imported_and_not_the_smaller_store(access, tmp_p
     small_project.run_jobs(access)
     again(access, 16)
     with reading(access.engine) as conn:
-        found = pixels_for(conn, access.workspace, 1, SimpleNamespace(side=48))
+        encoder = SimpleNamespace(side=48, aspect=Aspect.PAD, resample="bicubic")
+        found = pixels_for(conn, access.workspace, 1, encoder)
     assert np.array_equal(found.take(np.arange(4))[..., 0], rows)
 
 

@@ -69,6 +69,9 @@ ADDED = frozenset({"answers", "members", "embeddings_beside"})
 """Columns that rounds have got since; nothing is in those of rounds that were there."""
 
 SOURCES = ("expert", "adjudicated", "accepted")
+EXPORTS_SAY_SINCE = ("round", "remark")
+"""Of the model of a round; other exports have nothing there."""
+
 TOLD_SINCE = "proofs"
 """What `status` has said since: how many labels are proven, and how."""
 
@@ -95,6 +98,9 @@ def both(tmp_path_factory: pytest.TempPathFactory) -> tuple[dict[str, object], d
     with tarfile.open(HERE / "workspace.tar.xz") as archive:
         archive.extractall(folder, filter="data")
     now = json.loads(json.dumps(outputs(folder / "workspace")))
+    for said in (now["shown"], now["done"]):
+        for each in said["exports list"]["exports"]:
+            assert [each.pop(name) for name in EXPORTS_SAY_SINCE] == [None, None]
     return now, json.loads((HERE / "outputs.json").read_text(encoding="utf-8"))
 
 

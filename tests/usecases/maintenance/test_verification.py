@@ -165,7 +165,7 @@ def test_files_that_nothing_vouches_for_are_named(reviewed):
     (reviewed.workspace.weights / "own.safetensors").write_bytes(b"0")
     said = dict(each.split(": ", 1) for each in verify_workspace(reviewed.workspace).leftovers)
     assert said["notes.txt"] == "nothing refers to it, or it is older than its hash"
-    assert said["weights/own.safetensors"] == "brought in by hand"
+    assert said["weights/own.safetensors"] == "fetched, or brought in by hand"
     assert IDENTITY not in said
     assert {path.rsplit("/", 1)[-1] for path, what in said.items() if what == "a log"} == {
         "log.jsonl"
