@@ -58,7 +58,7 @@ class _EfficientNetLite(PretrainedEncoder):
 
     def normalised(self, x: Tensor) -> Tensor:
         """(n, 3, side, side) float32 in [0, 1] -> in [-1, 1]."""
-        return (x * 255 - 127) / 128
+        return x.mul(255 / 128).sub_(127 / 128)
 
     def features(self, x: Tensor) -> Tensor:
         """(n, 3, side, side) -> (n, 1280) float32."""

@@ -150,7 +150,7 @@ class OpenClip(PretrainedEncoder):
 
     def normalised(self, x: Tensor) -> Tensor:
         """(n, 3, side, side) float32 in [0, 1] -> standardised by its training images."""
-        return (x - self._mean) / self._std
+        return x.sub(self._mean).div_(self._std)
 
     def features(self, x: Tensor) -> Tensor:
         """(n, 3, side, side) -> (n, D) float32 of length 1."""

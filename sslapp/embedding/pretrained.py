@@ -89,7 +89,7 @@ class PretrainedEncoder(ABC):
         )
         with torch.inference_mode(), exact:
             x = torch.from_numpy(np.ascontiguousarray(images)).to(self.device)
-            x = x.permute(0, 3, 1, 2).float() / 255  # (n, C, S, S) in [0, 1]
+            x = x.permute(0, 3, 1, 2).float().div_(255)  # (n, C, S, S) in [0, 1]
             if x.shape[2] != self.side:
                 x = functional.interpolate(
                     x, (self.side, self.side), mode="bicubic", align_corners=False, antialias=True

@@ -71,7 +71,7 @@ class TimmEncoder(PretrainedEncoder):
         """(n, 3, side, side) float32 in [0, 1] -> its centre, standardised as in training."""
         first = round((self.side - self._crop) / 2)
         x = x[:, :, first : first + self._crop, first : first + self._crop]
-        return (x - self._mean) / self._std
+        return x.sub(self._mean).div_(self._std)
 
     def features(self, x: Tensor) -> Tensor:
         """(n, 3, crop, crop) -> (n, D)."""
