@@ -51,6 +51,7 @@ class Person:
         self.page.get_by_role("button", name="Set up the digits demo").click()
         self.page.get_by_role("link", name="Label", exact=True).wait_for()
         self.until(self.demo_is_embedded)
+        self.page.get_by_text("numbers an image").first.wait_for()  # a person sees that it is done
 
     def demo_is_embedded(self) -> bool:
         if not known_projects(self.access):
