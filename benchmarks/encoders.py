@@ -221,6 +221,7 @@ def measure_accuracy(options: argparse.Namespace) -> None:
         for labels in LABELS
         for draw in range(options.draws)
         for seen in SEEN
+        if seen.title in options.seen
     ]
     kept = {(each.set, each.seen, each.labels, each.draw) for each in done}
     waiting = [cell for cell in cells if (cell[0], cell[1].title, *cell[2:]) not in kept]
@@ -245,12 +246,12 @@ def accuracy_table(outcomes: Sequence[Outcome]) -> str:
     ordered = sorted(outcomes, key=lambda each: (each.set, each.labels))
     for (name, labels), cell in groupby(ordered, lambda each: (each.set, each.labels)):
         rows = list(cell)
-        means = {
-            title: statistics.mean([each.accuracy for each in rows if each.seen == title] or [0])
-            for title in titles
-        }
-        costs.append(means[WHOLE.title] - means[HALF.title])
-        lines.append(f"| {name} | {labels} | {' | '.join(f'{means[t]:.3f}' for t in titles)} |")
+        of = {title: [each.accuracy for each in rows if each.seen == title] for title in titles}
+        means = {title: statistics.mean(each) for title, each in of.items() if each}
+        if WHOLE.title in means and HALF.title in means:
+            costs.append(means[WHOLE.title] - means[HALF.title])
+        told = [f"{means[title]:.3f}" if title in means else "" for title in titles]
+        lines.append(f"| {name} | {labels} | {' | '.join(told)} |")
     if costs:
         mean = statistics.mean(costs)
         lines += ["", f"float32 above bfloat16 on average: {mean:+.4f} (bar .005)"]
@@ -428,6 +429,8 @@ def main() -> None:
     parts = ["accuracy", "speed", "memory"]
     parser.add_argument("--parts", nargs="+", choices=[*parts, "one"], default=parts)
     parser.add_argument("--draws", type=int, default=DRAWS)
+    titles = [each.title for each in SEEN]
+    parser.add_argument("--seen", nargs="+", choices=titles, default=titles)
     parser.add_argument("--images", type=int, default=256, help="Of a turn of the speeds.")
     parser.add_argument("--turns", type=int, default=3)
     parser.add_argument("--minutes", type=float, default=90, help="Begin no cell after so many.")
