@@ -2,9 +2,10 @@
 
 import streamlit as st
 
-from sslapp.ui.common import faults, neighbours, plain, progress_watch, round_figures
+from sslapp.ui.common import faults, plain, progress_watch, round_figures
 from sslapp.usecases.access import Access
 from sslapp.usecases.jobs import cancel_job
+from sslapp.usecases.training.own_encoder import NEAREST, neighbours_sheet, neighbours_so_far
 from sslapp.usecases.training.progress import LiveJob, LiveJobs, live_jobs, log_tail
 from sslapp.usecases.training.rounds import resume_round
 from sslapp.vocabulary import FailureKind, JobKind, JobState
@@ -66,12 +67,24 @@ def _job(access: Access, work: LiveJob, titles: dict[str, str], worker_alive: bo
     if work.metrics:
         round_figures.live(work)
     if work.teaches:
-        neighbours.show(access, work.project_id)
+        neighbours(access, work.project_id)
     if work.kind == JobKind.ROUND:
         facts = _facts(work)
         if facts:
             st.caption(facts)
         _log(access, work)
+
+
+def neighbours(access: Access, project_id: int) -> None:
+    """Draw some images with those that the encoder holds for nearest, once it has shown any."""
+    found = neighbours_so_far(access, project_id)
+    if found is None:
+        return
+    st.image(neighbours_sheet(access, project_id, found))
+    st.caption(
+        f"A row each: an image, and the {NEAREST} that are nearest to it after {found.step:,} of "
+        f"{found.total:,} steps. They should show the same thing more and more."
+    )
 
 
 def _stop(work: LiveJob) -> str:

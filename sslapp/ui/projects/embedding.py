@@ -2,8 +2,8 @@
 
 import streamlit as st
 
-from sslapp.ui.common import faults, plain
-from sslapp.ui.projects import own_encoder, prompts, views, weights
+from sslapp.ui.common import faults, plain, progress_panel
+from sslapp.ui.projects import prompts, views, weights
 from sslapp.usecases.access import Access
 from sslapp.usecases.images.embeddings import (
     EmbeddingState,
@@ -17,7 +17,14 @@ from sslapp.usecases.images.encoding_time import encoding_time
 from sslapp.usecases.images.maps import Projection, projection_of, show_projection
 from sslapp.usecases.images.similar import reads_text
 from sslapp.usecases.projects.status import Status
-from sslapp.words import ago, count
+from sslapp.usecases.training.own_encoder import (
+    OFFERED,
+    SIDES,
+    lacks_package,
+    learn,
+    learning_time,
+)
+from sslapp.words import ago, count, roughly
 
 ABOUT_MAP = {
     Projection.PCA: "Map by PCA: what is far apart on it is far apart in the embedding.",
@@ -72,7 +79,7 @@ def show(
         _further(access, status)
     _map(access, status.project_id)
     weights.show(access, status.project_id)
-    own_encoder.show(access, status.project_id)
+    _own_encoder(access, status.project_id)
     if may_change and reads_text(access, status.project_id):
         prompts.show(access, status.project_id)
     if pressed:
@@ -96,6 +103,34 @@ def _further(access: Access, status: Status) -> None:
         pressed = st.button("Add " + encoder_title(encoder), key="projects-further-encoder")
     if pressed:
         faults.carry_out(lambda: embed(access, status.project_id, encoder))
+
+
+def _own_encoder(access: Access, project_id: int) -> None:
+    """Draw the choice of a network and of a size, folded away."""
+    with st.expander("Train an encoder on these images", key=f"projects-own-{project_id}"):
+        st.caption(
+            "For images unlike photographs, of which no public encoder has seen any: a network "
+            "learns without labels to tell each image from the others, whatever its crop and "
+            "colours (SimCLR)."
+        )
+        lacking = lacks_package()
+        if lacking:
+            st.caption(plain.markdown(lacking))
+            return
+        with st.container(horizontal=True, vertical_alignment="bottom"):
+            network = st.selectbox("Network", OFFERED, key=f"projects-own-network-{project_id}")
+            side = st.selectbox(
+                "Images",
+                SIDES,
+                format_func=lambda each: f"{each} pixels" if each else "training store",
+                key=f"projects-own-side-{project_id}",
+            )
+            pressed = st.button("Train encoder", key="projects-own-train")
+        seconds = learning_time(access, project_id, network=network, image_size=side)
+        st.caption(f"{roughly(seconds).capitalize()}, a rough guess. It can be cancelled.")
+        progress_panel.neighbours(access, project_id)
+    if pressed:
+        faults.carry_out(lambda: learn(access, project_id, network=network, image_size=side))
 
 
 def _map(access: Access, project_id: int) -> None:

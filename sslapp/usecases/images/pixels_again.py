@@ -8,7 +8,7 @@ transaction; rounds that have begun go on with what they began with.
 import re
 from collections.abc import Sequence
 from concurrent.futures import ThreadPoolExecutor
-from dataclasses import dataclass
+from dataclasses import dataclass, replace
 from typing import Any, Self
 
 import numpy as np
@@ -171,7 +171,8 @@ class _Plan:
         """The same with the imports that there are now."""
         project_id = context.claim.project_id
         with reading(context.engine) as conn:
-            return self._replaced(
+            return replace(
+                self,
                 sets=images.image_sets(conn, project_id),
                 originals=images.original_of_each(conn, project_id),
                 imported=imported_pixels(conn, context.workspace, project_id),
@@ -211,7 +212,7 @@ class _Plan:
         limits = settings.intensity_limits
         if choice is Intensities.SET and (asked is not None or limits is None):
             limits = self._limits() or limits
-        return self._replaced(intensities=IntensityMapping(choice, limits))
+        return replace(self, intensities=IntensityMapping(choice, limits))
 
     def _limits(self) -> tuple[float, float] | None:
         places = np.unique(np.linspace(0, len(self.originals) - 1, SAMPLE).astype(np.int64))
@@ -222,9 +223,6 @@ class _Plan:
             if values is not None:
                 found.append(sampled(values))
         return limits_of(found)
-
-    def _replaced(self, **changes: Any) -> Self:
-        return type(self)(**{**self.__dict__, **changes})
 
 
 def _switch(context: JobContext, plan: _Plan, made: dict[int, str]) -> bool:

@@ -63,7 +63,7 @@ LEARNING = "learning from the images"
 
 
 @dataclass(frozen=True)
-class Neighbours:
+class LearnedNeighbours:
     """What a training has learned so far: images, and those that it holds for nearest.
 
     Attributes:
@@ -232,7 +232,7 @@ def _looking(
     queries = rng.choice(len(among), min(QUERIES, len(among)), replace=False)
 
     def look(step: int, total: int, embed: "Callable[[Indices], Tensor]") -> None:
-        found = Neighbours(step, total, _nearest(embed(among).numpy(), among, queries))
+        found = LearnedNeighbours(step, total, _nearest(embed(among).numpy(), among, queries))
         durable.write_bytes(context.folder / PREVIEW, json.dumps(asdict(found)).encode())
 
     return look
@@ -249,13 +249,13 @@ def _nearest(
     return [[int(each) for each in among[row]] for row in order]
 
 
-def neighbours_sheet(access: Access, project_id: int, found: Neighbours) -> bytes:
+def neighbours_sheet(access: Access, project_id: int, found: LearnedNeighbours) -> bytes:
     """A PNG of the images and their neighbours, a row each."""
     rows = [thumbnails(access, project_id, each, SIDE) for each in found.rows]
     return sheet(rows, SIDE)
 
 
-def neighbours_so_far(access: Access, project_id: int) -> Neighbours | None:
+def neighbours_so_far(access: Access, project_id: int) -> LearnedNeighbours | None:
     """What the training under way, or the newest one, has learned; None before it showed any."""
     with reading(access.engine) as conn:
         require(conn, access, project_id)
@@ -266,5 +266,5 @@ def neighbours_so_far(access: Access, project_id: int) -> Neighbours | None:
     for attempt in range(job["attempt"], 0, -1):
         path = access.workspace.attempt(job["folder"], attempt) / PREVIEW
         if path.exists():
-            return Neighbours(**json.loads(path.read_bytes()))
+            return LearnedNeighbours(**json.loads(path.read_bytes()))
     return None
