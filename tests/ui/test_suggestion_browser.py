@@ -37,11 +37,14 @@ def right_of(access, positions, columns) -> float:
     return float((misleading_project.truth()[positions] == columns).mean())
 
 
+@pytest.mark.timeout(180)  # the worker gives way to all other tests
 def test_the_suggestion_is_not_the_method_that_is_wrong(train) -> None:
     page, access = train
     page.get_by_text("Compare methods on your labels").click()
     page.get_by_role("button", name="Compare", exact=True).click()
-    page.get_by_text("Asked about 60 labels, each by a fit that was not taught it.").wait_for()
+    page.get_by_text("Asked about 60 labels, each by a fit that was not taught it.").wait_for(
+        timeout=120 * SECONDS
+    )
     right = {each.method: each.right for each in suggested_now(access, 1).trials}
     assert max(right[each] for each in WRONG) < 40
     assert right["head-ensemble"] > 55
