@@ -6,6 +6,7 @@ import os
 import sys
 from collections.abc import Callable, Iterator
 from pathlib import Path
+from typing import Any
 
 import pytest
 
@@ -184,3 +185,23 @@ def pytest_runtest_makereport(item: pytest.Item, call: pytest.CallInfo):
         report.outcome = "failed"
         report.longrepr = f"SSLAPP_REQUIRE_ALL is set, but this was skipped: {report.longrepr}"
     return report
+
+
+@pytest.fixture(scope="session")
+def repositories() -> dict[str, dict[str, bytes]]:
+    """Small models as a hub has them; building them takes seconds."""
+    import small_networks
+
+    return small_networks.repositories()
+
+
+@pytest.fixture
+def hub(
+    repositories: dict[str, dict[str, bytes]], monkeypatch: pytest.MonkeyPatch
+) -> Iterator[Any]:
+    """A small hub on this machine, which is where everything is fetched from."""
+    from small_hub import SmallHub, serving
+
+    with serving(SmallHub({**repositories})) as hub:
+        monkeypatch.setenv("HF_ENDPOINT", hub.address)
+        yield hub

@@ -3,6 +3,7 @@
 from sslapp.cli import (
     auditing,
     exports,
+    images,
     labelling,
     maps,
     model,
@@ -21,6 +22,7 @@ __all__ = [
     "app",
     "auditing",
     "exports",
+    "images",
     "labelling",
     "maps",
     "model",

@@ -5,13 +5,15 @@ import subprocess
 import sys
 import time
 from pathlib import Path
-from typing import Any
+from typing import Annotated, Any
 
 import typer
 
 from sslapp.usecases.access import Access
 from sslapp.usecases.jobs import job_status, worker_alive
 from sslapp.vocabulary import JobState
+
+Wait = Annotated[bool, typer.Option("--wait/--no-wait", help="Wait for the job to end.")]
 
 LOOK_EVERY = 0.3
 """Seconds between two looks at a job."""

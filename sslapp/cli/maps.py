@@ -1,8 +1,7 @@
 """The command that chooses the projection of the embedding map."""
 
 from sslapp.cli.application import Json, Project, access, app, command, show
-from sslapp.cli.jobs import wait_for
-from sslapp.cli.project import Wait
+from sslapp.cli.jobs import Wait, wait_for
 from sslapp.usecases.images.maps import Projection, show_projection
 
 

@@ -1,4 +1,4 @@
-"""Commands about a project as a whole: create, import, embed, status, verify, export, backup."""
+"""Commands about a project as a whole: create, classes, status, verify, export, backup."""
 
 from dataclasses import asdict
 from enum import StrEnum
@@ -8,14 +8,10 @@ from typing import Annotated, Any
 import typer
 
 from sslapp.cli.application import Json, Project, access, app, command, show, table, workspace
-from sslapp.cli.jobs import wait_for
+from sslapp.cli.jobs import Wait, wait_for
 from sslapp.usecases.auditing.in_force import count_proofs
 from sslapp.usecases.exporting import exports
 from sslapp.usecases.images.creation import ensure_demo
-from sslapp.usecases.images.embeddings import embed, embedding_time, encoder_title
-from sslapp.usecases.images.encoded_views import AUGMENTATIONS, WantedViews, cost, start_encoding
-from sslapp.usecases.images.imports import import_images
-from sslapp.usecases.images.pixels_again import WantedPixels, make_pixels_again
 from sslapp.usecases.maintenance import backups
 from sslapp.usecases.maintenance.files import UNKNOWN
 from sslapp.usecases.maintenance.verification import Checked, rebuild, record, verify_workspace
@@ -23,8 +19,7 @@ from sslapp.usecases.people import members
 from sslapp.usecases.projects import classes
 from sslapp.usecases.projects.settings import ProjectSettings, create_project
 from sslapp.usecases.projects.status import status as read_status
-from sslapp.usecases.training.own_encoder import learn
-from sslapp.vocabulary import Aspect, Intensities, Role, Source
+from sslapp.vocabulary import Intensities, Role, Source
 
 class_app = typer.Typer(help="Add, edit and retire classes.", no_args_is_help=True)
 app.add_typer(class_app, name="class")
@@ -36,9 +31,6 @@ class LabelSource(StrEnum):
     EXPERT = "expert"
     ADJUDICATED = "adjudicated"
     ACCEPTED = "accepted"
-
-
-Wait = Annotated[bool, typer.Option("--wait/--no-wait", help="Wait for the job to end.")]
 
 
 @command(app, "init")
@@ -111,181 +103,6 @@ def demo(as_json: Json = False) -> None:
     made = ensure_demo(access())
     text = "The digits demo is on its way." if made else "The digits demo is there."
     show({"created": made}, as_json, text)
-
-
-@command(app, "import")
-def import_command(
-    source: Annotated[
-        str,
-        typer.Argument(
-            help="digits, mnist, fashion-mnist, cifar10, a folder, or a .zip, .npz or .csv file."
-        ),
-    ],
-    project: Project = None,
-    root: Annotated[Path | None, typer.Option(help="Where the named sets lie.")] = None,
-    download: Annotated[bool, typer.Option(help="Fetch a named set that is not there.")] = False,
-    group_pattern: Annotated[
-        str | None, typer.Option(help="Regular expression whose first group is the patient.")
-    ] = None,
-    wait: Wait = True,
-    as_json: Json = False,
-) -> None:
-    """Import images, as a job."""
-    who = access()
-    job_id = import_images(
-        who, project, _source(source), root=root, download=download, group_pattern=group_pattern
-    )
-    result = wait_for(who, job_id, wait)
-
-    def words() -> str:
-        if not wait:
-            return f"Job {job_id} is queued."
-        refused = [f"  refused {each['name']}: {each['reason']}" for each in result["refused"]]
-        return "\n".join([f"Imported {result['images']} images.", *result["notes"], *refused])
-
-    show(result, as_json, words)
-
-
-@command(app, "pixels")
-def pixels_command(
-    project: Project = None,
-    size: Annotated[int | None, typer.Option(help="Side in pixels, 8 to 1024.")] = None,
-    aspect: Annotated[
-        Aspect | None, typer.Option(help="Of images that are no squares: default as before.")
-    ] = None,
-    intensities: Annotated[
-        Intensities | None,
-        typer.Option(help="Black and white of images with more than 8 bits: default as before."),
-    ] = None,
-    colour: Annotated[
-        bool, typer.Option("--colour", help="Three channels, though the first import was grey.")
-    ] = False,
-    wait: Wait = True,
-    as_json: Json = False,
-) -> None:
-    """Make the training store again from the originals, without importing, as a job."""
-    who = access()
-    wanted = WantedPixels(size, aspect, intensities, colour)
-    job_id = make_pixels_again(who, project, wanted)
-    result = wait_for(who, job_id, wait)
-
-    def words() -> str:
-        if not wait:
-            return f"Job {job_id} is queued."
-        side, kind = result["size"], "grey" if result["channels"] == 1 else "colour"
-        return (
-            f"The training store has {result['images']} images of {side} x {side} {kind} pixels "
-            "now. Rounds that have begun go on with what they began with; embeddings stay, and "
-            "those of the encoder pixels are of the store before until images are embedded again."
-        )
-
-    show(result, as_json, words)
-
-
-def _source(source: str) -> str:
-    path = Path(source).expanduser()
-    return str(path.resolve()) if path.exists() else source
-
-
-@command(app, "embed")
-def embed_command(
-    project: Project = None,
-    encoder: Annotated[
-        str | None,
-        typer.Option(
-            help="pixels (fast), efficientnet-lite0, or one of `sslapp weights list`. "
-            "Default: by the images' size.",
-        ),
-    ] = None,
-    seed: int = 0,
-    only_cost: Annotated[
-        bool, typer.Option("--cost", help="Say how long it takes and start nothing.")
-    ] = False,
-    wait: Wait = True,
-    as_json: Json = False,
-) -> None:
-    """Embed all images, as a job."""
-    who = access()
-    if only_cost:
-        name, time = embedding_time(who, project, encoder)
-        told = None if time is None else asdict(time)
-        what = f"{encoder_title(name)}: {time or 'not known before it ran here.'}"
-        show({"encoder": name, "time": told}, as_json, what)
-        return
-    job_id = embed(who, project, encoder, seed)
-    result = wait_for(who, job_id, wait)
-    encoder = result["encoder"] if wait else encoder
-
-    def words() -> str:
-        if not wait:
-            return f"Job {job_id} is queued."
-        images, features = result["shape"]
-        return f"Embedded {images} images as {features} features each ({encoder})."
-
-    show(result, as_json, words)
-
-
-@command(app, "learn")
-def learn_command(
-    project: Project = None,
-    network: Annotated[
-        str, typer.Option(help="A network of the pixels gear: `sslapp round options fixmatch`.")
-    ] = "small-cnn",
-    steps: Annotated[int, typer.Option(help="0: forty times through the images.")] = 0,
-    image_size: Annotated[
-        int, typer.Option(help="Pixels a side, from originals; 0: the training store's.")
-    ] = 0,
-    seed: int = 0,
-    wait: Wait = True,
-    as_json: Json = False,
-) -> None:
-    """Train an encoder on the project's own images, without labels, and embed with it."""
-    who = access()
-    job_id = learn(who, project, network=network, steps=steps, image_size=image_size, seed=seed)
-    result = wait_for(who, job_id, wait)
-
-    def words() -> str:
-        if not wait:
-            return f"Job {job_id} is queued."
-        images, features = result["shape"]
-        return f"Trained an encoder and embedded {images} images as {features} features each."
-
-    show(result, as_json, words)
-
-
-@command(app, "encode")
-def encode_command(
-    project: Project = None,
-    weak: Annotated[int, typer.Option(help="Weak views of every image.")] = WantedViews.weak,
-    strong: Annotated[int, typer.Option(help="Strong views of every image.")] = WantedViews.strong,
-    encoder: Annotated[str | None, typer.Option(help="Default: the newest embedding's.")] = None,
-    augmentation: Annotated[
-        str, typer.Option(help=f"One of {', '.join(AUGMENTATIONS)}.")
-    ] = WantedViews.augmentation,
-    seed: int = 0,
-    cost_only: Annotated[
-        bool, typer.Option("--cost", help="Say what it would take, and start nothing.")
-    ] = False,
-    wait: Wait = True,
-    as_json: Json = False,
-) -> None:
-    """Encode views of all images, as a job: FixMatch then runs on features."""
-    who = access()
-    wanted = WantedViews(encoder, weak, strong, augmentation, seed)
-    expected = cost(who, project, wanted)
-    result: dict[str, Any] = {**asdict(expected), "expected_seconds": expected.seconds}
-    if cost_only:
-        show(result, as_json, str(expected))
-        return
-    typer.echo(str(expected), err=True)
-    result |= wait_for(who, start_encoding(who, project, wanted), wait)
-
-    def words() -> str:
-        if not wait:
-            return f"Job {result['job_id']} is queued."
-        return f"Encoded {weak} weak and {strong} strong views ({expected.encoder})."
-
-    show(result, as_json, words)
 
 
 @command(app, "status")

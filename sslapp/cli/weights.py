@@ -6,8 +6,7 @@ from typing import Annotated, Any
 import typer
 
 from sslapp.cli.application import Json, Project, access, app, command, show, table
-from sslapp.cli.jobs import wait_for
-from sslapp.cli.project import Wait
+from sslapp.cli.jobs import Wait, wait_for
 from sslapp.usecases.images.weights import (
     EncoderWeights,
     expected_weights,

@@ -54,7 +54,7 @@ class OriginalPixels:
         self._folder = folder
         self._originals = originals
         self._imported = imported
-        self._intensities = intensities
+        self.intensities = intensities
         self.aspect, self.resample = aspect, resample
         self._threads = min(MOST_THREADS, os.cpu_count() or 1)
         self.shape = (len(originals), side, side, channels)
@@ -77,5 +77,5 @@ class OriginalPixels:
             image = self._imported.image(position)
         else:
             content = original_path(self._folder, name).read_bytes()
-            image = decode(content, f"image {position}", self._intensities)
+            image = decode(content, f"image {position}", self.intensities)
         return fit(image, self.shape[1], self.shape[3], self.aspect, self.resample)

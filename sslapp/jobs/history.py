@@ -34,10 +34,14 @@ def newest_done(conn: Connection, project_id: int, kind: JobKind) -> RowMapping 
     )
 
 
-def done_of_kind(conn: Connection, kind: JobKind) -> Sequence[RowMapping]:
-    """The jobs of a kind, of all projects, that have done their work, newest first."""
+def done_of_kind(conn: Connection, kind: JobKind, limit: int) -> Sequence[RowMapping]:
+    """The newest jobs of a kind, of all projects, that have done their work, newest first."""
     done = (job.c.kind == kind) & (job.c.state == JobState.DONE)
-    return conn.execute(select(job).where(done).order_by(job.c.id.desc())).mappings().all()
+    return (
+        conn.execute(select(job).where(done).order_by(job.c.id.desc()).limit(limit))
+        .mappings()
+        .all()
+    )
 
 
 def under_way(

@@ -2,18 +2,17 @@
 
 import hashlib
 from collections.abc import Callable, Sequence
-from dataclasses import dataclass, replace
-from pathlib import Path
+from dataclasses import replace
 
 from sqlalchemy import Connection, Engine, RowMapping
 
 from sslapp.embedding.views import view_names
 from sslapp.imaging.derived_pixels import derive
-from sslapp.imaging.intensities import IntensityMapping
 from sslapp.imaging.original_pixels import OriginalPixels
-from sslapp.imaging.pixels import ImportedPixels, PixelStore
+from sslapp.imaging.pixels import PixelStore
 from sslapp.rounds.data import TaskFeatures, TaskPixels, build_task
-from sslapp.store import images, projects
+from sslapp.rounds.project_pixels import imported_pixels, originals_at
+from sslapp.store import images
 from sslapp.store.database import reading
 from sslapp.store.embeddings import find_embedding, find_views
 from sslapp.store.snapshots import find_snapshot, load
@@ -85,11 +84,10 @@ def stored_images(
     """
     with reading(engine) as conn:
         paths = pixel_segments(conn, project_id) if segments is None else segments
-        originals = _Originals.of(conn, workspace, project_id) if image_size else None
-    store = PixelStore([workspace.path(each) for each in paths])
-    if originals is None:
-        return store
-    return originals.at_size(image_size, store.shape[3], report)
+        resized = _resized(conn, workspace, project_id, image_size) if image_size else None
+    if resized is None:
+        return PixelStore([workspace.path(each) for each in paths])
+    return derive(*resized, workspace.project(project_id) / RESIZED, report=report)
 
 
 def pixel_segments(conn: Connection, project_id: int) -> list[str]:
@@ -97,50 +95,18 @@ def pixel_segments(conn: Connection, project_id: int) -> list[str]:
     return [each.pixels for each in images.image_sets(conn, project_id)]
 
 
-@dataclass(frozen=True)
-class _Originals:
-    """All that images at another size are made of.
-
-    Attributes:
-        folder: the project's.
-        names: of the originals, by position; None for an image that `imported` holds whole.
-        imported: the rows of images without an original.
-        intensities: the project's mapping of deep images.
-    """
-
-    folder: Path
-    names: list[str | None]
-    imported: ImportedPixels
-    intensities: IntensityMapping
-
-    @classmethod
-    def of(cls, conn: Connection, workspace: Workspace, project_id: int) -> "_Originals":
-        sets = images.image_sets(conn, project_id)
-        settings = projects.find_project(conn, project_id).settings
-        return cls(
-            workspace.project(project_id),
-            images.original_of_each(conn, project_id),
-            ImportedPixels([workspace.path(each.imported) for each in sets]),
-            IntensityMapping(settings.intensities, settings.intensity_limits),
-        )
-
-    def at_size(self, side: int, channels: int, report: Callable[[int, int], None]) -> PixelStore:
-        """The images at a side, made once and kept."""
-        made_of = [
-            f"{self.intensities} {name or self._of_row(row)}" for row, name in enumerate(self.names)
-        ]
-        source = OriginalPixels(
-            self.folder / "originals",
-            self.names,
-            self.imported,
-            side,
-            channels=channels,
-            intensities=self.intensities,
-        )
-        return derive(source, made_of, self.folder / RESIZED, report=report)
-
-    def _of_row(self, row: int) -> str:
-        return hashlib.sha256(self.imported.image(row).tobytes()).hexdigest()
+def _resized(
+    conn: Connection, workspace: Workspace, project_id: int, side: int
+) -> tuple[OriginalPixels, list[str]]:
+    """The images from originals at a side, and what each of them is made of."""
+    source = originals_at(conn, workspace, project_id, side)
+    imported = imported_pixels(conn, workspace, project_id)
+    how = f"{source.intensities} {source.aspect}"
+    made_of = [
+        f"{how} {name or hashlib.sha256(imported.image(row).tobytes()).hexdigest()}"
+        for row, name in enumerate(images.original_of_each(conn, project_id))
+    ]
+    return source, made_of
 
 
 def load_features(

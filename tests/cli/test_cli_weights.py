@@ -1,21 +1,10 @@
 """Weights of encoders and words for classes from the command line."""
 
-from collections.abc import Iterator
-
 import pytest
-import small_networks
 import small_project
-from small_hub import SmallHub, serving
 from small_networks import VIT, VIT_AT
 
 from sslapp.embedding.weights.curated import CURATED
-
-
-@pytest.fixture
-def hub(monkeypatch) -> Iterator[SmallHub]:
-    with serving(SmallHub(small_networks.repositories())) as hub:
-        monkeypatch.setenv("HF_ENDPOINT", hub.address)
-        yield hub
 
 
 @pytest.mark.slow

@@ -7,7 +7,6 @@ import subprocess
 import sys
 import time
 import warnings
-from collections.abc import Iterator
 from pathlib import Path
 
 import numpy as np
@@ -18,7 +17,6 @@ import small_networks
 import timm
 import tiny_clip
 import torch
-from small_hub import SmallHub, serving
 from small_networks import BERT_CLIP, CLIP, RESNET, TIMM_CLIP, VIT, VIT_AT
 
 from sslapp.embedding.encoders import available, find_choice, open_encoder, weights_file
@@ -28,18 +26,6 @@ from sslapp.embedding.weights.curated import CURATED
 from sslapp.embedding.weights.fetch import FetchStopped, expected, fetch
 from sslapp.embedding.weights.folders import FETCHING, LIST, folder_of, names_there, verified
 from sslapp.embedding.weights.names import is_hub_name, of_folder, parse
-
-
-@pytest.fixture(scope="module")
-def repositories() -> dict[str, dict[str, bytes]]:
-    return small_networks.repositories()
-
-
-@pytest.fixture
-def hub(repositories, monkeypatch) -> Iterator[SmallHub]:
-    with serving(SmallHub({**repositories})) as hub:
-        monkeypatch.setenv("HF_ENDPOINT", hub.address)
-        yield hub
 
 
 @pytest.fixture

@@ -7,16 +7,17 @@ import pytest
 import small_project
 
 from sslapp.imaging.pixels import PixelStore
-from sslapp.rounds.loading import RESIZED, load_task
+from sslapp.rounds.loading import RESIZED, load_task, stored_images
 from sslapp.store.database import reading
 from sslapp.store.projects import ProjectSettings
 from sslapp.store.snapshots import freeze
 from sslapp.usecases.access import enter
 from sslapp.usecases.images.imports import import_images
+from sslapp.usecases.images.pixels_again import WantedPixels, make_pixels_again
 from sslapp.usecases.labelling import decisions
 from sslapp.usecases.projects.settings import create_project
 from sslapp.usecases.training.rounds import round_status, start_round
-from sslapp.vocabulary import JobState
+from sslapp.vocabulary import Aspect, JobState
 from sslapp.workspace import Workspace
 
 SIDE, COUNT = 96, 24
@@ -94,3 +95,23 @@ def test_a_round_of_the_features_gear_reads_no_originals(project) -> None:
     assert round_status(project, None)["state"] == JobState.DONE
     with reading(project.engine):
         assert not folder(project).exists()
+
+
+def test_images_become_square_as_the_project_says(tmp_path: Path) -> None:
+    wide = np.zeros((3, SIDE, 2 * SIDE), dtype=np.uint8)
+    wide[:, :, SIDE // 2 : -SIDE // 2] = 200
+    np.savez(tmp_path / "wide.npz", train_images=wide)
+    access = enter(Workspace(workspace=tmp_path / "workspace"), "Ann")
+    project = create_project(access, "Wide", settings=ProjectSettings(image_size=32))
+    import_images(access, project, str(tmp_path / "wide.npz"))
+    small_project.run_jobs(access)
+    seen = {}
+    for aspect in (Aspect.PAD, Aspect.CROP):
+        small_project.finish(
+            access, make_pixels_again(access, project, WantedPixels(aspect=aspect))
+        )
+        images = stored_images(access.workspace, access.engine, project, image_size=SIDE)
+        seen[aspect] = images.take(np.array([1]))[0, :, :, 0]
+    assert (seen[Aspect.CROP] == 200).all(), "the centre"
+    assert (seen[Aspect.PAD][:10] == 0).all(), "a black border"
+    access.engine.dispose()

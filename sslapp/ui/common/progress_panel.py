@@ -24,6 +24,7 @@ TITLES = {
     JobKind.WEIGHTS: "Fetching an encoder's weights",
 }
 
+_SHEET = "learned-neighbours"
 TEACHING = "Training an encoder on the images"
 
 
@@ -80,7 +81,10 @@ def neighbours(access: Access, project_id: int) -> None:
     found = neighbours_so_far(access, project_id)
     if found is None:
         return
-    st.image(neighbours_sheet(access, project_id, found))
+    about = (access.workspace_id, project_id, found)
+    if st.session_state.get(_SHEET, (None,))[0] != about:  # it moves ten times in a training
+        st.session_state[_SHEET] = about, neighbours_sheet(access, project_id, found)
+    st.image(st.session_state[_SHEET][1])
     st.caption(
         f"A row each: an image, and the {NEAREST} that are nearest to it after {found.step:,} of "
         f"{found.total:,} steps. They should show the same thing more and more."

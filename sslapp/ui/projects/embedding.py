@@ -107,7 +107,11 @@ def _further(access: Access, status: Status) -> None:
 
 def _own_encoder(access: Access, project_id: int) -> None:
     """Draw the choice of a network and of a size, folded away."""
-    with st.expander("Train an encoder on these images", key=f"projects-own-{project_id}"):
+    title, key = "Train an encoder on these images", f"projects-own-{project_id}"
+    shown = st.expander(title, key=key, on_change="rerun")
+    if not shown.open:
+        return
+    with shown:
         st.caption(
             "For images unlike photographs, of which no public encoder has seen any: a network "
             "learns without labels to tell each image from the others, whatever its crop and "

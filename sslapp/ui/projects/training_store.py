@@ -16,6 +16,7 @@ from sslapp.usecases.projects.status import Status
 from sslapp.vocabulary import Aspect, Intensities
 from sslapp.words import count
 
+_SHAPE = "projects-store-shape"
 ASPECTS = {
     Aspect.PAD: "whole, with black borders",
     Aspect.STRETCH: "stretched",
@@ -33,7 +34,7 @@ def show(access: Access, status: Status, *, may_change: bool, working: bool) -> 
         working: whether it is being made.
     """
     settings = status.settings
-    shape = store_shape(access, status.project_id)
+    shape = _shape(access, status)
     if shape is not None:
         kind = "grey" if shape.channels == 1 else "colour"
         st.markdown(
@@ -49,6 +50,15 @@ def show(access: Access, status: Status, *, may_change: bool, working: bool) -> 
     if shape is not None and may_change and not working:
         with st.expander("Make it again", key=f"projects-pixels-{status.project_id}"):
             _form(access, status, shape)
+
+
+def _shape(access: Access, status: Status) -> StoreShape | None:
+    """How the store is, looked up once for its files: it counts images."""
+    about = (access.workspace_id, *((each.id, each.pixels) for each in status.sets))
+    if st.session_state.get(_SHAPE, (None,))[0] != about:
+        st.session_state[_SHAPE] = about, store_shape(access, status.project_id)
+    shape: StoreShape | None = st.session_state[_SHAPE][1]
+    return shape
 
 
 def _form(access: Access, status: Status, shape: StoreShape) -> None:

@@ -54,7 +54,7 @@ def run_model_export(context: JobContext) -> None:
     Raises:
         ValueError: when the model cannot be exported, or says anything else than its round.
     """
-    from sslapp.usecases.exporting import model_assembly  # torch
+    from sslapp.usecases.exporting import model_assembly, model_writing  # torch
 
     params, project_id = context.claim.params, context.claim.project_id
     target = target_path(context.workspace, params)
@@ -64,7 +64,7 @@ def run_model_export(context: JobContext) -> None:
     context.check()
     if not (context.claim.attempt > 1 and target.exists()):  # a killed attempt may have written it
         made = model_assembly.assemble(context, found)
-        package.write(target, lambda folder: model_assembly.fill(context, made, folder))
+        package.write(target, lambda folder: model_writing.fill(context, made, folder))
     with package.opened(target) as (_, described):
         why = described.why_no_onnx
     file = target if target.is_file() else target / package.CONFIG

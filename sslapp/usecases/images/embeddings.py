@@ -34,8 +34,8 @@ from sslapp.usecases.access import Access, find_project, require
 from sslapp.usecases.images.encoder_jobs import (
     WORK,
     EncoderWork,
+    encoder_of,
     note_precision,
-    own_encoder,
     own_network,
     pixels_for,
 )
@@ -67,15 +67,10 @@ def embed(
     Raises:
         ValueError: when there is no such encoder here.
     """
-    if encoder not in (None, OWN):
-        check_encoder(access, encoder)
     with writing(access.engine) as conn:
         project_id = find_project(conn, access, project)
         require(conn, access, project_id, Role.READER)
-        if encoder == OWN and latest_embedding(conn, project_id, OWN) is None:
-            raise ValueError(
-                "This project has no encoder of its own yet. Train one: `sslapp learn`."
-            )
+        _check_for(conn, access, project_id, encoder)
         return queue_embed(conn, access, project_id, encoder, seed)
 
 
@@ -93,10 +88,9 @@ def embedding_time(
     Raises:
         ValueError: when there is no such encoder here, or no image.
     """
-    if encoder is not None:
-        check_encoder(access, encoder)
     with reading(access.engine) as conn:
         project_id = find_project(conn, access, project)
+        _check_for(conn, access, project_id, encoder)
         count = sum(each.count for each in images.image_sets(conn, project_id))
         if not count:
             raise ValueError("This project has no images yet. Import some first.")
@@ -120,6 +114,14 @@ def check_encoder(access: Access, encoder: str) -> None:
             f"{by_hand(encoder, folder)}"
         )
     raise ValueError(f'The encoder "{encoder}" is not there. Choose one of {", ".join(there)}.')
+
+
+def _check_for(conn: Connection, access: Access, project_id: int, encoder: str | None) -> None:
+    """Check that this project's images can be embedded with an encoder, its own among them."""
+    if encoder == OWN and latest_embedding(conn, project_id, OWN) is None:
+        raise ValueError("This project has no encoder of its own yet. Train one: `sslapp learn`.")
+    if encoder not in (None, OWN):
+        check_encoder(access, encoder)
 
 
 def queue_embed(
@@ -197,7 +199,7 @@ def run_embed(context: JobContext) -> None:
         name = params["encoder"] or first_encoder(conn, context.workspace, project_id)
         own = latest_embedding(conn, project_id, OWN) if name == OWN else None
     if own is not None:
-        embed_with(context, own_encoder(context.workspace.path(own["features"])), str(own["id"]))
+        embed_with(context, encoder_of(context.workspace, own), str(own["id"]))
         return
     weights = weights_file(name, context.workspace.weights)
     precision = fastest()
@@ -272,7 +274,7 @@ def embed_with(
     chunks.join(FEATURES, files[FEATURES])
     features = np.asarray(durable.read_array(files[FEATURES]), dtype=np.float32)
     note_precision(files[FEATURES], precision)
-    if isinstance(encoder, OwnEncoder):
+    if isinstance(encoder, OwnEncoder):  # no weights elsewhere open it again
         encoder.save(own_network(files[FEATURES]))
     durable.write_array(files["projection"], pca_projection(features, seed))
     told: dict[str, Any] = {

@@ -31,7 +31,7 @@ from sslapp.usecases.access import Access, find_project, require
 from sslapp.usecases.images.encoder_jobs import (
     WORK,
     EncoderWork,
-    own_encoder,
+    encoder_of,
     pixels_for,
     precision_of,
     work_of,
@@ -209,8 +209,7 @@ def encoded_views(access: Access, project_id: int) -> Views | None:
 
 def run_encode(context: JobContext) -> None:
     """Handle a job of kind `embed` that has views: their files, and one row that names them."""
-    from sslapp.embedding.encoder import Encoder, EncodingStopped
-    from sslapp.embedding.encoders import OWN, open_encoder, weights_file
+    from sslapp.embedding.encoder import EncodingStopped
     from sslapp.training.inputs.view_images import ViewImages
 
     workspace, params, wanted = (
@@ -221,12 +220,7 @@ def run_encode(context: JobContext) -> None:
     with reading(context.engine) as conn:
         row = find_embedding(conn, context.claim.project_id, wanted["embedding_id"])
     features = workspace.path(row["features"])
-    encoder: Encoder
-    if params["encoder"] == OWN:
-        encoder = own_encoder(features)
-    else:
-        weights = weights_file(params["encoder"], workspace.weights)
-        encoder = open_encoder(params["encoder"], weights, precision_of(features))
+    encoder = encoder_of(workspace, row)
     with reading(context.engine) as conn:
         is_test = images.splits(conn, context.claim.project_id)[: row["count"]]
         pixels = pixels_for(conn, workspace, context.claim.project_id, encoder)

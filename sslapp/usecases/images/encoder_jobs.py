@@ -8,21 +8,17 @@ import json
 from collections.abc import Mapping
 from enum import StrEnum
 from pathlib import Path
-from typing import TYPE_CHECKING, Any
+from typing import Any
 
-from sqlalchemy import Connection
+from sqlalchemy import Connection, RowMapping
 
 from sslapp import durable
 from sslapp.embedding.encoder import Encoder, PixelSource
+from sslapp.embedding.encoders import OWN, open_encoder, weights_file
 from sslapp.embedding.precision import Precision
-from sslapp.imaging.original_pixels import OriginalPixels
+from sslapp.rounds.project_pixels import originals_at, training_store
 from sslapp.store import images
-from sslapp.usecases.images.intensities import intensity_mapping
-from sslapp.usecases.images.stored import imported_pixels, training_store
 from sslapp.workspace import Workspace
-
-if TYPE_CHECKING:
-    from sslapp.training.self_supervised.encoder import OwnEncoder
 
 WORK = "work"
 """Name of the parameter."""
@@ -68,13 +64,8 @@ def pixels_for(
     made_again = any(each.whole for each in images.image_sets(conn, project_id))
     if encoder.side is None or not (made_again or any(names)):
         return stored
-    return OriginalPixels(
-        workspace.project(project_id) / "originals",
-        names,
-        imported_pixels(conn, workspace, project_id),
-        encoder.side,
-        channels=stored.channels,
-        intensities=intensity_mapping(conn, project_id),
+    return originals_at(
+        *(conn, workspace, project_id, encoder.side),
         aspect=encoder.aspect,
         resample=encoder.resample,
     )
@@ -99,8 +90,23 @@ def own_network(features: Path) -> Path:
     return features.parent / NETWORK
 
 
-def own_encoder(features: Path) -> "OwnEncoder":
-    """A project's own encoder, as it made these features."""
-    from sslapp.training.self_supervised.encoder import OwnEncoder
+def encoder_of(
+    workspace: Workspace, row: RowMapping, precision: Precision | None = None
+) -> Encoder:
+    """The encoder that made an embedding, as it was then; loads torch.
 
-    return OwnEncoder.load(own_network(features))
+    Args:
+        workspace: where its weights lie.
+        row: of the embedding.
+        precision: another number format than that of its features.
+
+    Raises:
+        ValueError: when its weights are gone.
+    """
+    features = workspace.path(row["features"])
+    if row["encoder"] == OWN:
+        from sslapp.training.self_supervised.encoder import OwnEncoder
+
+        return OwnEncoder.load(own_network(features))
+    weights = weights_file(row["encoder"], workspace.weights)
+    return open_encoder(row["encoder"], weights, precision or precision_of(features))

@@ -15,6 +15,9 @@ from sslapp.words import count, roughly
 RATE = "images_per_second"
 """Key of a job's result: how fast its encoder was."""
 
+NEWEST = 50
+"""Jobs that are asked: a page asks at every run, and older ones say little of today's speed."""
+
 A_CORE = 15.0
 """Billion multiplications that a core does in a second, decoding included, by rule of thumb."""
 
@@ -62,7 +65,7 @@ def encoder_rate(conn: Connection, encoder: str) -> float | None:
 def _rates(conn: Connection) -> dict[str, float]:
     """Images a second by encoder, of the newest job each, the newest first."""
     found: dict[str, float] = {}
-    for job in history.done_of_kind(conn, JobKind.EMBED):
+    for job in history.done_of_kind(conn, JobKind.EMBED, NEWEST):
         if job["result"].get(RATE):
             found.setdefault(job["result"]["encoder"], float(job["result"][RATE]))
     return found

@@ -17,12 +17,11 @@ from sslapp.datasets.source import ImageSource
 from sslapp.imaging.intensities import IntensityMapping
 from sslapp.jobs import queue
 from sslapp.jobs.context import Cancelled, JobContext
+from sslapp.rounds.project_pixels import mapping_of, training_store
 from sslapp.store import images, projects
 from sslapp.store.database import reading, writing
 from sslapp.store.images import NewImage
 from sslapp.usecases.access import Access, find_project, require
-from sslapp.usecases.images.intensities import mapping_of
-from sslapp.usecases.images.stored import training_store
 from sslapp.usecases.images.uploads import forget
 from sslapp.vocabulary import Aspect, Intensities, JobKind, JobState, Role
 from sslapp.words import count

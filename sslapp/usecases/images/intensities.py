@@ -3,6 +3,7 @@
 from sqlalchemy import Connection
 
 from sslapp.imaging.intensities import IntensityMapping
+from sslapp.rounds.project_pixels import mapping_of
 from sslapp.store import projects
 from sslapp.store.projects import ProjectSettings
 from sslapp.vocabulary import Intensities
@@ -17,11 +18,6 @@ TITLES = {
 def intensity_mapping(conn: Connection, project_id: int) -> IntensityMapping:
     """The project's mapping of images with more than 8 bits a sample."""
     return mapping_of(projects.find_project(conn, project_id).settings)
-
-
-def mapping_of(settings: ProjectSettings) -> IntensityMapping:
-    """The mapping that settings name."""
-    return IntensityMapping(settings.intensities, settings.intensity_limits)
 
 
 def in_words(settings: ProjectSettings) -> str:

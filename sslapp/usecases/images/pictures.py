@@ -11,13 +11,13 @@ from sqlalchemy import Connection
 from sslapp.imaging.decode import browser_type, decode
 from sslapp.imaging.originals import original_path
 from sslapp.imaging.thumbnails import png_bytes
+from sslapp.rounds.project_pixels import imported_pixels, training_store
 from sslapp.store import images
 from sslapp.store.database import reading
 from sslapp.store.errors import Refused, Unknown
 from sslapp.store.images import ImageRow
 from sslapp.usecases.access import Access, find_project
 from sslapp.usecases.images.intensities import intensity_mapping
-from sslapp.usecases.images.stored import imported_pixels, training_store
 from sslapp.workspace import Workspace
 
 PNG = "image/png"

@@ -19,6 +19,7 @@ from sslapp.imaging.thumbnails import sheet
 from sslapp.jobs import history, queue
 from sslapp.jobs.context import Cancelled, JobContext
 from sslapp.jobs.worker import JobRefused
+from sslapp.rounds.project_pixels import training_store
 from sslapp.store import images, projects
 from sslapp.store.database import reading, writing
 from sslapp.store.errors import Refused
@@ -29,7 +30,6 @@ from sslapp.usecases.access import Access, find_project, require
 from sslapp.usecases.images.embeddings import embed_with
 from sslapp.usecases.images.encoder_jobs import WORK, EncoderWork, work_of
 from sslapp.usecases.images.pictures import thumbnails
-from sslapp.usecases.images.stored import training_store
 from sslapp.usecases.training.estimates import time_of_passes
 from sslapp.vocabulary import Gear, JobKind, Role
 

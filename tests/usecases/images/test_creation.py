@@ -10,6 +10,7 @@ from sslapp.usecases.access import NotAllowed, enter
 from sslapp.usecases.images.creation import NewProject, class_names, create, ensure_demo
 from sslapp.usecases.images.embeddings import newest_embedding
 from sslapp.usecases.images.sources import SourceChoice, SourceKind, WrongFields
+from sslapp.usecases.projects.listing import known_projects
 from sslapp.usecases.projects.status import status
 from sslapp.usecases.training.progress import live_jobs
 from sslapp.vocabulary import JobKind
@@ -80,7 +81,8 @@ def test_all_faults_are_told_at_once_each_at_its_field(access) -> None:
 
 def test_a_fault_leaves_nothing_behind(access) -> None:
     faults(access, encoder="none")
-    create(access, new())  # the name is still free
+    project = create(access, new())  # the name is still free
+    assert [each.id for each in known_projects(access)] == [project]
 
 
 def test_only_a_server_admin_creates_projects(access) -> None:

@@ -11,6 +11,7 @@ from sslapp.imaging.decode import decode
 from sslapp.imaging.fit import fit
 from sslapp.jobs import queue
 from sslapp.jobs.context import JobContext
+from sslapp.rounds.project_pixels import training_store
 from sslapp.store import images, projects, rounds
 from sslapp.store.database import reading, writing
 from sslapp.store.errors import Refused
@@ -27,7 +28,6 @@ from sslapp.usecases.images.pixels_again import (
     run_pixels,
     store_shape,
 )
-from sslapp.usecases.images.stored import training_store
 from sslapp.usecases.jobs import job_status
 from sslapp.usecases.maintenance.verification import verify_workspace
 from sslapp.usecases.projects.settings import create_project

@@ -2,12 +2,9 @@
 
 import threading
 import time
-from collections.abc import Iterator
 
 import pytest
-import small_networks
 import small_project
-from small_hub import SmallHub, serving
 from small_networks import CLIP, VIT, VIT_AT
 
 from sslapp.embedding.weights import folders
@@ -28,18 +25,6 @@ from sslapp.usecases.jobs import cancel_job, job_status
 from sslapp.vocabulary import JobState
 
 DINOV3 = "timm:vit_small_patch16_dinov3.lvd1689m"
-
-
-@pytest.fixture(scope="module")
-def repositories() -> dict[str, dict[str, bytes]]:
-    return small_networks.repositories()
-
-
-@pytest.fixture
-def hub(repositories, monkeypatch) -> Iterator[SmallHub]:
-    with serving(SmallHub({**repositories})) as hub:
-        monkeypatch.setenv("HF_ENDPOINT", hub.address)
-        yield hub
 
 
 def test_only_a_server_admin_fetches_and_removes(project) -> None:

@@ -14,13 +14,20 @@ from sslapp.store.database import reading
 from sslapp.store.errors import Refused
 from sslapp.store.schema import embedding
 from sslapp.training.predictor import NetworkPredictor
-from sslapp.usecases.images.embeddings import embed, encoder_title, encoders_of_project
+from sslapp.usecases.exporting.models import export_model
+from sslapp.usecases.images.embeddings import (
+    embed,
+    embedding_time,
+    encoder_title,
+    encoders_of_project,
+)
 from sslapp.usecases.images.encoded_views import WantedViews, start_encoding
 from sslapp.usecases.images.encoder_jobs import own_network
 from sslapp.usecases.images.imports import import_images
 from sslapp.usecases.projects.settings import create_project
 from sslapp.usecases.training.own_encoder import NEAREST, QUERIES, learn, neighbours_so_far
-from sslapp.vocabulary import JobState
+from sslapp.usecases.training.rounds import start_round
+from sslapp.vocabulary import Gear, JobState
 
 
 def rows(access):
@@ -70,6 +77,12 @@ def test_it_learns_embeds_and_is_used_again(project) -> None:
     views = start_encoding(project, 1, WantedViews(weak=0, strong=1, augmentation="geometric"))
     ended = small_project.finish(project, views)
     assert ended["state"] == JobState.DONE, ended["error"]
+    assert embedding_time(project, 1, OWN)[1].measured
+    number = start_round(project, 1, method="supervised", gear=Gear.FEATURES, encoder=OWN)
+    small_project.run_jobs(project)
+    ended = small_project.finish(project, export_model(project, 1, number))
+    assert ended["state"] == JobState.FAILED
+    assert 'The encoder "own" has no form outside of sslapp' in ended["error"]
     assert small_project.damage(project) is None
 
 
