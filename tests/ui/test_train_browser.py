@@ -6,6 +6,7 @@ import pytest
 import small_project
 from playwright.sync_api import expect
 from sqlalchemy import update
+from streamlit.proto.BackMsg_pb2 import BackMsg
 
 from sslapp.jobs.queue import now
 from sslapp.store import rounds
@@ -72,8 +73,13 @@ def test_the_live_panel_moves_by_itself_until_the_round_is_cancelled(train) -> N
     page.get_by_role("button", name="Start round").wait_for()
 
 
-def test_while_nothing_moves_the_page_runs_nothing(project, serve, browser) -> None:
-    """A round that runs on another machine and is silent: the page looks on and sends nothing."""
+def test_the_page_runs_nothing_until_work_moves_and_then_the_panel_alone(
+    project, serve, browser
+) -> None:
+    """A round that runs on another machine and is silent: the page looks on and sends nothing.
+
+    A run of the whole page would cut off one in which a button was just pressed.
+    """
     start_round(project, None, method="supervised")
     elsewhere = {"state": JobState.RUNNING, "host": "elsewhere", "beat": now()}
     with writing(project.engine) as conn:
@@ -81,7 +87,13 @@ def test_while_nothing_moves_the_page_runs_nothing(project, serve, browser) -> N
     page = browser.new_page()
     page.set_default_timeout(30 * SECONDS)
     frames: list[int] = []
-    page.on("websocket", lambda socket: socket.on("framereceived", lambda d: frames.append(len(d))))
+    asked: list[BackMsg] = []
+
+    def listen(socket) -> None:
+        socket.on("framereceived", lambda frame: frames.append(len(frame)))
+        socket.on("framesent", lambda frame: asked.append(BackMsg.FromString(frame)))
+
+    page.on("websocket", listen)
     page.goto(f"{serve(project.workspace.root, worker=True)}/train")
     page.get_by_role("heading", name="Round 1 · Supervised baseline").wait_for()
     page.get_by_role("heading", name="Rounds so far").wait_for()
@@ -96,6 +108,15 @@ def test_while_nothing_moves_the_page_runs_nothing(project, serve, browser) -> N
     frames.clear()
     look(4)
     assert sum(frames) < 1024
+
+    asked.clear()
+    moved = {"step": 7, "total": 21, "message": "training"}
+    with writing(project.engine) as conn:
+        conn.execute(update(job).where(job.c.kind == JobKind.ROUND).values(moved))
+    page.get_by_text(re.compile(r"7 of 21")).wait_for()
+    runs = [each.rerun_script for each in asked if each.HasField("rerun_script")]
+    assert runs
+    assert all(each.fragment_id for each in runs)
     page.close()
 
 

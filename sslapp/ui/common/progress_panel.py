@@ -42,10 +42,10 @@ def show(access: Access, project_id: int, seen: LiveJobs, titles: dict[str, str]
             st.rerun()
         for work in now.active:
             _job(access, work, titles, now.worker_alive)
+        if now.active:
+            progress_watch.watch(access, project_id, now.stamp, f"{PANEL}-watch")
 
     faults.fragment(panel, key=PANEL)
-    if seen.active:
-        progress_watch.watch(access, project_id, seen, PANEL)
 
 
 def _job(access: Access, work: LiveJob, titles: dict[str, str], worker_alive: bool) -> None:

@@ -2,35 +2,32 @@
 
 A fragment that runs every second sends all that it draws, and a kilobyte besides, each time. So the
 browser looks by itself: it asks a route for a stamp, and when that differs from the one that was
-drawn, has the panel drawn again, which is a fragment that is called by its key.
+drawn, has the fragment run that drew it. Only that: a run of the whole page would cut off one that
+is under way, and a button that was pressed in that one would be forgotten.
 """
-
-import streamlit as st
 
 from sslapp.ui.common import addresses, browser_component
 from sslapp.usecases.access import Access
-from sslapp.usecases.training.progress import LiveJobs, live_jobs
 
 _component = browser_component.declare("progress_watch", "common/progress_watch.js")
 
 
-def watch(access: Access, project_id: int, seen: LiveJobs, panel: str) -> None:
-    """Have `panel` drawn again when work moves, and the whole page when a job starts or ends.
+def watch(access: Access, project_id: int, stamp: str, key: str) -> None:
+    """Have the fragment that calls this run again when work moves.
 
     Args:
-        seen: the progress that the page was drawn from.
-        panel: the key of the fragment that draws the work.
+        stamp: of the progress that the fragment has drawn.
+        key: the component's.
     """
-
-    def moved() -> None:
-        if live_jobs(access, project_id).signature == seen.signature:
-            st.rerun(panel)  # otherwise the page runs again, as after any other event
-
     _component(
-        key=f"{panel}-watch",
+        key=key,
         data={
             "url": f"{addresses.of_project(access, project_id)}/progress-stamp",
-            "stamp": seen.stamp,
+            "stamp": stamp,
         },
-        on_moved_change=moved,
+        on_moved_change=_run_again,
     )
+
+
+def _run_again() -> None:
+    """Nothing more to do: the fragment runs because it was called."""
