@@ -79,7 +79,7 @@ class Run:
         earlier: tuple[Path, ...] = (),
         report: Report = lambda step, total, metrics: None,
         should_stop: Callable[[], bool] = lambda: False,
-        dtype: torch.dtype = torch.bfloat16,
+        dtype: torch.dtype = torch.float32,
         kernels: Kernels = "eager",
         checkpoint_seconds: float = 20.0,
         observer: Observe = lambda step, total, embed: None,

@@ -38,7 +38,7 @@ def known():
 def undisturbed(known, stripes, make_run):
     """A function: the weights after a run of the usual task that nobody disturbed."""
 
-    def end(dtype=torch.bfloat16, forbidden=()):
+    def end(dtype=torch.float32, forbidden=()):
         key = dtype, forbidden
         if key not in known:
             known[key] = weights(stripes(forbidden=forbidden), make_run("undisturbed", dtype=dtype))
