@@ -2,8 +2,9 @@
 
 import pytest
 import small_project
-from small_networks import VIT, VIT_AT
+from small_networks import RESNET, RESNET_AT
 
+from sslapp import words
 from sslapp.embedding.weights.curated import CURATED
 
 
@@ -11,32 +12,34 @@ from sslapp.embedding.weights.curated import CURATED
 def test_weights_are_sized_fetched_used_and_removed(project, hub, command, ask, refusal) -> None:
     root = project.workspace.root
     assert [each["name"] for each in ask(root, "weights", "list")] == list(CURATED)
-    content = hub.repositories[VIT_AT]["model.safetensors"]
-    assert ask(root, "weights", "fetch", VIT, "--cost") == {
-        "size": len(content),
-        "repositories": [VIT_AT],
+    size = sum(map(len, hub.repositories[RESNET_AT].values()))
+    assert ask(root, "weights", "fetch", RESNET, "--cost") == {
+        "size": size,
+        "repositories": [RESNET_AT],
         "licence": "apache-2.0",
         "open": True,
     }
-    queued = command(root, "weights", "fetch", VIT, "--no-wait")
-    assert queued.stdout.startswith(f"{VIT}: 1 MB of {VIT_AT}, licence: apache-2.0.\nJob ")
+    queued = command(root, "weights", "fetch", RESNET, "--no-wait")
+    assert queued.stdout.startswith(
+        f"{RESNET}: {words.size(size)} of {RESNET_AT}, licence: apache-2.0.\nJob "
+    )
     small_project.run_jobs(project)
     here = [each for each in ask(root, "weights", "list") if each["there"]]
-    assert [(each["name"], each["licence"]) for each in here] == [(VIT, "apache-2.0")]
-    assert VIT in command(root, "weights", "list").stdout
-    removed = ask(root, "weights", "remove", VIT)
-    assert removed["bytes"] > len(content)
-    assert refusal(root, "weights", "remove", VIT).startswith(f"No weights of {VIT} lie in")
+    assert [(each["name"], each["licence"]) for each in here] == [(RESNET, "apache-2.0")]
+    assert RESNET in command(root, "weights", "list").stdout
+    removed = ask(root, "weights", "remove", RESNET)
+    assert removed["bytes"] > size
+    assert refusal(root, "weights", "remove", RESNET).startswith(f"No weights of {RESNET} lie in")
 
 
 @pytest.mark.slow
 def test_terms_are_accepted_by_an_option(project, hub, command) -> None:
     root = project.workspace.root
-    hub.licences[VIT_AT] = "strict-license"
-    command(root, "weights", "fetch", VIT, "--no-wait")
+    hub.licences[RESNET_AT] = "strict-license"
+    command(root, "weights", "fetch", RESNET, "--no-wait")
     small_project.run_jobs(project)
-    assert VIT not in command(root, "weights", "list").stdout
-    command(root, "weights", "fetch", VIT, "--accept-licence", "--no-wait")
+    assert RESNET not in command(root, "weights", "list").stdout
+    command(root, "weights", "fetch", RESNET, "--accept-licence", "--no-wait")
     small_project.run_jobs(project)
     assert "strict-license" in command(root, "weights", "list").stdout
 

@@ -12,6 +12,7 @@ import torch
 VIT = "timm:test_vit.r160_in1k"
 VIT_AT = "timm/test_vit.r160_in1k"
 RESNET = "timm:hf-hub:small/resnet"
+RESNET_AT = "small/resnet"
 CLIP = "open_clip:hf-hub:small/clip"
 BERT_CLIP = "open_clip:hf-hub:small/bert-clip"
 TIMM_CLIP = "open_clip:hf-hub:small/timm-clip"
@@ -52,7 +53,7 @@ def repositories() -> dict[str, dict[str, bytes]]:
     }
     return {
         VIT_AT: {"model.safetensors": _saved(timm.create_model("test_vit"))},
-        "small/resnet": {
+        RESNET_AT: {
             "config.json": _json(said),
             "model.safetensors": _saved(timm.create_model("test_resnet")),
         },

@@ -5,7 +5,7 @@ import time
 
 import pytest
 import small_project
-from small_networks import CLIP, VIT, VIT_AT
+from small_networks import CLIP, RESNET, RESNET_AT
 
 from sslapp.embedding.weights import folders
 from sslapp.embedding.weights.folders import folder_of
@@ -30,9 +30,9 @@ DINOV3 = "timm:vit_small_patch16_dinov3.lvd1689m"
 def test_only_a_server_admin_fetches_and_removes(project) -> None:
     other = admit(project.workspace, project.engine, "guest", server_admin=False)
     for command in (
-        lambda: fetch_weights(other, None, VIT),
+        lambda: fetch_weights(other, None, RESNET),
         lambda: fetch_curated(other, None, DINOV3, accept=True),
-        lambda: remove_weights(other, VIT),
+        lambda: remove_weights(other, RESNET),
     ):
         with pytest.raises(NotAllowed, match="Only a server admin may"):
             command()
@@ -40,7 +40,7 @@ def test_only_a_server_admin_fetches_and_removes(project) -> None:
 
 def test_a_page_names_the_list_alone_and_asks_for_terms(project) -> None:
     with pytest.raises(ValueError, match="not on the list"):
-        fetch_curated(project, None, VIT, accept=True)
+        fetch_curated(project, None, RESNET, accept=True)
     with pytest.raises(ValueError, match=r"dinov3-license\. Accept it first"):
         fetch_curated(project, None, DINOV3, accept=False)
     job = fetch_curated(project, None, DINOV3, accept=True)
@@ -57,12 +57,13 @@ def test_a_page_names_the_list_alone_and_asks_for_terms(project) -> None:
 
 @pytest.mark.slow
 def test_a_cancelled_fetch_goes_on_and_is_on_record(project, hub) -> None:
-    content = hub.repositories[VIT_AT]["model.safetensors"]
+    files = hub.repositories[RESNET_AT]
+    content = files["model.safetensors"]
     hub.pause = 0.3
-    job = fetch_weights(project, None, VIT)
+    job = fetch_weights(project, None, RESNET)
 
     def cancel_when_half_is_there() -> None:
-        while folders.bytes_there(VIT, project.workspace.weights) < len(content) // 3:
+        while folders.bytes_there(RESNET, project.workspace.weights) < len(content) // 3:
             time.sleep(0.02)
         cancel_job(project, job)
 
@@ -72,23 +73,22 @@ def test_a_cancelled_fetch_goes_on_and_is_on_record(project, hub) -> None:
     canceller.join()
     row = job_status(project, job)
     assert row["state"] == JobState.CANCELLED
-    assert 0 < row["step"] < row["total"] == len(content)
-    assert [each.name for each in weights_here(project) if each.partial] == [VIT]
+    assert 0 < row["step"] < row["total"] == sum(map(len, files.values()))
+    assert [each.name for each in weights_here(project) if each.partial] == [RESNET]
     hub.pause, hub.asked = 0.0, []
-    again = fetch_weights(project, None, VIT)
+    again = fetch_weights(project, None, RESNET)
     small_project.run_jobs(project)
     row = job_status(project, again)
     assert row["state"] == JobState.DONE, row["error"]
-    folder = folder_of(VIT, project.workspace.weights)
-    sha256 = folders.durable.sha256(folder / "model.safetensors")
-    assert row["result"]["files"] == {"model.safetensors": sha256}
+    folder = folder_of(RESNET, project.workspace.weights)
+    assert row["result"]["files"] == {each: folders.durable.sha256(folder / each) for each in files}
     (start,) = hub.ranges("model.safetensors")
     assert int(start.removeprefix("bytes=").removesuffix("-")) > 0
     assert (folder / "model.safetensors").read_bytes() == content
     with pytest.raises(ValueError, match="are there"):
-        fetch_weights(project, None, VIT)
+        fetch_weights(project, None, RESNET)
     assert small_project.damage(project) is None
-    assert remove_weights(project, VIT) > len(content)
+    assert remove_weights(project, RESNET) > len(content)
 
 
 @pytest.mark.slow
