@@ -108,6 +108,24 @@ def test_inks_of_a_jpeg_by_adobe_are_inverted(encode) -> None:
     assert browser_type(content) is None
 
 
+def test_inks_stored_as_luminance_and_colour_are_the_same_picture(encode) -> None:
+    """YCCK: Adobe's marker says 2, and the first three channels are Y, Cb, Cr of what is stored.
+
+    Pillow writes no such file: it is given what is to be stored as if that were inks.
+    """
+    inks = np.random.default_rng(0).integers(0, 256, (2, 2, 4)).repeat(16, 0).repeat(16, 1)
+    inks = inks.astype(np.uint8)
+    light = np.asarray(Image.fromarray(inks[..., :3]).convert("YCbCr"))
+    stored = np.dstack([light, 255 - inks[..., 3]])
+    options = {"file_format": "JPEG", "quality": 100, "subsampling": 0}
+    plain = encode(Image.fromarray(inks, "CMYK"), **options)
+    content = bytearray(encode(Image.fromarray(255 - stored, "CMYK"), **options))
+    content[content.index(b"Adobe") + 11] = 2
+    difference = decode(bytes(content), "a").astype(int) - decode(plain, "a")
+    assert np.abs(difference).max() <= 4
+    assert browser_type(bytes(content)) is None
+
+
 def test_white_is_zero_of_8_bits_is_turned_round() -> None:
     import tifffile
 
