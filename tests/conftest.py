@@ -60,6 +60,16 @@ def own_main() -> Iterator[None]:
     sys.modules["__main__"] = before
 
 
+@pytest.fixture(autouse=True)
+def own_threads() -> Iterator[None]:
+    """What a test told torch of threads is not the next one's: in parallel each has one core."""
+    torch = sys.modules.get("torch")
+    before = torch.get_num_threads() if torch is not None else 0
+    yield
+    if torch is not None and torch.get_num_threads() != before:
+        torch.set_num_threads(before)
+
+
 @pytest.fixture(scope="session")
 def prepared(tmp_path_factory: pytest.TempPathFactory) -> Path:
     """A workspace with the project of `small_project`, closed; copy it, never open it."""

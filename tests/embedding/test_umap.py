@@ -23,7 +23,7 @@ pytestmark = [
 @pytest.fixture(scope="module")
 def digits() -> tuple[np.ndarray, np.ndarray]:
     data = load_digits()
-    return data.data[:400].astype(np.float32), data.target[:400]
+    return data.data[:250].astype(np.float32), data.target[:250]
 
 
 def agreement(xy: np.ndarray, truth: np.ndarray) -> float:
@@ -36,7 +36,7 @@ def agreement(xy: np.ndarray, truth: np.ndarray) -> float:
 def test_a_map_keeps_classes_together_better_than_principal_components(digits) -> None:
     features, truth = digits
     xy = umap_projection(features, 0)
-    assert (xy.shape, xy.dtype) == ((400, 2), np.float32)
+    assert (xy.shape, xy.dtype) == ((250, 2), np.float32)
     assert np.quantile(np.abs(xy), 0.99) == pytest.approx(1, abs=1e-4)
     assert agreement(xy, truth) > agreement(pca_projection(features, 0), truth) + 0.2
     np.testing.assert_array_equal(xy, umap_projection(features, 0))
@@ -49,18 +49,18 @@ def test_beyond_the_sample_the_others_are_placed_among_it(digits, monkeypatch) -
     sampled = pca.sample_rows
 
     def few(rows, seed):
-        return sampled(rows, seed, 250)
+        return sampled(rows, seed, 160)
 
     monkeypatch.setattr(pca, "sample_rows", few)
     seen: list[tuple[int, int, str]] = []
     xy = umap_projection(features, 0, lambda *told: seen.append(told))
     assert seen == [
-        (0, 400, "preparing UMAP"),
-        (0, 400, "laying out 250 images"),
-        (250, 400, "placing the other images"),
-        (400, 400, "saving the map"),
+        (0, 250, "preparing UMAP"),
+        (0, 250, "laying out 160 images"),
+        (160, 250, "placing the other images"),
+        (250, 250, "saving the map"),
     ]
-    others = np.setdiff1d(np.arange(400), few(np.arange(400), 0))
+    others = np.setdiff1d(np.arange(250), few(np.arange(250), 0))
     assert (xy[others] != 0).any(axis=1).all()
     assert agreement(xy, truth) > 0.75
     np.testing.assert_array_equal(xy, umap_projection(features, 0))

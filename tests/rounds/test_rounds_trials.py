@@ -112,7 +112,11 @@ def test_without_a_label_to_leave_out_there_are_no_trials(make_run) -> None:
 
 
 @pytest.mark.slow  # a diffusion model, however small
-def test_a_long_method_and_the_ensemble_are_asked_about_the_same_third(make_run) -> None:
+def test_a_long_method_and_the_ensemble_are_asked_about_the_same_third(
+    make_run, monkeypatch
+) -> None:
+    monkeypatch.setattr("sslapp.methods.diff_sysc.method.FIRST_STEPS", 60)
+    monkeypatch.setattr("sslapp.methods.diff_sysc.method.LATER_STEPS", 30)
     task = small_tasks.blobs(30, 0)
     options = {"iterations": 1, "first_epochs": 2, "later_epochs": 1, "width": 16}
     diffusion = replace(CHALLENGERS["diff-sysc"], settings=options)

@@ -33,7 +33,7 @@ def play(tmp_path):
         opened.append(access)
         source = small_project.write_npz(tmp_path / "digits.npz")
         defaults = {"data": str(source), "method": "supervised", "labels": 20, "threads": 1}
-        defaults |= {"config": small_project.TINY_SUPERVISED, "reviews": 5}
+        defaults |= {"config": {**small_project.TINY_SUPERVISED, "steps": 30}, "reviews": 5}
         report = simulate(access, Simulation(**{**defaults, **options}))
         with reading(access.engine) as conn:
             events = list(read(conn, 1))

@@ -40,7 +40,7 @@ def change(page, label: str, value: str) -> None:
 
 def test_a_round_is_set_up_followed_to_its_end_and_leads_to_its_review(train) -> None:
     page, access = train
-    change(page, "Steps", "40")
+    change(page, "Steps", "10")
     change(page, "Tau", "0.8")
     page.get_by_text("2 changed:").wait_for()
     page.get_by_role("button", name="Tau 0.8").click()
@@ -51,7 +51,7 @@ def test_a_round_is_set_up_followed_to_its_end_and_leads_to_its_review(train) ->
     page.get_by_text("Round 1 is done.").wait_for()
     row = round_status(access, None)
     assert row["state"] == JobState.DONE
-    assert (row["config"]["steps"], row["config"]["tau"]) == (40, 0.95)
+    assert (row["config"]["steps"], row["config"]["tau"]) == (10, 0.95)
     page.get_by_text("on this machine, from round 1.").wait_for()
     page.get_by_test_id("stMain").get_by_role("button", name=re.compile("[Rr]eview")).click()
     page.get_by_role("heading", name="Review", exact=True).wait_for()
