@@ -1,7 +1,8 @@
-"""Image sets that are arrays: the common source, and the .npz layout of MedMNIST.
+"""Image sets that are arrays: the common source, and the .npz layouts of MedMNIST and of Keras.
 
-The layout (Yang et al., "MedMNIST v2", Scientific Data 10, 2023): `train_images`, `val_images` and
+MedMNIST's (Yang et al., "MedMNIST v2", Scientific Data 10, 2023): `train_images`, `val_images` and
 `test_images` of (n, H, W) or (n, H, W, 3) uint8, with `..._labels` of (n,) or (n, 1) integers.
+Keras' calls the same `x_train` and `y_train`, `x_val` and `y_val`, `x_test` and `y_test`.
 """
 
 from collections.abc import Callable, Iterator, Sequence
@@ -19,6 +20,9 @@ from sslapp.imaging.deep import tiff_bytes
 from sslapp.vocabulary import Split
 
 _SPLITS = {"train": Split.POOL, "val": Split.POOL, "test": Split.TEST}
+_LAYOUTS = (("{}_images", "{}_labels"), ("x_{}", "y_{}"))
+"""Names of a split's images and of its labels, MedMNIST's and Keras'."""
+
 _MOST_CLASSES = 10_000
 Blocks = Callable[[int], Iterator[NDArray[Any]]]
 
@@ -72,7 +76,7 @@ def in_memory(images: NDArray[Any]) -> Blocks:
 
 
 def npz_source(path: Path, name: str | None = None) -> ArraySource:
-    """Open a MedMNIST-layout .npz file as a stream; nothing but its labels is kept in memory.
+    """Open an .npz file as a stream; nothing but its labels is kept in memory.
 
     `val` goes to the pool. The optional key `class_names`, (C,) text, names the classes; without it
     they are called "0", "1", ... A label of -1 is an unknown one.
@@ -85,14 +89,18 @@ def npz_source(path: Path, name: str | None = None) -> ArraySource:
         BadArrays: (a ValueError) naming the file, the key and the mend.
     """
     file = NpzFile(path)
-    splits = [split for split in _SPLITS if f"{split}_images" in file.keys]
-    if not splits:
-        raise BadArrays(
-            f"{path}: it holds {', '.join(sorted(file.keys)) or 'nothing'}, but none of "
-            "train_images, val_images, test_images. Rename its arrays to the MedMNIST layout."
-        )
-    parts = [_npz_part(file, split) for split in splits]
-    return ArraySource(name or path.stem, _class_names(file, parts), parts)
+    for images, labels in _LAYOUTS:
+        splits = [split for split in _SPLITS if images.format(split) in file.keys]
+        parts = [
+            _npz_part(file, split, images.format(split), labels.format(split)) for split in splits
+        ]
+        if parts:
+            return ArraySource(name or path.stem, _class_names(file, parts), parts)
+    raise BadArrays(
+        f"{path}: it holds {', '.join(sorted(file.keys)) or 'nothing'}, but none of "
+        "train_images, val_images, test_images, x_train, x_val, x_test. Rename its arrays to the "
+        "MedMNIST layout."
+    )
 
 
 def _rows(part: Part, start: int) -> Iterator[Item]:
@@ -110,8 +118,7 @@ def _rows(part: Part, start: int) -> Iterator[Item]:
             row += 1
 
 
-def _npz_part(file: NpzFile, split: str) -> Part:
-    key = f"{split}_images"
+def _npz_part(file: NpzFile, split: str, key: str, labels: str) -> Part:
     shape, dtype = file.shape(key)
     picture = len(shape) == 3 or (len(shape) == 4 and shape[3] in (1, 3))
     if dtype.name not in ("uint8", *DEEP) or not picture or 0 in shape[1:]:
@@ -123,13 +130,12 @@ def _npz_part(file: NpzFile, split: str) -> Part:
         name=split,
         split=_SPLITS[split],
         count=shape[0],
-        labels=_npz_labels(file, split, shape[0]),
+        labels=_npz_labels(file, labels, shape[0]),
         blocks=partial(file.stream, key),
     )
 
 
-def _npz_labels(file: NpzFile, split: str, count: int) -> NDArray[np.int64] | None:
-    key = f"{split}_labels"
+def _npz_labels(file: NpzFile, key: str, count: int) -> NDArray[np.int64] | None:
     if key not in file.keys:
         return None
     shape, dtype = file.shape(key)

@@ -103,9 +103,28 @@ def test_a_wrong_array_is_named_with_its_file(medmnist, changes, message):
         npz_source(medmnist(**changes))
 
 
+def test_the_names_that_keras_gives_are_read_alike(medmnist, tmp_path):
+    with np.load(medmnist()) as arrays:
+        renamed = {
+            f"{'x' if each.endswith('images') else 'y'}_{each.partition('_')[0]}": arrays[each]
+            for each in arrays.files
+        }
+    assert renamed.keys() == {f"{a}_{split}" for a in "xy" for split in ("train", "val", "test")}
+    np.savez(tmp_path / "keras.npz", **renamed, file_train=np.array(["a"] * 5))
+    expected = list(npz_source(tmp_path / "smallmnist.npz").items())
+    found = list(npz_source(tmp_path / "keras.npz").items())
+    assert [(e.name, e.split, e.true_class) for e in found] == [
+        (e.name, e.split, e.true_class) for e in expected
+    ]
+    assert all(np.array_equal(a.array, b.array) for a, b in zip(found, expected, strict=True))
+    np.savez(tmp_path / "wrong.npz", x_train=renamed["x_train"], y_train=renamed["y_test"])
+    with pytest.raises(BadArrays, match=r"y_train is \(3, 1\), but there are 5 images"):
+        npz_source(tmp_path / "wrong.npz")
+
+
 def test_another_layout_lists_what_is_there(tmp_path):
-    np.savez(tmp_path / "a.npz", x_train=np.zeros(3), y_train=np.zeros(3))
-    with pytest.raises(BadArrays, match="it holds x_train, y_train, but none of train_images"):
+    np.savez(tmp_path / "a.npz", pictures=np.zeros(3), classes=np.zeros(3))
+    with pytest.raises(BadArrays, match="it holds classes, pictures, but none of train_images"):
         npz_source(tmp_path / "a.npz")
 
 

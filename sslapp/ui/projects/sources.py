@@ -19,8 +19,8 @@ NAMES = {
 LAYOUT = (
     "Sub-folders are taken for hidden true labels, which only simulations and the final score "
     "read. Folders train, val and test around them keep test images apart. A .csv manifest has "
-    "a column path, and may have group, split and class. An .npz file has the MedMNIST layout: "
-    "train_images, train_labels, ..."
+    "a column path, and may have group, split and class. An .npz file has the MedMNIST layout, "
+    "train_images, train_labels, ..., or that of Keras, x_train, y_train, ..."
 )
 
 
