@@ -11,9 +11,9 @@ from PIL import Image
 from sslapp.charts.raster import Box
 from sslapp.review.candidates import Candidates
 from sslapp.store.projects import ClassRow
-from sslapp.ui.review import figure, map_hook
-from sslapp.ui.review.colours import NOTHING, Colouring, coding, gradient
-from sslapp.ui.review.map_hook import Area, Cleared, Picked, parse
+from sslapp.ui.review.map import figure, hook
+from sslapp.ui.review.map.colours import NOTHING, Colouring, coding, gradient
+from sslapp.ui.review.map.hook import Area, Cleared, Picked, parse
 from sslapp.usecases.reviewing.board import Board
 from sslapp.vocabulary import Source
 
@@ -203,7 +203,7 @@ NAN = float("nan")
         {"kind": "area", "rings": [[[0, 0], [1, NAN], [1, 1]]]},
         {"kind": "area", "rings": [[[0, 0], [1], [1, 1]]]},
         {"kind": "area", "rings": [[[0, 0], ["1", 2], [1, 1]]]},
-        {"kind": "area", "rings": [[[0, 0]] * (map_hook.CORNERS + 1)]},
+        {"kind": "area", "rings": [[[0, 0]] * (hook.CORNERS + 1)]},
         {"kind": "area", "rings": "abc"},
     ],
 )
@@ -215,7 +215,7 @@ def test_too_many_polygons_are_cut_and_unknown_ranges_left_out() -> None:
     ring = [[0, 0], [1, 0], [1, 1]]
     found = parse({"kind": "area", "rings": [ring] * 40, "ranges": [1, "x", 2, 3]})
     assert isinstance(found, Area)
-    assert len(found.rings) == map_hook.RINGS
+    assert len(found.rings) == hook.RINGS
     assert found.ranges == ()
 
 

@@ -6,8 +6,8 @@ from numpy.typing import NDArray
 
 from sslapp.charts.raster import Box
 from sslapp.ui.review import state
-from sslapp.ui.review.colours import Coding
-from sslapp.ui.review.figure import picture
+from sslapp.ui.review.map.colours import Coding
+from sslapp.ui.review.map.figure import picture
 from sslapp.usecases.access import Access
 from sslapp.usecases.reviewing.board import Board, BoardKey, board_key, previous_columns, read_board
 

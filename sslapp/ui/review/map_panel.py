@@ -9,8 +9,9 @@ import streamlit as st
 
 from sslapp.charts.raster import Box
 from sslapp.ui.review import board as review_board
-from sslapp.ui.review import figure, state
-from sslapp.ui.review.colours import Colouring, coding
+from sslapp.ui.review import state
+from sslapp.ui.review.map import figure
+from sslapp.ui.review.map.colours import Colouring, coding
 from sslapp.usecases.access import Access
 from sslapp.usecases.reviewing.board import Board, BoardKey
 from sslapp.words import count

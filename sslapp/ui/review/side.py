@@ -8,8 +8,9 @@ from streamlit.errors import StreamlitAPIException
 
 from sslapp.ui.common import addresses, faults, plain
 from sslapp.ui.review import board as review_board
-from sslapp.ui.review import map_hook, proof, state, tally
-from sslapp.ui.review.figure import POINTS
+from sslapp.ui.review import proof, state, tally
+from sslapp.ui.review.map import hook
+from sslapp.ui.review.map.figure import POINTS
 from sslapp.ui.review.map_panel import CHART, zoom_to_selection
 from sslapp.usecases.access import Access
 from sslapp.usecases.reviewing.board import Board
@@ -43,7 +44,7 @@ def show(access: Access, project_id: int, number: int) -> None:
         chosen = state.choice(board)
         _preview(access, project_id, board, chosen)
         _selection(board, chosen)
-        map_hook.mount(
+        hook.mount(
             CHART,
             addresses.of_project(access, project_id),
             number,
@@ -64,12 +65,12 @@ def again() -> None:
 
 
 def _gesture() -> None:
-    match map_hook.read(HOOK):
-        case map_hook.Area(rings, ranges):
+    match hook.read(HOOK):
+        case hook.Area(rings, ranges):
             state.lasso(rings, ranges)
-        case map_hook.Picked(position):
+        case hook.Picked(position):
             state.pick(position)
-        case map_hook.Cleared():
+        case hook.Cleared():
             state.outline_gone()
     again()
 

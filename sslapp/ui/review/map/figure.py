@@ -17,8 +17,8 @@ from PIL import Image
 from sslapp.charts.raster import Box, bounds, density
 from sslapp.ui.common import plain
 from sslapp.ui.common.embedding_map import OUTLINE
-from sslapp.ui.review.colours import Coding, steps
-from sslapp.ui.review.map_hook import Ring
+from sslapp.ui.review.map.colours import Coding, steps
+from sslapp.ui.review.map.hook import Ring
 from sslapp.usecases.reviewing.board import Board
 
 POINTS = 50_000
