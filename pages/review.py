@@ -4,7 +4,7 @@ import streamlit as st
 
 from sslapp.ui.common import faults, heading
 from sslapp.ui.common.access import require
-from sslapp.ui.review import board, bulks, empty, map_panel, selection, side, state
+from sslapp.ui.review import board, bulks, empty, map_panel, room, selection, side, state
 from sslapp.usecases.comparing.rounds import numbers_and_methods
 from sslapp.usecases.images import maps
 from sslapp.usecases.reviewing.board import board_key
@@ -25,25 +25,26 @@ if not rounds:
 names = {number: f"Round {number} · {titles.get(method, method)}" for number, method in rounds}
 chosen = f"review-round-{project_id}"
 faults.drop_gone(chosen, names, "The round you looked at is there no more; this is the newest.")
-number = st.selectbox(
-    "Round",
-    list(names),
-    format_func=names.__getitem__,
-    label_visibility="collapsed",
-    key=chosen,
-    width=320,
-)
+with st.container(key=room.BAR, horizontal=True, vertical_alignment="top", gap="small"):
+    number = st.selectbox(
+        "Round",
+        list(names),
+        format_func=names.__getitem__,
+        label_visibility="collapsed",
+        key=chosen,
+        width=190,
+    )
+    beside = st.container()
 key = board_key(access, project_id, number)
 assert key is not None
+with beside:
+    side.show(access, project_id, number)
 empty.running(live)
 empty.other_classes(board.load(access, project_id, number, key))
-
-left, right = st.columns([58, 42], gap="small")
-with left.container(border=True, height="stretch"):
-    map_panel.show(access, project_id, number, key)
-with right.container(border=True, height="stretch"):
-    side.show(access, project_id, number)
-
 bulks.show(access, project_id)
-with st.container(border=True):
+
+of_map, of_desk = room.panes(access)
+with of_map:
+    map_panel.show(access, project_id, number, key)
+with of_desk:
     selection.show(access, project_id, number)

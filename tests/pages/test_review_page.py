@@ -92,6 +92,9 @@ def test_the_counts_follow_the_coverage(project, open_review) -> None:
 def test_a_coverage_that_labels_do_not_suffice_for_is_not_offered(reviewed, open_review) -> None:
     page = open_review(reviewed)
     assert page.segmented_control(key=state.RULE).disabled
+    assert "needs 4 labels of each class" not in said(page)
+    page.session_state["review-details"] = True  # opens it
+    page.run()
     assert "needs 4 labels of each class" in said(page)
 
 

@@ -129,6 +129,7 @@ def show(
     _component(
         key=KEY,
         data=data,
+        height="stretch",
         on_turn_change=lambda: _keep("turn", TURN),
         on_ask_change=lambda: _keep("ask", ASK),
         on_changed_change=on_saved,

@@ -69,7 +69,7 @@ def show(access: Access, project_id: int, number: int, key: BoardKey) -> None:
         ranges=drawn.ranges,
         rings=drawn.rings,
     )
-    st.plotly_chart(chart, key=CHART, config=figure.CONFIG, alt=_alt(board))
+    st.plotly_chart(chart, height="stretch", key=CHART, config=figure.CONFIG, alt=_alt(board))
     _foot(board, points, key, drawn.event_number)
 
 

@@ -82,7 +82,6 @@ def show(
             on_click=_use,
             args=(found.better, again),
         )
-    _curve(access, project_id, board, found.wanted)
 
 
 def _use(threshold: float, again: Callable[[], None]) -> None:
@@ -91,42 +90,41 @@ def _use(threshold: float, again: Callable[[], None]) -> None:
     again()
 
 
-def _curve(access: Access, project_id: int, board: Board, wanted: float) -> None:
-    """What is proven at the thresholds of the audit, once it is asked for."""
-    with st.expander("Proven by threshold", key="review-proven", on_change="rerun") as shown:
-        pass
-    if not shown.open:
+def curve(access: Access, project_id: int, board: Board, positions: NDArray[np.int64]) -> None:
+    """Draw what is proven at the thresholds of the newest audit of candidates, if there was one.
+
+    Args:
+        positions: (n,) the candidates, see `known`.
+    """
+    chosen = st.session_state.get(CURVE_OF) or None
+    found = proven_curve(access, project_id, board, chosen)
+    if chosen is not None and chosen not in found.classes:  # of another project or audit
+        st.session_state[CURVE_OF] = 0
+        found = proven_curve(access, project_id, board)
+    if len(found.thresholds) < 2:
         return
-    with shown:
-        chosen = st.session_state.get(CURVE_OF) or None
-        curve = proven_curve(access, project_id, board, chosen)
-        if chosen is not None and chosen not in curve.classes:  # of another project or audit
-            st.session_state[CURVE_OF] = 0
-            curve = proven_curve(access, project_id, board)
-        if len(curve.thresholds) < 2:
-            st.caption("The audit has one threshold.")
-            return
-        names = {each.id: each.name for each in board.classes}
-        if curve.classes:
-            st.selectbox(
-                "Of",
-                [0, *curve.classes],
-                format_func=lambda each: names.get(each, "all classes"),
-                label_visibility="collapsed",
-                key=CURVE_OF,
-                help="Classes with at least ten looks. Their curves hold together.",
-            )
-        st.plotly_chart(
-            proofs_by_threshold(
-                [each.threshold for each in curve.thresholds],
-                [each.precision for each in curve.thresholds],
-                _words(curve.thresholds),
-                wanted,
-            ),
-            key="review-proofs-chart",
-            config={"displayModeBar": False},
-            alt="Share of labels proven right by threshold",
+    st.markdown("**Proven by threshold**")
+    names = {each.id: each.name for each in board.classes}
+    if found.classes:
+        st.selectbox(
+            "Of",
+            [0, *found.classes],
+            format_func=lambda each: names.get(each, "all classes"),
+            label_visibility="collapsed",
+            key=CURVE_OF,
+            help="Classes with at least ten looks. Their curves hold together.",
         )
+    st.plotly_chart(
+        proofs_by_threshold(
+            [each.threshold for each in found.thresholds],
+            [each.precision for each in found.thresholds],
+            _words(found.thresholds),
+            known(access, project_id, board, positions).wanted,
+        ),
+        key="review-proofs-chart",
+        config={"displayModeBar": False},
+        alt="Share of labels proven right by threshold",
+    )
 
 
 def _words(proofs: Sequence[ThresholdProof]) -> list[str]:

@@ -7,7 +7,7 @@ from numpy.typing import NDArray
 from sslapp.ui.audit.choice import chosen_audit
 from sslapp.ui.common import faults, pages, plain
 from sslapp.ui.review import board as review_board
-from sslapp.ui.review import bulks, desk, proof, state
+from sslapp.ui.review import bulks, desk, proof, side, state
 from sslapp.ui.review.side import again
 from sslapp.usecases.access import Access
 from sslapp.usecases.images.similar import reads_text
@@ -84,7 +84,7 @@ def _head(access: Access, project_id: int, board: Board) -> None:
         st.session_state[state.QUEUE] = Queue.DOUBTFUL
         st.warning(NO_MEMBERS, icon=":material/info:")
     with st.container(horizontal=True, vertical_alignment="center"):
-        st.subheader("Selected images", anchor=False, width="stretch")
+        side.selection(board, state.choice(board))
         if reads_text(access, project_id, board.round_number):
             st.text_input(
                 "Search by text",

@@ -1,9 +1,13 @@
-"""The threshold with what it would propose, and how much of that is selected: one fragment."""
+"""The bar above map and images: the threshold and what it would propose; and what is selected.
+
+One fragment.
+"""
 
 from contextlib import suppress
 
 import numpy as np
 import streamlit as st
+from numpy.typing import NDArray
 from streamlit.errors import StreamlitAPIException
 
 from sslapp.ui.common import addresses, faults, plain
@@ -21,29 +25,30 @@ from sslapp.words import count, percent
 HOOK = "review-hook"
 
 RULES = {state.THRESHOLD_RULE: "Threshold", state.COVERAGE_RULE: "Conformal sets"}
-RULE_HELP = """**Threshold**: the calibrated confidence reaches it. **Conformal sets**: of every
-class's images a stated share have their class in their set; candidates are images whose set holds
-one class alone."""
-
 SHOWN = {
     Show.CHALLENGERS: "Candidates",
     Show.REST: "Below threshold",
     Show.ALL: "All",
 }
-SHOW_HELP = """**Candidates** reach their threshold, or have one class alone in their set. **Below
-threshold** or **not alone** are the proposals that do not: look at them one by one. Labelled,
-withheld, holdout and test images are in neither."""
+EXPLAINED = """**Threshold**: the calibrated confidence reaches it. **Conformal sets**: of every
+class's images a stated share have their class in their set; candidates are images whose set holds
+one class alone. **Below threshold** or **not alone** are the proposals that are no candidates: look
+at them one by one. Labelled, withheld, holdout and test images are in neither."""
 
 
 def show(access: Access, project_id: int, number: int) -> None:
-    """Draw the panel; moving its slider redraws it and the desk, and nothing else."""
+    """Draw the bar; moving its slider redraws it and the desk, and nothing else."""
 
-    def panel() -> None:
+    def bar() -> None:
         board = review_board.current(access, project_id, number)
-        _rule(board)
-        chosen = state.choice(board)
-        _preview(access, project_id, board, chosen)
-        _selection(board, chosen)
+        with st.container(horizontal=True, vertical_alignment="center", gap="small"):
+            _rule(board)
+            chosen = state.choice(board)
+            found = board.candidates(chosen.rule(board))
+            _details(access, project_id, board, found.positions, board.counts_by_class(found))
+            _part(chosen)
+        with st.container(horizontal=True, vertical_alignment="center", gap="small"):
+            _preview(access, project_id, board, chosen, found.positions)
         hook.mount(
             CHART,
             addresses.of_project(access, project_id),
@@ -55,7 +60,7 @@ def show(access: Access, project_id: int, number: int) -> None:
             on_gesture=_gesture,
         )
 
-    faults.fragment(panel, key=state.SIDE)
+    faults.fragment(bar, key=state.SIDE)
 
 
 def again() -> None:
@@ -92,19 +97,15 @@ def _rule(board: Board) -> None:
         default=state.THRESHOLD_RULE,
         required=True,
         disabled=not board.coverages,
+        label_visibility="collapsed",
         key=state.RULE,
         persist_state="session",
-        help=RULE_HELP,
         on_change=_ruled,
     )
     if state.by_coverage(board):
         _coverage(board)
     else:
-        _thresholds(board)
-    if board.doubts:
-        st.caption(f":orange[:material/warning:] {plain.markdown(board.doubts)}")
-    elif board.why_no_coverage and not board.coverages:
-        st.caption(plain.markdown(board.why_no_coverage))
+        _threshold()
 
 
 def _coverage(board: Board) -> None:
@@ -118,16 +119,14 @@ def _coverage(board: Board) -> None:
         format_func=lambda share: f"{100 * share:g} %",
         default=now,
         required=True,
+        label_visibility="collapsed",
         key=state.COVERAGE,
         persist_state="session",
-        help="Share of every class's images whose class is in their set, at least.",
         on_change=_ruled,
     )
-    if board.why_no_coverage:
-        st.caption(plain.markdown(board.why_no_coverage))
 
 
-def _thresholds(board: Board) -> None:
+def _threshold() -> None:
     st.slider(
         "Threshold",
         min_value=0.0,
@@ -135,17 +134,12 @@ def _thresholds(board: Board) -> None:
         value=DEFAULT_THRESHOLD,
         step=0.005,
         format="%.3f",
+        label_visibility="collapsed",
+        width=240,
         key=state.THRESHOLD,
         persist_state="session",
-        help="Least calibrated confidence of a candidate.",
         on_change=_ruled,
     )
-    own = st.expander("Thresholds per class", key="review-own", on_change="rerun")
-    if own.open:
-        with own, st.grid(2, min_column_width=120):
-            for each in board.classes[: board.known]:
-                if not each.retired:
-                    _own_threshold(each.id, each.name)
 
 
 def _own_threshold(class_id: int, name: str) -> None:
@@ -163,39 +157,76 @@ def _own_threshold(class_id: int, name: str) -> None:
     )
 
 
-def _preview(access: Access, project_id: int, board: Board, chosen: Choice) -> None:
-    """What the rule proposes in the whole project, before anything is accepted."""
-    found = board.candidates(chosen.rule(board))
+def _details(
+    access: Access,
+    project_id: int,
+    board: Board,
+    found: NDArray[np.int64],
+    counts: NDArray[np.int64],
+) -> None:
+    """What the rule proposes of each class, thresholds of their own, what is proven where."""
+    details = st.popover("Details", key="review-details", on_change="rerun")
+    if not details.open:
+        return
+    with details:
+        st.caption(EXPLAINED)
+        if board.why_no_coverage:
+            st.caption(plain.markdown(board.why_no_coverage))
+        live = [column for column in range(board.known) if not board.classes[column].retired]
+        tally.show(
+            [board.classes[column] for column in live],
+            [counts[column] for column in live],
+            about="Candidates per predicted class",
+            key="review-tally",
+        )
+        if not state.by_coverage(board):
+            st.markdown("**Thresholds per class**")
+            with st.grid(2, min_column_width=120):
+                for column in live:
+                    _own_threshold(board.classes[column].id, board.classes[column].name)
+        proof.curve(access, project_id, board, found)
+
+
+def _preview(
+    access: Access, project_id: int, board: Board, chosen: Choice, found: NDArray[np.int64]
+) -> None:
+    """What the rule proposes in the whole project, and what is proven of it."""
     total = len(board.proposals)
-    if not total and board.doubts:
-        return  # said beside the threshold
+    if board.doubts:
+        st.caption(f":orange[:material/warning:] {plain.markdown(board.doubts)}", width="content")
+        if not total:
+            return
     share = f", {percent(len(found) / total)}" if total else ""
-    st.markdown(f"**{count(len(found), 'candidate')}** of {total:,} open images{share}")
-    if len(found):
-        proof.show(access, project_id, board, chosen, found.positions, again=again)
-    live = [column for column in range(board.known) if not board.classes[column].retired]
-    counts = board.counts_by_class(found)
-    tally.show(
-        [board.classes[column] for column in live],
-        [counts[column] for column in live],
-        about="Candidates per predicted class",
-        key="review-tally",
+    st.markdown(
+        f"**{count(len(found), 'candidate')}** of {total:,} open images{share}", width="content"
     )
+    if len(found):
+        proof.show(access, project_id, board, chosen, found, again=again)
 
 
-def _selection(board: Board, chosen: Choice) -> None:
+def _part(chosen: Choice) -> None:
     st.segmented_control(
         "Select",
         list(SHOWN),
-        format_func=lambda part: _part(part, chosen),
+        format_func=lambda part: _named(part, chosen),
         default=Show.CHALLENGERS,
         required=True,
+        label_visibility="collapsed",
         key=state.SHOW,
-        help=SHOW_HELP,
         on_change=_ruled,
     )
-    with st.container(horizontal=True, vertical_alignment="center", key="review-selected"):
-        st.markdown(_selected(board, chosen), width="stretch")
+
+
+def _named(part: Show, chosen: Choice) -> str:
+    return "Not alone" if part is Show.REST and chosen.coverage is not None else SHOWN[part]
+
+
+def selection(board: Board, chosen: Choice) -> None:
+    """Say what is selected, with the way back to more."""
+    with st.container(
+        horizontal=True, vertical_alignment="center", gap="small", key="review-selected"
+    ):
+        st.markdown(_selected(board, chosen), width="content")
         if chosen.rings and len(board.xy) > POINTS and st.button("Zoom", key="review-zoom-in"):
             zoom_to_selection(chosen.rings)
             st.rerun()
@@ -203,10 +234,6 @@ def _selection(board: Board, chosen: Choice) -> None:
             st.button("Select all", key="review-select-all", on_click=_clear)
         elif chosen.is_narrow:
             st.button("Clear", key="review-clear-selection", on_click=_clear)
-
-
-def _part(part: Show, chosen: Choice) -> str:
-    return "Not alone" if part is Show.REST and chosen.coverage is not None else SHOWN[part]
 
 
 def _clear() -> None:

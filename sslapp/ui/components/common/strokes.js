@@ -63,7 +63,7 @@ export function isHeard(event, own) {
   if (document.querySelector('[role="dialog"]')) return false
   const [target] = event.composedPath()
   if (!(target instanceof Element) || (own && target.closest(own))) return true
-  if (target.isContentEditable || target.closest("input, textarea, select, [role=slider]")) return false
+  if (target.isContentEditable || target.closest("input, textarea, select, [role=slider], [role=separator]")) return false
   if (target.closest("[role=combobox], [role=listbox], [role=menu]")) return false
   const presses = event.key === " " || event.key === "Enter"
   return !(presses && target.closest("button, a, summary, [role=tab]"))

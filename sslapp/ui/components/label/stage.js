@@ -6,10 +6,10 @@
 // image was put on the stage, is a decision about it.
 
 import { epochMillis } from "../common/clock.js"
+import { makeViewport } from "../common/viewport.js"
 
 const PAINTED_MS = 50
 const AHEAD = 5
-const LARGEST_ZOOM = 40
 const SLOW_MS = 150 // after which the old image is taken away while the next one loads
 const RETRIES = [500, 1500, 3000, 5000]
 
@@ -28,10 +28,8 @@ const RETRIES = [500, 1500, 3000, 5000]
  */
 export function makeStage({ box, url, onPainted, onFailed }) {
   const loaded = new Map() // address -> { img, ready, decoded }
-  const view = { zoom: 1, x: 0, y: 0, brightness: 1, contrast: 1, inverted: false }
   let shown = null // the image that is to be read: { position, image, img, placed, painted }
   let turn = 0
-  const room = { width: box.clientWidth, height: box.clientHeight }
 
   function load(which) {
     const address = url(which)
@@ -82,8 +80,7 @@ export function makeStage({ box, url, onPainted, onFailed }) {
 
   async function place(img, mine) {
     shown.img = img
-    Object.assign(view, { zoom: 1, x: 0, y: 0 })
-    apply() // first: it sets styles alone, so nothing is laid out before the frame
+    viewport.fit() // first: it sets styles alone, so nothing is laid out before the frame
     box.replaceChildren(img)
     shown.placed = epochMillis()
     await afterNextFrame()
@@ -113,97 +110,23 @@ export function makeStage({ box, url, onPainted, onFailed }) {
     return { image, placed_at: placed, painted_at: painted, pressed_at: pressed }
   }
 
-  // -- zoom and pan --------------------------------------------------------------------------------
-
-  function scale() {
-    const { naturalWidth, naturalHeight } = shown.img
-    const fitted = Math.min(room.width / naturalWidth, room.height / naturalHeight)
-    return fitted * view.zoom
-  }
-
-  function apply() {
-    if (!shown?.img) return
-    const { img } = shown
-    const by = scale()
-    view.x = held(view.x, img.naturalWidth * by, room.width)
-    view.y = held(view.y, img.naturalHeight * by, room.height)
-    const left = (room.width - img.naturalWidth * by) / 2 + view.x
-    const top = (room.height - img.naturalHeight * by) / 2 + view.y
-    img.style.transform = `translate(${left}px, ${top}px) scale(${by})`
-    img.style.imageRendering = by * devicePixelRatio >= 2 ? "pixelated" : "auto"
-    const { brightness, contrast, inverted } = view
-    const plain = brightness === 1 && contrast === 1 && !inverted
-    const filter = `brightness(${brightness}) contrast(${contrast}) invert(${Number(inverted)})`
-    img.style.filter = plain ? "none" : filter
-    box.classList.toggle("movable", view.zoom > 1)
-  }
-
-  // the offset from the middle, so far that the image's edge reaches the stage's edge
-  function held(offset, size, space) {
-    const most = Math.max(0, (size - space) / 2)
-    return Math.min(most, Math.max(-most, offset))
-  }
-
-  // Zooms by a factor; the point (px, py) of the stage, from its middle, stays where it is.
-  function zoom(factor, px = 0, py = 0) {
-    const before = view.zoom
-    view.zoom = Math.min(LARGEST_ZOOM, Math.max(1, before * factor))
-    const ratio = view.zoom / before
-    view.x = px - (px - view.x) * ratio
-    view.y = py - (py - view.y) * ratio
-    apply()
-  }
-
-  function pan(dx, dy) {
-    view.x += dx
-    view.y += dy
-    apply()
-  }
-
-  function fit() {
-    Object.assign(view, { zoom: 1, x: 0, y: 0 })
-    apply()
-  }
-
-  function setWindow(brightness, contrast) {
-    view.brightness = Math.min(4, Math.max(0.1, view.brightness + brightness))
-    view.contrast = Math.min(6, Math.max(0.1, view.contrast + contrast))
-    apply()
-  }
-
-  function invert() {
-    view.inverted = !view.inverted
-    apply()
-  }
-
-  function reset() {
-    Object.assign(view, { brightness: 1, contrast: 1, inverted: false })
-    fit()
-  }
-
-  const stopPointers = usePointers(box, { zoom, pan, fit, setWindow })
-  const resized = new ResizeObserver(() => {
-    Object.assign(room, { width: box.clientWidth, height: box.clientHeight })
-    apply()
-  })
-  resized.observe(box)
+  const viewport = makeViewport(box, () => shown?.img)
 
   return {
     show,
     prefetch,
     seen,
-    zoom,
-    pan,
-    fit,
-    setWindow,
-    invert,
-    reset,
-    zoomed: () => view.zoom > 1,
+    zoom: viewport.zoom,
+    pan: viewport.pan,
+    fit: viewport.fit,
+    setWindow: viewport.setWindow,
+    invert: viewport.invert,
+    reset: viewport.reset,
+    zoomed: viewport.zoomed,
     shows: which => shown?.position === which?.position && shown?.image === which?.image,
     stop() {
       turn += 1
-      resized.disconnect()
-      stopPointers()
+      viewport.stop()
     },
   }
 }
@@ -217,47 +140,4 @@ function afterNextFrame() {
       port2.postMessage(null)
     })
   })
-}
-
-// Wheel zooms to the pointer, drag pans, right-hand drag changes the window, two fingers pinch.
-function usePointers(box, { zoom, pan, fit, setWindow }) {
-  const down = new Map() // pointer id -> { x, y }
-  const middle = event => {
-    const { left, top, width, height } = box.getBoundingClientRect()
-    return [event.clientX - left - width / 2, event.clientY - top - height / 2]
-  }
-  const spread = () => {
-    const [a, b] = [...down.values()]
-    return Math.hypot(a.x - b.x, a.y - b.y)
-  }
-  const listeners = {
-    wheel: event => {
-      event.preventDefault()
-      zoom(Math.exp(-event.deltaY * 0.0016), ...middle(event))
-    },
-    pointerdown: event => {
-      box.setPointerCapture(event.pointerId)
-      down.set(event.pointerId, { x: event.clientX, y: event.clientY })
-    },
-    pointermove: event => {
-      const last = down.get(event.pointerId)
-      if (!last) return
-      const before = down.size === 2 ? spread() : 0
-      const [dx, dy] = [event.clientX - last.x, event.clientY - last.y]
-      Object.assign(last, { x: event.clientX, y: event.clientY })
-      if (before) zoom(spread() / before, ...middle(event))
-      else if (event.buttons & 2) setWindow(-dy / 200, dx / 200)
-      else pan(dx, dy)
-    },
-    pointerup: event => down.delete(event.pointerId),
-    pointercancel: event => down.delete(event.pointerId),
-    dblclick: fit,
-    contextmenu: event => event.preventDefault(),
-  }
-  for (const [name, on] of Object.entries(listeners)) {
-    box.addEventListener(name, on, { passive: false })
-  }
-  return () => {
-    for (const [name, on] of Object.entries(listeners)) box.removeEventListener(name, on)
-  }
 }

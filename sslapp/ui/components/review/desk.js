@@ -10,6 +10,7 @@ import { makeClock } from "../common/clock.js"
 import { mounted } from "../common/mounting.js"
 import { makeOutbox } from "../common/outbox.js"
 import { classesByKey } from "../common/strokes.js"
+import { makeViewport } from "../common/viewport.js"
 import { onReceipt, onState, storedHistory } from "./decisions.js"
 import { focusOn } from "./focus.js"
 import { drawBar, drawGrid } from "./grid.js"
@@ -40,6 +41,7 @@ function openDesk(root) {
     inspections: new Map(), ahead: new Map(), paintedAt: null, painted: null, showing: 0, clock: makeClock(),
     bulkTotal: null, pending: null, drawnFor: null, showNames: false, quiet: 0, cueEnds: 0,
     proven: false, changedAt: -Infinity,
+    viewport: makeViewport(find("box"), () => find("large")),
   }
   desk.onkey = event => onKey(desk, event)
   window.addEventListener("keydown", desk.onkey, true) // before Streamlit's own shortcuts
@@ -53,6 +55,7 @@ function openDesk(root) {
 function closeDesk(desk) {
   window.removeEventListener("keydown", desk.onkey, true)
   desk.clock.stop()
+  desk.viewport.stop()
   clearInterval(desk.renew)
   clearTimeout(desk.quiet)
   desk.outbox?.detach() // what is unsent goes on being sent

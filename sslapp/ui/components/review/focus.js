@@ -75,7 +75,7 @@ async function paint(desk, position) {
     return
   }
   if (showing !== desk.showing) return
-  image.classList.toggle("small", Math.max(image.naturalWidth, image.naturalHeight) <= 128)
+  desk.viewport.fit()
   stage.classList.remove("waiting")
   await nextFrame()
   await nextFrame()

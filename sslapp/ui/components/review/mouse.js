@@ -2,12 +2,17 @@
 
 import { epochMillis } from "../common/clock.js"
 import { element } from "../common/elements.js"
+import { readKept, writeKept } from "../common/storage.js"
 import { decide, exclude } from "./decisions.js"
 import { focusOn } from "./focus.js"
 import { toggleHelp } from "./panel.js"
 import { requestAction, requestBulk, turn } from "./requests.js"
 import { tileOf } from "./state.js"
 import { dot } from "./words.js"
+
+const THUMBNAIL = "sslapp-thumbnail"
+const BESIDE = "sslapp-review-beside"
+const [NARROWEST, WIDEST] = [240, 560]
 
 export function wire(desk) {
   const { find } = desk
@@ -44,9 +49,41 @@ export function wire(desk) {
     if (!event.target.closest(".relabel-at")) openMenu(desk, false)
   }
   const size = find("size").querySelector("input")
-  size.value = localStorage.getItem("sslapp-thumbnail") ?? "80"
+  size.value = readKept(THUMBNAIL, 80)
   size.oninput = () => setSize(desk, size.value)
   setSize(desk, size.value)
+  wireDivider(desk)
+}
+
+// The width of the image in focus with its evidence, in pixels; kept in the browser.
+function wireDivider(desk) {
+  const divider = desk.find("divider")
+  let width = readKept(BESIDE, 320)
+  const set = wanted => {
+    width = Math.round(Math.min(WIDEST, Math.max(NARROWEST, wanted)))
+    desk.find("desk").style.setProperty("--beside", `${width}px`)
+    divider.setAttribute("aria-valuenow", width)
+    writeKept(BESIDE, width)
+  }
+  set(width)
+  divider.onpointerdown = event => {
+    divider.setPointerCapture(event.pointerId)
+    divider.classList.add("moving")
+    const from = event.clientX + width
+    divider.onpointermove = moved => set(from - moved.clientX)
+  }
+  divider.onpointerup = divider.onpointercancel = () => {
+    divider.classList.remove("moving")
+    divider.onpointermove = null
+  }
+  divider.ondblclick = () => set(320)
+  divider.onkeydown = event => {
+    const by = { ArrowLeft: 16, ArrowRight: -16 }[event.key]
+    if (!by) return
+    event.preventDefault()
+    event.stopPropagation()
+    set(width + by)
+  }
 }
 
 function openMenu(desk, open) {
@@ -70,5 +107,5 @@ function openMenu(desk, open) {
 
 function setSize(desk, pixels) {
   desk.find("desk").style.setProperty("--thumb", `${pixels}px`)
-  localStorage.setItem("sslapp-thumbnail", pixels)
+  writeKept(THUMBNAIL, Number(pixels))
 }

@@ -51,6 +51,7 @@
  * @property {boolean} proven what is selected is proven right, as the buttons say
  * @property {number} changedAt when that changed while the selection stayed, as performance.now()
  * @property {object | null} pending what Python is asked for once the outbox is empty
+ * @property {{ fit: () => void, zoom: (factor: number) => void, stop: () => void }} viewport
  * @property {number | null} paintedAt when the image in focus was on screen, ms since 1970
  * @property {string | null} painted content hash of that image
  */

@@ -30,7 +30,6 @@ CHALLENGERS, EXPERTS = 4_000, 3_000
 LONGEST = (320, 760)
 """Pixels of the density's longer side: fewer for fewer images, so that each is still seen."""
 
-HEIGHT = 520
 ACCENT = "#6068DC"
 LINE = {"color": ACCENT, "width": 2, "dash": "solid"}
 LEVELS = 32
@@ -112,7 +111,6 @@ def figure(
     left, right, bottom, top = ranges
     axis = {"visible": False, "constrain": "domain"}
     chart.update_layout(
-        height=HEIGHT,
         margin={"l": 0, "r": 34, "t": 0, "b": 0},
         xaxis={**axis, "range": [left, right]},
         yaxis={**axis, "range": [bottom, top], "scaleanchor": "x"},
