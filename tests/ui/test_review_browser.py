@@ -31,6 +31,8 @@ AT = f"""([x, y]) => {{
   const edge = chart.getBoundingClientRect()
   return [edge.left + xaxis._offset + xaxis.d2p(x), edge.top + yaxis._offset + yaxis.d2p(y)]
 }}"""
+OUTLINES = f"() => document.querySelector('{MAP}').layout.selections?.length"
+BOTTOM = "document.querySelector('.st-key-review-room').getBoundingClientRect().bottom"
 RINGS = f"() => document.querySelector('{MAP}').layout.selections.map(each => each.path)"
 
 
@@ -110,7 +112,7 @@ def test_a_lasso_selects_what_lies_inside_and_is_accepted_and_undone(review) -> 
     assert made.payload["threshold"] == DEFAULT_THRESHOLD
     (ring,) = made.payload["polygon"]
     np.testing.assert_array_equal(inside(np.array(ring), board.xy), within)
-    assert not page.evaluate(f"() => document.querySelector('{MAP}').layout.selections?.length")
+    wait(lambda: not page.evaluate(OUTLINES))
 
     page.get_by_role("button", name="Undo", exact=True).first.click()
     page.get_by_text("Your bulk decisions").wait_for()
@@ -179,3 +181,46 @@ def wait(true, seconds: float = 20) -> None:
     while not true():
         assert time.monotonic() < end, "waited in vain"
         time.sleep(0.1)
+
+
+def test_the_whole_review_is_on_one_screen_and_divided_as_the_reader_likes(review) -> None:
+    page, _, _ = review
+    parts = {
+        "map": MAP,
+        "threshold": ".st-key-review-threshold",
+        "what is proven": ".st-key-review-bar >> text=would prove",
+        "images": ".grid",
+        "an image": ".tile",
+        "image in focus": ".stage",
+        "evidence": ".near",
+        "decision": ".judge",
+    }
+    for width, height in ((1440, 900), (1920, 1080)):
+        page.set_viewport_size({"width": width, "height": height})
+        page.wait_for_function(f"() => Math.abs({BOTTOM} - innerHeight) < 30")
+        for name, place in parts.items():
+            box = page.locator(place).first.bounding_box()
+            assert min(box["width"], box["height"]) > 20, name
+            assert box["y"] >= 0, name
+            assert box["x"] + box["width"] <= width, name
+            assert box["y"] + box["height"] <= height, name
+
+    assert page.locator(".tile").first.bounding_box()["height"] > 80
+    divider = page.get_by_role("separator", name="Width of the map")
+    before = page.locator(MAP).bounding_box()["width"]
+    divider.focus()
+    page.keyboard.press("ArrowRight")
+    wait(lambda: page.locator(MAP).bounding_box()["width"] > before + 20)
+    wider = divider.get_attribute("aria-valuenow")
+    page.reload()
+    page.locator(f"{MAP}[data-hooked=yes]").wait_for(state="attached")
+    assert divider.get_attribute("aria-valuenow") == wider
+    page.get_by_role("button", name="Fold the map").click()
+    page.locator(MAP).wait_for(state="hidden")
+    page.get_by_role("button", name="Show the map").click()
+    page.locator(MAP).wait_for()
+
+    page.set_viewport_size({"width": 820, "height": 1180})
+    wait(lambda: page.locator(MAP).bounding_box()["width"] > 700)
+    images, drawn_map = (page.locator(each).bounding_box() for each in (".desk", MAP))
+    assert images["y"] + images["height"] <= drawn_map["y"]

@@ -39,6 +39,7 @@ def show(access: Access, project_id: int, number: int) -> None:
 
     def draw() -> None:
         board = review_board.current(access, project_id, number)
+        side.follow_map(access, project_id, board)
         _head(access, project_id, board)
         chosen = state.choice(board)
         try:

@@ -49,16 +49,6 @@ def show(access: Access, project_id: int, number: int) -> None:
             _part(chosen)
         with st.container(horizontal=True, vertical_alignment="center", gap="small"):
             _preview(access, project_id, board, chosen, found.positions)
-        hook.mount(
-            CHART,
-            addresses.of_project(access, project_id),
-            number,
-            board.classes,
-            revision=board.event_number,
-            clear=state.clears(),
-            key=HOOK,
-            on_gesture=_gesture,
-        )
 
     faults.fragment(bar, key=state.SIDE)
 
@@ -67,6 +57,20 @@ def again() -> None:
     """In a widget's callback: redraw the panel and the desk, not the map."""
     with suppress(StreamlitAPIException):  # a run that was cut short had not drawn the desk yet
         st.rerun([state.SIDE, state.DESK])
+
+
+def follow_map(access: Access, project_id: int, board: Board) -> None:
+    """Listen to the map. To be drawn after the chart, whose outline it takes off when asked to."""
+    hook.mount(
+        CHART,
+        addresses.of_project(access, project_id),
+        board.round_number,
+        board.classes,
+        revision=board.event_number,
+        clear=state.clears(),
+        key=HOOK,
+        on_gesture=_gesture,
+    )
 
 
 def _gesture() -> None:

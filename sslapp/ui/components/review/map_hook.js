@@ -12,6 +12,7 @@ const CORNERS = 240 // of one lasso; beyond it every other corner goes, until it
 const REST_MS = 120 // the pointer rests on an image before its evidence is fetched
 const REMEMBERED = 400 // images whose evidence is remembered
 const CLEARING_MS = 600 // two of plotly's double clicks
+const AGAIN_MS = 4000 // a chart that is drawn anew meanwhile may bring its old outline back
 const NEIGHBOURS = 5 // neighbours named on the card
 
 const short = number => Number(number.toPrecision(6))
@@ -167,6 +168,7 @@ function makeHook(parentElement) {
   let outline = "[]" // the one that the server knows
   let pending = 0
   let clearingUntil = 0 // while the outline is taken off, what plotly says is our own doing
+  let clearedUntil = 0 // until then an outline that the reader did not draw is taken off again
 
   function area(event) {
     const rings = ringsOf(event?.selections)
@@ -208,7 +210,22 @@ function makeHook(parentElement) {
     card.close()
   }
 
+  function clear() {
+    outline = "[]"
+    clearingUntil = performance.now() + CLEARING_MS
+    if (chart) clearOutlines(chart)
+  }
+
+  function redrawn() {
+    const now = performance.now()
+    if (now >= clearedUntil || !chart?.layout?.selections?.length) return
+    if (now > clearingUntil) clear()
+    else setTimeout(redrawn, clearingUntil - now + 20)
+  }
+
   const listeners = {
+    plotly_selecting: () => (clearedUntil = 0),
+    plotly_afterplot: redrawn,
     plotly_selected: area,
     plotly_deselect: cleared,
     plotly_click: picked,
@@ -243,16 +260,15 @@ function makeHook(parentElement) {
 
   return {
     update({ data: fresh, setTriggerValue }) {
-      const clear = data !== null && fresh.clear !== data.clear
+      const asked = data !== null && fresh.clear !== data.clear
       data = fresh
       send = setTriggerValue
       classes = new Map(fresh.classes.map(each => [each.id, each]))
       observer.observe(document.body, { childList: true, subtree: true })
       attach()
-      if (clear && chart) {
-        outline = "[]"
-        clearingUntil = performance.now() + CLEARING_MS
-        clearOutlines(chart)
+      if (asked) {
+        clearedUntil = performance.now() + AGAIN_MS
+        clear()
       }
     },
     close() {
