@@ -212,6 +212,16 @@ def image_rows(
     return [found[position] for position in wanted]
 
 
+def positions_named(conn: Connection, project_id: int, text: str) -> NDArray[np.int64]:
+    """(n,) ascending positions of the images whose name holds a text, whatever its case."""
+    rows = conn.execute(
+        select(image.c.position)
+        .where(image.c.project_id == project_id, image.c.name.icontains(text, autoescape=True))
+        .order_by(image.c.position)
+    )
+    return np.array([row.position for row in rows], dtype=np.int64)
+
+
 def pixel_hashes(conn: Connection, project_id: int, positions: Sequence[int]) -> dict[int, str]:
     """Position -> sha256 of the image's decoded pixels, for those of the images there are."""
     found: dict[int, str] = {}

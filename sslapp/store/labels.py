@@ -101,6 +101,49 @@ def expert_labels(conn: Connection, project_id: int, count: int) -> NDArray[np.i
     return np.array(rows, dtype=np.int64).reshape(len(rows), 2)
 
 
+@dataclass(frozen=True, eq=False)
+class Givers:
+    """Who gave the current labels of N images, and when.
+
+    Attributes:
+        readers: (N,) int16, 0 for no label, else 1 + an index into `names`.
+        names: of the readers, by their ids.
+        days: (N,) datetime64[D], UTC; NaT for no label.
+    """
+
+    readers: NDArray[np.int16]
+    names: tuple[str, ...]
+    days: NDArray[np.datetime64]
+
+
+def givers(conn: Connection, project_id: int, count: int) -> Givers:
+    """Who gave each current label, and when.
+
+    Args:
+        count: only images at positions below it.
+    """
+    query = (
+        select(current_label.c.position, event.c.reader_id, event.c.at)
+        .join(
+            event,
+            (event.c.project_id == current_label.c.project_id)
+            & (event.c.number == current_label.c.event_number),
+        )
+        .where(current_label.c.project_id == project_id, current_label.c.position < count)
+    )
+    rows = conn.execute(query).all()
+    ids = np.array([each.reader_id for each in rows], dtype=np.int64)
+    known, place = np.unique(ids, return_inverse=True)
+    named = conn.execute(select(reader.c.id, reader.c.name).where(reader.c.id.in_(known.tolist())))
+    names = {row.id: row.name for row in named}
+    readers = np.zeros(count, dtype=np.int16)
+    days = np.full(count, "NaT", dtype="datetime64[D]")
+    at = [each.position for each in rows]
+    readers[at] = place + 1
+    days[at] = np.array([each.at for each in rows], dtype="datetime64[D]")
+    return Givers(readers, tuple(names[each] for each in known.tolist()), days)
+
+
 def label_rows(
     conn: Connection, project_id: int, positions: Positions | None = None
 ) -> NDArray[np.int64]:

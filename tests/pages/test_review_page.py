@@ -18,6 +18,7 @@ from sslapp.usecases.projects.settings import create_project
 from sslapp.usecases.reviewing import bulk_decisions
 from sslapp.usecases.reviewing.board import read_board
 from sslapp.usecases.reviewing.bulk_decisions import BulkAction, decide
+from sslapp.usecases.reviewing.facets import Facet
 from sslapp.usecases.reviewing.queue import Choice, Queue, Show, positions, selected
 from sslapp.usecases.training.rounds import start_round
 from sslapp.vocabulary import EventKind, Gear
@@ -162,7 +163,7 @@ def test_nothing_stays_selected_until_something_is_asked_for(reviewed, open_revi
 
 def test_the_map_keeps_its_labels_until_it_is_redrawn(reviewed, open_review) -> None:
     page = open_review(reviewed)
-    page.segmented_control(key="review-colour").set_value("source").run()
+    page.selectbox(key="review-colour").select(Facet.SOURCE).run()
     before = chart(page)
     board = read_board(reviewed, 1)
     bulk_decisions.bulk_accept(reviewed, None, board.proposals.positions[:30], unproven=True)
@@ -176,8 +177,8 @@ def test_the_map_keeps_its_labels_until_it_is_redrawn(reviewed, open_review) -> 
 @pytest.mark.slow
 def test_every_colouring_and_order_is_drawn(ensembled, open_review) -> None:
     page = open_review(ensembled)
-    for colouring in ("confidence", "source", "change", "class"):
-        page.segmented_control(key="review-colour").set_value(colouring).run()
+    for facet in Facet:
+        page.selectbox(key="review-colour").select(facet).run()
         assert not page.exception
     for queue in Queue:
         page.selectbox(key=state.QUEUE).select(queue).run()
@@ -276,7 +277,7 @@ def test_a_map_that_is_mounted_anew_shows_the_outline_of_the_selection(
     page = open_review(reviewed)
     page.session_state["review-polygon"] = (RING,)
     assert not chart(page.run())["layout"].get("selections")  # the browser has drawn it
-    page.segmented_control(key="review-colour").set_value("source").run()
+    page.selectbox(key="review-colour").select(Facet.SOURCE).run()
     (outline,) = chart(page)["layout"]["selections"]
     assert outline["path"].startswith("M-0.6,-0.6L0.5,-0.6L")
     page.switch_page("../pages/compare.py").run()
@@ -343,6 +344,7 @@ def test_a_text_that_cannot_be_searched_for_is_dropped(reviewed, open_review) ->
     (reviewed.workspace.weights / "open_clip.safetensors").write_bytes(b"none")
     embedded_anew(reviewed, encoder="open_clip")
     page = open_review(reviewed)
+    page.segmented_control(key=state.SEARCH).set_value(state.BY_DESCRIPTION).run()
     field = search_field(page)
     field.input("a seven " * 50).run()
     assert "Describe the images in 1 to 300 characters." in plain(page)

@@ -15,6 +15,7 @@ from sslapp.store.state import load_state
 from sslapp.usecases.access import enter
 from sslapp.usecases.reviewing.board import read_board
 from sslapp.usecases.reviewing.candidates import DEFAULT_THRESHOLD
+from sslapp.usecases.reviewing.facets import Facet, coded
 from sslapp.vocabulary import EventKind, Source
 from sslapp.workspace import Workspace
 
@@ -31,6 +32,7 @@ AT = f"""([x, y]) => {{
   const edge = chart.getBoundingClientRect()
   return [edge.left + xaxis._offset + xaxis.d2p(x), edge.top + yaxis._offset + yaxis.d2p(y)]
 }}"""
+POINTS = f"() => document.querySelector('{MAP}')._fullData[0].x.length"
 OUTLINES = f"() => document.querySelector('{MAP}').layout.selections?.length"
 BOTTOM = "document.querySelector('.st-key-review-room').getBoundingClientRect().bottom"
 RINGS = f"() => document.querySelector('{MAP}').layout.selections.map(each => each.path)"
@@ -166,6 +168,30 @@ def test_clear_takes_the_outline_off_the_map(review) -> None:
     lasso(page, circle(np.zeros(2), 0.4))
     page.locator(SELECTED).get_by_text("inside").wait_for()
     assert "the whole project" not in page.locator(SELECTED).inner_text()
+
+
+def test_the_legend_filters_and_names_and_numbers_are_found(review) -> None:
+    page, root, _ = review
+    access = enter(Workspace(workspace=root), "Ann")
+    board = read_board(access, 1)
+    every = len(board.xy)
+    name = board.classes[int(board.candidates(DEFAULT_THRESHOLD).columns[0])].name
+    of_class = coded(access, 1, board, Facet.CLASS).within((name,))
+    access.engine.dispose()
+    page.get_by_role("group", name="What the colours mean").get_by_text(name, exact=True).click()
+    page.locator(SELECTED).get_by_text(f"only {name}").wait_for()
+    wait(lambda: page.evaluate(POINTS) == of_class.sum())
+    found = board.candidates(DEFAULT_THRESHOLD).positions
+    assert page.locator(SELECTED).inner_text().startswith(f"{of_class[found].sum()} selected")
+    page.get_by_text("Show all").click()
+    page.locator(SELECTED).get_by_text("the whole project").wait_for()
+    wait(lambda: page.evaluate(POINTS) == every)
+
+    box = page.get_by_placeholder("Name or number")
+    box.fill(str(found[0]))
+    box.press("Enter")
+    page.locator(SELECTED).get_by_text(f"Image {found[0]} selected").wait_for()
+    page.locator(f'.tile[data-position="{found[0]}"]').wait_for()
 
 
 def lonely(board) -> int:

@@ -12,9 +12,11 @@ from sslapp.charts.raster import Box
 from sslapp.review.candidates import Candidates
 from sslapp.store.projects import ClassRow
 from sslapp.ui.review.map import figure, hook
-from sslapp.ui.review.map.colours import NOTHING, Colouring, coding, gradient
+from sslapp.ui.review.map.colours import NOTHING, Coding, coding, gradient
 from sslapp.ui.review.map.hook import Area, Cleared, Picked, parse
+from sslapp.usecases.reviewing import facets
 from sslapp.usecases.reviewing.board import Board
+from sslapp.usecases.reviewing.facets import Facet, of_board
 from sslapp.vocabulary import Source
 
 ROOT = Path(__file__).parents[2]
@@ -57,30 +59,35 @@ def board(count: int = 12, **other) -> Board:
     return Board(**{**values, **other})
 
 
-def colours(shown: Board, colouring: Colouring, before=None) -> list[str]:
-    found = coding(shown, colouring, before)
+def coded(shown: Board, facet: Facet, before=None) -> Coding:
+    of_change = facets.of_change(shown, before)
+    return coding(shown, facet, of_change if facet is Facet.CHANGE else of_board(shown, facet))
+
+
+def colours(shown: Board, facet: Facet, before=None) -> list[str]:
+    found = coded(shown, facet, before)
     assert len(found.colours) == len(found.names)
     return [found.colours[code] for code in found.codes.tolist()]
 
 
 def test_classes_are_predictions_and_experts_labels_as_they_are() -> None:
-    found = colours(board(), Colouring.CLASS)
+    found = colours(board(), Facet.CLASS)
     cat, dog, hen = (each.colour for each in CLASSES)
     assert found[:6] == [hen, dog, cat, dog, NOTHING, dog]
 
 
 def test_confidence_is_a_scale_from_a_guess_to_sure() -> None:
     shown = board(3, confidence=np.array([0.5, 0.75, 1.0], np.float32))
-    found = coding(shown, Colouring.CONFIDENCE, None)
+    found = coded(shown, Facet.CONFIDENCE)
     assert found.codes.tolist() == [1, len(found.colours) // 2 + 1, len(found.colours) - 1]
     assert found.ends == ("50 %", "100 %")
-    blind = colours(board(), Colouring.CONFIDENCE)[4]
+    blind = colours(board(), Facet.CONFIDENCE)[4]
     assert blind == NOTHING
 
 
 def test_sources_have_a_colour_each() -> None:
     shown = board(4, source=np.array(list(Source), np.uint8))
-    found = colours(shown, Colouring.SOURCE)
+    found = colours(shown, Facet.SOURCE)
     assert len(set(found)) == 4
     assert found[Source.NONE] == NOTHING
 
@@ -88,9 +95,9 @@ def test_sources_have_a_colour_each() -> None:
 def test_change_tells_images_that_only_one_round_predicted_from_those_that_stayed() -> None:
     before = np.array([0, 1, 1, 1, 0, -1], np.int16)
     same, other = "#5B9BC7", "#D55E00"
-    found = colours(board(6), Colouring.CHANGE, before)
+    found = colours(board(6), Facet.CHANGE, before)
     assert found == [same, same, other, same, NOTHING, NOTHING]
-    assert set(colours(board(6), Colouring.CHANGE, None)) == {NOTHING}
+    assert set(colours(board(6), Facet.CHANGE, None)) == {NOTHING}
 
 
 def test_a_gradient_begins_and_ends_with_its_anchors() -> None:
@@ -135,12 +142,12 @@ def test_a_zoomed_map_draws_points_of_its_box_alone() -> None:
 
 def test_the_figure_is_light_and_the_same_while_nothing_changes() -> None:
     shown = board(10_000)
-    found = coding(shown, Colouring.CLASS, None)
+    found = coded(shown, Facet.CLASS)
 
     def made(**other) -> str:
         points = figure.drawn(shown, None)
         box = figure.whole(shown)
-        return figure.figure(shown, found, points, box, None, legend=False, **other).to_json()
+        return figure.figure(shown, found, points, box, None, **other).to_json()
 
     assert made() == made()
     box = figure.whole(shown)
@@ -153,7 +160,7 @@ def test_the_figure_is_light_and_the_same_while_nothing_changes() -> None:
 
 def test_the_picture_lies_edge_to_edge_below_the_points() -> None:
     shown = board(500)
-    found = coding(shown, Colouring.CLASS, None)
+    found = coded(shown, Facet.CLASS)
     box = Box(-1.0, -0.5, 1.0, 0.5)
     url = figure.picture(shown, found, box)
     kind, _, content = url.partition(",")
@@ -162,19 +169,21 @@ def test_the_picture_lies_edge_to_edge_below_the_points() -> None:
     assert picture.mode == "RGBA"
     assert picture.width == 2 * picture.height == figure.LONGEST[0]
     points = figure.drawn(shown, box, points=10)
-    chart = figure.figure(shown, found, points, box, url, legend=False)
+    chart = figure.figure(shown, found, points, box, url)
     (image,) = chart.layout.images
     assert (image.x, image.y, image.sizex, image.sizey) == (-1.0, 0.5, 2.0, 1.0)
     assert image.layer == "below"
     assert chart.data[0].customdata.tolist() == points.positions.tolist()
 
 
-def test_a_legend_shows_names_as_the_text_they_are() -> None:
-    shown = board()
-    found = coding(shown, Colouring.CLASS, None)
-    points, box = figure.drawn(shown, None), figure.whole(shown)
-    chart = figure.figure(shown, found, points, box, None, legend=True)
-    assert "&lt;b&gt;dog&lt;/b&gt;" in [each.name for each in chart.data]
+def test_what_the_legend_leaves_out_is_no_point() -> None:
+    shown = board(60)
+    within = shown.predicted == 1
+    points = figure.drawn(shown, None, points=60, within=within)
+    assert sorted(points.positions) == np.flatnonzero(within).tolist()
+    some = figure.drawn(shown, None, points=9, within=within)
+    assert not some.whole
+    assert set(some.positions) <= set(points.positions)
 
 
 def test_gestures_of_a_browser() -> None:

@@ -9,7 +9,9 @@ from sslapp.ui.review import state
 from sslapp.ui.review.map.colours import Coding
 from sslapp.ui.review.map.figure import picture
 from sslapp.usecases.access import Access
-from sslapp.usecases.reviewing.board import Board, BoardKey, board_key, previous_columns, read_board
+from sslapp.usecases.reviewing.board import Board, BoardKey, board_key, read_board
+from sslapp.usecases.reviewing.facets import Coded, Facet, coded
+from sslapp.usecases.reviewing.queue import Choice
 
 
 def load(
@@ -45,12 +47,19 @@ def current(access: Access, project_id: int, number: int) -> Board:
     return load(access, project_id, number, key)
 
 
-def before(access: Access, project_id: int, board: Board) -> NDArray[np.int16] | None:
-    """What the round before predicted, (N,) in the board's columns; None without one."""
-    place = _place(access)
-    return _before(
-        place, project_id, board.round_id, board.event_number, _access=access, _board=board
-    )
+def facet(access: Access, project_id: int, board: Board, wanted: Facet) -> Coded:
+    """What the images of a board differ by."""
+    place, number = _place(access), board.event_number
+    return _facet(place, project_id, board.round_id, number, wanted.value, access, board)
+
+
+def within(
+    access: Access, project_id: int, board: Board, chosen: Choice
+) -> NDArray[np.bool_] | None:
+    """(N,) bool: the images that the legend's filter leaves in; None without a filter."""
+    if chosen.facet is None or not chosen.only:
+        return None
+    return facet(access, project_id, board, chosen.facet).within(chosen.only)
 
 
 def density(
@@ -61,18 +70,27 @@ def density(
     *,
     about: str,
     box: Box,
+    within: NDArray[np.bool_] | None = None,
 ) -> str:
     """The density of all images in the box, as a data URL.
 
     Args:
         found: their colours.
-        about: names the embedding and the colouring.
+        about: names the embedding, the colouring and the filter.
+        within: (N,) the images to draw; None for all.
     """
     edges = f"{box.left} {box.bottom} {box.right} {box.top}"
     place = f"{_place(access)} {about} {edges}"
     number = board.event_number
     return _picture(
-        place, project_id, board.round_id, number, _board=board, _coding=found, _box=box
+        place,
+        project_id,
+        board.round_id,
+        number,
+        _board=board,
+        _coding=found,
+        _box=box,
+        _within=within,
     )
 
 
@@ -95,11 +113,17 @@ def _read(
     return read_board(_access, project_id, number)
 
 
-@st.cache_resource(max_entries=4, show_spinner=False)
-def _before(
-    place: str, project_id: int, round_id: int, event_number: int, *, _access: Access, _board: Board
-) -> NDArray[np.int16] | None:
-    return previous_columns(_access, project_id, _board)
+@st.cache_resource(max_entries=8, show_spinner=False)
+def _facet(
+    place: str,
+    project_id: int,
+    round_id: int,
+    event_number: int,
+    wanted: str,
+    _access: Access,
+    _board: Board,
+) -> Coded:
+    return coded(_access, project_id, _board, Facet(wanted))
 
 
 @st.cache_resource(max_entries=16, show_spinner=False)
@@ -112,5 +136,6 @@ def _picture(
     _board: Board,
     _coding: Coding,
     _box: Box,
+    _within: NDArray[np.bool_] | None,
 ) -> str:
-    return picture(_board, _coding, _box)
+    return picture(_board, _coding, _box, _within)

@@ -9,24 +9,31 @@ import streamlit as st
 
 from sslapp.charts.raster import Box
 from sslapp.ui.review import board as review_board
-from sslapp.ui.review import state
+from sslapp.ui.review import legend, state
 from sslapp.ui.review.map import figure
-from sslapp.ui.review.map.colours import Colouring, coding
+from sslapp.ui.review.map.colours import coding
 from sslapp.usecases.access import Access
 from sslapp.usecases.reviewing.board import Board, BoardKey
+from sslapp.usecases.reviewing.facets import Facet
 from sslapp.words import count
 
 CHART, COLOUR = "review-map", "review-colour"
 
 COLOURINGS = {
-    Colouring.CLASS: "Class",
-    Colouring.CONFIDENCE: "Confidence",
-    Colouring.SOURCE: "Source",
-    Colouring.CHANGE: "Change",
+    Facet.CLASS: "Class",
+    Facet.CONFIDENCE: "Confidence",
+    Facet.SOURCE: "Source",
+    Facet.CORRECT: "Correctness",
+    Facet.CHANGE: "Change",
+    Facet.MEASURED: "Holdout",
+    Facet.READER: "Reader",
+    Facet.TIME: "Day",
 }
 HELP = """**Class**: the predicted one, and experts' labels as they are. **Confidence**: of the
-predicted class, calibrated. **Source**: where an image's label comes from. **Change**: whether the
-round before predicted another class. Expert labels lie on top, larger and outlined."""
+predicted class, calibrated. **Source**: where an image's label comes from. **Correctness**: whether
+the round says what experts said; it was taught most of that. **Change**: whether the round before
+predicted another class. **Holdout**: what was drawn to measure. **Reader**, **Day**: who gave the
+label, and when. Expert labels lie on top, larger and outlined. Press a name to see it alone."""
 
 
 def show(access: Access, project_id: int, number: int, key: BoardKey) -> None:
@@ -40,52 +47,46 @@ def show(access: Access, project_id: int, number: int, key: BoardKey) -> None:
         state.redraw()
     colouring = _choose()
     zoom = state.zoom()
-    signature = (project_id, key.round_id, key.embedding_id, colouring, zoom)
+    only = state.filtered()[1]
+    signature = (project_id, key.round_id, key.embedding_id, colouring, zoom, only)
     drawn = state.map_drawn(signature, key.event_number)
     board = review_board.load(access, project_id, number, key, drawn.event_number)
     if not len(board.xy):
         st.caption("The map appears when the images are embedded.")
         return
-    earlier = None
-    if colouring is Colouring.CHANGE:
-        earlier = review_board.before(access, project_id, board)
-        if earlier is None:
-            st.caption("There is no finished round before this one to compare with.")
-    found = coding(board, colouring, earlier)
-    points = figure.drawn(board, zoom)
+    coded = review_board.facet(access, project_id, board, colouring)
+    found = coding(board, colouring, coded)
+    within = coded.within(only) if only else None
+    points = figure.drawn(board, zoom, within=within)
     box = zoom or figure.whole(board)
     picture = None
     if not points.whole:
+        about = f"{key.embedding_id} {colouring} {only}"
         picture = review_board.density(
-            access, project_id, board, found, about=f"{key.embedding_id} {colouring}", box=box
+            access, project_id, board, found, about=about, box=box, within=within
         )
     chart = figure.figure(
-        board,
-        found,
-        points,
-        box,
-        picture,
-        legend=colouring in (Colouring.SOURCE, Colouring.CHANGE),
-        ranges=drawn.ranges,
-        rings=drawn.rings,
+        board, found, points, box, picture, ranges=drawn.ranges, rings=drawn.rings
     )
+    legend.show(colouring, coded, found)
     st.plotly_chart(chart, height="stretch", key=CHART, config=figure.CONFIG, alt=_alt(board))
     _foot(board, points, key, drawn.event_number)
 
 
-def _choose() -> Colouring:
+def _choose() -> Facet:
     with st.container(horizontal=True, vertical_alignment="center"):
         st.subheader("Embedding map", anchor=False, width="stretch", help=HELP)
-        chosen = st.segmented_control(
+        chosen = st.selectbox(
             "Colour by",
             list(COLOURINGS),
             format_func=COLOURINGS.__getitem__,
-            default=Colouring.CLASS,
-            required=True,
             label_visibility="collapsed",
             key=COLOUR,
+            width=150,
+            on_change=state.filter_by,
+            args=(None,),
         )
-    return Colouring(chosen or Colouring.CLASS)
+    return Facet(chosen)
 
 
 def _foot(board: Board, points: figure.Drawn, key: BoardKey, event_number: int) -> None:

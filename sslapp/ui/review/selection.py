@@ -85,24 +85,41 @@ def _head(access: Access, project_id: int, board: Board) -> None:
         st.session_state[state.QUEUE] = Queue.DOUBTFUL
         st.warning(NO_MEMBERS, icon=":material/info:")
     with st.container(horizontal=True, vertical_alignment="center"):
-        side.selection(board, state.choice(board))
-        if reads_text(access, project_id, board.round_number):
-            st.text_input(
-                "Search by text",
-                key=state.text_key(),
-                placeholder="Find images by a description",
-                label_visibility="collapsed",
-                width=280,
-                on_change=_searched,
-            )
+        side.selection(access, project_id, board, state.choice(board))
+        _search(reads_text(access, project_id, board.round_number))
         st.selectbox(
             "Order",
             queues,
             format_func=QUEUES.__getitem__,
             label_visibility="collapsed",
             key=state.QUEUE,
-            width=260,
+            width=200,
         )
+
+
+def _search(by_description: bool) -> None:
+    """Find images by name or number, or by what they show where an encoder reads text."""
+    if by_description:
+        st.segmented_control(
+            "Search",
+            [state.BY_NAME, state.BY_DESCRIPTION],
+            format_func=str.capitalize,
+            default=state.BY_NAME,
+            required=True,
+            label_visibility="collapsed",
+            key=state.SEARCH,
+            on_change=_searched,
+        )
+    described = state.searches_by() == state.BY_DESCRIPTION
+    st.text_input(
+        "Search by text",
+        key=state.text_key(),
+        placeholder="What it shows" if described else "Name or number",
+        label_visibility="collapsed",
+        width=150,
+        icon=":material/search:",
+        on_change=_searched,
+    )
 
 
 def _searched() -> None:

@@ -225,12 +225,13 @@ def _named(part: Show, chosen: Choice) -> str:
     return "Not alone" if part is Show.REST and chosen.coverage is not None else SHOWN[part]
 
 
-def selection(board: Board, chosen: Choice) -> None:
+def selection(access: Access, project_id: int, board: Board, chosen: Choice) -> None:
     """Say what is selected, with the way back to more."""
+    within = review_board.within(access, project_id, board, chosen)
     with st.container(
         horizontal=True, vertical_alignment="center", gap="small", key="review-selected"
     ):
-        st.markdown(_selected(board, chosen), width="content")
+        st.markdown(_selected(board, chosen, within), width="content")
         if chosen.rings and len(board.xy) > POINTS and st.button("Zoom", key="review-zoom-in"):
             zoom_to_selection(chosen.rings)
             st.rerun()
@@ -245,23 +246,38 @@ def _clear() -> None:
     again()
 
 
-def _selected(board: Board, chosen: Choice) -> str:
-    """How much is selected, in words."""
+def _selected(board: Board, chosen: Choice, within: NDArray[np.bool_] | None) -> str:
+    """How much is selected, in words.
+
+    Args:
+        within: (N,) what the legend leaves in; None for all.
+    """
+    if pointed_at := _pointed_at(board, chosen):
+        return pointed_at
+    found = selected(board, chosen, within)
+    only = f" · only {plain.markdown(', '.join(chosen.only))}" if chosen.only else ""
+    if not chosen.rings:
+        if only:
+            return f"**{len(found):,} selected**{only}"
+        return f"**{len(found):,} selected**: the whole project. Draw on the map to select fewer."
+    area = board.inside(chosen.rings)
+    labelled = int(np.count_nonzero(area & (board.labels >= 0)))
+    inside = int(np.count_nonzero(area))
+    return f"**{len(found):,} selected** of {inside:,} inside, {labelled:,} of them labelled{only}"
+
+
+def _pointed_at(board: Board, chosen: Choice) -> str:
+    """What was pointed at or searched for, in words; "" where rule and map select."""
     if chosen.image is not None:
         return f"**Image {chosen.image}** selected{_why_not(board, chosen.image)}"
     if chosen.like is not None:
         return f"**Images like {chosen.like}** selected"
-    if chosen.text:
-        return f"**Images like “{plain.markdown(chosen.text)}”** selected"
+    if searched := chosen.text or chosen.name:
+        about = "Images like" if chosen.text else "Names with"
+        return f"**{about} “{plain.markdown(searched)}”** selected"
     if chosen.nothing:
         return "**Nothing selected.** Draw on the map, move the threshold, or select all."
-    found = selected(board, chosen)
-    if not chosen.rings:
-        return f"**{len(found):,} selected**: the whole project. Draw on the map to select fewer."
-    within = board.inside(chosen.rings)
-    labelled = int(np.count_nonzero(within & (board.labels >= 0)))
-    inside = int(np.count_nonzero(within))
-    return f"**{len(found):,} selected** of {inside:,} inside, {labelled:,} of them labelled"
+    return ""
 
 
 def _why_not(board: Board, position: int) -> str:

@@ -9,6 +9,7 @@ from sslapp.ui.common import faults
 from sslapp.ui.review.map.hook import Ring
 from sslapp.usecases.reviewing.board import Board
 from sslapp.usecases.reviewing.candidates import DEFAULT_COVERAGE, DEFAULT_THRESHOLD
+from sslapp.usecases.reviewing.facets import Facet
 from sslapp.usecases.reviewing.queue import Choice, Queue, Show
 
 SIDE, DESK = "review-side", "review-desk"
@@ -18,8 +19,11 @@ RULE, COVERAGE = "review-rule", "review-coverage"
 THRESHOLD_RULE, COVERAGE_RULE = "threshold", "coverage"
 THRESHOLD, QUEUE, SHOW = "review-threshold", "review-queue", "review-show"
 _TEXT, _TEXTS = "review-text", "review-texts"
+SEARCH = "review-search-by"
+BY_NAME, BY_DESCRIPTION = "name", "description"
+MOST_DIGITS = 12  # of an image's number
 _OF, _RINGS, _IMAGE, _LIKE = "review-of", "review-polygon", "review-image", "review-like"
-_NOTHING = "review-nothing"
+_NOTHING, _FILTER = "review-nothing", "review-filter"
 _ZOOM, _CLEAR, _RANGES, _DRAWN = "review-zoom", "review-clear", "review-ranges", "review-drawn"
 
 
@@ -49,7 +53,7 @@ def enter(project_id: int, embedding_id: int | None) -> None:
     if before is not None and before[0] == project_id and (_pointed() or state.get(_ZOOM)):
         faults.say("The map was made anew, so what you had selected on the old one is dropped.")
     unpick()
-    for key in (_RINGS, _ZOOM, _RANGES, _DRAWN, _NOTHING):
+    for key in (_RINGS, _ZOOM, _RANGES, _DRAWN, _NOTHING, _FILTER):
         state.pop(key, None)
     state[_OF] = (project_id, embedding_id)
 
@@ -73,6 +77,28 @@ def text_key() -> str:
     return f"{_TEXT}-{st.session_state.get(_TEXTS, 0)}"
 
 
+def typed() -> str:
+    """The text to search by."""
+    return (st.session_state.get(text_key()) or "").strip()
+
+
+def searches_by() -> str:
+    """What a typed text is looked for in: names, or what images show."""
+    return str(st.session_state.get(SEARCH) or BY_NAME)
+
+
+def filtered() -> tuple[Facet | None, tuple[str, ...]]:
+    """What the legend filters by, and the names of what is left in; (None, ()) for no filter."""
+    found: tuple[Facet | None, tuple[str, ...]] = st.session_state.get(_FILTER, (None, ()))
+    return found
+
+
+def filter_by(facet: Facet | None, only: tuple[str, ...] = ()) -> None:
+    """Leave these alone on the map and in what is selected; () for all."""
+    select_by_rule()
+    st.session_state[_FILTER] = (facet if only else None, only)
+
+
 def own_threshold(class_id: int) -> str:
     """Key of the widget with a class's own threshold."""
     return f"review-threshold-{class_id}"
@@ -91,7 +117,10 @@ def choice(board: Board) -> Choice:
         queue=Queue(state.get(QUEUE) or Queue.DOUBTFUL),
         image=state.get(_IMAGE),
         like=state.get(_LIKE),
-        text=(state.get(text_key()) or "").strip(),
+        text=typed() if searches_by() == BY_DESCRIPTION else "",
+        name=typed() if searches_by() == BY_NAME else "",
+        facet=filtered()[0],
+        only=filtered()[1],
         nothing=bool(state.get(_NOTHING)),
     )
 
@@ -129,10 +158,13 @@ def alike(position: int) -> None:
 
 
 def search() -> None:
-    """Select by the text that was typed."""
+    """Select by the text that was typed; a number, or # and a number, is an image's own."""
     select_by_rule()
     for key in (_IMAGE, _LIKE):
         st.session_state.pop(key, None)
+    number = typed().removeprefix("#")
+    if searches_by() == BY_NAME and number.isdecimal() and len(number) < MOST_DIGITS:
+        st.session_state[_IMAGE] = int(number)
 
 
 def unpick() -> None:
@@ -148,7 +180,8 @@ def clear() -> None:
     """Select the whole project again and take the outline off the map."""
     select_by_rule()
     unpick()
-    st.session_state.pop(_RINGS, None)
+    for key in (_RINGS, _FILTER):
+        st.session_state.pop(key, None)
     st.session_state[_CLEAR] = clears() + 1
 
 

@@ -10,11 +10,13 @@ from numpy.typing import NDArray
 from sslapp.review.candidates import Candidates
 from sslapp.review.evidence import disagreement
 from sslapp.store.database import reading
+from sslapp.store.images import positions_named
 from sslapp.store.log.chain import canonical
 from sslapp.usecases.access import Access, require
 from sslapp.usecases.images.similar import like_text, similar
-from sslapp.usecases.reviewing.board import Board, Rule, flipped, previous_columns
+from sslapp.usecases.reviewing.board import Board, Mask, Rule, flipped, previous_columns
 from sslapp.usecases.reviewing.experts import experts
+from sslapp.usecases.reviewing.facets import Facet, coded
 
 COMPARED = 2_000
 """Candidates whose neighbours are looked up at once: the most doubtful ones; a few tenths of a
@@ -54,6 +56,9 @@ class Choice:
         image: one image alone, whatever the rest says.
         like: the proposals most like this image instead, whatever polygon and threshold say.
         text: the proposals most like this sentence instead.
+        name: the proposals whose file's name holds this instead.
+        facet: what the map's legend filters by, if it does,
+        only: and the names of what is left in.
         nothing: no image at all, unless one is pointed at; what was decided stays in sight.
     """
 
@@ -66,6 +71,9 @@ class Choice:
     image: int | None = None
     like: int | None = None
     text: str = ""
+    name: str = ""
+    facet: Facet | None = None
+    only: tuple[str, ...] = ()
     nothing: bool = False
 
     @property
@@ -77,7 +85,7 @@ class Choice:
     def is_narrow(self) -> bool:
         """Whether anything but the rule selects."""
         by_image = self.image is not None or self.like is not None
-        return bool(self.rings or self.text) or by_image
+        return bool(self.rings or self.text or self.name or self.only) or by_image
 
     @property
     def is_all_candidates(self) -> bool:
@@ -97,10 +105,13 @@ class Choice:
             return {"round": board.round_number, "like": self.like}
         if self.text:
             return {"round": board.round_number, "text": self.text}
+        if self.name:
+            return {"round": board.round_number, "name": self.name}
         return {
             "round": board.round_number,
             "polygon": [[list(corner) for corner in ring] for ring in self.rings],
             **self._named_rule(),
+            **self._named_filter(),
             "show": self.show.value,
             "order": self.queue.value,
         }
@@ -111,6 +122,11 @@ class Choice:
             return board.limits(self.threshold, dict(self.per_class))
         return next(each for each in board.coverages if each.share == self.coverage)
 
+    def _named_filter(self) -> dict[str, object]:
+        if self.facet is None or not self.only:
+            return {}
+        return {"filter": {"by": self.facet.value, "only": list(self.only)}}
+
     def _named_rule(self) -> dict[str, object]:
         if self.coverage is not None:
             return {"coverage": self.coverage}
@@ -118,8 +134,19 @@ class Choice:
         return {"threshold": round(self.threshold, 4), "per_class": own}
 
 
-def selected(board: Board, choice: Choice) -> Candidates:
-    """The proposals that polygon, rule or one image select, most doubtful first."""
+def filtered(access: Access, project_id: int, board: Board, choice: Choice) -> Mask | None:
+    """(N,) bool: the images that the legend's filter leaves in; None without a filter."""
+    if choice.facet is None or not choice.only:
+        return None
+    return coded(access, project_id, board, choice.facet).within(choice.only)
+
+
+def selected(board: Board, choice: Choice, within: Mask | None = None) -> Candidates:
+    """The proposals that polygon, rule or one image select, most doubtful first.
+
+    Args:
+        within: (N,) bool, see `filtered`.
+    """
     if choice.image is not None:
         mask = np.zeros(len(board), dtype=bool)
         mask[choice.image : choice.image + 1] = True
@@ -133,7 +160,9 @@ def selected(board: Board, choice: Choice) -> Candidates:
             found = board.rest(choice.rule(board))
         case Show.ALL:
             found = board.proposals
-    return found.among(board.inside(choice.rings)[found.positions]) if choice.rings else found
+    if choice.rings:
+        found = found.among(board.inside(choice.rings)[found.positions])
+    return found if within is None else found.among(within[found.positions])
 
 
 def positions(access: Access, project_id: int, board: Board, choice: Choice) -> NDArray[np.int64]:
@@ -155,7 +184,18 @@ def positions(access: Access, project_id: int, board: Board, choice: Choice) -> 
             among=board.proposals.positions,
             round_number=board.round_number,
         )
-    return ordered(access, project_id, board, selected(board, choice), choice.queue)
+    if choice.image is None and choice.name:
+        return named(access, project_id, board, choice.name)
+    within = filtered(access, project_id, board, choice)
+    return ordered(access, project_id, board, selected(board, choice, within), choice.queue)
+
+
+def named(access: Access, project_id: int, board: Board, text: str) -> NDArray[np.int64]:
+    """(n,) positions of the proposals whose file's name holds a text, whatever its case."""
+    with reading(access.engine) as conn:
+        require(conn, access, project_id)
+        found = positions_named(conn, project_id, text)
+    return np.intersect1d(found, board.proposals.positions)
 
 
 def ordered(

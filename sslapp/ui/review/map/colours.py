@@ -2,29 +2,18 @@
 
 from collections.abc import Sequence
 from dataclasses import dataclass
-from enum import StrEnum
 from itertools import pairwise
 
 import numpy as np
 from numpy.typing import NDArray
 
-from sslapp.usecases.reviewing.board import Board, flipped
+from sslapp.charts import look
+from sslapp.usecases.reviewing.board import Board
+from sslapp.usecases.reviewing.facets import Coded, Facet
 from sslapp.vocabulary import Source
 
 NOTHING = "#8A93A0"
 """Grey of an image about which there is nothing to say in the chosen colouring."""
-
-BINS = 24
-"""Steps of confidence; finer ones cannot be told apart."""
-
-
-class Colouring(StrEnum):
-    """What the map colours by."""
-
-    CLASS = "class"
-    CONFIDENCE = "confidence"
-    SOURCE = "source"
-    CHANGE = "change"
 
 
 @dataclass(frozen=True, eq=False)
@@ -49,67 +38,38 @@ class Coding:
         return np.array([_rgb(each) for each in self.colours], dtype=np.uint8)
 
 
-SOURCES = {
-    Source.EXPERT: ("#4A52C4", "expert"),
-    Source.ADJUDICATED: ("#B65C8A", "adjudicated"),
-    Source.ACCEPTED: ("#3F9B8F", "accepted"),
-}
-CHANGES = (("#5B9BC7", "same class"), ("#D55E00", "another class"))
+SOURCES = {Source.EXPERT: "#4A52C4", Source.ADJUDICATED: "#B65C8A", Source.ACCEPTED: "#3F9B8F"}
+SAME, OTHER = "#5B9BC7", "#D55E00"
+MEASURES = ("#C77D2E", "#8C6D4F")
 
 # Cividis (Nuñez, Anderton and Renslow, 2018): even for colour-blind eyes, and dark means doubtful
 # no less than yellow means sure.
 _CIVIDIS = ("#00224E", "#2A3F6D", "#575C6D", "#7D7C78", "#A69D75", "#D3C164", "#FEE838")
 
 
-def coding(board: Board, colouring: Colouring, before: NDArray[np.int16] | None) -> Coding:
-    """Give every image of the board its code.
-
-    Args:
-        before: the columns of the round before, (N,); None when there was none.
-    """
-    match colouring:
-        case Colouring.CLASS:
-            return _by_class(board)
-        case Colouring.CONFIDENCE:
-            return _by_confidence(board)
-        case Colouring.SOURCE:
-            colours, names = zip(*SOURCES.values(), strict=True)
-            return Coding(board.source, (NOTHING, *colours), ("no label", *names))
-        case Colouring.CHANGE:
-            return _by_change(board, before)
+def coding(board: Board, facet: Facet, found: Coded) -> Coding:
+    """Give every code of a facet its colour."""
+    # the chart's payload: a byte an image where a byte will do
+    codes = found.codes.astype(np.uint8) if len(found.names) < 256 else found.codes
+    return Coding(codes, (NOTHING, *_colours(board, facet, found)), found.names, found.ends)
 
 
-def _by_class(board: Board) -> Coding:
-    """Experts' labels as they are, everything else as predicted."""
-    codes = board.predicted + np.int16(1)
-    said = board.expert & (board.labels >= 0)
-    codes[said] = board.labels[said] + np.int16(1)
-    colours = tuple(each.colour for each in board.classes)
-    names = tuple(each.name for each in board.classes)
-    return Coding(codes, (NOTHING, *colours), ("no prediction", *names))
-
-
-def _by_confidence(board: Board) -> Coding:
-    # one class among C is never less probable than 1/C
-    least = 1 / max(board.known, 1)
-    share = (board.confidence - np.float32(least)) * np.float32(BINS / max(1 - least, 1e-6))
-    codes = np.clip(share, 0, BINS - 1).astype(np.uint8) + np.uint8(1)
-    codes[board.predicted < 0] = 0
-    return Coding(
-        codes,
-        (NOTHING, *gradient(_CIVIDIS, BINS)),
-        ("no prediction", *[""] * BINS),
-        ends=(f"{100 * least:.0f} %", "100 %"),
-    )
-
-
-def _by_change(board: Board, before: NDArray[np.int16] | None) -> Coding:
-    colours, names = zip(*CHANGES, strict=True)
-    codes = np.zeros(len(board), dtype=np.uint8)
-    if before is not None:
-        codes[(board.predicted >= 0) & (before >= 0)] = 1
-        codes[flipped(board, before)] = 2
-    return Coding(codes, (NOTHING, *colours), ("not in both rounds", *names))
+def _colours(board: Board, facet: Facet, found: Coded) -> tuple[str, ...]:
+    """A colour for each code after that of nothing."""
+    number = len(found.names) - 1
+    match facet:
+        case Facet.CLASS:
+            return tuple(each.colour for each in board.classes)
+        case Facet.SOURCE:
+            return tuple(SOURCES.values())
+        case Facet.CORRECT | Facet.CHANGE:
+            return (SAME, OTHER)
+        case Facet.MEASURED:
+            return MEASURES
+        case Facet.READER:
+            return tuple(look.LINES[each % len(look.LINES)] for each in range(number))
+        case Facet.CONFIDENCE | Facet.TIME:
+            return gradient(_CIVIDIS, number) if number else ()
 
 
 def steps(colours: Sequence[str]) -> list[tuple[float, str]]:

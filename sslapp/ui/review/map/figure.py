@@ -15,7 +15,6 @@ from numpy.typing import NDArray
 from PIL import Image
 
 from sslapp.charts.raster import Box, bounds, density
-from sslapp.ui.common import plain
 from sslapp.ui.common.embedding_map import OUTLINE
 from sslapp.ui.review.map.colours import Coding, steps
 from sslapp.ui.review.map.hook import Ring
@@ -63,19 +62,29 @@ class Drawn:
     whole: bool
 
 
-def drawn(board: Board, box: Box | None, points: int = POINTS) -> Drawn:
+def drawn(
+    board: Board,
+    box: Box | None,
+    points: int = POINTS,
+    within: NDArray[np.bool_] | None = None,
+) -> Drawn:
     """Choose the points: all, or past `points` some candidates and expert labels in the box.
 
     The sample is drawn by the round, so a point stays while its neighbours are decided.
+
+    Args:
+        within: (N,) the images that may be drawn; None for all.
     """
     count = len(board.xy)
-    expert = board.expert[:count]
-    if count <= points:
-        order = np.concatenate([np.flatnonzero(~expert), np.flatnonzero(expert)])
+    shown = np.ones(count, dtype=bool) if within is None else within[:count]
+    expert = board.expert[:count] & shown
+    if np.count_nonzero(shown) <= points:
+        order = np.concatenate([np.flatnonzero(shown & ~expert), np.flatnonzero(expert)])
         return Drawn(order.astype(np.int32), int(expert.sum()), whole=True)
     lot = np.random.default_rng(board.round_id).random(count, dtype=np.float32)
     open_ = board.proposals.positions
     open_ = open_[open_ < count]
+    open_ = open_[shown[open_]]
     some = _least(lot, open_[_within(board.xy, open_, box)], CHALLENGERS)
     said = np.flatnonzero(expert)
     top = _least(lot, said[_within(board.xy, said, box)], EXPERTS)
@@ -89,7 +98,6 @@ def figure(
     box: Box,
     picture: str | None,
     *,
-    legend: bool,
     ranges: Sequence[float] = (),
     rings: Sequence[Ring] = (),
 ) -> go.Figure:
@@ -98,13 +106,10 @@ def figure(
     Args:
         box: what the map shows.
         picture: the density as a data URL, edge to edge of the box.
-        legend: name the colours in the chart itself.
         ranges: left, right, bottom, top of an earlier zoom to start from; () for the box.
         rings: the outline of what is selected already.
     """
     chart = go.Figure(_trace(board, coding, points))
-    if legend:
-        _legend(chart, coding)
     edges = (box.left, box.right, box.bottom, box.top)
     if not ranges or np.allclose(ranges, edges, atol=1e-4 * max(box.width, box.height)):
         ranges = edges  # not zoomed: the figure stays what it was
@@ -127,15 +132,7 @@ def figure(
         },
         selections=[{"type": "path", "path": _path(ring), "line": LINE} for ring in rings],
         newselection={"line": LINE},
-        showlegend=legend,
-        legend={
-            "orientation": "h",
-            "x": 0,
-            "y": 0,
-            "yanchor": "bottom",
-            "itemclick": False,
-            "itemdoubleclick": False,
-        },
+        showlegend=False,
     )
     if picture is not None:
         chart.add_layout_image(
@@ -152,12 +149,19 @@ def figure(
     return chart
 
 
-def picture(board: Board, coding: Coding, box: Box) -> str:
-    """The density of all images in the box, as a data URL of a PNG."""
+def picture(board: Board, coding: Coding, box: Box, within: NDArray[np.bool_] | None = None) -> str:
+    """The density of all images in the box, as a data URL of a PNG.
+
+    Args:
+        within: (N,) the images to draw; None for all.
+    """
     count = len(board.xy)
-    there = _within(board.xy, np.arange(count), box)
+    xy, codes = board.xy, coding.codes[:count]
+    if within is not None:
+        xy, codes = xy[within[:count]], codes[within[:count]]
+    there = _within(xy, np.arange(len(xy)), box)
     longest = int(np.clip(2 * np.sqrt(np.count_nonzero(there)), *LONGEST))
-    drawing = density(board.xy, coding.codes[:count], coding.rgb, box, longest)
+    drawing = density(xy, codes, coding.rgb, box, longest)
     step = 256 // LEVELS
     drawing[...] = np.minimum((drawing + step // 2) // step * np.uint16(step), 255)
     file = io.BytesIO()
@@ -221,22 +225,6 @@ def _scale(coding: Coding) -> dict[str, object]:
 
 def _path(ring: Ring) -> str:
     return "M" + "L".join(f"{x:.6g},{y:.6g}" for x, y in ring) + "Z"
-
-
-def _legend(chart: go.Figure, coding: Coding) -> None:
-    """A line for each colour that has a name."""
-    for colour, name in zip(coding.colours, coding.names, strict=True):
-        if name:
-            chart.add_trace(
-                go.Scatter(
-                    x=[None],
-                    y=[None],
-                    mode="markers",
-                    name=plain.plotly(name),
-                    hoverinfo="skip",
-                    marker={"color": colour, "size": 9},
-                )
-            )
 
 
 def _size(count: int) -> int:
