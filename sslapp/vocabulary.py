@@ -77,6 +77,7 @@ class EventKind(StrEnum):
     LABEL = "label"
     ADJUDICATE = "adjudicate"
     UNSURE = "unsure"
+    NONE = "none"
     SKIP = "skip"
     FLAG = "flag"
     ACCEPT = "accept"

@@ -1,4 +1,4 @@
-"""Commands that label: next, label, unsure, skip, flag, undo, duplicates."""
+"""Commands that label: next, label, none, unsure, skip, flag, undo, duplicates."""
 
 from pathlib import Path
 from typing import Annotated
@@ -53,6 +53,18 @@ def label(
         raise ValueError(f'"{what}" is not a position. Give `POSITION CLASS` or one CSV file.')
     event = decisions.label(access(), project, int(what), class_name, adjudicate=adjudicate)
     show({"event": event.number}, as_json, f"Saved as event {event.number}.")
+
+
+@command(app, "none")
+def none(
+    positions: Annotated[list[int], typer.Argument(help="Images that you looked at.")],
+    project: Project = None,
+    as_json: Json = False,
+) -> None:
+    """Say that none of the classes fits images: they leave the pool, and rounds learn from it."""
+    numbers = [each.number for each in decisions.none_of_these(access(), project, positions)]
+    said = f"Saved as event {numbers[0]}." if len(numbers) == 1 else f"Saved {len(numbers)} events."
+    show({"events": numbers}, as_json, said)
 
 
 def _note(kind: EventKind, about: str) -> None:

@@ -26,6 +26,12 @@ REQUIRED = ("position", "name", "class", "source")
 """The columns that every export has; others (confidence, round, reader, ...) are kept."""
 
 
+NONE_OF_THESE = "none of these"
+"""The source of a row without a class: readers said that none of the classes fits the image."""
+
+NOTHING_FITS = "none_of_these"
+"""Their folder, beside that of the classes: who reads that one as classes finds no other there."""
+
 AS_THEY_CAME = (
     "Files as they were imported: turn them by their EXIF orientation and convert their colours by "
     "their ICC profile, as readers saw them."
@@ -101,7 +107,7 @@ def write_image_folder(
     progress: Callable[[int, int], None] = lambda done, total: None,
 ) -> Path:
     """Write images/<class>/<position>_<name>.<type>, labels.csv and manifest.json; return the
-    manifest's path.
+    manifest's path. Images that no class fits lie in none_of_these/, beside images/.
 
     Names of classes and images are made safe; the position in front keeps them apart, and the type
     is that of the file's content, whatever its name said. labels.csv has a column `file`.
@@ -125,6 +131,8 @@ def write_image_folder(
     try:
         for name in _class_folders(provenance.class_names).values():
             (building / "images" / name).mkdir(parents=True)
+        if rows["class"].isna().any():
+            (building / NOTHING_FITS).mkdir()
         _put_set(
             rows, provenance, content, lambda name, data: _write(building / name, data), progress
         )
@@ -184,7 +192,11 @@ def _checked(rows: pd.DataFrame, provenance: Provenance) -> pd.DataFrame:
     twice = rows.loc[rows["position"].duplicated(), "position"]
     if len(twice):
         raise ValueError(f"The export names position {twice.iloc[0]} twice.")
-    unknown = set(rows["class"]) - set(provenance.class_names)
+    unnamed = rows["class"].isna() & (rows["source"] != NONE_OF_THESE)
+    if unnamed.any():
+        position = rows.loc[unnamed, "position"].iloc[0]
+        raise ValueError(f"The export names no class for position {position}.")
+    unknown = set(rows["class"].dropna()) - set(provenance.class_names)
     if unknown:
         raise ValueError(
             f'The export has the class "{min(map(str, unknown))}", which is not one of '
@@ -239,7 +251,8 @@ def _put_images(
     for done, (position, name, class_name) in enumerate(columns, start=1):
         picture = content(int(position))
         stem = f"{position:0{digits}d}_{safe_stem(str(name))}"
-        file = f"images/{folders[class_name]}/{stem}{suffix(picture)}"
+        folder = NOTHING_FITS if pd.isna(class_name) else f"images/{folders[class_name]}"
+        file = f"{folder}/{stem}{suffix(picture)}"
         put(file, picture)
         files[file] = _facts(picture)
         progress(done, len(rows))

@@ -10,11 +10,12 @@ from typing import Any
 
 import numpy as np
 from numpy.typing import NDArray
-from sqlalchemy import Connection, Result, func, select
+from sqlalchemy import Connection, Result, Select, func, select
 
 from sslapp.store.schema import (
     current_label,
     event,
+    forbidden_class,
     holdout,
     image,
     label_class,
@@ -289,3 +290,71 @@ def exported_labels(
         .limit(limit)
     )
     return conn.execute(query)
+
+
+def exported_none(
+    conn: Connection, project_id: int, class_ids: Sequence[int], limit: int | None = None
+) -> Result[Any]:
+    """Images that are none of these classes, a row an image, by position.
+
+    Its columns are `position`, `name`, `reader` and `event` (the decision that ruled the last class
+    out), `group`, `split` and `sha256`.
+
+    Args:
+        class_ids: the classes in use.
+        limit: how many rows at most; None for all.
+    """
+    found = _none_of(project_id, class_ids).subquery()
+    query = (
+        select(
+            found.c.position,
+            image.c.name,
+            reader.c.name.label("reader"),
+            found.c.event,
+            image.c.group_key.label("group"),
+            image.c.split,
+            image.c.sha256,
+        )
+        .join(image, (image.c.project_id == project_id) & (image.c.position == found.c.position))
+        .join(event, (event.c.project_id == project_id) & (event.c.number == found.c.event))
+        .outerjoin(reader, reader.c.id == event.c.reader_id)
+        .order_by(found.c.position)
+        .limit(limit)
+    )
+    return conn.execute(query)
+
+
+def none_among(
+    conn: Connection, project_id: int, class_ids: Sequence[int], positions: Sequence[int]
+) -> set[int]:
+    """Those of a few images that are none of the classes in use."""
+    query = _none_of(project_id, class_ids).where(
+        forbidden_class.c.position.in_(_listed(positions))
+    )
+    return {row.position for row in conn.execute(query)}
+
+
+def count_none(conn: Connection, project_id: int, class_ids: Sequence[int]) -> int:
+    """How many images are none of the classes in use."""
+    found = _none_of(project_id, class_ids).subquery()
+    return conn.execute(select(func.count()).select_from(found)).scalar_one()
+
+
+def _none_of(project_id: int, class_ids: Sequence[int]) -> Select[tuple[int, int]]:
+    """position and `event` of the images without a label for which all these classes, one at
+    least, are forbidden."""
+    labelled = select(current_label.c.position).where(
+        current_label.c.project_id == project_id,
+        current_label.c.position == forbidden_class.c.position,
+        current_label.c.class_id.in_(class_ids),
+    )
+    return (
+        select(forbidden_class.c.position, func.max(forbidden_class.c.event_number).label("event"))
+        .where(
+            forbidden_class.c.project_id == project_id,
+            forbidden_class.c.class_id.in_(class_ids),
+            ~labelled.exists(),
+        )
+        .group_by(forbidden_class.c.position)
+        .having(func.count() == len(class_ids))
+    )

@@ -8,6 +8,7 @@ from collections.abc import Sequence
 from dataclasses import dataclass
 
 SETTLES = {"audit_label", "audit_unsure", "audit_none"}
+NONE = {"audit_none", "none"}
 EXPERT = {"label", "relabel", "adjudicate", "audit_label"}
 ACCEPT = {"accept", "bulk_accept", "bulk_relabel"}
 SOURCE = {
@@ -63,7 +64,7 @@ def _image(tables: dict[str, set[tuple[int | None, ...]]], position: int, said: 
         rejections += [
             each.number
             for each in said
-            if each.kind == "audit_none" and class_id in each.about[position]
+            if each.kind in NONE and class_id in each.about[position]
             if each.number < before
         ]
         return max((number for number in rejections if number > lifted), default=None)
@@ -88,6 +89,12 @@ def _image(tables: dict[str, set[tuple[int | None, ...]]], position: int, said: 
             for each in said
             if each.number > latest.number
         )
+        # "none" beats what was said before it, but for another reader's adjudication
+        dropped |= any(
+            each.kind == "none" and (each.reader == reader or SOURCE[latest.kind] != 2)
+            for each in said
+            if each.number > latest.number
+        )
         if not dropped:
             rows.append((position, reader, class_id, SOURCE[latest.kind], latest.number))
     tables["reader_label"] |= set(rows)
@@ -97,7 +104,7 @@ def _image(tables: dict[str, set[tuple[int | None, ...]]], position: int, said: 
         _, _, class_id, source, number = max(adjudicated or labels, key=lambda row: row[4])
         tables["current_label"].add((position, class_id, source, number))
     out = {each.about[position] for each in said if each.kind == "reject"}
-    out |= {c for each in said if each.kind == "audit_none" for c in each.about[position]}
+    out |= {c for each in said if each.kind in NONE for c in each.about[position]}
     for class_id in out:
         number = forbidden(class_id, float("inf"))
         if number is not None:

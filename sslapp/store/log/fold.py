@@ -58,6 +58,12 @@ class ImageState:
         effect = rule.effect
         if rule.settles:
             self.decisions = {}
+        if rule.outvotes:
+            self.decisions = {
+                who: made
+                for who, made in self.decisions.items()
+                if made.source is Source.ADJUDICATED and who != reader_id
+            }
         if effect is Effect.LABEL:
             assert reader_id is not None and class_id is not None and rule.source is not None
             self._label(reader_id, Decision(class_id, rule.source, number))

@@ -33,7 +33,7 @@ class Effect(Enum):
 
     LABEL = "gives it a class"
     UNSURE = "takes the reader's own class away"
-    FORBID = "forbids it a class"
+    FORBID = "forbids it a class, or several"
     WITHHOLD = "takes it off the list of a round's candidates"
     DRAW = "draws it into the holdout"
 
@@ -66,6 +66,7 @@ class EventRule:
         source: Effect.LABEL: where that label comes from. A class that was given in bulk is no
             expert's: nobody looked at each of the images.
         settles: what any reader said of the image before counts no more.
+        outvotes: neither does it, as before a later label, but what another reader adjudicated.
         may_be_blind: its reader may have seen nothing but the image; see log.sight.
         of_prediction: it answers a prediction; who measures must not have seen one.
         on_screen: a key on a desk makes it, with one image on screen.
@@ -87,6 +88,7 @@ class EventRule:
     effect: Effect | None = None
     source: Source | None = None
     settles: bool = False
+    outvotes: bool = False
     may_be_blind: bool = False
     of_prediction: bool = False
     on_screen: bool = False
@@ -142,6 +144,18 @@ _TABLE = (
         effect=Effect.UNSURE,
         on_screen=True,
         puts_aside=True,
+        in_snapshot=True,
+    ),
+    EventRule(
+        kind=EventKind.NONE,
+        action=Action.LABEL,
+        undoable=True,
+        names=Names.ONE,
+        may_be_blind=True,
+        classes_out=True,
+        effect=Effect.FORBID,
+        outvotes=True,
+        on_screen=True,
         in_snapshot=True,
     ),
     EventRule(

@@ -51,7 +51,7 @@ def show(access: Access, project_id: int, counts: ExportCounts) -> list[Source]:
         f"Export {count(total, 'label')}",
         type="primary",
         key="export-start",
-        disabled=not total,
+        disabled=not total + counts.unfitting(chosen),
     )
     st.caption(_about(counts, chosen))
     if pressed:
@@ -72,11 +72,13 @@ def _start(access: Access, project_id: int, format_: Format, sources: Collection
 
 
 def _about(counts: ExportCounts, chosen: Collection[Source]) -> str:
-    if not counts.total(ALL_SOURCES):
+    if not counts.total(ALL_SOURCES) + counts.none_of_these:
         return "There is no label to export yet. Label a few images first."
-    if not counts.total(chosen):
+    unfitting = counts.unfitting(chosen)
+    if not counts.total(chosen) + unfitting:
         return "No label comes from there. Choose another source."
-    return (
+    also = f"With {count(unfitting, 'image')} that no class fits. " if unfitting else ""
+    return also + (
         "Every row names its source, reader, event and round. A manifest keeps the snapshot's "
         "hash, the chosen sources and the sha256 of every file."
     )

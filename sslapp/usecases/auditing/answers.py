@@ -23,7 +23,7 @@ from sslapp.usecases.labelling.decisions import append
 from sslapp.usecases.labelling.offers import LEASE
 from sslapp.usecases.labelling.outbox import Entry, Receipt, ingest, store_undo
 from sslapp.usecases.labelling.tally import Decided
-from sslapp.usecases.projects.classes import class_id
+from sslapp.usecases.projects.classes import class_id, live_class_ids
 from sslapp.vocabulary import EventKind, Purpose
 
 UNSURE, NONE_OF_THESE = "unsure", "none of these"
@@ -247,8 +247,7 @@ def _append(  # noqa: PLR0917
     elif kind is EventKind.AUDIT_LABEL:
         about["class_id"] = class_id
     elif kind is EventKind.AUDIT_NONE:
-        live = sorted(each.id for each in projects.classes(conn, project_id))
-        about["member_classes"] = np.array(live, dtype=np.int64)
+        about["member_classes"] = live_class_ids(conn, project_id)
     return append(conn, access, project_id, kind, key=key, position=position, **about)
 
 

@@ -9,10 +9,11 @@ from numpy.typing import NDArray
 from sqlalchemy import Connection
 
 from sslapp import durable
+from sslapp.datasets.export import NONE_OF_THESE
 from sslapp.review.confidence import scaling_of
 from sslapp.store import projects
 from sslapp.store.database import reading
-from sslapp.store.labels import count_labels, exported_labels
+from sslapp.store.labels import count_labels, count_none, exported_labels, exported_none
 from sslapp.store.projects import ClassRow
 from sslapp.store.rounds import finished_rounds
 from sslapp.usecases.access import Access, require
@@ -25,8 +26,9 @@ ALL_SOURCES = (Source.EXPERT, Source.ADJUDICATED, Source.ACCEPTED)
 COLUMNS = {
     "position": "Row of the image in every array of the project.",
     "name": "The image's name as it was imported.",
-    "class": "Its current label.",
-    "source": "Who stands for the label: an expert, an adjudicator, or a reader who accepted it.",
+    "class": "Its current label; empty for none of these.",
+    "source": "Who stands for the label: an expert, an adjudicator, or a reader who accepted it; "
+    "none of these where readers said that no class fits.",
     "reader": "Who decided.",
     "event": "Number of the decision in the event log.",
     "round": "Round that proposed an accepted label.",
@@ -47,15 +49,22 @@ class ExportCounts:
         classes: live classes by number.
         counts: (C, 4) int64, labels per class and vocabulary.Source code.
         unproven: (C,) int64, of them given in bulk and in no audit.
+        none_of_these: images that no class fits; an export that takes what experts said names
+            them too.
     """
 
     classes: list[ClassRow]
     counts: NDArray[np.int64]
     unproven: NDArray[np.int64]
+    none_of_these: int
 
     def total(self, sources: Collection[Source]) -> int:
         """Labels from these sources."""
         return int(self.counts[:, list(sources)].sum()) if sources else 0
+
+    def unfitting(self, sources: Collection[Source]) -> int:
+        """Images of no class that an export of these sources names."""
+        return self.none_of_these if Source.EXPERT in sources else 0
 
 
 def export_counts(access: Access, project_id: int) -> ExportCounts:
@@ -68,8 +77,9 @@ def export_counts(access: Access, project_id: int) -> ExportCounts:
         for (class_id, source), number in count_labels(conn, project_id).items():
             if class_id in column:  # labels of retired classes count no longer
                 counts[column[class_id], source] = number
-        unproven = _unproven(conn, project_id, [each.id for each in classes])
-    return ExportCounts(classes, counts, unproven)
+        live = [each.id for each in classes]
+        unproven, none = _unproven(conn, project_id, live), count_none(conn, project_id, live)
+    return ExportCounts(classes, counts, unproven, none)
 
 
 def _unproven(conn: Connection, project_id: int, class_ids: Sequence[int]) -> NDArray[np.int64]:
@@ -99,13 +109,13 @@ def labels_frame(
     sources: Collection[Source] = ALL_SOURCES,
     limit: int | None = None,
 ) -> pd.DataFrame:
-    """The current labels, a row an image, by position.
+    """The current labels and the images that no class fits, a row an image, by position.
 
     Round and confidence (calibrated) belong to accepted pseudo-labels alone.
 
     Args:
         class_ids: the classes whose labels count.
-        sources: the sources whose labels are wanted.
+        sources: the sources whose labels are wanted; "none of these" is said as an expert.
         limit: how many rows at most; None for all.
 
     Returns:
@@ -118,7 +128,30 @@ def labels_frame(
     frame["proof"] = _proof(conn, project_id, frame["position"].to_numpy(dtype=np.int64))
     frame["confidence"] = _confidence(conn, workspace, project_id, frame)
     frame["source"] = [Source(code).name.lower() for code in frame["source"]]
-    return frame[list(COLUMNS)]
+    return _with_none(conn, project_id, class_ids, frame[list(COLUMNS)], sources, limit)
+
+
+def _with_none(  # noqa: PLR0917
+    conn: Connection,
+    project_id: int,
+    class_ids: Sequence[int],
+    frame: pd.DataFrame,
+    sources: Collection[Source],
+    limit: int | None,
+) -> pd.DataFrame:
+    """The rows with those of images that no class fits among them."""
+    if Source.EXPERT not in sources:
+        return frame
+    found = exported_none(conn, project_id, class_ids, limit)
+    rows = found.mappings().all()
+    if not rows:
+        return frame
+    none = pd.DataFrame(rows, columns=list(found.keys())).assign(source=NONE_OF_THESE)
+    none = none.reindex(columns=frame.columns)
+    if frame.empty:
+        return none.astype({"round": "Int64", "confidence": np.float32})
+    both = pd.concat([frame, none.astype(frame.dtypes)])  # gaps change no column's type
+    return both.sort_values("position", ignore_index=True).head(limit or len(both))
 
 
 def _proof(conn: Connection, project_id: int, positions: NDArray[np.int64]) -> NDArray[np.object_]:

@@ -1,6 +1,6 @@
 """What a reader decides about single images: one function a decision, one event an image."""
 
-from collections.abc import Iterable, Mapping
+from collections.abc import Iterable, Mapping, Sequence
 from typing import Any
 
 from sqlalchemy import Connection
@@ -12,7 +12,7 @@ from sslapp.store.log.chain import canonical
 from sslapp.store.log.events import Draft, Event
 from sslapp.store.log.kinds import Action, rule_of
 from sslapp.usecases.access import Access, find_project, new_key, require
-from sslapp.usecases.projects.classes import class_id
+from sslapp.usecases.projects.classes import class_id, live_class_ids
 from sslapp.vocabulary import EventKind, Role, Sight
 
 ADDED = ("proof", "unproven")
@@ -110,6 +110,31 @@ def note(
             position=position,
             payload=payload,
         )
+
+
+def none_of_these(
+    access: Access, project: str | int | None, positions: Sequence[int]
+) -> list[Event]:
+    """Record that none of the project's classes fits single images, one event each, or none.
+
+    It takes their labels away and them out of the pool, until somebody gives one a class or a class
+    is added.
+    """
+    with writing(access.engine) as conn:
+        project_id = find_project(conn, access, project)
+        out = live_class_ids(conn, project_id)
+        drafts = [
+            Draft(
+                kind=EventKind.NONE,
+                key=new_key(),
+                reader_id=access.reader_id,
+                position=position,
+                member_classes=out,
+                payload={"sight": Sight.NOTHING},
+            )
+            for position in dict.fromkeys(positions)
+        ]
+        return events.append_many(conn, project_id, drafts)
 
 
 def undo(access: Access, project: str | int | None, number: int) -> Event:

@@ -16,7 +16,7 @@ from sslapp.store import leases, projects
 from sslapp.store.database import reading, writing
 from sslapp.store.embeddings import is_embedded, latest_embedding
 from sslapp.store.images import image_count, pixel_hashes
-from sslapp.store.labels import current_labels
+from sslapp.store.labels import current_labels, none_among
 from sslapp.store.log.chain import now
 from sslapp.store.log.decisions import positions_decided
 from sslapp.store.log.kinds import kinds_where
@@ -223,4 +223,6 @@ def _gone(
         aside = kinds_where(lambda rule: rule.puts_aside)
         done = positions_decided(conn, project_id, access.reader_id, aside, have)
         done |= current_labels(conn, project_id, have).keys()
+        live = [each.id for each in projects.classes(conn, project_id)]
+        done |= none_among(conn, project_id, live, have)
     return [each for each in have if each in done or each not in granted]

@@ -47,8 +47,9 @@ from sslapp.store.log.kinds import Action, kinds_where, rule_of
 from sslapp.store.log.sight import sight_of_strategy
 from sslapp.store.rounds import finished_round
 from sslapp.usecases.access import Access, find_project
-from sslapp.usecases.labelling.verdicts import verdict_on
-from sslapp.vocabulary import EventKind, Source
+from sslapp.usecases.labelling.verdicts import must_not_measure, verdict_on
+from sslapp.usecases.projects.classes import live_class_ids
+from sslapp.vocabulary import EventKind, Sight, Source
 
 PAINTED_MS = 50
 """How long an image must have been on the stage before a key about it counts; a frame of it must
@@ -74,12 +75,14 @@ class Entry(BaseModel):
 
     Attributes:
         seq: 1, 2, ... of the client.
-        kind: label, unsure, skip, flag, undo; accept, reject, relabel; the answers of an audit.
+        kind: label, unsure, none, skip, flag, undo; accept, reject, relabel; the answers of an
+            audit.
         position: the image; of all but undo.
         image: content hash of the picture that was painted; of all but undo.
         class_id: label, relabel: the class. accept: the proposed class that was shown, checked.
             reject: the class it is not; default the proposed one.
-        round: accept, reject, relabel: number of the round whose prediction is judged.
+        round: accept, reject, relabel: number of the round whose prediction is judged. none: of
+            the round whose prediction was on screen beside the image, if one was.
         of: undo: key "<client>:<seq>" of the reader's decision, which may be unsent yet.
         target: undo: or the number of its event.
         placed_at, painted_at, pressed_at: when the decoded image was put on the stage (default:
@@ -306,6 +309,8 @@ def _store(conn: Connection, access: Access, project_id: int, client: str, entry
         )
         about |= {"class_id": verdict.class_id, "round_id": verdict.round_id}
         about["payload"] |= verdict.payload
+    elif rule_of(entry.kind).classes_out:
+        about |= _none_of_these(conn, project_id, entry)
     else:
         about["class_id"] = entry.class_id
         about["payload"]["sight"] = sight_of_strategy(entry.strategy)
@@ -317,6 +322,19 @@ def _store(conn: Connection, access: Access, project_id: int, client: str, entry
         reader_id=access.reader_id,
         **about,
     )
+
+
+def _none_of_these(conn: Connection, project_id: int, entry: Entry) -> dict[str, Any]:
+    """What an event says of an image that no class fits, beside what the page measured."""
+    assert entry.position is not None
+    out = live_class_ids(conn, project_id)
+    sight = sight_of_strategy(entry.strategy)
+    if entry.round is None:
+        return {"member_classes": out, "payload": {**entry.measured(), "sight": sight}}
+    found = finished_round(conn, project_id, entry.round)
+    must_not_measure(conn, project_id, entry.position)
+    payload = {**entry.measured(), "sight": Sight.SUGGESTION}
+    return {"member_classes": out, "payload": payload, "round_id": found.id}
 
 
 def store_undo(

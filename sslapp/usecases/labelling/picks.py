@@ -155,7 +155,9 @@ def _waiting_pick(position: np.int64) -> Pick:
 
 
 def _waiting(state: ProjectState, passed_over: NDArray[np.bool_]) -> NDArray[np.int64]:
-    return np.flatnonzero(state.holdout & (state.labels < 0) & ~passed_over).astype(np.int64)
+    waiting = state.holdout & (state.labels < 0) & ~passed_over
+    waiting[state.none_of_these] = False  # that is an answer too
+    return np.flatnonzero(waiting).astype(np.int64)
 
 
 def _passed_over(

@@ -2,10 +2,13 @@
 
 from collections.abc import Sequence
 
+import numpy as np
+from numpy.typing import NDArray
 from sqlalchemy import Connection
 
 from sslapp.store import projects
 from sslapp.store.database import writing
+from sslapp.store.errors import Refused
 from sslapp.store.projects import KEYS, PALETTE, ClassRow
 from sslapp.usecases.access import Access, find_project, require
 from sslapp.vocabulary import Role
@@ -16,6 +19,7 @@ __all__ = [
     "class_id",
     "edit_class",
     "free_keys",
+    "live_class_ids",
     "next_colour",
     "retire_class",
 ]
@@ -100,3 +104,15 @@ def class_id(conn: Connection, project_id: int, name: str) -> int:
     if name not in known:
         raise ValueError(f'There is no class "{name}"; the classes are: {", ".join(known)}.')
     return known[name]
+
+
+def live_class_ids(conn: Connection, project_id: int) -> NDArray[np.int64]:
+    """(C,) int64 sorted ids of the classes in use: what an image is none of, if no class fits it.
+
+    Raises:
+        Refused: when the project has no class.
+    """
+    found = sorted(each.id for each in projects.classes(conn, project_id))
+    if not found:
+        raise Refused("The project has no class yet that an image could be none of. Add one first.")
+    return np.array(found, dtype=np.int64)

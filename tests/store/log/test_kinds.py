@@ -94,7 +94,8 @@ def test_rows_agree_with_themselves() -> None:
         assert bool(rule.past) == rule.bulk, kind
         gives_class = rule.takes_class or rule.class_each or rule.classes_out
         assert rule.classes_out <= (rule.names is Names.ONE), kind
-        assert rule.settles <= rule.folded, kind
+        assert (rule.settles or rule.outvotes) <= rule.folded, kind
+        assert not (rule.settles and rule.outvotes), kind
         assert (rule.effect in (Effect.LABEL, Effect.FORBID)) <= gives_class, kind
 
 
@@ -113,6 +114,7 @@ def test_a_snapshot_takes_these_kinds() -> None:
             "label",
             "adjudicate",
             "unsure",
+            "none",
             "accept",
             "reject",
             "relabel",

@@ -11,7 +11,7 @@ from hypothesis import strategies as st
 from sqlalchemy import Connection, Engine, select
 from store_desk import COUNT, lay_desk, new_images
 
-from sslapp.store import images
+from sslapp.store import images, projects
 from sslapp.store.database import open_database, writing
 from sslapp.store.errors import Refused
 from sslapp.store.log import replay
@@ -171,6 +171,39 @@ def test_none_of_these_takes_an_image_out_of_the_pool_until_it_is_labelled(
         desk.do(conn, E.AUDIT_NONE, position=5)
 
 
+def test_none_of_these_at_a_desk_outvotes_labels_but_not_what_another_reader_adjudicated(
+    conn: Connection, desk
+) -> None:
+    classes = [desk.cat, desk.dog, desk.cow]
+    desk.do(conn, E.LABEL, position=1, class_id=desk.cat)
+    desk.do(conn, E.LABEL, position=1, class_id=desk.dog, reader_id=desk.bob)
+    none = desk.do(conn, E.NONE, position=1, member_classes=classes)
+    assert label_of(conn, desk, 1) is None
+    assert load_state(conn, desk.project_id).none_of_these.tolist() == [1]
+    undo = desk.do(conn, E.UNDO, target=none.number)
+    assert label_of(conn, desk, 1) == (desk.dog, Source.EXPERT)
+    desk.do(conn, E.UNDO, target=undo.number)
+    desk.do(conn, E.LABEL, position=1, class_id=desk.cow, reader_id=desk.bob)
+    assert label_of(conn, desk, 1) == (desk.cow, Source.EXPERT)
+    assert load_state(conn, desk.project_id).none_of_these.tolist() == []
+    desk.do(conn, E.ADJUDICATE, position=2, class_id=desk.cat, reader_id=desk.bob)
+    desk.do(conn, E.NONE, position=2, member_classes=classes)
+    assert label_of(conn, desk, 2) == (desk.cat, Source.ADJUDICATED)
+    desk.do(conn, E.NONE, position=2, member_classes=classes, reader_id=desk.bob)
+    assert label_of(conn, desk, 2) is None
+
+
+def test_a_class_that_is_added_opens_an_image_of_none_again(conn: Connection, desk) -> None:
+    classes = [desk.cat, desk.dog, desk.cow]
+    desk.do(conn, E.NONE, position=1, member_classes=classes)
+    assert 1 not in load_state(conn, desk.project_id).pool
+    projects.add_class(conn, desk.project_id, "emu")
+    state = load_state(conn, desk.project_id)
+    assert state.none_of_these.tolist() == []
+    assert 1 in state.pool
+    assert state.forbidden[1].tolist() == [True, True, True, False]
+
+
 def test_a_drawn_image_stays_in_the_holdout(conn: Connection, desk) -> None:
     drawn = desk.do(conn, E.DRAW_HOLDOUT, reader_id=None, members=[2, 7])
     desk.do(conn, E.DRAW_HOLDOUT, position=8)
@@ -188,13 +221,14 @@ ROUNDS = st.sampled_from([0, 1])
 JUDGEMENTS = [E.LABEL, E.RELABEL, E.ADJUDICATE, E.ACCEPT, E.REJECT, E.AUDIT_LABEL]
 # What answers a prediction is refused in the holdout, and an acceptance against a rejection.
 ANSWERS = {E.ACCEPT, E.REJECT, E.RELABEL, E.WITHHOLD}
+NONE = [E.AUDIT_NONE, E.NONE]
 ANSWERS |= {E.BULK_ACCEPT, E.BULK_WITHHOLD, E.BULK_RELABEL}
 JUDGED = st.tuples(st.sampled_from(JUDGEMENTS), READERS, POSITIONS, CLASSES)
 # The last item: how many events back; the reader is the target's own unless it says otherwise.
 UNDONE = st.tuples(st.just(E.UNDO), st.sampled_from(["own", "own", "bob"]), st.integers(1, 8))
 RARE = st.one_of(
     st.tuples(st.sampled_from([E.UNSURE, E.SKIP, E.FLAG, E.AUDIT_UNSURE]), READERS, POSITIONS),
-    st.tuples(st.just(E.AUDIT_NONE), READERS, POSITIONS),
+    st.tuples(st.sampled_from(NONE), READERS, POSITIONS),
     st.tuples(st.just(E.WITHHOLD), READERS, POSITIONS, ROUNDS),
     st.tuples(st.just(E.BULK_WITHHOLD), READERS, st.sets(POSITIONS, min_size=1), ROUNDS),
     st.tuples(st.just(E.BULK_RELABEL), READERS, st.sets(POSITIONS, min_size=1), ROUNDS, CLASSES),
@@ -220,7 +254,7 @@ def fields_of(desk, command, log) -> dict[str, Any]:
         fields["members"] = sorted(rest[0])
     else:
         fields["position"] = rest[0]
-    if kind is E.AUDIT_NONE:
+    if kind in NONE:
         fields["member_classes"] = [desk.cat, desk.dog, desk.cow]
     if kind in (E.WITHHOLD, E.BULK_WITHHOLD, E.BULK_RELABEL):
         fields["round_id"] = desk.rounds[rest[1]]
@@ -234,7 +268,7 @@ def fields_of(desk, command, log) -> dict[str, Any]:
 def said(number: int, kind: E, fields: dict[str, Any]):
     members = fields.get("members", [fields["position"]] if "position" in fields else [])
     classes = fields.get("member_classes", [fields.get("class_id")] * len(members))
-    if kind is E.AUDIT_NONE:
+    if kind in NONE:
         classes = [tuple(classes)]
     about = dict(zip(members, classes, strict=True))
     return reference.Said(

@@ -21,6 +21,8 @@ from sslapp.vocabulary import EventKind, Sight
         (EventKind.UNSURE, {"strategy": "margin"}, True),
         (EventKind.AUDIT_LABEL, {}, True),
         (EventKind.AUDIT_NONE, {}, True),
+        (EventKind.NONE, {"sight": "nothing"}, True),
+        (EventKind.NONE, {"sight": "suggestion"}, False),
         (EventKind.RELABEL, {}, False),
         (EventKind.ACCEPT, {}, False),
         (EventKind.BULK_ACCEPT, {}, False),
