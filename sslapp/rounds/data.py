@@ -110,15 +110,18 @@ def build_task(
 ) -> Task:
     """The task of a snapshot; images imported after it are not in it.
 
-    A label on an image whose group (patient, scene) is in the holdout is not trained on. Picks
+    A label on an image whose group (patient, scene) is in the holdout is not trained on, and
+    neither is that no class fits it. Picks
     never ask for one, but a reader may accept or relabel any image, and accuracy would then be
     measured on a patient that the network was taught.
     """
     count = len(snapshot.labels)
-    labelled = snapshot.labelled
+    labelled, none = snapshot.labelled, snapshot.none_of_these
+    none = none[~(snapshot.holdout | snapshot.is_test)[none]]
     if groups is not None:
-        taught = np.isin(groups[labelled], groups[snapshot.validation])
-        labelled = labelled[~taught]
+        measuring = groups[snapshot.validation]
+        labelled = labelled[~np.isin(groups[labelled], measuring)]
+        none = none[~np.isin(groups[none], measuring)]
     return Task(
         num_classes=len(snapshot.class_ids),
         labels=snapshot.labels,
@@ -127,6 +130,7 @@ def build_task(
         labelled=labelled,
         pool=snapshot.pool,
         validation=snapshot.validation,
+        none_of_these=none,
         groups=None if groups is None else groups[:count],
         pixels=None if pixels is None else pixels.first(count),
         features=None if features is None else features.first(count),

@@ -202,6 +202,13 @@ class TrainingConfig(LongConfig):
         le=1,
         description="Least share of a batch that comes from labels a reader gave one by one.",
     )
+    none_weight: float = Field(
+        0.5,
+        ge=0,
+        le=10,
+        description="Weight of the loss by which images that readers called none of these teach "
+        "the network to be sure of no class for them; 0 leaves them out.",
+    )
     labelled_views: Annotated[
         Literal["auto", "weak", "strong"],
         Automatic("strong for a pre-trained network on labels alone, else weak", at="auto"),

@@ -82,17 +82,21 @@ def held_out_third(task: Task, seed: int) -> Fold | None:
 def without(task: Task, rows: Indices) -> Fold:
     """The fold that asks about some of the experts' labels.
 
-    Labelled images of their groups that are not asked about are left out of its task altogether.
+    Labelled images of their groups that are not asked about, and those that no class fits, are left
+    out of its task altogether.
     """
-    gone = np.isin(task.labelled, rows)
+    gone, none = np.isin(task.labelled, rows), task.none_of_these
     if task.groups is not None:
         gone |= np.isin(task.groups[task.labelled], task.groups[rows])
+        none = none[~np.isin(task.groups[none], task.groups[rows])]
     kept, asked = task.labelled[~gone], np.sort(rows)
     labels, source = task.labels.copy(), task.source.copy()
     labels[task.labelled[gone]] = -1
     source[task.labelled[gone]] = Source.NONE
     pool = np.sort(np.concatenate([task.pool, asked]))
-    lacking = replace(task, labels=labels, source=source, labelled=kept, pool=pool)
+    lacking = replace(
+        task, labels=labels, source=source, labelled=kept, pool=pool, none_of_these=none
+    )
     return Fold(asked, task.labels[asked], lacking)
 
 

@@ -14,6 +14,8 @@ from torch import Tensor, nn
 
 View = Literal["weak", "strong"]
 LABELLED = "labelled"
+NONE_OF_THESE = "none of these"
+"""Names of views beside those that an objective declares."""
 
 
 @dataclass(frozen=True, kw_only=True)
@@ -81,7 +83,8 @@ class Objective(ABC):
 
         One joint batch means one set of batch statistics for labelled, weak and strong images;
         separate passes would be another method. An objective that needs more (features, a second
-        pass) overrides this and returns it under further names.
+        pass) overrides this and returns it under further names. Images that are none of the
+        classes come as a view of their own where there are any.
         """
         logits = network(torch.cat(list(images.values())))  # (B + sum of n, C)
         parts = logits.split([len(view) for view in images.values()])

@@ -1,7 +1,7 @@
 """All that a method may know: one frozen task, checked once at the door."""
 
 from collections.abc import Sequence
-from dataclasses import dataclass
+from dataclasses import dataclass, field
 from typing import Protocol
 
 import numpy as np
@@ -47,11 +47,15 @@ class Features(Protocol):
         """Return (n, D) float32 for the rows in `indices`."""
 
 
+PARTS = ("labelled", "pool", "validation", "none_of_these")
+"""The parts of a task's rows, which share none."""
+
+
 @dataclass(frozen=True, kw_only=True)
 class Task:
     """One snapshot as a method sees it. N images, C classes.
 
-    Rows in none of `labelled`, `pool` and `validation` are never read.
+    Rows in none of `labelled`, `pool`, `validation` and `none_of_these` are never read.
 
     Attributes:
         num_classes: C.
@@ -59,6 +63,7 @@ class Task:
         source: (N,) uint8 codes of vocabulary.Source.
         forbidden: (N, C) bool; True where a reader said "not this class".
         labelled, pool, validation: disjoint (n,) int64 rows.
+        none_of_these: (m,) int64 rows in none of those: readers said that no class fits them.
         groups: (N,) int64 (patients, scenes), or None.
         pixels: images, or None in the features gear of a set without them.
         features: features, or None when nothing is encoded.
@@ -74,6 +79,7 @@ class Task:
     labelled: Indices
     pool: Indices
     validation: Indices
+    none_of_these: Indices = field(default_factory=lambda: np.zeros(0, dtype=np.int64))
     groups: NDArray[np.int64] | None = None
     pixels: Pixels | None = None
     features: Features | None = None
@@ -92,13 +98,13 @@ class Task:
             if data is not None and data.shape[0] != count:
                 raise ValueError(f"{name}: {data.shape[0]} rows, but there are {count} labels.")
         seen = np.zeros(count, dtype=bool)
-        for name in ("labelled", "pool", "validation"):
+        for name in PARTS:
             rows = getattr(self, name)
             _check(name, rows, np.int64, (len(rows),))
             if len(rows) and (rows.min() < 0 or rows.max() >= count):
                 raise ValueError(f"{name}: a row outside 0..{count - 1}.")
             if seen[rows].any() or len(np.unique(rows)) != len(rows):
-                raise ValueError(f"{name}: a row occurs twice in labelled, pool and validation.")
+                raise ValueError(f"{name}: a row occurs twice in {', '.join(PARTS)}.")
             seen[rows] = True
         for name in ("labelled", "validation"):
             values = self.labels[getattr(self, name)]

@@ -19,6 +19,8 @@ def test_a_row_may_be_in_one_part_only(stripes):
         replaced(task, pool=both)
     with pytest.raises(ValueError, match="occurs twice"):
         replaced(task, pool=np.append(task.pool, task.pool[0]))
+    with pytest.raises(ValueError, match="none_of_these: a row occurs twice"):
+        replaced(task, none_of_these=task.pool[:1])
 
 
 def test_rows_lie_in_the_task(stripes):

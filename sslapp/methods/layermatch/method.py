@@ -33,7 +33,14 @@ from sslapp.methods.layermatch.config import LayerMatchConfig
 from sslapp.training import configuration
 from sslapp.training.loop import steps
 from sslapp.training.method import Method, Predictor
-from sslapp.training.objective import LABELLED, Losses, Objective, TrainingStep, class_counts
+from sslapp.training.objective import (
+    LABELLED,
+    NONE_OF_THESE,
+    Losses,
+    Objective,
+    TrainingStep,
+    class_counts,
+)
 from sslapp.training.rules.losses import (
     allowed_probabilities,
     complementary_loss,
@@ -146,6 +153,8 @@ class LayerMatchObjective(Objective):
                 parts["strong"], *(held if self.config.grad_relu else free)
             ),
         }
+        if NONE_OF_THESE in parts:  # as a label, it moves the head too
+            outputs[NONE_OF_THESE] = head(parts[NONE_OF_THESE])
         if self.config.grad_relu_c != self.config.grad_relu:
             outputs[RULED_OUT] = functional.linear(
                 parts["strong"], *(held if self.config.grad_relu_c else free)

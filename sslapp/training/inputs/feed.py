@@ -15,22 +15,25 @@ from sslapp.training.augmentation.smooth import SmoothAugmentation
 from sslapp.training.configuration import ConsistencyConfig, TrainingConfig, labelled_view
 from sslapp.training.inputs.batches import LabelledBatches, Stream
 from sslapp.training.inputs.supply import Supply, of_pixels
-from sslapp.training.objective import LABELLED, View
+from sslapp.training.objective import LABELLED, NONE_OF_THESE, View
 from sslapp.training.run import Run
 from sslapp.training.task import Indices, Task, pixels_of
 
 COARSE = 16
 """Pixels a side below which the published policy's nearest-pixel operations tear images apart."""
 
+NONE_PART = 4
+"""Labelled images in a batch for every one that readers called none of these."""
+
 Augment = Callable[[Tensor, torch.Generator], Tensor]
 
 
 @dataclass(frozen=True, kw_only=True)
 class Batch:
-    """One step's images: B labelled, n unlabelled.
+    """One step's images: B labelled, n unlabelled, and perhaps m that no class fits.
 
     Attributes:
-        views: per view (B or n, C, S, S) uint8.
+        views: per view (B, n or m, C, S, S) uint8.
         labels: (B,) int64.
         rows: (n,) int64 numbers in the unlabelled set.
         forbidden: (n, C) bool.
@@ -48,6 +51,8 @@ class Feed:
     FixMatch's unlabelled set holds the labelled images too: with a nearly finished pool the few
     images left would otherwise be all that consistency is trained on.
 
+    Images that no class fits come beside them, a few a step, where the configuration wants them.
+
     Args:
         task: images, labels and what readers ruled out.
         run: device and generators.
@@ -55,7 +60,8 @@ class Feed:
         views: of every unlabelled image, name -> weak or strong; empty for none.
 
     Attributes:
-        rows: (n,) int64 rows of the task that are trained on, sorted.
+        rows: (n,) int64 rows of the task that are trained on: the unlabelled set sorted, then those
+            that no class fits.
     """
 
     def __init__(
@@ -75,8 +81,14 @@ class Feed:
         self._strong = strong_views(config)
         if views and isinstance(config, ConsistencyConfig):
             self._count = config.batch_size * config.unlabelled_ratio
-        self.rows = np.sort(np.concatenate([task.pool, task.labelled]))
-        self._stream = Stream(np.arange(len(self.rows)), run, "batches/unlabelled")
+        self._known = np.sort(np.concatenate([task.pool, task.labelled]))
+        self._stream = Stream(np.arange(len(self._known)), run, "batches/unlabelled")
+        none = np.sort(task.none_of_these) if config.none_weight else task.none_of_these[:0]
+        self.rows = np.concatenate([self._known, none])
+        places = np.arange(len(self._known), len(self.rows))
+        self._none, self._none_count = Stream(places, run, "batches/none of these"), 0
+        if len(none):
+            self._none_count = min(len(none), max(1, config.batch_size // NONE_PART))
         labels = np.full(len(self.rows), -1, dtype=np.int64)
         labels[self._places(task.labelled)] = task.labels[task.labelled]
         self._labels = torch.from_numpy(labels).to(run.device)
@@ -88,11 +100,14 @@ class Feed:
     def take(self, step: int) -> Batch:
         """The batch of step `step`; the device is not waited for."""
         images, places = self._supply.take(step)
-        labelled, rows = places[: self._size], places[self._size :]
+        end = self._size + self._count
+        labelled, rows = places[: self._size], places[self._size : end]
         views = {LABELLED: self.view(self._labelled_view, LABELLED, images[: self._size], step)}
         if self._count:
             for name, kind in self._views.items():
-                views[name] = self.view(kind, name, images[self._size :], step)
+                views[name] = self.view(kind, name, images[self._size : end], step)
+        if self._none_count:
+            views[NONE_OF_THESE] = self.view(self._labelled_view, NONE_OF_THESE, images[end:], step)
         return Batch(
             views=views,
             labels=self._labels[labelled],
@@ -109,12 +124,15 @@ class Feed:
         return of_pixels(pixels_of(self._task), self.rows, self.places, self._run.device)
 
     def places(self, step: int) -> Indices:
-        """(B + n,) int64 places in `rows` of a step's labelled and then its unlabelled images."""
+        """(B + n + m,) int64 places in `rows` of a step's labelled images, its unlabelled ones and
+        those that no class fits."""
         labelled = self._places(self._labelled.take(step))
-        return np.concatenate([labelled, self._stream.take(step * self._count, self._count)])
+        unlabelled = self._stream.take(step * self._count, self._count)
+        none = self._none.take(step * self._none_count, self._none_count)
+        return np.concatenate([labelled, unlabelled, none])
 
     def _places(self, rows: Indices) -> Indices:
-        return np.searchsorted(self.rows, rows)
+        return np.searchsorted(self._known, rows)
 
     def view(self, kind: View, name: str, images: Tensor, step: int) -> Tensor:
         """Augment (n, C, S, S) uint8 images into the view `name` of step `step`."""

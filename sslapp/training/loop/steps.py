@@ -30,8 +30,9 @@ from sslapp.training.inputs.gears import inputs_of
 from sslapp.training.loop import optimiser, schedule
 from sslapp.training.loop.evaluation import Evaluation
 from sslapp.training.method import Predictor
-from sslapp.training.objective import Losses, Objective, TrainingStep
+from sslapp.training.objective import NONE_OF_THESE, Losses, Objective, TrainingStep
 from sslapp.training.rules.ema import EMA
+from sslapp.training.rules.losses import uniform_loss
 from sslapp.training.run import Checkpoints, Run, Tensors
 from sslapp.training.task import Indices, Task, check_trainable
 
@@ -130,6 +131,7 @@ class Loop:
         with mixed, networks.keyed(self.network, self.run, number):
             outputs = self.objective.forward(self.stepping, views)
         logits = {name: outputs.pop(name).float() for name in views}
+        none = logits.pop(NONE_OF_THESE, None)
         losses = self.objective.losses(
             TrainingStep(
                 number=number,
@@ -141,9 +143,16 @@ class Loop:
                 rows=batch.rows,
             )
         )
+        if none is not None:
+            losses = self._with_none(losses, uniform_loss(none).mean())
         self.optimiser.zero_grad(set_to_none=True)
         losses.total.backward()
         return losses
+
+    def _with_none(self, losses: Losses, loss: Tensor) -> Losses:
+        """The losses and that of images which are none of the classes."""
+        total = losses.total + self.config.none_weight * loss
+        return Losses(total, {**losses.metrics, "none of these loss": loss.detach()})
 
     def _embed(self, rows: Indices) -> Tensor:
         """(n, D) float32 features of clean images with the averaged weights so far."""

@@ -75,6 +75,23 @@ def cross_entropy(logits: Tensor, targets: Tensor) -> Tensor:
     return functional.cross_entropy(_exact(logits), targets, reduction="none")
 
 
+def uniform_loss(logits: Tensor) -> Tensor:
+    """H(u, p) per row, u uniform over the classes: the loss of "it is none of these".
+
+    Hendrycks, Mazeika and Dietterich ("Deep Anomaly Detection with Outlier Exposure", ICLR 2019,
+    eq. 1) add its mean over outliers to a classifier's loss, weighted by .5. It is at least log C,
+    where all logits are equal, and its gradient is p - u.
+
+    Args:
+        logits: (n, C).
+
+    Returns:
+        (n,) float32.
+    """
+    z = _exact(logits)
+    return torch.logsumexp(z, dim=1) - z.mean(dim=1)
+
+
 def fairness(p: Tensor, mask: Tensor, share: Tensor, predicted: Tensor) -> Tensor:
     """FreeMatch's self-adaptive fairness (Wang et al., ICLR 2023, eqs. 9 to 12).
 

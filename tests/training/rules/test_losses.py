@@ -10,6 +10,7 @@ from sslapp.training.rules.losses import (
     complementary_loss,
     cross_entropy,
     masked_mean,
+    uniform_loss,
 )
 from sslapp.training.rules.thresholds import FixedThreshold
 
@@ -99,6 +100,18 @@ def test_the_complementary_gradient_is_the_finite_difference():
             difference = (up - down) / (2 * step)
             assert logits.grad[row, column].item() == pytest.approx(difference.item(), abs=1e-3)
     assert torch.equal(logits.grad[0], torch.zeros(4)), "nothing forbidden, nothing learnt"
+
+
+def test_the_uniform_loss_is_at_least_the_log_of_c_and_its_gradient_is_p_minus_u():
+    logits = torch.tensor([[0.0, 0, 0, 0], [math.log(5), 0, 0, 0]], requires_grad=True)
+    loss = uniform_loss(logits)
+    # p of the second row is (5, 1, 1, 1) / 8: -(log 5/8 + 3 log 1/8) / 4 = log 8 - log(5) / 4
+    assert loss.tolist() == pytest.approx([math.log(4), math.log(8) - math.log(5) / 4])
+    loss.sum().backward()
+    assert logits.grad[0].tolist() == pytest.approx([0, 0, 0, 0], abs=1e-7)
+    assert logits.grad[1].tolist() == pytest.approx([3 / 8, -1 / 8, -1 / 8, -1 / 8])
+    assert torch.allclose(loss, cross_entropy(logits, torch.full((2, 4), 0.25)))
+    assert uniform_loss(torch.tensor([[90.0, -90]])).item() == pytest.approx(90)
 
 
 def test_cross_entropy_takes_classes_and_distributions():
