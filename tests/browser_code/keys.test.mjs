@@ -84,10 +84,19 @@ test("the help names what Shift is needed for and leaves out what no key does", 
   assert.equal(free.get("Fit the image"), "0")
 })
 
-test("an audit passes no image over, and knows one answer more", () => {
+test("none of these and a typed name are answers everywhere; a class keeps its n", () => {
+  const classes = classesByKey([...CLASSES, { key: "n", id: "class n" }])
+  for (const auditing of [false, true]) {
+    const ask = event => keyRequest(event, classesByKey(CLASSES), auditing)
+    assert.equal(ask(stroke("n"))?.action, "none")
+    assert.equal(ask(stroke("/", { code: "Digit7", shiftKey: true }))?.action, "name")
+    assert.equal(keyRequest(stroke("n"), classes, auditing).class.id, "class n")
+    assert.equal(keyRequest(stroke("N", { shiftKey: true }), classes, auditing).action, "none")
+  }
+})
+
+test("an audit passes no image over", () => {
   const classes = classesByKey(CLASSES)
-  assert.deepEqual(keyRequest(stroke("n"), classes, true)?.action, "none")
-  assert.equal(keyRequest(stroke("n"), classes), null)
   assert.equal(keyRequest(stroke(" "), classes, true), null)
   assert.equal(keyRequest(stroke("f"), classes, true), null)
   assert.equal(keyRequest(stroke(" "), classes)?.action, "skip")

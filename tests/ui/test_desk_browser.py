@@ -13,6 +13,7 @@ from reading_page import accept_unproven
 from sslapp.store import projects, rounds
 from sslapp.store.database import reading, writing
 from sslapp.store.readers import grant
+from sslapp.store.state import load_state
 from sslapp.usecases.access import enter
 from sslapp.usecases.images.similar import similar
 from sslapp.usecases.labelling import decisions
@@ -112,6 +113,29 @@ def test_keys_decide_in_order_and_the_log_is_clean(reviewed, desk) -> None:
         page.keyboard.press(key)
     log = made(reviewed, page, since)
     assert [each.target for each in log[5:]] == [log[2].number, log[1].number]
+
+
+def test_a_name_relabels_and_n_says_that_no_class_fits(reviewed, desk) -> None:
+    page = desk()
+    since = small_project.log(reviewed)[-1].number
+    named = press(page, "/")
+    page.keyboard.type("7")
+    expect(page.get_by_role("option", name="7", exact=True)).to_have_count(1)
+    page.keyboard.press("Enter")
+    unfitting = press(page, "n")
+    expect(tile(page, unfitting).locator(".stamp")).to_have_text("none of these")
+    moved = press(page, "/")
+    tile(page, named).click()  # what is typed was about the image before
+    expect(page.get_by_role("combobox", name="Name of the class")).to_be_hidden()
+    assert focused(page) == named != moved
+    log = made(reviewed, page, since)
+    assert [(each.kind, each.position) for each in log] == [
+        (EventKind.RELABEL, named),
+        (EventKind.NONE, unfitting),
+    ]
+    assert log[1].payload["sight"] == "suggestion"
+    with reading(reviewed.engine) as conn:
+        assert load_state(conn, 1).none_of_these.tolist() == [unfitting]
 
 
 def test_caps_lock_and_other_keyboards_decide_alike(reviewed, desk) -> None:

@@ -10,9 +10,11 @@ from pathlib import Path
 import pytest
 import small_project
 from keyboard import stroke
+from playwright.sync_api import expect
 from reading_page import IMAGE, all_saved, press, ready
 
-from sslapp.store.database import reading
+from sslapp.store import projects
+from sslapp.store.database import reading, writing
 from sslapp.store.projects import classes
 from sslapp.store.state import load_state
 from sslapp.usecases.access import enter
@@ -440,3 +442,38 @@ def test_the_page_says_when_nothing_is_left(open_copy, prepared, serve, look) ->
     assert page.get_by_role("link", name="Train a round").get_attribute("href") == "train?project=1"
     page.keyboard.press("Backspace")
     ready(page)
+
+
+def test_a_class_is_given_by_its_name_and_none_of_these_by_n(digits, serve, look) -> None:
+    """With more classes than keys: those given lately have a row, the others are typed."""
+    with writing(digits.engine, 1) as conn:
+        for number in range(30):
+            projects.add_class(conn, 1, f"Öltank {number:02d}", digits.reader_id)
+        without_key = [each for each in classes(conn, 1) if not each.key]
+    typed = without_key[2]
+    page = look(serve(digits.workspace.root))
+    named = page.locator(".found [role=option]")
+    expect(page.locator(".classes button")).to_have_count(0)
+    first = press(page, "/")
+    page.keyboard.type(f"oltank {typed.name[-2:]}")
+    expect(named).to_have_count(1)
+    page.keyboard.press("Enter")
+    expect(page.locator(".classes button .name")).to_have_text([typed.name])
+    press(page, "/")
+    page.keyboard.press("3")  # typed into the field, and no class's key
+    expect(page.get_by_role("combobox", name="Name of the class")).to_have_value("3")
+    page.keyboard.press("Escape")
+    second = press(page, "/")
+    expect(named.first).to_have_text(typed.name)  # given lately
+    expect(named).to_have_count(40)
+    page.keyboard.press("ArrowDown")
+    page.keyboard.press("Enter")
+    third = press(page, "Shift+N")  # a class has the n
+    fourth = press(page, "Shift+N")
+    assert press(page, "Backspace") != fourth
+    assert ready(page) == fourth
+    all_saved(page)
+    assert read(digits) == [(first, typed.name), (second, "0")]
+    with reading(digits.engine) as conn:
+        assert load_state(conn, 1).none_of_these.tolist() == [third]
+    assert page.locator(".strip .name").first.text_content() == "none of these"

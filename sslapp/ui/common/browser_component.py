@@ -11,6 +11,7 @@ from typing import Any
 
 import streamlit as st
 
+from sslapp.usecases.access import Access
 from sslapp.web import browser_code
 
 LOADER = "common/loader.js"
@@ -37,6 +38,11 @@ def declare(
         css="\n".join(map(_text, styles)) or None,
         js=f"const ADDRESS = {json.dumps(browser_code.address(module))}\n{_text(LOADER)}",
     )
+
+
+def lately(access: Access, project_id: int) -> str:
+    """What the browser keeps the classes under that a reader gave lately, at whatever desk."""
+    return f"sslapp-lately-{access.workspace_id}-{project_id}-{access.reader_id}"
 
 
 def _text(file: str) -> str:

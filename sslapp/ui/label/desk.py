@@ -17,7 +17,7 @@ _component = browser_component.declare(
     "reading",
     "label/reader.js",
     html="label/reader.html",
-    styles=("label/reader.css", "label/stage.css", "label/side.css"),
+    styles=("label/reader.css", "label/stage.css", "label/side.css", "common/names.css"),
 )
 
 
@@ -47,6 +47,7 @@ def show(
         key=f"{what}-reading-{project_id}",
         data={
             "name": f"sslapp-{what}-{access.workspace_id}-{project_id}-{access.reader_id}",
+            "lately": browser_component.lately(access, project_id),
             "audit": audit,
             "project": project_id,
             "base": addresses.of_project(access, project_id),

@@ -32,7 +32,7 @@ _component = browser_component.declare(
     "sslapp_review_desk",
     "review/desk.js",
     html="review/desk.html",
-    styles=("review/desk.css",),
+    styles=("review/desk.css", "common/names.css"),
 )
 
 
@@ -115,6 +115,7 @@ def show(
         "base": addresses.of_project(access, project_id),
         "round": round_number,
         "scope": f"sslapp-review-{access.workspace_id}-{project_id}-{access.reader_id}",
+        "lately": browser_component.lately(access, project_id),
         "selection": scope,
         "total": len(positions),
         "proven": proven,

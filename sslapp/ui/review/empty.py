@@ -8,6 +8,7 @@ from sslapp.usecases.images import maps
 from sslapp.usecases.projects.classes import ClassRow
 from sslapp.usecases.projects.status import status
 from sslapp.usecases.reviewing.board import Board
+from sslapp.usecases.training.preview import listed
 from sslapp.usecases.training.progress import LiveJobs
 from sslapp.vocabulary import JobKind
 from sslapp.words import count
@@ -66,4 +67,4 @@ def other_classes(board: Board) -> None:
 
 
 def _named(classes: tuple[ClassRow, ...] | list[ClassRow]) -> str:
-    return ", ".join(plain.markdown(each.name) for each in classes)
+    return listed([plain.markdown(each.name) for each in classes])

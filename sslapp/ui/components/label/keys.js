@@ -7,6 +7,7 @@ import { classesByKey, isHeard, meaning } from "../common/strokes.js"
 const LABELLING = [
   { name: "skip", keys: [" "], shown: "Space", about: "Skip: show it to me no more" },
   { name: "unsure", keys: ["u"], shown: "U", about: "Unsure: I cannot tell" },
+  { name: "none", keys: ["n"], shown: "N", about: "None of these classes" },
   { name: "flag", keys: ["f"], shown: "F", about: "Flag with a comment" },
 ]
 
@@ -17,6 +18,7 @@ const AUDITING = [
 ]
 
 const VIEWING = [
+  { name: "name", keys: ["/"], shown: "/", about: "Give a class by typing its name" },
   { name: "undo", keys: ["Backspace"], shown: "Backspace", about: "Take the last decision back" },
   { name: "in", keys: ["+", "="], shown: "+", about: "Zoom in", repeats: true },
   { name: "out", keys: ["-", "_"], shown: "−", about: "Zoom out", repeats: true },

@@ -4,10 +4,11 @@
 import { element, replay, setText, textElement, thousands } from "../common/elements.js"
 
 const STRIP = 8
+const MOST_ROWS = 32 // with more classes than keys, those given lately alone have a row
 const CUE_MS = 2400
 const GIVEN_MS = 220
 const WORDS = {
-  skip: "skipped", unsure: "unsure", flag: "flagged",
+  skip: "skipped", unsure: "unsure", none: "none of these", flag: "flagged",
   audit_unsure: "unsure", audit_none: "none of these", audit_repeat: "looked at again",
 }
 
@@ -16,10 +17,11 @@ const WORDS = {
  * @param {Element | ShadowRoot} options.root the component's root
  * @param {string} options.base address of the project's routes
  * @param {ReturnType<typeof import("./book.js").makeBook>} options.reading
+ * @param {ReturnType<typeof import("../common/names.js").makeLately>} options.lately
  * @param {(event: Event, request: { action: string } | { class: object }) => void} options.onAction
  * @param {(event: Event, key: string) => void} options.onTakeBack
  */
-export function makePanel({ root, base, reading, onAction, onTakeBack }) {
+export function makePanel({ root, base, reading, lately, onAction, onTakeBack }) {
   const find = selector => root.querySelector(selector)
   const stage = find(".stage")
   const dialog = find("dialog.help")
@@ -52,10 +54,9 @@ export function makePanel({ root, base, reading, onAction, onTakeBack }) {
   function update(data) {
     auditing = Boolean(data.audit)
     classes = new Map(data.classes.map(each => [each.id, each]))
-    rows = new Map(data.classes.map(each => [each.id, classButton(each)]))
-    const list = find(".classes")
-    list.replaceChildren(...rows.values())
-    list.classList.toggle("many", data.classes.length > 12)
+    rows = new Map()
+    drawClasses()
+    drawKeys()
     const options = data.strategies.map(({ name, title, about, why_not }) => {
       const option = textElement("option", "", why_not ? `${title} (${why_not})` : title)
       return Object.assign(option, { value: name, title: about, disabled: Boolean(why_not) })
@@ -68,6 +69,28 @@ export function makePanel({ root, base, reading, onAction, onTakeBack }) {
       node.hidden = node.dataset.only !== (auditing ? "audit" : "label")
     }
     stage.dataset.theme = isDark(root) ? "dark" : "light"
+  }
+
+  // Rows that are there stay where they are: the mouse may be above one.
+  function drawClasses() {
+    const all = [...classes.values()]
+    const few = all.length <= MOST_ROWS
+    const wanted = few ? all : lately.ids().map(id => classes.get(id)).filter(Boolean)
+    if (rows.size && wanted.every(each => rows.has(each.id))) return
+    rows = new Map(wanted.map(each => [each.id, classButton(each)]))
+    const list = find(".classes")
+    list.replaceChildren(...rows.values())
+    list.classList.toggle("many", rows.size > 12)
+    list.setAttribute("aria-label", few ? "Classes" : "Classes given lately")
+  }
+
+  // A letter that a class owns takes Shift.
+  function drawKeys() {
+    const taken = new Set([...classes.values()].map(each => each.key))
+    for (const kbd of root.querySelectorAll(".others kbd[data-key]")) {
+      const { key } = kbd.dataset
+      setText(kbd, taken.has(key.toLowerCase()) ? `⇧${key}` : key)
+    }
   }
 
   function classButton(each) {
@@ -85,6 +108,7 @@ export function makePanel({ root, base, reading, onAction, onTakeBack }) {
   // -- what the book says --------------------------------------------------------------------------
 
   function draw(book) {
+    drawClasses()
     if (auditing) drawProof(book.progress)
     else {
       for (const [id, button] of rows) setText(button.lastChild, thousands(reading.count(id)))
@@ -296,6 +320,9 @@ export function makePanel({ root, base, reading, onAction, onTakeBack }) {
       else input.focus()
     },
     comment: () => ({ position: commented, comment: find("#comment").value.trim() }),
+    typing(open) {
+      find(".classes").hidden = open
+    },
     helping: () => dialog.open,
     help(lines) {
       if (dialog.open) return dialog.close()

@@ -4,6 +4,7 @@
 
 import { epochMillis, makeClock } from "../common/clock.js"
 import { mounted } from "../common/mounting.js"
+import { makeLately, makeNames } from "../common/names.js"
 import { makeOutbox } from "../common/outbox.js"
 import { classesByKey } from "../common/strokes.js"
 import { makeBook } from "./book.js"
@@ -15,7 +16,7 @@ const STEP = 60 // pixels that an arrow key moves the image
 const WINDOW_STEP = 0.1
 
 // what an answer is called in the log: those of an audit are kinds of their own
-const LABELLING = { label: "label", unsure: "unsure" }
+const LABELLING = { label: "label", unsure: "unsure", none: "none" }
 const AUDITING = { label: "audit_label", unsure: "audit_unsure", none: "audit_none" }
 
 export default mounted(({ data: first, parentElement }) => {
@@ -57,7 +58,15 @@ function openReader(root, first) {
   })
   const clock = makeClock()
   const reading = makeBook({ name: `${name}-book`, base: desk, outbox, onChange: present })
-  panel = makePanel({ root, base, reading, onAction: act, onTakeBack: takeBack })
+  const lately = makeLately(first.lately)
+  panel = makePanel({ root, base, reading, lately, onAction: act, onTakeBack: takeBack })
+  const names = makeNames({
+    place: find(".typing"),
+    classes: () => classes,
+    lately,
+    onGive: giveNamed,
+    onToggle: () => panel.typing(names.about() !== null),
+  })
 
   // -- decisions -----------------------------------------------------------------------------------
 
@@ -69,9 +78,22 @@ function openReader(root, first) {
     const [item] = reading.book.queue
     if (!seen || !item || !stage.shows(item)) return refuse(tooEarly())
     reading.decide({ kind, ...fields, ...seen, active_ms: clock.read() })
+    if (fields.class_id !== undefined) lately.given(fields.class_id)
     present()
     panel.given(kind, fields.class_id, item.position)
     return true
+  }
+
+  // Asks for a class's name, for the image that is on screen now.
+  function askName(event) {
+    const [item] = reading.book.queue
+    if (!stage.seen(event) || !item || !stage.shows(item)) return refuse(tooEarly())
+    names.open(item)
+  }
+
+  function giveNamed(event, chosen, item) {
+    if (!stage.shows(item)) return refuse(`You chose it for image ${item.position}, which is not on screen now.`)
+    give(event, kinds.label, { class_id: chosen.id })
   }
 
   function refuse(why) {
@@ -100,6 +122,7 @@ function openReader(root, first) {
     skip: event => give(event, "skip"),
     unsure: event => give(event, kinds.unsure),
     none: event => give(event, kinds.none),
+    name: event => askName(event),
     flag: () => panel.askComment(reading.book.queue[0]?.position ?? null),
     unflag: () => panel.askComment(null),
     undo: event => takeBack(event),
@@ -150,7 +173,10 @@ function openReader(root, first) {
 
   function present() {
     const { queue } = reading.book
-    if (!stage.shows(queue[0])) stage.show(queue[0] ?? null)
+    if (!stage.shows(queue[0])) {
+      names.close() // what is typed was about the image before
+      stage.show(queue[0] ?? null)
+    }
     stage.prefetch(queue)
     if (drawing) return
     drawing = true
@@ -179,6 +205,7 @@ function openReader(root, first) {
     name,
     update(data) {
       classes = data.classes
+      names.close()
       keys = classesByKey(classes)
       panel.update(data)
       present()

@@ -11,15 +11,15 @@ import { STAMPS, className, isOpen, refusalReason, tileOf } from "./state.js"
 
 const QUIET_MS = 800 // after the last saved decision, before the page is asked to run again
 const HISTORY = 500
+const TOO_EARLY = "Too early: the image was not on screen yet."
 
 export function decide(desk, kind, classId, pressedAt) {
   const position = desk.focus
   if (position === null || halted(desk)) return
   const why = refusalReason(desk, tileOf(desk, position), kind)
   if (why) return cue(desk, why)
-  if (desk.paintedAt === null || pressedAt < desk.paintedAt + PAINTED_MS) {
-    return cue(desk, "Too early: the image was not on screen yet.")
-  }
+  if (!wasSeen(desk, pressedAt)) return cue(desk, TOO_EARLY)
+  if (classId !== null && kind !== "reject") desk.lately.given(classId)
   const name = record(desk, {
     kind, position, image: desk.painted, class_id: classId, round: desk.data.round,
     painted_at: desk.paintedAt, pressed_at: pressedAt,
@@ -28,11 +28,33 @@ export function decide(desk, kind, classId, pressedAt) {
   desk.decided.set(position, { kind, classId, name, state: "waiting" })
   desk.excluded.delete(position)
   desk.opened.delete(position) // it is a reader action of its own
-  if (kind === "reject") desk.rejected.add(position) // and not to be accepted as its second class
+  // and not to be accepted as its second class
+  if (kind === "reject" || kind === "none") desk.rejected.add(position)
   keepHistory(desk, [...desk.history, { name, position }])
   drawTile(desk, position)
-  announce(desk, `Image ${position} ${STAMPS[kind]}: ${className(desk, classId)}`)
+  const called = classId === null ? "" : `: ${className(desk, classId)}`
+  announce(desk, `Image ${position} ${STAMPS[kind]}${called}`)
   focusNextOpen(desk)
+}
+
+const wasSeen = (desk, pressedAt) =>
+  desk.paintedAt !== null && pressedAt >= desk.paintedAt + PAINTED_MS
+
+/** Asks for a class's name, for the image in focus. */
+export function askName(desk, pressedAt) {
+  const position = desk.focus
+  if (position === null || halted(desk)) return
+  const why = refusalReason(desk, tileOf(desk, position), "relabel")
+  if (why) return cue(desk, why)
+  if (!wasSeen(desk, pressedAt)) return cue(desk, TOO_EARLY)
+  desk.names.open({ position, image: desk.painted })
+}
+
+/** Gives the class whose name was typed, if the image that it was typed for is still in focus. */
+export function giveNamed(desk, chosen, about, pressedAt) {
+  const same = desk.focus === about.position && desk.painted === about.image
+  if (same) decide(desk, "relabel", chosen.id, pressedAt)
+  else cue(desk, `You chose it for image ${about.position}, which is not in focus now.`)
 }
 
 export function undo(desk, pressedAt) {

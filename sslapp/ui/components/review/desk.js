@@ -6,12 +6,13 @@
 //
 // What people typed is set as textContent, never as markup.
 
-import { makeClock } from "../common/clock.js"
+import { epochMillis, makeClock } from "../common/clock.js"
 import { mounted } from "../common/mounting.js"
+import { makeLately, makeNames } from "../common/names.js"
 import { makeOutbox } from "../common/outbox.js"
 import { classesByKey } from "../common/strokes.js"
 import { makeViewport } from "../common/viewport.js"
-import { onReceipt, onState, storedHistory } from "./decisions.js"
+import { giveNamed, onReceipt, onState, storedHistory } from "./decisions.js"
 import { focusOn } from "./focus.js"
 import { drawBar, drawGrid } from "./grid.js"
 import { onKey } from "./keys.js"
@@ -40,9 +41,16 @@ function openDesk(root) {
     decided: new Map(), rejected: new Set(), excluded: new Set(), opened: new Set(), history: [],
     inspections: new Map(), ahead: new Map(), paintedAt: null, painted: null, showing: 0, clock: makeClock(),
     bulkTotal: null, pending: null, drawnFor: null, showNames: false, quiet: 0, cueEnds: 0,
-    proven: false, changedAt: -Infinity,
+    proven: false, changedAt: -Infinity, names: null, lately: null,
     viewport: makeViewport(find("box"), () => find("large")),
   }
+  desk.names = makeNames({
+    place: find("typing"),
+    classes: () => desk.data.classes,
+    lately: { ids: () => desk.lately.ids() },
+    onGive: (event, chosen, about) => giveNamed(desk, chosen, about, epochMillis(event.timeStamp)),
+    onToggle: () => (find("judge").hidden = desk.names.about() !== null),
+  })
   desk.onkey = event => onKey(desk, event)
   window.addEventListener("keydown", desk.onkey, true) // before Streamlit's own shortcuts
   desk.renew = setInterval(() => {
@@ -100,6 +108,7 @@ function changeScope(desk, data) {
   desk.outbox?.detach()
   desk.scope = data.scope
   desk.history = storedHistory(data.scope)
+  desk.lately = makeLately(data.lately)
   desk.outbox = makeOutbox({
     key: data.scope,
     url: `${data.base}/decisions`,

@@ -3,7 +3,7 @@
 
 import { epochMillis } from "../common/clock.js"
 import { isHeard, meaning } from "../common/strokes.js"
-import { decide, exclude, undo } from "./decisions.js"
+import { askName, decide, exclude, undo } from "./decisions.js"
 import { columns, focusNextOpen, moveFocus } from "./focus.js"
 import { toggleHelp } from "./panel.js"
 import { requestAction, turn } from "./requests.js"
@@ -32,6 +32,8 @@ const proposed = desk => tileOf(desk, desk.focus).proposed
 const COMMANDS = new Map([
   ["a", { work: (desk, at) => decide(desk, "accept", proposed(desk), at) }],
   ["x", { work: (desk, at) => decide(desk, "reject", proposed(desk), at) }],
+  ["n", { work: (desk, at) => decide(desk, "none", null, at) }],
+  ["/", { work: (desk, at) => askName(desk, at) }],
   ["e", { work: desk => exclude(desk, desk.focus) }],
   ["s", { work: desk => requestAction(desk, { action: "similar", position: desk.focus }) }],
   [" ", { work: focusNextOpen }],

@@ -3,7 +3,7 @@
 import { epochMillis } from "../common/clock.js"
 import { element } from "../common/elements.js"
 import { readKept, writeKept } from "../common/storage.js"
-import { decide, exclude } from "./decisions.js"
+import { askName, decide, exclude } from "./decisions.js"
 import { focusOn } from "./focus.js"
 import { toggleHelp } from "./panel.js"
 import { requestAction, requestBulk, turn } from "./requests.js"
@@ -31,6 +31,8 @@ export function wire(desk) {
   press("help", () => toggleHelp(desk))
   press("one-accept", at => decide(desk, "accept", tileOf(desk, desk.focus).proposed, at))
   press("one-reject", at => decide(desk, "reject", tileOf(desk, desk.focus).proposed, at))
+  press("one-none", at => decide(desk, "none", null, at))
+  press("one-name", at => askName(desk, at))
   press("one-exclude", () => exclude(desk, desk.focus))
   press("one-similar", () => requestAction(desk, { action: "similar", position: desk.focus }))
   find("grid").onclick = event => {

@@ -12,6 +12,7 @@ const FETCHED = ["lines", "members", "evidence"]
 
 export async function drawPanel(desk) {
   const position = desk.focus
+  if (desk.names.about()?.position !== position) desk.names.close()
   const tile = position === null ? null : tileOf(desk, position)
   desk.find("focus").hidden = tile === null || tile === undefined
   if (!tile) return
@@ -45,7 +46,7 @@ function drawTitle(desk, tile) {
   const decision = desk.decided.get(tile.p)
   const shown = shownClass(tile, decision)
   const title = element("span", "what", {
-    textContent: tile.blind ? "Holdout image" : shown === null ? "No class left" : className(desk, shown),
+    textContent: tile.blind ? "Holdout image" : shown === null ? nothingFits(decision) : className(desk, shown),
   })
   const sure = element("span", "sure", {
     textContent: decision || tile.label || tile.proposed === null ? "" : percent(tile.sure),
@@ -61,9 +62,12 @@ function drawTitle(desk, tile) {
   desk.find("standing").replaceChildren(...standingWords(desk, tile, decision))
 }
 
+const nothingFits = decision => (decision?.kind === "none" ? "None of these" : "No class left")
+
 function standingWords(desk, tile, decision) {
   const words = []
   if (decision?.state === "refused") words.push(decision.reason)
+  else if (decision?.kind === "none") words.push("You said that no class fits it.")
   else if (decision) words.push(`You ${STAMPS[decision.kind]} it.`)
   if (tile.label && (!decision || decision.state === "refused")) words.push(`Now: ${labelWords(desk, tile.label)}.`)
   if (tile.held) words.push(`${tile.held} has this image open.`)
@@ -86,6 +90,8 @@ function drawJudge(desk, tile) {
   const closed = Boolean(refusalReason(desk, tile, "accept"))
   set("one-accept", "Accept", "a", closed)
   set("one-reject", name ? `Not ${name}` : "Reject", "x", closed)
+  set("one-none", "None of these", commandKey(desk, "n"), Boolean(refusalReason(desk, tile, "none")))
+  set("one-name", "Type a class", "/", Boolean(refusalReason(desk, tile, "relabel")))
   const out = desk.excluded.has(tile.p)
   set("one-exclude", out ? "Back in" : "Leave out", commandKey(desk, "e"), !out && !isOpen(desk, tile.p))
   set("one-similar", "More like this", commandKey(desk, "s"), tile.blind || decision?.state === "waiting")
@@ -186,7 +192,8 @@ export function toggleHelp(desk) {
   const keys = [
     ["a", "accept the proposed class"],
     ["x", "reject: it is not the proposed class"],
-    ...[...desk.byKey].map(([key, each]) => [key, `relabel: ${each.name}`]),
+    ["/", "relabel by typing the class's name"],
+    [commandKey(desk, "n"), "none of these classes: it leaves the pool"],
     ["Space", "look at the next, decide nothing"],
     ["Backspace", "take the last decision back"],
     [commandKey(desk, "e"), "leave out of a bulk decision, or take in again (also Ctrl-click)"],
@@ -194,6 +201,7 @@ export function toggleHelp(desk) {
     ["Arrows", "move"],
     ["Enter", "next sheet"],
     ["?", "close this list"],
+    ...[...desk.byKey].map(([key, each]) => [key, `relabel: ${each.name}`]),
   ]
   const rows = keys.map(([key, words]) => {
     const row = element("div", "")

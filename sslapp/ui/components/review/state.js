@@ -20,8 +20,8 @@
 
 /**
  * @typedef {object} Decision made singly on this sheet
- * @property {"accept" | "reject" | "relabel"} kind
- * @property {number} classId
+ * @property {"accept" | "reject" | "relabel" | "none"} kind
+ * @property {number | null} classId null for none
  * @property {string} name its key in the outbox
  * @property {"waiting" | "saved" | "refused"} state
  * @property {string} [reason] why it was refused
@@ -46,6 +46,8 @@
  * @property {Set<number>} rejected of the selection, not to be accepted as a second class
  * @property {Set<number>} excluded left out of a bulk decision
  * @property {Set<number>} opened looked at one by one
+ * @property {ReturnType<typeof import("../common/names.js").makeNames>} names
+ * @property {ReturnType<typeof import("../common/names.js").makeLately>} lately classes given lately
  * @property {{ name: string, position: number }[]} history what can be taken back, oldest first
  * @property {number | null} bulkTotal images selected when a bulk decision was asked for
  * @property {boolean} proven what is selected is proven right, as the buttons say
@@ -56,7 +58,9 @@
  * @property {string | null} painted content hash of that image
  */
 
-export const STAMPS = { accept: "accepted", reject: "rejected", relabel: "relabelled" }
+export const STAMPS = {
+  accept: "accepted", reject: "rejected", relabel: "relabelled", none: "none of these",
+}
 
 /** @type {(desk: Desk, position: number) => Tile | undefined} */
 export function tileOf(desk, position) {
@@ -92,7 +96,7 @@ export function refusalReason(desk, tile, kind) {
   if (tile.blind) return "This image measures: it belongs to the holdout or the test split."
   if (tile.held) return `${tile.held} has this image open.`
   const decision = desk.decided.get(tile.p)
-  if (kind === "relabel") return ""
+  if (kind === "relabel" || kind === "none") return ""
   if (decision && decision.state !== "refused") return "Decided already. Backspace takes the last one back."
   if (tile.label) return `Has a label already: ${labelWords(desk, tile.label)}.`
   if (tile.proposed === null) return "No class is left to propose. Press a class key."
