@@ -20,6 +20,11 @@ def show(status: Status) -> None:
             if counts["adjudicated"]
             else []
         ),
+        *(
+            [("None of these", counts["none_of_these"], "Images that no class fits.")]
+            if counts["none_of_these"]
+            else []
+        ),
         ("Pool", counts["pool"], "Images without a label that may receive a pseudo-label."),
         (
             "Holdout",

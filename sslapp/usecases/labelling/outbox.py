@@ -363,8 +363,8 @@ def _target(conn: Connection, project_id: int, entry: Entry) -> int:
 
 
 def _conflict(conn: Connection, access: Access, project_id: int, entry: Entry) -> list[Conflict]:
-    """What another reader has said about the image that this reader labels now."""
-    if entry.kind is not EventKind.LABEL or entry.position is None:
+    """What another reader has said about the image that this reader labels now, or calls none."""
+    if rule_of(entry.kind).action is not Action.LABEL or entry.position is None:
         return []
     held = current_labels(conn, project_id, [entry.position]).get(entry.position)
     if held is None or held.reader_id == access.reader_id:

@@ -124,6 +124,12 @@ def _proposed(predictions: Predictions, positions: NDArray[np.int64]) -> NDArray
     return found[found != NO_CLASS]
 
 
+def _likeliest(predictions: Predictions, positions: NDArray[np.int64]) -> NDArray[np.int64]:
+    """The round's likeliest class ids for images, whatever readers ruled out."""
+    found = predictions.at(positions[positions < len(predictions)])
+    return found.class_ids[found.raw.argmax(axis=1)]
+
+
 def _counted(
     each: Row[*tuple[Any, ...]], predictions: Predictions
 ) -> Iterable[tuple[str, NDArray[np.int64]]]:
@@ -136,6 +142,8 @@ def _counted(
         yield "accepted", named
     elif kind is EventKind.REJECT and named is not None:
         yield "rejected", named
+    elif kind is EventKind.NONE and alone is not None:
+        yield "rejected", _likeliest(predictions, alone)
     elif kind is EventKind.RELABEL and alone is not None:
         # the event names the right class; what was proposed is what the round says
         yield "relabelled", _proposed(predictions, alone)

@@ -76,6 +76,7 @@ def _head(found: Report) -> Markup:
         ("Expert labels", counts["expert"]),
         ("Adjudicated", counts["adjudicated"]),
         ("Accepted", counts["accepted"]),
+        *([("None of these", counts["none_of_these"])] if counts["none_of_these"] else []),
         ("Pool", counts["pool"]),
         ("Holdout, labelled", f"{counts['holdout_labelled']:,} / {counts['holdout']:,}"),
         ("Test split", counts["test"]),

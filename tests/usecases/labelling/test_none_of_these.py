@@ -17,6 +17,7 @@ from sslapp.usecases.people.members import grant
 from sslapp.usecases.projects.classes import add_class
 from sslapp.usecases.projects.settings import create_project
 from sslapp.usecases.projects.status import status
+from sslapp.usecases.reporting.report import gather
 from sslapp.vocabulary import EventKind, JobState, Role, Source
 
 CLIENT = "a-page-of-ann"
@@ -64,6 +65,25 @@ def test_what_is_said_beside_a_prediction_measures_nothing(reviewed) -> None:
     assert (made.payload["sight"], made.round_id) == ("suggestion", 1)
     with reading(reviewed.engine) as conn:
         assert not [each for each in blind_answers(conn, 1, 0) if each.number == made.number]
+
+
+def test_the_report_counts_it_as_a_rejection_of_what_the_round_proposed(reviewed) -> None:
+    outbox.ingest(reviewed, None, CLIENT, [said(1, 60, round=1)])
+    probabilities, _ = small_project.published(reviewed)
+    with reading(reviewed.engine) as conn:
+        found = gather(conn, reviewed.workspace, 1)
+    proposed = found.classes[probabilities[60].argmax()].id
+    (judged,) = found.verdicts
+    assert {c: line.rejected for c, line in judged.by_class.items()} == {proposed: 1}
+    assert found.counts["none_of_these"] == 1
+
+
+def test_whose_label_it_outvotes_is_said(project) -> None:
+    grant(project, None, "Bob", Role.READER)
+    bob = enter(project.workspace, "Bob")
+    receipt = outbox.ingest(bob, None, "a-page-of-bob", [said(1, 0), said(2, 60)])
+    assert [(each.position, each.reader) for each in receipt.conflicts] == [(0, "Ann")]
+    bob.engine.dispose()
 
 
 def test_it_is_an_answer_of_the_holdout_and_no_row_of_it(project) -> None:
