@@ -149,3 +149,13 @@ class JobKind(StrEnum):
     TRIAL = "trial"
     EXPORT = "export"
     WEIGHTS = "weights"
+    FINDING = "finding"
+
+
+class Finding(StrEnum):
+    """What may be wrong or odd about images, and is looked for."""
+
+    SUSPICIOUS = "suspicious"  # labels
+    DUPLICATES = "duplicates"  # images that show the same
+    OUTLIERS = "outliers"  # images unlike everything that is labelled
+    DISAGREE = "disagree"  # two rounds give them different classes

@@ -1,4 +1,4 @@
-"""Commands that review a round's candidates: candidates, accept, reject, relabel, withhold."""
+"""Commands that review a round: candidates, accept, reject, relabel, withhold, review findings."""
 
 from typing import Annotated, Any
 
@@ -6,10 +6,18 @@ import numpy as np
 import typer
 
 from sslapp.cli.application import Json, Project, access, app, command, show, table
+from sslapp.cli.jobs import Wait, wait_for
 from sslapp.usecases.labelling import verdicts
 from sslapp.usecases.projects import status
 from sslapp.usecases.reviewing import bulk_decisions
+from sslapp.usecases.reviewing.board import read_board
 from sslapp.usecases.reviewing.candidates import DEFAULT_THRESHOLD, propose
+from sslapp.usecases.reviewing.findings import newest_look, queued
+from sslapp.usecases.reviewing.looking import look
+from sslapp.vocabulary import Finding
+
+review = typer.Typer(no_args_is_help=True, help="Find what may be wrong or odd.")
+app.add_typer(review, name="review")
 
 Round = Annotated[int | None, typer.Option("--round", help="Default: the newest finished one.")]
 Positions = Annotated[
@@ -218,3 +226,48 @@ def withhold(
         access(), project, wanted, round_number=round_number, opened=opened
     )
     show({"withheld": len(wanted), "event": event.number}, as_json, f"Withheld {len(wanted)}.")
+
+
+@command(review, "findings")
+def findings(
+    finding: Annotated[Finding, typer.Argument(help="What to list.")],
+    round_number: Round = None,
+    against: Annotated[
+        int | None,
+        typer.Option(help="disagree: the other round. Default: the one before it."),
+    ] = None,
+    limit: Annotated[int, typer.Option(help="Rows to show; 0 shows all.")] = 20,
+    again: Annotated[
+        bool, typer.Option("--again", help="Look again, though it was looked for before.")
+    ] = False,
+    wait: Wait = True,
+    project: Project = None,
+    as_json: Json = False,
+) -> None:
+    """List suspicious labels, near-duplicates, outliers, or where two rounds disagree.
+
+    What was not looked for yet is looked for first, as a job.
+    """
+    who = access()
+    if against is not None and finding is not Finding.DISAGREE:
+        raise ValueError("--against is about rounds that disagree.")
+    project_id = status.status(who, project).project_id
+    board = read_board(who, project_id, round_number)
+    searched = finding is not Finding.DISAGREE
+    if searched and (again or newest_look(who, project_id, finding) is None):
+        job_id = look(who, project_id, finding, round_number=round_number)
+        started = wait_for(who, job_id, wait)
+        if not wait:
+            show(started, as_json, f"Job {job_id} is queued.")
+            return
+    found = queued(who, project_id, board, finding, against)
+    if found.missing:
+        raise ValueError(found.missing)
+    shown = found.positions[:limit] if limit else found.positions
+    about = found.about(shown)
+    rows = [{"position": each, "why": about[each][0]} for each in shown.tolist()]
+
+    def words() -> str:
+        return f"{len(found)} found\n{table(rows, ['position', 'why'])}"
+
+    show({"count": len(found), "findings": rows}, as_json, words)

@@ -49,6 +49,7 @@ class NeighbourIndex:
         self._rows = self._prepared(features)
         self._reach = float((self._rows**2).sum(axis=1).max(initial=0.0))
         self._whole: Any = None
+        self._within: Any = None
 
     def __len__(self) -> int:
         return len(self._rows)
@@ -96,6 +97,23 @@ class NeighbourIndex:
         own = found == positions[:, None]  # (q, k + 1)
         order = np.argsort(own, axis=1, kind="stable")[:, :k]
         return np.take_along_axis(distances, order, 1), np.take_along_axis(found, order, 1)
+
+    def within(self, positions: NDArray[np.int64], radius: float) -> NDArray[np.int64]:
+        """(m, 2) int64: pairs of one of (q,) rows and another row at most so far away.
+
+        Found in float32 and on the CPU; a pair at the very edge may go either way.
+        """
+        import faiss
+
+        if self._within is None:
+            self._within = faiss.IndexFlatL2(self._rows.shape[1])
+            self._within.add(self._rows)
+        # FAISS compares squared distances, and leaves the edge itself out
+        square = 2 * radius if self._metric == "cosine" else radius * radius
+        edge = float(np.nextafter(np.float32(square + _TOLERANCE), np.float32(np.inf)))
+        ends, _, found = self._within.range_search(self._rows[positions], edge)
+        pairs = np.stack([np.repeat(positions, np.diff(ends).astype(np.int64)), found], axis=1)
+        return pairs[pairs[:, 0] != pairs[:, 1]]
 
     def _search(
         self, queries: NDArray[np.float32], k: int, members: NDArray[np.int64]

@@ -189,6 +189,14 @@ def are_withheld(
     return np.isin(positions, np.array(conn.execute(query).scalars().all(), dtype=np.int64))
 
 
+def labelled_since(conn: Connection, project_id: int, number: int) -> Positions:
+    """(n,) int64: images whose current label was given after an event."""
+    query = select(current_label.c.position).where(
+        current_label.c.project_id == project_id, current_label.c.event_number > number
+    )
+    return np.array(conn.execute(query).scalars().all(), dtype=np.int64)
+
+
 def holders(
     conn: Connection, project_id: int, purpose: Purpose, positions: Positions
 ) -> dict[int, str]:

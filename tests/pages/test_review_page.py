@@ -19,9 +19,10 @@ from sslapp.usecases.reviewing import bulk_decisions
 from sslapp.usecases.reviewing.board import read_board
 from sslapp.usecases.reviewing.bulk_decisions import BulkAction, decide
 from sslapp.usecases.reviewing.facets import Facet
+from sslapp.usecases.reviewing.findings import queued
 from sslapp.usecases.reviewing.queue import Choice, Queue, Show, positions, selected
 from sslapp.usecases.training.rounds import start_round
-from sslapp.vocabulary import EventKind, Gear
+from sslapp.vocabulary import EventKind, Finding, Gear
 from sslapp.workspace import Workspace
 
 RING = ((-0.6, -0.6), (0.5, -0.6), (0.5, 0.7), (-0.6, 0.4))
@@ -443,3 +444,31 @@ def test_the_desk_names_the_picture_of_every_image(reviewed, open_review) -> Non
     assert images
     for each in images:
         assert each["image"] == small_project.image_hash(each["p"])
+
+
+def test_suspicious_labels_are_looked_for_and_become_the_selection(reviewed, open_review) -> None:
+    page = open_review(reviewed)
+    page.selectbox(key="review-finding-0").set_value(Finding.SUSPICIOUS).run()
+    assert "This was not looked for yet" in said(page)
+    page.button(key="review-look").click().run()
+    assert page.button(key="review-look").disabled
+    assert "Looking for what is wrong or odd" in said(page)
+    small_project.run_jobs(reviewed)
+    page.run()
+    found = queued(reviewed, 1, read_board(reviewed, 1), Finding.SUSPICIOUS)
+    assert number(page, r"asked about\. ([\d,]+) image") == len(found)
+    assert "**Suspicious labels** selected" in said(page)
+    page.slider(key=state.THRESHOLD).set_value(0.5).run()
+    assert "**Suspicious labels** selected" not in said(page), "the rule selects again"
+    assert page.selectbox(key="review-finding-1").value is None
+
+
+def test_rounds_that_disagree_are_told_apart_by_the_other_one(
+    open_copy, with_two_rounds, open_review
+) -> None:
+    access = open_copy(with_two_rounds)
+    page = open_review(access)
+    page.selectbox(key="review-finding-0").set_value(Finding.DISAGREE).run()
+    assert page.selectbox(key=state.AGAINST).value == 1
+    found = queued(access, 1, read_board(access, 1, 2), Finding.DISAGREE, 1)
+    assert number(page, r"both are sure\. ([\d,]+) image") == len(found)

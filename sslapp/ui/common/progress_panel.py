@@ -22,6 +22,7 @@ TITLES = {
     JobKind.TRIAL: "Comparing methods on your labels",
     JobKind.EXPORT: "Exporting",
     JobKind.WEIGHTS: "Fetching an encoder's weights",
+    JobKind.FINDING: "Looking for what is wrong or odd",
 }
 
 _SHEET = "learned-neighbours"

@@ -20,6 +20,7 @@ from sslapp.ui.review import sheets
 from sslapp.usecases.access import Access
 from sslapp.usecases.images.pictures import image_hashes, thumbnails
 from sslapp.usecases.projects.classes import ClassRow
+from sslapp.usecases.reviewing.findings import Queued
 from sslapp.usecases.reviewing.inspection import Tile, claim_page, tiles
 
 KEY = "review-sheet"
@@ -79,6 +80,8 @@ def show(
     *,
     selection: str,
     proven: bool = False,
+    found: Queued | None = None,
+    bulk_refusal: str = "",
     on_saved: Callable[[], None] = lambda: None,
 ) -> Bulk | Similar | Outdated | None:
     """Draw the desk for a selection and return what the reader asked of the page, once.
@@ -95,6 +98,8 @@ def show(
             stays as it is, although `positions` loses what is decided.
         proven: whether the selected labels are proven right as the project asks; else the desk
             offers to check a sample before it offers to accept.
+        found: what selected them, if they were found to be wrong or odd: it says why.
+        bulk_refusal: why nothing can be decided about all of them at once; "" where it can.
         on_saved: called, as a widget's callback, when single decisions have been saved.
     """
     scope = f"{access.workspace_id}/{project_id}/{round_number}/{selection}"
@@ -110,6 +115,7 @@ def show(
     token = sheets.token(sheet, hashes)
     pictures = _pictures(project_id, sheet.images, token, access.reader_id, access)
     undecided = np.isin(sheet.images, positions).tolist()
+    whys = {} if found is None else found.about(np.array(sheet.images, dtype=np.int64))
     data = {
         "workspace": access.workspace_id,
         "base": addresses.of_project(access, project_id),
@@ -119,9 +125,10 @@ def show(
         "selection": scope,
         "total": len(positions),
         "proven": proven,
+        "bulkRefusal": bulk_refusal,
         "classes": [_class(each) for each in classes],
         "images": [
-            _image(tile, picture, held.get(tile.position), there)
+            _image(tile, picture, held.get(tile.position), there, whys.get(tile.position))
             for tile, picture, there in zip(shown, pictures, undecided, strict=True)
         ],
         "sheet": token,
@@ -186,8 +193,11 @@ def _class(row: ClassRow) -> dict[str, Any]:
     return {"id": row.id, "name": row.name, "colour": row.colour, "key": row.key}
 
 
-def _image(tile: Tile, picture: str, held: str | None, there: bool) -> dict[str, Any]:
+def _image(
+    tile: Tile, picture: str, held: str | None, there: bool, why: tuple[str, bool] | None
+) -> dict[str, Any]:
     label = tile.label
+    said, questioned = why or ("", False)
     return {
         "p": tile.position,
         "image": tile.image,
@@ -200,6 +210,8 @@ def _image(tile: Tile, picture: str, held: str | None, there: bool) -> dict[str,
         "blind": tile.blind,
         "held": held,
         "there": there,
+        "why": said,
+        "questioned": questioned,
         "label": None
         if label is None
         else {"class": label.class_id, "source": label.source.name.lower(), "reader": label.reader},

@@ -7,7 +7,7 @@ from numpy.typing import NDArray
 from sslapp.ui.audit.choice import chosen_audit
 from sslapp.ui.common import faults, pages, plain
 from sslapp.ui.review import board as review_board
-from sslapp.ui.review import bulks, desk, proof, side, state
+from sslapp.ui.review import bulks, desk, findings, proof, side, state
 from sslapp.ui.review.side import again
 from sslapp.usecases.access import Access
 from sslapp.usecases.images.similar import reads_text
@@ -15,7 +15,7 @@ from sslapp.usecases.reviewing.board import Board
 from sslapp.usecases.reviewing.bulk_decisions import BulkAction, decide
 from sslapp.usecases.reviewing.checks import check_selection
 from sslapp.usecases.reviewing.proofs import SelectionProof, Weighed, weigh_selection
-from sslapp.usecases.reviewing.queue import Choice, Queue, positions
+from sslapp.usecases.reviewing.queue import Choice, Queue, findings_of, positions
 from sslapp.words import count
 
 QUEUES = {
@@ -50,7 +50,9 @@ def show(access: Access, project_id: int, number: int) -> None:
             faults.say(str(error))  # and do not look for it again
             state.unpick()
             st.rerun()
-        known = proof.known(access, project_id, board, found)
+        listed = findings_of(access, project_id, board, chosen)
+        proposed = found if listed is None else np.intersect1d(found, board.proposals.positions)
+        known = proof.known(access, project_id, board, proposed)
         asked = desk.show(
             access,
             project_id,
@@ -59,6 +61,8 @@ def show(access: Access, project_id: int, number: int) -> None:
             [each for each in board.classes if not each.retired],
             selection=chosen.digest(board),
             proven=known.proven,
+            found=listed,
+            bulk_refusal=findings.bulk_refusal(chosen),
             on_saved=again,
         )
         if isinstance(asked, desk.Similar):

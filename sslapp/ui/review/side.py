@@ -12,7 +12,7 @@ from streamlit.errors import StreamlitAPIException
 
 from sslapp.ui.common import addresses, faults, plain
 from sslapp.ui.review import board as review_board
-from sslapp.ui.review import proof, state, tally
+from sslapp.ui.review import findings, proof, state, tally
 from sslapp.ui.review.map import hook
 from sslapp.ui.review.map.figure import POINTS
 from sslapp.ui.review.map_panel import CHART, zoom_to_selection
@@ -47,8 +47,11 @@ def show(access: Access, project_id: int, number: int) -> None:
             found = board.candidates(chosen.rule(board))
             _details(access, project_id, board, found.positions, board.counts_by_class(found))
             _part(chosen)
+            findings.choose(board, again)
         with st.container(horizontal=True, vertical_alignment="center", gap="small"):
-            _preview(access, project_id, board, chosen, found.positions)
+            if chosen.finding is None:
+                _preview(access, project_id, board, chosen, found.positions)
+            findings.show(access, project_id, board, again)
 
     faults.fragment(bar, key=state.SIDE)
 
@@ -231,7 +234,9 @@ def selection(access: Access, project_id: int, board: Board, chosen: Choice) -> 
     with st.container(
         horizontal=True, vertical_alignment="center", gap="small", key="review-selected"
     ):
-        st.markdown(_selected(board, chosen, within), width="content")
+        st.markdown(
+            findings.selected(chosen) or _selected(board, chosen, within), width="content"
+        )
         if chosen.rings and len(board.xy) > POINTS and st.button("Zoom", key="review-zoom-in"):
             zoom_to_selection(chosen.rings)
             st.rerun()

@@ -11,6 +11,7 @@ from sslapp.usecases.reviewing.board import Board
 from sslapp.usecases.reviewing.candidates import DEFAULT_COVERAGE, DEFAULT_THRESHOLD
 from sslapp.usecases.reviewing.facets import Facet
 from sslapp.usecases.reviewing.queue import Choice, Queue, Show
+from sslapp.vocabulary import Finding
 
 SIDE, DESK = "review-side", "review-desk"
 """The page's two fragments: threshold with counts, and the desk with the selected images."""
@@ -24,6 +25,7 @@ BY_NAME, BY_DESCRIPTION = "name", "description"
 MOST_DIGITS = 12  # of an image's number
 _OF, _RINGS, _IMAGE, _LIKE = "review-of", "review-polygon", "review-image", "review-like"
 _NOTHING, _FILTER = "review-nothing", "review-filter"
+_FINDING, _FINDINGS, AGAINST = "review-finding", "review-findings", "review-against"
 _ZOOM, _CLEAR, _RANGES, _DRAWN = "review-zoom", "review-clear", "review-ranges", "review-drawn"
 
 
@@ -99,6 +101,20 @@ def filter_by(facet: Facet | None, only: tuple[str, ...] = ()) -> None:
     st.session_state[_FILTER] = (facet if only else None, only)
 
 
+def finding_key() -> str:
+    """Key of the widget that chooses a finding; another one once it selects no more."""
+    return f"{_FINDING}-{st.session_state.get(_FINDINGS, 0)}"
+
+
+def find(finding: Finding | None) -> None:
+    """Select what was found to be wrong or odd; None for what rule and map say."""
+    if finding is None:
+        select_by_rule()
+        return
+    clear()
+    st.session_state[_FINDING] = finding
+
+
 def own_threshold(class_id: int) -> str:
     """Key of the widget with a class's own threshold."""
     return f"review-threshold-{class_id}"
@@ -121,6 +137,8 @@ def choice(board: Board) -> Choice:
         name=typed() if searches_by() == BY_NAME else "",
         facet=filtered()[0],
         only=filtered()[1],
+        finding=state.get(_FINDING),
+        against=state.get(AGAINST),
         nothing=bool(state.get(_NOTHING)),
     )
 
@@ -193,7 +211,10 @@ def select_nothing() -> None:
 
 def select_by_rule() -> None:
     """Select what rule and map say again."""
-    st.session_state.pop(_NOTHING, None)
+    state = st.session_state
+    state.pop(_NOTHING, None)
+    if state.pop(_FINDING, None):
+        state[_FINDINGS] = state.get(_FINDINGS, 0) + 1
 
 
 def outline_gone() -> None:

@@ -26,6 +26,7 @@ MENDS = {
     JobKind.TRIAL: "Compare the methods again.",
     JobKind.EXPORT: "Export again.",
     JobKind.WEIGHTS: "Fetch the weights again.",
+    JobKind.FINDING: "Look for it again.",
 }
 
 PASSING = {

@@ -17,6 +17,8 @@ from sslapp.usecases.images.similar import like_text, similar
 from sslapp.usecases.reviewing.board import Board, Mask, Rule, flipped, previous_columns
 from sslapp.usecases.reviewing.experts import experts
 from sslapp.usecases.reviewing.facets import Facet, coded
+from sslapp.usecases.reviewing.findings import Queued, queued
+from sslapp.vocabulary import Finding
 
 COMPARED = 2_000
 """Candidates whose neighbours are looked up at once: the most doubtful ones; a few tenths of a
@@ -59,6 +61,9 @@ class Choice:
         name: the proposals whose file's name holds this instead.
         facet: what the map's legend filters by, if it does,
         only: and the names of what is left in.
+        finding: what was found to be wrong or odd instead, labelled images among it.
+        against: the number of the round to hold this one against, where rounds disagree; default:
+            the one before it.
         nothing: no image at all, unless one is pointed at; what was decided stays in sight.
     """
 
@@ -74,6 +79,8 @@ class Choice:
     name: str = ""
     facet: Facet | None = None
     only: tuple[str, ...] = ()
+    finding: Finding | None = None
+    against: int | None = None
     nothing: bool = False
 
     @property
@@ -85,7 +92,14 @@ class Choice:
     def is_narrow(self) -> bool:
         """Whether anything but the rule selects."""
         by_image = self.image is not None or self.like is not None
-        return bool(self.rings or self.text or self.name or self.only) or by_image
+        searched = bool(self.text or self.name or self.finding)
+        return by_image or searched or bool(self.rings or self.only)
+
+    @property
+    def found(self) -> Finding | None:
+        """What was found, if that is what selects."""
+        by_image = self.image is not None or self.like is not None
+        return None if by_image or self.text or self.name or self.nothing else self.finding
 
     @property
     def is_all_candidates(self) -> bool:
@@ -107,6 +121,9 @@ class Choice:
             return {"round": board.round_number, "text": self.text}
         if self.name:
             return {"round": board.round_number, "name": self.name}
+        if self.finding is not None:
+            other = {} if self.against is None else {"against": self.against}
+            return {"round": board.round_number, "finding": self.finding.value, **other}
         return {
             "round": board.round_number,
             "polygon": [[list(corner) for corner in ring] for ring in self.rings],
@@ -186,6 +203,9 @@ def positions(access: Access, project_id: int, board: Board, choice: Choice) -> 
         )
     if choice.image is None and choice.name:
         return named(access, project_id, board, choice.name)
+    found = findings_of(access, project_id, board, choice)
+    if found is not None:
+        return found.positions
     within = filtered(access, project_id, board, choice)
     return ordered(access, project_id, board, selected(board, choice, within), choice.queue)
 
@@ -196,6 +216,13 @@ def named(access: Access, project_id: int, board: Board, text: str) -> NDArray[n
         require(conn, access, project_id)
         found = positions_named(conn, project_id, text)
     return np.intersect1d(found, board.proposals.positions)
+
+
+def findings_of(access: Access, project_id: int, board: Board, choice: Choice) -> Queued | None:
+    """What was found, with a reason each, if that is what a choice selects."""
+    if choice.found is None:
+        return None
+    return queued(access, project_id, board, choice.found, choice.against)
 
 
 def ordered(

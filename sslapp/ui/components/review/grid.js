@@ -28,7 +28,7 @@ function makeTile(info) {
   frame.append(picture, element("span", "stamp"), element("span", "marks"))
   const line = element("span", "line")
   line.append(element("span", "dot"), element("span", "what"), element("span", "sure"))
-  tile.append(frame, line)
+  tile.append(frame, line, element("span", "why"))
   return tile
 }
 
@@ -44,6 +44,7 @@ export function drawTile(desk, position) {
   part("sure").textContent = decision || info.label || info.proposed === null ? "" : percent(info.sure)
   if (info.blind) part("what").textContent = "holdout"
   part("stamp").textContent = stamp(desk, info, decision)
+  part("why").textContent = info.why
   part("marks").textContent = (info.flipped ? "↺" : "") + (info.disagrees ? "≠" : "")
   node.className = `tile ${tileState(info, decision)}`
   node.classList.toggle("is-out", desk.excluded.has(position))
@@ -57,7 +58,7 @@ function tileState(info, decision) {
   if (decision?.state === "refused") return "is-refused"
   if (decision) return `is-decided is-${decision.kind} is-${decision.state}`
   if (info.blind || info.held) return "is-closed"
-  if (info.label) return "is-decided is-accept"
+  if (info.label && !info.questioned) return "is-decided is-accept"
   return info.withheld ? "is-decided" : ""
 }
 
@@ -77,6 +78,7 @@ function tileWords(desk, info, decision) {
   words.push(stamp(desk, info, decision))
   if (info.flipped) words.push("predicted otherwise by the round before")
   if (info.disagrees) words.push("its nearest labelled images are of another class")
+  words.push(info.why)
   return words.filter(Boolean).join(", ")
 }
 
@@ -102,5 +104,8 @@ export function drawBar(desk) {
   find("accept").textContent = desk.proven ? `Accept ${number}` : `Accept ${number} unproven…`
   find("withhold").textContent = `Withhold ${number}`
   find("relabel").textContent = `Relabel ${number} as…`
-  for (const name of ["check", "accept", "withhold", "relabel"]) find(name).disabled = count <= 0
+  for (const name of ["check", "accept", "withhold", "relabel"]) {
+    find(name).disabled = count <= 0 || Boolean(data.bulkRefusal)
+    find(name).title = data.bulkRefusal
+  }
 }

@@ -15,6 +15,8 @@
  * @property {boolean} blind it measures, so that no prediction may be shown
  * @property {string | null} held reader who has it open
  * @property {boolean} there it is still undecided on the server
+ * @property {string} why it was found to be wrong or odd; "" where nothing was
+ * @property {boolean} questioned it has a label that is in question: it is kept or changed
  * @property {{ class: number, source: string, reader: string } | null} label
  */
 
@@ -71,7 +73,7 @@ export function tileOf(desk, position) {
 export function isOpen(desk, position) {
   const tile = tileOf(desk, position)
   const decision = desk.decided.get(position)
-  if (tile.blind || tile.held || tile.label || tile.withheld) return false
+  if (tile.blind || tile.held || tile.withheld || (tile.label && !tile.questioned)) return false
   return !desk.excluded.has(position) && (!decision || decision.state === "refused")
 }
 
@@ -98,6 +100,7 @@ export function refusalReason(desk, tile, kind) {
   const decision = desk.decided.get(tile.p)
   if (kind === "relabel" || kind === "none") return ""
   if (decision && decision.state !== "refused") return "Decided already. Backspace takes the last one back."
+  if (tile.questioned) return "Press the key of its right class; that of its label keeps the label."
   if (tile.label) return `Has a label already: ${labelWords(desk, tile.label)}.`
   if (tile.proposed === null) return "No class is left to propose. Press a class key."
   return ""

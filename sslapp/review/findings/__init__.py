@@ -1,0 +1,1 @@
+"""What may be wrong or odd: suspicious labels, near-duplicates, outliers, rounds that disagree."""

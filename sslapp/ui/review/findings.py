@@ -1,0 +1,143 @@
+"""What may be wrong or odd: choose it, look for it, see how much was found."""
+
+from collections.abc import Callable
+
+import streamlit as st
+
+from sslapp.ui.common import faults, progress_panel
+from sslapp.ui.review import state
+from sslapp.usecases.access import Access
+from sslapp.usecases.comparing.rounds import numbers_and_methods
+from sslapp.usecases.reviewing.board import Board
+from sslapp.usecases.reviewing.findings import is_under_way, newest_look, queued
+from sslapp.usecases.reviewing.looking import look
+from sslapp.usecases.reviewing.queue import Choice
+from sslapp.usecases.training.options import method_titles
+from sslapp.usecases.training.progress import live_jobs
+from sslapp.vocabulary import Finding
+from sslapp.words import ago, count
+
+TITLES = {
+    Finding.SUSPICIOUS: "Suspicious labels",
+    Finding.DUPLICATES: "Near-duplicates",
+    Finding.OUTLIERS: "Outliers",
+    Finding.DISAGREE: "Rounds disagree",
+}
+
+ABOUT = {
+    Finding.SUSPICIOUS: "Labels that models speak against which were not taught them, the worst "
+    "first. Press the key of the right class; that of the label keeps it. Labels of holdout and "
+    "test images are not asked about.",
+    Finding.DUPLICATES: "Images that show the same: groups with two labels first, then those that "
+    "reach from the pool into holdout or test images, which then measure too well.",
+    Finding.OUTLIERS: "Unlabelled images least like anything that is labelled: perhaps of no "
+    "class, perhaps of one that has no label yet.",
+    Finding.DISAGREE: "Images to which another round gives another class, those first of which "
+    "both are sure.",
+}
+
+_BULK_REFUSALS = {
+    Finding.SUSPICIOUS: "These images have labels: keep or change them one by one.",
+    Finding.DUPLICATES: "Some of these images have labels: decide about them one by one.",
+}
+
+
+def bulk_refusal(chosen: Choice) -> str:
+    """Why nothing can be decided about all that is selected at once; "" where it can."""
+    return "" if chosen.found is None else _BULK_REFUSALS.get(chosen.found, "")
+
+
+def selected(chosen: Choice) -> str:
+    """What is selected, as Markdown, if it was found; "" otherwise."""
+    return "" if chosen.found is None else f"**{TITLES[chosen.found]}** selected"
+
+
+def show(access: Access, project_id: int, board: Board, again: Callable[[], None]) -> None:
+    """Draw what can be found, and about what is chosen how it is found and how much there is.
+
+    Args:
+        again: redraws what depends on the selection.
+    """
+    chosen = state.choice(board).finding
+    key = state.finding_key()
+
+    def find() -> None:
+        state.find(st.session_state[key])
+        again()
+
+    findings = list(TITLES)
+    with st.container(horizontal=True, vertical_alignment="center"):
+        st.selectbox(
+            "Find",
+            findings,
+            index=None if chosen is None else findings.index(chosen),
+            format_func=lambda each: _option(access, project_id, board, each),
+            placeholder="Find what may be wrong",
+            label_visibility="collapsed",
+            key=key,
+            width=280,
+            on_change=find,
+        )
+        if chosen is Finding.DISAGREE:
+            _other_round(access, project_id, board, again)
+        elif chosen is not None:
+            _search(access, project_id, board, chosen)
+    if chosen is not None:
+        st.caption(_about(access, project_id, board, chosen))
+        if is_under_way(access, project_id, chosen):
+            progress_panel.show(access, project_id, live_jobs(access, project_id), method_titles())
+
+
+def _option(access: Access, project_id: int, board: Board, finding: Finding) -> str:
+    """A finding with how many images there are, where that is known without a comparison."""
+    if finding is Finding.DISAGREE:
+        return TITLES[finding]
+    found = queued(access, project_id, board, finding)
+    return TITLES[finding] if found.missing else f"{TITLES[finding]} ({len(found):,})"
+
+
+def _other_round(access: Access, project_id: int, board: Board, again: Callable[[], None]) -> None:
+    titles = method_titles()
+    rounds = {
+        number: f"Against round {number} · {titles.get(method, method)}"
+        for number, method in numbers_and_methods(access, project_id)
+        if number != board.round_number
+    }
+    if not rounds:
+        return
+    before = [each for each in rounds if each < board.round_number]
+    if st.session_state.get(state.AGAINST) not in (None, *rounds):
+        del st.session_state[state.AGAINST]  # of another project, or it is the one that is shown
+    st.selectbox(
+        "Against",
+        list(rounds),
+        index=list(rounds).index(max(before)) if before else 0,
+        format_func=rounds.__getitem__,
+        label_visibility="collapsed",
+        key=state.AGAINST,
+        width=320,
+        on_change=again,
+    )
+
+
+def _search(access: Access, project_id: int, board: Board, finding: Finding) -> None:
+    there = newest_look(access, project_id, finding) is not None
+    st.button(
+        "Look again" if there else f"Look for {TITLES[finding].lower()}",
+        key="review-look",
+        type="secondary" if there else "primary",
+        disabled=is_under_way(access, project_id, finding),
+        on_click=faults.told,
+        args=(lambda: look(access, project_id, finding, round_number=board.round_number),),
+    )
+
+
+def _about(access: Access, project_id: int, board: Board, finding: Finding) -> str:
+    """How it is found, how much there is, and of when."""
+    chosen = state.choice(board)
+    found = queued(access, project_id, board, finding, chosen.against)
+    if found.missing:
+        return f"{ABOUT[finding]} {found.missing}"
+    said = f"{ABOUT[finding]} {count(len(found), 'image')}"
+    made = None if finding is Finding.DISAGREE else newest_look(access, project_id, finding)
+    return f"{said}." if made is None else f"{said}, looked for {ago(made.at)}."
