@@ -461,6 +461,7 @@ def test_suspicious_labels_are_looked_for_and_become_the_selection(reviewed, ope
     page.slider(key=state.THRESHOLD).set_value(0.5).run()
     assert "**Suspicious labels** selected" not in said(page), "the rule selects again"
     assert page.selectbox(key="review-finding-1").value is None
+    assert f"Suspicious labels {len(found)}" in said(page)
 
 
 def test_rounds_that_disagree_are_told_apart_by_the_other_one(

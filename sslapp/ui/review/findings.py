@@ -71,16 +71,18 @@ def show(access: Access, project_id: int, board: Board, again: Callable[[], None
             "Find",
             findings,
             index=None if chosen is None else findings.index(chosen),
-            format_func=lambda each: _option(access, project_id, board, each),
+            format_func=TITLES.__getitem__,
             placeholder="Find what may be wrong",
             label_visibility="collapsed",
             key=key,
             width=280,
             on_change=find,
         )
-        if chosen is Finding.DISAGREE:
+        if chosen is None:
+            st.caption(_counts(access, project_id, board), width="stretch")
+        elif chosen is Finding.DISAGREE:
             _other_round(access, project_id, board, again)
-        elif chosen is not None:
+        else:
             _search(access, project_id, board, chosen)
     if chosen is not None:
         st.caption(_about(access, project_id, board, chosen))
@@ -88,12 +90,12 @@ def show(access: Access, project_id: int, board: Board, again: Callable[[], None
             progress_panel.show(access, project_id, live_jobs(access, project_id), method_titles())
 
 
-def _option(access: Access, project_id: int, board: Board, finding: Finding) -> str:
-    """A finding with how many images there are, where that is known without a comparison."""
-    if finding is Finding.DISAGREE:
-        return TITLES[finding]
-    found = queued(access, project_id, board, finding)
-    return TITLES[finding] if found.missing else f"{TITLES[finding]} ({len(found):,})"
+def _counts(access: Access, project_id: int, board: Board) -> str:
+    """How many images there are of what was looked for."""
+    searched = (each for each in TITLES if each is not Finding.DISAGREE)
+    found = {each: queued(access, project_id, board, each) for each in searched}
+    parts = [f"{TITLES[each]} {len(it):,}" for each, it in found.items() if not it.missing]
+    return " · ".join(parts)
 
 
 def _other_round(access: Access, project_id: int, board: Board, again: Callable[[], None]) -> None:
