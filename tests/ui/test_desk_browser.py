@@ -21,9 +21,11 @@ from sslapp.usecases.projects.classes import add_class
 from sslapp.usecases.reviewing import bulk_decisions
 from sslapp.usecases.reviewing.board import read_board
 from sslapp.usecases.reviewing.candidates import propose
+from sslapp.usecases.reviewing.findings import queued
 from sslapp.usecases.reviewing.inspection import claim_page, inspect, tiles
+from sslapp.usecases.reviewing.looking import look
 from sslapp.usecases.reviewing.queue import Choice, Queue, Show, positions
-from sslapp.vocabulary import EventKind, Role
+from sslapp.vocabulary import EventKind, Finding, Role
 
 PATIENCE = 30_000
 
@@ -320,3 +322,31 @@ def test_the_panel_says_what_each_member_of_an_ensemble_says(ensembled, serve, b
 def percent(share: float) -> str:
     """A share of at least a hundredth as the desk writes it."""
     return f"{100 * share:.1f} %" if 0.99 < share < 0.9995 else f"{100 * share:.0f} %"
+
+
+def test_a_label_in_question_is_kept_or_changed_by_a_class_key(reviewed, desk) -> None:
+    truth = small_project.true_columns(reviewed)
+    for position in (6, 20):
+        decisions.label(reviewed, None, position, str((truth[position] + 5) % 10))
+    small_project.finish(reviewed, look(reviewed, None, Finding.SUSPICIOUS))
+    board = read_board(reviewed, 1)
+    kept, changed = queued(reviewed, 1, board, Finding.SUSPICIOUS).positions[:2].tolist()
+    held, other = (board.classes[board.labels[each]] for each in (kept, changed))
+    since = small_project.log(reviewed)[-1].number
+
+    page = desk()
+    page.get_by_placeholder("Find what may be wrong").click()
+    page.get_by_role("option", name="Suspicious labels").click()
+    expect(tile(page, kept).locator(".why")).to_have_text(re.compile(f"^Said {held.name}, model"))
+    expect(page.locator("button.accept")).to_be_disabled()
+    tile(page, kept).click()  # out of the list of what can be found
+    assert press(page, "a") == kept, "it has a label, so there is nothing to accept"
+    assert press(page, held.key) == kept
+    assert press(page, "1" if other.key != "1" else "2") == changed
+    keeping, changing = made(reviewed, page, since)
+    assert (keeping.kind, keeping.position) == (EventKind.RELABEL, kept)
+    assert (keeping.class_id, changing.position) == (held.id, changed)
+    assert changing.class_id != other.id
+    expect(tile(page, kept).locator(".why")).to_have_text("")
+    left = queued(reviewed, 1, read_board(reviewed, 1), Finding.SUSPICIOUS).positions
+    assert not {kept, changed} & set(left.tolist())

@@ -98,6 +98,7 @@ def _head(access: Access, project_id: int, board: Board) -> None:
             label_visibility="collapsed",
             key=state.QUEUE,
             width=200,
+            disabled=state.choice(board).found is not None,  # that has an order of its own
         )
 
 
