@@ -181,3 +181,23 @@ def test_a_gpu_that_cannot_be_used_is_replaced_by_the_cpu(forgotten_gpu, monkeyp
         found = NeighbourIndex(np.eye(3, dtype=np.float32)).search(np.eye(3, dtype=np.float32), 1)
     assert found[1].ravel().tolist() == [0, 1, 2]
     assert "CUDA error 35" in lines[0]["reason"]
+
+
+@pytest.mark.parametrize("metric", ["cosine", "l2"])
+def test_pairs_within_a_radius_are_those_of_all_distances(metric) -> None:
+    rng = np.random.default_rng(5)
+    features = rng.normal(size=(60, 8)).astype(np.float32)
+    features[7] = features[3]
+    index = NeighbourIndex(features, metric)
+    distances, positions = index.neighbours(np.arange(60), 59)
+    radius = float(np.quantile(distances, 0.1))
+    near = {
+        (row, int(other))
+        for row in range(60)
+        for far, other in zip(distances[row], positions[row], strict=True)
+        if far <= radius
+    }
+    asked = np.arange(0, 60, 2)
+    found = index.within(asked, radius)
+    assert {tuple(each) for each in found.tolist()} == {each for each in near if each[0] % 2 == 0}
+    assert index.within(np.array([3]), 0.0).tolist() == [[3, 7]], "equal rows lie at no distance"

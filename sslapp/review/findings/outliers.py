@@ -7,7 +7,6 @@ are averaged.
 
 import numpy as np
 from numpy.typing import NDArray
-from scipy.stats import rankdata
 
 from sslapp.review.findings.found import Found, rows_of
 
@@ -30,6 +29,8 @@ def outliers(
         energies: (n,) of a classifier of the labels, higher for what it knows less; None where
             labels of one class alone teach none.
     """
+    from scipy.stats import rankdata
+
     odd = rankdata(distances)
     if energies is not None:
         odd = odd + rankdata(energies)

@@ -52,8 +52,8 @@ def selected(chosen: Choice) -> str:
     return "" if chosen.found is None else f"**{TITLES[chosen.found]}** selected"
 
 
-def show(access: Access, project_id: int, board: Board, again: Callable[[], None]) -> None:
-    """Draw what can be found, and about what is chosen how it is found and how much there is.
+def choose(board: Board, again: Callable[[], None]) -> None:
+    """Draw the choice of what to find.
 
     Args:
         again: redraws what depends on the selection.
@@ -66,28 +66,37 @@ def show(access: Access, project_id: int, board: Board, again: Callable[[], None
         again()
 
     findings = list(TITLES)
-    with st.container(horizontal=True, vertical_alignment="center"):
-        st.selectbox(
-            "Find",
-            findings,
-            index=None if chosen is None else findings.index(chosen),
-            format_func=TITLES.__getitem__,
-            placeholder="Find what may be wrong",
-            label_visibility="collapsed",
-            key=key,
-            width=280,
-            on_change=find,
-        )
-        if chosen is None:
-            st.caption(_counts(access, project_id, board), width="stretch")
-        elif chosen is Finding.DISAGREE:
-            _other_round(access, project_id, board, again)
-        else:
-            _search(access, project_id, board, chosen)
-    if chosen is not None:
-        st.caption(_about(access, project_id, board, chosen))
-        if is_under_way(access, project_id, chosen):
-            progress_panel.show(access, project_id, live_jobs(access, project_id), method_titles())
+    st.selectbox(
+        "Find",
+        findings,
+        index=None if chosen is None else findings.index(chosen),
+        format_func=TITLES.__getitem__,
+        placeholder="Find what may be wrong",
+        label_visibility="collapsed",
+        key=key,
+        width=210,
+        on_change=find,
+    )
+
+
+def show(access: Access, project_id: int, board: Board, again: Callable[[], None]) -> None:
+    """Say of what is found how, and how much there is; or how much was found of what.
+
+    Args:
+        again: redraws what depends on the selection.
+    """
+    chosen = state.choice(board).finding
+    if chosen is None:
+        if counts := _counts(access, project_id, board):
+            st.caption(counts, width="content")
+        return
+    if chosen is Finding.DISAGREE:
+        _other_round(access, project_id, board, again)
+    else:
+        _search(access, project_id, board, chosen)
+    st.caption(_about(access, project_id, board, chosen))
+    if is_under_way(access, project_id, chosen):
+        progress_panel.show(access, project_id, live_jobs(access, project_id), method_titles())
 
 
 def _counts(access: Access, project_id: int, board: Board) -> str:

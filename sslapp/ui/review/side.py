@@ -234,9 +234,7 @@ def selection(access: Access, project_id: int, board: Board, chosen: Choice) -> 
     with st.container(
         horizontal=True, vertical_alignment="center", gap="small", key="review-selected"
     ):
-        st.markdown(
-            findings.selected(chosen) or _selected(board, chosen, within), width="content"
-        )
+        st.markdown(findings.selected(chosen) or _selected(board, chosen, within), width="content")
         if chosen.rings and len(board.xy) > POINTS and st.button("Zoom", key="review-zoom-in"):
             zoom_to_selection(chosen.rings)
             st.rerun()
