@@ -31,7 +31,7 @@ Mask = NDArray[np.bool_]
 
 
 @dataclass(frozen=True)
-class Look:
+class PastSearch:
     """The newest search for something.
 
     Attributes:
@@ -74,14 +74,14 @@ class Queued:
         }
 
 
-def newest_look(access: Access, project_id: int, finding: Finding) -> Look | None:
+def newest_look(access: Access, project_id: int, finding: Finding) -> PastSearch | None:
     """The newest search that has ended; None before there is one, though one may be under way."""
     with reading(access.engine) as conn:
         require(conn, access, project_id)
         row = _newest(conn, project_id, finding)
         if row is None:
             return None
-        return Look(
+        return PastSearch(
             job_id=row["id"],
             images=row["result"]["images"],
             at=row["finished_at"],
