@@ -11,6 +11,7 @@ from sslapp.cli.jobs import Wait, wait_for
 from sslapp.usecases.images.embeddings import embed, embedding_time, encoder_title
 from sslapp.usecases.images.encoded_views import AUGMENTATIONS, WantedViews, cost, start_encoding
 from sslapp.usecases.images.imports import import_images
+from sslapp.usecases.images.own_labels import Conflicts, LabelChoice, import_labels, plan_import
 from sslapp.usecases.images.pixels_again import WantedPixels, make_pixels_again
 from sslapp.usecases.training.own_encoder import learn
 from sslapp.vocabulary import Aspect, Intensities
@@ -21,7 +22,8 @@ def import_command(
     source: Annotated[
         str,
         typer.Argument(
-            help="digits, mnist, fashion-mnist, cifar10, a folder, or a .zip, .npz or .csv file."
+            help="digits, mnist, fashion-mnist, cifar10, a folder, a .zip, .npz or .csv file, or "
+            "an export of sslapp: .zip, folder, or .csv or .parquet with its manifest."
         ),
     ],
     project: Project = None,
@@ -30,13 +32,34 @@ def import_command(
     group_pattern: Annotated[
         str | None, typer.Option(help="Regular expression whose first group is the patient.")
     ] = None,
+    plan: Annotated[
+        bool, typer.Option("--plan", help="Of an export: say what would come and what is lost.")
+    ] = False,
+    conflicts: Annotated[
+        Conflicts, typer.Option(help="Whose label stays where an exported table says another.")
+    ] = Conflicts.KEEP,
+    add_classes: Annotated[
+        bool, typer.Option("--add-classes", help="Add classes of an export that are missing.")
+    ] = False,
     wait: Wait = True,
     as_json: Json = False,
 ) -> None:
-    """Import images, as a job."""
-    who = access()
+    """Import images, as a job; or an export of sslapp, with who gave each label and how."""
+    who, path = access(), Path(source).expanduser()
+    choice = LabelChoice(conflicts, add_classes)
+    found = plan_import(who, project, path, choice)
+    if plan and found is None:
+        raise ValueError(f"{source} is no export of sslapp: there is no plan of what it brings.")
+    if found is not None and (plan or not found.pictures):
+        done = found if plan else import_labels(who, project, path, choice)
+        show(asdict(done), as_json, "\n".join(done.words()))
+        return
     job_id = import_images(
-        who, project, _source(source), root=root, download=download, group_pattern=group_pattern
+        *(who, project, _source(source)),
+        root=root,
+        download=download,
+        group_pattern=group_pattern,
+        add_classes=add_classes,
     )
     result = wait_for(who, job_id, wait)
 

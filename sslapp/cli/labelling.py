@@ -46,8 +46,11 @@ def label(
 ) -> None:
     """Give one image a class, or many from a CSV file (all of them or none)."""
     if class_name is None:
-        count = worksheets.label_from_csv(access(), project, Path(what))
-        show({"labels": count}, as_json, f"Saved {count} labels.")
+        who = access()
+        count = worksheets.label_from_csv(who, project, Path(what))
+        own = worksheets.is_own(Path(what))
+        whose = "with who gave them" if own else f"as {who.reader}'s own: the list is no export"
+        show({"labels": count, "own": own}, as_json, f"Saved {count} labels {whose}.")
         return
     if not what.isdecimal():
         raise ValueError(f'"{what}" is not a position. Give `POSITION CLASS` or one CSV file.')

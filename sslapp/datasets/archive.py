@@ -11,8 +11,8 @@ import re
 import stat
 import zipfile
 import zlib
-from collections.abc import Callable, Iterator
-from contextlib import contextmanager
+from collections.abc import Callable, Iterator, Sequence
+from contextlib import AbstractContextManager, contextmanager
 from dataclasses import dataclass
 from functools import partial
 from pathlib import Path, PurePosixPath
@@ -84,8 +84,45 @@ def archive_source(
     Raises:
         ValueError: when it is no archive, holds no picture or more than the limits.
     """
-    limits = limits or Limits()
     pattern = compiled(group_pattern)
+    found = archive_members(path, limits)
+    if not found.names:
+        raise nothing(path.name, found.refused)
+    refused = [*found.refused]
+    full = _without_common_folder(found.names)
+    files = place(sorted(full), pattern, refused)
+    refused.sort(key=lambda refusal: refusal.name)
+
+    @contextmanager
+    def reading() -> Iterator[Read]:
+        with found.reading() as read:
+            yield lambda name: read(full[name])
+
+    return FilesSource(name or path.stem, files, refused, reading)
+
+
+@dataclass(frozen=True)
+class ArchiveMembers:
+    """The picture files of an archive.
+
+    Attributes:
+        names: of those that are taken, as the archive spells them.
+        refused: the others.
+        reading: opens the archive for one pass over them.
+    """
+
+    names: list[str]
+    refused: list[Refusal]
+    reading: Callable[[], AbstractContextManager[Read]]
+
+
+def archive_members(path: Path, limits: Limits | None = None) -> ArchiveMembers:
+    """List the picture files of a zip archive.
+
+    Raises:
+        ValueError: when it is no archive, or holds more than the limits.
+    """
+    limits = limits or Limits()
     refused: list[Refusal] = []
     taken: dict[str, int] = {}
     with _opened(path, limits) as archive:
@@ -112,12 +149,23 @@ def archive_source(
             f"{path.name}: its pictures take {expanded:,} bytes unpacked, more than the "
             f"{limits.expanded:,} allowed. Split the archive."
         )
-    if not taken:
-        raise nothing(path.name, refused)
-    members = _without_common_folder(taken)
-    files = place(sorted(members), pattern, refused)
-    refused.sort(key=lambda refusal: refusal.name)
-    return FilesSource(name or path.stem, files, refused, partial(_reading, path, members, limits))
+    return ArchiveMembers([*taken], refused, partial(_reading, path, taken, limits))
+
+
+def small_member(path: Path, name: str, most: int) -> bytes | None:
+    """A member that is no picture, unpacked; None where the file is no archive or has it not.
+
+    Raises:
+        ValueError: when it is larger than `most` bytes, or damaged.
+    """
+    try:
+        with _opened(path, Limits()) as archive:
+            info = archive.getinfo(name)
+            if info.file_size > most:
+                raise ValueError(f"{path.name}: {name} has more than {most:,} bytes.")
+            return _content(archive, info)
+    except KeyError:
+        return None
 
 
 def _why_not(info: zipfile.ZipInfo, limits: Limits) -> str | None:
@@ -172,8 +220,9 @@ def _first(*checks: tuple[bool, str]) -> str | None:
     return next((reason for wrong, reason in checks if wrong), None)
 
 
-def _without_common_folder(members: dict[str, int]) -> dict[str, int]:
-    """The members by their paths less the folders that all have in common."""
+def _without_common_folder(names: Sequence[str]) -> dict[str, str]:
+    """Path less the folders that all have in common -> name of the member."""
+    members = {name: name for name in names}
     while True:
         tops = {name.partition("/")[0] for name in members}
         everything_below = all("/" in name for name in members)

@@ -45,6 +45,7 @@ class Provenance:
 
     Attributes:
         project: the project's name.
+        workspace: id of its workspace.
         snapshot: hash of the snapshot.
         head: number and hash of the last event that the labels come from; who keeps it can tell
             later whether the log was cut off or rewritten.
@@ -59,6 +60,7 @@ class Provenance:
     class_names: list[str]
     included: Sequence[str] | None = None
     certificate: Mapping[str, Any] | None = None
+    workspace: str = ""
 
 
 def write_csv(rows: pd.DataFrame, path: Path, provenance: Provenance) -> Path:
@@ -304,12 +306,14 @@ def _manifest(
         "tool": "sslapp",
         "version": __version__,
         "project": provenance.project,
+        "workspace": provenance.workspace,
         "snapshot": provenance.snapshot,
         "log": {"events": provenance.head[0], "head": provenance.head[1]},
         "images": len(rows),
         "classes": [
             {"name": name, "images": int(by_class.get(name, 0))} for name in provenance.class_names
         ],
+        "none_of_these": int(by_source.get(NONE_OF_THESE, 0)),
         "sources": {str(name): int(by_source[name]) for name in sorted(by_source.index)},
         "included_sources": None if provenance.included is None else list(provenance.included),
         "certificate": provenance.certificate,

@@ -42,12 +42,16 @@ Read = Callable[[str], bytes]
 
 @dataclass(frozen=True, slots=True)
 class Placed:
-    """A picture file and where it belongs; fields as in `source.Item`."""
+    """A picture file and where it belongs; fields as in `source.Item`.
+
+    `called` is the image's name where that is not the file's.
+    """
 
     name: str
     split: Split = Split.POOL
     class_name: str | None = None
     group: str | None = None
+    called: str = ""
 
 
 class FilesSource:
@@ -88,7 +92,7 @@ class FilesSource:
                     yield Refusal(file.name, f"it cannot be read ({error})")
                     continue
                 yield Item(
-                    name=file.name,
+                    name=file.called or file.name,
                     split=file.split,
                     true_class=None if file.class_name is None else self._class_of[file.class_name],
                     group=file.group,

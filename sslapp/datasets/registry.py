@@ -8,6 +8,7 @@ from sslapp.datasets.arrays import npz_source
 from sslapp.datasets.digits import digits_source
 from sslapp.datasets.folder import folder_source
 from sslapp.datasets.manifest import manifest_source
+from sslapp.datasets.own_exports import own_source, own_table
 from sslapp.datasets.source import ImageSource
 from sslapp.datasets.torchvision_sets import SETS, torchvision_source
 
@@ -31,7 +32,8 @@ def open_source(
 
     Args:
         spec: one of NAMES, or the path of a folder of images or of one of FILES: a zip archive of
-            them, a MedMNIST-layout .npz file, a manifest.
+            them, a MedMNIST-layout .npz file, a manifest. A folder or archive that this program
+            exported gives an OwnSource, with the labels.
         root: where named sets lie; needed for all of them but "digits".
         download: let a named set be fetched into `root`.
         group_pattern: regular expression for file names; see `folder_source`.
@@ -53,10 +55,8 @@ def open_source(
         if root is None:
             raise ValueError(f"{spec}: say in which folder its files lie or shall be put.")
         return torchvision_source(spec, root, download=download)
-    if path.is_dir():
-        return folder_source(path, group_pattern=group_pattern)
-    if kind == ".zip":
-        return archive_source(path, name=name, group_pattern=group_pattern)
+    if path.is_dir() or kind == ".zip":
+        return _pictures(path, group_pattern, name)
     if kind == ".npz":
         return npz_source(path, name)
     if kind == ".csv":
@@ -65,3 +65,12 @@ def open_source(
         f'"{spec}" is neither one of {", ".join(NAMES)} nor the path of a folder of images, a zip '
         "archive of them, an .npz file or a .csv manifest that is there."
     )
+
+
+def _pictures(path: Path, group_pattern: str | None, name: str | None) -> ImageSource:
+    """A folder or archive of pictures; one that this program exported brings their labels."""
+    if (table := own_table(path)) is not None:
+        return own_source(path, table)
+    if path.is_dir():
+        return folder_source(path, group_pattern=group_pattern)
+    return archive_source(path, name=name, group_pattern=group_pattern)

@@ -12,6 +12,8 @@ import numpy as np
 from numpy.typing import NDArray
 from sqlalchemy import Connection, Result, Select, func, select
 
+from sslapp.store.log.kinds import rule_of
+from sslapp.store.log.origins import first_given
 from sslapp.store.schema import (
     current_label,
     event,
@@ -31,7 +33,10 @@ Positions = NDArray[np.int64]
 
 @dataclass(frozen=True)
 class CurrentLabel:
-    """An image's current label: its class id and name, source, and the reader who gave it."""
+    """An image's current label: its class id and name, source, and the reader who gave it.
+
+    Of an imported label `reader` names who gave it first, and `reader_id` is who imported it.
+    """
 
     class_id: int
     class_name: str
@@ -48,7 +53,7 @@ def current_labels(
         select(
             *(current_label.c.position, current_label.c.class_id, current_label.c.source),
             label_class.c.name.label("class_name"),
-            event.c.reader_id,
+            *(event.c.reader_id, event.c.kind, event.c.number),
             reader.c.name.label("reader"),
         )
         .join(
@@ -64,11 +69,16 @@ def current_labels(
             ~label_class.c.retired,
         )
     )
+    rows = conn.execute(query).all()
+    imported = {row.position: row.number for row in rows if rule_of(row.kind).imported}
+    first = first_given(conn, project_id, imported) if imported else {}
+    names = {position: each.reader for position, each in first.items() if each.reader}
     return {
         row.position: CurrentLabel(
-            row.class_id, row.class_name, Source(row.source), row.reader_id, row.reader
+            *(row.class_id, row.class_name, Source(row.source), row.reader_id),
+            names.get(row.position, row.reader),
         )
-        for row in conn.execute(query)
+        for row in rows
     }
 
 
@@ -244,6 +254,9 @@ def accepted_labels(conn: Connection, project_id: int) -> dict[int, int]:
     return {row.number: row.labels for row in rows}
 
 
+_ABOUT_IMAGE = (image.c.group_key.label("group"), image.c.split, image.c.sha256)
+
+
 def exported_labels(
     conn: Connection,
     project_id: int,
@@ -254,8 +267,9 @@ def exported_labels(
     """The current labels, a row an image, by position.
 
     Its columns: `position`, `name` (the image's), `class`, `class_id`, `source` (its code),
-    `reader` (who decided), `event` (number of the decision), `round` (number of the round that the
-    decision names), `group`, `split` and `sha256`.
+    `reader` (who decided; of an imported label who imported it), `at` (UTC), `event` (number of the
+    decision), `round` (number of the round that the decision names), `holdout` (the number of the
+    event that drew it), `group`, `split` and `sha256`.
 
     Args:
         class_ids: the classes whose labels count.
@@ -270,11 +284,11 @@ def exported_labels(
             current_label.c.class_id,
             current_label.c.source,
             reader.c.name.label("reader"),
+            event.c.at,
             current_label.c.event_number.label("event"),
             round_.c.number.label("round"),
-            image.c.group_key.label("group"),
-            image.c.split,
-            image.c.sha256,
+            holdout.c.event_number.label("holdout"),
+            *_ABOUT_IMAGE,
         )
         .join(
             image,
@@ -289,6 +303,11 @@ def exported_labels(
         )
         .outerjoin(reader, reader.c.id == event.c.reader_id)
         .outerjoin(round_, round_.c.id == event.c.round_id)
+        .outerjoin(
+            holdout,
+            (holdout.c.project_id == current_label.c.project_id)
+            & (holdout.c.position == current_label.c.position),
+        )
         .where(
             current_label.c.project_id == project_id,
             current_label.c.class_id.in_(class_ids),
@@ -303,30 +322,32 @@ def exported_labels(
 def exported_none(
     conn: Connection, project_id: int, class_ids: Sequence[int], limit: int | None = None
 ) -> Result[Any]:
-    """Images that are none of these classes, a row an image, by position.
+    """The images that none of these classes fits, a row an image, by position.
 
-    Its columns are `position`, `name`, `reader` and `event` (the decision that ruled the last class
-    out), `group`, `split` and `sha256`.
+    Columns as of `exported_labels` without class and round; the decision is the last that was
+    needed.
 
     Args:
         class_ids: the classes in use.
         limit: how many rows at most; None for all.
     """
-    found = _none_of(project_id, class_ids).subquery()
+    out = _none_of(project_id, class_ids).subquery()
     query = (
         select(
-            found.c.position,
-            image.c.name,
+            *(out.c.position, image.c.name),
             reader.c.name.label("reader"),
-            found.c.event,
-            image.c.group_key.label("group"),
-            image.c.split,
-            image.c.sha256,
+            *(event.c.at, out.c.event),
+            holdout.c.event_number.label("holdout"),
+            *_ABOUT_IMAGE,
         )
-        .join(image, (image.c.project_id == project_id) & (image.c.position == found.c.position))
-        .join(event, (event.c.project_id == project_id) & (event.c.number == found.c.event))
+        .join(image, (image.c.project_id == project_id) & (image.c.position == out.c.position))
+        .join(event, (event.c.project_id == project_id) & (event.c.number == out.c.event))
         .outerjoin(reader, reader.c.id == event.c.reader_id)
-        .order_by(found.c.position)
+        .outerjoin(
+            holdout,
+            (holdout.c.project_id == project_id) & (holdout.c.position == out.c.position),
+        )
+        .order_by(out.c.position)
         .limit(limit)
     )
     return conn.execute(query)

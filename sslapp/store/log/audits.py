@@ -10,10 +10,10 @@ from numpy.typing import NDArray
 from sqlalchemy import Connection, Row, select
 
 from sslapp.store.log.chain import Event, from_row
-from sslapp.store.log.kinds import kinds_where
+from sslapp.store.log.kinds import EventRule, kinds_where
 from sslapp.store.log.sight import is_blind
 from sslapp.store.schema import current_label, event, label_class, undone
-from sslapp.vocabulary import EventKind
+from sslapp.vocabulary import EventKind, Source
 
 ANSWERS = kinds_where(lambda rule: rule.may_be_blind and rule.folded)
 """Kinds that answer what class an image has, or that it cannot be told."""
@@ -148,7 +148,7 @@ def labels_given(conn: Connection, project_id: int) -> LabelsGiven:
         event.c.project_id == project_id, event.c.kind.in_([kind.value for kind in ANSWERS])
     )
     blind = [r.number for r in conn.execute(given) if is_blind(r.kind, json.loads(r.payload))]
-    bulk = {kind.value for kind in kinds_where(lambda rule: rule.bulk)}
+    bulk = {kind.value for kind in kinds_where(_in_bulk)}
     return LabelsGiven(
         positions=table[:, 0],
         class_ids=table[:, 1],
@@ -156,6 +156,14 @@ def labels_given(conn: Connection, project_id: int) -> LabelsGiven:
         blind=np.isin(table[:, 2], np.array(blind, dtype=np.int64)),
         in_bulk=np.array([row.kind in bulk for row in rows], dtype=np.bool_),
     )
+
+
+def _in_bulk(rule: EventRule) -> bool:
+    """Whether nobody is known to have looked at each of the images, here or where it was decided.
+
+    How an imported pseudo-label was accepted is not known.
+    """
+    return rule.bulk or (rule.imported and rule.source is Source.ACCEPTED)
 
 
 def _rows(

@@ -142,7 +142,7 @@ def _check_presence(made: Event) -> None:
     if names is Names.EITHER:
         names = Names.MANY if made.position is None else Names.ONE
     needs = {
-        "reader_id": rule.action is not None,
+        "reader_id": rule.action is not None or rule.imported,
         "position": names is Names.ONE,
         "class_id": rule.takes_class,
         "members": names is Names.MANY,

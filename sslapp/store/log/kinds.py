@@ -69,6 +69,7 @@ class EventRule:
         outvotes: neither does it, as before a later label, but what another reader adjudicated.
         may_be_blind: its reader may have seen nothing but the image; see log.sight.
         of_prediction: it answers a prediction; who measures must not have seen one.
+        imported: it was decided in another project; log.origins says by whom, when and where.
         on_screen: a key on a desk makes it, with one image on screen.
         puts_aside: its reader is offered the image no more.
         in_snapshot: it can change what a snapshot holds.
@@ -91,6 +92,7 @@ class EventRule:
     outvotes: bool = False
     may_be_blind: bool = False
     of_prediction: bool = False
+    imported: bool = False
     on_screen: bool = False
     puts_aside: bool = False
     in_snapshot: bool = False
@@ -258,6 +260,45 @@ _TABLE = (
         undoable=True,
         takes_target=True,
         on_screen=True,
+        in_snapshot=True,
+    ),
+    EventRule(
+        kind=EventKind.IMPORT_EXPERT,
+        undoable=True,
+        names=Names.MANY,
+        class_each=True,
+        effect=Effect.LABEL,
+        source=Source.EXPERT,
+        imported=True,
+        in_snapshot=True,
+    ),
+    EventRule(
+        kind=EventKind.IMPORT_ADJUDICATED,
+        undoable=True,
+        names=Names.MANY,
+        class_each=True,
+        effect=Effect.LABEL,
+        source=Source.ADJUDICATED,
+        imported=True,
+        in_snapshot=True,
+    ),
+    EventRule(
+        kind=EventKind.IMPORT_ACCEPTED,
+        undoable=True,
+        names=Names.MANY,
+        class_each=True,
+        effect=Effect.LABEL,
+        source=Source.ACCEPTED,
+        imported=True,
+        in_snapshot=True,
+    ),
+    EventRule(
+        kind=EventKind.IMPORT_NONE,
+        undoable=True,
+        names=Names.MANY,
+        takes_class=True,
+        effect=Effect.FORBID,
+        imported=True,
         in_snapshot=True,
     ),
     EventRule(kind=EventKind.AUDIT_OPEN, names=Names.MANY, class_each=True),

@@ -22,7 +22,7 @@ from sslapp.datasets.export import (
 )
 from sslapp.jobs import queue
 from sslapp.jobs.context import JobContext
-from sslapp.store import files, projects, snapshots
+from sslapp.store import files, identity, projects, snapshots
 from sslapp.store.database import reading, writing
 from sslapp.store.log import events
 from sslapp.usecases.access import Access, find_project
@@ -185,6 +185,7 @@ def run_labels_export(context: JobContext) -> None:
             head=events.up_to(conn, project_id, snapshots.last_content(conn, project_id)),
             class_names=[classes[each] for each in snapshot.class_ids],
             included=names,
+            workspace=identity.workspace_id(conn),
             certificate=in_short(certificate_of(conn, project_id)),
         )
         content = PictureFiles(conn, context.workspace, project_id, frame["position"].to_numpy())

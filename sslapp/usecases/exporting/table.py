@@ -14,6 +14,7 @@ from sslapp.review.confidence import scaling_of
 from sslapp.store import projects
 from sslapp.store.database import reading
 from sslapp.store.labels import count_labels, count_none, exported_labels, exported_none
+from sslapp.store.log.origins import first_given
 from sslapp.store.projects import ClassRow
 from sslapp.store.rounds import finished_rounds
 from sslapp.usecases.access import Access, require
@@ -29,16 +30,30 @@ COLUMNS = {
     "class": "Its current label; empty for none of these.",
     "source": "Who stands for the label: an expert, an adjudicator, or a reader who accepted it; "
     "none of these where readers said that no class fits.",
-    "reader": "Who decided.",
+    "reader": "Who decided, first of all where the label was imported.",
+    "at": "When, UTC.",
     "event": "Number of the decision in the event log.",
     "round": "Round that proposed an accepted label.",
     "proof": "Behind it: blind, audited, seen (given singly, not blind) or unproven (in bulk).",
     "confidence": "Calibrated probability that this round gave the class.",
+    "holdout": "Whether the image was drawn at random to measure; never trained on.",
+    "origin": "Of an imported label: the project where it was given first.",
+    "origin_workspace": "Id of the workspace of that project.",
+    "origin_event": "Number of the decision in that project's event log.",
+    "origin_round": "Round of that project that proposed it.",
     "group": "Patient, scene or the like, if the import had one.",
     "split": "Part of the imported set: pool or test.",
     "sha256": "Of the image's pixels: says which image is meant, in other projects too.",
 }
 """The columns of an export and what they mean; files have `snapshot` besides."""
+
+ORIGINS = {
+    "origin": "project",
+    "origin_workspace": "workspace",
+    "origin_event": "event",
+    "origin_round": "round",
+}
+"""Columns on where an imported label was given first -> what of a FirstGiven they hold."""
 
 
 @dataclass(frozen=True, eq=False)
@@ -123,35 +138,52 @@ def labels_frame(
     """
     found = exported_labels(conn, project_id, class_ids, sources, limit)
     frame = pd.DataFrame(found.mappings().all(), columns=list(found.keys()))
+    if Source.EXPERT in sources:
+        frame = _with_none(conn, project_id, class_ids, frame, limit)
     accepted = frame["source"] == Source.ACCEPTED
     frame["round"] = frame["round"].where(accepted).astype("Int64")
     frame["proof"] = _proof(conn, project_id, frame["position"].to_numpy(dtype=np.int64))
     frame["confidence"] = _confidence(conn, workspace, project_id, frame)
     frame["source"] = [Source(code).name.lower() for code in frame["source"]]
-    return _with_none(conn, project_id, class_ids, frame[list(COLUMNS)], sources, limit)
+    frame.loc[frame["class"].isna(), "source"] = NONE_OF_THESE
+    frame["holdout"] = frame["holdout"].notna()
+    frame["at"] = pd.to_datetime(frame["at"])
+    _tell_origins(conn, project_id, frame)
+    return frame[list(COLUMNS)]
 
 
-def _with_none(  # noqa: PLR0917
+def _with_none(
     conn: Connection,
     project_id: int,
     class_ids: Sequence[int],
     frame: pd.DataFrame,
-    sources: Collection[Source],
     limit: int | None,
 ) -> pd.DataFrame:
-    """The rows with those of images that no class fits among them."""
-    if Source.EXPERT not in sources:
+    """The rows with those of images that no class fits, by position, `limit` at most."""
+    found = exported_none(conn, project_id, class_ids, limit).mappings().all()
+    if not found:
         return frame
-    found = exported_none(conn, project_id, class_ids, limit)
-    rows = found.mappings().all()
-    if not rows:
-        return frame
-    none = pd.DataFrame(rows, columns=list(found.keys())).assign(source=NONE_OF_THESE)
-    none = none.reindex(columns=frame.columns)
-    if frame.empty:
-        return none.astype({"round": "Int64", "confidence": np.float32})
-    both = pd.concat([frame, none.astype(frame.dtypes)])  # gaps change no column's type
-    return both.sort_values("position", ignore_index=True).head(limit or len(both))
+    said = {"class": None, "class_id": 0, "source": int(Source.EXPERT), "round": None}
+    rows = [*frame.to_dict("records"), *({**said, **each} for each in found)]
+    table = pd.DataFrame(rows, columns=frame.columns)
+    return table.sort_values("position", ignore_index=True).iloc[:limit]
+
+
+def _tell_origins(conn: Connection, project_id: int, frame: pd.DataFrame) -> None:
+    """Put down where imported labels were given first, in columns of their own and in `reader`,
+    `at` and `confidence`.
+    """
+    decided = dict(zip(frame["position"].tolist(), frame["event"].tolist(), strict=True))
+    first = first_given(conn, project_id, decided)
+    given = [first.get(position) for position in decided]
+    for column, what in ORIGINS.items():
+        values = [None if each is None else getattr(each, what) or None for each in given]
+        kind = "Int64" if what in ("event", "round") else object
+        frame[column] = pd.Series(values, index=frame.index, dtype=kind)
+    for column in ("reader", "at", "confidence"):
+        kept = zip(frame[column], given, strict=True)
+        told = [old if each is None else getattr(each, column) or None for old, each in kept]
+        frame[column] = pd.Series(told, index=frame.index).astype(frame[column].dtype)
 
 
 def _proof(conn: Connection, project_id: int, positions: NDArray[np.int64]) -> NDArray[np.object_]:

@@ -12,6 +12,7 @@ from sqlalchemy import Connection
 from sslapp.datasets.cells import escape_cell
 from sslapp.datasets.ingest import Ingested, IngestStopped, Row, ingest
 from sslapp.datasets.intensity_sample import sampled_limits
+from sslapp.datasets.own_exports import OwnSource
 from sslapp.datasets.registry import open_source
 from sslapp.datasets.source import ImageSource
 from sslapp.imaging.intensities import IntensityMapping
@@ -22,6 +23,7 @@ from sslapp.store import images, projects
 from sslapp.store.database import reading, writing
 from sslapp.store.images import NewImage
 from sslapp.usecases.access import Access, find_project, require
+from sslapp.usecases.images.own_labels import LabelChoice, bring_in, placed
 from sslapp.usecases.images.uploads import forget
 from sslapp.vocabulary import Aspect, Intensities, JobKind, JobState, Role
 from sslapp.words import count
@@ -36,6 +38,7 @@ def import_images(
     root: Path | None = None,
     download: bool = False,
     group_pattern: str | None = None,
+    add_classes: bool = False,
 ) -> int:
     """Queue the import of an image set and return the job's id.
 
@@ -45,8 +48,15 @@ def import_images(
         root: where the named sets lie; default: `data/` in the workspace.
         download: fetch a named set that is not there.
         group_pattern: a regular expression on file names; its first group is the patient, scene...
+        add_classes: as in Origin.
     """
-    named = Origin(source=source, root=root, download=download, group_pattern=group_pattern)
+    named = Origin(
+        source=source,
+        root=root,
+        download=download,
+        group_pattern=group_pattern,
+        add_classes=add_classes,
+    )
     return add_images(access, project, named)
 
 
@@ -60,6 +70,8 @@ class Origin:
         name: how an uploaded file's import is called; None for its own name.
         within: folders that a manifest's pictures may lie in; None for its own.
         upload: the upload to forget when its images are there.
+        add_classes: of an own export, those that the project has not; else their labels are left
+            out.
     """
 
     source: str
@@ -69,6 +81,7 @@ class Origin:
     name: str | None = None
     within: tuple[Path, ...] | None = None
     upload: str | None = None
+    add_classes: bool = False
 
 
 def add_images(access: Access, project: str | int | None, origin: Origin) -> int:
@@ -146,9 +159,32 @@ def _add(
                 result["refused"],
                 reader_id=context.claim.reader_id,
             )
+            if isinstance(source, OwnSource):
+                _bring_in_labels(conn, context, source, ingested.rows, result)
     except _StoreChanged:
         return False
     return True
+
+
+def _bring_in_labels(
+    conn: Connection,
+    context: JobContext,
+    source: OwnSource,
+    rows: Sequence[Row],
+    result: dict[str, Any],
+) -> None:
+    """Record the labels that came with the images, and say so in the job's result."""
+    names, hashes = [row.name for row in rows], [row.sha256 for row in rows]
+    found = placed(source.table.rows, names, hashes, by_name=True)
+    found[found >= 0] += result["first"]
+    claim = context.claim
+    choice = LabelChoice(add_classes=claim.params.get("add_classes", False))
+    done = bring_in(
+        *(conn, claim.project_id, claim.reader_id, source.table, found, choice),
+        pictures=len(rows),
+    )
+    result["labels"] = asdict(done)
+    result["notes"] = [*result["notes"], *done.words()]
 
 
 class _StoreChanged(Exception):

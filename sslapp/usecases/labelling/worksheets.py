@@ -10,11 +10,13 @@ import numpy as np
 from sslapp import durable
 from sslapp.datasets.cells import escape_cell
 from sslapp.datasets.labels_csv import parse_labels
+from sslapp.datasets.own_exports import own_table
 from sslapp.imaging.decode import suffix
 from sslapp.store import projects
 from sslapp.store.database import reading
 from sslapp.store.images import image_rows, names_and_hashes
 from sslapp.usecases.access import Access, find_project
+from sslapp.usecases.images.own_labels import import_labels
 from sslapp.usecases.images.pictures import PictureFiles
 from sslapp.usecases.labelling.decisions import label_many
 
@@ -56,9 +58,15 @@ def write_worksheet(
 def label_from_csv(access: Access, project: str | int | None, path: Path) -> int:
     """Record all labels of a CSV file, or none; its columns are those of `parse_labels`.
 
+    An export of this program, with its manifest beside it, keeps who gave each label and how; the
+    labels of any other list are the reader's own.
+
     Raises:
         ValueError: listing every wrong line and its mend.
     """
+    if own_table(path) is not None:
+        done = import_labels(access, project, path, whole=True)
+        return sum(done.labels.values()) + done.none_of_these
     with reading(access.engine) as conn:
         project_id = find_project(conn, access, project)
         names, hashes = names_and_hashes(conn, project_id)
@@ -75,3 +83,8 @@ def label_from_csv(access: Access, project: str | int | None, path: Path) -> int
         raise ValueError("\n".join(["No label was saved.", *found.errors[:SHOWN_ERRORS], *tail]))
     pairs = [(row.position, row.class_name) for row in found.rows]
     return label_many(access, project_id, pairs, origin=path.name)
+
+
+def is_own(path: Path) -> bool:
+    """Whether a list is an export of this program, with its manifest beside it."""
+    return own_table(path) is not None

@@ -90,7 +90,8 @@ def test_rows_agree_with_themselves() -> None:
         assert rule.folded <= (rule.names is not Names.NONE), kind
         assert rule.class_each <= (rule.names is Names.MANY), kind
         assert not (rule.class_each and rule.takes_class), kind
-        assert rule.undoable <= (rule.action is not None), kind
+        assert rule.undoable <= (rule.action is not None or rule.imported), kind
+        assert rule.imported <= (rule.undoable and rule.action is None and rule.folded), kind
         assert bool(rule.past) == rule.bulk, kind
         gives_class = rule.takes_class or rule.class_each or rule.classes_out
         assert rule.classes_out <= (rule.names is Names.ONE), kind
@@ -121,6 +122,10 @@ def test_a_snapshot_takes_these_kinds() -> None:
             "bulk_accept",
             "bulk_relabel",
             "undo",
+            "import_expert",
+            "import_adjudicated",
+            "import_accepted",
+            "import_none",
             "audit_label",
             "audit_unsure",
             "audit_none",

@@ -35,7 +35,8 @@ from sslapp.vocabulary import EventKind, JobState, Source
 
 COLUMNS = {
     *("position", "name", "class", "source", "reader", "event", "round", "confidence"),
-    *("proof", "group", "split", "sha256", "snapshot"),
+    *("proof", "group", "split", "sha256", "snapshot", "at", "holdout"),
+    *("origin", "origin_workspace", "origin_event", "origin_round"),
 }
 
 
