@@ -9,7 +9,8 @@ from pathlib import Path
 import streamlit as st
 
 from sslapp.ui.common import faults, plain
-from sslapp.ui.common.access import sign_out, signed_in, signed_in_name
+from sslapp.ui.common.access import is_local, reader_name, sign_out, signed_in
+from sslapp.ui.person import choice
 
 PAGES = Path(__file__).resolve().parents[1] / "pages"
 
@@ -21,8 +22,11 @@ ICON = """<svg xmlns="http://www.w3.org/2000/svg" viewBox="0 0 32 32">
 
 
 def _account() -> dict[str, list[st.Page]]:
-    """In team mode the reader's name, with the way out below it."""
-    name = signed_in_name()
+    """The reader's name; below it the way out, or to another name where nobody signs in."""
+    name = reader_name()
+    if is_local():
+        other = st.Page(choice.page, title="Change reader", url_path="reader")
+        return {plain.markdown(name or "Reader"): [other]}
     out = st.Page(sign_out, title="Sign out", url_path="sign-out")
     return {} if name is None else {plain.markdown(name): [out]}
 

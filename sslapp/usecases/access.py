@@ -45,6 +45,7 @@ class Access:
         reader: their name.
         server_admin: whether they may create projects, import folders of the server and grant
             roles in every project.
+        named: whether they took their name on the page, where nobody signs in.
     """
 
     workspace: Workspace
@@ -53,6 +54,7 @@ class Access:
     reader: str
     workspace_id: str
     server_admin: bool = False
+    named: bool = False
 
 
 def enter(workspace: Workspace, reader: str | None = None) -> Access:

@@ -8,7 +8,8 @@ A module of routes writes functions of the reader and the request, and wraps eac
     ]
 
 Their addresses begin with BASE: each names the workspace that the page was opened on, and what is
-meant for another one is refused before anything is done.
+meant for another one is refused before anything is done. Where a name was taken on the page, `~`
+and the reader's number follow: what a page decides is its reader's, whoever reads in another tab.
 
 What they return is sent as JSON, unless it is a Response already. Errors that a use case raises
 are answered as {"error": "sentence"}: 401 nobody has signed in, 403 not allowed, 404 not there,
@@ -76,8 +77,11 @@ def admitted(request: Request) -> Access:
         NotSignedIn, NotAllowed: see `reader_of`.
         OtherWorkspace: when its address names another workspace.
     """
-    access = reader_of(request)
-    require_workspace(access, request.path_params["workspace"])
+    workspace, _, taken = request.path_params["workspace"].partition("~")
+    if taken and not (taken.isascii() and taken.isdecimal() and len(taken) < 19):
+        raise NotAllowed("There is no such reader.")
+    access = reader_of(request, int(taken) if taken else None)
+    require_workspace(access, workspace)
     return access
 
 

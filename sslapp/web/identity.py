@@ -1,7 +1,8 @@
 """Who uses the program from a browser: one answer, for pages and for routes.
 
-In *local mode* that is the one reader of this machine; the server answers this machine alone. In
-*team mode* people sign in with an OpenID Connect provider, and Streamlit keeps who they are in a
+In *local mode* that is one reader at a time: the account that runs the program, or the name that
+somebody took on the page, which is no password; the server answers this machine alone. In *team
+mode* people sign in with an OpenID Connect provider, and Streamlit keeps who they are in a
 signed cookie. Team mode is what an `[auth]` section in Streamlit's secrets.toml means.
 """
 
@@ -16,7 +17,8 @@ from sqlalchemy import Engine
 from starlette.requests import Request
 from streamlit.errors import StreamlitSecretNotFoundError
 
-from sslapp.usecases.access import Access, account, admit, open_workspace, verified_name
+from sslapp.usecases.access import Access, NotAllowed, account, admit, open_workspace, verified_name
+from sslapp.usecases.people.names import under_name
 from sslapp.web.streamlit_internals import can_sign_in, sign_in_origin, signed_claims
 from sslapp.workspace import Workspace
 
@@ -89,33 +91,41 @@ def _checked(auth: Mapping[str, Any]) -> SignIn:
     return SignIn(origin, providers)
 
 
-def current_reader(claims: Callable[[], Mapping[str, Any]]) -> Access:
+def current_reader(claims: Callable[[], Mapping[str, Any]], taken: int | None = None) -> Access:
     """Who acts.
 
     Args:
         claims: gives what the identity provider said of who signed in, {} for nobody; asked in
             team mode only.
+        taken: number of the reader whose name was taken on the page; in local mode only.
 
     Raises:
         NotSignedIn: when nobody has signed in.
-        NotAllowed: when the reader is set inactive or has no verified e-mail address.
+        NotAllowed: when the reader is set inactive or has no verified e-mail address, or a name
+            was taken that is none here.
     """
     workspace = Workspace()
     engine = _engine(str(workspace.root), str(workspace.url))
     if sign_in() is None:
-        return admit(workspace, engine, account(), server_admin=True)
+        own = admit(workspace, engine, account(), server_admin=True)
+        return own if taken in (None, own.reader_id) else under_name(own, taken)
+    if taken is not None:
+        raise NotAllowed("Here people sign in, and take no name on the page. Reload the page.")
     name = verified_name(claims())
     return admit(workspace, engine, name, server_admin=name in workspace.server_admins)
 
 
-def reader_of(request: Request) -> Access:
+def reader_of(request: Request, taken: int | None = None) -> Access:
     """The reader who sends this request; the same answer as a page gets.
+
+    Args:
+        taken: as for `current_reader`, as the page put it into its addresses.
 
     Raises:
         NotSignedIn: when the request carries no cookie that Streamlit signed for this server.
         NotAllowed: when the reader is set inactive or has no verified e-mail address.
     """
-    return current_reader(lambda: _claims(request))
+    return current_reader(lambda: _claims(request), taken)
 
 
 def has_signed_in(request: Request) -> bool:

@@ -7,6 +7,7 @@ import small_project
 from starlette.testclient import TestClient
 
 from sslapp.usecases.access import enter
+from sslapp.usecases.people.names import take_name
 from sslapp.usecases.projects.settings import create_project
 from sslapp.vocabulary import EventKind
 
@@ -46,6 +47,24 @@ def test_the_outbox_is_answered_item_by_item(client, project) -> None:
     assert said["progress"]["per_class"]["3"] == 4
     assert said["progress"]["labelled"] == small_project.LABELLED + 1
     assert said["progress"]["images"] == small_project.POOL
+
+
+def test_a_decision_is_of_the_name_that_its_page_was_opened_under(client, project) -> None:
+    ben = take_name(project, "Ben")
+    address = f"{API}~{ben}/projects/1"
+    body = {"client": "page-one", "items": [label(1, 60, 3)]}
+    said = client.post(f"{address}/decisions", json=body, headers=HERE).json()
+    assert said["acked"][0]["number"] == small_project.log(project)[-1].number
+    assert small_project.log(project)[-1].reader_id == ben
+    assert [each["position"] for each in client.get(f"{address}/decisions").json()["decided"]] == [
+        60
+    ]
+    undo = {**label(1, 60, 3), "kind": "undo", "target": said["acked"][0]["number"]}
+    undo = {name: undo[name] for name in ("seq", "kind", "target")}
+    assert sent(client, undo, page="page-two").json()["refused"][0]["seq"] == 1  # by Ann
+    for nobody in ("999", "x", "1" * 30, "-1"):
+        answer = client.post(f"{API}~{nobody}/projects/1/decisions", json=body, headers=HERE)
+        assert answer.status_code == 403, nobody
 
 
 def test_a_page_of_another_site_and_a_form_change_nothing(client, project) -> None:

@@ -118,7 +118,7 @@ def test_a_stranger_gets_nothing(kept, monkeypatch: pytest.MonkeyPatch) -> None:
 
     _, jobs = kept
     eve = small_project.enter(kept[0].workspace, "Eve")
-    monkeypatch.setattr(identity, "current_reader", lambda _: eve)
+    monkeypatch.setattr(identity, "current_reader", lambda *_: eve)
     for path in ("", "/manifest"):
         status, headers, body = get(f"{EXPORTS}/{jobs[Format.CSV]}{path}")
         assert status == 403

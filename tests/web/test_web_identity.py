@@ -45,9 +45,9 @@ def cookies(
     return made
 
 
-def get(client: TestClient, sent: Mapping[str, str]) -> int:
+def get(client: TestClient, sent: Mapping[str, str], path: str = READ) -> int:
     header = "; ".join(f"{name}={value}" for name, value in sent.items())
-    return client.get(READ, headers={"Cookie": header}).status_code
+    return client.get(path, headers={"Cookie": header}).status_code
 
 
 def every_route() -> list[tuple[str, str]]:
@@ -180,6 +180,11 @@ def test_in_local_mode_the_reader_of_this_machine_is_its_admin(client: TestClien
     assert client.get(READ).status_code == 200
     who = identity.current_reader(lambda: {**ANN, "email": "eve@example.org"})
     assert (who.reader, who.server_admin) == ("Ann", True)
+
+
+def test_where_people_sign_in_no_name_is_taken_on_the_page(team: TestClient, ann: int) -> None:
+    assert get(team, cookies(ANN)) == 200
+    assert get(team, cookies(ANN), READ.replace("/projects", f"~{ann}/projects", 1)) == 403
 
 
 GOOD = identity_provider.secrets_file("http://localhost:1", f"{ORIGIN}/oauth2callback")

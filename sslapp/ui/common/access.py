@@ -15,6 +15,9 @@ from sslapp.ui.common import plain
 from sslapp.usecases.access import Access, NotAllowed, NotSignedIn, require_workspace
 from sslapp.web.identity import SignIn, current_reader, sign_in
 
+TAKEN = "reader"
+"""Where the session, and the page's address, keep the number of the reader whose name was taken."""
+
 MARK = "workspace"
 """Key of the input, and of the container that hides it."""
 
@@ -26,7 +29,9 @@ def require() -> Access:
     database is not the one that this server opened.
     """
     try:
-        access = current_reader(st.user.to_dict)
+        access = current_reader(st.user.to_dict, _taken())
+        if access.named:  # a reload begins another session, and the address is all it has
+            go_on_as(access.reader_id)
         require_workspace(access, _opened_on(access.workspace_id))
     except NotSignedIn:
         _ask_to_sign_in()
@@ -37,6 +42,21 @@ def require() -> Access:
     except DatabaseGone as error:
         _end("The database is gone", str(error))
     return access
+
+
+def go_on_as(reader_id: int) -> None:
+    """Let this session go on under the name of a reader, also after a reload."""
+    st.session_state[TAKEN] = reader_id
+    st.query_params[TAKEN] = str(reader_id)
+
+
+def _taken() -> int | None:
+    """Number of the reader whose name was taken in this tab; None for nobody's."""
+    asked = st.query_params.get(TAKEN, "")
+    if asked.isascii() and asked.isdecimal() and len(asked) < 19:
+        return int(asked)
+    found: int | None = st.session_state.get(TAKEN)
+    return found
 
 
 def _opened_on(workspace_id: str) -> str:
@@ -53,14 +73,24 @@ def _end(title: str, reason: str) -> NoReturn:
     st.stop()
 
 
+def is_local() -> bool:
+    """Whether nobody signs in, and people take a name on the page."""
+    return sign_in() is None
+
+
 def signed_in() -> bool:
     """Whether there is somebody to show the pages to; in local mode always."""
     return sign_in() is None or st.user.get("is_logged_in") is True
 
 
-def signed_in_name() -> str | None:
-    """The name to show of who has signed in; None in local mode and for nobody."""
-    if sign_in() is None or not signed_in():
+def reader_name() -> str | None:
+    """The name to show of who reads; None for nobody, and where that cannot be said."""
+    if sign_in() is None:
+        try:
+            return current_reader(dict, _taken()).reader
+        except (NotAllowed, DatabaseGone, OtherWorkspace):
+            return None  # the page says why
+    if not signed_in():
         return None
     return str(st.user.get("email") or st.user.get("sub") or "Signed in")
 
@@ -97,7 +127,14 @@ def _turn_away(reason: str) -> NoReturn:
         st.write(plain.markdown(reason))
         if sign_in() is not None and st.button("Sign out", width="stretch"):
             st.logout()
+        if sign_in() is None and _taken() is not None:
+            st.button("Go on without this name", width="stretch", on_click=_forget_name)
     st.stop()
+
+
+def _forget_name() -> None:
+    st.session_state.pop(TAKEN, None)
+    st.query_params.pop(TAKEN, None)
 
 
 def _gate() -> st.delta_generator.DeltaGenerator:

@@ -8,8 +8,9 @@ from sslapp.usecases.access import Access
 
 
 def base(access: Access) -> str:
-    """What all addresses of this workspace begin with."""
-    return f"/api/{access.workspace_id}"
+    """What all addresses of this workspace begin with, for this reader."""
+    name = f"~{access.reader_id}" if access.named else ""
+    return f"/api/{access.workspace_id}{name}"
 
 
 def of_project(access: Access, project_id: int) -> str:
