@@ -49,7 +49,7 @@ def label(
         who = access()
         count = worksheets.label_from_csv(who, project, Path(what))
         own = worksheets.is_own(Path(what))
-        whose = "with who gave them" if own else f"as {who.reader}'s own: the list is no export"
+        whose = "with who gave each" if own else f"as {who.reader}'s own"
         show({"labels": count, "own": own}, as_json, f"Saved {count} labels {whose}.")
         return
     if not what.isdecimal():

@@ -9,12 +9,14 @@ from dataclasses import dataclass
 
 SETTLES = {"audit_label", "audit_unsure", "audit_none"}
 NONE = {"audit_none", "none"}
-EXPERT = {"label", "relabel", "adjudicate", "audit_label"}
-ACCEPT = {"accept", "bulk_accept", "bulk_relabel"}
+EXPERT = {"label", "relabel", "adjudicate", "audit_label", "import_expert", "import_adjudicated"}
+ACCEPT = {"accept", "bulk_accept", "bulk_relabel", "import_accepted"}
+REJECT = {"reject", "import_none"}
 SOURCE = {
     **{"label": 1, "relabel": 1, "adjudicate": 2, "unsure": 0},
     **{"audit_label": 1, "audit_unsure": 0},
     **{"accept": 3, "bulk_accept": 3, "bulk_relabel": 3},
+    **{"import_expert": 1, "import_adjudicated": 2, "import_accepted": 3},
 }
 
 
@@ -60,7 +62,7 @@ def _image(tables: dict[str, set[tuple[int | None, ...]]], position: int, said: 
             each for each in said if each.number < before and each.about[position] == class_id
         ]
         lifted = max((each.number for each in earlier if each.kind in EXPERT), default=0)
-        rejections = [each.number for each in earlier if each.kind == "reject"]
+        rejections = [each.number for each in earlier if each.kind in REJECT]
         rejections += [
             each.number
             for each in said
@@ -85,7 +87,7 @@ def _image(tables: dict[str, set[tuple[int | None, ...]]], position: int, said: 
         latest = max(decisions, key=lambda each: each.number)
         class_id = latest.about[position]
         dropped = latest.kind in ACCEPT and any(
-            each.kind == "reject" and each.about[position] == class_id
+            each.kind in REJECT and each.about[position] == class_id
             for each in said
             if each.number > latest.number
         )
@@ -103,7 +105,7 @@ def _image(tables: dict[str, set[tuple[int | None, ...]]], position: int, said: 
         adjudicated = [row for row in labels if row[3] == 2]
         _, _, class_id, source, number = max(adjudicated or labels, key=lambda row: row[4])
         tables["current_label"].add((position, class_id, source, number))
-    out = {each.about[position] for each in said if each.kind == "reject"}
+    out = {each.about[position] for each in said if each.kind in REJECT}
     out |= {c for each in said if each.kind in NONE for c in each.about[position]}
     for class_id in out:
         number = forbidden(class_id, float("inf"))

@@ -56,8 +56,12 @@ def add(access: Access, project_id: int, *, expanded: bool) -> None:
     """Draw the form that imports more images; for admins of the project."""
     with st.expander("Import images", expanded=expanded, key=f"projects-add-{project_id}"):
         found = faults.kept(FAULTS)
-        choice = sources.show(access, f"projects-add-{project_id}", found, may_be_none=False)
+        key = f"projects-add-{project_id}"
+        choice = sources.show(access, key, found, may_be_none=False)
+        labels = sources.show_plan(access, key, choice, project_id)
         if st.button("Import", key="projects-import"):
-            wrong = faults.of_fields(lambda: import_chosen(access, project_id, choice), "source")
+            wrong = faults.of_fields(
+                lambda: import_chosen(access, project_id, choice, labels), "source"
+            )
             faults.keep(FAULTS, wrong)
             st.rerun()

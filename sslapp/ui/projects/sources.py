@@ -1,13 +1,20 @@
 """Choose where images come from: a known set, a file of one's own, or a folder of the server."""
 
-from collections.abc import Mapping
+from collections.abc import Mapping, Sequence
 
 import streamlit as st
 
 from sslapp.ui.common import addresses, faults, plain
 from sslapp.ui.projects import upload
 from sslapp.usecases.access import Access
-from sslapp.usecases.images.sources import ABOUT, TITLES, SourceChoice, SourceKind
+from sslapp.usecases.images.own_labels import Conflicts, LabelChoice, LabelPlan
+from sslapp.usecases.images.sources import (
+    ABOUT,
+    TITLES,
+    SourceChoice,
+    SourceKind,
+    plan_chosen,
+)
 
 NAMES = {
     SourceKind.NAMED: "Known set",
@@ -20,7 +27,10 @@ LAYOUT = (
     "Sub-folders are taken for hidden true labels, which only simulations and the final score "
     "read. Folders train, val and test around them keep test images apart. A .csv manifest has "
     "a column path, and may have group, split and class. An .npz file has the MedMNIST layout, "
-    "train_images, train_labels, ..., or that of Keras, x_train, y_train, ..."
+    "train_images, train_labels, ..., or that of Keras, x_train, y_train, ... "
+    "A zip archive, or a table with its manifest, that sslapp exported brings the labels with who "
+    "gave them; a list of labels from elsewhere is read by `sslapp label`, as the own labels of "
+    "whoever reads."
 )
 
 
@@ -57,6 +67,46 @@ def show(access: Access, key: str, found: Mapping[str, str], *, may_be_none: boo
     faults.below(found, "source")
     faults.below(found, "group_pattern")
     return choice
+
+
+def show_plan(
+    access: Access,
+    key: str,
+    choice: SourceChoice,
+    project_id: int | None,
+    class_names: Sequence[str] = (),
+) -> LabelChoice:
+    """Draw what an own export would bring and what is lost, if one was chosen, before it comes.
+
+    Args:
+        access: who chooses.
+        key: what the widgets' keys begin with.
+        choice: what was chosen.
+        project_id: where it comes into; None for a project that is still to be made.
+        class_names: of that project.
+
+    Returns:
+        How its labels are to be brought in.
+    """
+    add = bool(st.session_state.get(f"{key}-add-classes"))
+    instead = bool(st.session_state.get(f"{key}-replace"))
+    labels = LabelChoice(Conflicts.REPLACE if instead else Conflicts.KEEP, add)
+    plans: list[LabelPlan | None] = []
+    wrong = faults.of_fields(
+        lambda: plans.append(plan_chosen(access, project_id, choice, labels, class_names)), "source"
+    )
+    faults.below(wrong, "source")
+    plan = plans[0] if plans else None
+    if plan is None:
+        return LabelChoice()
+    with st.container(border=True):
+        st.markdown("**An export of sslapp**, with who gave each label, when and how")
+        st.caption("\n".join(f"- {plain.markdown(each)}" for each in plan.words()))
+        if project_id is not None:
+            st.checkbox("Add classes that are missing here", key=f"{key}-add-classes")
+        if not plan.pictures:
+            st.checkbox("Let its labels replace other ones here", key=f"{key}-replace")
+    return labels
 
 
 def _named(key: str) -> SourceChoice:
@@ -98,7 +148,10 @@ def _of_server(access: Access, key: str) -> SourceChoice:
     )
     if folders:
         below = ", ".join(plain.markdown(str(each)) for each in folders)
-        st.caption(f"A folder, or a .zip, .npz or .csv file, below {below}.", help=LAYOUT)
+        st.caption(
+            f"A folder, or a .zip, .npz or .csv file, or an exported table, below {below}.",
+            help=LAYOUT,
+        )
     else:
         st.caption("SSLAPP_IMPORT_ROOTS names no folder yet that may be imported.")
     return SourceChoice(SourceKind.SERVER, path or "", group_pattern=_group_pattern(key))

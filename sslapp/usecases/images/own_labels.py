@@ -6,7 +6,7 @@ for the holdout stays out of training. What cannot be kept is in a plan, before 
 
 from collections import Counter, defaultdict, deque
 from collections.abc import Iterable, Iterator, Sequence
-from dataclasses import dataclass, field
+from dataclasses import dataclass, field, replace
 from enum import StrEnum
 from pathlib import Path
 from typing import Any
@@ -33,8 +33,8 @@ EXAMPLES = 5
 
 _KINDS = {rule.source: kind for kind, rule in RULES.items() if rule.imported and rule.source}
 _BEFORE = (
-    "Audits and what they proved, the log of earlier decisions (rejections of single classes, "
-    "notes, disagreements), rounds and images without a label are not in an export."
+    "audits and what they proved, the log of earlier decisions (rejections of single classes, "
+    "notes, disagreements), rounds, and images without a label: they are not in an export."
 )
 
 
@@ -65,6 +65,7 @@ class LabelPlan:
     Attributes:
         file, project: the table, and the project that it was exported from.
         pictures: images that come with it; 0 for a table alone.
+        twice: of them, those that the project has already.
         labels: source -> labels that are recorded.
         none_of_these: images recorded as of no class.
         holdout: images drawn for the holdout by it.
@@ -86,6 +87,7 @@ class LabelPlan:
     add_classes: list[str]
     left_out: dict[str, tuple[int, list[str]]]
     lost: list[str]
+    twice: int = 0
 
     def words(self) -> list[str]:
         """The plan in sentences."""
@@ -95,6 +97,11 @@ class LabelPlan:
         said = [f'From "{self.project}": {", ".join(given) or "no new label"}{by}.']
         if self.pictures:
             said.insert(0, f"{count(self.pictures, 'image')} with their labels.")
+        if self.twice:
+            said.append(
+                f"{count(self.twice, 'image')} that the project has already would be there twice. "
+                "To label those, export a table and import that."
+            )
         if self.holdout:
             said.append(f"{count(self.holdout, 'image')} for the holdout, never trained on.")
         if self.same:
@@ -151,12 +158,29 @@ def plan_import(
     choice = choice or LabelChoice()
     with reading(access.engine) as conn:
         project_id = find_project(conn, access, project)
-        if not with_pictures(table):
-            here = _here(conn, project_id)
-            found = _sort(table.rows, _placed(conn, project_id, table.rows), here, choice)
-            return _plan(table, found, here.class_ids, 0)
-        known = {each.name: each.id for each in projects.classes(conn, project_id)}
-    names = known or dict.fromkeys(table.class_names, 0)
+        if with_pictures(table):
+            known = [each.name for each in projects.classes(conn, project_id)]
+            twice = int((_placed(conn, project_id, table.rows) >= 0).sum())
+            plan = _plan_of_new(table, known or table.class_names, choice)
+            return replace(plan, twice=twice)
+        here = _here(conn, project_id)
+        found = _sort(table.rows, _placed(conn, project_id, table.rows), here, choice)
+    return _plan(table, found, here.class_ids, 0)
+
+
+def plan_new(path: Path, class_names: Sequence[str]) -> LabelPlan | None:
+    """The same for a project that is still to be made with these classes, or the export's own.
+
+    None for a table too: there is no image yet that it could be about.
+    """
+    table = own_table(path)
+    if table is None or not with_pictures(table):
+        return None
+    return _plan_of_new(table, class_names or table.class_names, LabelChoice())
+
+
+def _plan_of_new(table: OwnTable, names: Sequence[str], choice: LabelChoice) -> LabelPlan:
+    """The plan of labels whose images come with them."""
     rows = len(table.rows)
     nowhere = np.zeros(rows, dtype=np.bool_)
     blank = _Here(

@@ -1,14 +1,23 @@
 """Where a browser user's images come from: what they chose, checked and turned into an origin."""
 
-from dataclasses import dataclass
+from collections.abc import Sequence
+from dataclasses import dataclass, replace
 from enum import StrEnum
 from pathlib import Path
 
 from sslapp.datasets.files import compiled
+from sslapp.datasets.own_exports import TABLES
 from sslapp.datasets.registry import FILES, NAMES
 from sslapp.store.errors import Unknown
 from sslapp.usecases.access import Access, NotAllowed, require_server_admin
 from sslapp.usecases.images.imports import Origin, add_images
+from sslapp.usecases.images.own_labels import (
+    LabelChoice,
+    LabelPlan,
+    import_labels,
+    plan_import,
+    plan_new,
+)
 from sslapp.usecases.images.uploads import find_upload
 
 
@@ -66,8 +75,15 @@ class WrongFields(ValueError):
         self.fields = fields
 
 
-def import_chosen(access: Access, project_id: int, choice: SourceChoice) -> int:
+def import_chosen(
+    access: Access, project_id: int, choice: SourceChoice, labels: LabelChoice | None = None
+) -> int | None:
     """Queue the import of what was chosen and return the job's id.
+
+    The labels of an exported table are brought in at once; there is no job then.
+
+    Args:
+        labels: how those of an own export are brought in.
 
     Raises:
         WrongFields: naming "source" or "group_pattern".
@@ -75,7 +91,47 @@ def import_chosen(access: Access, project_id: int, choice: SourceChoice) -> int:
     found = origin(access, choice)
     if found is None:
         raise WrongFields({"source": "Choose where the images come from."})
-    return add_images(access, project_id, found)
+    labels = labels or LabelChoice()
+    plan = _plan(access, project_id, found, labels)
+    if plan is not None and not plan.pictures:
+        import_labels(access, project_id, Path(found.source), labels)
+        return None
+    return add_images(access, project_id, replace(found, add_classes=labels.add_classes))
+
+
+def plan_chosen(
+    access: Access,
+    project_id: int | None,
+    choice: SourceChoice,
+    labels: LabelChoice,
+    class_names: Sequence[str] = (),
+) -> LabelPlan | None:
+    """What an own export that was chosen would bring; None for anything else.
+
+    Args:
+        project_id: None for a project that is still to be made.
+        labels: how they are brought in.
+        class_names: of that project; none for the export's own.
+
+    Raises:
+        WrongFields: naming "source" or "group_pattern".
+    """
+    if choice.kind not in (SourceKind.UPLOAD, SourceKind.SERVER) or not choice.value:
+        return None
+    found = origin(access, choice)
+    if found is None:
+        return None
+    try:
+        if project_id is None:
+            return plan_new(Path(found.source), class_names)
+        return _plan(access, project_id, found, labels)
+    except ValueError as error:
+        raise WrongFields({"source": str(error)}) from error
+
+
+def _plan(access: Access, project_id: int, found: Origin, labels: LabelChoice) -> LabelPlan | None:
+    path = Path(found.source)
+    return plan_import(access, project_id, path, labels) if path.exists() else None
 
 
 def origin(access: Access, choice: SourceChoice) -> Origin | None:
@@ -147,8 +203,9 @@ def server_path(access: Access, text: str) -> Path:
         raise ValueError(f"This path is not below a folder that may be imported: {folders}.")
     if not path.exists():
         raise ValueError(f"There is no folder or file {path}. Correct the path.")
-    if not path.is_dir() and path.suffix.lower() not in FILES:
+    files = (*FILES, *TABLES[1:])
+    if not path.is_dir() and path.suffix.lower() not in files:
         raise ValueError(
-            f"{path.name} is neither a folder nor a {', '.join(FILES)} file. Choose one of those."
+            f"{path.name} is neither a folder nor a {', '.join(files)} file. Choose one of those."
         )
     return path

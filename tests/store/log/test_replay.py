@@ -235,7 +235,12 @@ RARE = st.one_of(
     st.tuples(st.just(E.DRAW_HOLDOUT), READERS, st.sets(st.just(2), min_size=1)),
 )
 BULK = st.tuples(st.just(E.BULK_ACCEPT), READERS, st.dictionaries(POSITIONS, CLASSES, min_size=1))
-COMMANDS = st.one_of(JUDGED, JUDGED, JUDGED, UNDONE, UNDONE, BULK, RARE)
+SOURCES = [E.IMPORT_EXPERT, E.IMPORT_ADJUDICATED, E.IMPORT_ACCEPTED]
+IMPORTED = st.one_of(
+    st.tuples(st.sampled_from(SOURCES), READERS, st.dictionaries(POSITIONS, CLASSES, min_size=1)),
+    st.tuples(st.just(E.IMPORT_NONE), READERS, st.sets(POSITIONS, min_size=1), CLASSES),
+)
+COMMANDS = st.one_of(JUDGED, JUDGED, JUDGED, UNDONE, UNDONE, BULK, RARE, IMPORTED)
 
 
 def fields_of(desk, command, log) -> dict[str, Any]:
@@ -246,11 +251,11 @@ def fields_of(desk, command, log) -> dict[str, Any]:
         reader_id = target.reader if own else desk.bob
         return {"reader_id": reader_id, "target": target.number if target else 999}
     fields: dict[str, Any] = {"reader_id": getattr(desk, reader)}
-    if kind is E.BULK_ACCEPT:
+    if kind in (E.BULK_ACCEPT, *SOURCES):
         chosen = sorted(rest[0].items())
         fields["members"] = [position for position, _ in chosen]
         fields["member_classes"] = [getattr(desk, name) for _, name in chosen]
-    elif kind in (E.BULK_WITHHOLD, E.BULK_RELABEL, E.DRAW_HOLDOUT):
+    elif kind in (E.BULK_WITHHOLD, E.BULK_RELABEL, E.DRAW_HOLDOUT, E.IMPORT_NONE):
         fields["members"] = sorted(rest[0])
     else:
         fields["position"] = rest[0]

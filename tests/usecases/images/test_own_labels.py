@@ -17,6 +17,12 @@ from sslapp.usecases.auditing.certificate import certify
 from sslapp.usecases.exporting.exports import export
 from sslapp.usecases.images.imports import import_images
 from sslapp.usecases.images.own_labels import Conflicts, LabelChoice, import_labels, plan_import
+from sslapp.usecases.images.sources import (
+    SourceChoice,
+    SourceKind,
+    import_chosen,
+    plan_chosen,
+)
 from sslapp.usecases.labelling import decisions, verdicts
 from sslapp.usecases.labelling.worksheets import label_from_csv
 from sslapp.usecases.people.members import grant
@@ -156,6 +162,27 @@ def test_who_gave_a_label_is_who_gave_it_first(told, carl, tmp_path) -> None:
         ("Ann", Source.EXPERT),
         ("Ben", Source.ACCEPTED),
     ]
+
+
+def test_the_page_shows_the_plan_and_brings_in_a_table_at_once(
+    told, carl, tmp_path, monkeypatch
+) -> None:
+    monkeypatch.setenv("SSLAPP_IMPORT_ROOTS", str(told))
+    carl = enter(Workspace(workspace=carl.workspace.root), "Carl")
+    with_images(carl, tmp_path)
+    archive = SourceChoice(SourceKind.SERVER, "images.zip")
+    fresh, here = (plan_chosen(carl, each, archive, LabelChoice()) for each in (None, 1))
+    assert (fresh.pictures, fresh.twice, fresh.holdout) == (46, 0, 6)
+    assert (here.pictures, here.twice) == (46, 46)
+    few = plan_chosen(carl, None, archive, LabelChoice(), ["0"])
+    assert few.left_out['the project has no class "1"'][0] > 0
+    for name in ("labels.csv", "labels.parquet"):
+        table = SourceChoice(SourceKind.SERVER, name)
+        assert plan_chosen(carl, 1, table, LabelChoice()).labels["accepted"] == 3
+    assert import_chosen(carl, 1, table) is None
+    assert plan_chosen(carl, 1, table, LabelChoice()).same == 46
+    assert plan_chosen(carl, 1, SourceChoice(SourceKind.NAMED, "digits"), LabelChoice()) is None
+    carl.engine.dispose()
 
 
 def test_an_import_is_taken_back_as_one(told, carl, tmp_path) -> None:
