@@ -51,7 +51,12 @@ def go_on_as(reader_id: int) -> None:
 
 
 def _taken() -> int | None:
-    """Number of the reader whose name was taken in this tab; None for nobody's."""
+    """Number of the reader whose name was taken in this tab; None for nobody's.
+
+    Where people sign in none is, whatever an old link says.
+    """
+    if sign_in() is not None:
+        return None
     asked = st.query_params.get(TAKEN, "")
     if asked.isascii() and asked.isdecimal() and len(asked) < 19:
         return int(asked)

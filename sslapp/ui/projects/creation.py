@@ -60,7 +60,11 @@ def show(access: Access, *, closable: bool) -> None:
             "classes can be added, renamed and retired later.",
         )
         faults.below(found, "classes")
-        sources.show_plan(access, "projects-new", choice, None, class_names(classes or ""))
+        sources.show_plan(
+            *(access, "projects-new", choice, found),
+            project_id=None,
+            class_names=class_names(classes or ""),
+        )
         settings, encoder = _options(access)
         faults.below(found, "encoder")
         with st.container(horizontal=True):

@@ -58,7 +58,7 @@ def add(access: Access, project_id: int, *, expanded: bool) -> None:
         found = faults.kept(FAULTS)
         key = f"projects-add-{project_id}"
         choice = sources.show(access, key, found, may_be_none=False)
-        labels = sources.show_plan(access, key, choice, project_id)
+        labels = sources.show_plan(access, key, choice, found, project_id=project_id)
         if st.button("Import", key="projects-import"):
             wrong = faults.of_fields(
                 lambda: import_chosen(access, project_id, choice, labels), "source"

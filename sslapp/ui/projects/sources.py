@@ -73,6 +73,8 @@ def show_plan(
     access: Access,
     key: str,
     choice: SourceChoice,
+    found: Mapping[str, str],
+    *,
     project_id: int | None,
     class_names: Sequence[str] = (),
 ) -> LabelChoice:
@@ -82,6 +84,7 @@ def show_plan(
         access: who chooses.
         key: what the widgets' keys begin with.
         choice: what was chosen.
+        found: faults that are told already, by field.
         project_id: where it comes into; None for a project that is still to be made.
         class_names: of that project.
 
@@ -95,7 +98,8 @@ def show_plan(
     wrong = faults.of_fields(
         lambda: plans.append(plan_chosen(access, project_id, choice, labels, class_names)), "source"
     )
-    faults.below(wrong, "source")
+    if wrong.get("source") != found.get("source"):
+        faults.below(wrong, "source")
     plan = plans[0] if plans else None
     if plan is None:
         return LabelChoice()

@@ -106,7 +106,8 @@ def plan_chosen(
     labels: LabelChoice,
     class_names: Sequence[str] = (),
 ) -> LabelPlan | None:
-    """What an own export that was chosen would bring; None for anything else.
+    """What an own export that was chosen would bring; None for anything else, and for a choice
+    that cannot be used: the import says why.
 
     Args:
         project_id: None for a project that is still to be made.
@@ -114,11 +115,14 @@ def plan_chosen(
         class_names: of that project; none for the export's own.
 
     Raises:
-        WrongFields: naming "source" or "group_pattern".
+        WrongFields: naming "source", when the export was changed.
     """
     if choice.kind not in (SourceKind.UPLOAD, SourceKind.SERVER) or not choice.value:
         return None
-    found = origin(access, choice)
+    try:
+        found = origin(access, choice)
+    except WrongFields:
+        return None
     if found is None:
         return None
     try:
