@@ -1,7 +1,7 @@
 // What ESLint (9 or newer) checks in the browser's code: `eslint .`. No plugins, nothing to install.
 
 const browser = [
-  "AbortSignal", "Element", "Event", "Image", "Intl", "MessageChannel", "MouseEvent",
+  "AbortSignal", "Element", "Event", "Image", "IntersectionObserver", "Intl", "MessageChannel", "MouseEvent",
   "MutationObserver", "ResizeObserver", "URL", "XMLHttpRequest", "addEventListener",
   "cancelAnimationFrame", "clearInterval", "clearTimeout", "console", "crypto", "devicePixelRatio",
   "document", "fetch", "getComputedStyle", "innerHeight", "innerWidth", "localStorage", "location",

@@ -7,7 +7,6 @@ from sslapp.ui.common.access import require
 from sslapp.ui.review import board, bulks, empty, map_panel, room, selection, side, state
 from sslapp.usecases.comparing.rounds import numbers_and_methods
 from sslapp.usecases.images import maps
-from sslapp.usecases.reviewing.board import board_key
 from sslapp.usecases.training.options import method_titles
 from sslapp.usecases.training.progress import live_jobs
 
@@ -18,30 +17,32 @@ rounds = numbers_and_methods(access, project_id)
 live = live_jobs(access, project_id)
 titles = method_titles()
 
-if not rounds:
-    empty.no_round(access, project_id, live, titles)
+number: int | None = None
+if not rounds and not empty.no_round(access, project_id, live, titles):
     st.stop()
 
-names = {number: f"Round {number} · {titles.get(method, method)}" for number, method in rounds}
+names = {each: f"Round {each} · {titles.get(method, method)}" for each, method in rounds}
 chosen = f"review-round-{project_id}"
 faults.drop_gone(chosen, names, "The round you looked at is there no more; this is the newest.")
 with st.container(key=room.BAR, horizontal=True, vertical_alignment="top", gap="small"):
-    number = st.selectbox(
-        "Round",
-        list(names),
-        format_func=names.__getitem__,
-        label_visibility="collapsed",
-        key=chosen,
-        width=190,
-    )
+    if rounds:
+        number = st.selectbox(
+            "Round",
+            list(names),
+            format_func=names.__getitem__,
+            label_visibility="collapsed",
+            key=chosen,
+            width=190,
+        )
     beside = st.container()
-key = board_key(access, project_id, number)
-assert key is not None
+key = board.key_of(access, project_id, number)
 with beside:
     side.show(access, project_id, number)
-empty.running(live)
+if rounds:
+    empty.running(live)
 empty.other_classes(board.load(access, project_id, number, key))
-bulks.show(access, project_id)
+with st.container():  # always there, so that what is below keeps its place and its state
+    bulks.show(access, project_id)
 
 of_map, of_desk = room.panes(access)
 with of_map:

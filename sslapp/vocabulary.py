@@ -87,6 +87,7 @@ class EventKind(StrEnum):
     BULK_ACCEPT = "bulk_accept"
     BULK_WITHHOLD = "bulk_withhold"
     BULK_RELABEL = "bulk_relabel"
+    BULK_LABEL = "bulk_label"
     UNDO = "undo"
     IMPORT_EXPERT = "import_expert"
     IMPORT_ADJUDICATED = "import_adjudicated"

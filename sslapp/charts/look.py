@@ -12,6 +12,9 @@ OUTLINE = "#7A828D"
 """A grey that keeps black and yellow marks apart from a dark and from a light page: it has a
 contrast of 3 or more to all surfaces of both themes, which no set of many colours can have."""
 
+UNLABELLED = "rgba(128, 136, 148, 0.32)"
+"""Images without a label on a map: seen, and behind all others."""
+
 FAINT = "rgba(140, 148, 160, 0.35)"
 """Zero lines, diagonals and what else should not be looked at first."""
 

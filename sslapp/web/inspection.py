@@ -10,9 +10,9 @@ from sslapp.web import answers
 
 
 def inspection(access: Access, request: Request) -> dict[str, Any]:
-    """Answer with the round's view of one image and the evidence for and against it."""
+    """Answer with the round's view of one image, if a round is named, and with the evidence."""
     path = request.path_params
-    found = inspect(access, path["project"], path["number"], path["position"])
+    found = inspect(access, path["project"], path.get("number"), path["position"])
     return {
         "position": found.tile.position,
         "name": found.name,
@@ -67,5 +67,6 @@ def _rest(found: Inspection) -> dict[str, Any]:
 
 
 routes = [
-    answers.reads("projects/{project:int}/rounds/{number:int}/images/{position:int}", inspection)
+    answers.reads("projects/{project:int}/rounds/{number:int}/images/{position:int}", inspection),
+    answers.reads("projects/{project:int}/inspection/{position:int}", inspection),
 ]

@@ -12,7 +12,7 @@ function openDesk(given = {}) {
     notify: (name, request) => asked.push([name, request]),
     outbox: { state: () => ({ unsent: 0, trouble: "" }) },
     data: { total: 7, workspace: "w" }, selection: "s", sheet: "t",
-    decided: new Map(), rejected: new Set(), excluded: new Set([5, 3]), opened: new Set([1]),
+    decided: new Map(), rejected: new Set(), excluded: new Set([5, 3]), opened: new Set([1]), seen: new Set(),
     tiles: new Map(), proven: true, changedAt: -Infinity, ...given,
   }
   return { desk, asked, said: () => nodes.cue?.textContent ?? "" }

@@ -61,8 +61,14 @@ def test_a_project_without_anything_says_what_comes_first(tmp_path, open_review)
     access.engine.dispose()
 
 
-def test_without_a_round_the_labels_are_shown_and_training_is_offered(project, open_review) -> None:
+def test_without_a_round_images_are_labelled_and_training_is_offered(project, open_review) -> None:
     page = open_review(project)
+    desk_now = shown_at_desk(page)
+    assert (desk_now["round"], desk_now["total"]) == (None, 80)
+    assert {each["proposed"] for each in desk_now["images"]} == {None}
+    assert order(page).options == ["As imported", "Random order"]
+    colourings = page.selectbox(key="review-colour").options
+    assert colourings == ["Class", "Source", "Holdout", "Reader", "Day"]
     assert "Start a round on the **Train** page" in said(page)
     assert "learns from 34 labels" in said(page)
     assert len(page.get("plotly_chart")) == 1

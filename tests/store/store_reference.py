@@ -10,12 +10,12 @@ from dataclasses import dataclass
 SETTLES = {"audit_label", "audit_unsure", "audit_none"}
 NONE = {"audit_none", "none"}
 EXPERT = {"label", "relabel", "adjudicate", "audit_label", "import_expert", "import_adjudicated"}
-ACCEPT = {"accept", "bulk_accept", "bulk_relabel", "import_accepted"}
+ACCEPT = {"accept", "bulk_accept", "bulk_relabel", "bulk_label", "import_accepted"}
 REJECT = {"reject", "import_none"}
 SOURCE = {
     **{"label": 1, "relabel": 1, "adjudicate": 2, "unsure": 0},
     **{"audit_label": 1, "audit_unsure": 0},
-    **{"accept": 3, "bulk_accept": 3, "bulk_relabel": 3},
+    **{"accept": 3, "bulk_accept": 3, "bulk_relabel": 3, "bulk_label": 3},
     **{"import_expert": 1, "import_adjudicated": 2, "import_accepted": 3},
 }
 

@@ -8,10 +8,10 @@ from pathlib import Path
 import numpy as np
 import pytest
 
+from sslapp.charts.look import UNLABELLED
 from sslapp.review.confusion import Paired
 from sslapp.store.projects import ClassRow
 from sslapp.ui.common import matrix
-from sslapp.ui.common.embedding_map import UNLABELLED
 from sslapp.ui.compare import curves, film, one_round, pair
 from sslapp.usecases.comparing.comparison import Measure
 from sslapp.usecases.comparing.curves import TrainingCurves

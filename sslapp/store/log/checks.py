@@ -10,7 +10,7 @@ from sqlalchemy import Connection, Table, func, select
 from sslapp.store.errors import Refused
 from sslapp.store.log.chain import Event
 from sslapp.store.log.fold import ImageState, Step
-from sslapp.store.log.kinds import Names, rule_of
+from sslapp.store.log.kinds import EventRule, Names, rule_of
 from sslapp.store.schema import event, image, label_class, project, reader, round_, snapshot, undone
 from sslapp.vocabulary import EventKind, Source, Split
 
@@ -32,7 +32,8 @@ class Scope:
         classes: class id -> (name, retired).
         readers: ids, of those the batch names, that exist.
         rounds: round id -> what it covers, of those the batch names that belong to the project.
-        tests: positions of the test split among those whose prediction the batch judges.
+        tests: positions of the test split among those whose prediction the batch judges, or to
+            which it gives a class in bulk.
     """
 
     images: int
@@ -111,22 +112,25 @@ def check_undo(conn: Connection, undo: Event) -> None:
 
 
 def check_judgement(position: int, image_state: ImageState, step: Step, within: Scope) -> None:
-    """Check that a prediction may be judged for this image, if that is what the event does.
+    """Check that a prediction may be judged for this image, or that it may take a class in bulk, if
+    that is what the event does.
 
     Raises:
         Refused: when the image is in the holdout or the test split, whose labels must come from a
-            reader who saw no prediction, or when the class to accept was rejected for it.
+            reader who saw that image alone and no prediction, or when the class was rejected for
+            it.
     """
     rule = rule_of(step.kind)
-    if not rule.of_prediction:
+    if not _spoils(rule):
         return
     where = "holdout" if image_state.holdout is not None else None
     if position in within.tests:
         where = "test split"
     if where is not None:
         raise Refused(
-            f"Image {position} belongs to the {where}, where a judgement on a prediction would "
-            "spoil the measurement. Give it a label instead."
+            f"Image {position} belongs to the {where}, where "
+            f"{'a judgement on a prediction' if rule.of_prediction else 'a class given in bulk'} "
+            "would spoil the measurement. Give it a label instead."
         )
     if rule.source is Source.ACCEPTED and step.class_id in image_state.forbidden:
         name = within.classes[step.class_id][0]
@@ -134,6 +138,11 @@ def check_judgement(position: int, image_state: ImageState, step: Step, within: 
             f"Image {position} was judged not to be {name}, so that pseudo-label cannot be "
             "accepted. Label the image by hand if the judgement was wrong."
         )
+
+
+def _spoils(rule: EventRule) -> bool:
+    """Whether such an event measures nothing: its reader saw a prediction, or no image alone."""
+    return rule.of_prediction or rule.bulk
 
 
 def _check_presence(made: Event) -> None:
@@ -231,7 +240,7 @@ def _covered(conn: Connection, project_id: int, ids: set[int | None]) -> dict[in
 
 
 def _tests(conn: Connection, project_id: int, batch: Sequence[Event]) -> frozenset[int]:
-    judging = [made for made in batch if rule_of(made.kind).of_prediction]
+    judging = [made for made in batch if _spoils(rule_of(made.kind))]
     singles = [made.position for made in judging if made.position is not None]
     bulks = [made.members for made in judging if made.members is not None]
     judged = np.unique(np.concatenate([np.array(singles, dtype=np.int64), *bulks]))

@@ -1,15 +1,18 @@
 """What readers have decided, found in the event log by reader, by image and by round."""
 
 from collections.abc import Collection, Sequence
+from dataclasses import dataclass
+from datetime import datetime
 from typing import Any
 
 import numpy as np
 from numpy.typing import NDArray
 from sqlalchemy import Connection, Row, Select, func, select
 
+from sslapp.store.errors import Unknown
 from sslapp.store.log.chain import unpack
 from sslapp.store.log.kinds import kinds_where
-from sslapp.store.schema import event, image, label_class, undone
+from sslapp.store.schema import event, image, label_class, reader, round_, undone
 from sslapp.vocabulary import EventKind
 
 
@@ -116,6 +119,112 @@ def bulk_decisions_of(
         .limit(limit)
     )
     return conn.execute(query).all()
+
+
+@dataclass(frozen=True, kw_only=True)
+class Sought:
+    """Which decisions are looked for; what is None narrows nothing.
+
+    Attributes:
+        kinds: of the decisions.
+        reader_id: who made them.
+        class_id: the class that they name; a decision that names one for each image names none.
+        since, until: UTC, from the one on and before the other.
+    """
+
+    kinds: Collection[EventKind]
+    reader_id: int | None = None
+    class_id: int | None = None
+    since: datetime | None = None
+    until: datetime | None = None
+
+
+def decisions_made(
+    conn: Connection, project_id: int, sought: Sought, *, before: int | None = None, limit: int
+) -> Sequence[Row[*tuple[Any, ...]]]:
+    """Decisions of every reader, undone ones too, newest first. Members are counted, not read.
+
+    Args:
+        before: only events with a lower number: where the page before ended.
+        limit: so many at most.
+
+    Returns:
+        number, kind, at, payload, reader_id, position and target of each event, `reader` (the
+        name), `class_name`, `round` (the number), `bytes` of its members, and `undone`, its number
+        again when an undo took it back.
+    """
+    names = ("number", "kind", "at", "payload", "reader_id", "position", "target")
+    query = (
+        select(
+            *(event.c[name] for name in names),
+            reader.c.name.label("reader"),
+            label_class.c.name.label("class_name"),
+            round_.c.number.label("round"),
+            func.length(event.c.members).label("bytes"),
+            undone.c.number.label("undone"),
+        )
+        .join(reader, reader.c.id == event.c.reader_id)
+        .join(label_class, label_class.c.id == event.c.class_id, isouter=True)
+        .join(round_, round_.c.id == event.c.round_id, isouter=True)
+        .join(
+            undone,
+            (undone.c.project_id == event.c.project_id) & (undone.c.number == event.c.number),
+            isouter=True,
+        )
+        .where(
+            event.c.project_id == project_id,
+            event.c.kind.in_([kind.value for kind in sought.kinds]),
+        )
+    )
+    narrower = [
+        None if sought.reader_id is None else event.c.reader_id == sought.reader_id,
+        None if sought.class_id is None else event.c.class_id == sought.class_id,
+        None if sought.since is None else event.c.at >= sought.since,
+        None if sought.until is None else event.c.at < sought.until,
+        None if before is None else event.c.number < before,
+    ]
+    query = query.where(*(each for each in narrower if each is not None))
+    return conn.execute(query.order_by(event.c.number.desc()).limit(limit)).all()
+
+
+def images_of_decision(conn: Connection, project_id: int, number: int) -> NDArray[np.int64]:
+    """(n,) int64 ascending positions that a decision was about; of an undo those of its target.
+
+    Raises:
+        Unknown: when the project has no such event, or it is about no image.
+    """
+    columns = select(event.c.position, event.c.members, event.c.target)
+    target: int | None = number
+    while target is not None:
+        mine = (event.c.project_id == project_id) & (event.c.number == target)
+        row = conn.execute(columns.where(mine)).one_or_none()
+        if row is None:
+            break
+        if row.position is not None:
+            return np.array([row.position], dtype=np.int64)
+        if (members := unpack(row.members)) is not None:
+            return members
+        target = row.target
+    raise Unknown(f"Event {number} is no decision about images of this project.")
+
+
+def deciders(conn: Connection, project_id: int, kinds: Collection[EventKind]) -> dict[int, str]:
+    """Reader id -> name, of everybody who made a decision of these kinds, by name."""
+    made = select(event.c.number).where(
+        event.c.project_id == project_id,
+        event.c.reader_id == reader.c.id,
+        event.c.kind.in_([kind.value for kind in kinds]),
+    )
+    query = select(reader.c.id, reader.c.name).where(made.exists()).order_by(reader.c.name)
+    return {row.id: row.name for row in conn.execute(query)}
+
+
+def was_ever(conn: Connection, project_id: int, kinds: Collection[EventKind]) -> bool:
+    """Whether the project has an event of these kinds, undone or not."""
+    query = select(event.c.number).where(
+        event.c.project_id == project_id, event.c.kind.in_([kind.value for kind in kinds])
+    )
+    return conn.execute(query.limit(1)).first() is not None
 
 
 def count_kind(conn: Connection, project_id: int, kind: EventKind) -> int:

@@ -255,6 +255,17 @@ _TABLE = (
         in_snapshot=True,
     ),
     EventRule(
+        kind=EventKind.BULK_LABEL,
+        action=Action.BULK,
+        undoable=True,
+        past="Labelled",
+        names=Names.MANY,
+        takes_class=True,
+        effect=Effect.LABEL,
+        source=Source.ACCEPTED,
+        in_snapshot=True,
+    ),
+    EventRule(
         kind=EventKind.UNDO,
         action=Action.UNDO,
         undoable=True,

@@ -14,9 +14,14 @@ from sslapp.vocabulary import EventKind, Sight
 SHOWS_MEMBERS = "disagreement"
 """The strategy whose reason names classes."""
 
+SHOWS_GRID = "grid"
+"""What the desk without a round calls itself: the image is one of many, some of them labelled."""
+
 
 def sight_of_strategy(strategy: str | None) -> Sight:
     """What the page for labelling showed of an image that a strategy offered."""
+    if strategy == SHOWS_GRID:
+        return Sight.GRID
     return Sight.SUGGESTION if strategy == SHOWS_MEMBERS else Sight.NOTHING
 
 

@@ -6,8 +6,8 @@ import numpy as np
 import streamlit as st
 from numpy.typing import NDArray
 
+from sslapp.charts.look import UNLABELLED
 from sslapp.charts.trajectory import trajectory
-from sslapp.ui.common.embedding_map import UNLABELLED
 from sslapp.usecases.access import Access
 from sslapp.usecases.comparing.comparison import Compared, Comparison
 from sslapp.usecases.comparing.curves import read_film

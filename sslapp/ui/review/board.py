@@ -9,18 +9,38 @@ from sslapp.ui.review import state
 from sslapp.ui.review.map.colours import Coding
 from sslapp.ui.review.map.figure import picture
 from sslapp.usecases.access import Access
-from sslapp.usecases.reviewing.board import Board, BoardKey, board_key, read_board
+from sslapp.usecases.reviewing.board import (
+    Board,
+    BoardKey,
+    bare_key,
+    board_key,
+    read_bare_board,
+    read_board,
+)
 from sslapp.usecases.reviewing.facets import Coded, Facet, coded
 from sslapp.usecases.reviewing.queue import Choice
 
 
+def key_of(access: Access, project_id: int, number: int | None) -> BoardKey:
+    """Which board shows a finished round, or by None the images without one, as it stands now."""
+    if number is None:
+        return bare_key(access, project_id)
+    key = board_key(access, project_id, number)
+    assert key is not None  # a round was named
+    return key
+
+
 def load(
-    access: Access, project_id: int, number: int, key: BoardKey, event_number: int | None = None
+    access: Access,
+    project_id: int,
+    number: int | None,
+    key: BoardKey,
+    event_number: int | None = None,
 ) -> Board:
     """The board of a round at the key's event number.
 
     Args:
-        number: the round's.
+        number: the round's; None without one.
         event_number: another event; a board of the past that nobody kept is read as of now.
     """
     at = key.event_number if event_number is None else event_number
@@ -35,13 +55,12 @@ def load(
     )
 
 
-def current(access: Access, project_id: int, number: int) -> Board:
+def current(access: Access, project_id: int, number: int | None) -> Board:
     """The board of a round as it stands now, for a part of the page that runs by itself.
 
     The page runs again from the top when the map was made anew since it was drawn.
     """
-    key = board_key(access, project_id, number)
-    assert key is not None  # a round was named
+    key = key_of(access, project_id, number)
     if not state.is_of(project_id, key.embedding_id):
         st.rerun()
     return load(access, project_id, number, key)
@@ -103,13 +122,15 @@ def _place(access: Access) -> str:
 def _read(
     place: str,
     project_id: int,
-    number: int,
+    number: int | None,
     *,
-    round_id: int,
+    round_id: int | None,
     event_number: int,
     embedding_id: int | None,
     _access: Access,
 ) -> Board:
+    if number is None:
+        return read_bare_board(_access, project_id)
     return read_board(_access, project_id, number)
 
 
@@ -117,7 +138,7 @@ def _read(
 def _facet(
     place: str,
     project_id: int,
-    round_id: int,
+    round_id: int | None,
     event_number: int,
     wanted: str,
     _access: Access,
@@ -130,7 +151,7 @@ def _facet(
 def _picture(
     place: str,
     project_id: int,
-    round_id: int,
+    round_id: int | None,
     event_number: int,
     *,
     _board: Board,

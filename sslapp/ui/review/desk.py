@@ -25,6 +25,7 @@ from sslapp.usecases.reviewing.inspection import Tile, claim_page, tiles
 
 KEY = "review-sheet"
 SHEET, TURN, ASK = f"{KEY}-shown", f"{KEY}-turn", f"{KEY}-ask"
+_ANSWERED = f"{KEY}-answered"
 SIDES = (96, 64, 48)
 MOST_BYTES = 700_000
 """Of a sheet's thumbnails together; a third more travels, as text. Smaller ones are taken above."""
@@ -49,14 +50,18 @@ class Bulk:
         opened: images the reader looked at one by one for it, without those decided singly.
         key: made by the browser; the same key is the same decision.
         proven: whether the button that was pressed said so of what it accepts.
+        marked: images of the sheet that a label is meant for alone; () for the whole selection.
+        seen: images of a label that were on screen in the grid.
     """
 
-    action: Literal["check", "accept", "withhold", "relabel"]
+    action: Literal["check", "accept", "withhold", "relabel", "label"]
     class_id: int | None
     excluded: tuple[int, ...]
     opened: int
     key: str
     proven: bool
+    marked: tuple[int, ...] = ()
+    seen: int = 0
 
 
 @dataclass(frozen=True)
@@ -74,11 +79,12 @@ class Outdated:
 def show(
     access: Access,
     project_id: int,
-    round_number: int,
+    round_number: int | None,
     positions: NDArray[np.int64],
     classes: Sequence[ClassRow],
     *,
     selection: str,
+    shown: NDArray[np.int64] | None = None,
     proven: bool = False,
     found: Queued | None = None,
     bulk_refusal: str = "",
@@ -90,12 +96,14 @@ def show(
     again by itself, so that counts and `positions` are fresh.
 
     Args:
+        round_number: None without a round: then nothing is proposed, and images are labelled.
         positions: (n,) the selected candidates that are still undecided, in the order to show
             them; the desk pages through them.
         classes: live classes in column order.
         selection: says what was selected (polygon, threshold, queue, ...) and not what has been
             decided since. While it stays the same, the sheet of images in front of the reader
             stays as it is, although `positions` loses what is decided.
+        shown: (m,) what to page through instead, decided or not.
         proven: whether the selected labels are proven right as the project asks; else the desk
             offers to check a sample before it offers to accept.
         found: what selected them, if they were found to be wrong or odd: it says why.
@@ -103,15 +111,16 @@ def show(
         on_saved: called, as a widget's callback, when single decisions have been saved.
     """
     scope = f"{access.workspace_id}/{project_id}/{round_number}/{selection}"
-    sheet = sheets.current(st.session_state.get(SHEET), scope, positions)
+    paged = positions if shown is None else shown
+    sheet = sheets.current(st.session_state.get(SHEET), scope, paged)
     turned = st.session_state.pop(TURN, None)
     # asked once, however often it is pressed
     if turned and turned["sheet"] == _token(access, project_id, sheet):
-        sheet = sheets.turn(sheet, positions, turned["to"])
+        sheet = sheets.turn(sheet, paged, turned["to"])
     st.session_state[SHEET] = sheet
     held = claim_page(access, project_id, round_number, sheet.images)
-    shown = tiles(access, project_id, round_number, sheet.images)
-    hashes = tuple(tile.image for tile in shown)
+    drawn = tiles(access, project_id, round_number, sheet.images)
+    hashes = tuple(tile.image for tile in drawn)
     token = sheets.token(sheet, hashes)
     pictures = _pictures(project_id, sheet.images, token, access.reader_id, access)
     undecided = np.isin(sheet.images, positions).tolist()
@@ -129,10 +138,11 @@ def show(
         "classes": [_class(each) for each in classes],
         "images": [
             _image(tile, picture, held.get(tile.position), there, whys.get(tile.position))
-            for tile, picture, there in zip(shown, pictures, undecided, strict=True)
+            for tile, picture, there in zip(drawn, pictures, undecided, strict=True)
         ],
         "sheet": token,
-        **sheets.about(sheet, positions),
+        "answered": st.session_state.get(_ANSWERED),
+        **sheets.about(sheet, paged),
     }
     _component(
         key=KEY,
@@ -147,7 +157,15 @@ def show(
         return None
     # a bulk decision names its selection too: it is about more than the sheet
     meant = (asked.get("workspace"), asked.get("sheet"), asked.get("selection", scope))
-    return _request(asked) if meant == (access.workspace_id, token, scope) else Outdated()
+    if meant == (access.workspace_id, token, scope):
+        return _request(asked)
+    answer(str(asked.get("key", "")), stored=False)
+    return Outdated()
+
+
+def answer(key: str, *, stored: bool) -> None:
+    """Tell the browser at the next run what became of the label that it asked for by this key."""
+    st.session_state[_ANSWERED] = {"key": key, "stored": stored}
 
 
 def _token(access: Access, project_id: int, sheet: sheets.Sheet) -> str:
@@ -170,6 +188,8 @@ def _request(asked: Mapping[str, Any]) -> Bulk | Similar:
         int(asked["opened"]),
         str(asked["key"]),
         bool(asked.get("proven")),
+        tuple(int(each) for each in asked.get("marked", ())),
+        int(asked.get("seen", 0)),
     )
 
 

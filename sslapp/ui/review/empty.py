@@ -2,9 +2,8 @@
 
 import streamlit as st
 
-from sslapp.ui.common import embedding_map, plain, progress_panel
+from sslapp.ui.common import plain, progress_panel
 from sslapp.usecases.access import Access
-from sslapp.usecases.images import maps
 from sslapp.usecases.projects.classes import ClassRow
 from sslapp.usecases.projects.status import status
 from sslapp.usecases.reviewing.board import Board
@@ -14,19 +13,16 @@ from sslapp.vocabulary import JobKind
 from sslapp.words import count
 
 
-def no_round(access: Access, project_id: int, live: LiveJobs, titles: dict[str, str]) -> None:
-    """Say what has to happen first, follow a round that runs, and show the labels so far."""
-    found = status(access, project_id)
+def no_round(access: Access, project_id: int, live: LiveJobs, titles: dict[str, str]) -> bool:
+    """Say what leads to a first round, or follow it; return whether there are images to look at."""
+    counts = status(access, project_id).counts
     if any(each.kind == JobKind.ROUND for each in live.active):
         st.markdown("Proposals appear here when the first round has finished.")
         with st.container(border=True):
             progress_panel.show(access, project_id, live, titles)
     else:
-        st.markdown(what_first(found.counts))
-    with st.container(border=True):
-        st.subheader("Embedding map", anchor=False)
-        drawn = maps.shown_embedding_id(access, project_id)
-        embedding_map.show(access, project_id, drawn, found.head[0], found.classes)
+        st.markdown(what_first(counts))
+    return counts["images"] > 0
 
 
 def what_first(counts: dict[str, int]) -> str:
@@ -35,9 +31,9 @@ def what_first(counts: dict[str, int]) -> str:
         return "There are no images yet. Import some on the **Projects** page."
     labelled = counts["expert"] + counts["adjudicated"] + counts["accepted"]
     if labelled <= counts["holdout_labelled"]:
-        return "Nothing to review yet. **Label** a few images, then **Train** a round."
+        return "Nothing is proposed yet. Label a few images, here or on **Label**, then **Train**."
     return (
-        f"Nothing to review yet. Start a round on the **Train** page; it learns from "
+        f"Nothing is proposed yet. Start a round on the **Train** page; it learns from "
         f"{count(labelled - counts['holdout_labelled'], 'label')} and proposes the rest."
     )
 
@@ -51,6 +47,8 @@ def running(live: LiveJobs) -> None:
 
 def other_classes(board: Board) -> None:
     """Say what the round does not know about the class list of today."""
+    if board.round_number is None:
+        return
     retired = [each for each in board.classes[: board.known] if each.retired]
     added = board.classes[board.known :]
     if not retired and not added:

@@ -116,6 +116,7 @@ def _other_round(access: Access, project_id: int, board: Board, again: Callable[
     }
     if not rounds:
         return
+    assert board.round_number is not None  # without a round nothing disagrees
     before = [each for each in rounds if each < board.round_number]
     if st.session_state.get(state.AGAINST) not in (None, *rounds):
         del st.session_state[state.AGAINST]  # of another project, or it is the one that is shown

@@ -29,6 +29,10 @@ COLOURINGS = {
     Facet.READER: "Reader",
     Facet.TIME: "Day",
 }
+OF_A_ROUND = (Facet.CONFIDENCE, Facet.CORRECT, Facet.CHANGE)
+HELP_WITHOUT = """**Class**: the label, whoever gave it. **Source**: where it comes from.
+**Holdout**: what was drawn to measure. **Reader**, **Day**: who gave the label, and when. Expert
+labels lie on top, larger and outlined. Press a name to see it alone."""
 HELP = """**Class**: the predicted one, and experts' labels as they are. **Confidence**: of the
 predicted class, calibrated. **Source**: where an image's label comes from. **Correctness**: whether
 the round says what experts said; it was taught most of that. **Change**: whether the round before
@@ -36,16 +40,16 @@ predicted another class. **Holdout**: what was drawn to measure. **Reader**, **D
 label, and when. Expert labels lie on top, larger and outlined. Press a name to see it alone."""
 
 
-def show(access: Access, project_id: int, number: int, key: BoardKey) -> None:
+def show(access: Access, project_id: int, number: int | None, key: BoardKey) -> None:
     """Draw the map of a round.
 
     Args:
-        number: the round's.
+        number: the round's; None without one.
         key: the board as it stands now; the map may still show an earlier one.
     """
     if COLOUR not in st.session_state:  # back from another page: the chart is mounted anew
         state.redraw()
-    colouring = _choose()
+    colouring = _choose(bare=number is None)
     zoom = state.zoom()
     only = state.filtered()[1]
     signature = (project_id, key.round_id, key.embedding_id, colouring, zoom, only)
@@ -73,12 +77,16 @@ def show(access: Access, project_id: int, number: int, key: BoardKey) -> None:
     _foot(board, points, key, drawn.event_number)
 
 
-def _choose() -> Facet:
+def _choose(*, bare: bool) -> Facet:
+    offered = [each for each in COLOURINGS if not (bare and each in OF_A_ROUND)]
+    if st.session_state.get(COLOUR) not in (None, *offered):
+        st.session_state[COLOUR] = Facet.CLASS  # chosen for another project's round
     with st.container(horizontal=True, vertical_alignment="center"):
-        st.subheader("Embedding map", anchor=False, width="stretch", help=HELP)
+        explained = HELP_WITHOUT if bare else HELP
+        st.subheader("Embedding map", anchor=False, width="stretch", help=explained)
         chosen = st.selectbox(
             "Colour by",
-            list(COLOURINGS),
+            list(offered),
             format_func=COLOURINGS.__getitem__,
             label_visibility="collapsed",
             key=COLOUR,
@@ -120,9 +128,10 @@ def zoom_to_selection(rings: tuple[tuple[tuple[float, float], ...], ...]) -> Non
 def _caption(board: Board, points: figure.Drawn) -> str:
     parts = [f"Projection of the {board.encoder} embedding."]
     if not points.whole:
-        candidates = len(points.positions) - points.experts
+        rest = len(points.positions) - points.experts
+        named = "open image" if board.round_number is None else "candidate"
         parts = [
-            f"{len(board.xy):,} images as density; {count(candidates, 'candidate')} and "
+            f"{len(board.xy):,} images as density; {count(rest, named)} and "
             f"{count(points.experts, 'expert label')} as points."
         ]
     late = len(board) - len(board.xy)
@@ -132,4 +141,5 @@ def _caption(board: Board, points: figure.Drawn) -> str:
 
 
 def _alt(board: Board) -> str:
-    return f"Embedding map of {len(board.xy)} images under round {board.round_number}"
+    under = "" if board.round_number is None else f" under round {board.round_number}"
+    return f"Embedding map of {len(board.xy)} images{under}"

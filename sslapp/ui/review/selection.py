@@ -8,6 +8,7 @@ from sslapp.ui.audit.choice import chosen_audit
 from sslapp.ui.common import faults, pages, plain
 from sslapp.ui.review import board as review_board
 from sslapp.ui.review import bulks, desk, findings, proof, side, state
+from sslapp.ui.review.decisions import grid_labels
 from sslapp.ui.review.side import again
 from sslapp.usecases.access import Access
 from sslapp.usecases.images.similar import reads_text
@@ -34,8 +35,15 @@ OUTDATED = (
 )
 
 
-def show(access: Access, project_id: int, number: int) -> None:
-    """Draw the desk with what is selected, and carry out what it asks for."""
+BARE_QUEUES = {Queue.DOUBTFUL: "As imported", Queue.RANDOM: QUEUES[Queue.RANDOM]}
+
+
+def show(access: Access, project_id: int, number: int | None) -> None:
+    """Draw the desk with what is selected, and carry out what it asks for.
+
+    Args:
+        number: the round's; None without one.
+    """
 
     def draw() -> None:
         board = review_board.current(access, project_id, number)
@@ -43,16 +51,19 @@ def show(access: Access, project_id: int, number: int) -> None:
         _head(access, project_id, board)
         chosen = state.choice(board)
         try:
-            found = positions(access, project_id, board, chosen)
+            shown = positions(access, project_id, board, chosen)
         except faults.READERS as error:
-            if chosen.like is None and not chosen.text:
+            if chosen.like is None and chosen.event is None and not chosen.text:
                 raise
             faults.say(str(error))  # and do not look for it again
             state.unpick()
             st.rerun()
+        found = shown  # of a decision that was made, what is open by now
+        if chosen.event is not None:
+            found = shown[np.isin(shown, board.proposals.positions)]
         listed = findings_of(access, project_id, board, chosen)
         proposed = found if listed is None else np.intersect1d(found, board.proposals.positions)
-        known = proof.known(access, project_id, board, proposed)
+        known = None if number is None else proof.known(access, project_id, board, proposed)
         asked = desk.show(
             access,
             project_id,
@@ -60,7 +71,8 @@ def show(access: Access, project_id: int, number: int) -> None:
             found,
             [each for each in board.classes if not each.retired],
             selection=chosen.digest(board),
-            proven=known.proven,
+            shown=shown,
+            proven=known is not None and known.proven,
             found=listed,
             bulk_refusal=findings.bulk_refusal(chosen),
             on_saved=again,
@@ -71,11 +83,15 @@ def show(access: Access, project_id: int, number: int) -> None:
         elif isinstance(asked, desk.Outdated):
             bulks.refused(OUTDATED)
             st.rerun()
-        elif asked is not None and asked.action == "check":
+        elif asked is not None and asked.action == "label":
+            grid_labels.ask(access, project_id, asked, seen=board, chosen=chosen, found=found)
+        elif known is None or asked is None:
+            return
+        elif asked.action == "check":
             _check(access, project_id, board, chosen, found)
-        elif asked is not None and asked.action == "accept" and not (asked.proven and known.proven):
+        elif asked.action == "accept" and not (asked.proven and known.proven):
             _unproven(access, project_id, asked, known, seen=board, chosen=chosen, found=found)
-        elif asked is not None:
+        else:
             _carry_out(access, project_id, asked, seen=board, chosen=chosen, found=found)
             st.rerun()
 
@@ -83,18 +99,21 @@ def show(access: Access, project_id: int, number: int) -> None:
 
 
 def _head(access: Access, project_id: int, board: Board) -> None:
-    queues = [each for each in QUEUES if board.members or each is not Queue.MEMBERS]
+    bare = board.round_number is None
+    names = BARE_QUEUES if bare else QUEUES
+    queues = [each for each in names if board.members or each is not Queue.MEMBERS]
     if st.session_state.get(state.QUEUE, Queue.DOUBTFUL) not in queues:
         # a browser goes on showing what was chosen, unless it is told another choice
         st.session_state[state.QUEUE] = Queue.DOUBTFUL
-        st.warning(NO_MEMBERS, icon=":material/info:")
+        if not bare:
+            st.warning(NO_MEMBERS, icon=":material/info:")
     with st.container(horizontal=True, vertical_alignment="center"):
         side.selection(access, project_id, board, state.choice(board))
         _search(reads_text(access, project_id, board.round_number))
         st.selectbox(
             "Order",
             queues,
-            format_func=QUEUES.__getitem__,
+            format_func=names.__getitem__,
             label_visibility="collapsed",
             key=state.QUEUE,
             width=200,

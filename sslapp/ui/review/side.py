@@ -36,24 +36,39 @@ one class alone. **Below threshold** or **not alone** are the proposals that are
 at them one by one. Labelled, withheld, holdout and test images are in neither."""
 
 
-def show(access: Access, project_id: int, number: int) -> None:
-    """Draw the bar; moving its slider redraws it and the desk, and nothing else."""
+WITHOUT_A_ROUND = "Draw around images on the map, or mark some, and give them a class."
+
+
+def show(access: Access, project_id: int, number: int | None) -> None:
+    """Draw the bar; moving its slider redraws it and the desk, and nothing else.
+
+    Args:
+        number: the round's; without one there is no rule to choose.
+    """
 
     def bar() -> None:
         board = review_board.current(access, project_id, number)
-        with st.container(horizontal=True, vertical_alignment="center", gap="small"):
-            _rule(board)
-            chosen = state.choice(board)
-            found = board.candidates(chosen.rule(board))
-            _details(access, project_id, board, found.positions, board.counts_by_class(found))
-            _part(chosen)
-            findings.choose(board, again)
-        with st.container(horizontal=True, vertical_alignment="center", gap="small"):
-            if chosen.finding is None:
-                _preview(access, project_id, board, chosen, found.positions)
-            findings.show(access, project_id, board, again)
+        if number is None:
+            st.caption(WITHOUT_A_ROUND)
+        else:
+            _proposals(access, project_id, board)
 
     faults.fragment(bar, key=state.SIDE)
+
+
+def _proposals(access: Access, project_id: int, board: Board) -> None:
+    """Choose the rule, and say what it proposes."""
+    with st.container(horizontal=True, vertical_alignment="center", gap="small"):
+        _rule(board)
+        chosen = state.choice(board)
+        found = board.candidates(chosen.rule(board))
+        _details(access, project_id, board, found.positions, board.counts_by_class(found))
+        _part(chosen)
+        findings.choose(board, again)
+    with st.container(horizontal=True, vertical_alignment="center", gap="small"):
+        if chosen.finding is None:
+            _preview(access, project_id, board, chosen, found.positions)
+        findings.show(access, project_id, board, again)
 
 
 def again() -> None:
@@ -271,6 +286,8 @@ def _selected(board: Board, chosen: Choice, within: NDArray[np.bool_] | None) ->
 
 def _pointed_at(board: Board, chosen: Choice) -> str:
     """What was pointed at or searched for, in words; "" where rule and map select."""
+    if chosen.event is not None:
+        return f"**Decision {chosen.event:,}**: its images, as they stand now"
     if chosen.image is not None:
         return f"**Image {chosen.image}** selected{_why_not(board, chosen.image)}"
     if chosen.like is not None:
@@ -279,7 +296,8 @@ def _pointed_at(board: Board, chosen: Choice) -> str:
         about = "Images like" if chosen.text else "Names with"
         return f"**{about} “{plain.markdown(searched)}”** selected"
     if chosen.nothing:
-        return "**Nothing selected.** Draw on the map, move the threshold, or select all."
+        rule = "" if board.round_number is None else "move the threshold, "
+        return f"**Nothing selected.** Draw on the map, {rule}or select all."
     return ""
 
 
@@ -290,6 +308,6 @@ def _why_not(board: Board, position: int) -> str:
         return ": drawn to measure, so it is labelled without a prediction on the Label page"
     if board.labels[position] >= 0:
         return ": it has a label already"
-    if board.predicted[position] < 0:
+    if board.round_number is not None and board.predicted[position] < 0:
         return ": this round proposes nothing for it"
     return ""

@@ -24,7 +24,7 @@ SEARCH = "review-search-by"
 BY_NAME, BY_DESCRIPTION = "name", "description"
 MOST_DIGITS = 12  # of an image's number
 _OF, _RINGS, _IMAGE, _LIKE = "review-of", "review-polygon", "review-image", "review-like"
-_NOTHING, _FILTER = "review-nothing", "review-filter"
+_NOTHING, _FILTER, _EVENT = "review-nothing", "review-filter", "review-event"
 _FINDING, _FINDINGS, AGAINST = "review-finding", "review-findings", "review-against"
 _ZOOM, _CLEAR, _RANGES, _DRAWN = "review-zoom", "review-clear", "review-ranges", "review-drawn"
 
@@ -67,7 +67,7 @@ def is_of(project_id: int, embedding_id: int | None) -> bool:
 
 def _pointed() -> bool:
     state = st.session_state
-    by_image = any(state.get(key) is not None for key in (_IMAGE, _LIKE))
+    by_image = any(state.get(key) is not None for key in (_IMAGE, _LIKE, _EVENT))
     return by_image or bool(state.get(_RINGS) or state.get(text_key()))
 
 
@@ -140,6 +140,7 @@ def choice(board: Board) -> Choice:
         finding=state.get(_FINDING),
         against=state.get(AGAINST),
         nothing=bool(state.get(_NOTHING)),
+        event=state.get(_EVENT),
     )
 
 
@@ -164,21 +165,30 @@ def lasso(rings: tuple[Ring, ...], ranges: tuple[float, ...]) -> None:
 def pick(position: int) -> None:
     """Select one image, beside the polygon, which stays."""
     select_by_rule()
-    st.session_state.pop(_LIKE, None)
+    for key in (_LIKE, _EVENT):
+        st.session_state.pop(key, None)
     st.session_state[_IMAGE] = position
 
 
 def alike(position: int) -> None:
     """Select the images most like this one."""
     select_by_rule()
-    st.session_state.pop(_IMAGE, None)
+    for key in (_IMAGE, _EVENT):
+        st.session_state.pop(key, None)
     st.session_state[_LIKE] = position
+
+
+def revisit(number: int) -> None:
+    """Select what a decision was about, as it stands now."""
+    select_by_rule()
+    unpick()
+    st.session_state[_EVENT] = number
 
 
 def search() -> None:
     """Select by the text that was typed; a number, or # and a number, is an image's own."""
     select_by_rule()
-    for key in (_IMAGE, _LIKE):
+    for key in (_IMAGE, _LIKE, _EVENT):
         st.session_state.pop(key, None)
     number = typed().removeprefix("#")
     if searches_by() == BY_NAME and number.isdecimal() and len(number) < MOST_DIGITS:
@@ -186,9 +196,9 @@ def search() -> None:
 
 
 def unpick() -> None:
-    """Back from one image, or from those like it or like a text, to the polygon."""
+    """Back from one image, from those like it or like a text or of a decision, to the polygon."""
     state = st.session_state
-    for key in (_IMAGE, _LIKE):
+    for key in (_IMAGE, _LIKE, _EVENT):
         state.pop(key, None)
     if state.pop(text_key(), None):
         state[_TEXTS] = state.get(_TEXTS, 0) + 1

@@ -5,12 +5,9 @@ is another row, and choosing one that was made before adds its row once more: a 
 wherever an embedding's id says which map it is, and nothing that was ever shown is changed.
 """
 
-from dataclasses import dataclass
 from enum import StrEnum
 from pathlib import Path
 
-import numpy as np
-from numpy.typing import NDArray
 from sqlalchemy import Connection, RowMapping
 
 from sslapp import durable
@@ -21,15 +18,11 @@ from sslapp.store import embeddings
 from sslapp.store.database import reading, writing
 from sslapp.store.embeddings import latest_embedding
 from sslapp.store.errors import Refused
-from sslapp.store.state import load_state
 from sslapp.usecases.access import Access, find_project, require
 from sslapp.usecases.images.encoder_jobs import WORK, EncoderWork, work_of
 from sslapp.vocabulary import JobKind, Role
 
 UMAP_FILE = "umap.npy"
-
-MAP_POINTS = 50_000
-"""Points that a browser draws and moves smoothly; beyond it, a sample of the unlabelled ones."""
 
 
 class Projection(StrEnum):
@@ -128,52 +121,9 @@ def _is_of(params: dict[str, str], row: RowMapping) -> bool:
     return work_of(params) is EncoderWork.PROJECTION and params["features"] == row["features"]
 
 
-@dataclass(frozen=True, eq=False)
-class Map:
-    """The points of the embedding map, unlabelled ones first so that labels are drawn on top.
-
-    Attributes:
-        xy: (n, 2) float32.
-        columns: (n,) int16, the current label's column, -1 for none.
-        left_out: unlabelled images that are not among the points, to keep the map quick.
-        not_embedded: images newer than the embedding.
-        encoder: whose features were projected.
-    """
-
-    xy: NDArray[np.float32]
-    columns: NDArray[np.int16]
-    left_out: int
-    not_embedded: int
-    encoder: str
-
-
 def shown_embedding_id(access: Access, project_id: int) -> int | None:
     """The id of the newest embedding; with the event number it says which map pages draw."""
     with reading(access.engine) as conn:
         require(conn, access, project_id)
         row = latest_embedding(conn, project_id)
         return None if row is None else row["id"]
-
-
-def read_map(access: Access, project_id: int, embedding_id: int) -> Map:
-    """The map of an embedding under the current labels."""
-    with reading(access.engine) as conn:
-        require(conn, access, project_id)
-        row = embeddings.find_embedding(conn, project_id, embedding_id)
-        labels = load_state(conn, project_id).labels
-    xy = durable.read_array(access.workspace.path(row["projection"]))
-    count = min(len(xy), len(labels))
-    bare = np.flatnonzero(labels[:count] < 0)
-    labelled = np.flatnonzero(labels[:count] >= 0)
-    room = max(MAP_POINTS - len(labelled), 0)
-    shown = bare
-    if len(bare) > room:
-        shown = np.sort(np.random.default_rng(0).choice(bare, room, replace=False))
-    order = np.concatenate([shown, labelled])
-    return Map(
-        xy=np.asarray(xy[order], dtype=np.float32),
-        columns=labels[order].astype(np.int16),
-        left_out=len(bare) - len(shown),
-        not_embedded=len(labels) - count,
-        encoder=row["encoder"],
-    )

@@ -11,7 +11,7 @@ from functools import cached_property
 
 import numpy as np
 from numpy.typing import NDArray
-from sqlalchemy import Connection
+from sqlalchemy import Connection, RowMapping
 
 from sslapp import durable
 from sslapp.review.candidates import Candidates, ThresholdCurve, Thresholds, counts_by_class
@@ -21,7 +21,7 @@ from sslapp.rounds.coverage import Coverage, read_coverages
 from sslapp.rounds.predictions import Predictions, likeliest, predictions_of
 from sslapp.store import projects
 from sslapp.store.database import reading
-from sslapp.store.embeddings import embedding_of_round
+from sslapp.store.embeddings import embedding_of_round, latest_embedding
 from sslapp.store.log import events
 from sslapp.store.projects import ClassRow
 from sslapp.store.rounds import FinishedRound, Members, finished_round, newest_finished
@@ -30,6 +30,9 @@ from sslapp.usecases.access import Access, require
 from sslapp.usecases.training.trust import doubts, why_no_coverage
 from sslapp.vocabulary import Source
 from sslapp.workspace import Workspace
+
+NO_COLUMN = -1
+"""In place of a proposed class, where there is no round that could propose one."""
 
 Mask = NDArray[np.bool_]
 Rule = Thresholds | Coverage
@@ -44,11 +47,12 @@ class BoardKey:
     """What a board is made of; boards with the same key are the same.
 
     Attributes:
+        round_id: None for the board without a round.
         event_number: the newest event.
         embedding_id: that of the map; None before there is one.
     """
 
-    round_id: int
+    round_id: int | None
     event_number: int
     embedding_id: int | None
 
@@ -58,7 +62,8 @@ class Board:
     """A round's proposals and the labels of N images at one event number.
 
     Attributes:
-        event_number, round_id, round_number: which moment and which round.
+        event_number, round_id, round_number: which moment and which round; without a round both
+            are None.
         classes: what a column of every array means: the round's own classes first, in its order
             (retired ones included), then those that were added since.
         known: how many of `classes` the round knew, C.
@@ -76,15 +81,16 @@ class Board:
         blind: (N,) bool, drawn to measure: holdout and test.
         withheld: (w,) int64 positions off this round's list.
         proposals: every image of the pool with a prediction that is not withheld, most doubtful
-            first: the candidates at threshold 0.
+            first: the candidates at threshold 0. Without a round the pool, by position, with the
+            column NO_COLUMN.
         coverages: at which conformal sets can propose.
         why_no_coverage: why not at the next one, with the mend; "" where all are there.
         predictions: of all images that the round covers, where there are coverages.
     """
 
     event_number: int
-    round_id: int
-    round_number: int
+    round_id: int | None
+    round_number: int | None
     classes: tuple[ClassRow, ...]
     known: int
     encoder: str | None
@@ -107,6 +113,11 @@ class Board:
 
     def __len__(self) -> int:
         return len(self.labels)
+
+    @property
+    def covers(self) -> int:
+        """How many images it can say something about, from position 0 on: N without a round."""
+        return len(self) if self.round_number is None else len(self.forbidden)
 
     @property
     def expert(self) -> Mask:
@@ -236,10 +247,6 @@ def read_board(access: Access, project_id: int, round_number: int | None = None)
     predicted[:covered] = np.where(blind[:covered], -1, predictions.best.columns)
     confidence[:covered] = np.where(predicted[:covered] < 0, 0, predictions.best.confidence)
     coverages, why = _coverages(access.workspace, found, state, [each.name for each in known])
-    xy = np.zeros((0, 2), dtype=np.float32)
-    if drawn is not None:
-        stored = durable.read_array(access.workspace.path(drawn["projection"]))
-        xy = stored.astype(np.float32, copy=False)[: len(state.labels)]
     return Board(
         event_number=state.event_number,
         round_id=found.id,
@@ -247,7 +254,7 @@ def read_board(access: Access, project_id: int, round_number: int | None = None)
         classes=(*known, *added),
         known=len(known),
         encoder=None if drawn is None else drawn["encoder"],
-        xy=xy,
+        xy=_map(access.workspace, drawn, len(state.labels)),
         predicted=_sealed(predicted),
         confidence=_sealed(confidence),
         members=found.read_members(access.workspace),
@@ -262,6 +269,54 @@ def read_board(access: Access, project_id: int, round_number: int | None = None)
         why_no_coverage=why,
         predictions=predictions if coverages else None,
     )
+
+
+def bare_key(access: Access, project_id: int) -> BoardKey:
+    """Which board shows the project's images as they stand, without any round."""
+    with reading(access.engine) as conn:
+        require(conn, access, project_id)
+        drawn = latest_embedding(conn, project_id)
+        number = events.head(conn, project_id)[0]
+        return BoardKey(None, number, None if drawn is None else drawn["id"])
+
+
+def read_bare_board(access: Access, project_id: int) -> Board:
+    """Read the board without a round as the project stands now: labels, and nothing predicted."""
+    with reading(access.engine) as conn:
+        require(conn, access, project_id)
+        drawn = latest_embedding(conn, project_id)
+        state = load_state(conn, project_id)
+        rows = tuple(projects.classes(conn, project_id))
+    size, pool = len(state.labels), state.pool
+    unsure = np.zeros(len(pool), dtype=np.float32)
+    unproposed = np.full(len(pool), NO_COLUMN, dtype=np.int64)
+    return Board(
+        event_number=state.event_number,
+        round_id=None,
+        round_number=None,
+        classes=rows,
+        known=0,
+        encoder=None if drawn is None else drawn["encoder"],
+        xy=_map(access.workspace, drawn, size),
+        predicted=_sealed(np.full(size, NO_COLUMN, dtype=np.int16)),
+        confidence=_sealed(np.zeros(size, dtype=np.float32)),
+        members=None,
+        forbidden=_sealed(np.zeros((0, 0), dtype=np.bool_)),
+        doubts="",
+        labels=_sealed(_labels(state, [each.id for each in rows])),
+        source=_sealed(state.source),
+        blind=_sealed(state.holdout | state.is_test),
+        withheld=_sealed(np.zeros(0, dtype=np.int64)),
+        proposals=_sealed_candidates(Candidates(pool, unproposed, unsure)),
+    )
+
+
+def _map(workspace: Workspace, drawn: RowMapping | None, count: int) -> NDArray[np.float32]:
+    """(M, 2) map coordinates of the first M of `count` images; none without an embedding."""
+    if drawn is None:
+        return np.zeros((0, 2), dtype=np.float32)
+    stored = durable.read_array(workspace.path(drawn["projection"]))
+    return stored.astype(np.float32, copy=False)[:count]
 
 
 def _coverages(

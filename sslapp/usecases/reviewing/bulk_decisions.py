@@ -25,7 +25,7 @@ from sslapp.usecases.labelling.decisions import append, class_named, repeated
 from sslapp.usecases.projects.classes import class_id
 from sslapp.usecases.reviewing.board import Board
 from sslapp.usecases.reviewing.queue import Choice
-from sslapp.vocabulary import EventKind, Source
+from sslapp.vocabulary import EventKind, Sight, Source
 
 Positions = NDArray[np.int64]
 
@@ -36,6 +36,7 @@ class BulkAction(StrEnum):
     ACCEPT = "accept"
     WITHHOLD = "withhold"
     RELABEL = "relabel"
+    LABEL = "label"
 
 
 @dataclass(frozen=True)
@@ -64,6 +65,7 @@ def decide(
     class_name: str | None = None,
     excluded: Sequence[int] = (),
     opened: int = 0,
+    seen_in_grid: int = 0,
     key: str | None = None,
     unproven: bool = False,
 ) -> Done:
@@ -73,9 +75,10 @@ def decide(
         positions: (n,) what `choice` selected on `seen`.
         seen: the board that the reader selected on.
         now: the board as it stands; images decided since `seen` are left out.
-        class_name: the class of a relabel.
+        class_name: the class of a relabel or a label.
         excluded: single images that the reader took out of the selection.
         opened: images looked at one by one for it.
+        seen_in_grid: images of a label that were on screen, as some of many.
         key: made by the client; the same one again gives the event that it made.
         unproven: accept although nothing proves the project's precision.
 
@@ -108,10 +111,14 @@ def decide(
         made = bulk_accept(access, project_id, open_now, **about)  # type: ignore[arg-type]
     elif action is BulkAction.WITHHOLD:
         made = withhold(access, project_id, open_now, **about)  # type: ignore[arg-type]
-    else:
-        if class_name is None:
-            raise ValueError("Relabelling needs a class. Choose one.")
+    elif class_name is None:
+        raise ValueError(f"A {action} needs a class. Choose one.")
+    elif action is BulkAction.RELABEL:
         made = bulk_relabel(access, project_id, open_now, class_name, **about)  # type: ignore[arg-type]
+    else:
+        del about["round_number"]  # the payload names the one that was in sight
+        about["seen_in_grid"] = seen_in_grid
+        made = bulk_label(access, project_id, open_now, class_name, **about)  # type: ignore[arg-type]
     return Done(made, len(open_now), len(wanted) - len(open_now))
 
 
@@ -294,6 +301,47 @@ def bulk_relabel(
             EventKind.BULK_RELABEL,
             key=key,
             round_id=found.id,
+            class_id=class_id(conn, project_id, class_name),
+            **content,
+        )
+
+
+def bulk_label(
+    access: Access,
+    project: str | int | None,
+    positions: Sequence[int] | Positions,
+    class_name: str,
+    *,
+    opened: int = 0,
+    seen_in_grid: int = 0,
+    payload: Mapping[str, Any] | None = None,
+    key: str | None = None,
+) -> Event:
+    """Give many images of the pool one class as the reader saw them: as a grid, not one by one.
+
+    No round is needed. The labels count as accepted ones, not as an expert's, so that they are part
+    of what an audit of labels is about; rounds are trained on them.
+
+    Args:
+        opened: how many of the images the reader looked at one by one for it.
+        seen_in_grid: how many of them were on screen at all.
+        payload: what selected them.
+    """
+    shown = {"sight": Sight.GRID, "seen": seen_in_grid}
+    content = _content(positions, {**(payload or {}), **shown}, opened)
+    with writing(access.engine) as conn:
+        project_id = find_project(conn, access, project)
+        named = class_named(conn, project_id, class_name)
+        about = {**content, "class_id": named}
+        if stored := repeated(conn, access, project_id, EventKind.BULK_LABEL, key, **about):
+            return stored
+        _must_be_in_pool(load_state(conn, project_id), content["members"])
+        return append(
+            conn,
+            access,
+            project_id,
+            EventKind.BULK_LABEL,
+            key=key,
             class_id=class_id(conn, project_id, class_name),
             **content,
         )

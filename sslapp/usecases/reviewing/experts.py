@@ -15,7 +15,7 @@ from sqlalchemy import Connection, RowMapping
 from sslapp import durable
 from sslapp.embedding.index import NeighbourIndex
 from sslapp.review.evidence import Evidence, evidence_among
-from sslapp.store.embeddings import embedding_of_round
+from sslapp.store.embeddings import embedding_of_round, latest_embedding
 from sslapp.store.labels import expert_labels
 from sslapp.store.rounds import finished_round
 from sslapp.usecases.access import Access
@@ -54,13 +54,21 @@ class Experts:
         return evidence_among(self.index, asked, positions, self.positions, self.classes, k=k)
 
 
-def experts(conn: Connection, access: Access, project_id: int, round_number: int) -> Experts | None:
+def experts(
+    conn: Connection, access: Access, project_id: int, round_number: int | None
+) -> Experts | None:
     """The experts' images in a round's embedding; None when nothing is embedded yet.
 
     The index is made anew only when what the experts said has changed; accepted pseudo-labels and
     other decisions leave it as it is.
+
+    Args:
+        round_number: None without a round: in the newest embedding.
     """
-    row = embedding_of_round(conn, finished_round(conn, project_id, round_number))
+    if round_number is None:
+        row = latest_embedding(conn, project_id)
+    else:
+        row = embedding_of_round(conn, finished_round(conn, project_id, round_number))
     if row is None:
         return None
     labels = expert_labels(conn, project_id, row["count"])

@@ -92,11 +92,14 @@ def of_board(board: Board, facet: Facet) -> Coded:
 
 
 def _of_class(board: Board) -> Coded:
-    """Experts' labels as they are, everything else as predicted."""
+    """Experts' labels as they are, everything else as predicted; all labels without a round."""
+    bare = board.round_number is None
     codes = board.predicted + np.int16(1)
-    said = board.expert & (board.labels >= 0)
+    said = (board.expert | bare) & (board.labels >= 0)
     codes[said] = board.labels[said] + np.int16(1)
-    return Coded(codes, ("no prediction", *(each.name for each in board.classes)))
+    return Coded(
+        codes, ("no label" if bare else "no prediction", *(each.name for each in board.classes))
+    )
 
 
 def _of_confidence(board: Board) -> Coded:

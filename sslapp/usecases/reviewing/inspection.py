@@ -1,12 +1,14 @@
 """One image under review: what the round says about it, and what speaks for and against it.
 
+Without a round nothing is predicted, and an image has its label and its neighbours alone.
+
 Everything is read for the images asked about and never for the whole project, because the desk
 asks at every key press. Holdout and test images are not inspected: whoever judges them must not
 have seen a prediction.
 """
 
 from collections.abc import Sequence
-from dataclasses import dataclass
+from dataclasses import dataclass, replace
 from datetime import timedelta
 
 import numpy as np
@@ -110,38 +112,41 @@ class Neighbour:
 
 @dataclass(frozen=True)
 class Inspection:
-    """Everything about one image of a round.
+    """Everything about one image. What a round says of it stays empty without one.
 
     Attributes:
         name: the image's name, as imported.
+        tile: what the grid shows.
+        evidence: the nearest expert-labelled images, nearest first.
+        embedded: False when the embedding does not have the image yet, so there is no evidence.
         lines: classes in use, most probable first.
         members: of the round's ensemble, in its order; () for another round.
         apart: how far they differ, in nats: the generalised Jensen-Shannon divergence.
         calibrated: whether the round's map was fitted to anything.
         calibration: by which map and fitted to what, in words.
         before: the class id that the previous round predicted, when this one predicts another.
-        evidence: the nearest expert-labelled images, nearest first.
-        embedded: False when the embedding does not have the image yet, so there is no evidence.
-        tile: what the grid shows.
     """
 
     name: str
     tile: Tile
-    lines: tuple[ClassLine, ...]
-    members: tuple[MemberLine, ...]
-    apart: float
-    temperature: float
-    calibrated: bool
-    calibration: str
-    before: int | None
     evidence: tuple[Neighbour, ...]
     embedded: bool
+    lines: tuple[ClassLine, ...] = ()
+    members: tuple[MemberLine, ...] = ()
+    apart: float = 0.0
+    temperature: float = 1.0
+    calibrated: bool = False
+    calibration: str = ""
+    before: int | None = None
 
 
 def inspect(
-    access: Access, project: str | int | None, round_number: int, position: int
+    access: Access, project: str | int | None, round_number: int | None, position: int
 ) -> Inspection:
     """Everything that the desk shows of one image.
+
+    Args:
+        round_number: None without a round.
 
     Raises:
         Blind: for an image of the holdout or the test split.
@@ -161,30 +166,35 @@ def inspect(
         evidence: tuple[Neighbour, ...] = ()
         if known is not None and embedded:
             evidence = _neighbours(conn, project_id, known, asked)
-    found = shown.predictions.round
-    members, apart = _members(access, shown.predictions)
-    return Inspection(
+    bare = Inspection(
         name=shown.names[0],
         tile=_tiles(shown, known)[0],
-        lines=_lines(shown),
+        evidence=evidence,
+        embedded=embedded,
+    )
+    if shown.predictions is None:
+        return bare
+    found = shown.predictions.round
+    members, apart = _members(access, shown.predictions)
+    return replace(
+        bare,
+        lines=_lines(shown, shown.predictions),
         members=members,
         apart=apart,
         temperature=found.temperature,
         calibrated=found.is_calibrated,
         calibration=calibration(found),
         before=_class(shown.before[0]),
-        evidence=evidence,
-        embedded=embedded,
     )
 
 
 def tiles(
     access: Access,
     project: str | int | None,
-    round_number: int,
+    round_number: int | None,
     positions: Sequence[int] | Positions,
 ) -> list[Tile]:
-    """What the grid shows of a page of images, in the order given.
+    """What the grid shows of a page of images, in the order given; without a round no proposal.
 
     Raises:
         Unknown: for a round or image there is not, or one that the round does not cover.
@@ -199,7 +209,7 @@ def tiles(
 def claim_page(
     access: Access,
     project: str | int | None,
-    round_number: int,
+    round_number: int | None,
     positions: Sequence[int] | Positions,
 ) -> dict[int, str]:
     """Have a page of images to oneself for some minutes; the reader's earlier page is given up.
@@ -211,7 +221,8 @@ def claim_page(
     asked = np.unique(np.asarray(positions, dtype=np.int64))
     with reading(access.engine) as conn:
         project_id = find_project(conn, access, project)
-        finished_round(conn, project_id, round_number)
+        if round_number is not None:
+            finished_round(conn, project_id, round_number)
         images.image_rows(conn, project_id, asked)
         single = projects.find_project(conn, project_id).settings.single_reads
     if not single:
@@ -226,22 +237,24 @@ def claim_page(
 
 @dataclass(frozen=True, kw_only=True, eq=False)
 class _Shown:
-    """q images of a round as the desk shows them.
+    """q images as the desk shows them.
 
     Attributes:
+        positions: (q,) int64.
         names: as imported.
         hashes: of their contents.
-        predictions: the round's.
+        predictions: the round's; None without one.
         before: (q,) int64 class ids that the previous round predicted where this one predicts
             another; NO_CLASS elsewhere.
         labels: position -> its current label.
         withheld, blind: (q,) bool: off the round's list; of the holdout or the test split.
-        in_use: (C,) bool, False for classes retired since.
+        in_use: (C,) bool, False for classes of the round retired since.
     """
 
+    positions: Positions
     names: list[str]
     hashes: list[str]
-    predictions: Predictions
+    predictions: Predictions | None
     before: NDArray[np.int64]
     labels: dict[int, CurrentLabel]
     withheld: NDArray[np.bool_]
@@ -250,9 +263,13 @@ class _Shown:
 
 
 def _read(
-    conn: Connection, access: Access, project_id: int, round_number: int, positions: Positions
+    conn: Connection,
+    access: Access,
+    project_id: int,
+    round_number: int | None,
+    positions: Positions,
 ) -> _Shown:
-    """Read a finished round's rows of (q,) images, each once.
+    """Read what stands of (q,) images, and a finished round's rows of them, each once.
 
     Raises:
         Unknown: for a round or image there is not, or one that came after the round's snapshot.
@@ -261,17 +278,27 @@ def _read(
         rows = images.image_rows(conn, project_id, positions)
     except Refused as error:
         raise Unknown(str(error)) from None
-    found = finished_round(conn, project_id, round_number)
-    predictions = predictions_at(conn, access.workspace, found, positions)
     is_test = np.array([each.split == Split.TEST for each in rows], dtype=np.bool_)
-    return _Shown(
+    bare = _Shown(
+        positions=positions,
         names=[each.name for each in rows],
         hashes=[each.sha256 for each in rows],
+        predictions=None,
+        before=np.full(len(rows), NO_CLASS, dtype=np.int64),
+        labels=current_labels(conn, project_id, positions),
+        withheld=np.zeros(len(rows), dtype=np.bool_),
+        blind=is_test | in_holdout(conn, project_id, positions),
+        in_use=np.zeros(0, dtype=np.bool_),
+    )
+    if round_number is None:
+        return bare
+    found = finished_round(conn, project_id, round_number)
+    predictions = predictions_at(conn, access.workspace, found, positions)
+    return replace(
+        bare,
         predictions=predictions,
         before=_before(conn, access, predictions),
-        labels=current_labels(conn, project_id, positions),
         withheld=are_withheld(conn, project_id, found.id, positions),
-        blind=is_test | in_holdout(conn, project_id, positions),
         in_use=in_use(conn, project_id, found.class_ids),
     )
 
@@ -289,8 +316,12 @@ def _before(conn: Connection, access: Access, predictions: Predictions) -> NDArr
 
 
 def _tiles(shown: _Shown, known: Experts | None) -> list[Tile]:
-    against = _against(shown.predictions, known)
-    proposed, confidence = shown.predictions.proposed, shown.predictions.best.confidence
+    against = np.zeros(len(shown.positions), dtype=np.bool_)
+    proposed = np.full(len(shown.positions), NO_CLASS, dtype=np.int64)
+    confidence = np.zeros(len(shown.positions), dtype=np.float32)
+    if shown.predictions is not None:
+        against = _against(shown.predictions, known)
+        proposed, confidence = shown.predictions.proposed, shown.predictions.best.confidence
     return [
         Tile(position, shown.hashes[row], blind=True)
         if shown.blind[row]
@@ -304,7 +335,7 @@ def _tiles(shown: _Shown, known: Experts | None) -> list[Tile]:
             label=shown.labels.get(position),
             withheld=bool(shown.withheld[row]),
         )
-        for row, position in enumerate(shown.predictions.positions.tolist())
+        for row, position in enumerate(shown.positions.tolist())
     ]
 
 
@@ -320,9 +351,8 @@ def _against(predictions: Predictions, known: Experts | None) -> NDArray[np.bool
     return against
 
 
-def _lines(shown: _Shown) -> tuple[ClassLine, ...]:
+def _lines(shown: _Shown, found: Predictions) -> tuple[ClassLine, ...]:
     """The first image's classes, most probable first; retired ones are left out."""
-    found = shown.predictions
     smooth = found.calibrated[0]
     return tuple(
         ClassLine(

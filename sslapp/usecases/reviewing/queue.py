@@ -12,6 +12,7 @@ from sslapp.review.evidence import disagreement
 from sslapp.store.database import reading
 from sslapp.store.images import positions_named
 from sslapp.store.log.chain import canonical
+from sslapp.store.log.decisions import images_of_decision
 from sslapp.usecases.access import Access, require
 from sslapp.usecases.images.similar import like_text, similar
 from sslapp.usecases.reviewing.board import Board, Mask, Rule, flipped, previous_columns
@@ -65,6 +66,7 @@ class Choice:
         against: the number of the round to hold this one against, where rounds disagree; default:
             the one before it.
         nothing: no image at all, unless one is pointed at; what was decided stays in sight.
+        event: what this decision was about instead, as it stands now, decided or not.
     """
 
     rings: tuple[tuple[tuple[float, float], ...], ...] = ()
@@ -82,6 +84,7 @@ class Choice:
     finding: Finding | None = None
     against: int | None = None
     nothing: bool = False
+    event: int | None = None
 
     @property
     def at_one_threshold(self) -> bool:
@@ -91,7 +94,7 @@ class Choice:
     @property
     def is_narrow(self) -> bool:
         """Whether anything but the rule selects."""
-        by_image = self.image is not None or self.like is not None
+        by_image = any(each is not None for each in (self.image, self.like, self.event))
         searched = bool(self.text or self.name or self.finding)
         return by_image or searched or bool(self.rings or self.only)
 
@@ -99,7 +102,8 @@ class Choice:
     def found(self) -> Finding | None:
         """What was found, if that is what selects."""
         by_image = self.image is not None or self.like is not None
-        return None if by_image or self.text or self.name or self.nothing else self.finding
+        apart = self.event is not None or self.nothing
+        return None if by_image or apart or self.text or self.name else self.finding
 
     @property
     def is_all_candidates(self) -> bool:
@@ -113,23 +117,14 @@ class Choice:
 
     def payload(self, board: Board) -> dict[str, object]:
         """What is kept with the event: enough to select the same again."""
-        if self.image is not None:
-            return {"round": board.round_number, "image": self.image}
-        if self.like is not None:
-            return {"round": board.round_number, "like": self.like}
-        if self.text:
-            return {"round": board.round_number, "text": self.text}
-        if self.name:
-            return {"round": board.round_number, "name": self.name}
-        if self.finding is not None:
-            other = {} if self.against is None else {"against": self.against}
-            return {"round": board.round_number, "finding": self.finding.value, **other}
+        if (pointed_at := self._pointed_at()) is not None:
+            return {"round": board.round_number, **pointed_at}
+        by_rule = {**self._named_rule(), "show": self.show.value}
         return {
             "round": board.round_number,
             "polygon": [[list(corner) for corner in ring] for ring in self.rings],
-            **self._named_rule(),
+            **({} if board.round_number is None else by_rule),
             **self._named_filter(),
-            "show": self.show.value,
             "order": self.queue.value,
         }
 
@@ -138,6 +133,16 @@ class Choice:
         if self.coverage is None:
             return board.limits(self.threshold, dict(self.per_class))
         return next(each for each in board.coverages if each.share == self.coverage)
+
+    def _pointed_at(self) -> dict[str, object] | None:
+        """What selects in place of rule and polygon; None when they do."""
+        if self.finding is not None and self.found is not None:
+            other = {} if self.against is None else {"against": self.against}
+            return {"finding": self.finding.value, **other}
+        named = {"event": self.event, "image": self.image, "like": self.like}
+        searched = {"text": self.text or None, "name": self.name or None}
+        said = ((key, value) for key, value in (named | searched).items() if value is not None)
+        return next(({key: value} for key, value in said), None)
 
     def _named_filter(self) -> dict[str, object]:
         if self.facet is None or not self.only:
@@ -161,6 +166,8 @@ def filtered(access: Access, project_id: int, board: Board, choice: Choice) -> M
 def selected(board: Board, choice: Choice, within: Mask | None = None) -> Candidates:
     """The proposals that polygon, rule or one image select, most doubtful first.
 
+    Without a round no rule applies: all images of the pool are as good as one another.
+
     Args:
         within: (N,) bool, see `filtered`.
     """
@@ -170,7 +177,7 @@ def selected(board: Board, choice: Choice, within: Mask | None = None) -> Candid
         return board.proposals.among(mask[board.proposals.positions])
     if choice.nothing:
         return board.proposals.among(np.zeros(len(board.proposals), dtype=bool))
-    match choice.show:
+    match Show.ALL if board.round_number is None else choice.show:
         case Show.CHALLENGERS:
             found = board.candidates(choice.rule(board))
         case Show.REST:
@@ -188,6 +195,8 @@ def positions(access: Access, project_id: int, board: Board, choice: Choice) -> 
     Raises:
         ValueError: when there is no embedding to find similar images in.
     """
+    if choice.event is not None:
+        return decided(access, project_id, choice.event, board.covers)
     if choice.image is None and choice.like is not None:
         there = board.proposals.positions
         return similar(
@@ -225,6 +234,18 @@ def findings_of(access: Access, project_id: int, board: Board, choice: Choice) -
     return queued(access, project_id, board, choice.found, choice.against)
 
 
+def decided(access: Access, project_id: int, number: int, count: int) -> NDArray[np.int64]:
+    """(n,) ascending positions that a decision was about, of the first `count` images.
+
+    Raises:
+        Unknown: when the project has no such decision.
+    """
+    with reading(access.engine) as conn:
+        require(conn, access, project_id)
+        found = images_of_decision(conn, project_id, number)
+    return found[found < count]
+
+
 def ordered(
     access: Access, project_id: int, board: Board, found: Candidates, queue: Queue
 ) -> NDArray[np.int64]:
@@ -232,9 +253,10 @@ def ordered(
     if queue is Queue.RANDOM:
         # seeded by the round, so that turning a page does not shuffle
         shuffled = np.sort(found.positions)
-        np.random.default_rng([board.round_id, len(found)]).shuffle(shuffled)
+        np.random.default_rng([board.round_id or 0, len(found)]).shuffle(shuffled)
         return shuffled
-    wanted = _wanted(access, project_id, board, found, queue)
+    bare = board.round_number is None  # then all are alike
+    wanted = None if bare else _wanted(access, project_id, board, found, queue)
     if wanted is None:
         return found.positions
     return found.positions[np.argsort(-wanted, kind="stable")]  # among equals the doubtful one

@@ -121,6 +121,7 @@ def test_a_snapshot_takes_these_kinds() -> None:
             "relabel",
             "bulk_accept",
             "bulk_relabel",
+            "bulk_label",
             "undo",
             "import_expert",
             "import_adjudicated",

@@ -56,9 +56,7 @@ def test_the_review_map_shows_umap_after_its_job_and_goes_back_to_pca(reviewed) 
     shown = board.read_board(reviewed, 1)
     assert shown.xy.shape == pca.xy.shape == (160, 2)
     assert not np.array_equal(shown.xy, pca.xy)
-    np.testing.assert_array_equal(
-        np.sort(maps.read_map(reviewed, 1, after["id"]).xy, axis=0), np.sort(shown.xy, axis=0)
-    )
+    np.testing.assert_array_equal(board.read_bare_board(reviewed, 1).xy, shown.xy)
     np.testing.assert_array_equal(shown.proposals.positions, pca.proposals.positions)
 
     assert show_projection(reviewed, 1, Projection.PCA) is None

@@ -126,7 +126,7 @@ def test_a_repeated_key_gives_the_first_event_whatever_was_decided_since(
     theirs = int(chosen.positions[2])
     decisions.label(reviewed, None, theirs, board.classes[9].name)
     about = {"key": "browser:7", "excluded": [int(chosen.positions[0])], "opened": 1}
-    if action is BulkAction.RELABEL:
+    if action.value.endswith("label"):
         about["class_name"] = board.classes[7].name
 
     def send(seen, positions=chosen.positions, **changes):

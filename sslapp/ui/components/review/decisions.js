@@ -5,6 +5,7 @@ import { PAINTED_MS, focusNextOpen, focusOn } from "./focus.js"
 import { drawBar, drawTile } from "./grid.js"
 import { inspection } from "./inspection.js"
 import { announce, cue, halted } from "./messages.js"
+import { forgetLabelling, giveClassByKey, takingBack } from "./marking.js"
 import { drawPanel } from "./panel.js"
 import { sendPending } from "./requests.js"
 import { STAMPS, className, isOpen, refusalReason, tileOf } from "./state.js"
@@ -23,8 +24,9 @@ export function decide(desk, kind, classId, pressedAt) {
   const name = record(desk, {
     kind, position, image: desk.painted, class_id: classId, round: desk.data.round,
     painted_at: desk.paintedAt, pressed_at: pressedAt,
-    active_ms: desk.clock.read(),
+    active_ms: desk.clock.read(), strategy: desk.data.round === null ? "grid" : undefined,
   })
+  desk.marked.delete(position)
   desk.decided.set(position, { kind, classId, name, state: "waiting" })
   desk.excluded.delete(position)
   desk.opened.delete(position) // it is a reader action of its own
@@ -53,7 +55,7 @@ export function askName(desk, pressedAt) {
 /** Gives the class whose name was typed, if the image that it was typed for is still in focus. */
 export function giveNamed(desk, chosen, about, pressedAt) {
   const same = desk.focus === about.position && desk.painted === about.image
-  if (same) decide(desk, "relabel", chosen.id, pressedAt)
+  if (same) giveClassByKey(desk, chosen.id, pressedAt)
   else cue(desk, `You chose it for image ${about.position}, which is not in focus now.`)
 }
 
@@ -63,6 +65,7 @@ export function undo(desk, pressedAt) {
   if (!last) return cue(desk, "Nothing to take back.")
   record(desk, { kind: "undo", of: last.name, pressed_at: pressedAt })
   keepHistory(desk, desk.history.slice(0, -1))
+  if (last.marked) return takingBack(desk, last)
   desk.decided.delete(last.position)
   desk.rejected.delete(last.position)
   drawTile(desk, last.position)
@@ -86,7 +89,7 @@ function record(desk, item) {
   return desk.outbox.add(item)
 }
 
-function keepHistory(desk, history) {
+export function keepHistory(desk, history) {
   desk.history = history.slice(-HISTORY)
   writeStored(historyName(desk.scope), desk.history) // refused, the history ends with the page
 }
@@ -121,6 +124,7 @@ export function onState(desk, { unsent, away, trouble }) {
   saved.textContent = trouble || (unsent ? `${unsent} unsaved: ${words}` : "")
   saved.classList.toggle("trouble", Boolean(trouble || away))
   if (trouble) desk.pending = null
+  if (trouble && desk.labelling) forgetLabelling(desk)
   if (unsent === 0 && desk.pending) sendPending(desk)
 }
 

@@ -14,10 +14,12 @@ import { classesByKey } from "../common/strokes.js"
 import { makeViewport } from "../common/viewport.js"
 import { giveNamed, onReceipt, onState, storedHistory } from "./decisions.js"
 import { focusOn } from "./focus.js"
-import { drawBar, drawGrid } from "./grid.js"
+import { drawBar, drawGrid, drawTile } from "./grid.js"
 import { onKey } from "./keys.js"
+import { settleMarks } from "./marking.js"
 import { wire } from "./mouse.js"
 import { drawPanel } from "./panel.js"
+import { makeSight } from "./sight.js"
 import { firstOpen } from "./state.js"
 
 const RENEW_MS = 240000 // the page's leases are renewed while it is open
@@ -39,6 +41,7 @@ function openDesk(root) {
     root, find, data: null, notify: null, outbox: null, scope: null, selection: null, sheet: null,
     classes: new Map(), byKey: new Map(), tiles: new Map(), order: [], focus: null,
     decided: new Map(), rejected: new Set(), excluded: new Set(), opened: new Set(), history: [],
+    seen: new Set(), marked: new Set(), anchor: null, labelling: null, sight: null,
     inspections: new Map(), ahead: new Map(), paintedAt: null, painted: null, showing: 0, clock: makeClock(),
     bulkTotal: null, pending: null, drawnFor: null, showNames: false, quiet: 0, cueEnds: 0,
     proven: false, changedAt: -Infinity, names: null, lately: null,
@@ -51,6 +54,7 @@ function openDesk(root) {
     onGive: (event, chosen, about) => giveNamed(desk, chosen, about, epochMillis(event.timeStamp)),
     onToggle: () => (find("judge").hidden = desk.names.about() !== null),
   })
+  desk.sight = makeSight(node => desk.seen.add(Number(node.dataset.position)))
   desk.onkey = event => onKey(desk, event)
   window.addEventListener("keydown", desk.onkey, true) // before Streamlit's own shortcuts
   desk.renew = setInterval(() => {
@@ -64,6 +68,7 @@ function closeDesk(desk) {
   window.removeEventListener("keydown", desk.onkey, true)
   desk.clock.stop()
   desk.viewport.stop()
+  desk.sight.stop()
   clearInterval(desk.renew)
   clearTimeout(desk.quiet)
   desk.outbox?.detach() // what is unsent goes on being sent
@@ -76,6 +81,7 @@ function receiveData(desk, data) {
   desk.classes = new Map(data.classes.map(each => [each.id, each]))
   desk.byKey = classesByKey(data.classes)
   if (data.scope !== desk.scope) changeScope(desk, data)
+  if (data.selection !== desk.selection) desk.seen.clear()
   if (data.selection !== desk.selection || bulkArrived(desk, data)) {
     desk.selection = data.selection
     desk.excluded.clear()
@@ -95,6 +101,8 @@ function receiveData(desk, data) {
     desk.order = data.images.map(each => each.p)
   }
   drawGrid(desk, turned)
+  settleMarks(desk, turned)
+  for (const position of desk.order) drawTile(desk, position)
   drawBar(desk)
   if (turned) focusOn(desk, firstOpen(desk, 0) ?? desk.order[0] ?? null, false)
   else drawPanel(desk)

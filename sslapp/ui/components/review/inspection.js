@@ -7,10 +7,11 @@ export const thumbAddress = (desk, position, image) => `${desk.data.base}/thumbs
 /** What the server says about one image, as a promise; asked once until the page runs again. */
 export function inspection(desk, position) {
   const { base, round } = desk.data
+  const place = round === null ? "inspection" : `rounds/${round}/images`
   if (!desk.inspections.has(position)) {
     desk.inspections.set(
       position,
-      fetch(`${base}/rounds/${round}/images/${position}`).then(async answer => {
+      fetch(`${base}/${place}/${position}`).then(async answer => {
         const content = await answer.json()
         if (answer.ok) return content
         if (content.stop) desk.outbox.halt(content.error)

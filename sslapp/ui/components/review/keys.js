@@ -5,6 +5,7 @@ import { epochMillis } from "../common/clock.js"
 import { isHeard, meaning } from "../common/strokes.js"
 import { askName, decide, exclude, undo } from "./decisions.js"
 import { columns, focusNextOpen, moveFocus } from "./focus.js"
+import { giveClassByKey, mark, markAll, unmarkAll } from "./marking.js"
 import { toggleHelp } from "./panel.js"
 import { requestAction, turn } from "./requests.js"
 import { tileOf } from "./state.js"
@@ -21,8 +22,9 @@ export function onKey(desk, event) {
 function keyAction(desk, event) {
   const asked = meaning(event, desk.byKey, COMMANDS)
   if (!desk.find("keys").hidden && event.key === "Escape") return () => toggleHelp(desk)
+  if (desk.marked.size && event.key === "Escape") return () => unmarkAll(desk)
   if (!asked || (desk.focus === null && !asked.command?.always)) return null
-  if (asked.class) return event.repeat ? () => {} : at => decide(desk, "relabel", asked.class.id, at)
+  if (asked.class) return event.repeat ? () => {} : at => giveClassByKey(desk, asked.class.id, at)
   return asked.command.repeats || !event.repeat ? at => asked.command.work(desk, at) : null
 }
 
@@ -35,6 +37,8 @@ const COMMANDS = new Map([
   ["n", { work: (desk, at) => decide(desk, "none", null, at) }],
   ["/", { work: (desk, at) => askName(desk, at) }],
   ["e", { work: desk => exclude(desk, desk.focus) }],
+  ["m", { work: desk => mark(desk, desk.focus) }],
+  ["*", { work: markAll }],
   ["s", { work: desk => requestAction(desk, { action: "similar", position: desk.focus }) }],
   [" ", { work: focusNextOpen }],
   ["Enter", { work: desk => desk.data.more && turn(desk, "next"), always: true }],

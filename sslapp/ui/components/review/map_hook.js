@@ -201,7 +201,8 @@ function makeHook(parentElement) {
     if (position === undefined) return
     const at = Number(position)
     card.open(at, `${data.base}/thumbs/${at}`, event.event)
-    const address = `${data.base}/rounds/${data.round}/images/${at}`
+    const place = data.round === null ? "inspection" : `rounds/${data.round}/images`
+    const address = `${data.base}/${place}/${at}`
     evidence.request(address, data.revision, found => card.fill(at, found, classes))
   }
 

@@ -5,6 +5,7 @@ import { element } from "../common/elements.js"
 import { readKept, writeKept } from "../common/storage.js"
 import { askName, decide, exclude } from "./decisions.js"
 import { focusOn } from "./focus.js"
+import { giveClassByMenu, mark, markAll, markTo } from "./marking.js"
 import { toggleHelp } from "./panel.js"
 import { requestAction, requestBulk, turn } from "./requests.js"
 import { tileOf } from "./state.js"
@@ -28,6 +29,7 @@ export function wire(desk) {
   press("accept", () => requestBulk(desk, "accept"))
   press("withhold", () => requestBulk(desk, "withhold"))
   press("relabel", () => openMenu(desk, find("menu").hidden))
+  press("mark-all", () => markAll(desk))
   press("help", () => toggleHelp(desk))
   press("one-accept", at => decide(desk, "accept", tileOf(desk, desk.focus).proposed, at))
   press("one-reject", at => decide(desk, "reject", tileOf(desk, desk.focus).proposed, at))
@@ -39,7 +41,9 @@ export function wire(desk) {
     const node = event.target.closest(".tile")
     if (!node) return
     const position = Number(node.dataset.position)
-    if (event.ctrlKey || event.metaKey || event.shiftKey) exclude(desk, position)
+    const adds = event.ctrlKey || event.metaKey || event.target.closest(".check")
+    if (event.shiftKey) markTo(desk, position)
+    else if (adds || desk.marked.size || desk.data.round === null) mark(desk, position)
     else focusOn(desk, position, true)
   }
   find("menu").onkeydown = event => {
@@ -99,7 +103,7 @@ function openMenu(desk, open) {
     item.append(dot(each.colour), element("span", "", { textContent: each.name }))
     item.onclick = () => {
       openMenu(desk, false)
-      requestBulk(desk, "relabel", each.id)
+      giveClassByMenu(desk, each.id)
     }
     return item
   })

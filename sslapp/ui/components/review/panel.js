@@ -3,11 +3,12 @@
 import { element } from "../common/elements.js"
 import { inspection, thumbAddress } from "./inspection.js"
 import {
-  STAMPS, className, commandKey, isOpen, labelWords, refusalReason, shownClass, tileOf,
+  STAMPS, className, commandKey, isOpen, labelWords, noClass, refusalReason, shownClass, tileOf,
 } from "./state.js"
 import { dot, percent } from "./words.js"
 
 const LINES = 6
+const capital = text => text[0].toUpperCase() + text.slice(1)
 const FETCHED = ["lines", "members", "evidence"]
 
 export async function drawPanel(desk) {
@@ -46,7 +47,7 @@ function drawTitle(desk, tile) {
   const decision = desk.decided.get(tile.p)
   const shown = shownClass(tile, decision)
   const title = element("span", "what", {
-    textContent: tile.blind ? "Holdout image" : shown === null ? nothingFits(decision) : className(desk, shown),
+    textContent: tile.blind ? "Holdout image" : shown === null ? nothingFits(desk, decision) : className(desk, shown),
   })
   const sure = element("span", "sure", {
     textContent: decision || tile.label || tile.proposed === null ? "" : percent(tile.sure),
@@ -62,7 +63,8 @@ function drawTitle(desk, tile) {
   desk.find("standing").replaceChildren(...standingWords(desk, tile, decision))
 }
 
-const nothingFits = decision => (decision?.kind === "none" ? "None of these" : "No class left")
+const nothingFits = (desk, decision) =>
+  decision?.kind === "none" ? "None of these" : capital(noClass(desk))
 
 function standingWords(desk, tile, decision) {
   const words = []
@@ -88,6 +90,7 @@ function drawJudge(desk, tile) {
   }
   const decision = desk.decided.get(tile.p)
   const closed = Boolean(refusalReason(desk, tile, "accept"))
+  for (const button of ["one-accept", "one-reject"]) desk.find(button).hidden = desk.data.round === null
   set("one-accept", "Accept", "a", closed)
   set("one-reject", name ? `Not ${name}` : "Reject", "x", closed)
   set("one-none", "None of these", commandKey(desk, "n"), Boolean(refusalReason(desk, tile, "none")))
@@ -98,6 +101,7 @@ function drawJudge(desk, tile) {
 }
 
 function drawLines(desk, found) {
+  if (desk.data.round === null) return desk.find("lines").replaceChildren()
   const head = element("div", "head")
   const fitted = found.calibrated || found.temperature !== 1
   head.append(
@@ -176,7 +180,7 @@ function drawEvidence(desk, found) {
       element("span", "far", { textContent: each.distance.toFixed(2) }),
     )
     card.append(picture, text)
-    card.classList.toggle("other", each.class !== found.proposed)
+    card.classList.toggle("other", desk.data.round !== null && each.class !== found.proposed)
     card.title = `Image ${each.position}, cosine distance ${each.distance.toFixed(3)}`
     nearest.append(card)
   }
@@ -189,14 +193,20 @@ export function toggleHelp(desk) {
   const panel = desk.find("keys")
   panel.hidden = !panel.hidden
   if (panel.hidden) return
+  const bare = desk.data.round === null
+  const proposal = [["a", "accept the proposed class"], ["x", "reject: it is not the proposed class"]]
   const keys = [
-    ["a", "accept the proposed class"],
-    ["x", "reject: it is not the proposed class"],
-    ["/", "relabel by typing the class's name"],
+    ...(bare ? [] : proposal),
+    ["/", `${bare ? "label" : "relabel"} by typing the class's name`],
     [commandKey(desk, "n"), "none of these classes: it leaves the pool"],
+    [bare ? "Click" : "Ctrl-click", "mark an image, or take its mark off; a class key labels all that are marked"],
+    ["Shift-click", "mark all from the last one"],
+    [commandKey(desk, "m"), "mark the image in focus"],
+    ["*", "mark all on the sheet that were on screen"],
+    ["Esc", "mark none"],
     ["Space", "look at the next, decide nothing"],
     ["Backspace", "take the last decision back"],
-    [commandKey(desk, "e"), "leave out of a bulk decision, or take in again (also Ctrl-click)"],
+    [commandKey(desk, "e"), "leave out of a bulk decision, or take in again"],
     [commandKey(desk, "s"), "more images like this one"],
     ["Arrows", "move"],
     ["Enter", "next sheet"],

@@ -2,7 +2,7 @@
 
 import { randomName } from "../common/outbox.js"
 import { cue, halted } from "./messages.js"
-import { bulkCount, decidedPositions } from "./state.js"
+import { bulkCount, decidedPositions, tileOf } from "./state.js"
 
 const CHANGED_MS = 700 // a press within it was meant for what the button said before
 
@@ -18,7 +18,7 @@ export function sendPending(desk) {
   const request = desk.pending
   desk.pending = null
   clearTimeout(desk.quiet)
-  if (request.action !== "similar") desk.bulkTotal = desk.data.total
+  if (request.action !== "similar" && !request.marked) desk.bulkTotal = desk.data.total
   desk.notify("ask", request)
 }
 
@@ -29,9 +29,11 @@ export function requestBulk(desk, action, classId = null) {
     return
   }
   const out = new Set([...desk.excluded, ...desk.rejected, ...decidedPositions(desk)])
+  const seen = [...desk.seen].filter(each => !out.has(each) && tileOf(desk, each)?.there !== false)
   requestAction(desk, {
     action, class_id: classId, key: randomName(), selection: desk.selection,
     excluded: [...out].sort((a, b) => a - b), opened: desk.opened.size, proven: desk.proven,
+    seen: seen.length,
   })
 }
 

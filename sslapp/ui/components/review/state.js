@@ -22,7 +22,7 @@
 
 /**
  * @typedef {object} Decision made singly on this sheet
- * @property {"accept" | "reject" | "relabel" | "none"} kind
+ * @property {"accept" | "reject" | "relabel" | "label" | "none"} kind label where there is no round
  * @property {number | null} classId null for none
  * @property {string} name its key in the outbox
  * @property {"waiting" | "saved" | "refused"} state
@@ -50,7 +50,12 @@
  * @property {Set<number>} opened looked at one by one
  * @property {ReturnType<typeof import("../common/names.js").makeNames>} names
  * @property {ReturnType<typeof import("../common/names.js").makeLately>} lately classes given lately
- * @property {{ name: string, position: number }[]} history what can be taken back, oldest first
+ * @property {Set<number>} seen of the selection, on screen in the sheet
+ * @property {Set<number>} marked of the sheet, for a class given to all of them
+ * @property {number | null} anchor marked last: where a range begins
+ * @property {{ key: string, marked: number[], classId: number } | null} labelling asked for and not
+ *   answered yet
+ * @property {({ name: string, position: number } | { name: string, marked: number[] })[]} history what can be taken back, oldest first
  * @property {number | null} bulkTotal images selected when a bulk decision was asked for
  * @property {boolean} proven what is selected is proven right, as the buttons say
  * @property {number} changedAt when that changed while the selection stayed, as performance.now()
@@ -61,7 +66,7 @@
  */
 
 export const STAMPS = {
-  accept: "accepted", reject: "rejected", relabel: "relabelled", none: "none of these",
+  accept: "accepted", reject: "rejected", relabel: "relabelled", label: "labelled", none: "none of these",
 }
 
 /** @type {(desk: Desk, position: number) => Tile | undefined} */
@@ -74,6 +79,7 @@ export function isOpen(desk, position) {
   const tile = tileOf(desk, position)
   const decision = desk.decided.get(position)
   if (tile.blind || tile.held || tile.withheld || (tile.label && !tile.questioned)) return false
+  if (desk.labelling?.marked.includes(position)) return false
   return !desk.excluded.has(position) && (!decision || decision.state === "refused")
 }
 
@@ -87,6 +93,9 @@ export function firstOpen(desk, at) {
   return null
 }
 
+/** What stands in place of a class where there is none. */
+export const noClass = desk => (desk.data.round === null ? "no label" : "none left")
+
 /** The class that a tile shows: as decided here, as labelled, or as proposed. */
 export function shownClass(info, decision) {
   if (decision && decision.state !== "refused") return decision.classId
@@ -97,11 +106,13 @@ export function shownClass(info, decision) {
 export function refusalReason(desk, tile, kind) {
   if (tile.blind) return "This image measures: it belongs to the holdout or the test split."
   if (tile.held) return `${tile.held} has this image open.`
+  if (desk.labelling?.marked.includes(tile.p)) return "Its class is being saved."
   const decision = desk.decided.get(tile.p)
-  if (kind === "relabel" || kind === "none") return ""
+  if (["relabel", "label", "none"].includes(kind)) return ""
   if (decision && decision.state !== "refused") return "Decided already. Backspace takes the last one back."
   if (tile.questioned) return "Press the key of its right class; that of its label keeps the label."
   if (tile.label) return `Has a label already: ${labelWords(desk, tile.label)}.`
+  if (desk.data.round === null) return "No round proposes anything yet. Press a class key."
   if (tile.proposed === null) return "No class is left to propose. Press a class key."
   return ""
 }
@@ -121,7 +132,7 @@ export function bulkCount(desk) {
 export const className = (desk, id) => desk.classes.get(id)?.name ?? "a retired class"
 
 export const labelWords = (desk, label) =>
-  label.source === "accepted"
+  label.source === "accepted" && desk.data.round !== null
     ? `${className(desk, label.class)}, accepted by ${label.reader}`
     : `${className(desk, label.class)} by ${label.reader}`
 

@@ -14,8 +14,8 @@ import plotly.graph_objects as go
 from numpy.typing import NDArray
 from PIL import Image
 
+from sslapp.charts.look import OUTLINE
 from sslapp.charts.raster import Box, bounds, density
-from sslapp.ui.common.embedding_map import OUTLINE
 from sslapp.ui.review.map.colours import Coding, steps
 from sslapp.ui.review.map.hook import Ring
 from sslapp.usecases.reviewing.board import Board
@@ -81,7 +81,7 @@ def drawn(
     if np.count_nonzero(shown) <= points:
         order = np.concatenate([np.flatnonzero(shown & ~expert), np.flatnonzero(expert)])
         return Drawn(order.astype(np.int32), int(expert.sum()), whole=True)
-    lot = np.random.default_rng(board.round_id).random(count, dtype=np.float32)
+    lot = np.random.default_rng(board.round_id or 0).random(count, dtype=np.float32)
     open_ = board.proposals.positions
     open_ = open_[open_ < count]
     open_ = open_[shown[open_]]

@@ -57,7 +57,7 @@ Gesture = Area | Picked | Cleared
 def mount(
     chart: str,
     base: str,
-    round_number: int,
+    round_number: int | None,
     classes: Sequence[ClassRow],
     *,
     revision: int,
