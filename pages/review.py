@@ -5,6 +5,7 @@ import streamlit as st
 from sslapp.ui.common import faults, heading
 from sslapp.ui.common.access import require
 from sslapp.ui.review import board, bulks, empty, map_panel, room, selection, side, state
+from sslapp.ui.review.decisions import history
 from sslapp.usecases.comparing.rounds import numbers_and_methods
 from sslapp.usecases.images import maps
 from sslapp.usecases.training.options import method_titles
@@ -35,6 +36,7 @@ with st.container(key=room.BAR, horizontal=True, vertical_alignment="top", gap="
             width=190,
         )
     beside = st.container()
+    history.button(access, project_id)
 key = board.key_of(access, project_id, number)
 with beside:
     side.show(access, project_id, number)

@@ -1,5 +1,6 @@
-"""Commands that label: next, label, none, unsure, skip, flag, undo, duplicates."""
+"""Commands that label: next, label, none, unsure, skip, flag, undo, history, duplicates."""
 
+from datetime import datetime
 from pathlib import Path
 from typing import Annotated
 
@@ -7,6 +8,7 @@ import typer
 
 from sslapp.cli.application import Json, Project, access, app, command, show, table
 from sslapp.usecases.labelling import decisions, duplicates, picks, worksheets
+from sslapp.usecases.reviewing.past_decisions import PAGE, Action, past_decisions
 from sslapp.vocabulary import EventKind
 
 Position = Annotated[int, typer.Argument(help="The image's position in the project.")]
@@ -99,6 +101,64 @@ def undo(
     """Take back one of your own decisions."""
     event = decisions.undo(access(), project, number)
     show({"event": event.number}, as_json, f"Event {number} is undone (event {event.number}).")
+
+
+@command(app, "history")
+def history(
+    reader: Annotated[str | None, typer.Option("--by", help="Only this reader's.")] = None,
+    kind: Annotated[
+        str | None,
+        typer.Option(help="Only: " + ", ".join(f'"{each}"' for each in Action) + "."),
+    ] = None,
+    class_name: Annotated[
+        str | None, typer.Option("--class", help="Only decisions that name this class.")
+    ] = None,
+    since: Annotated[datetime | None, typer.Option(help="From then on, UTC.")] = None,
+    until: Annotated[datetime | None, typer.Option(help="Before then, UTC.")] = None,
+    before: Annotated[
+        int | None, typer.Option(help="Only events with a lower number: the next page.")
+    ] = None,
+    limit: Annotated[int, typer.Option(min=1, help="Decisions to show.")] = PAGE,
+    project: Project = None,
+    as_json: Json = False,
+) -> None:
+    """List what readers decided, newest first: who, when, about how many images."""
+    found = past_decisions(
+        access(),
+        project,
+        reader=reader,
+        action=None if kind is None else _action(kind),
+        class_name=class_name,
+        since=since,
+        until=until,
+        before=before,
+        limit=limit,
+    )
+    rows = [
+        {
+            "event": each.number,
+            "at": f"{each.at:%Y-%m-%d %H:%M:%S}",
+            "reader": each.reader,
+            "decision": each.verb,
+            "images": each.images,
+            "position": each.position,
+            "class": each.class_name,
+            "round": each.round_number,
+            "target": each.target,
+            "known": each.known,
+            "undone": each.undone,
+        }
+        for each in found
+    ]
+    shown = ["event", "at", "reader", "decision", "images", "class", "round", "undone"]
+    show(rows, as_json, lambda: table(rows, shown))
+
+
+def _action(name: str) -> Action:
+    found = next((each for each in Action if each.casefold() == name.casefold()), None)
+    if found is None:
+        raise ValueError(f'--kind: "{name}" is none of {", ".join(Action)}.')
+    return found
 
 
 @command(app, "duplicates")

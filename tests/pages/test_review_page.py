@@ -237,12 +237,12 @@ def test_a_bulk_decision_is_told_and_undone(reviewed, open_review) -> None:
     page.session_state[bulks.SAID] = (done.event.number, 2, "")
     page.run()
     told = said(page)
-    assert f"Accepted **{len(found)} images** as proposed in round 1." in told
+    assert f"Accepted **{len(found)} images** as proposed in round 1, unproven" in told
     assert "2 images had been decided meanwhile." in told
     page.button(key="review-undo").click().run()
     assert not page.exception
     np.testing.assert_array_equal(read_board(reviewed, 1).labels, board.labels)
-    assert "undone" in said(page)
+    assert not [each for each in page.button if each.key == "review-undo"]
 
 
 def test_a_round_of_another_class_list_says_so(reviewed, open_review) -> None:
@@ -479,3 +479,18 @@ def test_rounds_that_disagree_are_told_apart_by_the_other_one(
     assert page.selectbox(key=state.AGAINST).value == 1
     found = queued(access, 1, read_board(access, 1, 2), Finding.DISAGREE, 1)
     assert number(page, r"both are sure\. ([\d,]+) image") == len(found)
+
+
+def test_the_history_of_decisions_is_told_and_leads_back(reviewed, open_review) -> None:
+    some = read_board(reviewed, 1).proposals.positions[:5]
+    made = bulk_decisions.bulk_label(reviewed, None, some, "3", seen_in_grid=5)
+    page = open_review(reviewed)
+    page.button(key="history-open").click().run()
+    assert "Labelled **5 images** as 3, seen as a grid." in said(page)
+    assert not page.button(key=f"history-undo-{made.number}").disabled
+    page.session_state["review-event"] = made.number
+    page.run()
+    assert f"**Decision {made.number}**: its images, as they stand now" in said(page)
+    shown = shown_at_desk(page)
+    assert [each["p"] for each in shown["images"]] == made.members.tolist()
+    assert shown["total"] == 0, "none of them is open"

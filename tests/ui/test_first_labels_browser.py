@@ -10,6 +10,7 @@ from playwright.sync_api import Page, expect
 
 from sslapp.store.database import reading
 from sslapp.store.state import load_state
+from sslapp.usecases.reviewing.bulk_decisions import bulk_label
 from sslapp.vocabulary import EventKind, Sight, Source
 
 PATIENCE = 30_000
@@ -50,7 +51,6 @@ def test_marked_images_get_a_class_as_one_decision_that_backspace_takes_back(pro
     tile(desk, sheet[2]).click()  # takes its mark off
     expect(desk.locator(".aside")).to_have_text("3 of 72 on this sheet marked")
     expect(desk.get_by_role("button", name="Label 3 as…")).to_be_visible()
-    desk.screenshot(path="/tmp/e1.png")
     desk.keyboard.press("7")
     meant = [sheet[1], sheet[3], sheet[4]]
     for each in meant:
@@ -63,7 +63,6 @@ def test_marked_images_get_a_class_as_one_decision_that_backspace_takes_back(pro
     now, source = labels(project)
     assert (now[meant] == 7).all()
     assert (source[meant] == Source.ACCEPTED).all()
-    desk.screenshot(path="/tmp/e2.png")
     desk.keyboard.press("Backspace")
     expect(tile(desk, sheet[1]).locator(".stamp")).to_have_text("")
     expect(desk.locator(".tile.can-be-marked")).to_have_count(72)
@@ -84,8 +83,24 @@ def test_marked_images_get_a_class_as_one_decision_that_backspace_takes_back(pro
     assert 0 < marked < 71
     assert not tile(desk, sheet[-1]).get_attribute("class").count("is-marked")
     desk.keyboard.press("?")
-    desk.screenshot(path="/tmp/e3.png")
     desk.keyboard.press("Escape")
     desk.keyboard.press("Escape")
     expect(desk.locator(".tile.is-marked")).to_have_count(0)
     assert small_project.damage(project) is None
+
+
+def test_a_decision_is_found_shown_and_taken_back_in_the_history(project, desk) -> None:
+    made = bulk_label(project, None, [50, 51, 52], "3", seen_in_grid=3)
+    desk.get_by_role("button", name="Decisions").click()
+    dialog = desk.get_by_role("dialog")
+    dialog.get_by_label("Kind").click()
+    desk.get_by_role("option", name="In bulk").click()
+    expect(dialog.get_by_role("button", name="Show")).to_have_count(1)
+    dialog.get_by_role("button", name="Show").click()
+    expect(desk.locator(".tile")).to_have_count(3)
+    expect(desk.locator(".tile.can-be-marked")).to_have_count(0)
+    desk.get_by_role("button", name="Decisions").click()
+    dialog.get_by_role("button", name="Undo").first.click()
+    expect(desk.locator(".tile.can-be-marked")).to_have_count(3)
+    undo = small_project.log(project)[-1]
+    assert (undo.kind, undo.target) == (EventKind.UNDO, made.number)

@@ -117,7 +117,7 @@ def test_a_lasso_selects_what_lies_inside_and_is_accepted_and_undone(review) -> 
     wait(lambda: not page.evaluate(OUTLINES))
 
     page.get_by_role("button", name="Undo", exact=True).first.click()
-    page.get_by_text("Your bulk decisions").wait_for()
+    page.get_by_text(f"Accepted {len(expected)} image").wait_for(state="hidden")
     wait(lambda: len(small_project.log(access)) == made.number + 1)
     assert read_board(access, 1).labels.tolist() == board.labels.tolist()
     access.engine.dispose()

@@ -1,4 +1,4 @@
-"""What the last bulk decision did, how to take it back, and the reader's own before it."""
+"""What the last bulk decision did, what proves it, and how to take it back."""
 
 import streamlit as st
 
@@ -25,22 +25,24 @@ def refused(why: str) -> None:
 
 
 def show(access: Access, project_id: int) -> None:
-    """Say what the last bulk decision did, with its undo, and list the ones before it."""
-    past = own_bulks(access, project_id)
-    number, meanwhile, why = st.session_state.get(SAID, (None, 0, ""))
-    if why:
-        st.error(plain.markdown(why))
-        st.session_state.pop(SAID)
-    last = next((each for each in past if each.number == number and not each.undone), None)
-    if last is not None:
+    """Say what the last bulk decision did and what proves it, with its undo: one fragment."""
+
+    def line() -> None:
+        number, meanwhile, why = st.session_state.get(SAID, (None, 0, ""))
+        if why:
+            st.error(plain.markdown(why))
+            st.session_state.pop(SAID)
+        past = [] if number is None else own_bulks(access, project_id)
+        last = next((each for each in past if each.number == number and not each.undone), None)
+        if last is None:
+            return
         with st.container(border=True, horizontal=True, vertical_alignment="center"):
             st.markdown(sentence(last, meanwhile), width="stretch")
-            _undo_button(access, project_id, last, "review-undo")
-    rest = [each for each in past if each is not last]
-    if rest:
-        with st.expander("Your bulk decisions", key="review-past"):
-            for each in rest:
-                _line(access, project_id, each)
+            if st.button("Undo", key="review-undo"):
+                _undo(access, project_id, last.number)
+                st.rerun()
+
+    faults.fragment(line, key=state.LAST)
 
 
 def sentence(what: PastBulk, decided_meanwhile: int = 0) -> str:
@@ -52,25 +54,10 @@ def sentence(what: PastBulk, decided_meanwhile: int = 0) -> str:
         parts.append(f"as {plain.markdown(what.class_name)}")
     if what.round_number is not None:
         parts.append(f"in round {what.round_number}")
-    text = " ".join(parts) + "."
+    text = " ".join(parts) + (f", {plain.markdown(what.known)}." if what.known else ".")
     if decided_meanwhile:
         text += f" {count(decided_meanwhile, 'image')} had been decided meanwhile."
     return text
-
-
-def _line(access: Access, project_id: int, each: PastBulk) -> None:
-    with st.container(horizontal=True, vertical_alignment="center"):
-        at = f"{each.at:%Y-%m-%d %H:%M} UTC"
-        st.markdown(sentence(each), width="stretch")
-        st.caption(f"event {each.number:,} · {at}", width="content")
-        if each.undone:
-            st.caption("undone", width="content")
-        else:
-            _undo_button(access, project_id, each, f"review-undo-{each.number}")
-
-
-def _undo_button(access: Access, project_id: int, each: PastBulk, key: str) -> None:
-    st.button("Undo", key=key, on_click=_undo, args=(access, project_id, each.number))
 
 
 def _undo(access: Access, project_id: int, number: int) -> None:

@@ -13,8 +13,9 @@ from sslapp.usecases.reviewing.facets import Facet
 from sslapp.usecases.reviewing.queue import Choice, Queue, Show
 from sslapp.vocabulary import Finding
 
-SIDE, DESK = "review-side", "review-desk"
-"""The page's two fragments: threshold with counts, and the desk with the selected images."""
+SIDE, DESK, LAST = "review-side", "review-desk", "review-last"
+"""The page's fragments: threshold with counts, the desk with the selected images, and what the last
+bulk decision did, which a key at the desk takes back too."""
 
 RULE, COVERAGE = "review-rule", "review-coverage"
 THRESHOLD_RULE, COVERAGE_RULE = "threshold", "coverage"

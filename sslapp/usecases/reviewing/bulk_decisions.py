@@ -24,6 +24,8 @@ from sslapp.usecases.auditing.evidence import Unproven, must_be_proven
 from sslapp.usecases.labelling.decisions import append, class_named, repeated
 from sslapp.usecases.projects.classes import class_id
 from sslapp.usecases.reviewing.board import Board
+from sslapp.usecases.reviewing.past_decisions import known_then
+from sslapp.usecases.reviewing.proofs import measured
 from sslapp.usecases.reviewing.queue import Choice
 from sslapp.vocabulary import EventKind, Sight, Source
 
@@ -139,6 +141,7 @@ class PastBulk:
     Attributes:
         number: of its event.
         class_name: of a relabel.
+        known: what was known of the labels that it gave, in words; "" where nothing is said.
         undone: whether an undo took it back.
     """
 
@@ -148,6 +151,7 @@ class PastBulk:
     images: int
     round_number: int | None
     class_name: str | None
+    known: str
     undone: bool
 
     @property
@@ -167,6 +171,7 @@ def own_bulks(access: Access, project_id: int, limit: int = 5) -> list[PastBulk]
                 at=row.at,
                 images=row.bytes // np.dtype(np.int64).itemsize,
                 round_number=json.loads(row.payload).get("round"),
+                known=known_then(json.loads(row.payload)),
                 class_name=row.name,
                 undone=row.undone is not None,
             )
@@ -211,6 +216,8 @@ def bulk_accept(
         _must_be_in_pool(state, content["members"])
         labels = (content["members"], predictions.proposed)
         known = _what_proves(conn, access, project_id, labels, unproven=unproven)
+        if "unproven" in known:
+            known["unproven"] = f"{known['unproven']} {measured(found)}".strip()
         content["payload"] |= known
         return append(
             conn,

@@ -14,7 +14,7 @@ from sslapp.rounds.predictions import predictions_of
 from sslapp.store import projects
 from sslapp.store.database import reading
 from sslapp.store.projects import ProjectSettings
-from sslapp.store.rounds import finished_round, newest_finished
+from sslapp.store.rounds import FinishedRound, finished_round, newest_finished
 from sslapp.store.state import load_state, withheld
 from sslapp.usecases.access import Access, find_project
 from sslapp.usecases.auditing.evidence import audit_of, proof_by
@@ -81,14 +81,16 @@ def proof_of(
         round_ = finished_round(conn, project_id, board.round_number)
     if stands is not None:
         return _by_audit(stands, board, chosen, wanted)
-    words = f"Nothing is proven of these {count(len(chosen), 'label')}."
-    right = round_.metrics.get("holdout_accuracy")
-    if right is not None and round_.judged:
-        words += (
-            f" {round(right * round_.judged)} of {count(round_.judged, 'holdout image')} were "
-            "right."
-        )
-    return SelectionProof(False, words, None, wanted)
+    words = f"Nothing is proven of these {count(len(chosen), 'label')}. {measured(round_)}"
+    return SelectionProof(False, words.strip(), None, wanted)
+
+
+def measured(found: FinishedRound) -> str:
+    """What a round got right of the holdout, as a sentence; "" where it was not measured."""
+    right = found.metrics.get("holdout_accuracy")
+    if right is None or not found.judged:
+        return ""
+    return f"{round(right * found.judged)} of {count(found.judged, 'holdout image')} were right."
 
 
 def _by_audit(

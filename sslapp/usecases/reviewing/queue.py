@@ -139,10 +139,14 @@ class Choice:
         if self.finding is not None and self.found is not None:
             other = {} if self.against is None else {"against": self.against}
             return {"finding": self.finding.value, **other}
-        named = {"event": self.event, "image": self.image, "like": self.like}
-        searched = {"text": self.text or None, "name": self.name or None}
-        said = ((key, value) for key, value in (named | searched).items() if value is not None)
-        return next(({key: value} for key, value in said), None)
+        named: dict[str, object | None] = {
+            "event": self.event,
+            "image": self.image,
+            "like": self.like,
+            "text": self.text or None,
+            "name": self.name or None,
+        }
+        return next(({key: value} for key, value in named.items() if value is not None), None)
 
     def _named_filter(self) -> dict[str, object]:
         if self.facet is None or not self.only:

@@ -92,7 +92,7 @@ def test_rows_agree_with_themselves() -> None:
         assert not (rule.class_each and rule.takes_class), kind
         assert rule.undoable <= (rule.action is not None or rule.imported), kind
         assert rule.imported <= (rule.undoable and rule.action is None and rule.folded), kind
-        assert bool(rule.past) == rule.bulk, kind
+        assert rule.bulk <= bool(rule.past) <= (rule.action is not None), kind
         gives_class = rule.takes_class or rule.class_each or rule.classes_out
         assert rule.classes_out <= (rule.names is Names.ONE), kind
         assert (rule.settles or rule.outvotes) <= rule.folded, kind
