@@ -5,9 +5,11 @@ import streamlit as st
 from sslapp.ui.common import heading
 from sslapp.ui.common.access import require
 from sslapp.ui.export import form, listing, preview
+from sslapp.ui.tour import card as tour
 
 access = require()
 project_id = heading.open_project(access, "Export")
+tour.show(access, project_id, "export")
 counts = preview.read_counts(access, project_id)
 
 sides = st.grid(2, min_column_width=440)

@@ -6,6 +6,7 @@ from sslapp.ui.common import faults, heading
 from sslapp.ui.common.access import require
 from sslapp.ui.review import board, bulks, empty, map_panel, room, selection, side, state
 from sslapp.ui.review.decisions import history
+from sslapp.ui.tour import card as tour
 from sslapp.usecases.comparing.rounds import numbers_and_methods
 from sslapp.usecases.images import maps
 from sslapp.usecases.training.options import method_titles
@@ -13,6 +14,7 @@ from sslapp.usecases.training.progress import live_jobs
 
 access = require()
 project_id = heading.open_project(access, "Review")
+tour.show(access, project_id, "review")
 state.enter(project_id, maps.shown_embedding_id(access, project_id))
 rounds = numbers_and_methods(access, project_id)
 live = live_jobs(access, project_id)

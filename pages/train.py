@@ -4,6 +4,7 @@ import streamlit as st
 
 from sslapp.ui.common import heading, progress_panel
 from sslapp.ui.common.access import require
+from sslapp.ui.tour import card as tour
 from sslapp.ui.train import detail, outcome, rounds, start
 from sslapp.usecases.training.history import history
 from sslapp.usecases.training.options import CARDS, method_titles
@@ -11,6 +12,7 @@ from sslapp.usecases.training.progress import live_jobs
 
 access = require()
 project_id = heading.open_project(access, "Train")
+tour.show(access, project_id, "train")
 live = live_jobs(access, project_id)
 so_far = history(access, project_id)
 titles = method_titles()

@@ -8,13 +8,14 @@ from sslapp.store.database import reading, writing
 from sslapp.store.schema import embedding, job
 from sslapp.usecases.access import enter
 from sslapp.usecases.exporting.exports import export
-from sslapp.usecases.images.creation import DEMO, ensure_demo
+from sslapp.usecases.images.creation import ensure_demo
 from sslapp.usecases.images.embeddings import embed
 from sslapp.usecases.images.imports import import_images
 from sslapp.usecases.jobs import cancel_job, job_status
 from sslapp.usecases.projects.classes import add_class
 from sslapp.usecases.projects.settings import create_project
 from sslapp.usecases.projects.status import status
+from sslapp.usecases.projects.tour import DEMO
 from sslapp.usecases.training import rounds
 from sslapp.vocabulary import JobState
 from sslapp.workspace import Workspace

@@ -11,13 +11,13 @@ from sslapp.usecases.images.embeddings import DEFAULT_ENCODER, check_encoder, qu
 from sslapp.usecases.images.imports import Origin, queue_import
 from sslapp.usecases.images.sources import SourceChoice, SourceKind, WrongFields, origin
 from sslapp.usecases.projects.settings import new_project
+from sslapp.usecases.projects.tour import DEMO
 
 IMAGE_SIZES = (32, 64, 128, 224)
 """Sides that a page offers besides the native one."""
 
 MOST_CLASSES = 1000
 
-DEMO = "Digits demo"
 """The project that a fresh installation starts with: scikit-learn's digits."""
 
 

@@ -1,0 +1,1 @@
+"""The guided tour of the demo project: a card that names the next thing to do."""
