@@ -8,14 +8,12 @@ from sslapp.ui.review import board, bulks, empty, map_panel, room, selection, si
 from sslapp.ui.review.decisions import history
 from sslapp.ui.tour import card as tour
 from sslapp.usecases.comparing.rounds import numbers_and_methods
-from sslapp.usecases.images import maps
 from sslapp.usecases.training.options import method_titles
 from sslapp.usecases.training.progress import live_jobs
 
 access = require()
 project_id = heading.open_project(access, "Review")
 tour.show(access, project_id, "review")
-state.enter(project_id, maps.shown_embedding_id(access, project_id))
 rounds = numbers_and_methods(access, project_id)
 live = live_jobs(access, project_id)
 titles = method_titles()
@@ -40,6 +38,7 @@ with st.container(key=room.BAR, horizontal=True, vertical_alignment="top", gap="
     beside = st.container()
     history.button(access, project_id)
 key = board.key_of(access, project_id, number)
+state.enter(project_id, key.projection)
 with beside:
     side.show(access, project_id, number)
 if rounds:

@@ -40,6 +40,20 @@ class ScalingKind(StrEnum):
     ISOTONIC = "isotonic"
 
 
+class Space(StrEnum):
+    """Whose features say which images lie near each other."""
+
+    ROUND = "round"  # of the model that a round trained
+    ENCODER = "encoder"  # of the frozen encoder
+
+
+class Projection(StrEnum):
+    """How a map's two coordinates come from features."""
+
+    PCA = "pca"
+    UMAP = "umap"
+
+
 class Intensities(StrEnum):
     """Which values of an image of more than 8 bits a sample become black and white."""
 
@@ -154,6 +168,7 @@ class JobKind(StrEnum):
     TRIAL = "trial"
     EXPORT = "export"
     WEIGHTS = "weights"
+    MAP = "map"
     FINDING = "finding"
 
 

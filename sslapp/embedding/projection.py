@@ -8,7 +8,7 @@ from sslapp.embedding import pca
 _BATCH = 4096
 
 
-def pca_projection(features: NDArray[np.float32], seed: int) -> NDArray[np.float32]:
+def pca_projection(features: NDArray[np.floating], seed: int) -> NDArray[np.float32]:
     """Return (N, 2) float32 coordinates of (N, D) features.
 
     Both axes share one scale, so that distances on the map keep their proportion: 99 % of all

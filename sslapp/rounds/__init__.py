@@ -12,4 +12,5 @@ class RoundPhase(StrEnum):
     READING = "reading originals"
     TRAINING = "training"
     PREDICTING = "predicting"
+    MAPPING = "drawing its map"
     CALIBRATING = "calibrating"

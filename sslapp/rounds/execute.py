@@ -23,6 +23,7 @@ from sslapp.review.proposals import best_classes, likeliest_columns
 from sslapp.rounds import PASSED_OVER, RoundPhase
 from sslapp.rounds.frames import Frames
 from sslapp.rounds.loading import load_task, pixel_segments
+from sslapp.rounds.own_map import write_own_map
 from sslapp.rounds.plan import apply_plan, as_planned, differences, make_plan
 from sslapp.store import files, rounds
 from sslapp.store.database import reading
@@ -34,8 +35,8 @@ from sslapp.training.calibration.sources import FITS
 from sslapp.training.folds import experts
 from sslapp.training.method import Predictor
 from sslapp.training.run import Report, Run, Stopped
-from sslapp.training.task import Task
-from sslapp.vocabulary import EventKind, FailureKind, Gear
+from sslapp.training.task import Features, Pixels, Task
+from sslapp.vocabulary import EventKind, FailureKind, Gear, Projection
 
 PREDICT_CHUNK = 2048
 """Rows predicted at once, so that no set has to fit into memory."""
@@ -53,6 +54,7 @@ class Ended:
         logits: (N, C) float32 its scores of every image.
         members: by name, (N, C) float16 probabilities of its members; empty without any.
         answers: about labelled images that the fit which answers was not taught.
+        own: column -> file of what the trained model makes of the images; empty on frozen features.
         frames: folder of the round's film, if there is one.
         seconds: what the attempt has taken.
     """
@@ -61,6 +63,7 @@ class Ended:
     logits: NDArray[np.float32]
     members: Mapping[str, NDArray[np.float16]]
     answers: OutOfSample
+    own: Mapping[str, Path]
     frames: Path | None
     seconds: float
 
@@ -108,10 +111,11 @@ def run_round(context: JobContext) -> None:
         predictor = chosen.fit(task, run)
         answers = ask(chosen, task, run.apart(_calibrating(context, fits)), predictor)
         logits, members = _predict(context, predictor, task, run.gear)
+        own = _own_map(context, predictor, task, run)
     except Stopped:
         raise Cancelled from None
     seconds = time.monotonic() - started
-    ended = Ended(predictor, logits, members, answers, frames.finish(), seconds)
+    ended = Ended(predictor, logits, members, answers, own, frames.finish(), seconds)
     _publish(context, row, task, ended)
 
 
@@ -246,8 +250,7 @@ def _predict(
 
     The members' are float16: they are compared with each other and calibrate nothing.
     """
-    source = task.pixels if gear == Gear.PIXELS else task.features
-    assert source is not None
+    source = _source(task, gear)
     count = len(task.labels)
     parts, members = [], defaultdict[str, list[NDArray[np.float16]]](list)
     for first in range(0, count, PREDICT_CHUNK):
@@ -260,6 +263,24 @@ def _predict(
         context.progress(first, count, RoundPhase.PREDICTING)
     whole = {name: np.concatenate(pieces) for name, pieces in members.items()}
     return np.concatenate(parts), whole
+
+
+def _source(task: Task, gear: Gear) -> Pixels | Features:
+    source = task.pixels if gear == Gear.PIXELS else task.features
+    assert source is not None  # the fit would have refused the task
+    return source
+
+
+def _own_map(context: JobContext, predictor: Predictor, task: Task, run: Run) -> dict[str, Path]:
+    """Write what the trained model makes of every image, the test split's included."""
+    count = len(task.labels)
+
+    def said(done: int) -> None:
+        context.check()
+        context.progress(done, count, RoundPhase.MAPPING)
+
+    source = _source(task, run.gear)
+    return write_own_map(predictor, source, count, context.folder, seed=run.seed, said=said)
 
 
 def _publish(context: JobContext, row: Mapping[str, Any], task: Task, ended: Ended) -> None:
@@ -284,6 +305,7 @@ def _publish(context: JobContext, row: Mapping[str, Any], task: Task, ended: End
         values = {
             "probabilities": context.workspace.relative(path),
             **beside,
+            "projection": Projection.PCA if ended.own else None,
             "frames": None if ended.frames is None else context.workspace.relative(ended.frames),
             "temperature": calibration.temperature,
             "metrics": metrics,
@@ -306,7 +328,7 @@ def _publish(context: JobContext, row: Mapping[str, Any], task: Task, ended: End
 def _write_beside(context: JobContext, ended: Ended) -> dict[str, str]:
     """Write what a round has besides its predictions. Returns column -> path."""
     found = ended.answers
-    written = {}
+    written = dict(ended.own)
     if len(found):
         table = rounds.Answers(found.rows, found.labels.numpy(), found.logits.numpy()).table()
         written["answers"] = context.folder / "answers.npy"

@@ -14,10 +14,27 @@ from typing import Any
 from sqlalchemy import Connection, Exists, RowMapping, Select, func, select
 
 from sslapp.store import seals
+from sslapp.store.errors import Refused
 from sslapp.store.log.chain import now
 from sslapp.store.rounds import StoredRound
 from sslapp.store.schema import embedding, view_set
-from sslapp.vocabulary import Gear
+from sslapp.vocabulary import Gear, Space
+
+
+@dataclass(frozen=True)
+class Neighbourhood:
+    """Features that say which images lie near each other, and the map that shows them.
+
+    Attributes:
+        space: whose they are.
+        features, projection: paths of (N, D) and (N, 2) arrays, of images from position 0 on.
+        encoder: whose features were projected; None for those of a round's model.
+    """
+
+    space: Space
+    features: str
+    projection: str
+    encoder: str | None = None
 
 
 @dataclass(frozen=True)
@@ -93,6 +110,39 @@ def embedding_of_round(conn: Connection, found: StoredRound) -> RowMapping | Non
         return latest_embedding(conn, found.project_id)
     query = select(embedding).where(embedding.c.id.in_(_same_features(found.embedding_id)))
     return conn.execute(query.order_by(embedding.c.id.desc()).limit(1)).mappings().first()
+
+
+def neighbourhood(
+    conn: Connection, found: StoredRound, space: Space | None = None
+) -> Neighbourhood | None:
+    """What a round is reviewed on; None before anything is embedded.
+
+    Args:
+        space: default: that of the round's own model where it has one.
+
+    Raises:
+        Refused: when the round has no features of its own and they are asked for.
+    """
+    if space is not Space.ENCODER and found.features is not None:
+        assert found.shown_map is not None  # written with the features
+        return Neighbourhood(Space.ROUND, found.features, found.shown_map)
+    if space is Space.ROUND:
+        raise Refused(
+            f"Round {found.number} has no features of its own: it was trained on those of an "
+            "encoder, or by an earlier version. Look in the encoder's."
+        )
+    row = embedding_of_round(conn, found)
+    if row is None:
+        return None
+    return Neighbourhood(Space.ENCODER, row["features"], row["projection"], row["encoder"])
+
+
+def newest_neighbourhood(conn: Connection, project_id: int) -> Neighbourhood | None:
+    """What images are looked at on without a round; None before anything is embedded."""
+    row = latest_embedding(conn, project_id)
+    if row is None:
+        return None
+    return Neighbourhood(Space.ENCODER, row["features"], row["projection"], row["encoder"])
 
 
 def encoders_of(conn: Connection, found: StoredRound) -> list[str]:

@@ -102,6 +102,7 @@ def named_paths(conn: Connection, project_id: int) -> NamedPaths:
     arrays = (
         *(embedding.c.features, embedding.c.projection),
         *(round_.c.answers, round_.c.members),
+        *(round_.c.features, round_.c.pca, round_.c.umap),
     )
     return NamedPaths(
         files=predictions | values(image_set.c.pixels, image_set.c.whole, snapshot.c.path, *arrays),

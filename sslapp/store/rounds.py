@@ -28,6 +28,7 @@ from sslapp.store.schema import (
 )
 from sslapp.store.snapshots import SnapshotRow
 from sslapp.store.state import Standing
+from sslapp.vocabulary import Projection
 from sslapp.workspace import Workspace
 
 Positions = NDArray[np.int64]
@@ -89,6 +90,10 @@ class StoredRound:
         probabilities: path of (N, C) float32 raw softmax; None until it has finished.
         answers: path of its out-of-sample answers; None where there are none.
         members: path of (N, M, C) float16 probabilities of an ensemble's members, if it has some.
+        features: path of (N, D) float16 of the model that it trained; None where that looks at the
+            features of a frozen encoder, or the round is older than such files.
+        pca, umap: paths of (N, 2) float32 maps of them, as far as they are made.
+        projection: which of the maps is shown; None without features.
         frames: path of the folder of its film, if one was kept.
         temperature: of the calibration; None until it has finished.
         metrics: its figures at the end; empty before.
@@ -111,6 +116,10 @@ class StoredRound:
     probabilities: str | None
     answers: str | None
     members: str | None
+    features: str | None
+    pca: str | None
+    umap: str | None
+    projection: str | None
     frames: str | None
     temperature: float | None
     metrics: dict[str, Any]
@@ -121,6 +130,11 @@ class StoredRound:
     def class_ids(self) -> list[int]:
         """(C,): column c of every array of the round means class_ids[c]."""
         return self.snapshot.class_ids
+
+    @property
+    def shown_map(self) -> str | None:
+        """Path of the map of its own features that is shown; None where it has none."""
+        return self.umap if self.projection == Projection.UMAP else self.pca
 
 
 @dataclass(frozen=True, kw_only=True)

@@ -316,6 +316,10 @@ round_ = Table(
     Column("probabilities", String(400)),  # (N, C) float32 raw softmax .npy, written at the end
     Column("answers", String(400)),  # out-of-sample answers about labelled images .npy
     Column("members", String(400)),  # (N, M, C) float16 what an ensemble's members said .npy
+    Column("features", String(400)),  # (N, D) float16 of the model it trained .npy, if it has own
+    Column("pca", String(400)),  # (N, 2) float32 map of them by principal components .npy
+    Column("umap", String(400)),  # (N, 2) float32 map of them by UMAP .npy, made by a job
+    Column("projection", String(16)),  # vocabulary.Projection: which of the two is shown
     Column("frames", String(400)),  # folder of the embedding of a sample as training went on
     Column("temperature", Float),
     Column("metrics", JSON),  # holdout accuracy, ECE before/after, seconds, ...

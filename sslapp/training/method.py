@@ -23,7 +23,10 @@ class Predictor(ABC):
         """Return (n, C) float32 scores; softmax of a row gives its raw probabilities."""
 
     def embed(self, source: Pixels | Features, indices: Indices) -> torch.Tensor | None:
-        """Return (n, D) float32 of the last hidden layer, or None where there is none."""
+        """Return (n, D) float32 of the last hidden layer that the fit taught.
+
+        None where there is no such layer: a head on frozen features sees those themselves.
+        """
         return None
 
     def with_members(

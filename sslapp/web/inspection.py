@@ -4,15 +4,21 @@ from typing import Any
 
 from starlette.requests import Request
 
+from sslapp.store.errors import Unknown
 from sslapp.usecases.access import Access
 from sslapp.usecases.reviewing.inspection import Inspection, Tile, inspect
+from sslapp.vocabulary import Space
 from sslapp.web import answers
 
 
 def inspection(access: Access, request: Request) -> dict[str, Any]:
     """Answer with the round's view of one image, if a round is named, and with the evidence."""
     path = request.path_params
-    found = inspect(access, path["project"], path.get("number"), path["position"])
+    asked = request.query_params.get("space")
+    if asked not in (None, *Space):
+        raise Unknown(f'There is no space "{asked}"; choose round or encoder.')
+    space = None if asked is None else Space(asked)
+    found = inspect(access, path["project"], path.get("number"), path["position"], space)
     return {
         "position": found.tile.position,
         "name": found.name,
@@ -54,6 +60,7 @@ def _rest(found: Inspection) -> dict[str, Any]:
         "calibration": found.calibration,
         "before": found.before,
         "embedded": found.embedded,
+        "space": found.space.value,
         "evidence": [
             {
                 "position": each.position,

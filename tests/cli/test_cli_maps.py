@@ -5,7 +5,9 @@ import small_project
 
 from sslapp.usecases.exporting.exported import exports_of
 from sslapp.usecases.exporting.exports import Format, export_here
-from sslapp.usecases.images.maps import Projection, projection_of
+from sslapp.usecases.images.maps import projection_of
+from sslapp.usecases.training.round_maps import map_of_round
+from sslapp.vocabulary import Projection
 
 
 @pytest.mark.usefixtures("quick_umap")
@@ -36,3 +38,15 @@ def test_kept_exports_are_listed_and_deleted(project, ask, command, refusal) -> 
     assert ask(root, "exports", "rm", first, second) == {"deleted": [first, second]}
     assert exports_of(project, 1) == []
     assert refusal(root, "exports", "rm", first) == f"There is no file of export {first} to delete."
+
+
+@pytest.mark.usefixtures("quick_umap")
+def test_the_map_of_a_round_is_made_as_a_job_of_its_own(reviewed, ask, refusal) -> None:
+    root = reviewed.workspace.root
+    assert refusal(root, "map", "pca", "--round", 1) == "The map of round 1 shows PCA already."
+    queued = ask(root, "map", "umap", "--round", 1, "--no-wait")
+    assert (queued["round"], queued["shown"]) == (1, False)
+    small_project.run_jobs(reviewed)
+    assert map_of_round(reviewed, 1, 1).shown is Projection.UMAP
+    assert projection_of(reviewed, 1) is Projection.PCA, "the encoder's is another"
+    assert ask(root, "map", "pca", "--round", 1)["shown"]

@@ -2,6 +2,7 @@
 
 import json
 import re
+import shutil
 
 import numpy as np
 import pytest
@@ -12,6 +13,7 @@ from streamlit.testing.v1 import AppTest
 from sslapp.store.database import writing
 from sslapp.store.schema import embedding, round_
 from sslapp.ui.review import bulks, desk, state
+from sslapp.ui.review.spaces import PROJECTION
 from sslapp.usecases.access import enter
 from sslapp.usecases.projects.classes import add_class, retire_class
 from sslapp.usecases.projects.settings import create_project
@@ -22,7 +24,7 @@ from sslapp.usecases.reviewing.facets import Facet
 from sslapp.usecases.reviewing.findings import queued
 from sslapp.usecases.reviewing.queue import Choice, Queue, Show, positions, selected
 from sslapp.usecases.training.rounds import start_round
-from sslapp.vocabulary import EventKind, Finding, Gear
+from sslapp.vocabulary import EventKind, Finding, Gear, Space
 from sslapp.workspace import Workspace
 
 RING = ((-0.6, -0.6), (0.5, -0.6), (0.5, 0.7), (-0.6, 0.4))
@@ -257,6 +259,8 @@ def test_a_project_whose_embedding_is_gone_can_still_be_reviewed(reviewed, open_
     with writing(reviewed.engine) as conn:
         conn.execute(embedding.delete())
     page = open_review(reviewed)
+    assert "As the model of round 1 sees the images" in said(page), "its own map is still there"
+    on_the_encoders_map(page)
     assert "The map appears when the images are embedded" in said(page)
     assert "the whole project" in said(page)
 
@@ -275,6 +279,32 @@ def test_another_projects_polygon_is_forgotten(reviewed, open_review) -> None:
         page.run()
     assert not page.exception
     assert "the whole project" in said(page)
+
+
+@pytest.mark.usefixtures("quick_umap")
+def test_the_maps_space_is_switched_said_and_drops_the_outline(reviewed, open_review) -> None:
+    page = open_review(reviewed)
+    assert "46 images drawn to measure left off." in said(page)
+    own = chart(page)["data"][0]["customdata"]
+    page.session_state["review-polygon"] = (RING,)
+    page.session_state["review-like"] = 50
+    assert "as round 1 sees them" in said(page.run())
+    on_the_encoders_map(page)
+    assert "Projection of the pixels embedding." in said(page)
+    assert "the whole project" in said(page), "the outline was drawn on another map"
+    assert "made anew" not in said(page), "the reader knows"
+    assert chart(page)["data"][0]["customdata"] != own
+    page.segmented_control(key=state.SPACE).set_value(Space.ROUND).run()
+    page.button(key=PROJECTION).click().run()
+    assert "UMAP map: waits for its turn" in said(page)
+    small_project.run_jobs(reviewed)
+    assert page.run().button(key=PROJECTION).label == "PCA map"
+
+
+def test_a_round_on_frozen_features_has_no_switch(ensembled, open_review) -> None:
+    page = open_review(ensembled)
+    assert state.SPACE not in [each.key for each in page.get("segmented_control")]
+    assert "Projection of the pixels embedding." in said(page)
 
 
 @pytest.mark.slow
@@ -315,11 +345,20 @@ def plain(page: AppTest) -> str:
     return said(page).replace("\\", "")
 
 
+def on_the_encoders_map(page: AppTest) -> AppTest:
+    """The page after the reader chose that map."""
+    return page.segmented_control(key=state.SPACE).set_value(Space.ENCODER).run()
+
+
 def embedded_anew(access, **values: object) -> None:
-    """Store the newest embedding once more, as a new one."""
+    """Store the newest embedding once more, as a new one with a map of its own."""
     with writing(access.engine) as conn:
         newest = select(embedding).order_by(embedding.c.id.desc()).limit(1)
         row = dict(conn.execute(newest).mappings().one())
+        before = access.workspace.path(row["projection"])
+        row["projection"] = access.workspace.relative(
+            shutil.copy(before, before.with_name("a.npy"))
+        )
         conn.execute(insert(embedding).values(row | {"id": None} | values))
 
 
@@ -334,7 +373,7 @@ def test_images_like_one_that_is_not_embedded_are_not_looked_for_again(
     start_round(project, 1, method="supervised", gear=Gear.PIXELS, config=options)
     small_project.run_jobs(project)
     new = small_project.POOL + small_project.TEST
-    page = open_review(project)
+    page = on_the_encoders_map(open_review(project))
     page.slider(key=state.THRESHOLD).set_value(0.0).run()
     everything = selected_now(page)
     named = {name: shown_at_desk(page)[name] for name in ("workspace", "sheet")}
@@ -364,7 +403,7 @@ def test_a_text_that_cannot_be_searched_for_is_dropped(reviewed, open_review) ->
 def test_a_polygon_of_a_map_that_is_gone_is_dropped_while_the_page_is_open(
     reviewed, open_review
 ) -> None:
-    page = open_review(reviewed)
+    page = on_the_encoders_map(open_review(reviewed))
     page.session_state["review-polygon"] = (RING,)
     page.slider(key=state.THRESHOLD).set_value(0.5).run()
     assert "inside" in plain(page)
@@ -378,7 +417,7 @@ def test_a_polygon_of_a_map_that_is_gone_is_dropped_while_the_page_is_open(
 def test_a_bulk_decision_about_what_was_selected_before_is_not_carried_out(
     reviewed, open_review
 ) -> None:
-    page = open_review(reviewed)
+    page = on_the_encoders_map(open_review(reviewed))
     page.session_state["review-polygon"] = (RING,)
     page.run()
     page.session_state[desk.ASK] = {

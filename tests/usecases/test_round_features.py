@@ -14,7 +14,7 @@ from sslapp.usecases.images.similar import similar
 from sslapp.usecases.reviewing.board import read_board
 from sslapp.usecases.reviewing.inspection import inspect
 from sslapp.usecases.training.rounds import start_round
-from sslapp.vocabulary import Gear
+from sslapp.vocabulary import Gear, Space
 
 
 def row_of(access, number: int):
@@ -98,13 +98,13 @@ def test_neighbours_and_the_map_are_those_of_its_own_features(judged) -> None:
 
 
 @pytest.mark.slow
-def test_a_round_on_pixels_is_shown_in_the_newest_embedding(project) -> None:
+def test_a_round_on_pixels_looks_in_the_newest_embedding_if_it_is_asked_to(project) -> None:
     options = small_project.TINY_SUPERVISED
     start_round(project, 1, method="supervised", gear=Gear.PIXELS, config=options)
     small_project.run_jobs(project)
     flipped_features(project)
     assert (
-        similar(project, 1, 50, k=5, round_number=1).tolist()
+        similar(project, 1, 50, k=5, round_number=1, space=Space.ENCODER).tolist()
         == similar(project, 1, 50, k=5).tolist()
     )
 

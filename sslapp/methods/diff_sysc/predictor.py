@@ -144,8 +144,13 @@ class LabelDiffusionPredictor(Predictor):
         """Return (n, C) float32: label vectors divided by the temperature."""
         return self.labels(source, indices) / self._temperature
 
-    def embed(self, source: Pixels | Features, indices: Indices) -> Tensor:
-        """Return (n, width) float32: the encoding that the first layer is multiplied by."""
+    def embed(self, source: Pixels | Features, indices: Indices) -> Tensor | None:
+        """Return (n, width) float32: the encoding that the first layer is multiplied by.
+
+        None without an encoder of its own: then it looks at frozen features alone.
+        """
+        if self._encoder is None:
+            return None
         with torch.inference_mode():
             return self._condition(source, indices)[1].cpu().clone()
 

@@ -107,10 +107,6 @@ class PrototypesPredictor(Predictor):
         scores = affinity(f, self._tensors["prototypes"], self._sharpness)
         return torch.log_softmax(scores + self._tensors["offset"], dim=1).clamp(min=-60.0).float()
 
-    def embed(self, source: Pixels | Features, indices: Indices) -> Tensor:
-        """Return (n, K) float32: the prepared features, in which distances were taken."""
-        return self._prepare(source.take(indices).flatten(1)).float()
-
     def module(self) -> nn.Module:
         """Features -> log-probabilities."""
         return PrototypesModule(**self._tensors, sharpness=self._sharpness)

@@ -143,15 +143,6 @@ class FeaturePredictor(Predictor):
         Raises:
             ValueError: when the source holds no features of the trained length.
         """
-        return self._evaluate(source, indices, features_alone=False)
-
-    def embed(self, source: Pixels | Features, indices: Indices) -> Tensor:
-        """Return (n, D) float32 on the CPU: what the classifier sees of each image."""
-        return self._evaluate(source, indices, features_alone=True)
-
-    def _evaluate(
-        self, source: Pixels | Features, indices: Indices, *, features_alone: bool
-    ) -> Tensor:
         if tuple(source.shape[1:]) != tuple(self._standardise.mean.shape):
             raise ValueError(
                 f"source: rows of shape {tuple(source.shape[1:])}, but the head was trained on "
@@ -163,7 +154,7 @@ class FeaturePredictor(Predictor):
             features,
             indices,
             standardise=self._standardise,
-            features_alone=features_alone,
+            features_alone=False,
         )
 
     def module(self) -> nn.Module:

@@ -23,6 +23,7 @@ TITLES = {
     JobKind.EXPORT: "Exporting",
     JobKind.WEIGHTS: "Fetching an encoder's weights",
     JobKind.FINDING: "Looking for what is wrong or odd",
+    JobKind.MAP: "Making a round's map",
 }
 
 _SHEET = "learned-neighbours"

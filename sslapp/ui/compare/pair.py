@@ -6,6 +6,7 @@ import numpy as np
 import streamlit as st
 
 from sslapp.ui.common import matrix, picture_grid, plain
+from sslapp.ui.compare import maps
 from sslapp.ui.compare.choice import name
 from sslapp.usecases.access import Access
 from sslapp.usecases.comparing.comparison import Comparison, Measure, Paired
@@ -27,6 +28,7 @@ def show(
         st.caption("Choose two different rounds.")
         return
     st.markdown("  \n".join(_facts(found, first, second, measure)))
+    maps.show(access, project_id, found, first, second)
     counts = found.agreement(first, second)
     changed = counts.copy()
     np.fill_diagonal(changed, 0)

@@ -14,7 +14,7 @@ from sslapp.usecases.images.embeddings import (
     further_encoder,
 )
 from sslapp.usecases.images.encoding_time import encoding_time
-from sslapp.usecases.images.maps import Projection, projection_of, show_projection
+from sslapp.usecases.images.maps import projection_of, show_projection
 from sslapp.usecases.images.similar import reads_text
 from sslapp.usecases.projects.status import Status
 from sslapp.usecases.training.own_encoder import (
@@ -24,6 +24,7 @@ from sslapp.usecases.training.own_encoder import (
     learn,
     learning_time,
 )
+from sslapp.vocabulary import Projection
 from sslapp.words import ago, count, roughly
 
 ABOUT_MAP = {

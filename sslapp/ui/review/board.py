@@ -19,13 +19,14 @@ from sslapp.usecases.reviewing.board import (
 )
 from sslapp.usecases.reviewing.facets import Coded, Facet, coded
 from sslapp.usecases.reviewing.queue import Choice
+from sslapp.vocabulary import Space
 
 
 def key_of(access: Access, project_id: int, number: int | None) -> BoardKey:
     """Which board shows a finished round, or by None the images without one, as it stands now."""
     if number is None:
         return bare_key(access, project_id)
-    key = board_key(access, project_id, number)
+    key = board_key(access, project_id, number, state.space())
     assert key is not None  # a round was named
     return key
 
@@ -50,7 +51,8 @@ def load(
         number,
         round_id=key.round_id,
         event_number=at,
-        embedding_id=key.embedding_id,
+        space=key.space.value,
+        projection=key.projection,
         _access=access,
     )
 
@@ -61,7 +63,7 @@ def current(access: Access, project_id: int, number: int | None) -> Board:
     The page runs again from the top when the map was made anew since it was drawn.
     """
     key = key_of(access, project_id, number)
-    if not state.is_of(project_id, key.embedding_id):
+    if not state.is_of(project_id, key.projection):
         st.rerun()
     return load(access, project_id, number, key)
 
@@ -95,7 +97,7 @@ def density(
 
     Args:
         found: their colours.
-        about: names the embedding, the colouring and the filter.
+        about: names the map, the colouring and the filter.
         within: (N,) the images to draw; None for all.
     """
     edges = f"{box.left} {box.bottom} {box.right} {box.top}"
@@ -126,12 +128,13 @@ def _read(
     *,
     round_id: int | None,
     event_number: int,
-    embedding_id: int | None,
+    space: str,
+    projection: str | None,
     _access: Access,
 ) -> Board:
     if number is None:
         return read_bare_board(_access, project_id)
-    return read_board(_access, project_id, number)
+    return read_board(_access, project_id, number, Space(space))
 
 
 @st.cache_resource(max_entries=8, show_spinner=False)

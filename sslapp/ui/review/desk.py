@@ -22,6 +22,7 @@ from sslapp.usecases.images.pictures import image_hashes, thumbnails
 from sslapp.usecases.projects.classes import ClassRow
 from sslapp.usecases.reviewing.findings import Queued
 from sslapp.usecases.reviewing.inspection import Tile, claim_page, tiles
+from sslapp.vocabulary import Space
 
 KEY = "review-sheet"
 SHEET, TURN, ASK = f"{KEY}-shown", f"{KEY}-turn", f"{KEY}-ask"
@@ -85,6 +86,7 @@ def show(
     *,
     selection: str,
     shown: NDArray[np.int64] | None = None,
+    space: Space | None = None,
     proven: bool = False,
     found: Queued | None = None,
     bulk_refusal: str = "",
@@ -104,6 +106,7 @@ def show(
             decided since. While it stays the same, the sheet of images in front of the reader
             stays as it is, although `positions` loses what is decided.
         shown: (m,) what to page through instead, decided or not.
+        space: whose features say which neighbours an image has; default: the round's own.
         proven: whether the selected labels are proven right as the project asks; else the desk
             offers to check a sample before it offers to accept.
         found: what selected them, if they were found to be wrong or odd: it says why.
@@ -119,7 +122,7 @@ def show(
         sheet = sheets.turn(sheet, paged, turned["to"])
     st.session_state[SHEET] = sheet
     held = claim_page(access, project_id, round_number, sheet.images)
-    drawn = tiles(access, project_id, round_number, sheet.images)
+    drawn = tiles(access, project_id, round_number, sheet.images, space)
     hashes = tuple(tile.image for tile in drawn)
     token = sheets.token(sheet, hashes)
     pictures = _pictures(project_id, sheet.images, token, access.reader_id, access)
@@ -129,6 +132,7 @@ def show(
         "workspace": access.workspace_id,
         "base": addresses.of_project(access, project_id),
         "round": round_number,
+        "space": space,
         "scope": f"sslapp-review-{access.workspace_id}-{project_id}-{access.reader_id}",
         "lately": browser_component.lately(access, project_id),
         "selection": scope,

@@ -9,7 +9,7 @@ import streamlit as st
 
 from sslapp.charts.raster import Box
 from sslapp.ui.review import board as review_board
-from sslapp.ui.review import legend, state
+from sslapp.ui.review import legend, spaces, state
 from sslapp.ui.review.map import figure
 from sslapp.ui.review.map.colours import coding
 from sslapp.usecases.access import Access
@@ -50,9 +50,11 @@ def show(access: Access, project_id: int, number: int | None, key: BoardKey) -> 
     if COLOUR not in st.session_state:  # back from another page: the chart is mounted anew
         state.redraw()
     colouring = _choose(bare=number is None)
+    if number is not None:
+        spaces.choose(access, project_id, number)
     zoom = state.zoom()
     only = state.filtered()[1]
-    signature = (project_id, key.round_id, key.embedding_id, colouring, zoom, only)
+    signature = (project_id, key.round_id, key.projection, colouring, zoom, only)
     drawn = state.map_drawn(signature, key.event_number)
     board = review_board.load(access, project_id, number, key, drawn.event_number)
     if not len(board.xy):
@@ -65,7 +67,7 @@ def show(access: Access, project_id: int, number: int | None, key: BoardKey) -> 
     box = zoom or figure.whole(board)
     picture = None
     if not points.whole:
-        about = f"{key.embedding_id} {colouring} {only}"
+        about = f"{key.projection} {colouring} {only}"
         picture = review_board.density(
             access, project_id, board, found, about=about, box=box, within=within
         )
@@ -126,14 +128,14 @@ def zoom_to_selection(rings: tuple[tuple[tuple[float, float], ...], ...]) -> Non
 
 
 def _caption(board: Board, points: figure.Drawn) -> str:
-    parts = [f"Projection of the {board.encoder} embedding."]
+    parts = [spaces.about(board)]
     if not points.whole:
         rest = len(points.positions) - points.experts
         named = "open image" if board.round_number is None else "candidate"
-        parts = [
-            f"{len(board.xy):,} images as density; {count(rest, named)} and "
+        parts.append(
+            f"{int(board.drawn.sum()):,} images as density; {count(rest, named)} and "
             f"{count(points.experts, 'expert label')} as points."
-        ]
+        )
     late = len(board) - len(board.xy)
     if late:
         parts.append(f"{count(late, 'image')} not embedded yet.")
@@ -142,4 +144,4 @@ def _caption(board: Board, points: figure.Drawn) -> str:
 
 def _alt(board: Board) -> str:
     under = "" if board.round_number is None else f" under round {board.round_number}"
-    return f"Embedding map of {len(board.xy)} images{under}"
+    return f"Embedding map of {int(board.drawn.sum())} images{under}"

@@ -71,6 +71,7 @@ def show(access: Access, project_id: int, number: int | None) -> None:
             found,
             [each for each in board.classes if not each.retired],
             selection=chosen.digest(board),
+            space=board.space,
             shown=shown,
             proven=known is not None and known.proven,
             found=listed,

@@ -16,6 +16,7 @@ from sslapp.ui.review import findings, proof, state, tally
 from sslapp.ui.review.map import hook
 from sslapp.ui.review.map.figure import POINTS
 from sslapp.ui.review.map_panel import CHART, zoom_to_selection
+from sslapp.ui.review.spaces import named
 from sslapp.usecases.access import Access
 from sslapp.usecases.reviewing.board import Board
 from sslapp.usecases.reviewing.candidates import DEFAULT_THRESHOLD
@@ -84,6 +85,7 @@ def follow_map(access: Access, project_id: int, board: Board) -> None:
         addresses.of_project(access, project_id),
         board.round_number,
         board.classes,
+        space=board.space,
         revision=board.event_number,
         clear=state.clears(),
         key=HOOK,
@@ -291,7 +293,8 @@ def _pointed_at(board: Board, chosen: Choice) -> str:
     if chosen.image is not None:
         return f"**Image {chosen.image}** selected{_why_not(board, chosen.image)}"
     if chosen.like is not None:
-        return f"**Images like {chosen.like}** selected"
+        near = named(board.space, board.round_number)
+        return f"**Images like {chosen.like}** selected, {near}"
     if searched := chosen.text or chosen.name:
         about = "Images like" if chosen.text else "Names with"
         return f"**{about} “{plain.markdown(searched)}”** selected"

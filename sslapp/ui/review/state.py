@@ -11,7 +11,7 @@ from sslapp.usecases.reviewing.board import Board
 from sslapp.usecases.reviewing.candidates import DEFAULT_COVERAGE, DEFAULT_THRESHOLD
 from sslapp.usecases.reviewing.facets import Facet
 from sslapp.usecases.reviewing.queue import Choice, Queue, Show
-from sslapp.vocabulary import Finding
+from sslapp.vocabulary import Finding, Space
 
 SIDE, DESK, LAST = "review-side", "review-desk", "review-last"
 """The page's fragments: threshold with counts, the desk with the selected images, and what the last
@@ -20,6 +20,7 @@ bulk decision did, which a key at the desk takes back too."""
 RULE, COVERAGE = "review-rule", "review-coverage"
 THRESHOLD_RULE, COVERAGE_RULE = "threshold", "coverage"
 THRESHOLD, QUEUE, SHOW = "review-threshold", "review-queue", "review-show"
+SPACE = "review-space"
 _TEXT, _TEXTS = "review-text", "review-texts"
 SEARCH = "review-search-by"
 BY_NAME, BY_DESCRIPTION = "name", "description"
@@ -47,9 +48,19 @@ class MapDrawn:
     rings: tuple[Ring, ...]
 
 
-def enter(project_id: int, embedding_id: int | None) -> None:
+def space() -> Space | None:
+    """Whose features say what lies near what; None for the round's own where it has some."""
+    return Space.ENCODER if st.session_state.get(SPACE) == Space.ENCODER else None
+
+
+def leave_map() -> None:
+    """In a widget's callback: forget what was pointed at on a map that the reader leaves."""
+    st.session_state.pop(_OF, None)
+
+
+def enter(project_id: int, projection: str | None) -> None:
     """Forget what was pointed at on another project's map, or on an older projection."""
-    if is_of(project_id, embedding_id):
+    if is_of(project_id, projection):
         return
     state = st.session_state
     before = state.get(_OF)
@@ -58,12 +69,12 @@ def enter(project_id: int, embedding_id: int | None) -> None:
     unpick()
     for key in (_RINGS, _ZOOM, _RANGES, _DRAWN, _NOTHING, _FILTER):
         state.pop(key, None)
-    state[_OF] = (project_id, embedding_id)
+    state[_OF] = (project_id, projection)
 
 
-def is_of(project_id: int, embedding_id: int | None) -> bool:
-    """Whether what is selected was pointed at on the map of this embedding."""
-    return bool(st.session_state.get(_OF) == (project_id, embedding_id))
+def is_of(project_id: int, projection: str | None) -> bool:
+    """Whether what is selected was pointed at on the map with this path."""
+    return bool(st.session_state.get(_OF) == (project_id, projection))
 
 
 def _pointed() -> bool:

@@ -5,7 +5,6 @@ is another row, and choosing one that was made before adds its row once more: a 
 wherever an embedding's id says which map it is, and nothing that was ever shown is changed.
 """
 
-from enum import StrEnum
 from pathlib import Path
 
 from sqlalchemy import Connection, RowMapping
@@ -20,16 +19,9 @@ from sslapp.store.embeddings import latest_embedding
 from sslapp.store.errors import Refused
 from sslapp.usecases.access import Access, find_project, require
 from sslapp.usecases.images.encoder_jobs import WORK, EncoderWork, work_of
-from sslapp.vocabulary import JobKind, Role
+from sslapp.vocabulary import JobKind, Projection, Role
 
 UMAP_FILE = "umap.npy"
-
-
-class Projection(StrEnum):
-    """How the map's two coordinates come from the features."""
-
-    PCA = "pca"
-    UMAP = "umap"
 
 
 def projection_of(access: Access, project: str | int | None) -> Projection | None:

@@ -11,13 +11,20 @@ from sslapp.embedding.encoders import find_choice, weights_file, weights_version
 from sslapp.embedding.text_query import text_vectors
 from sslapp.store import rounds
 from sslapp.store.database import reading
-from sslapp.store.embeddings import embedding_of_round, latest_embedding
+from sslapp.store.embeddings import (
+    Neighbourhood,
+    embedding_of_round,
+    latest_embedding,
+    neighbourhood,
+)
 from sslapp.store.errors import Unknown
 from sslapp.store.state import load_state
 from sslapp.usecases.access import Access, find_project
 from sslapp.usecases.images.embeddings import encoder_title
+from sslapp.vocabulary import Space
 
 DEFAULT_COUNT = 60
+NOT_EMBEDDED = "Nothing is embedded yet. Embed the images first."
 _BLOCK = 1 << 15
 _TOLERANCE = 1e-5  # of float32: what is so near to the k-th is ranked again in float64
 
@@ -32,19 +39,39 @@ def similar(
     among: Positions | None = None,
     *,
     round_number: int | None = None,
+    space: Space | None = None,
 ) -> Positions:
     """The k images nearest to one in an embedding, nearest first, without itself.
 
+    Among the features of a round's own model no image is found that was drawn to measure: where it
+    lies there would tell what the round thinks of it.
+
     Args:
         among: (n,) positions to look among; None means the pool.
-        round_number: look in the embedding of this round; default: in the newest.
+        round_number: look in the features of this round; default: in the newest embedding.
+        space: whose features of the round; default: its own model's where it has some.
 
     Raises:
         Unknown: when the embedding does not have the image.
-        ValueError: when nothing is embedded yet.
+        ValueError: when nothing is embedded yet, or the image was drawn to measure and the features
+            are a round's own.
     """
-    row, wanted = _searched(access, project, among, round_number)
-    features = durable.read_array(access.workspace.path(row["features"]))
+    with reading(access.engine) as conn:
+        project_id = find_project(conn, access, project)
+        near = _neighbourhood(conn, project_id, round_number, space)
+        if near is None:
+            raise ValueError(NOT_EMBEDDED)
+        state = load_state(conn, project_id)
+    wanted = state.pool if among is None else among
+    if near.space is Space.ROUND:
+        blind = state.holdout | state.is_test
+        if 0 <= position < len(blind) and blind[position]:
+            raise ValueError(
+                f"Image {position} was drawn to measure: what lies near it in a round's own space "
+                "tells what the round takes it for. Look in the encoder's."
+            )
+        wanted = wanted[~blind[wanted]]
+    features = durable.read_array(access.workspace.path(near.features))
     if not 0 <= position < len(features):
         raise Unknown(f"Image {position} is not embedded. Embed the new images first.")
     query = np.asarray(features[position], dtype=np.float32)
@@ -141,6 +168,17 @@ def _embedding(conn: Connection, project_id: int, round_number: int | None) -> R
     return embedding_of_round(conn, rounds.finished_round(conn, project_id, round_number))
 
 
+def _neighbourhood(
+    conn: Connection, project_id: int, round_number: int | None, space: Space | None
+) -> Neighbourhood | None:
+    if round_number is not None:
+        return neighbourhood(conn, rounds.finished_round(conn, project_id, round_number), space)
+    row = latest_embedding(conn, project_id)
+    if row is None:
+        return None
+    return Neighbourhood(Space.ENCODER, row["features"], row["projection"], row["encoder"])
+
+
 def _searched(
     access: Access,
     project: str | int | None,
@@ -152,7 +190,7 @@ def _searched(
         project_id = find_project(conn, access, project)
         row = _embedding(conn, project_id, round_number)
         if row is None:
-            raise ValueError("Nothing is embedded yet. Embed the images first.")
+            raise ValueError(NOT_EMBEDDED)
         return row, load_state(conn, project_id).pool if among is None else among
 
 

@@ -27,6 +27,7 @@ MENDS = {
     JobKind.EXPORT: "Export again.",
     JobKind.WEIGHTS: "Fetch the weights again.",
     JobKind.FINDING: "Look for it again.",
+    JobKind.MAP: RESTORE,
 }
 
 PASSING = {

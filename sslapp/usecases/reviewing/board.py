@@ -11,9 +11,8 @@ from functools import cached_property
 
 import numpy as np
 from numpy.typing import NDArray
-from sqlalchemy import Connection, RowMapping
+from sqlalchemy import Connection
 
-from sslapp import durable
 from sslapp.review.candidates import Candidates, ThresholdCurve, Thresholds, counts_by_class
 from sslapp.review.disagreement import opinions
 from sslapp.review.selection import inside
@@ -21,14 +20,15 @@ from sslapp.rounds.coverage import Coverage, read_coverages
 from sslapp.rounds.predictions import Predictions, likeliest, predictions_of
 from sslapp.store import projects
 from sslapp.store.database import reading
-from sslapp.store.embeddings import embedding_of_round, latest_embedding
+from sslapp.store.embeddings import neighbourhood, newest_neighbourhood
 from sslapp.store.log import events
 from sslapp.store.projects import ClassRow
 from sslapp.store.rounds import FinishedRound, Members, finished_round, newest_finished
 from sslapp.store.state import ProjectState, load_state, withheld
 from sslapp.usecases.access import Access, require
+from sslapp.usecases.training.round_maps import coordinates
 from sslapp.usecases.training.trust import doubts, why_no_coverage
-from sslapp.vocabulary import Source
+from sslapp.vocabulary import Source, Space
 from sslapp.workspace import Workspace
 
 NO_COLUMN = -1
@@ -49,12 +49,14 @@ class BoardKey:
     Attributes:
         round_id: None for the board without a round.
         event_number: the newest event.
-        embedding_id: that of the map; None before there is one.
+        space: whose features say what lies near what.
+        projection: path of the map; None before there is one.
     """
 
     round_id: int | None
     event_number: int
-    embedding_id: int | None
+    space: Space
+    projection: str | None
 
 
 @dataclass(frozen=True, kw_only=True, eq=False)
@@ -67,8 +69,10 @@ class Board:
         classes: what a column of every array means: the round's own classes first, in its order
             (retired ones included), then those that were added since.
         known: how many of `classes` the round knew, C.
-        encoder: whose embedding the map shows; None without one.
-        xy: (M, 2) float32 map coordinates of the first M <= N images; a memory map.
+        space: whose features the map shows.
+        encoder: whose embedding those are; None without one, and on the map of the round's model.
+        xy: (M, 2) float32 map coordinates of the first M <= N images. On the map of the round's
+            model NaN for those that are drawn to measure, for it tells what the round thinks.
         predicted: (N,) int16 most probable class that readers have not ruled out; -1 for images
             that came after the round, are measured blind, or have no class left to propose.
         confidence: (N,) float32 calibrated probability of it; 0 where there is none.
@@ -107,12 +111,18 @@ class Board:
     proposals: Candidates
     coverages: tuple[Coverage, ...] = ()
     why_no_coverage: str = ""
+    space: Space = Space.ENCODER
     predictions: Predictions | None = field(default=None, repr=False)
     _alone: dict[float, Mask] = field(default_factory=dict, init=False, repr=False)
     _latest: dict[Outline, Mask] = field(default_factory=dict, init=False, repr=False)
 
     def __len__(self) -> int:
         return len(self.labels)
+
+    @cached_property
+    def drawn(self) -> Mask:
+        """(M,) bool: which images the map shows."""
+        return _sealed(np.isfinite(self.xy[:, 0]))
 
     @property
     def covers(self) -> int:
@@ -203,11 +213,14 @@ class Board:
         return mask
 
 
-def board_key(access: Access, project_id: int, round_number: int | None = None) -> BoardKey | None:
+def board_key(
+    access: Access, project_id: int, round_number: int | None = None, space: Space | None = None
+) -> BoardKey | None:
     """Which board shows a finished round as it stands; None when no round has finished.
 
     Args:
         round_number: default: the newest finished one.
+        space: default: that of the round's own model where it has one.
 
     Raises:
         ValueError: when that round has not finished or does not exist.
@@ -217,13 +230,20 @@ def board_key(access: Access, project_id: int, round_number: int | None = None) 
         found = _round(conn, project_id, round_number)
         if found is None:
             return None
-        drawn = embedding_of_round(conn, found)
+        near = neighbourhood(conn, found, space)
         number = events.head(conn, project_id)[0]
-        return BoardKey(found.id, number, None if drawn is None else drawn["id"])
+    if near is None:
+        return BoardKey(found.id, number, Space.ENCODER, None)
+    return BoardKey(found.id, number, near.space, near.projection)
 
 
-def read_board(access: Access, project_id: int, round_number: int | None = None) -> Board:
+def read_board(
+    access: Access, project_id: int, round_number: int | None = None, space: Space | None = None
+) -> Board:
     """Read the board of a finished round as the project stands now; default: the newest round.
+
+    Args:
+        space: default: that of the round's own model where it has one.
 
     Raises:
         ValueError: when there is no such finished round.
@@ -233,7 +253,7 @@ def read_board(access: Access, project_id: int, round_number: int | None = None)
         found = _round(conn, project_id, round_number)
         if found is None:
             raise ValueError("No round has finished yet. Start one on the Train page.")
-        drawn = embedding_of_round(conn, found)
+        near = neighbourhood(conn, found, space)
         state = load_state(conn, project_id)
         off = withheld(conn, project_id, found.id)
         rows = {each.id: each for each in projects.classes(conn, project_id, retired=True)}
@@ -253,8 +273,9 @@ def read_board(access: Access, project_id: int, round_number: int | None = None)
         round_number=found.number,
         classes=(*known, *added),
         known=len(known),
-        encoder=None if drawn is None else drawn["encoder"],
-        xy=_map(access.workspace, drawn, len(state.labels)),
+        space=Space.ENCODER if near is None else near.space,
+        encoder=None if near is None else near.encoder,
+        xy=coordinates(access.workspace, near, blind),
         predicted=_sealed(predicted),
         confidence=_sealed(confidence),
         members=found.read_members(access.workspace),
@@ -275,19 +296,20 @@ def bare_key(access: Access, project_id: int) -> BoardKey:
     """Which board shows the project's images as they stand, without any round."""
     with reading(access.engine) as conn:
         require(conn, access, project_id)
-        drawn = latest_embedding(conn, project_id)
+        near = newest_neighbourhood(conn, project_id)
         number = events.head(conn, project_id)[0]
-        return BoardKey(None, number, None if drawn is None else drawn["id"])
+        return BoardKey(None, number, Space.ENCODER, None if near is None else near.projection)
 
 
 def read_bare_board(access: Access, project_id: int) -> Board:
     """Read the board without a round as the project stands now: labels, and nothing predicted."""
     with reading(access.engine) as conn:
         require(conn, access, project_id)
-        drawn = latest_embedding(conn, project_id)
+        near = newest_neighbourhood(conn, project_id)
         state = load_state(conn, project_id)
         rows = tuple(projects.classes(conn, project_id))
     size, pool = len(state.labels), state.pool
+    blind = state.holdout | state.is_test
     unsure = np.zeros(len(pool), dtype=np.float32)
     unproposed = np.full(len(pool), NO_COLUMN, dtype=np.int64)
     return Board(
@@ -296,8 +318,9 @@ def read_bare_board(access: Access, project_id: int) -> Board:
         round_number=None,
         classes=rows,
         known=0,
-        encoder=None if drawn is None else drawn["encoder"],
-        xy=_map(access.workspace, drawn, size),
+        space=Space.ENCODER,
+        encoder=None if near is None else near.encoder,
+        xy=coordinates(access.workspace, near, blind),
         predicted=_sealed(np.full(size, NO_COLUMN, dtype=np.int16)),
         confidence=_sealed(np.zeros(size, dtype=np.float32)),
         members=None,
@@ -305,18 +328,10 @@ def read_bare_board(access: Access, project_id: int) -> Board:
         doubts="",
         labels=_sealed(_labels(state, [each.id for each in rows])),
         source=_sealed(state.source),
-        blind=_sealed(state.holdout | state.is_test),
+        blind=_sealed(blind),
         withheld=_sealed(np.zeros(0, dtype=np.int64)),
         proposals=_sealed_candidates(Candidates(pool, unproposed, unsure)),
     )
-
-
-def _map(workspace: Workspace, drawn: RowMapping | None, count: int) -> NDArray[np.float32]:
-    """(M, 2) map coordinates of the first M of `count` images; none without an embedding."""
-    if drawn is None:
-        return np.zeros((0, 2), dtype=np.float32)
-    stored = durable.read_array(workspace.path(drawn["projection"]))
-    return stored.astype(np.float32, copy=False)[:count]
 
 
 def _coverages(

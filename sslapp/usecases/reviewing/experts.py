@@ -10,15 +10,16 @@ from dataclasses import dataclass
 
 import numpy as np
 from numpy.typing import NDArray
-from sqlalchemy import Connection, RowMapping
+from sqlalchemy import Connection
 
 from sslapp import durable
 from sslapp.embedding.index import NeighbourIndex
 from sslapp.review.evidence import Evidence, evidence_among
-from sslapp.store.embeddings import embedding_of_round, latest_embedding
+from sslapp.store.embeddings import neighbourhood, newest_neighbourhood
 from sslapp.store.labels import expert_labels
 from sslapp.store.rounds import finished_round
 from sslapp.usecases.access import Access
+from sslapp.vocabulary import Space
 
 NEIGHBOURS = 5
 KEPT = 4
@@ -30,12 +31,14 @@ class Experts:
     """The expert-labelled images of a project in one embedding.
 
     Attributes:
+        space: whose features they are.
         features: (N, D) of all images, memory-mapped.
         positions: (n,) int64 ascending, those labelled by an expert or an adjudicator.
         classes: (n,) int64 their class ids.
         index: whose row i is positions[i].
     """
 
+    space: Space
     features: NDArray[np.generic]
     positions: NDArray[np.int64]
     classes: NDArray[np.int64]
@@ -55,30 +58,36 @@ class Experts:
 
 
 def experts(
-    conn: Connection, access: Access, project_id: int, round_number: int | None
+    conn: Connection,
+    access: Access,
+    project_id: int,
+    round_number: int | None,
+    space: Space | None = None,
 ) -> Experts | None:
-    """The experts' images in a round's embedding; None when nothing is embedded yet.
+    """The experts' images among a round's features; None when nothing is embedded yet.
 
     The index is made anew only when what the experts said has changed; accepted pseudo-labels and
     other decisions leave it as it is.
 
     Args:
         round_number: None without a round: in the newest embedding.
+        space: whose features; default: those of the round's own model where it has some.
     """
     if round_number is None:
-        row = latest_embedding(conn, project_id)
+        near = newest_neighbourhood(conn, project_id)
     else:
-        row = embedding_of_round(conn, finished_round(conn, project_id, round_number))
-    if row is None:
+        near = neighbourhood(conn, finished_round(conn, project_id, round_number), space)
+    if near is None:
         return None
-    labels = expert_labels(conn, project_id, row["count"])
+    features = durable.read_array(access.workspace.path(near.features))
+    labels = expert_labels(conn, project_id, len(features))
     digest = hashlib.sha256(labels.tobytes()).hexdigest()
-    key = (str(access.workspace.url), str(access.workspace.root), row["features"], digest)
+    key = (str(access.workspace.url), str(access.workspace.root), near.features, digest)
     with _lock:
         if key in _kept:
             _kept.move_to_end(key)
             return _kept[key]
-    made = _build(access, row, labels)
+    made = _build(near.space, features, labels)
     with _lock:
         _kept[key] = made
         while len(_kept) > KEPT:
@@ -90,8 +99,7 @@ _kept: OrderedDict[tuple[str, str, str, str], Experts] = OrderedDict()
 _lock = threading.Lock()
 
 
-def _build(access: Access, row: RowMapping, labels: NDArray[np.int64]) -> Experts:
-    features = durable.read_array(access.workspace.path(row["features"]))
+def _build(space: Space, features: NDArray[np.generic], labels: NDArray[np.int64]) -> Experts:
     positions, classes = labels[:, 0].copy(), labels[:, 1].copy()
     index = NeighbourIndex(np.asarray(features[positions], dtype=np.float32))
-    return Experts(features, positions, classes, index)
+    return Experts(space, features, positions, classes, index)

@@ -34,7 +34,7 @@ from sslapp.store.rounds import finished_round, in_use, newest_finished
 from sslapp.usecases.access import Access, NotAllowed, find_project
 from sslapp.usecases.reviewing.experts import Experts, experts
 from sslapp.usecases.training.trust import calibration
-from sslapp.vocabulary import Purpose, Split
+from sslapp.vocabulary import Purpose, Space, Split
 
 LEASED = timedelta(minutes=6)
 """How long a page of images stays with who opened it; the desk renews it while it is open."""
@@ -118,6 +118,7 @@ class Inspection:
         name: the image's name, as imported.
         tile: what the grid shows.
         evidence: the nearest expert-labelled images, nearest first.
+        space: whose features the evidence is near in.
         embedded: False when the embedding does not have the image yet, so there is no evidence.
         lines: classes in use, most probable first.
         members: of the round's ensemble, in its order; () for another round.
@@ -131,6 +132,7 @@ class Inspection:
     tile: Tile
     evidence: tuple[Neighbour, ...]
     embedded: bool
+    space: Space
     lines: tuple[ClassLine, ...] = ()
     members: tuple[MemberLine, ...] = ()
     apart: float = 0.0
@@ -141,12 +143,18 @@ class Inspection:
 
 
 def inspect(
-    access: Access, project: str | int | None, round_number: int | None, position: int
+    access: Access,
+    project: str | int | None,
+    round_number: int | None,
+    position: int,
+    space: Space | None = None,
 ) -> Inspection:
     """Everything that the desk shows of one image.
 
     Args:
         round_number: None without a round.
+        space: where the evidence is looked for; default: among the features of the round's own
+            model where it has some.
 
     Raises:
         Blind: for an image of the holdout or the test split.
@@ -161,7 +169,7 @@ def inspect(
                 f"Image {position} belongs to the holdout or the test split: who judges it must "
                 "not see a prediction. Label it on the Label page."
             )
-        known = experts(conn, access, project_id, round_number)
+        known = experts(conn, access, project_id, round_number, space)
         embedded = known is not None and bool(known.covers(asked)[0])
         evidence: tuple[Neighbour, ...] = ()
         if known is not None and embedded:
@@ -171,6 +179,7 @@ def inspect(
         tile=_tiles(shown, known)[0],
         evidence=evidence,
         embedded=embedded,
+        space=Space.ENCODER if known is None else known.space,
     )
     if shown.predictions is None:
         return bare
@@ -193,8 +202,12 @@ def tiles(
     project: str | int | None,
     round_number: int | None,
     positions: Sequence[int] | Positions,
+    space: Space | None = None,
 ) -> list[Tile]:
     """What the grid shows of a page of images, in the order given; without a round no proposal.
+
+    Args:
+        space: where it is looked whether neighbours disagree, as in `inspect`.
 
     Raises:
         Unknown: for a round or image there is not, or one that the round does not cover.
@@ -203,7 +216,7 @@ def tiles(
     with reading(access.engine) as conn:
         project_id = find_project(conn, access, project)
         shown = _read(conn, access, project_id, round_number, asked)
-        return _tiles(shown, experts(conn, access, project_id, round_number))
+        return _tiles(shown, experts(conn, access, project_id, round_number, space))
 
 
 def claim_page(

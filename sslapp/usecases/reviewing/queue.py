@@ -19,7 +19,7 @@ from sslapp.usecases.reviewing.board import Board, Mask, Rule, flipped, previous
 from sslapp.usecases.reviewing.experts import experts
 from sslapp.usecases.reviewing.facets import Facet, coded
 from sslapp.usecases.reviewing.findings import Queued, queued
-from sslapp.vocabulary import Finding
+from sslapp.vocabulary import Finding, Space
 
 COMPARED = 2_000
 """Candidates whose neighbours are looked up at once: the most doubtful ones; a few tenths of a
@@ -118,11 +118,13 @@ class Choice:
     def payload(self, board: Board) -> dict[str, object]:
         """What is kept with the event: enough to select the same again."""
         if (pointed_at := self._pointed_at()) is not None:
-            return {"round": board.round_number, **pointed_at}
+            apart = {} if self.like is None else _named_space(board)
+            return {"round": board.round_number, **pointed_at, **apart}
         by_rule = {**self._named_rule(), "show": self.show.value}
         return {
             "round": board.round_number,
             "polygon": [[list(corner) for corner in ring] for ring in self.rings],
+            **_named_space(board),
             **({} if board.round_number is None else by_rule),
             **self._named_filter(),
             "order": self.queue.value,
@@ -158,6 +160,11 @@ class Choice:
             return {"coverage": self.coverage}
         own = {str(class_id): round(value, 4) for class_id, value in self.per_class}
         return {"threshold": round(self.threshold, 4), "per_class": own}
+
+
+def _named_space(board: Board) -> dict[str, str]:
+    """Whose map a polygon is drawn on, where it is not the encoder's."""
+    return {} if board.space is Space.ENCODER else {"space": board.space.value}
 
 
 def filtered(access: Access, project_id: int, board: Board, choice: Choice) -> Mask | None:
@@ -204,7 +211,12 @@ def positions(access: Access, project_id: int, board: Board, choice: Choice) -> 
     if choice.image is None and choice.like is not None:
         there = board.proposals.positions
         return similar(
-            access, project_id, choice.like, among=there, round_number=board.round_number
+            access,
+            project_id,
+            choice.like,
+            among=there,
+            round_number=board.round_number,
+            space=board.space,
         )
     if choice.image is None and choice.text:
         return like_text(
@@ -307,7 +319,7 @@ def neighbours_against(
     """
     with reading(access.engine) as conn:
         require(conn, access, project_id)
-        known = experts(conn, access, project_id, board.round_number)
+        known = experts(conn, access, project_id, board.round_number, board.space)
     if known is None or len(known) == 0:
         return None
     there = known.covers(positions)

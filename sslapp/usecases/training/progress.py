@@ -216,7 +216,7 @@ def _with_round(conn: Connection, found: LiveJob, row: RowMapping, runs: StoredR
 
 def _eta(row: RowMapping, rate: float | None) -> float | None:
     # their pace is not that of the steps
-    if row["message"] in (RoundPhase.READING, RoundPhase.PREDICTING):
+    if row["message"] in (RoundPhase.READING, RoundPhase.PREDICTING, RoundPhase.MAPPING):
         return None
     if rate and row["message"] == RoundPhase.TRAINING:
         return float((row["total"] - row["step"]) / rate)

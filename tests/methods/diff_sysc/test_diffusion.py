@@ -209,7 +209,7 @@ def test_a_denoiser_is_the_same_after_saving(fitted, tmp_path):
     loaded = LabelDiffusionPredictor.load(tmp_path)
     rows = np.arange(40)
     assert torch.equal(loaded.logits(Rows(), rows), fitted.logits(Rows(), rows))
-    assert torch.equal(loaded.embed(Rows(), rows), fitted.embed(Rows(), rows))
+    assert loaded.embed(Rows(), rows) is None, "without an encoder of its own"
 
 
 @pytest.mark.parametrize("trainable", [False, True])

@@ -154,10 +154,7 @@ def test_a_saved_head_gives_the_same_scores_and_refuses_other_features(
     loaded = FeaturePredictor.load(tmp_path / "predictor")
     rows = np.arange(60)
     assert torch.equal(fitted.logits(task.features, rows), loaded.logits(task.features, rows))
-    assert torch.equal(fitted.embed(task.features, rows), loaded.embed(task.features, rows))
-    mean, std = standardisation(task)
-    standardised = (task.features.take(rows) - mean) / std
-    assert torch.equal(loaded.embed(task.features, rows), standardised)
+    assert loaded.embed(task.features, rows) is None, "it sees the encoder's features themselves"
     assert fitted.logits(task.features, rows[:0]).shape == (0, 3)
     narrow = TaskFeatures(task.features.array[:, :5])
     with pytest.raises(ValueError, match="give it those of its own encoder"):

@@ -18,13 +18,13 @@ from sslapp.usecases.images.encoded_views import (
     encoded_views,
     start_encoding,
 )
-from sslapp.usecases.images.maps import Projection, projection_of, show_projection
+from sslapp.usecases.images.maps import projection_of, show_projection
 from sslapp.usecases.jobs import cancel_job, job_status
 from sslapp.usecases.reviewing import board
 from sslapp.usecases.reviewing.experts import experts
 from sslapp.usecases.training.preview import choices, missing_before_start, preview
 from sslapp.usecases.training.rounds import start_round
-from sslapp.vocabulary import Gear, JobState
+from sslapp.vocabulary import Gear, JobState, Projection
 
 pytestmark = pytest.mark.usefixtures("quick_umap")
 

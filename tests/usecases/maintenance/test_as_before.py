@@ -65,7 +65,9 @@ DONE = (
 CALIBRATED_SINCE = {DONE[-4], DONE[-2]}
 """A new round is calibrated by cross-fitting, so that it and its candidates differ."""
 
-ADDED = frozenset({"answers", "members", "embeddings_beside"})
+ADDED = frozenset(
+    {"answers", "members", "embeddings_beside", "features", "pca", "umap", "projection"}
+)
 """Columns that rounds have got since; nothing is in those of rounds that were there."""
 
 SOURCES = ("expert", "adjudicated", "accepted")

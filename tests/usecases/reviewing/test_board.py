@@ -11,9 +11,10 @@ from hypothesis import strategies as st
 from sslapp.review.candidates import Candidates, Thresholds, candidates, threshold_curve
 from sslapp.review.proposals import Proposals, by_doubt
 from sslapp.review.selection import inside
-from sslapp.store.database import reading
+from sslapp.store.database import reading, writing
+from sslapp.store.errors import Refused
 from sslapp.store.projects import ClassRow, classes
-from sslapp.store.rounds import finished_round, forbidden_now
+from sslapp.store.rounds import change_round, finished_round, forbidden_now
 from sslapp.store.state import load_state, withheld
 from sslapp.training.calibration.scaling import Temperature
 from sslapp.usecases.access import NotAllowed, enter
@@ -30,7 +31,7 @@ from sslapp.usecases.reviewing.board import (
 )
 from sslapp.usecases.reviewing.candidates import propose
 from sslapp.usecases.training.rounds import start_round
-from sslapp.vocabulary import Source
+from sslapp.vocabulary import Source, Space
 
 SQUARE = ((-0.5, -0.5), (0.5, -0.5), (0.5, 0.5), (-0.5, 0.5))
 
@@ -111,6 +112,31 @@ def test_what_measures_carries_no_prediction(reviewed) -> None:
     assert (board.predicted[seen] >= 0).all()
     # labelled images show what the round thinks of them
     assert (board.labels[seen] >= 0).any()
+
+
+def test_what_measures_is_on_no_map_of_the_rounds_own_model(reviewed) -> None:
+    board = read_board(reviewed, 1)
+    assert board.space is Space.ROUND
+    np.testing.assert_array_equal(board.drawn, ~board.blind)
+    everywhere = [((-9.0, -9.0), (9.0, -9.0), (9.0, 9.0), (-9.0, 9.0))]
+    np.testing.assert_array_equal(board.inside(everywhere), ~board.blind)
+    small_project.draw_holdout(reviewed, 100)
+    assert not read_board(reviewed, 1).drawn[100], "drawn since"
+    encoders = read_board(reviewed, 1, space=Space.ENCODER)
+    assert encoders.drawn.all() and encoders.encoder == "pixels"
+    assert not np.array_equal(encoders.xy[~board.blind], board.xy[~board.blind])
+    keys = [board_key(reviewed, 1, 1, space) for space in (None, *Space)]
+    assert keys[0] == keys[1] != keys[2]
+
+
+def test_a_round_of_an_earlier_version_goes_on_with_the_encoders_map(reviewed) -> None:
+    with writing(reviewed.engine) as conn:
+        gone = dict.fromkeys(("features", "pca", "projection"))
+        change_round(conn, 1, gone)
+    board = read_board(reviewed, 1)
+    assert (board.space, board.encoder) == (Space.ENCODER, "pixels")
+    with pytest.raises(Refused, match="no features of its own"):
+        read_board(reviewed, 1, space=Space.ROUND)
 
 
 def test_a_class_list_that_changed_since_the_round(reviewed) -> None:

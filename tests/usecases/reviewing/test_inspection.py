@@ -10,7 +10,7 @@ from sslapp.review.candidates import candidates
 from sslapp.store import projects
 from sslapp.store.database import reading, writing
 from sslapp.store.embeddings import latest_embedding
-from sslapp.store.errors import Unknown
+from sslapp.store.errors import Refused, Unknown
 from sslapp.store.readers import grant
 from sslapp.store.rounds import finished_round, forbidden_now
 from sslapp.store.schema import lease
@@ -22,7 +22,7 @@ from sslapp.usecases.labelling.picks import next_images
 from sslapp.usecases.reviewing import bulk_decisions
 from sslapp.usecases.reviewing.inspection import Blind, claim_page, inspect, tiles
 from sslapp.usecases.training.rounds import start_round
-from sslapp.vocabulary import Role, Source
+from sslapp.vocabulary import Role, Source, Space
 
 IMAGE = 70
 HOLDOUT = 5
@@ -42,11 +42,13 @@ def another_reader(access, name: str):
     return other
 
 
-def nearest_by_hand(access, position: int, k: int = 5) -> list[tuple[int, int]]:
+def nearest_by_hand(access, position: int, space: Space, k: int = 5) -> list[tuple[int, int]]:
     """(position, class id) of the k nearest by cosine, among what is trained on and an expert's."""
     with reading(access.engine) as conn:
         row, state = latest_embedding(conn, 1), load_state(conn, 1)
-    features = np.asarray(durable.read_array(access.workspace.path(row["features"])), np.float64)
+        own = finished_round(conn, 1, 1).features
+    path = own if space is Space.ROUND else row["features"]
+    features = np.asarray(durable.read_array(access.workspace.path(path)), np.float64)
     features /= np.linalg.norm(features, axis=1, keepdims=True)
     experts = [
         each
@@ -122,12 +124,24 @@ def test_a_withheld_image_says_so_for_its_round(reviewed) -> None:
     assert [each.withheld for each in tiles(reviewed, None, 1, [IMAGE, IMAGE + 1])] == [True, False]
 
 
-def test_evidence_is_the_nearest_that_experts_labelled_outside_the_holdout(reviewed) -> None:
+@pytest.mark.parametrize("space", Space)
+def test_evidence_is_the_nearest_that_experts_labelled_outside_the_holdout(
+    reviewed, space: Space
+) -> None:
     for position in (IMAGE, 3):  # the second is labelled itself and no evidence of its own
-        found = inspect(reviewed, None, 1, position).evidence
-        told = [(each.position, each.class_id) for each in found]
-        assert told == nearest_by_hand(reviewed, position)
-        assert HOLDOUT not in [each.position for each in found]
+        told = inspect(reviewed, None, 1, position, space)
+        near = [(each.position, each.class_id) for each in told.evidence]
+        assert (near, told.space) == (nearest_by_hand(reviewed, position, space), space)
+        assert HOLDOUT not in [each.position for each in told.evidence]
+
+
+def test_evidence_is_looked_for_among_the_rounds_own_features_unless_it_has_none(
+    reviewed, ensembled
+) -> None:
+    assert inspect(reviewed, None, 1, IMAGE) == inspect(reviewed, None, 1, IMAGE, Space.ROUND)
+    assert inspect(ensembled, None, 1, IMAGE).space is Space.ENCODER
+    with pytest.raises(Refused, match="Round 1 has no features of its own"):
+        inspect(ensembled, None, 1, IMAGE, Space.ROUND)
 
 
 def test_evidence_follows_the_experts_and_not_what_was_accepted(reviewed) -> None:
@@ -140,11 +154,15 @@ def test_evidence_follows_the_experts_and_not_what_was_accepted(reviewed) -> Non
     assert (changed.position, changed.class_id) == (near.position, event.class_id)
 
 
-def test_a_tile_is_marked_where_most_of_its_evidence_speaks_for_another_class(reviewed) -> None:
+@pytest.mark.parametrize("space", Space)
+def test_a_tile_is_marked_where_most_of_its_evidence_speaks_for_another_class(
+    reviewed, space: Space
+) -> None:
     positions = np.arange(40, 120)
     weights = 1 / np.arange(1, 6)
-    for tile in tiles(reviewed, None, 1, positions):
-        against = [each != tile.proposed for _, each in nearest_by_hand(reviewed, tile.position)]
+    for tile in tiles(reviewed, None, 1, positions, space):
+        near = nearest_by_hand(reviewed, tile.position, space)
+        against = [each != tile.proposed for _, each in near]
         assert tile.disagrees == (weights[against].sum() / weights.sum() >= 0.5)
 
 

@@ -10,13 +10,13 @@ from sslapp.review.evidence import disagreement, evidence
 from sslapp.review.selection import inside
 from sslapp.store.database import reading
 from sslapp.store.rounds import finished_round
-from sslapp.store.schema import embedding
 from sslapp.usecases.images.similar import similar
 from sslapp.usecases.labelling import verdicts
 from sslapp.usecases.reviewing import bulk_decisions, queue
 from sslapp.usecases.reviewing.board import flipped, previous_columns, read_board
 from sslapp.usecases.reviewing.queue import Choice, Queue, Show, ordered, positions, selected
 from sslapp.usecases.training.rounds import start_round
+from sslapp.vocabulary import Space
 
 MEMBERS_FIRST = Choice(threshold=0.0, queue=Queue.MEMBERS)
 RING = ((-0.6, -0.6), (0.5, -0.6), (0.5, 0.7), (-0.6, 0.4))
@@ -81,7 +81,7 @@ def test_images_against_which_the_experts_labels_speak_come_first(reviewed, boar
     from sslapp.embedding.index import NeighbourIndex
 
     with reading(reviewed.engine) as conn:
-        stored = conn.execute(embedding.select()).one().features
+        stored = finished_round(conn, 1, 1).features
     index = NeighbourIndex(np.array(durable.read_array(reviewed.workspace.path(stored))))
     found = selected(board, Choice(threshold=0.0))
     known = np.flatnonzero(board.expert & ~board.blind)
@@ -177,9 +177,14 @@ def test_a_round_without_members_comes_in_the_usual_order(reviewed, board) -> No
 def test_images_like_one_are_open_ones_nearest_first(reviewed, board) -> None:
     labelled = int(np.flatnonzero(board.expert & ~board.blind)[0])
     found = positions(reviewed, 1, board, Choice(like=labelled, threshold=1.0))
-    expected = similar(reviewed, None, labelled, among=board.proposals.positions)
-    np.testing.assert_array_equal(found, expected)
+    among = board.proposals.positions
+    own = similar(reviewed, None, labelled, among=among, round_number=1)
+    np.testing.assert_array_equal(found, own)
     assert len(found) > 10
+    elsewhere = read_board(reviewed, 1, space=Space.ENCODER)
+    found = positions(reviewed, 1, elsewhere, Choice(like=labelled, threshold=1.0))
+    np.testing.assert_array_equal(found, similar(reviewed, None, labelled, among=among))
+    assert found.tolist() != own.tolist()
 
 
 def test_the_payload_says_enough_to_select_the_same_again(board) -> None:
@@ -189,6 +194,7 @@ def test_the_payload_says_enough_to_select_the_same_again(board) -> None:
     assert kept == {
         "round": 1,
         "polygon": [[list(corner) for corner in RING]],
+        "space": "round",
         "threshold": 0.9,
         "per_class": {str(board.classes[2].id): 0.75},
         "show": "rest",

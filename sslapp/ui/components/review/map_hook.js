@@ -7,6 +7,7 @@
 
 import { element, textElement } from "../common/elements.js"
 import { mounted } from "../common/mounting.js"
+import { inspectionAddress, nearTo } from "./inspection.js"
 
 const CORNERS = 240 // of one lasso; beyond it every other corner goes, until it fits
 const REST_MS = 120 // the pointer rests on an image before its evidence is fetched
@@ -89,7 +90,7 @@ function makeCard(root) {
         lines.push(classLine(classes, found.proposed, percentage(found.confidence)))
       }
       if (found.evidence?.length) {
-        lines.push(textElement("div", "quiet head", "Nearest expert labels"))
+        lines.push(textElement("div", "quiet head", `Nearest expert labels, ${nearTo(found)}`))
         for (const each of found.evidence.slice(0, NEIGHBOURS)) {
           lines.push(classLine(classes, each.class, each.distance.toFixed(3)))
         }
@@ -201,8 +202,7 @@ function makeHook(parentElement) {
     if (position === undefined) return
     const at = Number(position)
     card.open(at, `${data.base}/thumbs/${at}`, event.event)
-    const place = data.round === null ? "inspection" : `rounds/${data.round}/images`
-    const address = `${data.base}/${place}/${at}`
+    const address = inspectionAddress(data, at)
     evidence.request(address, data.revision, found => card.fill(at, found, classes))
   }
 

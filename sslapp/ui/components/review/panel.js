@@ -1,7 +1,7 @@
 // The panel beside the sheet: the focused image large, the round's probabilities, the evidence.
 
 import { element } from "../common/elements.js"
-import { inspection, thumbAddress } from "./inspection.js"
+import { inspection, nearTo, thumbAddress } from "./inspection.js"
 import {
   STAMPS, className, commandKey, isOpen, labelWords, noClass, refusalReason, shownClass, tileOf,
 } from "./state.js"
@@ -166,7 +166,8 @@ function member(desk, each) {
 
 function drawEvidence(desk, found) {
   const head = element("div", "head")
-  head.append(element("span", "", { textContent: "Nearest labelled by experts" }))
+  const near = `Nearest labelled by experts, ${nearTo(found)}`
+  head.append(element("span", "", { textContent: near }))
   const nearest = element("div", "near")
   for (const each of found.evidence) {
     const card = element("figure", "")

@@ -76,7 +76,7 @@ def drawn(
         within: (N,) the images that may be drawn; None for all.
     """
     count = len(board.xy)
-    shown = np.ones(count, dtype=bool) if within is None else within[:count]
+    shown = board.drawn if within is None else board.drawn & within[:count]
     expert = board.expert[:count] & shown
     if np.count_nonzero(shown) <= points:
         order = np.concatenate([np.flatnonzero(shown & ~expert), np.flatnonzero(expert)])
@@ -171,7 +171,7 @@ def picture(board: Board, coding: Coding, box: Box, within: NDArray[np.bool_] | 
 
 def whole(board: Board) -> Box:
     """The box of the whole map."""
-    return bounds(board.xy)
+    return bounds(board.xy if board.drawn.all() else board.xy[board.drawn])
 
 
 def _trace(board: Board, coding: Coding, points: Drawn) -> go.Scattergl:

@@ -12,6 +12,7 @@ import streamlit as st
 
 from sslapp.ui.common import browser_component
 from sslapp.usecases.projects.classes import ClassRow
+from sslapp.vocabulary import Space
 
 RINGS, CORNERS = 16, 256
 """Polygons of one gesture and corners of one polygon, at most; the browser thins longer ones."""
@@ -60,6 +61,7 @@ def mount(
     round_number: int | None,
     classes: Sequence[ClassRow],
     *,
+    space: Space | None = None,
     revision: int,
     clear: int,
     key: str,
@@ -70,6 +72,7 @@ def mount(
     Args:
         chart: key of the plotly chart to listen to.
         base: address of the project's routes.
+        space: whose features say which neighbours an image has; default: the round's own.
         revision: the event number; what is remembered of an image is asked again when it grows.
         clear: raise it to take the outline off the chart.
     """
@@ -79,6 +82,7 @@ def mount(
             "chart": chart,
             "base": base,
             "round": round_number,
+            "space": space,
             "revision": revision,
             "clear": clear,
             "classes": [
