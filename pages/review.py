@@ -20,6 +20,7 @@ titles = method_titles()
 
 number: int | None = None
 if not rounds and not empty.no_round(access, project_id, live, titles):
+    state.enter(project_id, None)
     st.stop()
 
 names = {each: f"Round {each} · {titles.get(method, method)}" for each, method in rounds}

@@ -39,6 +39,8 @@ def tour(access: Access, project_id: int) -> tuple[TourStep, ...]:
         def decided(*actions: Action) -> bool:
             return was_ever(conn, project_id, kinds_where(lambda rule: rule.action in actions))
 
+        trained = was_ever(conn, project_id, [EventKind.ROUND_DONE])
+        exported = was_ever(conn, project_id, [EventKind.EXPORT])
         return (
             TourStep(
                 "label",
@@ -50,7 +52,7 @@ def tour(access: Access, project_id: int) -> tuple[TourStep, ...]:
                 "train",
                 "Train a round",
                 "It learns from your labels and proposes a class for every other image.",
-                was_ever(conn, project_id, [EventKind.ROUND_DONE]),
+                trained,
             ),
             TourStep(
                 "review",
@@ -68,6 +70,6 @@ def tour(access: Access, project_id: int) -> tuple[TourStep, ...]:
                 "export",
                 "Export the labels",
                 "A table that says of every label who gave it and what is proven.",
-                was_ever(conn, project_id, [EventKind.EXPORT]),
+                exported,
             ),
         )
