@@ -12,7 +12,7 @@ export function inspectionAddress({ base, round, space }, position) {
 }
 
 /** In whose features the evidence is near. */
-export const nearTo = ({ space }) => (space === "round" ? "as this round sees them" : "as the encoder sees them")
+export const nearTo = ({ space }) => (space === "round" ? "to this round" : "to the encoder")
 
 /** What the server says about one image, as a promise; asked once until the page runs again. */
 export function inspection(desk, position) {

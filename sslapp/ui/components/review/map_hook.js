@@ -90,7 +90,7 @@ function makeCard(root) {
         lines.push(classLine(classes, found.proposed, percentage(found.confidence)))
       }
       if (found.evidence?.length) {
-        lines.push(textElement("div", "quiet head", `Nearest expert labels, ${nearTo(found)}`))
+        lines.push(textElement("div", "quiet head", `Nearest expert labels ${nearTo(found)}`))
         for (const each of found.evidence.slice(0, NEIGHBOURS)) {
           lines.push(classLine(classes, each.class, each.distance.toFixed(3)))
         }

@@ -41,7 +41,7 @@ export function wire(desk) {
     const node = event.target.closest(".tile")
     if (!node) return
     const position = Number(node.dataset.position)
-    const adds = event.ctrlKey || event.metaKey || event.target.closest(".check")
+    const adds = event.ctrlKey || event.metaKey || event.target.closest(".mark")
     if (event.shiftKey) markTo(desk, position)
     else if (adds || desk.marked.size || desk.data.round === null) mark(desk, position)
     else focusOn(desk, position, true)

@@ -166,8 +166,10 @@ function member(desk, each) {
 
 function drawEvidence(desk, found) {
   const head = element("div", "head")
-  const near = `Nearest labelled by experts, ${nearTo(found)}`
-  head.append(element("span", "", { textContent: near }))
+  head.append(
+    element("span", "", { textContent: "Nearest labelled by experts" }),
+    element("span", "note", { textContent: nearTo(found) }),
+  )
   const nearest = element("div", "near")
   for (const each of found.evidence) {
     const card = element("figure", "")
