@@ -1,11 +1,11 @@
 """Exporting in a real browser: what is fetched is what was decided, and the report stands alone."""
 
-import time
 from pathlib import Path
 
 import pandas as pd
 import pytest
 import small_project
+from downloads import fetch
 
 from sslapp.usecases.exporting.exported import exports_of
 from sslapp.usecases.labelling import verdicts
@@ -23,29 +23,6 @@ def reader(browser):
     page.set_default_timeout(30 * SECONDS)
     yield page
     window.close()
-
-
-def fetch(reader, to: Path) -> Path:
-    """Press the newest export's link and keep what comes."""
-    fetched = []
-
-    def keep(download) -> None:
-        fetched.append(download)
-
-    def watch(page) -> None:
-        page.on("download", keep)
-
-    # the link opens a window of its own, which the browser closes when it turns into a download
-    reader.context.on("page", watch)
-    watch(reader)
-    reader.get_by_role("link", name="Download").first.click()
-    end = time.monotonic() + 30
-    while not fetched:
-        assert time.monotonic() < end, "nothing came"
-        reader.wait_for_timeout(50)  # lets Playwright hear of the new window
-    target = to / fetched[0].suggested_filename
-    fetched[0].save_as(target)
-    return target
 
 
 def test_labels_that_are_exported_and_fetched_are_those_that_were_decided(
