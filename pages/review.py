@@ -34,7 +34,7 @@ with st.container(key=room.BAR, horizontal=True, vertical_alignment="top", gap="
             format_func=names.__getitem__,
             label_visibility="collapsed",
             key=chosen,
-            width=190,
+            width=220,
         )
     beside = st.container()
     history.button(access, project_id)

@@ -279,7 +279,7 @@ def _selected(board: Board, chosen: Choice, within: NDArray[np.bool_] | None) ->
     if not chosen.rings:
         if only:
             return f"**{len(found):,} selected**{only}"
-        return f"**{len(found):,} selected**: the whole project. Draw on the map to select fewer."
+        return f"**{len(found):,} selected**: the whole project"
     area = board.inside(chosen.rings)
     labelled = int(np.count_nonzero(area & (board.labels >= 0)))
     inside = int(np.count_nonzero(area))
