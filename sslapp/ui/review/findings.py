@@ -26,7 +26,7 @@ TITLES = {
 
 ABOUT = {
     Finding.SUSPICIOUS: "Labels that models speak against which were not taught them, the worst "
-    "first. Press the key of the right class; that of the label keeps it. Labels of holdout and "
+    "first. Keep a label (`a`), or press the key of the right class. Labels of holdout and "
     "test images are not asked about.",
     Finding.DUPLICATES: "Images that show the same: groups with two labels first, then those that "
     "reach from the pool into holdout or test images, which then measure too well.",

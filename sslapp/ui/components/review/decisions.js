@@ -39,6 +39,15 @@ export function decide(desk, kind, classId, pressedAt) {
   focusNextOpen(desk)
 }
 
+/** Accepts what is proposed for the image in focus, or keeps its label where that is in question. */
+export function acceptFocused(desk, pressedAt) {
+  const tile = tileOf(desk, desk.focus)
+  if (!tile?.questioned) return decide(desk, "accept", tile?.proposed, pressedAt)
+  const why = refusalReason(desk, tile, "keep")
+  if (why) return cue(desk, why)
+  decide(desk, "relabel", tile.label.class, pressedAt)
+}
+
 const wasSeen = (desk, pressedAt) =>
   desk.paintedAt !== null && pressedAt >= desk.paintedAt + PAINTED_MS
 

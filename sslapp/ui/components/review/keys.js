@@ -3,7 +3,7 @@
 
 import { epochMillis } from "../common/clock.js"
 import { isHeard, meaning } from "../common/strokes.js"
-import { askName, decide, exclude, undo } from "./decisions.js"
+import { acceptFocused, askName, decide, exclude, undo } from "./decisions.js"
 import { columns, focusNextOpen, moveFocus } from "./focus.js"
 import { giveClassByKey, mark, markAll, unmarkAll } from "./marking.js"
 import { toggleHelp } from "./panel.js"
@@ -32,7 +32,7 @@ const proposed = desk => tileOf(desk, desk.focus).proposed
 
 // always: without an image in focus as well
 const COMMANDS = new Map([
-  ["a", { work: (desk, at) => decide(desk, "accept", proposed(desk), at) }],
+  ["a", { work: (desk, at) => acceptFocused(desk, at) }],
   ["x", { work: (desk, at) => decide(desk, "reject", proposed(desk), at) }],
   ["n", { work: (desk, at) => decide(desk, "none", null, at) }],
   ["/", { work: (desk, at) => askName(desk, at) }],

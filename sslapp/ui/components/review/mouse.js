@@ -3,7 +3,7 @@
 import { epochMillis } from "../common/clock.js"
 import { element } from "../common/elements.js"
 import { readKept, writeKept } from "../common/storage.js"
-import { askName, decide, exclude } from "./decisions.js"
+import { acceptFocused, askName, decide, exclude } from "./decisions.js"
 import { focusOn } from "./focus.js"
 import { giveClassByMenu, mark, markAll, markTo } from "./marking.js"
 import { toggleHelp } from "./panel.js"
@@ -31,7 +31,7 @@ export function wire(desk) {
   press("relabel", () => openMenu(desk, find("menu").hidden))
   press("mark-all", () => markAll(desk))
   press("help", () => toggleHelp(desk))
-  press("one-accept", at => decide(desk, "accept", tileOf(desk, desk.focus).proposed, at))
+  press("one-accept", at => acceptFocused(desk, at))
   press("one-reject", at => decide(desk, "reject", tileOf(desk, desk.focus).proposed, at))
   press("one-none", at => decide(desk, "none", null, at))
   press("one-name", at => askName(desk, at))

@@ -91,7 +91,9 @@ function drawJudge(desk, tile) {
   const decision = desk.decided.get(tile.p)
   const closed = Boolean(refusalReason(desk, tile, "accept"))
   for (const button of ["one-accept", "one-reject"]) desk.find(button).hidden = desk.data.round === null
-  set("one-accept", "Accept", "a", closed)
+  if (tile.questioned) {
+    set("one-accept", `Keep ${className(desk, tile.label.class)}`, "a", Boolean(refusalReason(desk, tile, "keep")))
+  } else set("one-accept", "Accept", "a", closed)
   set("one-reject", name ? `Not ${name}` : "Reject", "x", closed)
   set("one-none", "None of these", commandKey(desk, "n"), Boolean(refusalReason(desk, tile, "none")))
   set("one-name", "Type a class", "/", Boolean(refusalReason(desk, tile, "relabel")))
@@ -197,7 +199,7 @@ export function toggleHelp(desk) {
   panel.hidden = !panel.hidden
   if (panel.hidden) return
   const bare = desk.data.round === null
-  const proposal = [["a", "accept the proposed class"], ["x", "reject: it is not the proposed class"]]
+  const proposal = [["a", "accept the proposed class, or keep a label in question"], ["x", "reject: it is not the proposed class"]]
   const keys = [
     ...(bare ? [] : proposal),
     ["/", `${bare ? "label" : "relabel"} by typing the class's name`],

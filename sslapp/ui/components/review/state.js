@@ -110,7 +110,7 @@ export function refusalReason(desk, tile, kind) {
   const decision = desk.decided.get(tile.p)
   if (["relabel", "label", "none"].includes(kind)) return ""
   if (decision && decision.state !== "refused") return "Decided already. Backspace takes the last one back."
-  if (tile.questioned) return "Press the key of its right class; that of its label keeps the label."
+  if (tile.questioned) return kind === "keep" ? "" : "Keep its label, or press the key of its right class."
   if (tile.label) return `Has a label already: ${labelWords(desk, tile.label)}.`
   if (desk.data.round === null) return "No round proposes anything yet. Press a class key."
   if (tile.proposed === null) return "No class is left to propose. Press a class key."
