@@ -52,7 +52,11 @@ def label(
         count = worksheets.label_from_csv(who, project, Path(what))
         own = worksheets.is_own(Path(what))
         whose = "with who gave each" if own else f"as {who.reader}'s own"
-        show({"labels": count, "own": own}, as_json, f"Saved {count} labels {whose}.")
+        show(
+            {"labels": count} | ({"own": True} if own else {}),
+            as_json,
+            f"Saved {count} labels {whose}.",
+        )
         return
     if not what.isdecimal():
         raise ValueError(f'"{what}" is not a position. Give `POSITION CLASS` or one CSV file.')

@@ -7,6 +7,7 @@ was changed since is no export any more, for nobody knows then who said what.
 import hashlib
 import io
 import json
+import zipfile
 from collections.abc import Callable, Iterator, Mapping
 from contextlib import AbstractContextManager, contextmanager
 from dataclasses import dataclass
@@ -212,7 +213,7 @@ def _manifest(path: Path) -> tuple[dict[str, Any], bytes, str] | None:
     if path.is_dir():
         pair = _kept(path / MANIFEST), _kept(path / TABLE)
         name = TABLE
-    elif kind == ".zip" and path.is_file():
+    elif kind == ".zip" and zipfile.is_zipfile(path):  # the import names what is wrong with others
         raw = small_member(path, MANIFEST, LARGEST)
         pair = raw, None if _facts(raw) is None else small_member(path, TABLE, LARGEST)
         name = TABLE

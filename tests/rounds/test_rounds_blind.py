@@ -15,11 +15,14 @@ from sslapp.usecases.training.rounds import start_round
 STEPS = {"steps": 6}
 
 
-def rows_out_of_play(access) -> np.ndarray:
-    """(N,) bool: test images, drawn but unlabelled holdout images, none-of-these."""
+def rows_out_of_play(access, *, none_teach: bool) -> np.ndarray:
+    """(N,) bool: test images, drawn but unlabelled holdout images; none-of-these, unless they teach
+    the method."""
     with reading(access.engine) as conn:
         state = load_state(conn, 1)
     used = np.concatenate([state.labelled, state.pool, state.validation])
+    if none_teach:
+        used = np.append(used, state.none_of_these)
     return ~np.isin(np.arange(len(state.labels)), used)
 
 
@@ -42,8 +45,8 @@ def test_garbage_in_rows_out_of_play_changes_no_other_prediction(method, open_co
     for poisoned in (False, True):
         access = open_copy(prepared)
         prepare(access)
-        out = rows_out_of_play(access)
-        assert out[50] and out[51] and out.sum() == small_project.TEST + 2
+        out = rows_out_of_play(access, none_teach=True)
+        assert out[50] and not out[51] and out.sum() == small_project.TEST + 1
         if poisoned:
             with reading(access.engine) as conn:
                 store = image_sets(conn, 1)[0].pixels
@@ -66,7 +69,7 @@ def test_features_of_rows_out_of_play_change_no_other_prediction(method, open_co
     for poisoned in (False, True):
         access = open_copy(prepared)
         prepare(access)
-        out = rows_out_of_play(access)
+        out = rows_out_of_play(access, none_teach=False)
         if poisoned:
             with reading(access.engine) as conn:
                 features = latest_embedding(conn, 1)["features"]

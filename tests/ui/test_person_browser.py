@@ -170,7 +170,7 @@ def test_a_person_labels_trains_reviews_and_exports(person, tmp_path: Path) -> N
     board = read_board(person.access, 1)
     found = board.candidates(np.float32(person.lowers_the_threshold(to=0.6))).positions
     assert len(found) > 30
-    width = float(np.ptp(board.xy[:, 0]))
+    width = float(np.ptp(board.xy[board.drawn, 0]))
 
     first = person.lassoes(densest(board.xy[found], width / 12), width / 12)
     assert first > 0

@@ -174,13 +174,14 @@ def test_the_legend_filters_and_names_and_numbers_are_found(review) -> None:
     page, root, _ = review
     access = enter(Workspace(workspace=root), "Ann")
     board = read_board(access, 1)
-    every = len(board.xy)
+    every = board.drawn.sum()
     name = board.classes[int(board.candidates(DEFAULT_THRESHOLD).columns[0])].name
     of_class = coded(access, 1, board, Facet.CLASS).within((name,))
+    shown = of_class & board.drawn
     access.engine.dispose()
     page.get_by_role("group", name="What the colours mean").get_by_text(name, exact=True).click()
     page.locator(SELECTED).get_by_text(f"only {name}").wait_for()
-    wait(lambda: page.evaluate(POINTS) == of_class.sum())
+    wait(lambda: page.evaluate(POINTS) == shown.sum())
     found = board.candidates(DEFAULT_THRESHOLD).positions
     assert page.locator(SELECTED).inner_text().startswith(f"{of_class[found].sum()} selected")
     page.get_by_text("Show all").click()

@@ -24,7 +24,7 @@ from sslapp.usecases.reviewing import board
 from sslapp.usecases.reviewing.experts import experts
 from sslapp.usecases.training.preview import choices, missing_before_start, preview
 from sslapp.usecases.training.rounds import start_round
-from sslapp.vocabulary import Gear, JobState, Projection
+from sslapp.vocabulary import Gear, JobState, Projection, Space
 
 pytestmark = pytest.mark.usefixtures("quick_umap")
 
@@ -40,8 +40,8 @@ def rows(access) -> int:
 
 
 def test_the_review_map_shows_umap_after_its_job_and_goes_back_to_pca(reviewed) -> None:
-    pca = board.read_board(reviewed, 1)
-    before, key = newest(reviewed), board.board_key(reviewed, 1)
+    pca = board.read_board(reviewed, 1, space=Space.ENCODER)
+    before, key = newest(reviewed), board.board_key(reviewed, 1, space=Space.ENCODER)
     assert projection_of(reviewed, 1) is Projection.PCA
     job_id = show_projection(reviewed, 1, Projection.UMAP)
     assert projection_of(reviewed, 1) is Projection.PCA, "until the job is done"
@@ -52,17 +52,17 @@ def test_the_review_map_shows_umap_after_its_job_and_goes_back_to_pca(reviewed) 
     assert after["id"] != before["id"], "pages know a map by its embedding's id"
     same = ("encoder", "count", "dim", "features", "created_at")
     assert [after[name] for name in same] == [before[name] for name in same]
-    assert board.board_key(reviewed, 1) != key
-    shown = board.read_board(reviewed, 1)
+    assert board.board_key(reviewed, 1, space=Space.ENCODER) != key
+    shown = board.read_board(reviewed, 1, space=Space.ENCODER)
     assert shown.xy.shape == pca.xy.shape == (160, 2)
     assert not np.array_equal(shown.xy, pca.xy)
     np.testing.assert_array_equal(board.read_bare_board(reviewed, 1).xy, shown.xy)
     np.testing.assert_array_equal(shown.proposals.positions, pca.proposals.positions)
 
     assert show_projection(reviewed, 1, Projection.PCA) is None
-    np.testing.assert_array_equal(board.read_board(reviewed, 1).xy, pca.xy)
+    np.testing.assert_array_equal(board.read_board(reviewed, 1, space=Space.ENCODER).xy, pca.xy)
     assert show_projection(reviewed, 1, Projection.UMAP) is None, "it was made before"
-    np.testing.assert_array_equal(board.read_board(reviewed, 1).xy, shown.xy)
+    np.testing.assert_array_equal(board.read_board(reviewed, 1, space=Space.ENCODER).xy, shown.xy)
     with reading(reviewed.engine) as conn:
         siblings = set(same_features(conn, before["id"]))
     assert siblings == {before["id"], after["id"], after["id"] + 1, after["id"] + 2}
