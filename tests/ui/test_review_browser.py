@@ -85,10 +85,9 @@ def test_a_lasso_selects_what_lies_inside_and_is_accepted_and_undone(review) -> 
     access = enter(Workspace(workspace=root), "Ann")
     board = read_board(access, 1)
     found = board.candidates(DEFAULT_THRESHOLD).positions
-    middle = board.xy[found].mean(axis=0)
     chart = page.locator(MAP).element_handle()
     before = len(frames)
-    lasso(page, circle(middle, 0.45))
+    lasso(page, circle(board.xy[found[0]], 0.2))
     page.locator(SELECTED).get_by_text("inside").wait_for()
     within = inside(drawn(page), board.xy)
     expected = found[within[found]]
