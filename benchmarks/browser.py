@@ -145,7 +145,8 @@ def serving(root: Path) -> Iterator[Server]:
 @contextmanager
 def chromium() -> Iterator[Browser]:
     """A headless Chromium: the system's, or Playwright's own."""
-    path = shutil.which("chromium") or shutil.which("chromium-browser")
+    names = ("chromium", "chromium-browser", "chromium-headless-shell")
+    path = next((found for name in names if (found := shutil.which(name))), None)
     with sync_playwright() as playwright:
         found = playwright.chromium.launch(
             executable_path=path, args=["--no-sandbox", "--disable-dev-shm-usage"]

@@ -40,16 +40,17 @@ with st.container(key=room.BAR, horizontal=True, vertical_alignment="top", gap="
     history.button(access, project_id)
 key = board.key_of(access, project_id, number)
 state.enter(project_id, key.projection)
-with beside:
-    side.show(access, project_id, number)
 if rounds:
     empty.running(live)
 empty.other_classes(board.load(access, project_id, number, key))
-with st.container():  # always there, so that what is below keeps its place and its state
-    bulks.show(access, project_id)
-
+of_bulks = st.container()  # always there, so that what is below keeps its place and its state
 of_map, of_desk = room.panes(access)
+# the map first: it takes the browser longest
 with of_map:
     map_panel.show(access, project_id, number, key)
 with of_desk:
     selection.show(access, project_id, number)
+with beside:
+    side.show(access, project_id, number)
+with of_bulks:
+    bulks.show(access, project_id)

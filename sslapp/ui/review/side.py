@@ -75,7 +75,7 @@ def _proposals(access: Access, project_id: int, board: Board) -> None:
 def again() -> None:
     """In a widget's callback: redraw the panel and the desk, not the map."""
     with suppress(StreamlitAPIException):  # a run that was cut short had not drawn the desk yet
-        st.rerun([state.SIDE, state.LAST, state.DESK])
+        st.rerun([state.DESK, state.SIDE, state.LAST])
 
 
 def follow_map(access: Access, project_id: int, board: Board) -> None:
