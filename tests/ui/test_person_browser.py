@@ -153,7 +153,7 @@ def densest(xy: np.ndarray, radius: float) -> np.ndarray:
     return xy[near.sum(axis=1).argmax()]
 
 
-@pytest.mark.timeout(240)  # a whole working session: import, two rounds, an export
+@pytest.mark.timeout(480)  # a whole working session: import, two rounds, an export
 def test_a_person_labels_trains_reviews_and_exports(person, tmp_path: Path) -> None:
     page = person.page
     person.sets_up_the_demo()
@@ -165,7 +165,7 @@ def test_a_person_labels_trains_reviews_and_exports(person, tmp_path: Path) -> N
 
     person.starts_a_round(steps=150)
     person.until(lambda: person.log(EventKind.ROUND_START) != [])
-    person.until(lambda: round_status(person.access, None)["state"] == JobState.DONE, 100)
+    person.until(lambda: round_status(person.access, None)["state"] == JobState.DONE, 200)
     person.reviews()
     board = read_board(person.access, 1)
     found = board.candidates(np.float32(person.lowers_the_threshold(to=0.6))).positions
@@ -199,7 +199,7 @@ def test_a_person_labels_trains_reviews_and_exports(person, tmp_path: Path) -> N
 
     person.starts_a_round(steps=60)
     person.until(lambda: round_status(person.access, None)["number"] == 2)
-    person.until(lambda: round_status(person.access, None)["state"] == JobState.DONE)
+    person.until(lambda: round_status(person.access, None)["state"] == JobState.DONE, 120)
 
     person.go("Export")
     page.get_by_role("button", name=re.compile("^Export .* labels$")).click()
