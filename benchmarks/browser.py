@@ -146,7 +146,7 @@ def serving(root: Path) -> Iterator[Server]:
 def chromium() -> Iterator[Browser]:
     """A headless Chromium: the system's, or Playwright's own."""
     names = ("chromium", "chromium-browser", "chromium-headless-shell")
-    path = next((found for name in names if (found := shutil.which(name))), None)
+    path = next((place for name in names if (place := shutil.which(name))), None)
     with sync_playwright() as playwright:
         found = playwright.chromium.launch(
             executable_path=path, args=["--no-sandbox", "--disable-dev-shm-usage"]

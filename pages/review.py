@@ -4,7 +4,7 @@ import streamlit as st
 
 from sslapp.ui.common import faults, heading
 from sslapp.ui.common.access import require
-from sslapp.ui.review import board, bulks, empty, map_panel, room, selection, side, state
+from sslapp.ui.review import bar, board, bulks, empty, map_panel, room, selection, state
 from sslapp.ui.review.decisions import history
 from sslapp.ui.tour import card as tour
 from sslapp.usecases.comparing.rounds import numbers_and_methods
@@ -51,6 +51,6 @@ with of_map:
 with of_desk:
     selection.show(access, project_id, number)
 with beside:
-    side.show(access, project_id, number)
+    bar.show(access, project_id, number)
 with of_bulks:
     bulks.show(access, project_id)

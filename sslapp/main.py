@@ -10,7 +10,7 @@ import streamlit as st
 
 from sslapp.ui.common import faults, plain
 from sslapp.ui.common.access import is_local, reader_name, sign_out, signed_in
-from sslapp.ui.person import choice
+from sslapp.ui.reader import choice
 
 PAGES = Path(__file__).resolve().parents[1] / "pages"
 

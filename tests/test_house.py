@@ -77,7 +77,7 @@ PLANTS = [
     (DOORS, "sslapp/ui/common/heading.py", "from sslapp.store.projects import ProjectRow"),
     (DOORS, "sslapp/ui/train/start.py", "from sslapp.methods.card import MethodCard"),
     (DOORS, "sslapp/ui/train/detail.py", "from sslapp.rounds import PASSED_OVER"),
-    (DOORS, "sslapp/ui/review/side.py", "from sslapp.review import candidates"),
+    (DOORS, "sslapp/ui/review/bar.py", "from sslapp.review import candidates"),
     (DOORS, "sslapp/main.py", "from sslapp.embedding.encoders import ENCODERS"),
     (DOORS, "pages/train.py", "from sslapp.methods.registry import CARDS"),
     (DOORS, "pages/review.py", "from sslapp.store import rounds"),

@@ -12,8 +12,8 @@ from sslapp.usecases.projects import status
 from sslapp.usecases.reviewing import bulk_decisions
 from sslapp.usecases.reviewing.board import read_board
 from sslapp.usecases.reviewing.candidates import DEFAULT_THRESHOLD, propose
-from sslapp.usecases.reviewing.findings import newest_look, queued
-from sslapp.usecases.reviewing.looking import look
+from sslapp.usecases.reviewing.findings import newest_search, queued
+from sslapp.usecases.reviewing.searching import start_search
 from sslapp.vocabulary import Finding
 
 review = typer.Typer(no_args_is_help=True, help="Find what may be wrong or odd.")
@@ -254,8 +254,8 @@ def findings(
     project_id = status.status(who, project).project_id
     board = read_board(who, project_id, round_number)
     searched = finding is not Finding.DISAGREE
-    if searched and (again or newest_look(who, project_id, finding) is None):
-        job_id = look(who, project_id, finding, round_number=round_number)
+    if searched and (again or newest_search(who, project_id, finding) is None):
+        job_id = start_search(who, project_id, finding, round_number=round_number)
         started = wait_for(who, job_id, wait)
         if not wait:
             show(started, as_json, f"Job {job_id} is queued.")

@@ -114,11 +114,11 @@ def expert_labels(conn: Connection, project_id: int, count: int) -> NDArray[np.i
 
 @dataclass(frozen=True, eq=False)
 class Givers:
-    """Who gave the current labels of N images, and when.
+    """Who gave the current labels of N images, and when; of an imported one who gave it first.
 
     Attributes:
         readers: (N,) int16, 0 for no label, else 1 + an index into `names`.
-        names: of the readers, by their ids.
+        names: of the readers, in order.
         days: (N,) datetime64[D], UTC; NaT for no label.
     """
 
@@ -134,25 +134,34 @@ def givers(conn: Connection, project_id: int, count: int) -> Givers:
         count: only images at positions below it.
     """
     query = (
-        select(current_label.c.position, event.c.reader_id, event.c.at)
+        select(
+            *(current_label.c.position, event.c.number, event.c.kind, event.c.at),
+            reader.c.name.label("reader"),
+        )
         .join(
             event,
             (event.c.project_id == current_label.c.project_id)
             & (event.c.number == current_label.c.event_number),
         )
+        .join(reader, reader.c.id == event.c.reader_id)
         .where(current_label.c.project_id == project_id, current_label.c.position < count)
     )
     rows = conn.execute(query).all()
-    ids = np.array([each.reader_id for each in rows], dtype=np.int64)
-    known, place = np.unique(ids, return_inverse=True)
-    named = conn.execute(select(reader.c.id, reader.c.name).where(reader.c.id.in_(known.tolist())))
-    names = {row.id: row.name for row in named}
+    imported = {row.position: row.number for row in rows if rule_of(row.kind).imported}
+    first = first_given(conn, project_id, imported) if imported else {}
     readers = np.zeros(count, dtype=np.int16)
     days = np.full(count, "NaT", dtype="datetime64[D]")
-    at = [each.position for each in rows]
-    readers[at] = place + 1
-    days[at] = np.array([each.at for each in rows], dtype="datetime64[D]")
-    return Givers(readers, tuple(names[each] for each in known.tolist()), days)
+    numbers: dict[str, int] = {}
+    for row in rows:
+        origin = first.get(row.position)
+        name = row.reader if origin is None else origin.reader or row.reader
+        at = row.at if origin is None else origin.at or row.at
+        readers[row.position] = numbers.setdefault(name, len(numbers) + 1)
+        days[row.position] = np.datetime64(at, "D")
+    names = sorted(numbers)
+    # codes in the order of the names
+    place = np.array([0, *(1 + names.index(each) for each in numbers)], dtype=np.int16)
+    return Givers(place[readers], tuple(names), days)
 
 
 def label_rows(

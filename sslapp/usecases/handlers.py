@@ -16,7 +16,7 @@ from sslapp.usecases.images.imports import run_import
 from sslapp.usecases.images.maps import run_projection
 from sslapp.usecases.images.pixels_again import run_pixels
 from sslapp.usecases.images.weights import run_weights
-from sslapp.usecases.reviewing.looking import run_look
+from sslapp.usecases.reviewing.searching import run_search
 from sslapp.usecases.training.own_encoder import run_learn
 from sslapp.usecases.training.round_maps import run_round_map
 from sslapp.vocabulary import JobKind
@@ -67,7 +67,7 @@ HANDLERS: Handlers = MappingProxyType(
         JobKind.TRIAL: _run_trials,
         JobKind.EXPORT: _run_export,
         JobKind.WEIGHTS: run_weights,
-        JobKind.FINDING: run_look,
+        JobKind.FINDING: run_search,
         JobKind.MAP: run_round_map,
     }
 )

@@ -4,12 +4,12 @@ import small_project
 
 from sslapp.usecases.reviewing.board import read_board
 from sslapp.usecases.reviewing.findings import queued
-from sslapp.usecases.reviewing.looking import look
+from sslapp.usecases.reviewing.searching import start_search
 from sslapp.vocabulary import Finding
 
 
 def test_what_was_found_is_listed_with_its_reasons(reviewed, ask, command) -> None:
-    small_project.finish(reviewed, look(reviewed, None, Finding.OUTLIERS))
+    small_project.finish(reviewed, start_search(reviewed, None, Finding.OUTLIERS))
     found = queued(reviewed, 1, read_board(reviewed, 1), Finding.OUTLIERS)
     root = reviewed.workspace.root
     said = ask(root, "review", "findings", "outliers", "--limit", 3)

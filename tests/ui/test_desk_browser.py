@@ -23,8 +23,8 @@ from sslapp.usecases.reviewing.board import read_board
 from sslapp.usecases.reviewing.candidates import propose
 from sslapp.usecases.reviewing.findings import queued
 from sslapp.usecases.reviewing.inspection import claim_page, inspect, tiles
-from sslapp.usecases.reviewing.looking import look
 from sslapp.usecases.reviewing.queue import Choice, Queue, Show, positions
+from sslapp.usecases.reviewing.searching import start_search
 from sslapp.vocabulary import EventKind, Finding, Role
 
 PATIENCE = 30_000
@@ -328,7 +328,7 @@ def test_a_label_in_question_is_kept_or_changed_by_a_key(reviewed, desk) -> None
     truth = small_project.true_columns(reviewed)
     for position in (6, 20):
         decisions.label(reviewed, None, position, str((truth[position] + 5) % 10))
-    small_project.finish(reviewed, look(reviewed, None, Finding.SUSPICIOUS))
+    small_project.finish(reviewed, start_search(reviewed, None, Finding.SUSPICIOUS))
     board = read_board(reviewed, 1)
     kept, changed = queued(reviewed, 1, board, Finding.SUSPICIOUS).positions[:2].tolist()
     held, other = (board.classes[board.labels[each]] for each in (kept, changed))

@@ -9,9 +9,9 @@ from sslapp.ui.review import state
 from sslapp.usecases.access import Access
 from sslapp.usecases.comparing.rounds import numbers_and_methods
 from sslapp.usecases.reviewing.board import Board
-from sslapp.usecases.reviewing.findings import is_under_way, newest_look, queued
-from sslapp.usecases.reviewing.looking import look
+from sslapp.usecases.reviewing.findings import is_under_way, newest_search, queued
 from sslapp.usecases.reviewing.queue import Choice
+from sslapp.usecases.reviewing.searching import start_search
 from sslapp.usecases.training.options import method_titles
 from sslapp.usecases.training.progress import live_jobs
 from sslapp.vocabulary import Finding
@@ -35,6 +35,8 @@ ABOUT = {
     Finding.DISAGREE: "Images to which another round gives another class, those first of which "
     "both are sure.",
 }
+
+_COUNTED = "review-findings-counted"
 
 _BULK_REFUSALS = {
     Finding.SUSPICIOUS: "These images have labels: keep or change them one by one.",
@@ -100,11 +102,20 @@ def show(access: Access, project_id: int, board: Board, again: Callable[[], None
 
 
 def _counts(access: Access, project_id: int, board: Board) -> str:
-    """How many images there are of what was looked for."""
-    searched = (each for each in TITLES if each is not Finding.DISAGREE)
-    found = {each: queued(access, project_id, board, each) for each in searched}
-    parts = [f"{TITLES[each]} {len(it):,}" for each, it in found.items() if not it.missing]
-    return " · ".join(parts)
+    """How many images there are of what was looked for; worked out once for each event."""
+    searched = {
+        each: past.job_id
+        for each in TITLES
+        if each is not Finding.DISAGREE
+        and (past := newest_search(access, project_id, each)) is not None
+    }
+    key = (access.workspace_id, project_id, board.round_id, board.event_number, *searched.values())
+    kept: tuple[object, str] | None = st.session_state.get(_COUNTED)
+    if kept is None or kept[0] != key:
+        found = {each: len(queued(access, project_id, board, each)) for each in searched}
+        said = " · ".join(f"{TITLES[each]} {number:,}" for each, number in found.items())
+        kept = st.session_state[_COUNTED] = (key, said)
+    return kept[1]
 
 
 def _other_round(access: Access, project_id: int, board: Board, again: Callable[[], None]) -> None:
@@ -133,14 +144,14 @@ def _other_round(access: Access, project_id: int, board: Board, again: Callable[
 
 
 def _search(access: Access, project_id: int, board: Board, finding: Finding) -> None:
-    there = newest_look(access, project_id, finding) is not None
+    there = newest_search(access, project_id, finding) is not None
     st.button(
         "Look again" if there else f"Look for {TITLES[finding].lower()}",
         key="review-look",
         type="secondary" if there else "primary",
         disabled=is_under_way(access, project_id, finding),
         on_click=faults.told,
-        args=(lambda: look(access, project_id, finding, round_number=board.round_number),),
+        args=(lambda: start_search(access, project_id, finding, round_number=board.round_number),),
     )
 
 
@@ -151,5 +162,5 @@ def _about(access: Access, project_id: int, board: Board, finding: Finding) -> s
     if found.missing:
         return f"{ABOUT[finding]} {found.missing}"
     said = f"{ABOUT[finding]} {count(len(found), 'image')}"
-    made = None if finding is Finding.DISAGREE else newest_look(access, project_id, finding)
+    made = None if finding is Finding.DISAGREE else newest_search(access, project_id, finding)
     return f"{said}." if made is None else f"{said}, looked for {ago(made.at)}."

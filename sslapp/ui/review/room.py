@@ -5,8 +5,6 @@ and the desk what the window has left below the bar, and to stack them where it 
 reader divided the room is remembered in their browser.
 """
 
-from pathlib import Path
-
 import streamlit as st
 from streamlit.delta_generator import DeltaGenerator
 
@@ -14,10 +12,10 @@ from sslapp.ui.common import browser_component
 from sslapp.usecases.access import Access
 from sslapp.web import browser_code
 
-PAGE, BAR, ROOM = "review-page", "review-bar", "review-room"
+BAR, ROOM = "review-bar", "review-room"
 MAP, DESK = "review-map-pane", "review-desk-pane"
 
-_STYLES = Path("review/room_page.css")
+_STYLES = (browser_code.COMPONENTS / "review/room_page.css").read_text(encoding="utf-8")
 
 _component = browser_component.declare(
     "sslapp_review_room",
@@ -29,7 +27,7 @@ _component = browser_component.declare(
 
 def panes(access: Access) -> tuple[DeltaGenerator, DeltaGenerator]:
     """Open the room and return its two panes: the map's and the desk's."""
-    st.html(f"<style>{(browser_code.COMPONENTS / _STYLES).read_text(encoding='utf-8')}</style>")
+    st.html(f"<style>{_STYLES}</style>")
     _component(
         key="review-dividers",
         data={

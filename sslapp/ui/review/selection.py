@@ -7,13 +7,13 @@ from numpy.typing import NDArray
 from sslapp.ui.audit.choice import chosen_audit
 from sslapp.ui.common import faults, pages, plain
 from sslapp.ui.review import board as review_board
-from sslapp.ui.review import bulks, desk, findings, proof, side, state
+from sslapp.ui.review import bulks, desk, findings, proof, selected, state
+from sslapp.ui.review.bar import again
 from sslapp.ui.review.decisions import grid_labels
-from sslapp.ui.review.side import again
+from sslapp.ui.review.decisions.carrying_out import carry_out
 from sslapp.usecases.access import Access
 from sslapp.usecases.images.similar import reads_text
 from sslapp.usecases.reviewing.board import Board
-from sslapp.usecases.reviewing.bulk_decisions import BulkAction, decide
 from sslapp.usecases.reviewing.checks import check_selection
 from sslapp.usecases.reviewing.proofs import SelectionProof, Weighed, weigh_selection
 from sslapp.usecases.reviewing.queue import Choice, Queue, findings_of, positions
@@ -47,11 +47,12 @@ def show(access: Access, project_id: int, number: int | None) -> None:
 
     def draw() -> None:
         board = review_board.current(access, project_id, number)
-        side.follow_map(access, project_id, board)
+        selected.follow_map(access, project_id, board)
         _head(access, project_id, board)
         chosen = state.choice(board)
+        within = review_board.within(access, project_id, board, chosen)
         try:
-            shown = positions(access, project_id, board, chosen)
+            shown = positions(access, project_id, board, chosen, within)
         except faults.READERS as error:
             if chosen.like is None and chosen.event is None and not chosen.text:
                 raise
@@ -93,7 +94,7 @@ def show(access: Access, project_id: int, number: int | None) -> None:
         elif asked.action == "accept" and not (asked.proven and known.proven):
             _unproven(access, project_id, asked, known, seen=board, chosen=chosen, found=found)
         else:
-            _carry_out(access, project_id, asked, seen=board, chosen=chosen, found=found)
+            carry_out(access, project_id, asked, seen=board, chosen=chosen, found=found)
             st.rerun()
 
     faults.fragment(draw, key=state.DESK)
@@ -109,7 +110,7 @@ def _head(access: Access, project_id: int, board: Board) -> None:
         if not bare:
             st.warning(NO_MEMBERS, icon=":material/info:")
     with st.container(horizontal=True, vertical_alignment="center"):
-        side.selection(access, project_id, board, state.choice(board))
+        selected.show(access, project_id, board, state.choice(board))
         _search(reads_text(access, project_id, board.round_number))
         st.selectbox(
             "Order",
@@ -231,7 +232,7 @@ def _unproven(
             _open_audit(access, project_id, seen, chosen, found)
         name = f"Accept {number}" if known.proven else f"Accept {number} unproven"
         if st.button(name, key="review-accept-unproven"):
-            _carry_out(
+            carry_out(
                 *(access, project_id, asked),
                 seen=seen,
                 chosen=chosen,
@@ -239,40 +240,3 @@ def _unproven(
                 unproven=not known.proven,
             )
             st.rerun()
-
-
-def _carry_out(
-    access: Access,
-    project_id: int,
-    asked: desk.Bulk,
-    *,
-    seen: Board,
-    chosen: Choice,
-    found: NDArray[np.int64],
-    unproven: bool = False,
-) -> None:
-    """Store the decision, and keep for the next run what became of it."""
-    names = {each.id: each.name for each in seen.classes}
-
-    def carry_out() -> None:
-        done = decide(
-            access,
-            project_id,
-            found,
-            BulkAction(asked.action),
-            choice=chosen,
-            seen=seen,
-            now=review_board.current(access, project_id, seen.round_number),
-            class_name=None if asked.class_id is None else names.get(asked.class_id),
-            excluded=asked.excluded,
-            opened=asked.opened,
-            key=asked.key,
-            unproven=unproven,
-        )
-        bulks.done(done)
-
-    if why := faults.refusal(carry_out):
-        bulks.refused(why)
-        return
-    state.select_nothing()
-    state.redraw()

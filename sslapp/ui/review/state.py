@@ -13,7 +13,7 @@ from sslapp.usecases.reviewing.facets import Facet
 from sslapp.usecases.reviewing.queue import Choice, Queue, Show
 from sslapp.vocabulary import Finding, Space
 
-SIDE, DESK, LAST = "review-side", "review-desk", "review-last"
+BAR, DESK, LAST = "review-proposals", "review-desk", "review-last"
 """The page's fragments: threshold with counts, the desk with the selected images, and what the last
 bulk decision did, which a key at the desk takes back too."""
 
@@ -66,6 +66,8 @@ def enter(project_id: int, projection: str | None) -> None:
     before = state.get(_OF)
     if before is not None and before[0] == project_id and (_pointed() or state.get(_ZOOM)):
         faults.say("The map was made anew, so what you had selected on the old one is dropped.")
+    if before is not None and before[0] != project_id:
+        select_by_rule()  # what was found there is not here
     unpick()
     for key in (_RINGS, _ZOOM, _RANGES, _DRAWN, _NOTHING, _FILTER):
         state.pop(key, None)

@@ -74,7 +74,7 @@ class Queued:
         }
 
 
-def newest_look(access: Access, project_id: int, finding: Finding) -> PastSearch | None:
+def newest_search(access: Access, project_id: int, finding: Finding) -> PastSearch | None:
     """The newest search that has ended; None before there is one, though one may be under way."""
     with reading(access.engine) as conn:
         require(conn, access, project_id)

@@ -167,20 +167,13 @@ def _named_space(board: Board) -> dict[str, str]:
     return {} if board.space is Space.ENCODER else {"space": board.space.value}
 
 
-def filtered(access: Access, project_id: int, board: Board, choice: Choice) -> Mask | None:
-    """(N,) bool: the images that the legend's filter leaves in; None without a filter."""
-    if choice.facet is None or not choice.only:
-        return None
-    return coded(access, project_id, board, choice.facet).within(choice.only)
-
-
 def selected(board: Board, choice: Choice, within: Mask | None = None) -> Candidates:
     """The proposals that polygon, rule or one image select, most doubtful first.
 
     Without a round no rule applies: all images of the pool are as good as one another.
 
     Args:
-        within: (N,) bool, see `filtered`.
+        within: (N,) bool, the images that the legend's filter leaves in; None for all.
     """
     if choice.image is not None:
         mask = np.zeros(len(board), dtype=bool)
@@ -200,8 +193,14 @@ def selected(board: Board, choice: Choice, within: Mask | None = None) -> Candid
     return found if within is None else found.among(within[found.positions])
 
 
-def positions(access: Access, project_id: int, board: Board, choice: Choice) -> NDArray[np.int64]:
+def positions(
+    access: Access, project_id: int, board: Board, choice: Choice, within: Mask | None = None
+) -> NDArray[np.int64]:
     """Return (n,) positions of what is selected, in the order in which it is looked at.
+
+    Args:
+        within: (N,) bool, the images that the choice's filter leaves in; it is worked out of the
+            facet when it is not given.
 
     Raises:
         ValueError: when there is no embedding to find similar images in.
@@ -231,7 +230,8 @@ def positions(access: Access, project_id: int, board: Board, choice: Choice) -> 
     found = findings_of(access, project_id, board, choice)
     if found is not None:
         return found.positions
-    within = filtered(access, project_id, board, choice)
+    if within is None and choice.facet is not None and choice.only:
+        within = coded(access, project_id, board, choice.facet).within(choice.only)
     return ordered(access, project_id, board, selected(board, choice, within), choice.queue)
 
 

@@ -9,7 +9,7 @@ import pytest
 import small_project
 
 from sslapp.store.database import reading, writing
-from sslapp.store.labels import current_labels
+from sslapp.store.labels import current_labels, givers
 from sslapp.store.log import events
 from sslapp.store.state import load_state
 from sslapp.usecases.access import enter, new_key
@@ -102,6 +102,7 @@ def check_provenance(first: pd.DataFrame, second: pd.DataFrame, access) -> None:
     assert small_project.damage(access) is None
     with reading(access.engine) as conn:
         state = load_state(conn, 1)
+        assert givers(conn, 1, len(state.labels)).names == ("Ann", "Ben"), "not who imported"
     assert state.holdout.sum() == first["holdout"].sum() == 6
     assert not np.isin(np.flatnonzero(state.holdout), state.labelled).any()
     assert len(state.validation) == 6

@@ -14,16 +14,16 @@ from sslapp.usecases.jobs import job_status
 from sslapp.usecases.labelling import decisions, verdicts
 from sslapp.usecases.reviewing import bulk_decisions
 from sslapp.usecases.reviewing.board import read_board
-from sslapp.usecases.reviewing.findings import newest_look, queued
-from sslapp.usecases.reviewing.looking import look
+from sslapp.usecases.reviewing.findings import newest_search, queued
 from sslapp.usecases.reviewing.queue import Choice, positions
+from sslapp.usecases.reviewing.searching import start_search
 from sslapp.vocabulary import Finding, Source
 
 WRONG = (6, 20)
 
 
 def found_by_job(access, finding, **options):
-    job_id = look(access, None, finding, **options)
+    job_id = start_search(access, None, finding, **options)
     row = small_project.finish(access, job_id)
     assert row["state"] == "done", row["error"]
     return row["result"]
@@ -51,7 +51,7 @@ def mistaken(reviewed):
 def test_wrong_labels_come_first_with_what_the_model_says(mistaken) -> None:
     truth = small_project.true_columns(mistaken)
     assert of(mistaken, Finding.SUSPICIOUS).missing == "This was not looked for yet."
-    assert newest_look(mistaken, 1, Finding.SUSPICIOUS) is None
+    assert newest_search(mistaken, 1, Finding.SUSPICIOUS) is None
     result = found_by_job(mistaken, Finding.SUSPICIOUS)
     found = of(mistaken, Finding.SUSPICIOUS)
     assert result["images"] == len(found)
@@ -169,10 +169,10 @@ def test_rounds_disagree_where_their_classes_differ(open_copy, with_two_rounds) 
 
 
 def test_what_cannot_be_looked_for_says_what_is_missing(project) -> None:
-    job_id = look(project, None, Finding.SUSPICIOUS)
+    job_id = start_search(project, None, Finding.SUSPICIOUS)
     with pytest.raises(Refused, match="already"):
-        look(project, None, Finding.SUSPICIOUS)
+        start_search(project, None, Finding.SUSPICIOUS)
     small_project.finish(project, job_id)
     assert job_status(project, job_id)["result"]["images"] >= 0, "no round is needed"
     with pytest.raises(Refused, match="without a search"):
-        look(project, None, Finding.DISAGREE)
+        start_search(project, None, Finding.DISAGREE)

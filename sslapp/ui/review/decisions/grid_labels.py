@@ -4,12 +4,11 @@ import numpy as np
 import streamlit as st
 from numpy.typing import NDArray
 
-from sslapp.ui.common import faults, plain
-from sslapp.ui.review import board as review_board
-from sslapp.ui.review import bulks, desk, state
+from sslapp.ui.common import plain
+from sslapp.ui.review import desk
+from sslapp.ui.review.decisions.carrying_out import carry_out
 from sslapp.usecases.access import Access
 from sslapp.usecases.reviewing.board import Board
-from sslapp.usecases.reviewing.bulk_decisions import BulkAction, decide
 from sslapp.usecases.reviewing.queue import Choice
 from sslapp.words import count
 
@@ -34,7 +33,7 @@ def ask(
     if asked.seen < len(wanted):
         _unseen(access, project_id, asked, seen=seen, chosen=chosen, found=wanted)
         return
-    _carry_out(access, project_id, asked, seen=seen, chosen=chosen, found=wanted)
+    _label(access, project_id, asked, seen=seen, chosen=chosen, found=wanted)
     st.rerun()
 
 
@@ -54,11 +53,11 @@ def _unseen(
         "screen. Rounds are trained on all of them. An audit of labels asks about them."
     )
     if st.button(f"Label {count(len(found), 'image')}", key="review-label-unseen"):
-        _carry_out(access, project_id, asked, seen=seen, chosen=chosen, found=found)
+        _label(access, project_id, asked, seen=seen, chosen=chosen, found=found)
         st.rerun()
 
 
-def _carry_out(
+def _label(
     access: Access,
     project_id: int,
     asked: desk.Bulk,
@@ -67,31 +66,8 @@ def _carry_out(
     chosen: Choice,
     found: NDArray[np.int64],
 ) -> None:
-    """Store the decision, and keep for the next run what became of it."""
-
-    def carry_out() -> None:
-        done = decide(
-            access,
-            project_id,
-            found,
-            BulkAction.LABEL,
-            choice=chosen,
-            seen=seen,
-            now=review_board.current(access, project_id, seen.round_number),
-            class_name=_names(seen).get(asked.class_id),
-            opened=asked.opened,
-            seen_in_grid=asked.seen,
-            key=asked.key,
-        )
-        bulks.done(done)
-
-    why = faults.refusal(carry_out)
-    desk.answer(asked.key, stored=not why)
-    if why:
-        bulks.refused(why)
-    elif not asked.marked:
-        state.select_nothing()
-        state.redraw()
+    stored = carry_out(access, project_id, asked, seen=seen, chosen=chosen, found=found)
+    desk.answer(asked.key, stored=stored)
 
 
 def _names(board: Board) -> dict[int | None, str]:

@@ -1,7 +1,4 @@
-"""The bar above map and images: the threshold and what it would propose; and what is selected.
-
-One fragment.
-"""
+"""The bar above map and images: the threshold, and what it would propose. One fragment."""
 
 from contextlib import suppress
 
@@ -10,20 +7,14 @@ import streamlit as st
 from numpy.typing import NDArray
 from streamlit.errors import StreamlitAPIException
 
-from sslapp.ui.common import addresses, faults, plain
+from sslapp.ui.common import faults, plain
 from sslapp.ui.review import board as review_board
 from sslapp.ui.review import findings, proof, state, tally
-from sslapp.ui.review.map import hook
-from sslapp.ui.review.map.figure import POINTS
-from sslapp.ui.review.map_panel import CHART, zoom_to_selection
-from sslapp.ui.review.spaces import named
 from sslapp.usecases.access import Access
 from sslapp.usecases.reviewing.board import Board
 from sslapp.usecases.reviewing.candidates import DEFAULT_THRESHOLD
-from sslapp.usecases.reviewing.queue import Choice, Show, selected
+from sslapp.usecases.reviewing.queue import Choice, Show
 from sslapp.words import count, percent
-
-HOOK = "review-hook"
 
 RULES = {state.THRESHOLD_RULE: "Threshold", state.COVERAGE_RULE: "Conformal sets"}
 SHOWN = {
@@ -54,7 +45,7 @@ def show(access: Access, project_id: int, number: int | None) -> None:
         else:
             _proposals(access, project_id, board)
 
-    faults.fragment(bar, key=state.SIDE)
+    faults.fragment(bar, key=state.BAR)
 
 
 def _proposals(access: Access, project_id: int, board: Board) -> None:
@@ -75,33 +66,7 @@ def _proposals(access: Access, project_id: int, board: Board) -> None:
 def again() -> None:
     """In a widget's callback: redraw the panel and the desk, not the map."""
     with suppress(StreamlitAPIException):  # a run that was cut short had not drawn the desk yet
-        st.rerun([state.DESK, state.SIDE, state.LAST])
-
-
-def follow_map(access: Access, project_id: int, board: Board) -> None:
-    """Listen to the map. To be drawn after the chart, whose outline it takes off when asked to."""
-    hook.mount(
-        CHART,
-        addresses.of_project(access, project_id),
-        board.round_number,
-        board.classes,
-        space=board.space,
-        revision=board.event_number,
-        clear=state.clears(),
-        key=HOOK,
-        on_gesture=_gesture,
-    )
-
-
-def _gesture() -> None:
-    match hook.read(HOOK):
-        case hook.Area(rings, ranges):
-            state.lasso(rings, ranges)
-        case hook.Picked(position):
-            state.pick(position)
-        case hook.Cleared():
-            state.outline_gone()
-    again()
+        st.rerun([state.DESK, state.BAR, state.LAST])
 
 
 def _ruled() -> None:
@@ -243,74 +208,3 @@ def _part(chosen: Choice) -> None:
 
 def _named(part: Show, chosen: Choice) -> str:
     return "Not alone" if part is Show.REST and chosen.coverage is not None else SHOWN[part]
-
-
-def selection(access: Access, project_id: int, board: Board, chosen: Choice) -> None:
-    """Say what is selected, with the way back to more."""
-    within = review_board.within(access, project_id, board, chosen)
-    with st.container(
-        horizontal=True, vertical_alignment="center", gap="small", key="review-selected"
-    ):
-        st.markdown(findings.selected(chosen) or _selected(board, chosen, within), width="content")
-        if chosen.rings and len(board.xy) > POINTS and st.button("Zoom", key="review-zoom-in"):
-            zoom_to_selection(chosen.rings)
-            st.rerun()
-        if chosen.nothing:
-            st.button("Select all", key="review-select-all", on_click=_clear)
-        elif chosen.is_narrow:
-            st.button("Clear", key="review-clear-selection", on_click=_clear)
-
-
-def _clear() -> None:
-    state.clear()
-    again()
-
-
-def _selected(board: Board, chosen: Choice, within: NDArray[np.bool_] | None) -> str:
-    """How much is selected, in words.
-
-    Args:
-        within: (N,) what the legend leaves in; None for all.
-    """
-    if pointed_at := _pointed_at(board, chosen):
-        return pointed_at
-    found = selected(board, chosen, within)
-    only = f" · only {plain.markdown(', '.join(chosen.only))}" if chosen.only else ""
-    if not chosen.rings:
-        if only:
-            return f"**{len(found):,} selected**{only}"
-        return f"**{len(found):,} selected**: the whole project"
-    area = board.inside(chosen.rings)
-    labelled = int(np.count_nonzero(area & (board.labels >= 0)))
-    inside = int(np.count_nonzero(area))
-    return f"**{len(found):,} selected** of {inside:,} inside, {labelled:,} of them labelled{only}"
-
-
-def _pointed_at(board: Board, chosen: Choice) -> str:
-    """What was pointed at or searched for, in words; "" where rule and map select."""
-    if chosen.event is not None:
-        return f"**Decision {chosen.event:,}**: its images, as they stand now"
-    if chosen.image is not None:
-        return f"**Image {chosen.image}** selected{_why_not(board, chosen.image)}"
-    if chosen.like is not None:
-        near = named(board.space, board.round_number)
-        return f"**Images like {chosen.like}** selected, {near}"
-    if searched := chosen.text or chosen.name:
-        about = "Images like" if chosen.text else "Names with"
-        return f"**{about} “{plain.markdown(searched)}”** selected"
-    if chosen.nothing:
-        rule = "" if board.round_number is None else "move the threshold, "
-        return f"**Nothing selected.** Draw on the map, {rule}or select all."
-    return ""
-
-
-def _why_not(board: Board, position: int) -> str:
-    if position >= len(board):
-        return ""
-    if board.blind[position]:
-        return ": drawn to measure, so it is labelled without a prediction on the Label page"
-    if board.labels[position] >= 0:
-        return ": it has a label already"
-    if board.round_number is not None and board.predicted[position] < 0:
-        return ": this round proposes nothing for it"
-    return ""

@@ -7,7 +7,7 @@ from sslapp.ui.common import faults, pages, plain
 from sslapp.usecases.access import Access
 from sslapp.usecases.people.names import KnownName, known_names, take_name
 
-FAULT = "person-fault"
+FAULT = "reader-fault"
 
 ABOUT = (
     "Decisions, undo and what is offered go by this name, in this tab of the browser. It is no "
@@ -25,7 +25,7 @@ def page() -> None:
         for each in known_names(access):
             _name(access, each)
         with (
-            st.form("person-new", border=False),
+            st.form("reader-new", border=False),
             st.container(horizontal=True, vertical_alignment="bottom"),
         ):
             name = st.text_input("Someone else", placeholder="name")
@@ -40,7 +40,7 @@ def _name(access: Access, each: KnownName) -> None:
     own = each.reader_id == access.reader_id
     if st.button(
         plain.markdown(each.name),
-        key=f"person-{each.reader_id}",
+        key=f"reader-{each.reader_id}",
         icon=":material/check:" if own else None,
         type="primary" if own else "secondary",
         width="stretch",

@@ -43,7 +43,7 @@ LEAST_LABELS = 20
 _BLOCK = 2_048
 
 
-def look(
+def start_search(
     access: Access,
     project: str | int | None,
     finding: Finding,
@@ -130,7 +130,7 @@ class _Search:
         return self.state.labelled[self.state.labelled < len(self.features)]
 
 
-def run_look(context: JobContext) -> None:
+def run_search(context: JobContext) -> None:
     """Handle a job of kind `finding`: a file with what was found."""
     params, project_id = context.claim.params, context.claim.project_id
     finding = Finding(params["finding"])
