@@ -20,7 +20,7 @@ import statistics
 import tempfile
 import time
 from collections.abc import Callable
-from dataclasses import dataclass
+from dataclasses import dataclass, replace
 from pathlib import Path
 from typing import ParamSpec, TypeVar
 from unittest.mock import patch
@@ -255,7 +255,7 @@ class Subject:
         views = {name: made.inputs.prepared(view) for name, view in batch.views.items()}
         counter = FlopCounterMode(display=False)
         with counter, torch.autograd.graph.saved_tensors_hooks(keep, lambda tensor: tensor):
-            made.forward_backward(self.next, batch, views)
+            made.forward_backward(self.next, replace(batch, views=views))
         return Work(counter.get_total_flops(), sum(stored.values()))
 
     def floor(self, work: Work, machine: Machine) -> float:

@@ -73,7 +73,8 @@ class EfficientNetLite(nn.Module):
         blocks = len(self.body._blocks)
         last = {"_conv_stem": 0, "_bn0": 0, "_conv_head": blocks + 1, "_bn1": blocks + 1}
         depths = {}
-        for name, _ in self.named_parameters():
+        own = (*self.body.named_parameters("body"), *self.head.named_parameters("head"))
+        for name, _ in own:
             whole, part, *rest = name.split(".")
             if whole == "head":
                 depths[name] = blocks + 2

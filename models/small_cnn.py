@@ -70,7 +70,8 @@ class SmallCNN(nn.Module):
     def depths(self) -> dict[str, int]:
         """Depth of every parameter by name: a convolution and its norm share one, the head is 4."""
         depths, depth = {}, -1
-        for name, parameter in self.named_parameters():
+        own = (*self.body.named_parameters("body"), *self.head.named_parameters("head"))
+        for name, parameter in own:
             depth += parameter.ndim > 1  # a kernel or matrix comes before its norm or bias
             depths[name] = depth
         return depths

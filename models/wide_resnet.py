@@ -137,6 +137,7 @@ class WideResNet(nn.Module):
         return {
             name: int(part[1]) + 1 if part[0] == "blocks" else known[part[0]]
             for name, part in parts.items()
+            if part[0] in {"blocks", *known}  # not what others have added to be trained beside it
         }
 
     def forward(self, images: Tensor) -> Tensor:

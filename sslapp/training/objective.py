@@ -7,15 +7,35 @@ a method holds options only and makes a new objective for every fit.
 from abc import ABC, abstractmethod
 from collections.abc import Mapping
 from dataclasses import dataclass
-from typing import ClassVar, Literal
+from typing import Literal
 
 import torch
 from torch import Tensor, nn
 
-View = Literal["weak", "strong"]
+from sslapp.training.passes import HEADS, NetworkPasses
+
+View = Literal["weak", "medium", "strong"]
 LABELLED = "labelled"
 NONE_OF_THESE = "none of these"
 """Names of views beside those that an objective declares."""
+
+
+@dataclass(frozen=True, kw_only=True)
+class Batch:
+    """One step's images: B labelled, n unlabelled, and perhaps m that no class fits.
+
+    Attributes:
+        views: per view (B, n or m, ...): "labelled" first, then further views of the labelled
+            images, those of the unlabelled ones, and "none of these" where there are any.
+        labels: (B,) int64.
+        rows: (n,) int64 numbers in the unlabelled set, 0 .. its size - 1.
+        forbidden: (n, C) bool; the classes that readers ruled out for the unlabelled images.
+    """
+
+    views: Mapping[str, Tensor]
+    labels: Tensor
+    rows: Tensor
+    forbidden: Tensor
 
 
 @dataclass(frozen=True, kw_only=True)
@@ -26,8 +46,9 @@ class TrainingStep:
         number: k, from 0.
         total: K.
         labels: (B,) int64 classes of the labelled images.
-        logits: float32, per view: "labelled" (B, C), every declared view (n, C).
-        outputs: whatever else `Objective.forward` returned, by its own names.
+        logits: float32 (float64 where that came), per view that `Objective.forward` returned
+            under its name: "labelled" (B, C), declared views (n, C).
+        outputs: whatever else it returned, by its own names.
         forbidden: (n, C) bool; the classes that readers ruled out for the unlabelled images.
         rows: (n,) int64 numbers of the images in the unlabelled set, 0 .. its size - 1.
     """
@@ -67,28 +88,41 @@ def class_counts(pseudo_labels: Tensor, mask: Tensor, num_classes: int) -> Tenso
 class Objective(ABC):
     """Views and losses of one method in one fit.
 
-    Class attributes:
-        views: the views of every unlabelled image, name -> weak or strong; empty for a method
-            without unlabelled images. Labelled images come as one weak view.
+    Attributes:
+        views: the views of every unlabelled image, name -> weak, medium or strong; empty for a
+            method without unlabelled images.
+        labelled_views: the same of every labelled image, beside the one called "labelled".
     """
 
-    views: ClassVar[Mapping[str, View]] = {}
+    views: Mapping[str, View] = {}
+    labelled_views: Mapping[str, View] = {}
 
     @abstractmethod
     def losses(self, step: TrainingStep) -> Losses:
         """The loss of one step; gradients flow wherever it does not detach."""
 
-    def forward(self, network: nn.Module, images: Mapping[str, Tensor]) -> dict[str, Tensor]:
+    def forward(self, passes: NetworkPasses, batch: Batch) -> dict[str, Tensor]:
         """Run the network on all views at once and return logits under the views' names.
 
         One joint batch means one set of batch statistics for labelled, weak and strong images;
-        separate passes would be another method. An objective that needs more (features, a second
-        pass) overrides this and returns it under further names. Images that are none of the
-        classes come as a view of their own where there are any.
+        separate passes would be another method. An objective that needs more (features, a teacher,
+        images that are mixed or moved before the network sees them) overrides this and returns it
+        under further names; nowhere else is a network run. Images that are none of the classes
+        come as a view of their own where there are any, and their logits are returned as well.
         """
-        logits = network(torch.cat(list(images.values())))  # (B + sum of n, C)
-        parts = logits.split([len(view) for view in images.values()])
-        return dict(zip(images, parts, strict=True))
+        return passes.joint(batch.views)
+
+    def heads(self, num_features: int) -> nn.ModuleDict | None:
+        """Modules that learn beside the network's own head and are left behind in the end.
+
+        Args:
+            num_features: length of the features that they are given.
+        """
+        return None
+
+    def finished(self, state: dict[str, Tensor]) -> dict[str, Tensor]:
+        """What of the averaged weights predicts: those of the network, its `heads` left out."""
+        return {name: value for name, value in state.items() if not name.startswith(f"{HEADS}.")}
 
     def stepped(self, network: nn.Module, number: int) -> None:
         """Called after the optimiser's step `number`, with the gradients still in place."""

@@ -5,11 +5,11 @@ from typing import Literal, Self
 from pydantic import Field, model_validator
 
 from sslapp.methods.card import MethodCard
-from sslapp.training.configuration import ConsistencyConfig
+from sslapp.methods.threshold.config import WITHOUT_EFFECT, ThresholdConfig
 from sslapp.vocabulary import Gear
 
 
-class FixMatchConfig(ConsistencyConfig):
+class FixMatchConfig(ThresholdConfig):
     """FixMatch's options."""
 
     tau: float = Field(
@@ -18,13 +18,6 @@ class FixMatchConfig(ConsistencyConfig):
         le=1,
         description="Confidence from which on a pseudo-label counts.",
         json_schema_extra={"usual": True},
-    )
-    lambda_u: float = Field(1.0, ge=0, le=100, description="Weight of the unlabelled loss.")
-    lambda_c: float = Field(
-        1.0, ge=0, le=100, description="Weight of the loss on classes that readers ruled out."
-    )
-    reduction: Literal["all", "selected"] = Field(
-        "all", description="Average the unlabelled loss over all images or the confident ones."
     )
     threshold: Literal["fixed", "flexible", "adaptive"] = Field(
         "fixed",
@@ -51,19 +44,11 @@ class FixMatchConfig(ConsistencyConfig):
         return self
 
 
-_DECIDED_BEFORE = frozenset(
-    {
-        *("network", "pretrained", "image_size", "train", "batch_norm", "adamw_rate"),
-        *("layer_decay", "flip", "labelled_views", "augmentation"),
-    }
-)
-"""What was decided when the views were encoded, and the network, which is a small head there."""
-
 CARD = MethodCard(
     "fixmatch",
     "FixMatch",
     "Weak-to-strong consistency with confident hard pseudo-labels.",
     (Gear.PIXELS, Gear.FEATURES),
     FixMatchConfig,
-    {Gear.FEATURES: _DECIDED_BEFORE},
+    WITHOUT_EFFECT,
 )

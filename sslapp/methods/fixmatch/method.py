@@ -18,25 +18,16 @@ Added here: classes that a reader ruled out take no part in q_b, and l_c = 1/B s
 -log p_m(y not in F_b | A(u_b)) tells the network so; with nothing ruled out this is the paper.
 """
 
-from collections.abc import Mapping
-from typing import ClassVar
-
 import torch
-from torch import Tensor
 
 from sslapp.methods.fixmatch.config import FixMatchConfig
+from sslapp.methods.threshold.objective import Terms, ThresholdObjective
 from sslapp.training import configuration
 from sslapp.training.loop import schedule, steps
 from sslapp.training.method import Method, Predictor
-from sslapp.training.objective import LABELLED, Losses, Objective, TrainingStep, class_counts
+from sslapp.training.objective import TrainingStep
 from sslapp.training.rules.alignment import DistributionAlignment, frequencies
-from sslapp.training.rules.losses import (
-    allowed_probabilities,
-    complementary_loss,
-    cross_entropy,
-    fairness,
-    masked_mean,
-)
+from sslapp.training.rules.losses import fairness
 from sslapp.training.rules.thresholds import (
     FixedThreshold,
     FlexibleThreshold,
@@ -49,7 +40,7 @@ from sslapp.training.task import Task
 FREEMATCH_MOMENTUM = 0.999
 
 
-class FixMatchObjective(Objective):
+class FixMatchObjective(ThresholdObjective):
     """The loss above.
 
     Args:
@@ -58,59 +49,22 @@ class FixMatchObjective(Objective):
         alignment: of the weak views' predictions, or None.
     """
 
-    views: ClassVar = {"weak": "weak", "strong": "strong"}
-
     def __init__(
         self,
         config: FixMatchConfig,
         threshold: ThresholdRule | None = None,
         alignment: DistributionAlignment | None = None,
     ) -> None:
-        self.config = config
-        self.threshold = threshold or FixedThreshold(config.tau)
-        self.alignment = alignment
+        super().__init__(config, threshold or FixedThreshold(config.tau), alignment)
+        self.lambda_f = config.lambda_f
 
-    def losses(self, step: TrainingStep) -> Losses:
-        """l_s + lambda_u l_u + lambda_c l_c + lambda_f l_f; the weak views get no gradient."""
-        loss_s = cross_entropy(step.logits[LABELLED], step.labels).mean()
-
-        q = allowed_probabilities(step.logits["weak"].detach(), step.forbidden)  # (mu B, C)
-        if self.alignment is not None:
-            q = self.alignment(q)
-        pseudo_label = q.argmax(dim=1)
-        mask = self.threshold.select(q, step.rows)
-        strong = step.logits["strong"]
-        loss_u = masked_mean(cross_entropy(strong, pseudo_label), mask, self.config.reduction)
-
-        # over B: a ruled-out class is as much of an answer as a label
-        loss_c = complementary_loss(strong, step.forbidden).sum() / len(step.labels)
-
-        total = loss_s + self.config.lambda_u * loss_u + self.config.lambda_c * loss_c
-        metrics = {
-            "labelled loss": loss_s.detach(),
-            "unlabelled loss": loss_u.detach(),
-            "mask rate": mask.float().mean(),
-            "pseudo_labels": class_counts(pseudo_label, mask, q.shape[1]),
-        }
-        if self.config.lambda_f and isinstance(self.threshold, SelfAdaptiveThreshold):
-            rule = self.threshold
-            loss_f = fairness(torch.softmax(strong, dim=1), mask, rule.share, rule.predicted)
-            total = total + self.config.lambda_f * loss_f
-            metrics["fairness loss"] = loss_f.detach()
-        return Losses(total, metrics)
-
-    def state_dict(self) -> dict[str, Tensor]:
-        """The threshold's and the alignment's."""
-        state = {f"threshold.{k}": v for k, v in self.threshold.state_dict().items()}
-        if self.alignment is not None:
-            state |= {f"alignment.{k}": v for k, v in self.alignment.state_dict().items()}
-        return state
-
-    def load_state_dict(self, state: dict[str, Tensor]) -> None:
-        """Take over what `state_dict` returned."""
-        self.threshold.load_state_dict(_part(state, "threshold."))
-        if self.alignment is not None:
-            self.alignment.load_state_dict(_part(state, "alignment."))
+    def terms(self, step: TrainingStep, q: torch.Tensor, weight: torch.Tensor) -> Terms:
+        """lambda_f l_f, where there are averages to compare with."""
+        rule = self.threshold
+        if not self.lambda_f or not isinstance(rule, SelfAdaptiveThreshold):
+            return {}
+        p = torch.softmax(step.logits["strong"], dim=1)
+        return {"fairness loss": (self.lambda_f, fairness(p, weight, rule.share, rule.predicted))}
 
 
 class FixMatch(Method):
@@ -140,7 +94,3 @@ def _threshold(config: FixMatchConfig, task: Task, device: torch.device) -> Thre
     if config.threshold == "adaptive":
         return SelfAdaptiveThreshold(FREEMATCH_MOMENTUM, task.num_classes, device)
     return FixedThreshold(config.tau)
-
-
-def _part(state: Mapping[str, Tensor], prefix: str) -> dict[str, Tensor]:
-    return {k.removeprefix(prefix): v for k, v in state.items() if k.startswith(prefix)}

@@ -23,7 +23,6 @@ division by all, this is FixMatch. Without Grad-ReLU l_u moves beta too, which b
 """
 
 from collections.abc import Mapping
-from typing import ClassVar
 
 import torch
 from torch import Tensor, nn
@@ -36,11 +35,14 @@ from sslapp.training.method import Method, Predictor
 from sslapp.training.objective import (
     LABELLED,
     NONE_OF_THESE,
+    Batch,
     Losses,
     Objective,
     TrainingStep,
+    View,
     class_counts,
 )
+from sslapp.training.passes import NetworkPasses
 from sslapp.training.rules.losses import (
     allowed_probabilities,
     complementary_loss,
@@ -123,7 +125,7 @@ class LayerMatchObjective(Objective):
         device: where the state lives.
     """
 
-    views: ClassVar = {"weak": "weak", "strong": "strong"}
+    views: Mapping[str, View] = {"weak": "weak", "strong": "strong"}
 
     def __init__(
         self, config: LayerMatchConfig, num_classes: int, total: int, device: torch.device
@@ -137,13 +139,12 @@ class LayerMatchObjective(Objective):
         )
         self.averaged = AveragedHead(config.momentum, config.head_step)
 
-    def forward(self, network: nn.Module, images: Mapping[str, Tensor]) -> dict[str, Tensor]:
+    def forward(self, passes: NetworkPasses, batch: Batch) -> dict[str, Tensor]:
         """One joint pass through the features; a head of its own for every loss."""
-        head: nn.Linear = network.head  # type: ignore[assignment]
+        head = passes.head
         if self.config.average_clustering and not self.averaged.is_set:
             self.averaged.copy(head)
-        h = network.features(torch.cat(list(images.values())))  # type: ignore[operator]
-        parts = dict(zip(images, h.split([len(view) for view in images.values()]), strict=True))
+        parts = passes.joint_features(batch.views)
         free: tuple[Tensor, Tensor] = head.weight, head.bias
         held = head.weight.detach(), head.bias.detach()
         outputs = {

@@ -9,7 +9,8 @@ interpolates once. What comes in from outside is black, as in RandAugment.
 """
 
 import math
-from dataclasses import dataclass
+from dataclasses import dataclass, fields, replace
+from typing import Self
 
 import torch
 from torch import Tensor
@@ -40,6 +41,13 @@ class SmoothAugmentation:
     shift: float = 0.12
     brightness: float = 0.4
     box: float = 0.6
+
+    @classmethod
+    def of(cls, *, flip: bool, share: float) -> Self:
+        """Views whose magnitudes are `share` of the full ones."""
+        full = cls(flip=flip)
+        magnitudes = [each.name for each in fields(cls) if each.name != "flip"]
+        return replace(full, **{name: share * getattr(full, name) for name in magnitudes})
 
     def __call__(self, images: Tensor, generator: torch.Generator) -> Tensor:
         """(n, C, S, S) uint8 on any device -> new images of that shape, there."""

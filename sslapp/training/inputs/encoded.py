@@ -11,6 +11,7 @@ moves in, and confirmed a model's mistakes.
 
 from collections.abc import Mapping
 from pathlib import Path
+from types import MappingProxyType
 from typing import Self
 
 import numpy as np
@@ -51,9 +52,9 @@ class FeatureInputs:
         made = FeatureHead(self._task.num_classes, self._features.shape[1])
         return made.to(self._run.device)
 
-    def feed(self, views: Mapping[str, View]) -> Feed:
+    def feed(self, views: Mapping[str, View], labelled_views: Mapping[str, View]) -> Feed:
         """The batches of the training."""
-        return FeatureFeed(self._task, self._run, self._config, views)
+        return FeatureFeed(self._task, self._run, self._config, views, labelled_views)
 
     def prepared(self, view: Tensor) -> Tensor:
         """(n, D) float32 features -> standardised."""
@@ -90,16 +91,27 @@ class FeatureFeed(Feed):
     """
 
     def __init__(
-        self, task: Task, run: Run, config: TrainingConfig, views: Mapping[str, View]
+        self,
+        task: Task,
+        run: Run,
+        config: TrainingConfig,
+        views: Mapping[str, View],
+        labelled_views: Mapping[str, View] = MappingProxyType({}),
     ) -> None:
-        super().__init__(task, run, config, views)
+        super().__init__(task, run, config, views, labelled_views)
         self._features = features_of(task)
         known = sorted(self._features.views)
         self._copies: dict[View, list[str]] = {
             "weak": ["clean", *(each for each in known if each.startswith("weak-"))],
             "strong": [each for each in known if each.startswith("strong-")],
         }
-        if "strong" in views.values() and not self._copies["strong"]:
+        kinds = {*views.values(), *labelled_views.values()}
+        if "medium" in kinds:
+            raise ValueError(
+                "features: this method wants views of medium strength, which are not encoded. Run "
+                "it on pixels."
+            )
+        if "strong" in kinds and not self._copies["strong"]:
             raise ValueError(
                 "features: this method compares views of an image, and none are encoded. Run "
                 "`sslapp encode`, or press Encode views on the Projects page."

@@ -4,18 +4,20 @@ Everything is a function of (seed, purpose, step); see `batches` for the rows.
 """
 
 from collections.abc import Callable, Mapping
-from dataclasses import dataclass
+from dataclasses import replace
+from functools import partial
+from types import MappingProxyType
 
 import numpy as np
 import torch
 from torch import Tensor
 
-from sslapp.training.augmentation import StrongAugmentation, weak
+from sslapp.training.augmentation import StrongAugmentation, policies, weak
 from sslapp.training.augmentation.smooth import SmoothAugmentation
 from sslapp.training.configuration import ConsistencyConfig, TrainingConfig, labelled_view
 from sslapp.training.inputs.batches import LabelledBatches, Stream
 from sslapp.training.inputs.supply import Supply, of_pixels
-from sslapp.training.objective import LABELLED, NONE_OF_THESE, View
+from sslapp.training.objective import LABELLED, NONE_OF_THESE, Batch, View
 from sslapp.training.run import Run
 from sslapp.training.task import Indices, Task, pixels_of
 
@@ -26,23 +28,6 @@ NONE_PART = 4
 """Labelled images in a batch for every one that readers called none of these."""
 
 Augment = Callable[[Tensor, torch.Generator], Tensor]
-
-
-@dataclass(frozen=True, kw_only=True)
-class Batch:
-    """One step's images: B labelled, n unlabelled, and perhaps m that no class fits.
-
-    Attributes:
-        views: per view (B, n or m, C, S, S) uint8.
-        labels: (B,) int64.
-        rows: (n,) int64 numbers in the unlabelled set.
-        forbidden: (n, C) bool.
-    """
-
-    views: Mapping[str, Tensor]
-    labels: Tensor
-    rows: Tensor
-    forbidden: Tensor
 
 
 class Feed:
@@ -57,7 +42,8 @@ class Feed:
         task: images, labels and what readers ruled out.
         run: device and generators.
         config: batch sizes, sampling and augmentation.
-        views: of every unlabelled image, name -> weak or strong; empty for none.
+        views: of every unlabelled image, name -> weak, medium or strong; empty for none.
+        labelled_views: of every labelled image, beside the one called "labelled".
 
     Attributes:
         rows: (n,) int64 rows of the task that are trained on: the unlabelled set sorted, then those
@@ -65,10 +51,15 @@ class Feed:
     """
 
     def __init__(
-        self, task: Task, run: Run, config: TrainingConfig, views: Mapping[str, View]
+        self,
+        task: Task,
+        run: Run,
+        config: TrainingConfig,
+        views: Mapping[str, View],
+        labelled_views: Mapping[str, View] = MappingProxyType({}),
     ) -> None:
-        self._task, self._run, self._flip = task, run, config.flip
-        self._views = views
+        self._task, self._run = task, run
+        self._views, self._labelled_views = views, labelled_views
         self._labelled = LabelledBatches(
             task,
             run,
@@ -78,7 +69,11 @@ class Feed:
         )
         self._size, self._count = config.batch_size, 0
         self._labelled_view: View = labelled_view(config)
-        self._strong = strong_views(config)
+        self._augment: dict[View, Augment] = {
+            "weak": partial(weak, flip=config.flip),
+            "medium": strong_views(config, medium=True),
+            "strong": strong_views(config),
+        }
         if views and isinstance(config, ConsistencyConfig):
             self._count = config.batch_size * config.unlabelled_ratio
         self._known = np.sort(np.concatenate([task.pool, task.labelled]))
@@ -102,7 +97,10 @@ class Feed:
         images, places = self._supply.take(step)
         end = self._size + self._count
         labelled, rows = places[: self._size], places[self._size : end]
-        views = {LABELLED: self.view(self._labelled_view, LABELLED, images[: self._size], step)}
+        views = {
+            name: self.view(kind, name, images[: self._size], step)
+            for name, kind in {LABELLED: self._labelled_view, **self._labelled_views}.items()
+        }
         if self._count:
             for name, kind in self._views.items():
                 views[name] = self.view(kind, name, images[self._size : end], step)
@@ -138,19 +136,26 @@ class Feed:
         """Augment (n, C, S, S) uint8 images into the view `name` of step `step`."""
         # the host draws: the same views on every device, and an accelerator is never waited for
         generator = self._run.generator(f"view/{name}", step, device="cpu")
-        if kind == "strong":
-            return self._strong(images, generator)
-        return weak(images, generator, flip=self._flip)
+        return self._augment[kind](images, generator)
 
 
-def strong_views(config: TrainingConfig) -> Augment:
-    """The strong augmentation that the configuration names, of (n, C, S, S) uint8 images."""
-    smooth = SmoothAugmentation(flip=config.flip)
+def strong_views(config: TrainingConfig, *, medium: bool = False) -> Augment:
+    """The strong augmentation that the configuration names, of (n, C, S, S) uint8 images.
+
+    Args:
+        config: names it.
+        medium: one operation of its policy, always applied, in place of two or three (USB's medium
+            view); of the smooth one half of every magnitude.
+    """
+    smooth = SmoothAugmentation.of(flip=config.flip, share=0.5 if medium else 1.0)
     if config.augmentation == "smooth":
         return smooth
+    policy = policies["fixmatch" if config.augmentation == "auto" else config.augmentation]
+    if medium:
+        policy = replace(policy, draws=1, probability=1.0)
+    published = StrongAugmentation(policy, flip=config.flip)
     if config.augmentation != "auto":
-        return StrongAugmentation(config.augmentation, flip=config.flip)
-    published = StrongAugmentation("fixmatch", flip=config.flip)
+        return published
 
     def fitting(images: Tensor, generator: torch.Generator) -> Tensor:
         return (smooth if images.shape[-1] < COARSE else published)(images, generator)

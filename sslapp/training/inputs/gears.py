@@ -29,7 +29,7 @@ class Inputs(Protocol):
     def network(self) -> nn.Module:
         """A new network on the run's device, its weights drawn from the seed."""
 
-    def feed(self, views: Mapping[str, View]) -> Feed:
+    def feed(self, views: Mapping[str, View], labelled_views: Mapping[str, View]) -> Feed:
         """The batches of the training."""
 
     def prepared(self, view: Tensor) -> Tensor:
@@ -77,9 +77,9 @@ class PixelInputs:
             fine_tuning.restrict(made, config)
         return made.to(run.device, memory_format=self.memory_format)  # type: ignore[call-overload]
 
-    def feed(self, views: Mapping[str, View]) -> Feed:
+    def feed(self, views: Mapping[str, View], labelled_views: Mapping[str, View]) -> Feed:
         """See Inputs."""
-        return Feed(self._task, self._run, self._config, views)
+        return Feed(self._task, self._run, self._config, views, labelled_views)
 
     def prepared(self, view: Tensor) -> Tensor:
         """See Inputs. view: (n, C, S, S) uint8."""

@@ -7,7 +7,8 @@ The way of a batch, a line for each file that it comes by:
       inputs/batches.py      for the rows: which labelled and which unlabelled images
       inputs/supply.py       for their images on the device: read, resident or streamed ahead
       augmentation/          for weak and strong views of them
-    loop/steps.py  step    views -> prepared by the gear -> one joint forward in mixed precision
+    loop/steps.py  step    views -> prepared by the gear -> passes in mixed precision
+      passes.py              one joint pass of all views; apart or by a teacher where a method asks
     objective.py           TrainingStep -> Losses: the method's own part, with the rules of rules/
     loop/steps.py          backward, optimiser.py at the rate of schedule.py, averages (rules/)
     loop/evaluation.py     the holdout now and then; then report and checkpoint (training/run.py)
@@ -19,18 +20,19 @@ purpose, step), so weights, momentum and averages are all the state there is.
 
 import time
 from collections.abc import Mapping
+from dataclasses import replace
 
 import torch
 from torch import Tensor
 
 from sslapp.training import configuration, kernels, networks
 from sslapp.training.configuration import TrainingConfig
-from sslapp.training.inputs.feed import Batch
 from sslapp.training.inputs.gears import inputs_of
 from sslapp.training.loop import optimiser, schedule
 from sslapp.training.loop.evaluation import Evaluation
 from sslapp.training.method import Predictor
-from sslapp.training.objective import NONE_OF_THESE, Losses, Objective, TrainingStep
+from sslapp.training.objective import NONE_OF_THESE, Batch, Losses, Objective, TrainingStep
+from sslapp.training.passes import HEADS, NetworkPasses
 from sslapp.training.rules.ema import EMA
 from sslapp.training.rules.losses import uniform_loss
 from sslapp.training.run import Checkpoints, Run, Tensors
@@ -65,10 +67,11 @@ class Loop:
         memory = schedule.memory(self.total)
         self.network = self.inputs.network()
         networks.remember(self.network, memory)
+        self._add_heads()
         self.stepping = kernels.stepping(self.network, run.kernels)
         self.ema = EMA(self.network, 1 - 1 / memory)
         self.optimiser = optimiser.make(self.network, config)
-        self.batches = self.inputs.feed(objective.views)
+        self.batches = self.inputs.feed(objective.views, objective.labelled_views)
         self.report_every = max(1, self.total // REPORTS)
         self.evaluation = Evaluation(
             task,
@@ -76,7 +79,9 @@ class Loop:
             total=self.total,
             report_every=self.report_every,
             images_a_step=configuration.images_a_step(config, len(objective.views)),
-            evaluate=lambda weights, rows: self.inputs.evaluate(self.network, weights, rows),
+            evaluate=lambda weights, rows: self.inputs.evaluate(
+                self.network, objective.finished(dict(weights)), rows
+            ),
         )
 
     def all_steps(self, checkpoints: Checkpoints) -> Tensors:
@@ -105,7 +110,7 @@ class Loop:
                 if time.monotonic() - saved >= self.run.checkpoint_seconds and done < self.total:
                     checkpoints.save(done, self._state())
                     saved = time.monotonic()
-        return self.ema.state()
+        return self.objective.finished(self.ema.state())
 
     def step(self, number: int) -> Mapping[str, Tensor]:
         """Take step `number` and return its metrics, still on the device.
@@ -117,20 +122,20 @@ class Loop:
         optimiser.set_rate(self.optimiser, factor)
         batch = self.batches.take(number)
         views = {name: self.inputs.prepared(view) for name, view in batch.views.items()}
-        losses = self.forward_backward(number, batch, views)
+        losses = self.forward_backward(number, replace(batch, views=views))
         self.optimiser.step()
         self.objective.stepped(self.network, number)
         self.ema.update(number)
         return {"loss": losses.total.detach(), **losses.metrics}
 
-    def forward_backward(self, number: int, batch: Batch, views: Mapping[str, Tensor]) -> Losses:
+    def forward_backward(self, number: int, batch: Batch) -> Losses:
         """Run the network on all views, take the losses and leave gradients."""
         mixed = torch.autocast(
             self.run.device.type, self.run.dtype, enabled=self.run.dtype != torch.float32
         )
         with mixed, networks.keyed(self.network, self.run, number):
-            outputs = self.objective.forward(self.stepping, views)
-        logits = {name: outputs.pop(name).float() for name in views}
+            outputs = self.objective.forward(self._passes(number), batch)
+        logits = {name: outputs.pop(name).float() for name in batch.views if name in outputs}
         none = logits.pop(NONE_OF_THESE, None)
         losses = self.objective.losses(
             TrainingStep(
@@ -149,6 +154,25 @@ class Loop:
         losses.total.backward()
         return losses
 
+    def _passes(self, number: int) -> NetworkPasses:
+        return NetworkPasses(
+            self.network,
+            called=self.stepping,
+            averaged=self.ema.state,
+            generator=lambda purpose: self.run.generator(purpose, number, device="cpu"),
+            number=number,
+            total=self.total,
+        )
+
+    def _add_heads(self) -> None:
+        """Let the objective's further heads learn, be averaged and be kept with the network."""
+        features = getattr(self.network, "num_features", 0)
+        with torch.random.fork_rng(devices=[]):
+            torch.manual_seed(self.run.generator("heads", device="cpu").initial_seed())
+            heads = self.objective.heads(features)
+        if heads is not None:
+            self.network.add_module(HEADS, heads.to(self.run.device))
+
     def _with_none(self, losses: Losses, loss: Tensor) -> Losses:
         """The losses and that of images which are none of the classes."""
         total = losses.total + self.config.none_weight * loss
@@ -156,7 +180,8 @@ class Loop:
 
     def _embed(self, rows: Indices) -> Tensor:
         """(n, D) float32 features of clean images with the averaged weights so far."""
-        return self.inputs.evaluate(self.network, self.ema.state(), rows, features=True)
+        weights = self.objective.finished(self.ema.state())
+        return self.inputs.evaluate(self.network, weights, rows, features=True)
 
     def _report(self, done: int, sums: Mapping[str, Tensor], count: int) -> None:
         metrics = reported(sums, count)

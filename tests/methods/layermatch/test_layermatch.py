@@ -3,6 +3,7 @@
 import numpy as np
 import pytest
 import torch
+from objectives import forward
 
 from models.small_cnn import SmallCNN
 from sslapp.methods.fixmatch.method import FixMatchConfig, FixMatchObjective
@@ -43,7 +44,7 @@ def objective(**config):
 
 
 def take(chosen, network, images, number=0, forbidden=None):
-    outputs = chosen.forward(network, images)
+    outputs = forward(chosen, network, images)
     logits = {name: outputs.pop(name).float() for name in images}
     step = TrainingStep(
         number=number,
@@ -87,7 +88,7 @@ def test_without_its_unlabelled_losses_it_is_supervised_training_bit_for_bit(net
     found = take(chosen, network, images)
     ours = gradients(network)
     plain = SupervisedObjective()
-    outputs = plain.forward(network, images)
+    outputs = forward(plain, network, images)
     step = TrainingStep(
         number=0,
         total=100,
@@ -242,7 +243,7 @@ def test_the_head_is_copied_at_step_0_and_at_every_nth(network, images, every):
 
 def test_the_clustering_can_be_switched_off(network, images):
     chosen = objective(average_clustering=False)
-    assert AVERAGED not in chosen.forward(network, images)
+    assert AVERAGED not in forward(chosen, network, images)
     assert "clustering loss" not in take(chosen, network, images).metrics
     chosen.stepped(network, 0)
     assert not chosen.averaged.is_set

@@ -2,6 +2,7 @@
 
 import pytest
 import torch
+from objectives import forward
 from torch import nn
 from torch.autograd import gradcheck
 
@@ -137,7 +138,7 @@ def test_layermatchs_objective_by_the_features(options):
 
     def loss(labelled, strong):
         views = {LABELLED: labelled, "weak": weak, "strong": strong}
-        outputs = chosen.forward(network, views)
+        outputs = forward(chosen, network, views)
         logits = {name: outputs.pop(name) for name in views}
         found = chosen.losses(step_of(logits, outputs))
         assert found.metrics["mask rate"] > 0
@@ -157,7 +158,7 @@ def test_grad_relu_hides_the_head_from_pseudo_labels_and_nothing_else(held):
     chosen = LayerMatchObjective(LayerMatchConfig(grad_relu=held, **options), C, 100, CPU)
 
     def losses():
-        outputs = chosen.forward(network, {LABELLED: labelled, "weak": weak, "strong": strong})
+        outputs = forward(chosen, network, {LABELLED: labelled, "weak": weak, "strong": strong})
         logits = {name: outputs.pop(name) for name in (LABELLED, "weak", "strong")}
         return chosen.losses(step_of(logits, outputs))
 

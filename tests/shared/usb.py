@@ -1,0 +1,85 @@
+"""What USB's own code computed for given inputs, as numbers to hold objectives against.
+
+USB is microsoft/Semi-supervised-learning (MIT licence, copyright Microsoft Corporation) at commit
+1ef4cbebcc0b368158315aeb425053858cf6c845. usb_losses.json holds inputs, losses, gradients and states
+of its methods, computed in float64, and no line of its code. Fields of an entry: `config` (USB's
+names), `inputs` (labels, and an object a step: logits by view, rows, epoch), `expected` (an object
+a step), `differs_from_paper`.
+"""
+
+import json
+from functools import cache
+from pathlib import Path
+
+import numpy as np
+import torch
+from objectives import batch_of, step_of
+
+from sslapp.training.objective import LABELLED
+
+NAMES = {"labelled": LABELLED, "labelled_strong": "labelled strong"}
+"""Views that are called otherwise here."""
+
+
+@cache
+def _entries():
+    path = Path(__file__).with_name("usb_losses.json")
+    return {each["name"]: each for each in json.loads(path.read_text())["entries"]}
+
+
+def entry(name):
+    """The entry of that name."""
+    return _entries()[name]
+
+
+def close(found, expected, tolerance=1e-9):
+    """Hold a tensor or number against the file's."""
+    found = found.detach().numpy() if torch.is_tensor(found) else found
+    np.testing.assert_allclose(found, np.asarray(expected), rtol=tolerance, atol=tolerance)
+
+
+def play(objective, name, *, names=None, forbidden=None):
+    """Take an entry's steps by one objective: yields (losses, gradients by view, expected).
+
+    Total and the gradients of the logits are checked here; what else an entry expects, its test
+    checks.
+
+    Args:
+        objective: in float64, its state that of a new fit.
+        name: of the entry, whose method takes logits.
+        names: USB's name of a view -> the objective's, beside NAMES.
+        forbidden: (n, C) bool, nothing by default.
+    """
+    found = entry(name)
+    labels = torch.tensor(found["inputs"]["labels"])
+    for number, (given, expected) in enumerate(
+        zip(found["inputs"]["steps"], found["expected"], strict=True)
+    ):
+        known = {**NAMES, **(names or {})}
+        logits = {
+            known.get(view, view): torch.tensor(rows, dtype=torch.float64, requires_grad=True)
+            for view, rows in given["logits"].items()
+        }
+        classes = logits[LABELLED].shape[1]
+        count = len(given["logits"]["weak"]) if "weak" in given["logits"] else 0
+        rows = torch.tensor(given.get("rows", range(count)))
+        if forbidden is None:
+            ruled_out = torch.zeros(count, classes, dtype=torch.bool)
+        else:
+            ruled_out = forbidden
+        batch = batch_of(logits, torch.tensor(given.get("labels", labels)), ruled_out, rows)
+        step = step_of(
+            logits,
+            batch,
+            number=given.get("it", found["config"].get("it", number)),
+            total=found["config"].get("num_train_iter", 1),
+        )
+        losses = objective.losses(step)
+        losses.total.backward()
+        gradients = {
+            view: torch.zeros_like(z) if z.grad is None else z.grad for view, z in logits.items()
+        }
+        close(losses.total, expected["loss"], found["tolerance"])
+        for view, value in expected["gradients"]["logits"].items():
+            close(gradients[known.get(view, view)], value, found["tolerance"])
+        yield losses, gradients, expected
