@@ -12,8 +12,9 @@ app: $(SETUP)
 	$(BIN)/sslapp demo
 	$(BIN)/streamlit run app.py
 
-# a file's tests stay on one core: they share servers and prepared workspaces
-PARALLEL := --numprocesses=auto --maxprocesses=4 --dist=loadfile
+# a file's tests stay on one core: they share servers and prepared workspaces; tests/conftest.py
+# says which files come first
+PARALLEL := --numprocesses=auto --maxprocesses=4 --dist=loadfile --no-loadscope-reorder
 
 test: $(SETUP)
 	$(BIN)/pytest $(PARALLEL)

@@ -108,7 +108,11 @@ def apply_plan(plan: Mapping[str, Any]) -> tuple[torch.device, torch.dtype]:
         os.environ.setdefault("CUBLAS_WORKSPACE_CONFIG", ":4096:8")  # read at cuBLAS's first call
     # a warning where torch has no such kernel, and no error: max pooling on a GPU is of that kind
     # although the small CNN's windows do not overlap, so that no sum of it has an order
-    torch.use_deterministic_algorithms(deterministic, warn_only=True)
+    if plan.get("kernels", "eager") == "eager":
+        # the same, without the compiler's packages, which take seconds to load
+        torch.set_deterministic_debug_mode("warn" if deterministic else "default")
+    else:
+        torch.use_deterministic_algorithms(deterministic, warn_only=True)
     # nothing here reads memory that it did not write, and filling it takes time
     torch.utils.deterministic.fill_uninitialized_memory = False  # type: ignore[attr-defined]
     torch.backends.cudnn.deterministic = deterministic

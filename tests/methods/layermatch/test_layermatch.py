@@ -1,6 +1,5 @@
 """LayerMatch: which loss moves what, the averaged head, the adaptive threshold, and its worth."""
 
-import numpy as np
 import pytest
 import torch
 from objectives import forward
@@ -10,15 +9,13 @@ from sslapp.methods.fixmatch.method import FixMatchConfig, FixMatchObjective
 from sslapp.methods.layermatch.method import (
     AVERAGED,
     AveragedHead,
-    LayerMatch,
     LayerMatchConfig,
     LayerMatchObjective,
     period,
 )
-from sslapp.methods.supervised.method import Supervised, SupervisedObjective
+from sslapp.methods.supervised.method import SupervisedObjective
 from sslapp.training.objective import LABELLED, TrainingStep
 from sslapp.training.rules.thresholds import SelfAdaptiveThreshold
-from sslapp.vocabulary import Gear
 
 B, N, C = 4, 8, 3
 CPU = torch.device("cpu")
@@ -284,16 +281,3 @@ def test_the_adaptive_threshold_is_freematchs():
     before = slow.state_dict()
     slow.update(torch.zeros(0, 10), torch.arange(0))
     assert all(torch.equal(before[name], value) for name, value in slow.state_dict().items())
-
-
-@pytest.mark.slow
-def test_it_beats_supervised_training_on_digits(digits, make_run):
-    task, truth = digits(60)
-    options = {"steps": 150, "batch_size": 16}
-    scores = []
-    for method in (Supervised, LayerMatch):
-        run = make_run(Gear.PIXELS, method.__name__)
-        fitted = method(method.Config(**options)).fit(task, run)
-        found = fitted.logits(task.pixels, task.pool).argmax(1).numpy()
-        scores.append(float(np.mean(found == truth[task.pool])))
-    assert scores[1] > scores[0] + 0.02
