@@ -57,12 +57,11 @@ def pytest_collection_modifyitems(items: list[pytest.Item]) -> None:
                 item.add_marker(mark)
         if hasattr(item, "callspec") and item.callspec.params.get("url") == "postgresql":
             item.add_marker("postgres")
-    seconds: Counter[Path] = Counter()
+    takes: Counter[Path] = Counter()
     for item in items:
-        seconds[item.path] += max(
-            [0.2, *(SECONDS.get(each.name, 0) for each in item.iter_markers())]
-        )
-    items.sort(key=lambda item: -seconds[item.path])  # stable: a file's tests stay together
+        tiers = {mark.name for mark in item.iter_markers()} & SECONDS.keys()
+        takes[item.path] += max((SECONDS[tier] for tier in tiers), default=0.2)
+    items.sort(key=lambda item: -takes[item.path])  # stable: a file's tests stay together
 
 
 def pytest_collection_finish() -> None:
