@@ -13,7 +13,7 @@ import typer
 from typer.core import TyperGroup
 
 from sslapp.cli import app
-from sslapp.methods.registry import CARDS
+from sslapp.methods.registry import BUILT_IN
 from sslapp.training.configuration import (
     ConsistencyConfig,
     LongConfig,
@@ -28,7 +28,7 @@ _CONFIGS: tuple[type[MethodConfig], ...] = (
     LongConfig,
     TrainingConfig,
     ConsistencyConfig,
-    *(card.options for card in CARDS.values() if card.options.model_fields),
+    *(card.options for card in BUILT_IN.values() if card.options.model_fields),
 )
 CONFIGS = {each.__name__: each for each in _CONFIGS}
 """The classes whose options have a table in methods.md, by the name in its mark."""

@@ -33,6 +33,7 @@ BLIND = "Methods and what they are made of know no database and no data set"
 TORCHLESS = "Images, data sets and the store work without torch"
 HEADLESS = "Only the browser rooms know Streamlit"
 PLAIN = "Networks are plain torch"
+PLUGINS = "Only the command line reads plugins"
 
 PLANTS = [
     (LAYERS, "sslapp/store/log/chain.py", "from sslapp.jobs import queue"),
@@ -97,6 +98,9 @@ PLANTS = [
     (ACYCLIC, "sslapp/training/rules/losses.py", "from sslapp.training.loop import steps"),
     (ACYCLIC, "sslapp/methods/card.py", "from sslapp.methods.registry import CARDS"),
     (ACYCLIC, "sslapp/methods/fixmatch/config.py", "from sslapp.methods.fixmatch import method"),
+    (PLUGINS, "pages/train.py", "from sslapp.usecases.training.plugins import read_plugin"),
+    (PLUGINS, "sslapp/ui/train/start.py", "from sslapp.usecases.training import plugins"),
+    (PLUGINS, "sslapp/web/uploads.py", "from sslapp.usecases.training import plugins"),
     (PLAIN, "models/small_cnn.py", "import numpy as np"),
     (PLAIN, "models/small_cnn.py", "from sslapp.vocabulary import Gear"),
 ]

@@ -5,6 +5,7 @@ import threading
 from collections.abc import Mapping
 from dataclasses import asdict
 from datetime import timedelta
+from pathlib import Path
 from typing import Annotated, Any
 
 import typer
@@ -14,6 +15,7 @@ from sslapp.cli.jobs import wait_for
 from sslapp.usecases.jobs import eta
 from sslapp.usecases.training import rounds
 from sslapp.usecases.training.options import COLUMNS, method_options
+from sslapp.usecases.training.plugins import chosen_card, read_plugin
 from sslapp.vocabulary import Gear
 
 round_app = typer.Typer(help="Start and follow rounds.", no_args_is_help=True)
@@ -28,7 +30,18 @@ Setting = Annotated[
         help="An option of the method, NAME=VALUE; may be repeated. See `sslapp round options`.",
     ),
 ]
-Method = Annotated[str, typer.Option(help="fixmatch, supervised or label-propagation.")]
+Method = Annotated[
+    str | None,
+    typer.Option(help="fixmatch, supervised or label-propagation; default: fixmatch."),
+]
+PluginFile = Annotated[
+    Path | None,
+    typer.Option(
+        "--plugin",
+        help="A Python file that holds a method of your own, which is run with your rights; see "
+        "docs/architecture.md.",
+    ),
+]
 
 
 def parse_options(pairs: list[str] | None) -> dict[str, Any]:
@@ -44,12 +57,16 @@ def parse_options(pairs: list[str] | None) -> dict[str, Any]:
 
 @command(round_app, "options")
 def options(
-    method: Annotated[str, typer.Argument(help="A method's name.")],
+    method: Annotated[
+        str | None, typer.Argument(help="A method's name; not needed with --plugin.")
+    ] = None,
     gear: Annotated[Gear | None, typer.Option(help="Only what counts in this gear.")] = None,
+    plugin: PluginFile = None,
     as_json: Json = False,
 ) -> None:
     """List the options of a method, for --set of `sslapp round start`."""
-    found = method_options(method, gear)
+    card = chosen_card(method, None if plugin is None else read_plugin(plugin))
+    found = method_options(card, gear)
     rows = [each.row() for each in found]
     show([asdict(each) for each in found], as_json, lambda: table(rows, COLUMNS))
 
@@ -57,8 +74,10 @@ def options(
 @command(round_app, "start")
 def start(
     method: Annotated[
-        str | None, typer.Option(help="Default: the best for these labels and features.")
+        str | None,
+        typer.Option(help="Default: the plugin's, or the best for these labels and features."),
     ] = None,
+    plugin: PluginFile = None,
     gear: Annotated[Gear | None, typer.Option(help="Default: the method's own.")] = None,
     settings: Setting = None,
     encoder: Annotated[
@@ -87,6 +106,7 @@ def start(
         encoder=encoder,
         same_as=same_as,
         seed=seed,
+        plugin=None if plugin is None else read_plugin(plugin),
     )
     row = rounds.round_status(who, project, number)
     result: dict[str, Any] = {"round": number}

@@ -8,9 +8,10 @@ import numpy as np
 import typer
 
 from sslapp.cli.application import Json, access, app, command, show, table, workspace_is_named
-from sslapp.cli.rounds import Method, Setting, parse_options
+from sslapp.cli.rounds import Method, PluginFile, Setting, parse_options
 from sslapp.usecases.access import enter
 from sslapp.usecases.simulation import ReaderModel, Simulation, simulate
+from sslapp.usecases.training.plugins import read_plugin
 from sslapp.usecases.training.rounds import DEFAULT_METHOD
 from sslapp.vocabulary import Gear
 from sslapp.workspace import Workspace
@@ -34,7 +35,8 @@ def simulate_command(
         str, typer.Option(help="digits, mnist, fashion-mnist, cifar10, an .npz file or a folder.")
     ] = "digits",
     root: Annotated[Path | None, typer.Option(help="Where the named sets lie.")] = None,
-    method: Method = DEFAULT_METHOD,
+    method: Method = None,
+    plugin: PluginFile = None,
     gear: Annotated[Gear | None, typer.Option(help="Default: the method's own.")] = None,
     options: Setting = None,
     encoder: Annotated[str, typer.Option(help="pixels or efficientnet-lite0.")] = "pixels",
@@ -101,10 +103,12 @@ def simulate_command(
         seconds_label=seconds_label,
         seconds_review=seconds_review,
     )
+    own = None if plugin is None else read_plugin(plugin)
     what = Simulation(
         data=str(Path(data).resolve()) if Path(data).exists() else data,
         root=root,
-        method=method,
+        method=method or (DEFAULT_METHOD if own is None else own.card.name),
+        plugin=own,
         gear=gear,
         config=parse_options(options),
         encoder=encoder,

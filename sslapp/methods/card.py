@@ -22,6 +22,8 @@ class MethodCard:
         options: its options.
         without_effect: per gear, the options that change nothing there.
         averages_encoders: whether it fits to the features of each encoder and averages.
+        code: where the class of a method that is installed beside this package stands, as
+            "module:Class"; "" for one of this package, and in a plugin.
     """
 
     name: str
@@ -31,6 +33,7 @@ class MethodCard:
     options: type[MethodConfig]
     without_effect: Mapping[Gear, frozenset[str]] = field(default_factory=dict)
     averages_encoders: bool = False
+    code: str = ""
 
     @property
     def compares_views(self) -> bool:

@@ -1,4 +1,5 @@
-"""What can be compared with the ensemble on request, because it trains for minutes.
+"""What can be compared with the ensemble on request, because it trains for minutes or is another
+package's.
 
 Nothing here needs torch.
 """
@@ -7,7 +8,7 @@ from collections.abc import Mapping
 from dataclasses import asdict, dataclass, field
 from typing import Any, Self
 
-from sslapp.methods.registry import CARDS
+from sslapp.methods.registry import BUILT_IN, CARDS
 from sslapp.methods.supervised.config import CARD as SUPERVISED
 from sslapp.vocabulary import Gear
 
@@ -60,7 +61,8 @@ CHALLENGERS: Mapping[str, Challenger] = {
     **{
         name: Challenger(name, card.title, name, card.gears[0])
         for name, card in CARDS.items()
-        if not (Gear.FEATURES in card.gears and card.options.quick_on_features)
+        if name not in BUILT_IN
+        or not (Gear.FEATURES in card.gears and card.options.quick_on_features)
     },
 }
 """All of them by name."""

@@ -1,4 +1,5 @@
-"""Every method: its card, and where its code stands. A new method is a folder and a line here.
+"""Every method: its card, and where its code stands. A new method is a folder and a line here, or
+stands in a package of its own (`installed`).
 
 Nothing here needs torch; a method's code is loaded when a round asks for it.
 """
@@ -12,6 +13,7 @@ from sslapp.methods.card import MethodCard
 from sslapp.methods.diff_sysc.config import CARD as DIFF_SYSC
 from sslapp.methods.fixmatch.config import CARD as FIXMATCH
 from sslapp.methods.head_ensemble.config import CARD as HEAD_ENSEMBLE
+from sslapp.methods.installed import find_installed
 from sslapp.methods.label_propagation.config import CARD as LABEL_PROPAGATION
 from sslapp.methods.layermatch.config import CARD as LAYERMATCH
 from sslapp.methods.nearest_neighbours.config import CARD as NEAREST_NEIGHBOURS
@@ -33,17 +35,45 @@ _METHODS = (
 )
 """In the order in which a page offers them."""
 
-CARDS: Mapping[str, MethodCard] = MappingProxyType({card.name: card for card, _ in _METHODS})
-"""The cards by name."""
+BUILT_IN: Mapping[str, MethodCard] = MappingProxyType({card.name: card for card, _ in _METHODS})
+"""The cards of this package's own by name."""
 
 _CODE = {card.name: place for card, place in _METHODS}
+_INSTALLED, _problems = find_installed(BUILT_IN)
+
+CARDS: Mapping[str, MethodCard] = MappingProxyType(
+    {**BUILT_IN, **{name: each.card for name, each in _INSTALLED.items()}}
+)
+"""The cards by name, those of other packages last."""
+
+PROBLEMS = tuple(_problems)
+"""Why methods of other packages cannot be used, a sentence each."""
+
+
+def find_card(name: str) -> MethodCard:
+    """The card of the method `name`.
+
+    Raises:
+        ValueError: when there is no such method, with what there is.
+    """
+    if name not in CARDS:
+        there_is = f'There is no method "{name}"; choose one of {", ".join(CARDS)}.'
+        raise ValueError(" ".join([there_is, *PROBLEMS]))
+    return CARDS[name]
 
 
 def method_class(name: str) -> "type[Method]":
-    """The code of the method `name`, a key of CARDS; loads torch.
+    """The code of the method `name`; loads torch.
 
     Raises:
-        KeyError: when there is no such method.
+        ValueError: when there is no such method, or its package's code cannot be loaded.
     """
+    if name in _INSTALLED:
+        return _INSTALLED[name].method_class()
+    if name not in _CODE:
+        raise ValueError(
+            f'There is no method "{name}" here. Install its package beside the worker and start '
+            "the worker again, or start a new round of another method."
+        )
     found: type[Method] = resolve_name(f"{__package__}.{_CODE[name]}")
     return found

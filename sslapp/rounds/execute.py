@@ -16,7 +16,9 @@ from sqlalchemy import Connection
 from sslapp import durable
 from sslapp.jobs.context import Cancelled, JobContext
 from sslapp.jobs.worker import JobRefused
-from sslapp.methods.registry import CARDS, method_class
+from sslapp.methods.card import MethodCard
+from sslapp.methods.plugin import read_planned
+from sslapp.methods.registry import find_card, method_class
 from sslapp.review.candidates import DEFAULT_THRESHOLD
 from sslapp.review.collapse import Collapse, find_collapse
 from sslapp.review.proposals import best_classes, likeliest_columns
@@ -28,12 +30,12 @@ from sslapp.rounds.plan import apply_plan, as_planned, differences, make_plan
 from sslapp.store import files, rounds
 from sslapp.store.database import reading
 from sslapp.store.log import events
-from sslapp.store.rounds import PIXELS
+from sslapp.store.rounds import PIXELS, PLUGIN, is_planned
 from sslapp.training.calibration.calibration import Calibration, calibrate
 from sslapp.training.calibration.out_of_sample import OutOfSample, ask, source_of
 from sslapp.training.calibration.sources import FITS
 from sslapp.training.folds import experts
-from sslapp.training.method import Predictor
+from sslapp.training.method import Method, Predictor
 from sslapp.training.run import Report, Run, Stopped
 from sslapp.training.task import Features, Pixels, Task
 from sslapp.vocabulary import EventKind, FailureKind, Gear, Projection
@@ -78,11 +80,11 @@ def run_round(context: JobContext) -> None:
     started = time.monotonic()
     with reading(context.engine) as conn:
         row = rounds.round_columns(conn, context.claim.params["round_id"])
+    card, method = _method(row)
     plan = _planned(context, row)
     say = _sayer(context, row["id"], plan)
     device, dtype = apply_plan(plan)
-    task = _task(context, row, plan.get(PIXELS))
-    method = method_class(row["method"])
+    task = _task(context, row, plan.get(PIXELS), join=not card.averages_encoders)
     frames = Frames(
         task,
         row["seed"],
@@ -119,10 +121,20 @@ def run_round(context: JobContext) -> None:
     _publish(context, row, task, ended)
 
 
+def _method(row: Mapping[str, Any]) -> tuple[MethodCard, type[Method]]:
+    """The card and the code of the round's method."""
+    if PLUGIN in row["plan"]:
+        plugin = read_planned(row["plan"][PLUGIN])
+        return plugin.card, plugin.method
+    method = method_class(row["method"])
+    return find_card(row["method"]), method
+
+
 def _planned(context: JobContext, row: Mapping[str, Any]) -> dict[str, Any]:
     """The stored plan; the first attempt makes it, a later one must be able to keep it."""
-    if not row["plan"]:
-        plan = make_plan(context.threads, **_asked(context), steps=row["config"].get("steps", 0))
+    if not is_planned(row["plan"]):
+        steps = row["config"].get("steps", 0)
+        plan = {**row["plan"], **make_plan(context.threads, **_asked(context), steps=steps)}
         _store_plan(context, row["id"], plan, project_id=row["project_id"])
         return plan
     changed = differences(row["plan"], context.threads, **_asked(context))
@@ -181,7 +193,9 @@ def _sayer(context: JobContext, round_id: int, plan: dict[str, Any]) -> Callable
     return say
 
 
-def _task(context: JobContext, row: Mapping[str, Any], segments: Sequence[str] | None) -> Task:
+def _task(
+    context: JobContext, row: Mapping[str, Any], segments: Sequence[str] | None, *, join: bool
+) -> Task:
     own = [] if row["embedding_id"] is None else [row["embedding_id"]]
     return load_task(
         context.workspace,
@@ -190,7 +204,7 @@ def _task(context: JobContext, row: Mapping[str, Any], segments: Sequence[str] |
         row["snapshot_id"],
         embedding_ids=[*own, *(row["embeddings_beside"] or ())],
         view_set_id=row["view_set_id"],
-        join=not CARDS[row["method"]].averages_encoders,
+        join=join,
         segments=segments,
         image_size=row["config"].get("image_size", 0) if row["gear"] == Gear.PIXELS else 0,
         report=lambda done, count: _read(context, done, count),

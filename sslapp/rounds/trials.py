@@ -18,7 +18,7 @@ from sslapp.jobs.worker import JobRefused
 from sslapp.methods.challengers import Challenger
 from sslapp.methods.head_ensemble.config import CARD as ENSEMBLE
 from sslapp.methods.head_ensemble.method import MEMBERS, HeadEnsemble, average
-from sslapp.methods.registry import CARDS, method_class
+from sslapp.methods.registry import BUILT_IN, CARDS, method_class
 from sslapp.review.trial import Trial
 from sslapp.rounds.data import TaskPixels
 from sslapp.rounds.loading import load_features, load_task, stored_images
@@ -31,7 +31,7 @@ from sslapp.vocabulary import Gear
 
 QUICK = tuple(
     name
-    for name, card in CARDS.items()
+    for name, card in BUILT_IN.items()
     if Gear.FEATURES in card.gears and card.options.quick_on_features and card is not ENSEMBLE
 )
 """Methods that are always asked, beside the ensemble."""

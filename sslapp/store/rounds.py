@@ -38,6 +38,10 @@ Curve = list[tuple[int, float]]
 PIXELS = "pixels"
 """Key of a plan: paths of the pixels that the round reads, by position."""
 
+PLUGIN = "plugin"
+"""Key of a plan: the file that holds the round's method, as {"path", "sha256"}, if it is one. It is
+there from the start, all else from the first attempt on."""
+
 _FROZEN = "frozen_"  # before the names of a snapshot's columns, some of which a round has too
 
 
@@ -273,9 +277,14 @@ def add_round(conn: Connection, values: Mapping[str, Any]) -> int:
 
     Args:
         conn: a write transaction.
-        values: column -> value, but for `plan` and `created_at`.
+        values: column -> value, but for `created_at`; the plan holds PLUGIN at most.
     """
-    return int(seals.insert(conn, round_, {**values, "plan": {}, "created_at": now()}))
+    return int(seals.insert(conn, round_, {**values, "created_at": now()}))
+
+
+def is_planned(plan: Mapping[str, Any]) -> bool:
+    """Whether an attempt has made the plan complete."""
+    return bool(plan.keys() - {PLUGIN})
 
 
 def round_columns(conn: Connection, round_id: int) -> dict[str, Any]:
@@ -318,7 +327,7 @@ def keep_pixels(conn: Connection, project_id: int, segments: Sequence[str]) -> s
     )
     needed: set[str] = set()
     for row in conn.execute(begun).all():
-        if row.plan:
+        if is_planned(row.plan):
             plan = {PIXELS: list(segments), **row.plan}
             change_round(conn, row.id, {"plan": plan})
             needed |= set(plan[PIXELS])

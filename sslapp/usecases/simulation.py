@@ -34,6 +34,7 @@ from sslapp.usecases.projects.status import status
 from sslapp.usecases.reviewing import bulk_decisions
 from sslapp.usecases.reviewing.candidates import propose
 from sslapp.usecases.reviewing.proofs import weigh_candidates
+from sslapp.usecases.training.plugins import Plugin
 from sslapp.usecases.training.rounds import DEFAULT_METHOD, round_status, start_round
 from sslapp.vocabulary import Gear, JobState
 
@@ -55,6 +56,7 @@ class Simulation:
     Attributes:
         project: name of a project in which nobody labelled anything yet, with images, true labels
             and features, to be played in; None imports and encodes `data`.
+        plugin: the method, if a file holds it; `method` is its name then.
     """
 
     data: str = "digits"
@@ -75,6 +77,7 @@ class Simulation:
     seed: int = 0
     threads: int | None = None
     project: str | None = None
+    plugin: Plugin | None = None
 
 
 def simulate(
@@ -205,6 +208,7 @@ class _SimulatedDesk:
             config=what.config,
             encoder=what.encoder,
             seed=what.seed,
+            plugin=what.plugin,
         )
         row = round_status(self._access, self._project_id, number)
         self.gear = row["gear"]

@@ -54,6 +54,8 @@ def facts(found: Detail) -> list[tuple[str, str]]:
         ("Gear", f"{gear} · seed {found.seed}"),
         ("Options", _listed(found.changed) if found.changed else "all as by default"),
     ]
+    if found.plugin:
+        told.append(("Plugin", found.plugin))
     if found.metrics.get("temperature") is not None:
         temperature = f"{found.metrics['temperature']:.3g}"
         told.append(("Temperature", f"{temperature} ({rests_on(found.metrics)})"))
@@ -66,7 +68,7 @@ def facts(found: Detail) -> list[tuple[str, str]]:
         told.append(("Calibration error", said))
     if found.holdout_sentences:
         told.append(("Holdout accuracy", " ".join(found.holdout_sentences)))
-    if found.plan:
+    if found.environment:
         told.append(("Ran with", _listed(found.environment)))
     if found.inexact:
         told.append(("Resumed", f"inexactly: {'; '.join(found.inexact)}"))

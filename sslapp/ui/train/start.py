@@ -13,7 +13,7 @@ from sslapp.ui.train.choices import Chosen
 from sslapp.usecases.access import Access
 from sslapp.usecases.images.embeddings import learned
 from sslapp.usecases.training.estimates import Estimate, Planned, estimate
-from sslapp.usecases.training.options import MethodCard, automatic_values
+from sslapp.usecases.training.options import PROBLEMS, MethodCard, automatic_values
 from sslapp.usecases.training.preview import (
     Choices,
     Preview,
@@ -48,6 +48,8 @@ def show(
     offered = _suggested(found, can)
     with left:
         card = round_choices.method(methods, offered)
+        for each in PROBLEMS:
+            st.warning(plain.markdown(each), icon=":material/extension_off:")
         chosen = round_choices.settings(card, found, can, project_id, offered)
     # what is compared are the labels of today, whichever snapshot the round is to be trained on
     trials.show(access, project_id, preview.read(access, project_id, can, None), can)

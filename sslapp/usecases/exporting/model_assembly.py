@@ -110,7 +110,7 @@ def assemble(context: JobContext, found: FinishedRound) -> Assembled:
         ids = [each for each in (found.embedding_id, *(found.embeddings_beside or ())) if each]
         encoders = [_encoder(context, found, each, count) for each in ids]
         features = load_features(workspace, context.engine, found.project_id, ids, count)
-        joined = len(ids) > 1 and not CARDS[found.method].averages_encoders
+        joined = len(ids) > 1 and not _averages(found.method)
         own, *beside = features
         whole = replace(own, beside=beside)
         predictor = predictor.detached(JoinedFeatures(whole) if joined else whole)
@@ -132,6 +132,11 @@ def assemble(context: JobContext, found: FinishedRound) -> Assembled:
         images=[shown[each].take(rows).transpose(0, 3, 1, 2) for each in inputs],
         expected=scaling_of(found).apply(found.read_probabilities(workspace)[rows]),
     )
+
+
+def _averages(method: str) -> bool:
+    """Whether a method averages encoders; one that is here no more had them side by side."""
+    return method in CARDS and CARDS[method].averages_encoders
 
 
 def _compared(workspace: Workspace, found: FinishedRound, count: int) -> NDArray[np.int64]:

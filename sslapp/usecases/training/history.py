@@ -2,6 +2,7 @@
 
 from dataclasses import dataclass
 from datetime import datetime
+from pathlib import Path
 from typing import Any
 
 from sqlalchemy import Connection, RowMapping
@@ -107,8 +108,14 @@ class Detail:
     @property
     def environment(self) -> dict[str, Any]:
         """What it was planned to run with: threads, numbers, versions."""
-        apart = ("inexact", PASSED_OVER)
+        apart = ("inexact", PASSED_OVER, rounds.PLUGIN)
         return {name: value for name, value in self.plan.items() if name not in apart}
+
+    @property
+    def plugin(self) -> str:
+        """The file that holds its method, as name and hash; "" without one."""
+        found = self.plan.get(rounds.PLUGIN)
+        return f"{Path(found['path']).name}, sha256 {found['sha256'][:12]}" if found else ""
 
     @property
     def inexact(self) -> list[str]:

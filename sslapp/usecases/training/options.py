@@ -14,7 +14,7 @@ from pydantic.fields import FieldInfo
 
 from sslapp.methods.card import MethodCard
 from sslapp.methods.challengers import CHALLENGERS
-from sslapp.methods.registry import CARDS
+from sslapp.methods.registry import CARDS, PROBLEMS, find_card
 from sslapp.training.configuration import Automatic, TrainingConfig, defaults_for, steps_of
 from sslapp.vocabulary import Gear
 
@@ -22,6 +22,7 @@ __all__ = [
     "CARDS",
     "CHALLENGERS",
     "COLUMNS",
+    "PROBLEMS",
     "MethodCard",
     "Option",
     "OptionType",
@@ -119,17 +120,16 @@ def method_titles() -> dict[str, str]:
     return {name: card.title for name, card in CARDS.items()}
 
 
-def method_options(method: str, gear: Gear | None = None) -> list[Option]:
-    """The options of a method; with a gear those that count there.
+def method_options(method: str | MethodCard, gear: Gear | None = None) -> list[Option]:
+    """The options of a method, given by its name or its card; with a gear those that count there.
 
     Raises:
         ValueError: for an unknown method, or a gear that it cannot run in.
     """
-    if method not in CARDS:
-        raise ValueError(f'There is no method "{method}". Choose one of {", ".join(CARDS)}.')
-    card = CARDS[method]
+    card = find_card(method) if isinstance(method, str) else method
     if gear is not None and gear not in card.gears:
-        raise ValueError(f"{method} runs in the gear {' or '.join(card.gears)}, not in {gear}.")
+        where = " or ".join(card.gears)
+        raise ValueError(f"{card.name} runs in the gear {where}, not in {gear}.")
     return options_of(card.options, None if gear is None else card.effective(gear))
 
 

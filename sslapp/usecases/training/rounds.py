@@ -7,17 +7,19 @@ from pydantic import ValidationError
 from sqlalchemy import Connection, RowMapping
 
 from sslapp.jobs import queue
-from sslapp.methods.registry import CARDS
+from sslapp.methods.card import MethodCard
 from sslapp.store import projects, rounds, snapshots
 from sslapp.store.database import reading, writing
 from sslapp.store.embeddings import latest_embedding, latest_views, newest_of_encoders
 from sslapp.store.log import events
 from sslapp.store.projects import ProjectSettings
+from sslapp.store.rounds import PLUGIN
 from sslapp.store.snapshots import SnapshotRow
 from sslapp.usecases.access import Access, find_project
 from sslapp.usecases.images.embeddings import learned
 from sslapp.usecases.images.encoded_views import NOT_ENCODED
 from sslapp.usecases.jobs import require_control
+from sslapp.usecases.training.plugins import Plugin, chosen_card
 from sslapp.usecases.training.suggestion import read_suggested
 from sslapp.usecases.training.trials import covering
 from sslapp.vocabulary import EventKind, Gear, JobKind, JobState
@@ -42,11 +44,13 @@ def start_round(
     same_as: int | None = None,
     seed: int = 0,
     after: int | None = None,
+    plugin: Plugin | None = None,
 ) -> int:
     """Freeze a snapshot, queue a round on it, and return the round's number.
 
     Args:
-        method: a name of the registry; default: what `suggestion.read_suggested` says.
+        method: a name of the registry, or the plugin's; default: the plugin's, and without one what
+            `suggestion.read_suggested` says.
         gear: default: the first that the method can run in.
         config: options that differ from the method's defaults.
         encoder: whose features to use; default: those of every encoder that has learned from
@@ -55,6 +59,7 @@ def start_round(
         seed: of everything random in the round.
         after: number of the newest round that the caller knows of (0 for none); refused when there
             is a newer one, so that a double click starts one round.
+        plugin: a method that a file holds; its path and hash are kept in the round's plan.
 
     Raises:
         ValueError: for an unknown method or option, or when there is nothing to train on.
@@ -74,6 +79,7 @@ def start_round(
             encoder=encoder,
             same_as=same_as,
             seed=seed,
+            plugin=plugin,
         )
 
 
@@ -105,13 +111,14 @@ def _queue(
     encoder: str | None = None,
     same_as: int | None = None,
     seed: int = 0,
+    plugin: Plugin | None = None,
 ) -> int:
     settings = projects.find_project(conn, project_id).settings
     if same_as is None:
         snapshot = snapshots.freeze(conn, access.workspace, project_id)
     else:
         snapshot = rounds.find_round(conn, project_id, same_as).snapshot
-    if method is None:
+    if method is None and plugin is None:
         suggested = read_suggested(
             conn,
             project_id,
@@ -123,11 +130,12 @@ def _queue(
         method, gear = suggested.method, suggested.gear
         encoder = encoder or suggested.encoder
         config = {**suggested.config, **(config or {})}
-    chosen, options = _method(method, gear, config or {}, settings)
-    many = encoder is None and chosen == Gear.FEATURES and CARDS[method].several_encoders
+    card = chosen_card(method, plugin)
+    chosen, options = _method(card, gear, config or {}, settings)
+    many = encoder is None and chosen == Gear.FEATURES and card.several_encoders
     features, *beside = _features(conn, project_id, snapshot, encoder, many=many)
     _check_trainable(snapshot, chosen, features)
-    if chosen == Gear.FEATURES and CARDS[method].compares_views:
+    if chosen == Gear.FEATURES and card.compares_views:
         _check_views(conn, features)
     if features is not None and features["count"] < snapshot.counts["images"]:
         features = None  # it lacks images that the round covers
@@ -139,10 +147,11 @@ def _queue(
         "number": number,
         "snapshot_id": snapshot.id,
         "job_id": job_id,
-        "method": method,
+        "method": card.name,
         "gear": chosen,
         "config": options,
         "seed": seed,
+        "plan": {} if plugin is None else {PLUGIN: plugin.row()},
         "encoder": features["encoder"] if features else None,
         "embedding_id": features["id"] if features else None,
         "embeddings_beside": [each["id"] for each in beside if each] or None,
@@ -159,10 +168,11 @@ def _queue(
         round_id=round_id,
         payload={
             "snapshot": snapshot.hash,
-            "method": method,
+            "method": card.name,
             "gear": chosen,
             "config": options,
             "seed": seed,
+            **({} if plugin is None else {"plugin_sha256": plugin.sha256}),
         },
     )
     return number
@@ -186,12 +196,9 @@ def _features(
 
 
 def _method(
-    name: str, gear: Gear | None, config: Mapping[str, Any], settings: ProjectSettings
+    method: MethodCard, gear: Gear | None, config: Mapping[str, Any], settings: ProjectSettings
 ) -> tuple[Gear, dict[str, Any]]:
-    """Check method, gear and options. Returns the gear and the complete options."""
-    if name not in CARDS:
-        raise ValueError(f'There is no method "{name}"; choose one of {", ".join(CARDS)}.')
-    method = CARDS[name]
+    """Check gear and options. Returns the gear and the complete options."""
     chosen = gear or method.gears[0]
     if chosen not in method.gears:
         raise ValueError(f"{method.title} does not run in the {chosen} gear.")

@@ -13,6 +13,7 @@ from typing import Any
 
 from sqlalchemy import Connection
 
+from sslapp.methods.registry import CARDS
 from sslapp.review.trial import Trial, parted, widened
 from sslapp.store.database import reading
 from sslapp.store.embeddings import newest_of_encoders
@@ -199,7 +200,8 @@ def suggested(
     """What to offer.
 
     Args:
-        compared: the newest comparison; what it found counts while it stands.
+        compared: the newest comparison; what it found counts while it stands, of methods that are
+            still here.
         labelled, class_ids: labels to train on, and classes.
         encoders: whose features cover all images.
         gear: the one that was asked for.
@@ -208,7 +210,7 @@ def suggested(
     if compared is not None and compared.stands(
         labelled=labelled, class_ids=class_ids, encoders=encoders
     ):
-        trials = compared.trials
+        trials = [each for each in compared.trials if each.method in CARDS]
     suggestion = suggest(
         labels=labelled, classes=len(class_ids), encoders=encoders, gear=gear, trials=trials
     )
