@@ -19,7 +19,7 @@ SECTION = re.compile(r"^### (?P<title>.+)$", re.MULTILINE)
 STEP = re.compile(
     r"^(?:New file `(?P<new>[^`]+)`"
     r"|In `(?P<file>[^`]+)`, (?P<where>after|before) `(?P<line>[^\n]+)`):\n\n"
-    r"```python\n(?P<code>.*?)```$",
+    r"```(?:python|toml)\n(?P<code>.*?)```$",
     re.MULTILINE | re.DOTALL,
 )
 
@@ -32,6 +32,29 @@ PROVEN_BY = {
             "round start --method nearest-mean --set sharpness=2 --wait"
         )
         assert "[]" not in said("candidates --threshold 0 --round 4 --json")
+    """,
+    "A method of your own, outside the package": """
+        import subprocess, sys, tomllib
+        file = folder / "pi_model.py"
+        assert "Weight of the unlabelled loss" in said(f"round options --plugin {file}")
+        few = "--set steps=12 --set calibration_trainings=none"
+        said(f"round start --plugin {file} --set weight=30 {few}")
+        said("worker --until-idle")
+        assert '"state": "done"' in said("round status 4 --json")
+        alone = file.read_text()
+        first, last = alone.index("class PiConfig"), alone.index("class PiObjective")
+        imported = "from pi_card import CARD, PiConfig\\n\\n\\n"
+        file.write_text(alone[:first] + imported + alone[last:])
+        made = tomllib.loads((folder / "pyproject.toml").read_text())["project"]
+        (entry,) = made["entry-points"]["sslapp.methods"].items()
+        about = folder / "pi_model-1.0.dist-info"  # as an installer leaves it
+        about.mkdir()
+        (about / "METADATA").write_text("Metadata-Version: 2.1\\nName: pi-model\\nVersion: 1.0\\n")
+        (about / "entry_points.txt").write_text("[sslapp.methods]\\n" + " = ".join(entry))
+        from sslapp.methods.installed import find_installed
+        found, problems = find_installed({})
+        assert not problems and found["pi-model"].method_class().__name__ == "PiModel"
+        subprocess.run([sys.executable, "-c", INSTALLED], check=True)
     """,
     "An encoder": """
         assert "60 images as 1 features" in said("embed --encoder mean-colour --wait")
@@ -102,6 +125,22 @@ def said(command):
 """
 
 
+INSTALLED = (
+    PRELUDE
+    + """
+from streamlit.testing.v1 import AppTest
+os.environ |= {"SSLAPP_WORKSPACE": str(workspace), "LOGNAME": "Ann"}
+page = AppTest.from_file("sslapp/main.py", default_timeout=60).run()
+page = page.switch_page("../pages/train.py").run()
+page.radio(key="train-method").set_value("pi-model").run()
+assert not page.exception, page.exception
+assert page.number_input(key="train-1-pi-model-weight").value == 10
+assert "Round 5 is queued: pi-model in the pixels gear" in said("round start --method pi-model")
+"""
+)
+"""What the package brings, in a process that finds it installed; `INSTALLED` in a proof."""
+
+
 def test_every_file_and_folder_it_names_is_there() -> None:
     named = set(re.findall(r"`((?:sslapp|models|pages|docs|tests)/[^`\s]*|app\.py)`", HERE))
     assert len(named) > 40
@@ -145,7 +184,7 @@ def test_a_recipe_carried_out_on_a_copy_works(copy: Path, title: str) -> None:
         _carry_out(copy, step)
     proof = "\n".join(line[8:] for line in PROVEN_BY[title].splitlines())
     done = subprocess.run(
-        [sys.executable, "-c", PRELUDE + proof],
+        [sys.executable, "-c", f"{PRELUDE}INSTALLED = {INSTALLED!r}\n{proof}"],
         cwd=copy,
         env={**os.environ, "PYTHONPATH": str(copy), "SSLAPP_IMPORT_ROOTS": str(copy)},
         capture_output=True,
