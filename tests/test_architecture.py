@@ -54,6 +54,8 @@ PROVEN_BY = {
         from sslapp.methods.installed import find_installed
         found, problems = find_installed({})
         assert not problems and found["pi-model"].method_class().__name__ == "PiModel"
+        text = (about / "entry_points.txt").read_text()
+        (about / "entry_points.txt").write_text(text + "\\nbroken = nowhere:CARD")
         subprocess.run([sys.executable, "-c", INSTALLED], check=True)
     """,
     "An encoder": """
@@ -132,6 +134,8 @@ from streamlit.testing.v1 import AppTest
 os.environ |= {"SSLAPP_WORKSPACE": str(workspace), "LOGNAME": "Ann"}
 page = AppTest.from_file("sslapp/main.py", default_timeout=60).run()
 page = page.switch_page("../pages/train.py").run()
+(warned,) = page.warning
+assert "offers the method broken = nowhere:CARD" in warned.value.replace("\\\\", ""), warned.value
 page.radio(key="train-method").set_value("pi-model").run()
 assert not page.exception, page.exception
 assert page.number_input(key="train-1-pi-model-weight").value == 10

@@ -8,7 +8,8 @@ from sslapp.review.trial import Trial
 from sslapp.store.database import writing
 from sslapp.store.schema import embedding
 from sslapp.usecases.training.rounds import round_status, start_round
-from sslapp.usecases.training.suggestion import FEW_A_CLASS, Suggestion, suggest
+from sslapp.usecases.training.suggestion import FEW_A_CLASS, Suggestion, suggest, suggested
+from sslapp.usecases.training.trials import PastTrials
 from sslapp.vocabulary import Gear
 
 
@@ -41,6 +42,14 @@ def test_what_is_better_by_more_than_chance_is_named_with_its_encoder():
         "efficientnet-lite0",
     )
     assert "Label propagation on EfficientNet-Lite0 was right about 10" in found.reason
+
+
+def test_a_method_whose_package_is_gone_is_not_named():
+    now = {"labelled": 40, "class_ids": [1, 2, 3, 4], "encoders": ["efficientnet-lite0"]}
+    tried = [*TRIED, trial("own-mean", only_this=10), trial("label-propagation", only_this=9)]
+    found = suggested(PastTrials(now["class_ids"], 40, tried), **now)
+    assert found.suggestion.method == "label-propagation"
+    assert [each.method for each in found.trials] == [*(t.method for t in TRIED), tried[-1].method]
 
 
 def test_the_network_is_named_where_it_was_tried_and_is_better():
