@@ -6,7 +6,7 @@ SETUP := .venv/.installed
 # the tests start processes by the hundred, each of which would compile the program again
 unexport PYTHONDONTWRITEBYTECODE
 
-.PHONY: app test quick coverage check docs setup constraints clean
+.PHONY: app test quick coverage check gpu docs setup constraints clean
 
 app: $(SETUP)
 	$(BIN)/sslapp demo
@@ -37,6 +37,15 @@ check: $(SETUP)
 	@case "$$(eslint --version 2>/dev/null)" in \
 	v9.*|v[1-9][0-9].*) eslint . ;; \
 	*) echo "ESLint 9 or newer is not installed: the browser's code was not linted." ;; esac
+
+# all that claims to run on a GPU, in eight minutes; DEVICE=cpu is its small version. A machine without
+# a network brings a Python with torch of its own, and nothing is installed: PYTHON_BIN=python3
+DEVICE ?= cuda
+OUT ?= build/gpu
+PYTHON_BIN ?= $(BIN)/python
+
+gpu: $(if $(filter $(BIN)/python,$(PYTHON_BIN)),$(SETUP))
+	PYTHONPATH=. $(PYTHON_BIN) benchmarks/gpu.py --device $(DEVICE) --out $(OUT)
 
 # option tables and the command reference, as the program has them
 docs: $(SETUP)

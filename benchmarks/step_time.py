@@ -19,7 +19,7 @@ import argparse
 import statistics
 import tempfile
 import time
-from collections.abc import Callable
+from collections.abc import Callable, Mapping
 from dataclasses import dataclass, replace
 from pathlib import Path
 from typing import ParamSpec, TypeVar
@@ -110,25 +110,56 @@ class Machine:
     words: str
 
 
+@dataclass(frozen=True)
+class Probes:
+    """The sizes of what a machine's speed is measured with.
+
+    Attributes:
+        products: rows of square matrices.
+        convolution: images, their channels and their side.
+        copied: numbers in float32.
+    """
+
+    products: tuple[int, ...]
+    convolution: tuple[int, int, int]
+    copied: int
+
+
+PROBES = {
+    "cuda": Probes((2048, 4096, 8192), (256, 256, 32), 2**30),
+    "cpu": Probes((512, 1024, 2048), (32, 128, 32), 2**26),
+}
+PRODUCT, CONVOLUTION, COPY = "matrix product", "convolution", "copy"
+
+
 def measured(device: torch.device) -> Machine:
-    compute, words = {}, []
+    return machine_of(speeds(device, PROBES[device.type]))
+
+
+def speeds(device: torch.device, probes: Probes) -> dict[str, float]:
+    """FLOP/s of "FORMAT matrix product" and "FORMAT convolution", bytes/s of "copy"."""
+    found = {}
     for dtype in FORMATS.values():
-        rates = {
-            "matrix product": max(product_rate(device, dtype, n) for n in sizes(device)),
-            "convolution": convolution_rate(device, dtype),
-        }
-        compute[dtype] = max(rates.values())
         name = str(dtype).removeprefix("torch.")
-        words += [f"{name} {kind} {rate / 1e12:.3f} TFLOP/s" for kind, rate in rates.items()]
-    count = 2**30 if device.type == "cuda" else 2**26  # float32: 4 GiB, 256 MiB
-    source, target = (torch.zeros(count, device=device) for _ in range(2))
-    bandwidth = 2 * 4 * count / fastest(lambda: target.copy_(source), device)
-    words.append(f"copy {bandwidth / 1e9:.1f} GB/s")
-    return Machine(compute, bandwidth, ", ".join(words))
+        products = [product_rate(device, dtype, size) for size in probes.products]
+        found[f"{name} {PRODUCT}"] = max(products)
+        found[f"{name} {CONVOLUTION}"] = convolution_rate(device, dtype, *probes.convolution)
+    source, target = (torch.zeros(probes.copied, device=device) for _ in range(2))
+    found[COPY] = 2 * 4 * probes.copied / fastest(lambda: target.copy_(source), device)
+    return found
 
 
-def sizes(device: torch.device) -> tuple[int, ...]:
-    return (2048, 4096, 8192) if device.type == "cuda" else (512, 1024, 2048)
+def machine_of(found: Mapping[str, float]) -> Machine:
+    """What `speeds` found, as the speed of the machine."""
+    compute = {
+        dtype: max(rate for name, rate in found.items() if f"torch.{name}".startswith(str(dtype)))
+        for dtype in FORMATS.values()
+    }
+    words = [
+        f"{name} {rate / 1e9:.1f} GB/s" if name == COPY else f"{name} {rate / 1e12:.3f} TFLOP/s"
+        for name, rate in found.items()
+    ]
+    return Machine(compute, found[COPY], ", ".join(words))
 
 
 def product_rate(device: torch.device, dtype: torch.dtype, size: int) -> float:
@@ -136,8 +167,9 @@ def product_rate(device: torch.device, dtype: torch.dtype, size: int) -> float:
     return 2 * size**3 / fastest(lambda: one @ other, device)
 
 
-def convolution_rate(device: torch.device, dtype: torch.dtype) -> float:
-    count, channels, side = (256, 256, 32) if device.type == "cuda" else (32, 128, 32)
+def convolution_rate(
+    device: torch.device, dtype: torch.dtype, count: int, channels: int, side: int
+) -> float:
     x = torch.randn(count, channels, side, side, device=device, dtype=dtype)
     kernel = torch.randn(channels, channels, 3, 3, device=device, dtype=dtype)
     x, kernel = (each.contiguous(memory_format=torch.channels_last) for each in (x, kernel))
