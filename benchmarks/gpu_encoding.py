@@ -43,7 +43,7 @@ def throughput(setting: Setting) -> Iterator[Row]:
 
 def _of(setting: Setting, precision: Precision) -> Iterator[Row]:
     """From arrays to vectors, then the network on images that are ready on the device."""
-    count, batches = (4, (2,)) if setting.small else (4096, (64, 256))
+    count, batches = (2, (1,)) if setting.small else (4096, (64, 256))
     encoder = open_encoder(NAME, None, precision)
     assert isinstance(encoder, PretrainedEncoder)
     flop, moved = work(encoder, _ready(setting, encoder, precision, 1))
