@@ -97,7 +97,8 @@ def shown(figure: float | None, unit: str) -> str:
     """A figure in its unit; "" where there is none."""
     if figure is None:
         return ""
-    return f"{figure * SCALES.get(unit, 1):,.4g} {unit}".strip()
+    scaled = figure * SCALES.get(unit, 1)
+    return f"{scaled:,.0f} {unit}" if abs(scaled) >= 1000 else f"{scaled:.4g} {unit}"
 
 
 def _line(cells: Sequence[str]) -> str:

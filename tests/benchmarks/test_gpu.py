@@ -121,6 +121,15 @@ def test_a_part_that_fails_is_told_and_the_others_are_measured(tmp_path, capfd):
     assert "Traceback" in capfd.readouterr().err
 
 
+def test_a_figure_is_shown_in_its_unit_and_a_time_as_a_share_of_its_floor():
+    from gpu_table import markdown, timed
+
+    row = timed("step", "a|b", 12.3456, 3.0864, memory=1_500_000_000)
+    assert row.share == 0.25
+    expected = "| step | a/b | 12,346 ms | 3,086 ms | 25% | 1.50 GB | 0.0 |  |"
+    assert expected in markdown({"device": "cpu"}, [row]).splitlines()
+
+
 def test_no_part_begins_after_the_budget_and_the_status_says_so(tmp_path, monkeypatch):
     import gpu
 
