@@ -100,6 +100,7 @@ def run(parts, tmp_path, budget=60.0):
     return rows, kept
 
 
+@pytest.mark.slow
 def test_a_part_that_fails_is_told_and_the_others_are_measured(tmp_path, capfd):
     from gpu_table import as_json, failed, markdown
 
@@ -130,6 +131,7 @@ def test_a_figure_is_shown_in_its_unit_and_a_time_as_a_share_of_its_floor():
     assert expected in markdown({"device": "cpu"}, [row]).splitlines()
 
 
+@pytest.mark.slow
 def test_no_part_begins_after_the_budget_and_the_status_says_so(tmp_path, monkeypatch):
     import gpu
 
