@@ -1,17 +1,17 @@
 """Diff-SySC: label diffusion that labels the pool for itself, a new model at every iteration.
 
 For i = 0 .. m - 1: train a new label denoiser D_i (LRA-diffusion, `denoiser`) on
-the labelled images; fit its temperature tau_i to the holdout; sample a label vector z for every
-pool image; move those with max softmax(z / tau_i) > gamma to the labelled ones, with argmax z; stop
-when nothing moved or the pool is empty. The D_i that is best on the holdout is returned.
+the labelled images; sample a label vector z for every pool image; move those with
+max softmax(z / tau) > gamma to the labelled ones, with argmax z; stop when nothing moved or the
+pool is empty. The last D_i is returned.
+
+The paper fits tau to a validation set of thousands of labels and returns the D_i that is best on
+it. Here such labels are the holdout, which measures the round and must decide nothing in it: tau
+gives a perfect one-hot vector a confidence of .99.
 
 Where the paper is silent: the features are directions from their mean (`directions`);
 of the k = 10 neighbours only so many are asked as agree with the labels there are
-(`retrieval.agreeing`); the learning rate falls to nothing over a model's own epochs;
-the temperature comes from a geometric grid of 60 values in .02 .. 2 by
-the least ECE in 15 bins (the threshold .95 needs tau below .195 for ten classes, so the grid must
-reach below it); with fewer than 30 holdout labels it is the one that gives a perfect one-hot vector
-a confidence of .99. Of equally good models the later counts, so without a holdout the last does.
+(`retrieval.agreeing`); the learning rate falls to nothing over a model's own epochs.
 Nothing is moved in the last iteration, since no model would learn from it. What readers ruled out
 for an image is neither retrieved nor sampled for it and never its label; no loss is made of it.
 
@@ -39,8 +39,6 @@ from sslapp.methods.diff_sysc.image_encoder import ImageEncoder
 from sslapp.methods.diff_sysc.predictor import LabelDiffusionPredictor
 from sslapp.methods.diff_sysc.retrieval import NONE, Neighbours, agreeing, label_pools, nearest
 from sslapp.training import standardisation
-from sslapp.training.calibration.sources import LEAST_HOLDOUT
-from sslapp.training.calibration.temperature import temperature_by_ece
 from sslapp.training.method import Method, Predictor
 from sslapp.training.run import Run, Tensors
 from sslapp.training.task import Indices, Task, check_trainable, features_of
@@ -57,7 +55,7 @@ MOST = 10
 """Neighbours whose labels are retrieved at most: the paper's k."""
 
 SURE = 0.99
-"""Confidence that a perfect one-hot vector gets where no temperature can be fitted."""
+"""Confidence that a perfect one-hot vector gets."""
 
 
 @dataclass(frozen=True)
@@ -152,24 +150,22 @@ class DiffSySC(Method):
     Config = DiffSySCConfig
 
     def fit(self, task: Task, run: Run) -> Predictor:
-        """Run the iterations and return the best model."""
+        """Run the iterations and return the last model."""
         check_trainable(task)
         conditioning = self._conditioning(task, run)
         images = len(task.labelled) + len(task.pool)
         chosen = plan(self.config, task.num_classes, images, len(task.labelled))
-        best: Tensors = {}
+        last: Tensors = {}
         at = IterationState(0, task.labels, task.labelled, task.pool)
         while at.iteration < len(chosen.epochs):
-            result = self._stage(task, run, chosen, at, conditioning)
-            if not best or float(result["accuracy"]) >= float(best["accuracy"]):
-                best = result
+            last = self._stage(task, run, chosen, at, conditioning)
             names = ("moved", "classes", "near.rows", "near.distances")
-            moved, classes, rows, distances = (result[name].cpu().numpy() for name in names)
+            moved, classes, rows, distances = (last[name].cpu().numpy() for name in names)
             at = at.after(moved, classes, Neighbours(rows, distances))
             if not len(moved) or not len(at.pool):
                 break
-        state = {k.removeprefix("state."): v for k, v in best.items() if k.startswith("state.")}
-        return self._predictor(task, state, float(best["temperature"]), conditioning)
+        state = {k.removeprefix("state."): v for k, v in last.items() if k.startswith("state.")}
+        return self._predictor(task, state, conditioning)
 
     def _conditioning(self, task: Task, run: Run) -> Conditioning:
         encoder = None
@@ -187,7 +183,7 @@ class DiffSySC(Method):
     def _iterate(
         self, task: Task, run: Run, chosen: Plan, at: IterationState, conditioning: Conditioning
     ) -> Tensors:
-        """One model: its weights, temperature, holdout accuracy, and what it moves."""
+        """One model: its weights and what it moves."""
         done, total = sum(chosen.epochs[: at.iteration]), sum(chosen.epochs)
         features = features_of(task)
         x, labels = directions(features, at.labelled, conditioning.mean), at.labels[at.labelled]
@@ -208,27 +204,23 @@ class DiffSySC(Method):
             training,
             report=lambda epoch, metrics: run.report(done + epoch, total, metrics),
         )
-        model = self._predictor(task, state, 1.0, conditioning)
-        temperature, accuracy = self._judged(task, model)
+        model = self._predictor(task, state, conditioning)
         moved, classes = at.pool[:0], at.pool[:0]
         if at.iteration < len(chosen.epochs) - 1:
             forbidden = task.forbidden[at.pool]
             z = model.labels(features, at.pool, forbidden=forbidden, check=run.check)
-            moved, classes = confident(z, at.pool, forbidden, temperature, chosen.gamma)
-        metrics = {
-            "temperature": temperature,
-            "moved": float(len(moved)),
-            "holdout labels": float(len(task.validation)),
-        }
+            tau = sure_temperature(task.num_classes)
+            moved, classes = confident(z, at.pool, forbidden, tau, chosen.gamma)
+        metrics = {"moved": float(len(moved)), "holdout labels": float(len(task.validation))}
         if len(task.validation):
-            metrics["holdout accuracy"] = accuracy
+            found_there = model.logits(features, task.validation).argmax(dim=1).numpy()
+            right = found_there == task.labels[task.validation]
+            metrics["holdout accuracy"] = float(right.mean())
             metrics |= baselines(task) if at.iteration == 0 else {}
         run.report(done + training.epochs, total, metrics)
         return {
             **{f"state.{name}": value for name, value in state.items()},
             **{f"near.{name}": value for name, value in found.items()},
-            "temperature": torch.tensor(temperature, dtype=torch.float64),
-            "accuracy": torch.tensor(accuracy, dtype=torch.float64),
             "moved": torch.from_numpy(moved),
             "classes": torch.from_numpy(classes),
         }
@@ -255,20 +247,8 @@ class DiffSySC(Method):
             purpose=f"iteration-{at.iteration}",
         )
 
-    def _judged(self, task: Task, model: LabelDiffusionPredictor) -> tuple[float, float]:
-        """Temperature and accuracy on the holdout; accuracy -1 without one."""
-        rows = task.validation
-        if not len(rows):
-            return default_temperature(task.num_classes), -1.0
-        z = model.labels(features_of(task), rows)
-        truth = torch.from_numpy(task.labels[rows])
-        accuracy = float((z.argmax(dim=1) == truth).double().mean())
-        if len(rows) < LEAST_HOLDOUT:
-            return default_temperature(task.num_classes), accuracy
-        return temperature_by_ece(z, truth), accuracy
-
     def _predictor(
-        self, task: Task, state: Tensors, temperature: float, conditioning: Conditioning
+        self, task: Task, state: Tensors, conditioning: Conditioning
     ) -> LabelDiffusionPredictor:
         return LabelDiffusionPredictor(
             state=state,
@@ -277,7 +257,7 @@ class DiffSySC(Method):
             width=self.config.width,
             diffusion=self.config.diffusion,
             steps=self.config.sampling_steps,
-            temperature=temperature,
+            temperature=sure_temperature(task.num_classes),
             encoder=conditioning.encoder,
         )
 
@@ -301,7 +281,7 @@ def confident(
     return rows[enough], classes.numpy()[enough]
 
 
-def default_temperature(num_classes: int) -> float:
+def sure_temperature(num_classes: int) -> float:
     """tau with which a perfect one-hot vector of C classes has the confidence .99.
 
     max softmax(z / tau) = 1 / (1 + (C - 1) exp(-1 / tau)) for such a vector.

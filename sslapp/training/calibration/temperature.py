@@ -2,7 +2,6 @@
 Networks", ICML 2017, section 4.2 and eq. 3).
 """
 
-import math
 from collections.abc import Callable
 
 import torch
@@ -67,22 +66,6 @@ def upper_temperature(logits: Tensor, labels: Tensor) -> float:
         middle = (low + high) / 2
         low, high = (middle, high) if loss(middle) > allowed else (low, middle)
     return max(1.0, 1 / high)
-
-
-def temperature_by_ece(logits: Tensor, labels: Tensor) -> float:
-    """The T of a geometric grid of 60 values in [0.02, 2] with the least calibration error.
-
-    Among equals the highest: the more cautious one.
-
-    Args:
-        logits: (n, C) float, such as label vectors of a diffusion model.
-        labels: (n,) int64, n > 0.
-    """
-    grid = torch.logspace(math.log10(2.0), math.log10(0.02), 60, dtype=torch.float64).tolist()
-    errors = [
-        expected_calibration_error(torch.softmax(logits.double() / t, dim=1), labels) for t in grid
-    ]
-    return float(grid[min(range(len(grid)), key=errors.__getitem__)])
 
 
 def expected_calibration_error(probabilities: Tensor, labels: Tensor, bins: int = BINS) -> float:

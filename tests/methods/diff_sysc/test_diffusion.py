@@ -1,7 +1,5 @@
 """Diffusion of labels: the schedule, the forward process, the times, sampling, retrieved labels."""
 
-import math
-
 import numpy as np
 import pytest
 import torch
@@ -12,7 +10,6 @@ from sslapp.methods.diff_sysc.denoiser import denoising_loss, learning_rate
 from sslapp.methods.diff_sysc.diffusion import alpha_bars, antithetic_times, noisy, sample
 from sslapp.methods.diff_sysc.predictor import LabelDiffusionPredictor
 from sslapp.methods.diff_sysc.retrieval import Pools, agreeing, drawn, label_pools, nearest
-from sslapp.training.calibration.temperature import temperature_by_ece
 
 
 def test_the_cosine_schedule_has_the_values_of_the_authors_code():
@@ -156,16 +153,6 @@ def test_the_learning_rate_rises_for_five_epochs_and_falls_to_nothing():
     assert learning_rate(1000, 1000, 1e-3) == pytest.approx(0, abs=1e-9)
     assert learning_rate(8, 8, 1e-3) == pytest.approx(0, abs=1e-9)
     assert learning_rate(2, 8, 1e-3) == pytest.approx(1e-3)
-
-
-def test_the_temperature_is_that_of_the_least_calibration_error():
-    # nine of ten right, every vector one-hot: the confidence has to be .9, at which
-    # 1 / (1 + 9 exp(-1 / T)) = .9, so T = 1 / ln 81
-    z = torch.eye(10)[torch.arange(100) % 10]
-    labels = torch.arange(100) % 10
-    labels[::10] = 5
-    found = temperature_by_ece(z, labels)
-    assert found == pytest.approx(1 / math.log(81), rel=0.09)  # a step of the grid is 8 %
 
 
 @pytest.fixture
