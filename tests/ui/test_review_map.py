@@ -11,9 +11,10 @@ from PIL import Image
 from sslapp.charts.raster import Box
 from sslapp.review.candidates import Candidates
 from sslapp.store.projects import ClassRow
-from sslapp.ui.review.map import figure, hook
+from sslapp.ui.common.map import hook
+from sslapp.ui.common.map.hook import Area, Cleared, Picked, parse
+from sslapp.ui.review.map import figure
 from sslapp.ui.review.map.colours import NOTHING, Coding, coding, gradient
-from sslapp.ui.review.map.hook import Area, Cleared, Picked, parse
 from sslapp.usecases.reviewing import facets
 from sslapp.usecases.reviewing.board import Board
 from sslapp.usecases.reviewing.facets import Facet, of_board
@@ -229,7 +230,7 @@ def test_too_many_polygons_are_cut_and_unknown_ranges_left_out() -> None:
 
 
 def test_data_reaches_the_browsers_page_as_text_only() -> None:
-    for name in ("map_hook.js", "tally.js"):
-        source = (ROOT / "sslapp" / "ui" / "components" / "review" / name).read_text()
+    for name in ("common/map_hook.js", "review/tally.js"):
+        source = (ROOT / "sslapp" / "ui" / "components" / name).read_text()
         assert "innerHTML" not in source
         assert "insertAdjacentHTML" not in source

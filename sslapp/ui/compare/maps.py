@@ -7,14 +7,12 @@ import plotly.graph_objects as go
 import streamlit as st
 from numpy.typing import NDArray
 
-from sslapp.charts import look
 from sslapp.ui.common import addresses, faults, picture_grid, plain
-from sslapp.ui.review.map import hook
-from sslapp.ui.review.map.colours import steps
-from sslapp.ui.review.map.figure import ACCENT, CONFIG, LINE
+from sslapp.ui.common.map import hook
+from sslapp.ui.common.map.chart import CONFIG, LAYOUT, steps
 from sslapp.usecases.access import Access
 from sslapp.usecases.comparing.comparison import Comparison
-from sslapp.usecases.comparing.maps import LinkedMap, LinkedMaps, linked_maps
+from sslapp.usecases.comparing.maps import LinkedMap, LinkedMaps, linked_key, linked_maps
 from sslapp.usecases.projects.classes import ClassRow
 from sslapp.vocabulary import Space
 from sslapp.words import count, percent
@@ -28,22 +26,56 @@ def show(access: Access, project_id: int, found: Comparison, first: int, second:
     """Draw the maps of two rounds; an outline redraws them and nothing else of the page."""
 
     def panel() -> None:
-        linked = linked_maps(access, project_id, found, (first, second))
+        key = linked_key(access, project_id, (first, second))
+        linked = _read(
+            f"{access.workspace.root} {access.workspace.url}",
+            project_id,
+            first,
+            second,
+            event_number=key.event_number,
+            projections=" ".join(map(str, key.projections)),
+            _access=access,
+            _found=found,
+        )
         if linked is None:
             st.caption("The maps appear when the images are embedded.")
             return
-        pair = (project_id, first, second)
         outline = st.session_state.get(_OUTLINE, (None, 0, ()))
-        place, rings = outline[1:] if outline[0] == pair else (0, ())
+        drawn_on = (project_id, key.pair, key.projections)
+        place, rings = outline[1:] if outline[0] == drawn_on else (0, ())
         selected = linked.inside(place, rings) if rings else None
         for at, column in enumerate(st.columns(2, gap="medium")):
             with column:
-                _map(access, project_id, found, linked, at=at, pair=pair, selected=selected)
+                _map(
+                    access,
+                    project_id,
+                    found,
+                    linked,
+                    at=at,
+                    drawn_on=drawn_on,
+                    revision=key.event_number,
+                    selected=selected,
+                )
         st.markdown(_words(linked, selected))
         if selected is not None:
             _apart(access, project_id, found, linked, selected)
 
     faults.fragment(panel, key=KEY)
+
+
+@st.cache_resource(max_entries=4, show_spinner=False)
+def _read(
+    place: str,
+    project_id: int,
+    first: int,
+    second: int,
+    *,
+    event_number: int,
+    projections: str,
+    _access: Access,
+    _found: Comparison,
+) -> LinkedMaps | None:
+    return linked_maps(_access, project_id, _found, (first, second))
 
 
 def _map(
@@ -53,7 +85,8 @@ def _map(
     linked: LinkedMaps,
     *,
     at: int,
-    pair: tuple[int, int, int],
+    drawn_on: tuple[object, ...],
+    revision: int,
     selected: NDArray[np.bool_] | None,
 ) -> None:
     drawn = linked.maps[at]
@@ -69,7 +102,7 @@ def _map(
     def gesture() -> None:
         match hook.read(f"{chart}-hook"):
             case hook.Area(rings, _):
-                st.session_state[_OUTLINE] = (pair, at, rings)
+                st.session_state[_OUTLINE] = (drawn_on, at, rings)
                 clears[1 - at] += 1  # one outline at a time
             case hook.Cleared():
                 st.session_state.pop(_OUTLINE, None)
@@ -81,7 +114,7 @@ def _map(
         drawn.number,
         found.classes,
         space=drawn.space,
-        revision=0,
+        revision=revision,
         clear=clears[at],
         key=f"{chart}-hook",
         on_gesture=gesture,
@@ -124,20 +157,11 @@ def figure(
     axis = {"visible": False, "constrain": "domain"}
     return go.Figure([points, *named]).update_layout(
         height=HEIGHT,
-        margin={"l": 0, "r": 34, "t": 0, "b": 0},
+        **LAYOUT,
         xaxis=axis,
         yaxis={**axis, "scaleanchor": "x"},
-        dragmode="lasso",
-        hovermode="closest",
         uirevision=KEY,
         selectionrevision=KEY,
-        newselection={"line": LINE},
-        modebar={
-            "orientation": "v",
-            "bgcolor": "rgba(0, 0, 0, 0)",
-            "color": look.OUTLINE,
-            "activecolor": ACCENT,
-        },
         legend={
             "orientation": "h",
             "x": 0,

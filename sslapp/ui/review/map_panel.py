@@ -8,6 +8,7 @@ change, after a bulk decision, and when the reader asks for the newest labels.
 import streamlit as st
 
 from sslapp.charts.raster import Box
+from sslapp.ui.common.map.chart import CONFIG
 from sslapp.ui.review import board as review_board
 from sslapp.ui.review import legend, spaces, state
 from sslapp.ui.review.map import figure
@@ -75,7 +76,7 @@ def show(access: Access, project_id: int, number: int | None, key: BoardKey) -> 
         board, found, points, box, picture, ranges=drawn.ranges, rings=drawn.rings
     )
     legend.show(colouring, coded, found)
-    st.plotly_chart(chart, height="stretch", key=CHART, config=figure.CONFIG, alt=_alt(board))
+    st.plotly_chart(chart, height="stretch", key=CHART, config=CONFIG, alt=_alt(board))
     _foot(board, points, key, drawn.event_number)
 
 

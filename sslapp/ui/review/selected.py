@@ -5,10 +5,10 @@ import streamlit as st
 from numpy.typing import NDArray
 
 from sslapp.ui.common import addresses, plain
+from sslapp.ui.common.map import hook
 from sslapp.ui.review import board as review_board
 from sslapp.ui.review import findings, state
 from sslapp.ui.review.bar import again
-from sslapp.ui.review.map import hook
 from sslapp.ui.review.map.figure import POINTS
 from sslapp.ui.review.map_panel import CHART, zoom_to_selection
 from sslapp.ui.review.spaces import named

@@ -6,7 +6,7 @@ import streamlit as st
 
 from sslapp.charts.raster import Box
 from sslapp.ui.common import faults
-from sslapp.ui.review.map.hook import Ring
+from sslapp.ui.common.map.hook import Ring
 from sslapp.usecases.reviewing.board import Board
 from sslapp.usecases.reviewing.candidates import DEFAULT_COVERAGE, DEFAULT_THRESHOLD
 from sslapp.usecases.reviewing.facets import Facet

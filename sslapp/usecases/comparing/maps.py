@@ -14,6 +14,7 @@ from sslapp.review.selection import inside
 from sslapp.store import rounds
 from sslapp.store.database import reading
 from sslapp.store.embeddings import neighbourhood
+from sslapp.store.log import events
 from sslapp.store.state import load_state
 from sslapp.usecases.access import Access, require
 from sslapp.usecases.comparing.comparison import Comparison
@@ -24,6 +25,21 @@ POINTS = 8_000
 """Images on each of two maps: two charts of so many are drawn and sent at once."""
 
 Rings = Sequence[Sequence[tuple[float, float]]]
+
+
+@dataclass(frozen=True)
+class LinkedKey:
+    """What two rounds' linked maps are made of; those with the same key are the same.
+
+    Attributes:
+        pair: the rounds' numbers.
+        event_number: the newest event.
+        projections: paths of the maps; None before there is one.
+    """
+
+    pair: tuple[int, int]
+    event_number: int
+    projections: tuple[str | None, str | None]
 
 
 @dataclass(frozen=True, eq=False)
@@ -72,6 +88,20 @@ class LinkedMaps:
         for ring in rings:
             found |= inside(np.array(ring, dtype=np.float64), xy)
         return found
+
+
+def linked_key(access: Access, project_id: int, pair: tuple[int, int]) -> LinkedKey:
+    """Which linked maps show two finished rounds as the project stands now.
+
+    Args:
+        pair: the rounds' numbers.
+    """
+    with reading(access.engine) as conn:
+        require(conn, access, project_id)
+        near = [neighbourhood(conn, rounds.finished_round(conn, project_id, each)) for each in pair]
+        number = events.head(conn, project_id)[0]
+    one, other = (None if each is None else each.projection for each in near)
+    return LinkedKey(pair, number, (one, other))
 
 
 def linked_maps(

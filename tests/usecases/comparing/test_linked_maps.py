@@ -4,7 +4,8 @@ import numpy as np
 import pytest
 
 from sslapp.usecases.comparing.comparison import read_comparison
-from sslapp.usecases.comparing.maps import linked_maps
+from sslapp.usecases.comparing.maps import linked_key, linked_maps
+from sslapp.usecases.labelling import decisions
 from sslapp.usecases.reviewing.board import read_board
 from sslapp.vocabulary import Space
 
@@ -53,3 +54,13 @@ def test_of_many_images_the_same_sample_is_drawn_again(pair) -> None:
     )
     again = linked_maps(pair, 1, found, (1, 2), most=30)
     np.testing.assert_array_equal(some.positions, again.positions)
+
+
+def test_the_maps_are_others_once_something_is_decided(pair) -> None:
+    before = linked_key(pair, 1, (1, 2))
+    assert linked_key(pair, 1, (1, 2)) == before
+    assert all(before.projections)
+    decisions.label(pair, None, 50, "3")
+    after = linked_key(pair, 1, (1, 2))
+    assert after.event_number == before.event_number + 1
+    assert after.projections == before.projections

@@ -1,18 +1,10 @@
 // What the server says about one image, and where it hands out its pictures.
 
+import { inspectionAddress } from "../common/evidence.js"
+
 export const imageAddress = (desk, { p, image }) => `${desk.data.base}/images/${p}/${image}`
 
 export const thumbAddress = (desk, position, image) => `${desk.data.base}/thumbs/${position}/${image}`
-
-/** Where the server says what a round makes of an image, and what lies near it in a space. */
-export function inspectionAddress({ base, round, space }, position) {
-  const asked = space ? `?space=${space}` : ""
-  const place = round === null ? "inspection" : `rounds/${round}/images`
-  return `${base}/${place}/${position}${asked}`
-}
-
-/** In whose features the evidence is near. */
-export const nearTo = ({ space }) => (space === "round" ? "to this round" : "to the encoder")
 
 /** What the server says about one image, as a promise; asked once until the page runs again. */
 export function inspection(desk, position) {

@@ -1,7 +1,8 @@
 // The panel beside the sheet: the focused image large, the round's probabilities, the evidence.
 
 import { element } from "../common/elements.js"
-import { inspection, nearTo, thumbAddress } from "./inspection.js"
+import { nearTo } from "../common/evidence.js"
+import { inspection, thumbAddress } from "./inspection.js"
 import {
   STAMPS, className, commandKey, isOpen, labelWords, noClass, refusalReason, shownClass, tileOf,
 } from "./state.js"

@@ -1,1 +1,1 @@
-"""The map of the Review page: its figure, its colours, what is drawn on it by hand."""
+"""The map of the Review page: its figure and its colours."""

@@ -2,7 +2,6 @@
 
 from collections.abc import Sequence
 from dataclasses import dataclass
-from itertools import pairwise
 
 import numpy as np
 from numpy.typing import NDArray
@@ -70,13 +69,6 @@ def _colours(board: Board, facet: Facet, found: Coded) -> tuple[str, ...]:
             return tuple(look.LINES[each % len(look.LINES)] for each in range(number))
         case Facet.CONFIDENCE | Facet.TIME:
             return gradient(_CIVIDIS, number) if number else ()
-
-
-def steps(colours: Sequence[str]) -> list[tuple[float, str]]:
-    """A plotly colour scale without transitions. Returns two stops a colour, from 0 to 1."""
-    edges = np.linspace(0, 1, len(colours) + 1).tolist()
-    stops = zip(colours, pairwise(edges), strict=True)
-    return [(edge, colour) for colour, ends in stops for edge in ends]
 
 
 def gradient(anchors: Sequence[str], count: int) -> tuple[str, ...]:

@@ -16,8 +16,9 @@ from PIL import Image
 
 from sslapp.charts.look import OUTLINE
 from sslapp.charts.raster import Box, bounds, density
-from sslapp.ui.review.map.colours import Coding, steps
-from sslapp.ui.review.map.hook import Ring
+from sslapp.ui.common.map.chart import LAYOUT, LINE, steps
+from sslapp.ui.common.map.hook import Ring
+from sslapp.ui.review.map.colours import Coding
 from sslapp.usecases.reviewing.board import Board
 
 POINTS = 50_000
@@ -29,22 +30,8 @@ CHALLENGERS, EXPERTS = 4_000, 3_000
 LONGEST = (320, 760)
 """Pixels of the density's longer side: fewer for fewer images, so that each is still seen."""
 
-ACCENT = "#6068DC"
-LINE = {"color": ACCENT, "width": 2, "dash": "solid"}
 LEVELS = 32
 """Steps of colour and opacity in the picture; finer ones double its size and are not seen."""
-
-CONFIG = {
-    "scrollZoom": True,
-    "displaylogo": False,
-    "displayModeBar": True,
-    "editSelection": False,  # a lasso of hundred corners would be covered by its handles
-    # named one by one, because Streamlit takes lasso and box out of the standard set
-    "modeBarButtons": [
-        ["lasso2d", "select2d", "pan2d", "zoom2d"],
-        ["zoomIn2d", "zoomOut2d", "resetScale2d"],
-    ],
-}
 
 
 @dataclass(frozen=True, eq=False)
@@ -116,22 +103,13 @@ def figure(
     left, right, bottom, top = ranges
     axis = {"visible": False, "constrain": "domain"}
     chart.update_layout(
-        margin={"l": 0, "r": 34, "t": 0, "b": 0},
+        **LAYOUT,
         xaxis={**axis, "range": [left, right]},
         yaxis={**axis, "range": [bottom, top], "scaleanchor": "x"},
-        dragmode="lasso",
-        hovermode="closest",
         hoverdistance=12,
         uirevision="review",
         selectionrevision="review",
-        modebar={
-            "orientation": "v",
-            "bgcolor": "rgba(0, 0, 0, 0)",
-            "color": OUTLINE,
-            "activecolor": ACCENT,
-        },
         selections=[{"type": "path", "path": _path(ring), "line": LINE} for ring in rings],
-        newselection={"line": LINE},
         showlegend=False,
     )
     if picture is not None:

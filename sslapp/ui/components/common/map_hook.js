@@ -1,13 +1,13 @@
-// Listens to the review map and tells the server what the reader pointed at: the corners of a
+// Listens to a map and tells the server what the reader pointed at: the corners of a
 // lasso or box, or one image. Streamlit's own selection would send every point inside, keep them as
 // widget state and send them again with every later interaction; this sends about a kilobyte once.
 //
 // The chart belongs to Streamlit and may be mounted anew at any time, so the hook looks for it
 // whenever the page changes. It also draws the card beside the pointer.
 
-import { element, textElement } from "../common/elements.js"
-import { mounted } from "../common/mounting.js"
-import { inspectionAddress, nearTo } from "./inspection.js"
+import { element, textElement } from "./elements.js"
+import { inspectionAddress, nearTo } from "./evidence.js"
+import { mounted } from "./mounting.js"
 
 const CORNERS = 240 // of one lasso; beyond it every other corner goes, until it fits
 const REST_MS = 120 // the pointer rests on an image before its evidence is fetched

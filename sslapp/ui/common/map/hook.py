@@ -1,4 +1,4 @@
-"""The hook on the review map: a gesture on the chart comes back as a polygon or one image.
+"""The hook on a map: a gesture on the chart comes back as a polygon or one image.
 
 The chart itself stays Streamlit's `st.plotly_chart` without `on_select`; see map_hook.js for why.
 """
@@ -19,9 +19,9 @@ RINGS, CORNERS = 16, 256
 
 _component = browser_component.declare(
     "sslapp_map_hook",
-    "review/map_hook.js",
-    html="review/map_hook.html",
-    styles=("review/map_hook.css",),
+    "common/map_hook.js",
+    html="common/map_hook.html",
+    styles=("common/map_hook.css",),
 )
 
 Ring = tuple[tuple[float, float], ...]
