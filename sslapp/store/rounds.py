@@ -238,6 +238,17 @@ def finished_round(conn: Connection, project_id: int, number: int | None = None)
     return found
 
 
+def round_or_newest(conn: Connection, project_id: int, number: int | None) -> FinishedRound | None:
+    """The finished round of a number; by None the newest one, if any has finished.
+
+    Raises:
+        NotFinished: when a round is named that has not finished, or does not exist.
+    """
+    if number is None:
+        return newest_finished(conn, project_id)
+    return finished_round(conn, project_id, number)
+
+
 def newest_finished(
     conn: Connection, project_id: int, *, before: int | None = None
 ) -> FinishedRound | None:

@@ -11,7 +11,6 @@ from functools import cached_property
 
 import numpy as np
 from numpy.typing import NDArray
-from sqlalchemy import Connection
 
 from sslapp.review.candidates import Candidates, ThresholdCurve, Thresholds, counts_by_class
 from sslapp.review.disagreement import opinions
@@ -23,7 +22,7 @@ from sslapp.store.database import reading
 from sslapp.store.embeddings import neighbourhood, newest_neighbourhood
 from sslapp.store.log import events
 from sslapp.store.projects import ClassRow
-from sslapp.store.rounds import FinishedRound, Members, finished_round, newest_finished
+from sslapp.store.rounds import FinishedRound, Members, newest_finished, round_or_newest
 from sslapp.store.state import ProjectState, load_state, withheld
 from sslapp.usecases.access import Access, require
 from sslapp.usecases.training.round_maps import coordinates
@@ -227,7 +226,7 @@ def board_key(
     """
     with reading(access.engine) as conn:
         require(conn, access, project_id)
-        found = _round(conn, project_id, round_number)
+        found = round_or_newest(conn, project_id, round_number)
         if found is None:
             return None
         near = neighbourhood(conn, found, space)
@@ -250,7 +249,7 @@ def read_board(
     """
     with reading(access.engine) as conn:
         require(conn, access, project_id)
-        found = _round(conn, project_id, round_number)
+        found = round_or_newest(conn, project_id, round_number)
         if found is None:
             raise ValueError("No round has finished yet. Start one on the Train page.")
         near = neighbourhood(conn, found, space)
@@ -371,12 +370,6 @@ def previous_columns(access: Access, project_id: int, board: Board) -> NDArray[n
 def flipped(board: Board, before: NDArray[np.int16]) -> Mask:
     """(N,) bool: predicted by both rounds, and not as the same class."""
     return (board.predicted >= 0) & (before >= 0) & (board.predicted != before)
-
-
-def _round(conn: Connection, project_id: int, number: int | None) -> FinishedRound | None:
-    if number is None:
-        return newest_finished(conn, project_id)
-    return finished_round(conn, project_id, number)
 
 
 def _labels(state: ProjectState, class_ids: Sequence[int]) -> NDArray[np.int16]:

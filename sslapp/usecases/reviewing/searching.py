@@ -29,7 +29,7 @@ from sslapp.store import images, snapshots
 from sslapp.store.database import reading, writing
 from sslapp.store.embeddings import embedding_of_round, latest_embedding
 from sslapp.store.errors import Refused
-from sslapp.store.rounds import FinishedRound, finished_round, newest_finished
+from sslapp.store.rounds import FinishedRound, round_or_newest
 from sslapp.store.state import ProjectState, load_state
 from sslapp.usecases.access import Access, find_project, require
 from sslapp.vocabulary import Finding, JobKind, Role, Source
@@ -70,7 +70,7 @@ def start_search(
         under_way = history.under_way(conn, JobKind.FINDING, project_id)
         if any(each["params"]["finding"] == finding for each in under_way):
             raise Refused("That is being looked for already. Wait for it, or cancel it first.")
-        found = _round(conn, project_id, round_number)
+        found = round_or_newest(conn, project_id, round_number)
         row = _embedding(conn, project_id, found)
         state = load_state(conn, project_id)
         if why := _lacking(finding, state, row):
@@ -135,7 +135,7 @@ def run_search(context: JobContext) -> None:
     params, project_id = context.claim.params, context.claim.project_id
     finding = Finding(params["finding"])
     with reading(context.engine) as conn:
-        found = _round(conn, project_id, params["round"])
+        found = round_or_newest(conn, project_id, params["round"])
         row = _embedding(conn, project_id, found)
         features = None
         if row is not None:
@@ -277,12 +277,6 @@ def _outliers(search: _Search) -> Found:
         taught = probe.fit(features, labelled, state.labels[labelled], seed=search.seed)
         energies = probe.energies(taught.logits(features, asked))
     return outliers.outliers(asked, distances, nearest, energies)
-
-
-def _round(conn: Connection, project_id: int, number: int | None) -> FinishedRound | None:
-    if number is None:
-        return newest_finished(conn, project_id)
-    return finished_round(conn, project_id, number)
 
 
 def _embedding(conn: Connection, project_id: int, found: FinishedRound | None) -> RowMapping | None:
