@@ -13,8 +13,9 @@ from datetime import datetime
 from typing import Any
 
 import numpy as np
-from sqlalchemy import Connection, select
+from sqlalchemy import ColumnElement, Connection, select
 
+from sslapp.store.log import replay
 from sslapp.store.log.chain import unpack
 from sslapp.store.log.kinds import kinds_where
 from sslapp.store.schema import event, undone
@@ -92,24 +93,49 @@ def first_given(
     return found
 
 
-def events_of_import(conn: Connection, project_id: int, number: int) -> list[int]:
-    """Numbers of the standing events that an import of labels made, if the event is one of them.
+def taken_back_along(conn: Connection, project_id: int, number: int) -> list[int]:
+    """Numbers of the other events that an undo of this one must take back with it.
 
-    [] for any other event.
+    An import of labels is several events and taken back as one, and brought back as one: beside one
+    of its events these are its others, beside the undo of one the undos of the others. [] for any
+    other event.
     """
     mine = event.c.project_id == project_id
-    gone = select(undone.c.number).where(undone.c.project_id == project_id)
-    query = select(event.c.key).where(mine, event.c.number == number, event.c.kind.in_(IMPORTED))
+    known = select(event.c.number).where(mine, event.c.number == number)
+    if conn.execute(known).first() is None:
+        return []
+    root = replay.root_of(conn, project_id, number)
+    query = select(event.c.key).where(mine, event.c.number == root, event.c.kind.in_(IMPORTED))
     key = conn.execute(query).scalar()
     if key is None:
         return []
-    prefix = key[: key.rindex(":") + 1]
+    prefix = key[: key.rindex(":") + 1]  # as new_import made it
     rows = conn.execute(
-        select(event.c.number, event.c.key).where(
-            mine, event.c.kind.in_(IMPORTED), event.c.number.not_in(gone)
+        select(event.c.number, event.c.key, undone.c.number.label("gone"))
+        .outerjoin(undone, (undone.c.project_id == project_id) & _of(event.c.number))
+        .where(mine, event.c.kind.in_(IMPORTED))
+    ).all()
+    standing = {row.number: row.gone is None for row in rows if row.key.startswith(prefix)}
+    alike = sorted(each for each in standing if standing[each] == standing[root] and each != root)
+    return alike if standing[root] else _undos_of(conn, project_id, alike)
+
+
+def _undos_of(conn: Connection, project_id: int, numbers: Sequence[int]) -> list[int]:
+    """The standing undos of these events."""
+    query = (
+        select(event.c.number)
+        .outerjoin(undone, (undone.c.project_id == project_id) & _of(event.c.number))
+        .where(
+            event.c.project_id == project_id,
+            event.c.target.in_(numbers),
+            undone.c.number.is_(None),
         )
     )
-    return sorted(row.number for row in rows if row.key.startswith(prefix))
+    return sorted(conn.execute(query).scalars())
+
+
+def _of(number: ColumnElement[int]) -> ColumnElement[bool]:
+    return undone.c.number == number
 
 
 def _read(payload: Mapping[str, Any], members: Any, positions: Iterable[int]) -> dict[int, Any]:

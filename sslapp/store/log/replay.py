@@ -51,7 +51,7 @@ def rebuild(conn: Connection, project_id: int) -> None:
 
 def apply_undo(conn: Connection, project_id: int, target: int) -> None:
     """Bring the derived tables up to date after an undo of event `target` was stored."""
-    root = _root(conn, project_id, target)
+    root = root_of(conn, project_id, target)
     tree = _undos_below(conn, project_id, root)
     gone, concerned = undone(tree), [root, *(number for number, _ in tree)]
     conn.execute(
@@ -260,15 +260,19 @@ def _undos(conn: Connection, project_id: int) -> list[tuple[int, int]]:
     return [(number, target) for number, target in rows]
 
 
-def _root(conn: Connection, project_id: int, target: int) -> int:
-    """The decision at the bottom of a chain of undos."""
+def root_of(conn: Connection, project_id: int, number: int) -> int:
+    """The decision at the bottom of a chain of undos, which an event without a target is itself.
+
+    Raises:
+        NoResultFound: when the project has no such event.
+    """
     while True:
         below = conn.execute(
-            select(event.c.target).where(event.c.project_id == project_id, event.c.number == target)
+            select(event.c.target).where(event.c.project_id == project_id, event.c.number == number)
         ).scalar_one()
         if below is None:
-            return target
-        target = below
+            return number
+        number = below
 
 
 def _undos_below(conn: Connection, project_id: int, root: int) -> list[tuple[int, int]]:

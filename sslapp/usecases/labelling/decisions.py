@@ -11,7 +11,7 @@ from sslapp.store.log import events
 from sslapp.store.log.chain import canonical
 from sslapp.store.log.events import Draft, Event
 from sslapp.store.log.kinds import Action, rule_of
-from sslapp.store.log.origins import events_of_import
+from sslapp.store.log.origins import taken_back_along
 from sslapp.usecases.access import Access, find_project, new_key, require
 from sslapp.usecases.projects.classes import class_id, live_class_ids
 from sslapp.vocabulary import EventKind, Role, Sight
@@ -141,13 +141,12 @@ def none_of_these(
 def undo(access: Access, project: str | int | None, number: int) -> Event:
     """Take back one of the reader's own decisions; undoing an undo restores it.
 
-    An import of labels is several events, one a source, and taken back as one.
+    An import of labels is several events, one a source; it is taken back, and restored, as one.
     """
     with writing(access.engine) as conn:
         project_id = find_project(conn, access, project)
-        for each in events_of_import(conn, project_id, number):
-            if each != number:
-                append(conn, access, project_id, EventKind.UNDO, target=each)
+        for each in taken_back_along(conn, project_id, number):
+            append(conn, access, project_id, EventKind.UNDO, target=each)
         return append(
             conn,
             access,

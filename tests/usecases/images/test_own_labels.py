@@ -9,6 +9,7 @@ import pytest
 import small_project
 
 from sslapp.store.database import reading, writing
+from sslapp.store.errors import Refused
 from sslapp.store.labels import current_labels, givers
 from sslapp.store.log import events
 from sslapp.store.state import load_state
@@ -198,6 +199,34 @@ def test_an_import_is_taken_back_as_one(told, carl, tmp_path) -> None:
     assert not state.forbidden.any()
     assert state.holdout.sum() == 6  # once drawn, never trained on
     assert small_project.damage(carl) is None
+
+
+def test_an_import_that_was_taken_back_comes_back_as_one(told, carl, tmp_path) -> None:
+    with_images(carl, tmp_path)
+    import_labels(carl, None, told / "labels.csv")
+    before = small_project.log(carl)
+    with reading(carl.engine) as conn:
+        brought = load_state(conn, 1)
+    assert len({each.kind for each in before if each.kind.startswith("import_")}) == 4
+    first = next(each.number for each in before if each.kind is EventKind.IMPORT_ACCEPTED)
+    undo = decisions.undo(carl, None, first)
+    again = decisions.undo(carl, None, undo.number)
+    check_same(carl, brought)
+    with pytest.raises(Refused, match="is undone already"):
+        decisions.undo(carl, None, undo.number)
+    decisions.undo(carl, None, again.number)
+    with reading(carl.engine) as conn:
+        assert (load_state(conn, 1).labels == -1).all()
+    decisions.undo(carl, None, small_project.log(carl)[-1].number)
+    check_same(carl, brought)
+    assert small_project.damage(carl) is None
+
+
+def check_same(access, before) -> None:
+    with reading(access.engine) as conn:
+        now = load_state(conn, 1)
+    for name in ("labels", "source", "forbidden", "none_of_these"):
+        np.testing.assert_array_equal(getattr(now, name), getattr(before, name))
 
 
 def test_a_label_here_is_not_overwritten_unless_that_is_chosen(told, carl, tmp_path) -> None:
