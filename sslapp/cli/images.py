@@ -11,7 +11,9 @@ from sslapp.cli.jobs import Wait, wait_for
 from sslapp.usecases.images.embeddings import embed, embedding_time, encoder_title
 from sslapp.usecases.images.encoded_views import AUGMENTATIONS, WantedViews, cost, start_encoding
 from sslapp.usecases.images.imports import import_images
-from sslapp.usecases.images.own_labels import Conflicts, LabelChoice, import_labels, plan_import
+from sslapp.usecases.images.own_labels.plan import plan_import
+from sslapp.usecases.images.own_labels.recording import import_labels
+from sslapp.usecases.images.own_labels.sorting import Conflicts, LabelChoice
 from sslapp.usecases.images.pixels_again import WantedPixels, make_pixels_again
 from sslapp.usecases.training.own_encoder import learn
 from sslapp.vocabulary import Aspect, Intensities

@@ -7,7 +7,8 @@ import streamlit as st
 from sslapp.ui.common import addresses, faults, plain
 from sslapp.ui.projects import upload
 from sslapp.usecases.access import Access
-from sslapp.usecases.images.own_labels import Conflicts, LabelChoice, LabelPlan
+from sslapp.usecases.images.own_labels.plan import LabelPlan
+from sslapp.usecases.images.own_labels.sorting import Conflicts, LabelChoice
 from sslapp.usecases.images.sources import (
     ABOUT,
     TITLES,

@@ -11,13 +11,9 @@ from sslapp.datasets.registry import FILES, NAMES
 from sslapp.store.errors import Unknown
 from sslapp.usecases.access import Access, NotAllowed, require_server_admin
 from sslapp.usecases.images.imports import Origin, add_images
-from sslapp.usecases.images.own_labels import (
-    LabelChoice,
-    LabelPlan,
-    import_labels,
-    plan_import,
-    plan_new,
-)
+from sslapp.usecases.images.own_labels.plan import LabelPlan, plan_import, plan_new
+from sslapp.usecases.images.own_labels.recording import import_labels
+from sslapp.usecases.images.own_labels.sorting import LabelChoice
 from sslapp.usecases.images.uploads import find_upload
 
 

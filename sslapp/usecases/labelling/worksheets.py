@@ -16,7 +16,7 @@ from sslapp.store import projects
 from sslapp.store.database import reading
 from sslapp.store.images import image_rows, names_and_hashes
 from sslapp.usecases.access import Access, find_project
-from sslapp.usecases.images.own_labels import import_labels
+from sslapp.usecases.images.own_labels.recording import import_labels
 from sslapp.usecases.images.pictures import PictureFiles
 from sslapp.usecases.labelling.decisions import label_many
 

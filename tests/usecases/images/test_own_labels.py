@@ -17,7 +17,9 @@ from sslapp.usecases.access import enter, new_key
 from sslapp.usecases.auditing.certificate import certify
 from sslapp.usecases.exporting.exports import export
 from sslapp.usecases.images.imports import import_images
-from sslapp.usecases.images.own_labels import Conflicts, LabelChoice, import_labels, plan_import
+from sslapp.usecases.images.own_labels.plan import plan_import
+from sslapp.usecases.images.own_labels.recording import import_labels
+from sslapp.usecases.images.own_labels.sorting import Conflicts, LabelChoice
 from sslapp.usecases.images.sources import (
     SourceChoice,
     SourceKind,
