@@ -118,26 +118,34 @@ class OwnSource(FilesSource):
         self.class_names = table.class_names
 
 
-def own_table(path: Path) -> OwnTable | None:
+def own_table(
+    path: Path, *, manifest: Path | None = None, name: str | None = None
+) -> OwnTable | None:
     """The labels of an export: a table with its manifest beside it, a zip archive or a folder.
 
     None for anything that has no manifest of this program.
 
+    Args:
+        manifest: of a table whose manifest lies elsewhere.
+        name: what such a table was called when it was exported.
+
     Raises:
         ValueError: when the table is not what was exported, or cannot be read.
     """
-    found = _manifest(path)
+    found = _manifest(path, manifest)
     if found is None:
         return None
-    facts, content, name = found
+    facts, content, kept = found
+    name = name or kept
     listed = facts["files"]
     known = listed.get(name) or (listed and next(iter(listed.values()))) or {}
     digest = hashlib.sha256(content).hexdigest()
     if known.get("sha256") != digest:
         raise ValueError(
-            f"{path.name}: {name} was changed since it was exported, so nobody knows any more who "
-            "said what. Take the file as it was exported; or remove its manifest, and label with "
-            "it as with any list (sslapp label): its labels are yours then."
+            f"{name if manifest else path.name}: {name} was changed since it was exported, so "
+            "nobody knows any more who said what. Take the file as it was exported; or remove its "
+            "manifest, and label with it as with any list (sslapp label): its labels are yours "
+            "then."
         )
     class_names = [str(each["name"]) for each in facts["classes"]]
     frame = _parquet(content, name) if name.endswith(".parquet") else _csv(content, name)
@@ -207,7 +215,7 @@ def _as_exported(
         yield checked
 
 
-def _manifest(path: Path) -> tuple[dict[str, Any], bytes, str] | None:
+def _manifest(path: Path, manifest: Path | None = None) -> tuple[dict[str, Any], bytes, str] | None:
     """An export's manifest, its table and the table's name; None for what is no export."""
     kind = path.suffix.lower()
     if path.is_dir():
@@ -218,7 +226,8 @@ def _manifest(path: Path) -> tuple[dict[str, Any], bytes, str] | None:
         pair = raw, None if _facts(raw) is None else small_member(path, TABLE, LARGEST)
         name = TABLE
     elif kind in TABLES and path.is_file():
-        pair = _kept(path.with_name(path.name + ".manifest.json")), _kept(path)
+        beside = manifest or path.with_name(path.name + ".manifest.json")
+        pair = _kept(beside), _kept(path)
         name = path.name
     else:
         return None

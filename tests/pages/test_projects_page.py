@@ -423,6 +423,7 @@ def test_a_plain_reader_sees_the_project_and_changes_nothing_of_it(project, open
     page = open_app(project.workspace.root, reader="Ben")
     keys = {each.key for each in page.button}
     assert not keys & {"projects-import", "projects-class-save"}
+    assert "Import labels" in labels(page), "any reader labels, by a list too"
     assert page.toggle(key="projects-flip-1-False").disabled
 
 

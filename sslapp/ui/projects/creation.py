@@ -3,7 +3,7 @@
 import streamlit as st
 
 from sslapp.ui.common import faults, heading
-from sslapp.ui.projects import sources
+from sslapp.ui.projects.imports import sources
 from sslapp.usecases.access import Access
 from sslapp.usecases.images.creation import IMAGE_SIZES, NewProject, class_names, create
 from sslapp.usecases.images.embeddings import PHOTOGRAPH, encoders_here

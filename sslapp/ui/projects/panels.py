@@ -5,8 +5,9 @@ from streamlit.delta_generator import DeltaGenerator
 
 from sslapp.ui.audit import certificate
 from sslapp.ui.common import class_balance
-from sslapp.ui.projects import classes, counts, embedding, imports, settings, training_store
+from sslapp.ui.projects import classes, counts, embedding, settings, training_store
 from sslapp.ui.projects import members as members_panel
+from sslapp.ui.projects.imports import images, labels
 from sslapp.usecases.access import Access
 from sslapp.usecases.images.embeddings import newest_embedding
 from sslapp.usecases.images.imports import notes_of
@@ -60,6 +61,8 @@ def show(access: Access, found: Status, role: Role, working: frozenset[JobKind])
     with sides.cell():
         with _panel("Images"):
             _images(access, found, working, is_admin=is_admin)
+            if found.counts["images"] and found.classes:
+                labels.show(access, found.project_id, may_add=is_admin)
         with _panel("Embedding"):
             newest = newest_embedding(access, found.project_id)
             embedding.show(
@@ -82,10 +85,10 @@ def _panel(title: str) -> DeltaGenerator:
 
 
 def _images(access: Access, found: Status, working: frozenset[JobKind], *, is_admin: bool) -> None:
-    imports.show(found.sets, notes_of(found.jobs))
+    images.show(found.sets, notes_of(found.jobs))
     if is_admin:
         empty = not found.sets and JobKind.IMPORT not in working
-        imports.add(access, found.project_id, expanded=empty)
+        images.add(access, found.project_id, expanded=empty)
 
 
 def _classes(access: Access, found: Status, *, is_admin: bool) -> None:

@@ -14,7 +14,7 @@ from sslapp.usecases.images.imports import Origin, add_images
 from sslapp.usecases.images.own_labels.plan import LabelPlan, plan_import, plan_new
 from sslapp.usecases.images.own_labels.recording import import_labels
 from sslapp.usecases.images.own_labels.sorting import LabelChoice
-from sslapp.usecases.images.uploads import find_upload
+from sslapp.usecases.images.uploads import PICTURES, find_upload
 
 
 class SourceKind(StrEnum):
@@ -163,6 +163,8 @@ def _origin(access: Access, choice: SourceChoice, pattern: str | None) -> Origin
             if not choice.value:
                 raise ValueError("Upload a file first, and wait until it has arrived.")
             made, path = find_upload(access, choice.value)
+            if made.suffix not in PICTURES:
+                raise ValueError(f"{made.name} holds no pictures. Import labels in their own form.")
             wanted = pattern if made.suffix == ".zip" else None
             name = Path(made.name).stem
             return Origin(source=str(path), name=name, upload=made.id, group_pattern=wanted)

@@ -22,8 +22,14 @@ from sslapp.usecases.access import Access
 from sslapp.vocabulary import JobKind
 from sslapp.workspace import Workspace
 
-SUFFIXES = (".zip", ".npz")
-"""What may be uploaded: an archive of pictures, or arrays. Both are zip files inside."""
+PICTURES = (".zip", ".npz")
+"""Endings of sets of images: an archive of pictures, or arrays. Both are zip files inside."""
+
+TABLES, MANIFESTS = (".csv", ".parquet"), (".json",)
+"""Endings of tables of labels, and of the manifest that an exported one has beside it."""
+
+LARGEST_TABLE = 2**28
+"""Bytes that a table or manifest may have, for it is read into memory: a million labels."""
 
 KEPT = 24 * 3600
 """Seconds that a file nobody imported, or that did not arrive as a whole, is kept."""
@@ -31,7 +37,8 @@ KEPT = 24 * 3600
 LONGEST_NAME = 200
 _SPARE = 2**30  # bytes of the disk that an upload never takes
 _ID = re.compile(r"[0-9a-f]{32}")
-_MAGIC = b"PK"
+_BEGINS = {".zip": b"PK", ".npz": b"PK", ".parquet": b"PAR1"}
+_FORMATS = {".parquet": "Parquet file. Save the table again"}
 
 
 class TooLarge(Refused):
@@ -45,7 +52,7 @@ class Upload:
     Attributes:
         id: 32 hexadecimal digits.
         name: what the file was called; text only.
-        suffix: one of SUFFIXES.
+        suffix: its ending in small letters.
         bytes: its size.
         reader_id: who sent it; nobody else may import it.
     """
@@ -66,7 +73,7 @@ class Incoming:
         announced: how many bytes the browser says will come, or None.
 
     Raises:
-        ValueError: for a name that is none of SUFFIXES.
+        ValueError: for a name that ends otherwise.
         TooLarge: when it is announced to be more than the server or the disk takes.
     """
 
@@ -74,12 +81,14 @@ class Incoming:
         self._access = access
         self._name = Path(name.replace("\\", "/")).name[:LONGEST_NAME] or "upload"
         self._suffix = Path(self._name).suffix.lower()
-        if self._suffix not in SUFFIXES:
+        if self._suffix not in (*PICTURES, *TABLES, *MANIFESTS):
             raise ValueError(
-                f"{self._name}: only {' and '.join(SUFFIXES)} files can be uploaded. Pack the "
-                "pictures into a zip archive."
+                f"{self._name}: only {' and '.join(PICTURES)} files of pictures and "
+                f"{' and '.join(TABLES)} files of labels can be uploaded. Pack the pictures into a "
+                "zip archive."
             )
-        self._limit = access.workspace.upload_limit
+        self._limit = limit(access, self._suffix)
+        self._magic = _BEGINS.get(self._suffix, b"")
         sweep(access)
         self._check_room(announced or 0)
         self._id = uuid.uuid4().hex
@@ -93,12 +102,14 @@ class Incoming:
         """Add bytes to the end of the file.
 
         Raises:
-            ValueError: when the file does not begin as a zip file does.
+            ValueError: when the file does not begin as one of its kind does.
             TooLarge: when there are more bytes than the limit.
         """
-        self._first = (self._first + chunk[: len(_MAGIC)])[: len(_MAGIC)]
-        if not _MAGIC.startswith(self._first[: len(_MAGIC)]):
-            raise ValueError(f"{self._name}: its content is no zip file. Pack it again.")
+        length = len(self._magic)
+        self._first = (self._first + chunk[:length])[:length]
+        if not self._magic.startswith(self._first):
+            kind = _FORMATS.get(self._suffix, "zip file. Pack it again")
+            raise ValueError(f"{self._name}: its content is no {kind}.")
         self._bytes += len(chunk)
         if self._bytes > self._limit:
             raise TooLarge(self._too_large())
@@ -110,7 +121,7 @@ class Incoming:
         Raises:
             ValueError: when nothing came.
         """
-        if self._first != _MAGIC:
+        if not self._bytes or self._first != self._magic:
             raise ValueError(f"{self._name}: the file is empty. Choose another.")
         self._file.flush()
         os.fsync(self._file.fileno())
@@ -141,10 +152,18 @@ class Incoming:
             )
 
     def _too_large(self) -> str:
+        settled = self._limit < self._access.workspace.upload_limit
+        mend = "" if settled else ", or ask a server admin to raise SSLAPP_UPLOAD_LIMIT"
         return (
             f"{self._name}: the file has more than the {self._limit:,} bytes that an upload may "
-            "have. Split it, or ask a server admin to raise SSLAPP_UPLOAD_LIMIT."
+            f"have. Split it{mend}."
         )
+
+
+def limit(access: Access, suffix: str) -> int:
+    """Bytes that an upload with this ending may have."""
+    allowed = access.workspace.upload_limit
+    return allowed if suffix in PICTURES else min(allowed, LARGEST_TABLE)
 
 
 def find_upload(access: Access, upload_id: str) -> tuple[Upload, Path]:
@@ -203,7 +222,8 @@ def _files(workspace: Workspace, upload_id: str) -> list[Path]:
 
 
 def _path(workspace: Workspace, upload_id: str, suffix: str) -> Path:
-    return workspace.uploads / f"{upload_id}{suffix}"
+    # a manifest is not to be taken for the note of who sent it
+    return workspace.uploads / f"{upload_id}{'.manifest' if suffix in MANIFESTS else ''}{suffix}"
 
 
 def _note(workspace: Workspace, upload_id: str) -> Path:

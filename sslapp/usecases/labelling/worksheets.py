@@ -6,10 +6,11 @@ from collections.abc import Sequence
 from pathlib import Path
 
 import numpy as np
+from sqlalchemy import Connection
 
 from sslapp import durable
 from sslapp.datasets.cells import escape_cell
-from sslapp.datasets.labels_csv import parse_labels
+from sslapp.datasets.labels_csv import LabelRow, parse_labels
 from sslapp.datasets.own_exports import own_table
 from sslapp.imaging.decode import suffix
 from sslapp.store import projects
@@ -69,20 +70,33 @@ def label_from_csv(access: Access, project: str | int | None, path: Path) -> int
         return sum(done.labels.values()) + done.none_of_these
     with reading(access.engine) as conn:
         project_id = find_project(conn, access, project)
-        names, hashes = names_and_hashes(conn, project_id)
-        found = parse_labels(
-            path.read_bytes(),
-            path.name,
-            names=names,
-            hashes=hashes,
-            class_names=[each.name for each in projects.classes(conn, project_id)],
-        )
+        rows = rows_of_list(conn, project_id, path, path.name)
+    pairs = [(row.position, row.class_name) for row in rows]
+    return label_many(access, project_id, pairs, origin=path.name)
+
+
+def rows_of_list(conn: Connection, project_id: int, path: Path, name: str) -> list[LabelRow]:
+    """All labels of a CSV file that is no export; its columns are those of `parse_labels`.
+
+    Args:
+        name: what messages call it.
+
+    Raises:
+        ValueError: listing every wrong line and its mend.
+    """
+    names, hashes = names_and_hashes(conn, project_id)
+    found = parse_labels(
+        path.read_bytes(),
+        name,
+        names=names,
+        hashes=hashes,
+        class_names=[each.name for each in projects.classes(conn, project_id)],
+    )
     if found.errors:
         more = len(found.errors) - SHOWN_ERRORS
         tail = [f"... and {more} more."] if more > 0 else []
         raise ValueError("\n".join(["No label was saved.", *found.errors[:SHOWN_ERRORS], *tail]))
-    pairs = [(row.position, row.class_name) for row in found.rows]
-    return label_many(access, project_id, pairs, origin=path.name)
+    return found.rows
 
 
 def is_own(path: Path) -> bool:

@@ -74,7 +74,7 @@ def test_the_name_is_text_and_never_a_place(access, name, kept) -> None:
 
 @pytest.mark.parametrize("name", ["", "set.tar", "set.zip.exe", "zip", ".zip/x"])
 def test_other_files_are_refused_at_once(access, name) -> None:
-    with pytest.raises(ValueError, match=r"only \.zip and \.npz files"):
+    with pytest.raises(ValueError, match=r"only \.zip and \.npz files of pictures"):
         Incoming(access, name, None)
 
 

@@ -99,8 +99,13 @@ def plan_import(
         ValueError: when the file was changed since it was exported.
     """
     table = own_table(path)
-    if table is None:
-        return None
+    return None if table is None else plan_table(access, project, table, choice)
+
+
+def plan_table(
+    access: Access, project: str | int | None, table: OwnTable, choice: LabelChoice | None = None
+) -> LabelPlan:
+    """What importing an export that was read would do."""
     choice = choice or LabelChoice()
     with reading(access.engine) as conn:
         project_id = find_project(conn, access, project)

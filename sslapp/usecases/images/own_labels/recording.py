@@ -50,8 +50,20 @@ def import_labels(
     table = own_table(path)
     if table is None:
         raise ValueError(f"{path.name} is no export with its manifest beside it.")
+    return import_table(access, project, table, choice, whole=whole)
+
+
+def import_table(
+    access: Access,
+    project: str | int | None,
+    table: OwnTable,
+    choice: LabelChoice | None = None,
+    *,
+    whole: bool = False,
+) -> LabelPlan:
+    """The same for a table that was read."""
     if with_pictures(table):
-        raise ValueError(f"{path.name} holds pictures: import it as a set of images.")
+        raise ValueError(f"{table.name} holds pictures: import it as a set of images.")
     choice = choice or LabelChoice()
     with writing(access.engine) as conn:
         project_id = find_project(conn, access, project)

@@ -5,7 +5,7 @@ from collections.abc import Mapping, Sequence
 import streamlit as st
 
 from sslapp.ui.common import addresses, faults, plain
-from sslapp.ui.projects import upload
+from sslapp.ui.projects.imports import upload
 from sslapp.usecases.access import Access
 from sslapp.usecases.images.own_labels.plan import LabelPlan
 from sslapp.usecases.images.own_labels.sorting import Conflicts, LabelChoice
@@ -16,6 +16,7 @@ from sslapp.usecases.images.sources import (
     SourceKind,
     plan_chosen,
 )
+from sslapp.usecases.images.uploads import PICTURES
 
 NAMES = {
     SourceKind.NAMED: "Known set",
@@ -30,8 +31,7 @@ LAYOUT = (
     "a column path, and may have group, split and class. An .npz file has the MedMNIST layout, "
     "train_images, train_labels, ..., or that of Keras, x_train, y_train, ... "
     "A zip archive, or a table with its manifest, that sslapp exported brings the labels with who "
-    "gave them; a list of labels from elsewhere is read by `sslapp label`, as the own labels of "
-    "whoever reads."
+    "gave them; other lists of labels are read under *Import labels*."
 )
 
 
@@ -92,9 +92,7 @@ def show_plan(
     Returns:
         How its labels are to be brought in.
     """
-    add = bool(st.session_state.get(f"{key}-add-classes"))
-    instead = bool(st.session_state.get(f"{key}-replace"))
-    labels = LabelChoice(Conflicts.REPLACE if instead else Conflicts.KEEP, add)
+    labels = chosen_labels(key)
     plans: list[LabelPlan | None] = []
     wrong = faults.of_fields(
         lambda: plans.append(plan_chosen(access, project_id, choice, labels, class_names)), "source"
@@ -104,14 +102,31 @@ def show_plan(
     plan = plans[0] if plans else None
     if plan is None:
         return LabelChoice()
+    draw_plan(key, plan, may_add=project_id is not None)
+    return labels
+
+
+def draw_plan(key: str, plan: LabelPlan, *, may_add: bool) -> None:
+    """Draw what an own export brings and the choices about it, which `chosen_labels` reads.
+
+    Args:
+        key: what the widgets' keys begin with.
+        may_add: whether classes can be added.
+    """
     with st.container(border=True):
         st.markdown("**An export of sslapp**, with who gave each label, when and how")
         st.caption("\n".join(f"- {plain.markdown(each)}" for each in plan.words()))
-        if project_id is not None:
+        if may_add:
             st.checkbox("Add classes that are missing here", key=f"{key}-add-classes")
         if not plan.pictures:
             st.checkbox("Let its labels replace other ones here", key=f"{key}-replace")
-    return labels
+
+
+def chosen_labels(key: str) -> LabelChoice:
+    """How the labels of an own export are to be brought in, as the run before chose."""
+    add = bool(st.session_state.get(f"{key}-add-classes"))
+    instead = bool(st.session_state.get(f"{key}-replace"))
+    return LabelChoice(Conflicts.REPLACE if instead else Conflicts.KEEP, add)
 
 
 def _named(key: str) -> SourceChoice:
@@ -136,7 +151,7 @@ def _named(key: str) -> SourceChoice:
 
 def _uploaded(access: Access, key: str) -> SourceChoice:
     limit = access.workspace.upload_limit
-    sent = upload.show(f"{key}-upload", addresses.of_uploads(access), limit=limit)
+    sent = upload.show(f"{key}-upload", addresses.of_uploads(access), limit=limit, accept=PICTURES)
     st.caption("A zip archive of pictures, or an .npz file of arrays.", help=LAYOUT)
     return SourceChoice(
         SourceKind.UPLOAD, sent.id if sent else "", group_pattern=_group_pattern(key)

@@ -3,13 +3,13 @@
 Streamlit's own uploader holds a file in memory; this one streams it to the route of web/uploads.py.
 """
 
+from collections.abc import Sequence
 from dataclasses import dataclass
 from typing import Any
 
 import streamlit as st
 
 from sslapp.ui.common import browser_component
-from sslapp.usecases.images.uploads import SUFFIXES
 
 _component = browser_component.declare(
     "sslapp_upload",
@@ -27,7 +27,7 @@ class Sent:
     name: str
 
 
-def show(key: str, url: str, *, limit: int) -> Sent | None:
+def show(key: str, url: str, *, limit: int, accept: Sequence[str]) -> Sent | None:
     """Draw the control; return what has arrived through it, if anything.
 
     The browser says what arrived, so nothing of it is trusted: the id is looked up, with its owner,
@@ -37,11 +37,12 @@ def show(key: str, url: str, *, limit: int) -> Sent | None:
         key: of the component.
         url: where files are sent.
         limit: bytes that a file may have.
+        accept: endings that its name may have.
     """
     kept = st.session_state.get(key, {}).get("sent")
     result = _component(
         key=key,
-        data={"url": url, "accept": ",".join(SUFFIXES), "limit": limit, "sent": kept},
+        data={"url": url, "accept": ",".join(accept), "limit": limit, "sent": kept},
         on_sent_change=lambda: None,
     )
     return _sent(result.sent)

@@ -5,7 +5,7 @@ from collections.abc import Mapping, Sequence
 import streamlit as st
 
 from sslapp.ui.common import faults, plain
-from sslapp.ui.projects import sources
+from sslapp.ui.projects.imports import sources
 from sslapp.usecases.access import Access
 from sslapp.usecases.images.imports import by_reason, refusals_csv
 from sslapp.usecases.images.sources import import_chosen
