@@ -18,7 +18,7 @@ from sslapp.usecases.access import enter
 from sslapp.usecases.projects.classes import add_class, retire_class
 from sslapp.usecases.projects.settings import create_project
 from sslapp.usecases.reviewing import bulk_decisions
-from sslapp.usecases.reviewing.board import read_board
+from sslapp.usecases.reviewing.board import read_bare_board, read_board
 from sslapp.usecases.reviewing.bulk_decisions import BulkAction, decide
 from sslapp.usecases.reviewing.facets import Facet
 from sslapp.usecases.reviewing.findings import queued
@@ -507,6 +507,23 @@ def test_suspicious_labels_are_looked_for_and_become_the_selection(reviewed, ope
     assert "**Suspicious labels** selected" not in said(page), "the rule selects again"
     assert page.selectbox(key="review-finding-1").value is None
     assert f"Suspicious labels {len(found)}" in said(page)
+
+
+def test_what_needs_no_round_is_looked_for_without_one(project, open_review) -> None:
+    page = open_review(project)
+    box = page.selectbox(key="review-finding-0")
+    assert box.options == ["Near-duplicates", "Outliers"]
+    box.set_value(Finding.OUTLIERS).run()
+    assert "This was not looked for yet" in said(page)
+    page.button(key="review-look").click().run()
+    small_project.run_jobs(project)
+    page.run()
+    found = queued(project, 1, read_bare_board(project, 1), Finding.OUTLIERS)
+    assert number(page, r"no label yet\. ([\d,]+) image") == len(found) > 0
+    assert "**Outliers** selected" in said(page)
+    desk_now = shown_at_desk(page)
+    assert desk_now["total"] == len(found)
+    assert all(each["why"].startswith("Far from every label") for each in desk_now["images"])
 
 
 def test_rounds_that_disagree_are_told_apart_by_the_other_one(

@@ -41,11 +41,18 @@ def show(access: Access, project_id: int, number: int | None) -> None:
     def bar() -> None:
         board = review_board.current(access, project_id, number)
         if number is None:
-            st.caption(WITHOUT_A_ROUND)
+            _without_a_round(access, project_id, board)
         else:
             _proposals(access, project_id, board)
 
     faults.fragment(bar, key=state.BAR)
+
+
+def _without_a_round(access: Access, project_id: int, board: Board) -> None:
+    with st.container(horizontal=True, vertical_alignment="center", gap="small"):
+        st.caption(WITHOUT_A_ROUND, width="content")
+        findings.choose(board, again)
+    findings.show(access, project_id, board, again)
 
 
 def _proposals(access: Access, project_id: int, board: Board) -> None:

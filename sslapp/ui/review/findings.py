@@ -36,6 +36,9 @@ ABOUT = {
     "both are sure.",
 }
 
+WITHOUT_A_ROUND = (Finding.DUPLICATES, Finding.OUTLIERS)
+"""What pixels and an encoder's features alone tell."""
+
 _COUNTED = "review-findings-counted"
 
 _BULK_REFUSALS = {
@@ -67,11 +70,11 @@ def choose(board: Board, again: Callable[[], None]) -> None:
         state.find(st.session_state[key])
         again()
 
-    findings = list(TITLES)
+    findings = _offered(board)
     st.selectbox(
         "Find",
         findings,
-        index=None if chosen is None else findings.index(chosen),
+        index=findings.index(chosen) if chosen in findings else None,
         format_func=TITLES.__getitem__,
         placeholder="Find what may be wrong",
         label_visibility="collapsed",
@@ -88,7 +91,7 @@ def show(access: Access, project_id: int, board: Board, again: Callable[[], None
         again: redraws what depends on the selection.
     """
     chosen = state.choice(board).finding
-    if chosen is None:
+    if chosen not in _offered(board):
         if counts := _counts(access, project_id, board):
             st.caption(counts, width="content")
         return
@@ -101,11 +104,15 @@ def show(access: Access, project_id: int, board: Board, again: Callable[[], None
         progress_panel.show(access, project_id, live_jobs(access, project_id), method_titles())
 
 
+def _offered(board: Board) -> list[Finding]:
+    return [*(TITLES if board.round_number is not None else WITHOUT_A_ROUND)]
+
+
 def _counts(access: Access, project_id: int, board: Board) -> str:
     """How many images there are of what was looked for; worked out once for each event."""
     searched = {
         each: past.job_id
-        for each in TITLES
+        for each in _offered(board)
         if each is not Finding.DISAGREE
         and (past := newest_search(access, project_id, each)) is not None
     }

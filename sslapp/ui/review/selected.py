@@ -15,6 +15,7 @@ from sslapp.ui.review.spaces import named
 from sslapp.usecases.access import Access
 from sslapp.usecases.reviewing.board import Board
 from sslapp.usecases.reviewing.queue import Choice, selected
+from sslapp.vocabulary import Space
 
 HOOK = "review-hook"
 
@@ -97,7 +98,8 @@ def _pointed_at(board: Board, chosen: Choice) -> str:
         return f"**Images like {chosen.like}** selected, {near}"
     if searched := chosen.text or chosen.name:
         about = "Images like" if chosen.text else "Names with"
-        return f"**{about} “{plain.markdown(searched)}”** selected"
+        seen = f", {named(Space.ENCODER, None)}" if chosen.text else ""
+        return f"**{about} “{plain.markdown(searched)}”** selected{seen}"
     if chosen.nothing:
         rule = "" if board.round_number is None else "move the threshold, "
         return f"**Nothing selected.** Draw on the map, {rule}or select all."

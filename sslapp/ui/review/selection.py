@@ -17,6 +17,7 @@ from sslapp.usecases.reviewing.board import Board
 from sslapp.usecases.reviewing.checks import check_selection
 from sslapp.usecases.reviewing.proofs import SelectionProof, Weighed, weigh_selection
 from sslapp.usecases.reviewing.queue import Choice, Queue, findings_of, positions
+from sslapp.vocabulary import Space
 from sslapp.words import count
 
 QUEUES = {
@@ -111,7 +112,7 @@ def _head(access: Access, project_id: int, board: Board) -> None:
             st.warning(NO_MEMBERS, icon=":material/info:")
     with st.container(horizontal=True, vertical_alignment="center"):
         selected.show(access, project_id, board, state.choice(board))
-        _search(reads_text(access, project_id, board.round_number))
+        _search(board, by_description=reads_text(access, project_id, board.round_number))
         st.selectbox(
             "Order",
             queues,
@@ -123,7 +124,7 @@ def _head(access: Access, project_id: int, board: Board) -> None:
         )
 
 
-def _search(by_description: bool) -> None:
+def _search(board: Board, *, by_description: bool) -> None:
     """Find images by name or number, or by what they show where an encoder reads text."""
     if by_description:
         st.segmented_control(
@@ -146,6 +147,8 @@ def _search(by_description: bool) -> None:
         icon=":material/search:",
         on_change=_searched,
     )
+    if by_description and described and board.space is Space.ROUND:
+        st.caption("in the encoder's features", width="content")  # whichever map is shown
 
 
 def _searched() -> None:

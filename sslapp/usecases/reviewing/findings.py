@@ -100,7 +100,7 @@ def is_under_way(access: Access, project_id: int, finding: Finding) -> bool:
 def queued(
     access: Access, project_id: int, board: Board, finding: Finding, against: int | None = None
 ) -> Queued:
-    """The images of a finding that the board's round covers.
+    """The images of a finding that the board covers.
 
     Args:
         against: the round to hold the board's against, where rounds disagree; default: the one
@@ -119,7 +119,7 @@ def queued(
         settled = labelled_since(conn, project_id, row["result"]["event_number"])
     path = access.workspace.path(row["result"]["found"])
     found = Found.of_table(durable.read_array(path))
-    found = found.among(found.positions < len(board.forbidden))
+    found = found.among(found.positions < board.covers)
     match finding:
         case Finding.SUSPICIOUS:
             return _suspicious(board, found, settled)

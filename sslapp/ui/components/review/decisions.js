@@ -45,7 +45,7 @@ export function acceptFocused(desk, pressedAt) {
   if (!tile?.questioned) return decide(desk, "accept", tile?.proposed, pressedAt)
   const why = refusalReason(desk, tile, "keep")
   if (why) return cue(desk, why)
-  decide(desk, "relabel", tile.label.class, pressedAt)
+  decide(desk, desk.data.round === null ? "label" : "relabel", tile.label.class, pressedAt)
 }
 
 const wasSeen = (desk, pressedAt) =>

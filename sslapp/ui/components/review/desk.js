@@ -81,7 +81,10 @@ function receiveData(desk, data) {
   desk.classes = new Map(data.classes.map(each => [each.id, each]))
   desk.byKey = classesByKey(data.classes)
   if (data.scope !== desk.scope) changeScope(desk, data)
-  if (data.selection !== desk.selection) desk.seen.clear()
+  if (data.selection !== desk.selection) {
+    desk.seen.clear()
+    takeKeys(desk)
+  }
   if (data.selection !== desk.selection || bulkArrived(desk, data)) {
     desk.selection = data.selection
     desk.excluded.clear()
@@ -106,6 +109,12 @@ function receiveData(desk, data) {
   drawBar(desk)
   if (turned) focusOn(desk, firstOpen(desk, 0) ?? desk.order[0] ?? null, false)
   else drawPanel(desk)
+}
+
+/** After a choice in a box of the page, as of what to find, keys are the desk's again. */
+function takeKeys(desk) {
+  const held = document.activeElement
+  if (held?.matches("input[role=combobox]")) desk.find("grid").focus({ preventScroll: true })
 }
 
 function bulkArrived(desk, data) {

@@ -91,7 +91,9 @@ function drawJudge(desk, tile) {
   }
   const decision = desk.decided.get(tile.p)
   const closed = Boolean(refusalReason(desk, tile, "accept"))
-  for (const button of ["one-accept", "one-reject"]) desk.find(button).hidden = desk.data.round === null
+  const bare = desk.data.round === null
+  desk.find("one-accept").hidden = bare && !tile.questioned // a label in question can be kept
+  desk.find("one-reject").hidden = bare
   if (tile.questioned) {
     set("one-accept", `Keep ${className(desk, tile.label.class)}`, "a", Boolean(refusalReason(desk, tile, "keep")))
   } else set("one-accept", "Accept", "a", closed)
@@ -202,7 +204,7 @@ export function toggleHelp(desk) {
   const bare = desk.data.round === null
   const proposal = [["a", "accept the proposed class, or keep a label in question"], ["x", "reject: it is not the proposed class"]]
   const keys = [
-    ...(bare ? [] : proposal),
+    ...(bare ? [["a", "keep a label in question"]] : proposal),
     ["/", `${bare ? "label" : "relabel"} by typing the class's name`],
     [commandKey(desk, "n"), "none of these classes: it leaves the pool"],
     [bare ? "Click" : "Ctrl-click", "mark an image, or take its mark off; a class key labels all that are marked"],
