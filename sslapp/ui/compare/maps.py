@@ -9,7 +9,7 @@ from numpy.typing import NDArray
 
 from sslapp.ui.common import addresses, faults, picture_grid, plain
 from sslapp.ui.common.map import hook
-from sslapp.ui.common.map.chart import CONFIG, LAYOUT, steps
+from sslapp.ui.common.map.chart import CONFIG, LAYOUT, outlines, steps
 from sslapp.usecases.access import Access
 from sslapp.usecases.comparing.comparison import Comparison
 from sslapp.usecases.comparing.maps import LinkedMap, LinkedMaps, linked_key, linked_maps
@@ -55,6 +55,7 @@ def show(access: Access, project_id: int, found: Comparison, first: int, second:
                     drawn_on=drawn_on,
                     revision=key.event_number,
                     selected=selected,
+                    rings=rings if at == place else (),
                 )
         st.markdown(_words(linked, selected))
         if selected is not None:
@@ -88,12 +89,13 @@ def _map(
     drawn_on: tuple[object, ...],
     revision: int,
     selected: NDArray[np.bool_] | None,
+    rings: Sequence[hook.Ring],
 ) -> None:
     drawn = linked.maps[at]
     chart = f"{KEY}-{at}"
     st.markdown(f"**Round {drawn.number}** · {_space(drawn)}")
     st.plotly_chart(
-        figure(drawn, linked.positions, found.classes, selected),
+        figure(drawn, linked.positions, found.classes, selected, rings),
         key=chart,
         config=CONFIG,
         alt=f"Map of {len(linked.positions)} images under round {drawn.number}",
@@ -126,6 +128,7 @@ def figure(
     positions: NDArray[np.int64],
     classes: Sequence[ClassRow],
     selected: NDArray[np.bool_] | None,
+    rings: Sequence[hook.Ring] = (),
 ) -> go.Figure:
     """One WebGL trace of n points in the colours of their predicted classes.
 
@@ -133,6 +136,7 @@ def figure(
         positions: (n,) of the points.
         classes: all of the project; entry c has number c.
         selected: (n,) bool, what is outlined on either map; None without an outline.
+        rings: the outline, on the map that it was drawn on.
     """
     points = go.Scattergl(
         x=drawn.xy[:, 0],
@@ -162,6 +166,7 @@ def figure(
         yaxis={**axis, "scaleanchor": "x"},
         uirevision=KEY,
         selectionrevision=KEY,
+        selections=outlines(rings),
         legend={
             "orientation": "h",
             "x": 0,

@@ -6,6 +6,7 @@ from itertools import pairwise
 import numpy as np
 
 from sslapp.charts.look import OUTLINE
+from sslapp.ui.common.map.hook import Ring
 
 ACCENT = "#6068DC"
 LINE = {"color": ACCENT, "width": 2, "dash": "solid"}
@@ -35,6 +36,15 @@ LAYOUT = {
     },
 }
 """Of a figure's layout, what no map differs in; the tools stand in the right margin."""
+
+
+def outlines(rings: Sequence[Ring]) -> list[dict[str, object]]:
+    """What a reader outlined already, as a figure's layout takes it: its selections."""
+    return [{"type": "path", "path": _path(ring), "line": LINE} for ring in rings]
+
+
+def _path(ring: Ring) -> str:
+    return "M" + "L".join(f"{x:.6g},{y:.6g}" for x, y in ring) + "Z"
 
 
 def steps(colours: Sequence[str]) -> list[tuple[float, str]]:

@@ -16,7 +16,7 @@ from PIL import Image
 
 from sslapp.charts.look import OUTLINE
 from sslapp.charts.raster import Box, bounds, density
-from sslapp.ui.common.map.chart import LAYOUT, LINE, steps
+from sslapp.ui.common.map.chart import LAYOUT, outlines, steps
 from sslapp.ui.common.map.hook import Ring
 from sslapp.ui.review.map.colours import Coding
 from sslapp.usecases.reviewing.board import Board
@@ -109,7 +109,7 @@ def figure(
         hoverdistance=12,
         uirevision="review",
         selectionrevision="review",
-        selections=[{"type": "path", "path": _path(ring), "line": LINE} for ring in rings],
+        selections=outlines(rings),
         showlegend=False,
     )
     if picture is not None:
@@ -199,10 +199,6 @@ def _scale(coding: Coding) -> dict[str, object]:
         "outlinewidth": 0,
     }
     return {"showscale": True, "colorbar": bar}
-
-
-def _path(ring: Ring) -> str:
-    return "M" + "L".join(f"{x:.6g},{y:.6g}" for x, y in ring) + "Z"
 
 
 def _size(count: int) -> int:
