@@ -90,7 +90,8 @@ def measured(found: FinishedRound) -> str:
     right = found.metrics.get("holdout_accuracy")
     if right is None or not found.judged:
         return ""
-    return f"{round(right * found.judged)} of {count(found.judged, 'holdout image')} were right."
+    were = "was" if found.judged == 1 else "were"
+    return f"{round(right * found.judged)} of {count(found.judged, 'holdout image')} {were} right."
 
 
 def _by_audit(
