@@ -8,6 +8,7 @@ import small_project
 
 from sslapp.usecases.access import enter
 from sslapp.usecases.comparing.comparison import Measure, read_comparison
+from sslapp.usecases.comparing.maps import LinkedMaps, linked_maps
 from sslapp.workspace import Workspace
 
 pytestmark = pytest.mark.timeout(120)  # a dozen charts, drawn in software
@@ -19,6 +20,19 @@ CELL = """([key, place]) => {
   cell.scrollIntoView({ block: "center" })
   const box = cell.getBoundingClientRect()
   return [box.x + box.width / 2, box.y + box.height / 2]
+}"""
+# where the browser draws a place of a linked map; its outline; which points it shows as selected
+AT = """([place, x, y]) => {
+  const chart = document.querySelector(`.st-key-compare-maps-${place} .js-plotly-plot`)
+  const { xaxis, yaxis } = chart._fullLayout
+  const edge = chart.getBoundingClientRect()
+  return [edge.left + xaxis._offset + xaxis.d2p(x), edge.top + yaxis._offset + yaxis.d2p(y)]
+}"""
+OUTLINE = """place => document.querySelector(`.st-key-compare-maps-${place} .js-plotly-plot`)
+  .layout.selections?.[0]?.path"""
+CHOSEN = """place => {
+  const chart = document.querySelector(`.st-key-compare-maps-${place} .js-plotly-plot`)
+  return chart.data[0].selectedpoints
 }"""
 FIRST_POINT = """() => {
   const points = document.querySelector(".st-key-compare-film .scatterlayer .point")
@@ -37,6 +51,7 @@ def test_two_rounds_are_compared_and_a_cell_opens_its_images(
     np.fill_diagonal(counts, 0)
     true, predicted = np.unravel_index(counts.argmax(), counts.shape)  # the commonest mistake
     positions = found.cell(1, Measure.TEST, true, predicted).tolist()
+    linked = linked_maps(access, 1, found, (1, 2))
     access.engine.dispose()
 
     page = browser.new_page(viewport={"width": 1440, "height": 900})
@@ -53,6 +68,8 @@ def test_two_rounds_are_compared_and_a_cell_opens_its_images(
     page.get_by_text("Same labels, same holdout: Rounds 1 and 2").wait_for()
     page.locator(".st-key-compare-film .scatterlayer .point").first.wait_for()
     page.locator(".st-key-compare-confusion-chart .textpoint").first.wait_for()
+
+    outline_on_the_first_selects_on_both(page, linked)
 
     x, y = page.evaluate(CELL, ["compare-confusion-chart", int(10 * true + predicted)])
     page.mouse.move(x, y)
@@ -78,3 +95,27 @@ def test_two_rounds_are_compared_and_a_cell_opens_its_images(
     page.wait_for_function(f"before => ({FIRST_POINT})() !== before", arg=at_the_end)
     assert faults == []
     page.close()
+
+
+def outline_on_the_first_selects_on_both(page, linked: LinkedMaps) -> None:
+    """A lasso on the first map; both then show the same images as selected."""
+    hooked = ".st-key-compare-maps-{} .js-plotly-plot[data-hooked=yes]"
+    for place in (0, 1):
+        page.locator(hooked.format(place)).wait_for(state="attached")
+    page.locator(hooked.format(0)).scroll_into_view_if_needed()
+    middle, far = np.quantile(linked.maps[0].xy, (0.5, 0.8), axis=0)
+    corners = [(middle[0], middle[1]), (far[0], middle[1]), (far[0], far[1]), (middle[0], far[1])]
+    places = [page.evaluate(AT, [0, *map(float, each)]) for each in (*corners, corners[0])]
+    page.mouse.move(*places[0])
+    page.mouse.down()
+    for each in places[1:]:
+        page.mouse.move(*each, steps=3)
+    page.mouse.up()
+    page.wait_for_function(CHOSEN, arg=1)
+    path = page.evaluate(OUTLINE, 0)
+    ring = [[float(at) for at in each.split(",")] for each in path.strip("MZ").split("L")]
+    chosen = np.flatnonzero(linked.inside(0, [ring]))
+    assert 0 < len(chosen) < len(linked.positions)
+    for place in (0, 1):
+        assert page.evaluate(CHOSEN, place) == chosen.tolist()
+    page.get_by_text(f"{len(chosen)} images outlined").wait_for()
