@@ -14,6 +14,7 @@ from typer.core import TyperGroup
 
 from sslapp.cli import app
 from sslapp.methods.registry import BUILT_IN
+from sslapp.methods.threshold.config import AveragingConfig, ThresholdConfig
 from sslapp.training.configuration import (
     ConsistencyConfig,
     LongConfig,
@@ -28,6 +29,8 @@ _CONFIGS: tuple[type[MethodConfig], ...] = (
     LongConfig,
     TrainingConfig,
     ConsistencyConfig,
+    ThresholdConfig,
+    AveragingConfig,
     *(card.options for card in BUILT_IN.values() if card.options.model_fields),
 )
 CONFIGS = {each.__name__: each for each in _CONFIGS}

@@ -12,6 +12,8 @@ from typing import TYPE_CHECKING
 from sslapp.methods.card import MethodCard
 from sslapp.methods.diff_sysc.config import CARD as DIFF_SYSC
 from sslapp.methods.fixmatch.config import CARD as FIXMATCH
+from sslapp.methods.flexmatch.config import CARD as FLEXMATCH
+from sslapp.methods.freematch.config import CARD as FREEMATCH
 from sslapp.methods.head_ensemble.config import CARD as HEAD_ENSEMBLE
 from sslapp.methods.installed import find_installed
 from sslapp.methods.label_propagation.config import CARD as LABEL_PROPAGATION
@@ -25,6 +27,8 @@ if TYPE_CHECKING:
 
 _METHODS = (
     (FIXMATCH, "fixmatch.method:FixMatch"),
+    (FLEXMATCH, "flexmatch.method:FlexMatch"),
+    (FREEMATCH, "freematch.method:FreeMatch"),
     (LAYERMATCH, "layermatch.method:LayerMatch"),
     (DIFF_SYSC, "diff_sysc.method:DiffSySC"),
     (SUPERVISED, "supervised.method:Supervised"),

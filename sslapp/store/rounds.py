@@ -42,6 +42,9 @@ PLUGIN = "plugin"
 """Key of a plan: the file that holds the round's method, as {"path", "sha256"}, if it is one. It is
 there from the start, all else from the first attempt on."""
 
+FORMERLY_FIXMATCH = {"flexible": "flexmatch", "adaptive": "freematch"}
+"""FixMatch's former option `threshold` -> the method that its value is by now."""
+
 _FROZEN = "frozen_"  # before the names of a snapshot's columns, some of which a round has too
 
 
@@ -299,12 +302,12 @@ def is_planned(plan: Mapping[str, Any]) -> bool:
 
 
 def round_columns(conn: Connection, round_id: int) -> dict[str, Any]:
-    """A round's row as it is stored, every column by its name."""
-    return dict(conn.execute(select(round_).where(round_.c.id == round_id)).mappings().one())
+    """A round's row, every column by its name."""
+    return _as_today(conn.execute(select(round_).where(round_.c.id == round_id)).mappings().one())
 
 
 def rounds_with_jobs(conn: Connection, project_id: int) -> list[dict[str, Any]]:
-    """The project's rounds as they are stored, newest first, every column by its name.
+    """The project's rounds, newest first, every column by its name.
 
     With `state`, `step`, `total`, `error` and `started_at` of their jobs.
     """
@@ -314,7 +317,7 @@ def rounds_with_jobs(conn: Connection, project_id: int) -> list[dict[str, Any]]:
         .where(round_.c.project_id == project_id)
         .order_by(round_.c.number.desc())
     )
-    return [dict(row) for row in conn.execute(query).mappings()]
+    return [_as_today(row) for row in conn.execute(query).mappings()]
 
 
 def change_round(conn: Connection, round_id: int, values: Mapping[str, Any]) -> None:
@@ -402,9 +405,28 @@ def _with_snapshots() -> Select[Any]:
     return select(round_, *its).join(snapshot, snapshot.c.id == round_.c.snapshot_id)
 
 
+def _as_today(row: RowMapping) -> dict[str, Any]:
+    """A row of a round whose method and options are called as they are by now.
+
+    What is stored is sealed and stays as it is. FixMatch had the thresholds of two other methods as
+    an option once; such rounds are theirs, and train and resume as they would have.
+    """
+    values = dict(row)
+    if row["method"] != "fixmatch" or "threshold" not in row["config"]:
+        return values
+    config = dict(row["config"])
+    values["method"] = FORMERLY_FIXMATCH.get(config.pop("threshold"), "fixmatch")
+    weight = config.pop("lambda_f", 0.0)
+    if values["method"] == "freematch":
+        del config["tau"]
+        config |= {"lambda_f": weight, "momentum": 0.999}  # which was no option
+    return {**values, "config": config}
+
+
 def _values(row: RowMapping) -> dict[str, Any]:
     """The fields of a StoredRound."""
-    values = {name: row[name] for name in StoredRound.__dataclass_fields__ if name != "snapshot"}
+    known = _as_today(row)
+    values = {name: known[name] for name in StoredRound.__dataclass_fields__ if name != "snapshot"}
     frozen = {name: row[f"{_FROZEN}{name}"] for name in SnapshotRow.__dataclass_fields__}
     return values | {"metrics": row["metrics"] or {}, "snapshot": SnapshotRow(**frozen)}
 

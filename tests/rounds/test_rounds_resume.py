@@ -14,6 +14,7 @@ from old_snapshots import as_an_earlier_version_stored_it
 from sqlalchemy import select, update
 
 from sslapp import durable
+from sslapp.store import seals
 from sslapp.store.database import reading, writing
 from sslapp.store.embeddings import latest_embedding
 from sslapp.store.schema import round_, round_metric
@@ -21,6 +22,7 @@ from sslapp.store.snapshots import find_snapshot
 from sslapp.usecases.images.embeddings import embed
 from sslapp.usecases.jobs import job_status
 from sslapp.usecases.maintenance.verification import verify_project
+from sslapp.usecases.training.history import detail
 from sslapp.usecases.training.rounds import cancel_round, resume_round, round_status, start_round
 from sslapp.vocabulary import JobState
 
@@ -167,6 +169,27 @@ def test_a_round_on_a_snapshot_of_an_earlier_version_resumes_and_is_compared_wit
     assert used == [old.id, old.id, old.id + 1]
     one, *others = (small_project.published(project, number)[0] for number in (1, 2, 3))
     assert all(each.tobytes() == one.tobytes() for each in others)
+    assert verify_project(project, None).ok
+
+
+@pytest.mark.slow
+def test_a_round_of_fixmatchs_former_threshold_resumes_as_flexmatch(project) -> None:
+    start_round(project, None, method="flexmatch", config=small_project.TINY)
+    start_round(project, None, method="flexmatch", config=small_project.TINY, same_as=1)
+    cancel_round(project, None, 2)
+    config = round_status(project, None, 2)["config"]
+    del config["threshold_warm_up"]
+    stored = {**config, "threshold": "flexible", "lambda_f": 0.0}
+    with writing(project.engine) as conn:
+        values = {"method": "fixmatch", "config": stored}
+        seals.update(conn, round_, [round_.c.number == 2], values)
+    resume_round(project, None, 2)
+    small_project.run_jobs(project)
+    one, other = (small_project.published(project, number)[0] for number in (1, 2))
+    assert one.tobytes() == other.tobytes()
+    shown = detail(project, 1, 2)
+    assert (shown.state, shown.method, shown.config) == (JobState.DONE, "flexmatch", config)
+    assert shown.config.items() <= shown.defaults.items() | small_project.TINY.items()
     assert verify_project(project, None).ok
 
 

@@ -50,6 +50,51 @@ def test_a_round_is_found_whether_it_has_finished_or_not(engine: Engine, desk: D
             rounds.find_round(conn, desk.project_id, 3)
 
 
+@pytest.mark.parametrize(
+    ("stored", "method", "config"),
+    [
+        ({"threshold": "fixed", "lambda_f": 0.0, "tau": 0.9}, "fixmatch", {"tau": 0.9}),
+        ({"threshold": "flexible", "lambda_f": 0.0, "tau": 0.9}, "flexmatch", {"tau": 0.9}),
+        (
+            {"threshold": "adaptive", "lambda_f": 0.02, "tau": 0.9, "steps": 7},
+            "freematch",
+            {"steps": 7, "lambda_f": 0.02, "momentum": 0.999},
+        ),
+        ({"tau": 0.9}, "fixmatch", {"tau": 0.9}),
+    ],
+)
+def test_rounds_of_fixmatchs_former_thresholds_are_those_of_their_methods(
+    engine: Engine, desk: Desk, stored, method, config
+) -> None:
+    first = desk.rounds[0]
+    with writing(engine) as conn:
+        values = {"method": "fixmatch", "config": stored}
+        seals.update(conn, round_, [round_.c.id == first], values)
+        finish(conn, desk, first, [desk.cat])
+        row = rounds.round_columns(conn, first)
+        found = [
+            (each.method, each.config)
+            for each in (
+                rounds.find_round(conn, desk.project_id, 1),
+                rounds.finished_round(conn, desk.project_id, 1),
+                rounds.all_rounds(conn, desk.project_id)[0],
+                *rounds.rounds_of_jobs(conn, [row["job_id"]]).values(),
+            )
+        ]
+        listed = rounds.rounds_with_jobs(conn, desk.project_id)[-1]
+        found += [(each["method"], each["config"]) for each in (row, listed)]
+        assert found == [(method, config)] * 6
+        assert not list(seals.broken(conn, desk.project_id, complete=True))
+
+
+def test_of_layermatch_the_threshold_is_an_option_still(engine: Engine, desk: Desk) -> None:
+    values = {"method": "layermatch", "config": {"threshold": "adaptive"}}
+    with writing(engine) as conn:
+        seals.update(conn, round_, [round_.c.id == desk.rounds[0]], values)
+        row = rounds.round_columns(conn, desk.rounds[0])
+        assert {name: row[name] for name in values} == values
+
+
 def test_the_newest_before_a_round_is_the_last_finished_one(engine: Engine, desk: Desk) -> None:
     with writing(engine) as conn:
         for round_id in desk.rounds:

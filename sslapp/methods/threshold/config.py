@@ -1,10 +1,10 @@
 """Options that methods with pseudo-labels from weak views share."""
 
-from typing import Literal
+from typing import Annotated, Any, Literal
 
 from pydantic import Field
 
-from sslapp.training.configuration import ConsistencyConfig
+from sslapp.training.configuration import Automatic, ConsistencyConfig
 from sslapp.vocabulary import Gear
 
 _DECIDED_BEFORE = frozenset(
@@ -18,6 +18,15 @@ WITHOUT_EFFECT = {Gear.FEATURES: _DECIDED_BEFORE}
 """On features: what was decided when the views were encoded, and the network, which is a small
 head there."""
 
+Alignment = Literal["none", "uniform", "labelled"]
+
+ALIGNMENT: Any = Field(
+    "none",
+    description="Pull pseudo-labels towards equal classes, or towards the labels' own frequencies "
+    "(distribution alignment).",
+)
+"""The option of methods that may align what pseudo-labels are taken from."""
+
 
 class ThresholdConfig(ConsistencyConfig):
     """Weights of the losses."""
@@ -28,4 +37,16 @@ class ThresholdConfig(ConsistencyConfig):
     )
     reduction: Literal["all", "selected"] = Field(
         "all", description="Average the unlabelled loss over all images or the confident ones."
+    )
+
+
+class AveragingConfig(ThresholdConfig):
+    """A threshold that follows averages of what the network says."""
+
+    momentum: Annotated[float, Automatic("what remembers a tenth of the run")] = Field(
+        0.0,
+        ge=0,
+        lt=1,
+        description="Decay of the averages that the threshold follows (m); .999 in the papers, "
+        "whose runs have a million steps.",
     )

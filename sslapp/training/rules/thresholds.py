@@ -71,12 +71,20 @@ class SelfAdaptiveThreshold(ThresholdRule):
         momentum: m, the decay of the averages.
         num_classes: C.
         device: where the state lives.
+        dtype: of the state.
     """
 
-    def __init__(self, momentum: float, num_classes: int, device: torch.device) -> None:
+    def __init__(
+        self,
+        momentum: float,
+        num_classes: int,
+        device: torch.device,
+        *,
+        dtype: torch.dtype = torch.float32,
+    ) -> None:
         self._momentum = momentum
-        self.tau = torch.tensor(1 / num_classes, device=device)
-        self.share = torch.full((num_classes,), 1 / num_classes, device=device)
+        self.tau = torch.tensor(1 / num_classes, device=device, dtype=dtype)
+        self.share = torch.full((num_classes,), 1 / num_classes, device=device, dtype=dtype)
         self.predicted = self.share.clone()
 
     def update(self, p: Tensor, rows: Tensor) -> None:
@@ -91,7 +99,7 @@ class SelfAdaptiveThreshold(ThresholdRule):
             self.predicted = self._moved(self.predicted, counted / len(p))
 
     def limits(self) -> Tensor:
-        """(C,) float32: the confidence from which on each class counts."""
+        """(C,) the confidence from which on each class counts."""
         return self.tau * self.share / self.share.max()
 
     def mask(self, p: Tensor) -> Tensor:
@@ -127,6 +135,7 @@ class FlexibleThreshold(ThresholdRule):
         unlabelled: size of the unlabelled set.
         device: where the state lives.
         warm_up: whether n_0 takes part, as in the paper's later experiments and all code.
+        dtype: of beta.
     """
 
     def __init__(
@@ -137,10 +146,11 @@ class FlexibleThreshold(ThresholdRule):
         device: torch.device,
         *,
         warm_up: bool = True,
+        dtype: torch.dtype = torch.float32,
     ) -> None:
         self._tau, self._warm_up = tau, warm_up
         self.remembered = torch.full((unlabelled,), -1, dtype=torch.int64, device=device)
-        self.beta = torch.zeros(num_classes, device=device)
+        self.beta = torch.zeros(num_classes, device=device, dtype=dtype)
 
     def select(self, p: Tensor, rows: Tensor) -> Tensor:
         """Say what counts, then learn from it: the published order."""
@@ -158,15 +168,15 @@ class FlexibleThreshold(ThresholdRule):
         self.remembered = self.remembered.scatter_reduce(
             0, rows, now, reduce="amax", include_self=False
         )
-        counts = torch.zeros(len(self.beta) + 1, device=p.device).scatter_add_(
-            0, self.remembered + 1, torch.ones_like(self.remembered, dtype=torch.float32)
+        counts = self.beta.new_zeros(len(self.beta) + 1).scatter_add_(
+            0, self.remembered + 1, torch.ones_like(self.remembered, dtype=self.beta.dtype)
         )
         most = (counts if self._warm_up else counts[1:]).max()
         beta = counts[1:] / most.clamp(min=1)
         self.beta = torch.where(counts.max() < len(self.remembered), beta, self.beta)
 
     def limits(self) -> Tensor:
-        """(C,) float32: the confidence from which on each class counts."""
+        """(C,) the confidence from which on each class counts."""
         return self._tau * self.beta / (2 - self.beta)
 
     def mask(self, p: Tensor) -> Tensor:

@@ -3,14 +3,13 @@
 import numpy as np
 import pytest
 import torch
+import usb
 from objectives import forward
-from pydantic import ValidationError
 
 from sslapp.methods.fixmatch.method import FixMatch, FixMatchConfig, FixMatchObjective
 from sslapp.methods.supervised.method import SupervisedObjective
 from sslapp.training.objective import LABELLED, TrainingStep
 from sslapp.training.rules.alignment import DistributionAlignment
-from sslapp.training.rules.thresholds import FlexibleThreshold, SelfAdaptiveThreshold
 
 B, N, C = 4, 12, 3
 
@@ -181,34 +180,22 @@ def test_confidences_and_masks_of_the_oracle(logits):
     assert found.metrics["pseudo_labels"].tolist() == [2, 1, 0]
 
 
-def test_alignment_can_turn_a_pseudo_label_and_the_flexible_threshold_lets_all_in(logits):
+def test_alignment_can_turn_a_pseudo_label(logits):
     weak = torch.tensor([[0.3, 0.0, -5.0]] * N)
     step = make_step({**logits, "weak": weak})
     rare = DistributionAlignment(torch.tensor([0.1, 0.8, 0.1]), momentum=0.5)
-    config = FixMatchConfig(tau=0.95)
-    rule = FlexibleThreshold(0.95, C, N, torch.device("cpu"))
-    plain = FixMatchObjective(config, rule).losses(step)
-    assert plain.metrics["pseudo_labels"].tolist() == [N, 0, 0]
-    rule = FlexibleThreshold(0.95, C, N, torch.device("cpu"))
-    aligned = FixMatchObjective(config, rule, rare).losses(step)
+    config = FixMatchConfig(tau=0.5)
+    assert FixMatchObjective(config).losses(step).metrics["pseudo_labels"].tolist() == [N, 0, 0]
+    aligned = FixMatchObjective(config, rare).losses(step)
     assert aligned.metrics["pseudo_labels"].tolist() == [0, N, 0]
 
 
-def test_fairness_is_added_with_its_weight_and_needs_the_adaptive_threshold(logits):
-    step = make_step(logits)
-
-    def found(lambda_f):
-        config = FixMatchConfig(threshold="adaptive", lambda_f=lambda_f)
-        rule = SelfAdaptiveThreshold(0.9, C, torch.device("cpu"))
-        return FixMatchObjective(config, rule).losses(step)
-
-    with_it, without = found(0.5), found(0.0)
-    assert with_it.metrics["fairness loss"] < 0
-    assert with_it.total.item() == pytest.approx(
-        (without.total + 0.5 * with_it.metrics["fairness loss"]).item(), rel=1e-5
-    )
-    with pytest.raises(ValidationError, match="lambda_f needs the adaptive threshold"):
-        FixMatchConfig(lambda_f=0.01)
+def test_the_loss_and_its_gradients_are_usbs():
+    objective = FixMatchObjective(FixMatchConfig())
+    for losses, _, expected in usb.play(objective, "fixmatch"):
+        usb.close(losses.metrics["labelled loss"], expected["supervised"])
+        usb.close(losses.metrics["unlabelled loss"], expected["unsupervised"])
+        assert losses.metrics["mask rate"].item() == pytest.approx(np.mean(expected["mask"]))
 
 
 @pytest.mark.slow

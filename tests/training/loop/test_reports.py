@@ -9,6 +9,8 @@ import pytest
 import torch
 
 from sslapp.methods.fixmatch.method import FixMatch, FixMatchConfig
+from sslapp.methods.flexmatch.method import FlexMatch
+from sslapp.methods.freematch.method import FreeMatch
 from sslapp.methods.layermatch.config import LayerMatchConfig
 from sslapp.methods.layermatch.method import LayerMatch
 from sslapp.methods.supervised.method import Supervised
@@ -228,19 +230,20 @@ def test_one_label_a_class_an_empty_holdout_and_a_class_without_labels(
 
 @pytest.mark.slow
 @pytest.mark.parametrize(
-    "options",
+    ("method", "options"),
     [
-        {"threshold": "flexible"},
-        {"threshold": "adaptive", "lambda_f": 0.01},
-        {"alignment": "uniform"},
-        {"alignment": "labelled", "threshold": "flexible", "reduction": "selected"},
+        (FixMatch, {"alignment": "uniform"}),
+        (FlexMatch, {}),
+        (FlexMatch, {"alignment": "labelled", "reduction": "selected"}),
+        (FreeMatch, {}),
     ],
 )
-def test_every_rule_of_fixmatch_survives_a_kill(options, stripes, make_run) -> None:
-    config = FixMatchConfig(**SIZES, tau=0.4, **options)
+def test_every_rule_survives_a_kill(method, options, stripes, make_run) -> None:
+    tau = {} if method is FreeMatch else {"tau": 0.4}
+    config = method.Config(**SIZES, **tau, **options)
 
     def weights(run):
-        return FixMatch(config).fit(stripes(forbidden=[(0, 1)]), run).state
+        return method(config).fit(stripes(forbidden=[(0, 1)]), run).state
 
     undisturbed = weights(make_run("undisturbed"))
     left = iter(range(9))

@@ -7,6 +7,7 @@ from torch import nn
 from torch.autograd import gradcheck
 
 from sslapp.methods.fixmatch.method import FixMatchConfig, FixMatchObjective
+from sslapp.methods.freematch.method import FreeMatchConfig, FreeMatchObjective
 from sslapp.methods.layermatch.method import LayerMatchConfig, LayerMatchObjective
 from sslapp.methods.supervised.method import SupervisedObjective
 from sslapp.training.objective import LABELLED, TrainingStep
@@ -78,25 +79,19 @@ def test_the_supervised_objective():
 
 
 @pytest.mark.parametrize("reduction", ["all", "selected"])
-@pytest.mark.parametrize("lambda_f", [0.0, 0.5])
-def test_fixmatchs_objective_by_labelled_and_strong_logits(reduction, lambda_f):
+@pytest.mark.parametrize("fair", [False, True])
+def test_the_threshold_objectives_by_labelled_and_strong_logits(reduction, fair):
     weak = drawn(N, C, seed=3, scale=3)
-    config = FixMatchConfig(
-        tau=0.6,
-        lambda_u=1.5,
-        lambda_c=0.7,
-        reduction=reduction,
-        lambda_f=lambda_f,
-        threshold="adaptive" if lambda_f else "fixed",
-    )
+    shared = {"lambda_u": 1.5, "lambda_c": 0.7, "reduction": reduction}
+
+    def objective():
+        if not fair:
+            return FixMatchObjective(FixMatchConfig(tau=0.6, **shared))
+        rule = SelfAdaptiveThreshold(0.9, C, CPU, dtype=torch.float64)
+        return FreeMatchObjective(FreeMatchConfig(lambda_f=0.5, **shared), rule)
 
     def loss(labelled, strong):
-        rule = SelfAdaptiveThreshold(0.9, C, CPU) if lambda_f else None
-        if rule is not None:
-            rule.share, rule.predicted = rule.share.double(), rule.predicted.double()
-        found = FixMatchObjective(config, rule).losses(
-            step_of({LABELLED: labelled, "weak": weak, "strong": strong})
-        )
+        found = objective().losses(step_of({LABELLED: labelled, "weak": weak, "strong": strong}))
         assert 0 < found.metrics["mask rate"] <= 1
         return found.total
 

@@ -1,0 +1,1 @@
+"""FlexMatch: FixMatch with less to ask of classes that are still rare."""

@@ -1,0 +1,1 @@
+"""FreeMatch: FixMatch with thresholds that follow the model's own confidence."""
