@@ -20,6 +20,7 @@ from sslapp.methods.label_propagation.config import CARD as LABEL_PROPAGATION
 from sslapp.methods.layermatch.config import CARD as LAYERMATCH
 from sslapp.methods.nearest_neighbours.config import CARD as NEAREST_NEIGHBOURS
 from sslapp.methods.prototypes.config import CARD as PROTOTYPES
+from sslapp.methods.softmatch.config import CARD as SOFTMATCH
 from sslapp.methods.supervised.config import CARD as SUPERVISED
 
 if TYPE_CHECKING:
@@ -29,6 +30,7 @@ _METHODS = (
     (FIXMATCH, "fixmatch.method:FixMatch"),
     (FLEXMATCH, "flexmatch.method:FlexMatch"),
     (FREEMATCH, "freematch.method:FreeMatch"),
+    (SOFTMATCH, "softmatch.method:SoftMatch"),
     (LAYERMATCH, "layermatch.method:LayerMatch"),
     (DIFF_SYSC, "diff_sysc.method:DiffSySC"),
     (SUPERVISED, "supervised.method:Supervised"),

@@ -21,9 +21,15 @@ def momentum(config: AveragingConfig, task: Task) -> float:
 
 
 def alignment(
-    kind: Alignment, config: TrainingConfig, task: Task, device: torch.device
+    kind: Alignment,
+    config: TrainingConfig,
+    task: Task,
+    device: torch.device,
+    *,
+    from_first: bool = False,
 ) -> DistributionAlignment | None:
     """The alignment that the options name, or None; its average remembers a tenth of the run."""
     if kind == "none":
         return None
-    return DistributionAlignment(frequencies(kind, task, device), remembering(config, task))
+    target = frequencies(kind, task, device)
+    return DistributionAlignment(target, remembering(config, task), from_first=from_first)

@@ -22,16 +22,22 @@ class DistributionAlignment:
     Args:
         target: (C,) class frequencies that sum to 1.
         momentum: decay of the average, which starts at 1/C.
+        from_first: let it start with the first batch instead.
+
+    State is of the target's type.
     """
 
-    def __init__(self, target: Tensor, momentum: float) -> None:
+    def __init__(self, target: Tensor, momentum: float, *, from_first: bool = False) -> None:
         self._target, self._momentum = target, momentum
-        self.average = torch.full_like(target, 1 / len(target))
+        # an average of probabilities sums to 1: one that sums to 0 has seen nothing
+        self.average = torch.full_like(target, 0 if from_first else 1 / len(target))
 
     def __call__(self, p: Tensor) -> Tensor:
         """Move the average and return aligned (n, C) probabilities; zeros stay zeros."""
         if len(p):
-            self.average = self._momentum * self.average + (1 - self._momentum) * p.mean(dim=0)
+            now = p.mean(dim=0)
+            moved = self._momentum * self.average + (1 - self._momentum) * now
+            self.average = torch.where(self.average.sum() == 0, now, moved)
         aligned = p * (self._target + 1e-6) / (self.average + 1e-6)
         return aligned / aligned.sum(dim=1, keepdim=True)
 

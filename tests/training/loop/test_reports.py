@@ -13,6 +13,7 @@ from sslapp.methods.flexmatch.method import FlexMatch
 from sslapp.methods.freematch.method import FreeMatch
 from sslapp.methods.layermatch.config import LayerMatchConfig
 from sslapp.methods.layermatch.method import LayerMatch
+from sslapp.methods.softmatch.method import SoftMatch
 from sslapp.methods.supervised.method import Supervised
 from sslapp.training.loop import figures
 from sslapp.training.loop.evaluation import Evaluation
@@ -236,10 +237,11 @@ def test_one_label_a_class_an_empty_holdout_and_a_class_without_labels(
         (FlexMatch, {}),
         (FlexMatch, {"alignment": "labelled", "reduction": "selected"}),
         (FreeMatch, {}),
+        (SoftMatch, {}),
     ],
 )
 def test_every_rule_survives_a_kill(method, options, stripes, make_run) -> None:
-    tau = {} if method is FreeMatch else {"tau": 0.4}
+    tau = {"tau": 0.4} if "tau" in method.Config.model_fields else {}
     config = method.Config(**SIZES, **tau, **options)
 
     def weights(run):

@@ -1,0 +1,1 @@
+"""SoftMatch: FixMatch whose pseudo-labels all count, unsure ones less."""
