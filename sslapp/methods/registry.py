@@ -22,6 +22,7 @@ from sslapp.methods.nearest_neighbours.config import CARD as NEAREST_NEIGHBOURS
 from sslapp.methods.prototypes.config import CARD as PROTOTYPES
 from sslapp.methods.softmatch.config import CARD as SOFTMATCH
 from sslapp.methods.supervised.config import CARD as SUPERVISED
+from sslapp.methods.uda.config import CARD as UDA
 
 if TYPE_CHECKING:
     from sslapp.training.method import Method
@@ -31,6 +32,7 @@ _METHODS = (
     (FLEXMATCH, "flexmatch.method:FlexMatch"),
     (FREEMATCH, "freematch.method:FreeMatch"),
     (SOFTMATCH, "softmatch.method:SoftMatch"),
+    (UDA, "uda.method:UDA"),
     (LAYERMATCH, "layermatch.method:LayerMatch"),
     (DIFF_SYSC, "diff_sysc.method:DiffSySC"),
     (SUPERVISED, "supervised.method:Supervised"),

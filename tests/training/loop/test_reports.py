@@ -15,6 +15,7 @@ from sslapp.methods.layermatch.config import LayerMatchConfig
 from sslapp.methods.layermatch.method import LayerMatch
 from sslapp.methods.softmatch.method import SoftMatch
 from sslapp.methods.supervised.method import Supervised
+from sslapp.methods.uda.method import UDA
 from sslapp.training.loop import figures
 from sslapp.training.loop.evaluation import Evaluation
 from sslapp.training.loop.steps import LONGEST_VECTOR, reported
@@ -238,6 +239,7 @@ def test_one_label_a_class_an_empty_holdout_and_a_class_without_labels(
         (FlexMatch, {"alignment": "labelled", "reduction": "selected"}),
         (FreeMatch, {}),
         (SoftMatch, {}),
+        (UDA, {"annealing": "linear"}),
     ],
 )
 def test_every_rule_survives_a_kill(method, options, stripes, make_run) -> None:

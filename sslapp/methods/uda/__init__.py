@@ -1,0 +1,1 @@
+"""UDA: consistency of strong views with sharpened predictions on weak ones."""
