@@ -20,6 +20,7 @@ from sslapp.methods.label_propagation.config import CARD as LABEL_PROPAGATION
 from sslapp.methods.layermatch.config import CARD as LAYERMATCH
 from sslapp.methods.nearest_neighbours.config import CARD as NEAREST_NEIGHBOURS
 from sslapp.methods.prototypes.config import CARD as PROTOTYPES
+from sslapp.methods.pseudo_label.config import CARD as PSEUDO_LABEL
 from sslapp.methods.softmatch.config import CARD as SOFTMATCH
 from sslapp.methods.supervised.config import CARD as SUPERVISED
 from sslapp.methods.uda.config import CARD as UDA
@@ -33,6 +34,7 @@ _METHODS = (
     (FREEMATCH, "freematch.method:FreeMatch"),
     (SOFTMATCH, "softmatch.method:SoftMatch"),
     (UDA, "uda.method:UDA"),
+    (PSEUDO_LABEL, "pseudo_label.method:PseudoLabel"),
     (LAYERMATCH, "layermatch.method:LayerMatch"),
     (DIFF_SYSC, "diff_sysc.method:DiffSySC"),
     (SUPERVISED, "supervised.method:Supervised"),

@@ -17,7 +17,7 @@ def test_every_card_has_its_code_and_the_code_its_card():
 def test_of_the_methods_that_compare_views_all_but_layermatch_run_on_features():
     found = {name: card.gears for name, card in CARDS.items() if card.compares_views}
     assert found.pop("layermatch") == (Gear.PIXELS,)
-    others = {"flexmatch", "freematch", "softmatch", "uda"}
+    others = {"flexmatch", "freematch", "softmatch", "uda", "pseudo-label"}
     assert {"fixmatch", *others} <= found.keys()
     assert set(found.values()) == {(Gear.PIXELS, Gear.FEATURES)}
 

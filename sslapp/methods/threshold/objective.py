@@ -47,9 +47,13 @@ class ThresholdObjective(Objective):
         config: the weights.
         threshold: w, which pseudo-labels count and how much.
         alignment: of the weak views' predictions, or None.
+
+    Attributes:
+        student: the view that learns.
     """
 
     views: Mapping[str, View] = {"weak": "weak", "strong": "strong"}
+    student = "strong"
 
     def __init__(
         self,
@@ -64,10 +68,10 @@ class ThresholdObjective(Objective):
         loss_s = self.labelled_loss(step)
         q = self.predictions(step)  # (mu B, C)
         weight = self.weights(q, step)
-        strong = step.logits["strong"]
+        student = step.logits[self.student]
         loss_u = masked_mean(self.consistency(step, q), weight, self.config.reduction)
         # over B: a ruled-out class is as much of an answer as a label
-        loss_c = complementary_loss(strong, step.forbidden).sum() / len(step.labels)
+        loss_c = complementary_loss(student, step.forbidden).sum() / len(step.labels)
 
         total = loss_s + self.config.lambda_u * loss_u + self.config.lambda_c * loss_c
         metrics = {
@@ -100,7 +104,7 @@ class ThresholdObjective(Objective):
 
     def consistency(self, step: TrainingStep, q: Tensor) -> Tensor:
         """(mu B,) H(t(q_b), p_m(y | A(u_b)))."""
-        return cross_entropy(step.logits["strong"], self.targets(q))
+        return cross_entropy(step.logits[self.student], self.targets(q))
 
     def terms(self, step: TrainingStep, q: Tensor, weight: Tensor) -> Terms:
         """Losses beside these; none by default."""

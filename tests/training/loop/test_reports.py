@@ -13,6 +13,7 @@ from sslapp.methods.flexmatch.method import FlexMatch
 from sslapp.methods.freematch.method import FreeMatch
 from sslapp.methods.layermatch.config import LayerMatchConfig
 from sslapp.methods.layermatch.method import LayerMatch
+from sslapp.methods.pseudo_label.method import PseudoLabel
 from sslapp.methods.softmatch.method import SoftMatch
 from sslapp.methods.supervised.method import Supervised
 from sslapp.methods.uda.method import UDA
@@ -240,6 +241,7 @@ def test_one_label_a_class_an_empty_holdout_and_a_class_without_labels(
         (FreeMatch, {}),
         (SoftMatch, {}),
         (UDA, {"annealing": "linear"}),
+        (PseudoLabel, {}),
     ],
 )
 def test_every_rule_survives_a_kill(method, options, stripes, make_run) -> None:
