@@ -8,6 +8,7 @@ import pytest
 from sslapp.embedding.encoders import open_encoder
 from sslapp.embedding.views import ViewChunks, encode_views, view_names
 from sslapp.methods.fixmatch.method import FixMatch
+from sslapp.methods.registry import method_class
 from sslapp.methods.supervised.method import Supervised
 from sslapp.rounds.data import TaskFeatures
 from sslapp.training.inputs.view_images import ViewImages
@@ -84,6 +85,15 @@ def test_fixmatch_on_encoded_views_beats_the_probe_and_its_own_head(digits, enco
     alone = mean_accuracy(FixMatch, digits, encoded, make_run, steps=200, lambda_u=0)
     assert fixmatch > probe + 0.02
     assert fixmatch > alone + 0.02
+
+
+@pytest.mark.slow
+@pytest.mark.parametrize("name", ["flexmatch", "freematch", "softmatch", "uda", "pseudo-label"])
+def test_its_relatives_train_on_encoded_views(name, digits, encoded, make_run):
+    task, truth = digits(LABELS)
+    task = dataclasses.replace(task, pixels=None, features=encoded)
+    run = make_run(Gear.FEATURES, name)
+    assert accuracy(method_class(name), task, truth, run, steps=40) > 0.5
 
 
 @pytest.mark.slow

@@ -16,6 +16,7 @@ import pytest
 from typer.testing import CliRunner
 
 from sslapp.cli import app
+from sslapp.methods.registry import CARDS
 
 HERE = Path(__file__).parent / "as_before"
 
@@ -83,9 +84,9 @@ GIVEN_NOW = {
 """Command -> what has to be said now for the same to happen."""
 
 SAID_OTHERWISE = {
+    # the methods that there were, and others since
     "round start --method nothing": 'sslapp: There is no method "nothing"; choose one of '
-    "fixmatch, layermatch, diff-sysc, supervised, head-ensemble, prototypes, label-propagation, "
-    "nearest-neighbours.\n",
+    f"{', '.join(CARDS)}.\n",
     # one accept serves the desk and the command line, and speaks as the desk did
     "accept 58": "sslapp: Image 58 already has a label (source: accepted); relabel it or undo that "
     "decision.\n",
