@@ -40,7 +40,11 @@ USB_SHARE = 0.4
 
 
 class PseudoLabelObjective(ThresholdObjective):
-    """The loss above. Args: config: the options."""
+    """The loss above.
+
+    Args:
+        config: the options.
+    """
 
     views: Mapping[str, View] = {"weak": "weak"}
     student = "weak"

@@ -44,7 +44,11 @@ ALPHA: Mapping[str, Callable[[float], float]] = {
 
 
 class UDAObjective(ThresholdObjective):
-    """The loss above. Args: config: the options."""
+    """The loss above.
+
+    Args:
+        config: the options.
+    """
 
     def __init__(self, config: UDAConfig) -> None:
         super().__init__(config, FixedThreshold(config.tau))
