@@ -9,6 +9,7 @@ from pkgutil import resolve_name
 from types import MappingProxyType
 from typing import TYPE_CHECKING
 
+from sslapp.methods.adamatch.config import CARD as ADAMATCH
 from sslapp.methods.card import MethodCard
 from sslapp.methods.diff_sysc.config import CARD as DIFF_SYSC
 from sslapp.methods.fixmatch.config import CARD as FIXMATCH
@@ -35,6 +36,7 @@ _METHODS = (
     (SOFTMATCH, "softmatch.method:SoftMatch"),
     (UDA, "uda.method:UDA"),
     (PSEUDO_LABEL, "pseudo_label.method:PseudoLabel"),
+    (ADAMATCH, "adamatch.method:AdaMatch"),
     (LAYERMATCH, "layermatch.method:LayerMatch"),
     (DIFF_SYSC, "diff_sysc.method:DiffSySC"),
     (SUPERVISED, "supervised.method:Supervised"),

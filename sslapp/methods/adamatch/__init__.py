@@ -1,0 +1,1 @@
+"""AdaMatch: FixMatch, aligned with the labelled images and with a threshold relative to them."""
