@@ -11,6 +11,7 @@ from typing import TYPE_CHECKING
 
 from sslapp.methods.adamatch.config import CARD as ADAMATCH
 from sslapp.methods.card import MethodCard
+from sslapp.methods.defixmatch.config import CARD as DEFIXMATCH
 from sslapp.methods.diff_sysc.config import CARD as DIFF_SYSC
 from sslapp.methods.fixmatch.config import CARD as FIXMATCH
 from sslapp.methods.flexmatch.config import CARD as FLEXMATCH
@@ -37,6 +38,7 @@ _METHODS = (
     (UDA, "uda.method:UDA"),
     (PSEUDO_LABEL, "pseudo_label.method:PseudoLabel"),
     (ADAMATCH, "adamatch.method:AdaMatch"),
+    (DEFIXMATCH, "defixmatch.method:DeFixMatch"),
     (LAYERMATCH, "layermatch.method:LayerMatch"),
     (DIFF_SYSC, "diff_sysc.method:DiffSySC"),
     (SUPERVISED, "supervised.method:Supervised"),

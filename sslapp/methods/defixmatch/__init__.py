@@ -1,0 +1,1 @@
+"""DeFixMatch: FixMatch without the bias of its unlabelled loss."""
