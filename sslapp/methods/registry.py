@@ -11,6 +11,7 @@ from typing import TYPE_CHECKING
 
 from sslapp.methods.adamatch.config import CARD as ADAMATCH
 from sslapp.methods.card import MethodCard
+from sslapp.methods.dash.config import CARD as DASH
 from sslapp.methods.defixmatch.config import CARD as DEFIXMATCH
 from sslapp.methods.diff_sysc.config import CARD as DIFF_SYSC
 from sslapp.methods.fixmatch.config import CARD as FIXMATCH
@@ -39,6 +40,7 @@ _METHODS = (
     (PSEUDO_LABEL, "pseudo_label.method:PseudoLabel"),
     (ADAMATCH, "adamatch.method:AdaMatch"),
     (DEFIXMATCH, "defixmatch.method:DeFixMatch"),
+    (DASH, "dash.method:Dash"),
     (LAYERMATCH, "layermatch.method:LayerMatch"),
     (DIFF_SYSC, "diff_sysc.method:DiffSySC"),
     (SUPERVISED, "supervised.method:Supervised"),

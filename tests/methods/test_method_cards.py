@@ -22,7 +22,7 @@ def test_of_the_methods_that_compare_views_all_but_layermatch_run_on_features():
     assert set(found.values()) == {(Gear.PIXELS, Gear.FEATURES)}
 def test_methods_that_compare_one_weak_and_one_strong_view_alone_run_on_features_too():
     both = {name for name, gears in found.items() if gears == (Gear.PIXELS, Gear.FEATURES)}
-    assert both == {"fixmatch"}
+    assert both == {"fixmatch", "dash"}
     assert all(gears == (Gear.PIXELS,) for name, gears in found.items() if name not in both)
 
 

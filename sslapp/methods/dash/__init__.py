@@ -1,0 +1,1 @@
+"""Dash: pseudo-labels count by their loss, with a threshold that falls."""
