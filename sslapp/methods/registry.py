@@ -25,6 +25,7 @@ from sslapp.methods.nearest_neighbours.config import CARD as NEAREST_NEIGHBOURS
 from sslapp.methods.prototypes.config import CARD as PROTOTYPES
 from sslapp.methods.pseudo_label.config import CARD as PSEUDO_LABEL
 from sslapp.methods.softmatch.config import CARD as SOFTMATCH
+from sslapp.methods.sequencematch.config import CARD as SEQUENCEMATCH
 from sslapp.methods.supervised.config import CARD as SUPERVISED
 from sslapp.methods.uda.config import CARD as UDA
 
@@ -41,6 +42,7 @@ _METHODS = (
     (ADAMATCH, "adamatch.method:AdaMatch"),
     (DEFIXMATCH, "defixmatch.method:DeFixMatch"),
     (DASH, "dash.method:Dash"),
+    (SEQUENCEMATCH, "sequencematch.method:SequenceMatch"),
     (LAYERMATCH, "layermatch.method:LayerMatch"),
     (DIFF_SYSC, "diff_sysc.method:DiffSySC"),
     (SUPERVISED, "supervised.method:Supervised"),

@@ -1,0 +1,1 @@
+"""SequenceMatch: a chain of consistency from weak over medium to strong views."""

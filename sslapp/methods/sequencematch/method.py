@@ -1,0 +1,110 @@
+"""SequenceMatch (Nguyen, "SequenceMatch: Revisiting the design of weak-strong augmentations for
+Semi-supervised learning", arXiv 2310.15787).
+
+Between a weak view w and a strong one s of an image stands a medium one m, and each is made
+consistent with the weaker ones: m with w, s with m, s with w. With q_v = sg[p(v)], and
+t_v = q_v sharpened by T:
+
+    l_u = mean 1(max q_w >= tau_c) H(argmax q_w, p(s))             tau_c FlexMatch's, c = argmax q_w
+    l_m = mean [ 1(max q_w >= tau) KL(t_w || p(m)) + 1(max q_m >= tau) KL(t_m || p(s))
+                 + 1(max q_w >= tau) KL(t_w || p(s)) ]                    tau for all classes
+    l_r = mean 1(max q_w < tau_c) KL(t_w || p(s))                          ReFixMatch, an option
+    l   = l_s + lambda_u (l_u + lambda_s l_m + l_r)
+
+as the authors' code has it (beandkay/SequenceMatch at 4f322bb). What the abstract says of images of
+low confidence is l_r there, and off. Without the chain and with tau for every class, l_r makes this
+ReFixMatch.
+
+USB's copy cannot run: it asks for a name that it never defined. With that mended it takes
+softmax(q / T), of probabilities, for t, which is nearly uniform; FlexMatch's mask for all terms;
+and in ReFixMatch softmax(z_s / T) for p(s). The variant "usb" does so.
+
+Classes that a reader ruled out are treated as in `fixmatch`, and are 0 in every t.
+"""
+
+import torch
+from torch import Tensor
+
+from sslapp.methods.sequencematch.config import SequenceMatchConfig
+from sslapp.methods.threshold.objective import Terms, ThresholdObjective
+from sslapp.training.loop import steps
+from sslapp.training.method import Method, Predictor
+from sslapp.training.objective import TrainingStep
+from sslapp.training.rules.divergence import kl_divergence
+from sslapp.training.rules.losses import allowed_probabilities
+from sslapp.training.rules.sharpening import sharpened
+from sslapp.training.rules.thresholds import FixedThreshold, FlexibleThreshold, ThresholdRule
+from sslapp.training.run import Run
+from sslapp.training.task import Task
+
+
+class SequenceMatchObjective(ThresholdObjective):
+    """The loss above.
+
+    Args:
+        config: the options.
+        threshold: of hard pseudo-labels.
+    """
+
+    def __init__(self, config: SequenceMatchConfig, threshold: ThresholdRule) -> None:
+        super().__init__(config, threshold)
+        self.options = config
+        self.fixed = FixedThreshold(config.tau)
+        self.as_in_usb = config.variant == "usb"
+        if config.lambda_s:
+            self.views = {"weak": "weak", "medium": "medium", "strong": "strong"}
+
+    def terms(self, step: TrainingStep, q: Tensor, weight: Tensor) -> Terms:
+        """lambda_s l_m, and l_r."""
+        found = {}
+        factor = self.config.lambda_u
+        target = self.soft(q, step)
+        if self.options.lambda_s:
+            chain = self.chain(step, q, target, weight)
+            found["chain loss"] = (factor * self.options.lambda_s, chain)
+        if self.options.refixmatch:
+            # USB divides the student's logits too
+            strong = step.logits["strong"] / (self.options.temperature if self.as_in_usb else 1)
+            below = 1 - weight.to(strong.dtype)
+            low = (below * kl_divergence(strong, target)).mean()
+            found["low confidence loss"] = (factor, low)
+        return found
+
+    def chain(self, step: TrainingStep, q: Tensor, target: Tensor, weight: Tensor) -> Tensor:
+        """l_m of q_w, t_w and the mask of hard pseudo-labels."""
+        medium, strong = step.logits["medium"], step.logits["strong"]
+        q_m = allowed_probabilities(medium.detach(), step.forbidden)
+        weak_counts, medium_counts = weight, weight
+        if not self.as_in_usb:
+            weak_counts, medium_counts = self.fixed.mask(q), self.fixed.mask(q_m)
+        each = (
+            weak_counts * kl_divergence(medium, target)
+            + medium_counts * kl_divergence(strong, self.soft(q_m, step))
+            + weak_counts * kl_divergence(strong, target)
+        )
+        return each.sum() / max(1, len(each))
+
+    def soft(self, q: Tensor, step: TrainingStep) -> Tensor:
+        """t of q, (mu B, C); 0 for forbidden classes."""
+        if self.as_in_usb:
+            return allowed_probabilities(q / self.options.temperature, step.forbidden)
+        return sharpened(q, self.options.temperature)
+
+
+class SequenceMatch(Method):
+    """Consistency of each view with every weaker one."""
+
+    Config = SequenceMatchConfig
+
+    def fit(self, task: Task, run: Run) -> Predictor:
+        """Train on the task's pixels."""
+        rule = threshold(self.config, task, run.device)
+        return steps.train(task, run, self.config, SequenceMatchObjective(self.config, rule))
+
+
+def threshold(config: SequenceMatchConfig, task: Task, device: torch.device) -> ThresholdRule:
+    """The rule of hard pseudo-labels."""
+    if config.threshold == "fixed":
+        return FixedThreshold(config.tau)
+    unlabelled = len(task.pool) + len(task.labelled)
+    return FlexibleThreshold(config.tau, task.num_classes, unlabelled, device)
