@@ -21,6 +21,7 @@ from sslapp.methods.head_ensemble.config import CARD as HEAD_ENSEMBLE
 from sslapp.methods.installed import find_installed
 from sslapp.methods.label_propagation.config import CARD as LABEL_PROPAGATION
 from sslapp.methods.layermatch.config import CARD as LAYERMATCH
+from sslapp.methods.multi_head.config import CARD as MULTI_HEAD
 from sslapp.methods.nearest_neighbours.config import CARD as NEAREST_NEIGHBOURS
 from sslapp.methods.prototypes.config import CARD as PROTOTYPES
 from sslapp.methods.pseudo_label.config import CARD as PSEUDO_LABEL
@@ -43,6 +44,7 @@ _METHODS = (
     (DEFIXMATCH, "defixmatch.method:DeFixMatch"),
     (DASH, "dash.method:Dash"),
     (SEQUENCEMATCH, "sequencematch.method:SequenceMatch"),
+    (MULTI_HEAD, "multi_head.method:MultiHead"),
     (LAYERMATCH, "layermatch.method:LayerMatch"),
     (DIFF_SYSC, "diff_sysc.method:DiffSySC"),
     (SUPERVISED, "supervised.method:Supervised"),
