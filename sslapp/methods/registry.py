@@ -19,6 +19,7 @@ from sslapp.methods.flexmatch.config import CARD as FLEXMATCH
 from sslapp.methods.freematch.config import CARD as FREEMATCH
 from sslapp.methods.head_ensemble.config import CARD as HEAD_ENSEMBLE
 from sslapp.methods.installed import find_installed
+from sslapp.methods.instant.config import CARD as INSTANT
 from sslapp.methods.label_propagation.config import CARD as LABEL_PROPAGATION
 from sslapp.methods.layermatch.config import CARD as LAYERMATCH
 from sslapp.methods.multi_head.config import CARD as MULTI_HEAD
@@ -45,6 +46,7 @@ _METHODS = (
     (DASH, "dash.method:Dash"),
     (SEQUENCEMATCH, "sequencematch.method:SequenceMatch"),
     (MULTI_HEAD, "multi_head.method:MultiHead"),
+    (INSTANT, "instant.method:InstanT"),
     (LAYERMATCH, "layermatch.method:LayerMatch"),
     (DIFF_SYSC, "diff_sysc.method:DiffSySC"),
     (SUPERVISED, "supervised.method:Supervised"),

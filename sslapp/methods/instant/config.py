@@ -1,0 +1,52 @@
+"""What InstanT is called and its options."""
+
+from typing import Literal
+
+from pydantic import Field
+
+from sslapp.methods.card import MethodCard
+from sslapp.methods.threshold.config import ThresholdConfig
+from sslapp.vocabulary import Gear
+
+
+class InstanTConfig(ThresholdConfig):
+    """InstanT's options."""
+
+    tau: float = Field(
+        0.9,
+        ge=0,
+        le=1,
+        description="Share of the batch's mean confidence that the threshold begins at.",
+        json_schema_extra={"usual": True},
+    )
+    transition: Literal["instance", "class"] = Field(
+        "instance",
+        description="Estimate how pseudo-labels err for every image, as in the paper, or once for "
+        "all, as the published configurations do.",
+    )
+    scale: float = Field(
+        5.0, gt=0, le=100, description="How sure the estimate is at first that they do not err."
+    )
+    transition_rate: float = Field(
+        0.01, ge=0, le=10, description="Learning rate of the estimate that is one for all."
+    )
+    first_stage: float = Field(
+        0.1,
+        ge=0,
+        lt=1,
+        description="Share of the run before the estimate is used, and learns.",
+    )
+    variant: Literal["paper", "official"] = Field(
+        "paper",
+        description="The threshold rises by probabilities (paper), or by a softmax of twice these, "
+        "as the authors' code has it (official).",
+    )
+
+
+CARD = MethodCard(
+    "instant",
+    "InstanT",
+    "A threshold for every image, by an estimate of how likely its pseudo-label is wrong.",
+    (Gear.PIXELS,),
+    InstanTConfig,
+)
