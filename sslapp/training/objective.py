@@ -13,6 +13,7 @@ import torch
 from torch import Tensor, nn
 
 from sslapp.training.passes import HEADS, NetworkPasses
+from sslapp.training.task import Task
 
 View = Literal["weak", "medium", "strong"]
 LABELLED = "labelled"
@@ -111,6 +112,10 @@ class Objective(ABC):
         come as a view of their own where there are any, and their logits are returned as well.
         """
         return passes.joint(batch.views)
+
+    def begun(self, task: Task, device: torch.device) -> None:
+        """Take from the task what the losses need beside batches; before the first step."""
+        return
 
     def heads(self, num_features: int) -> nn.ModuleDict | None:
         """Modules that learn beside the network's own head and are left behind in the end.

@@ -1,6 +1,6 @@
 """What AdaMatch is called and its options."""
 
-from typing import Annotated, Literal
+from typing import Annotated, ClassVar, Literal
 
 from pydantic import Field
 
@@ -12,6 +12,8 @@ from sslapp.vocabulary import Gear
 
 class AdaMatchConfig(ThresholdConfig):
     """AdaMatch's options."""
+
+    aligns: ClassVar[bool] = True
 
     tau: Annotated[float, Automatic(".9, or .95 with the variant usb")] = Field(
         0.0,

@@ -53,7 +53,8 @@ class DeFixMatchObjective(ThresholdObjective):
 
     def terms(self, step: TrainingStep, q: Tensor, weight: Tensor) -> Terms:
         """-lambda l_a."""
-        r = torch.softmax(step.logits[LABELLED].detach(), dim=1)
+        labelled = step.logits[LABELLED].detach()
+        r = torch.softmax(labelled if self.shift is None else labelled - self.shift, dim=1)
         each = cross_entropy(step.logits[LABELLED_STRONG], r.argmax(dim=1))
         loss_a = masked_mean(each, self.threshold.mask(r), self.config.reduction)
         return {"labelled loss as if unlabelled": (-self.config.lambda_u, loss_a)}

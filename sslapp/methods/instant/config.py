@@ -1,6 +1,6 @@
 """What InstanT is called and its options."""
 
-from typing import Literal
+from typing import ClassVar, Literal
 
 from pydantic import Field
 
@@ -11,6 +11,8 @@ from sslapp.vocabulary import Gear
 
 class InstanTConfig(ThresholdConfig):
     """InstanT's options."""
+
+    aligns: ClassVar[bool] = True
 
     tau: float = Field(
         0.9,

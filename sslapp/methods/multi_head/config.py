@@ -5,11 +5,11 @@ from typing import Literal
 from pydantic import Field
 
 from sslapp.methods.card import MethodCard
-from sslapp.methods.threshold.config import ThresholdConfig
+from sslapp.methods.threshold.config import WeightsConfig
 from sslapp.vocabulary import Gear
 
 
-class MultiHeadConfig(ThresholdConfig):
+class MultiHeadConfig(WeightsConfig):
     """Options of multi-head co-training."""
 
     weighting: Literal["agreement", "apm"] = Field(

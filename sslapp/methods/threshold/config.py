@@ -1,8 +1,8 @@
 """Options that methods with pseudo-labels from weak views share."""
 
-from typing import Annotated, Any, Literal
+from typing import Annotated, Any, ClassVar, Literal, Self
 
-from pydantic import Field
+from pydantic import Field, model_validator
 
 from sslapp.training.configuration import Automatic, ConsistencyConfig
 from sslapp.vocabulary import Gear
@@ -28,7 +28,7 @@ ALIGNMENT: Any = Field(
 """The option of methods that may align what pseudo-labels are taken from."""
 
 
-class ThresholdConfig(ConsistencyConfig):
+class WeightsConfig(ConsistencyConfig):
     """Weights of the losses."""
 
     lambda_u: float = Field(1.0, ge=0, le=100, description="Weight of the unlabelled loss.")
@@ -38,6 +38,37 @@ class ThresholdConfig(ConsistencyConfig):
     reduction: Literal["all", "selected"] = Field(
         "all", description="Average the unlabelled loss over all images or the confident ones."
     )
+
+
+class ThresholdConfig(WeightsConfig):
+    """What methods on the shared step have besides: help for rare classes."""
+
+    aligns: ClassVar[bool] = False
+    """Whether pseudo-labels are aligned with class frequencies whatever the options."""
+
+    class_balance: Literal["none", "crest"] = Field(
+        "none",
+        description="crest: a pseudo-label weighs the less the more labels its class has (CReST's "
+        "shares).",
+    )
+    logit_adjustment: float = Field(
+        0.0,
+        ge=0,
+        le=10,
+        description="Weight of the labels' class frequencies in the logits that losses are taken "
+        "of, 1 in its paper, so that plain logits treat rare classes as common ones; excludes "
+        "alignment.",
+    )
+
+    @model_validator(mode="after")
+    def _one_thing_evens_classes_out(self) -> Self:
+        aligned = self.aligns or getattr(self, "alignment", "none") != "none"
+        if self.logit_adjustment and aligned:
+            mend = "set it to 0" if self.aligns else "set it to 0, or alignment to none"
+            raise ValueError(
+                f"logit_adjustment does what alignment does already, and both do it twice; {mend}"
+            )
+        return self
 
 
 class AveragingConfig(ThresholdConfig):

@@ -10,12 +10,20 @@ augmentation a and A, and F_b the classes that readers ruled out for u_b:
     l_c = 1/B sum_b -log p_m(y not in F_b | A(u_b))
     l   = l_s + lambda_u l_u + lambda_c l_c
 
+Where classes are rare, w(q) may be multiplied by the share of q's likeliest class
+(`training.rules.class_balance`), and labelled and strong logits be given tau log pi before their
+losses are taken, pi the labels' class frequencies (Menon et al., "Long-tail Learning via Logit
+Adjustment", ICLR 2021, eq. 10): then plain logits, from which q is taken and classes are predicted,
+are those of equal classes.
+
 A relative says what w is (a rule of `training.rules.thresholds`), what t is (the likeliest class
 by default) and which terms it adds.
 """
 
 from collections.abc import Mapping
+from dataclasses import replace
 
+import torch
 from torch import Tensor
 
 from sslapp.methods.threshold.config import ThresholdConfig
@@ -27,7 +35,8 @@ from sslapp.training.objective import (
     View,
     class_counts,
 )
-from sslapp.training.rules.alignment import DistributionAlignment
+from sslapp.training.rules.alignment import DistributionAlignment, frequencies
+from sslapp.training.rules.class_balance import label_counts, selected_shares
 from sslapp.training.rules.losses import (
     allowed_probabilities,
     complementary_loss,
@@ -35,6 +44,7 @@ from sslapp.training.rules.losses import (
     masked_mean,
 )
 from sslapp.training.rules.thresholds import ThresholdRule
+from sslapp.training.task import Task
 
 Terms = Mapping[str, tuple[float, Tensor]]
 """Further losses by the name that they are reported by: their weights and scalars."""
@@ -62,14 +72,24 @@ class ThresholdObjective(Objective):
         alignment: DistributionAlignment | None = None,
     ) -> None:
         self.config, self.threshold, self.alignment = config, threshold, alignment
+        self.shares: Tensor | None = None
+        self.shift: Tensor | None = None
+
+    def begun(self, task: Task, device: torch.device) -> None:
+        """Take the labels' class frequencies, where an option asks for them."""
+        if self.config.class_balance == "crest":
+            self.shares = selected_shares(label_counts(task)).to(device)
+        if self.config.logit_adjustment:
+            self.shift = self.config.logit_adjustment * frequencies("labelled", task, device).log()
 
     def losses(self, step: TrainingStep) -> Losses:
         """l_s + lambda_u l_u + lambda_c l_c and further terms; weak views get no gradient."""
-        loss_s = self.labelled_loss(step)
+        learning = self.adjusted(step)
+        loss_s = self.labelled_loss(learning)
         q = self.predictions(step)  # (mu B, C)
-        weight = self.weights(q, step)
+        weight = self.balanced(q, self.weights(q, step))
         student = step.logits[self.student]
-        loss_u = masked_mean(self.consistency(step, q), weight, self.config.reduction)
+        loss_u = masked_mean(self.consistency(learning, q), weight, self.config.reduction)
         # over B: a ruled-out class is as much of an answer as a label
         loss_c = complementary_loss(student, step.forbidden).sum() / len(step.labels)
 
@@ -80,10 +100,22 @@ class ThresholdObjective(Objective):
             "mask rate": weight.float().mean(),
             "pseudo_labels": class_counts(q.argmax(dim=1), weight, q.shape[1]),
         }
-        for name, (factor, term) in self.terms(step, q, weight).items():
+        for name, (factor, term) in self.terms(learning, q, weight).items():
             total = total + factor * term
             metrics[name] = term.detach()
         return Losses(total, metrics)
+
+    def adjusted(self, step: TrainingStep) -> TrainingStep:
+        """The step with tau log pi in the logits of all views that learn; q is of plain ones."""
+        if self.shift is None:
+            return step
+        still = {"weak"} - {self.student}
+        logits = {n: z if n in still else z + self.shift for n, z in step.logits.items()}
+        return replace(step, logits=logits)
+
+    def balanced(self, q: Tensor, weight: Tensor) -> Tensor:
+        """(mu B,) weights times the shares of the likeliest classes."""
+        return weight if self.shares is None else weight * self.shares[q.argmax(dim=1)]
 
     def labelled_loss(self, step: TrainingStep) -> Tensor:
         """l_s."""

@@ -62,6 +62,7 @@ class Loop:
     def __init__(self, task: Task, run: Run, config: TrainingConfig, objective: Objective) -> None:
         config = configuration.filled(config)
         self.task, self.run, self.config, self.objective = task, run, config, objective
+        objective.begun(task, run.device)
         self.inputs = inputs_of(task, run, config)
         self.total = configuration.steps(config, task)
         memory = schedule.memory(self.total)
