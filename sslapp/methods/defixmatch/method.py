@@ -52,11 +52,12 @@ class DeFixMatchObjective(ThresholdObjective):
         return (super().labelled_loss(step) + strong) / 2
 
     def terms(self, step: TrainingStep, q: Tensor, weight: Tensor) -> Terms:
-        """-lambda l_a."""
+        """-lambda l_a, with the same help for rare classes that l_u has."""
         labelled = step.logits[LABELLED].detach()
         r = torch.softmax(labelled if self.shift is None else labelled - self.shift, dim=1)
         each = cross_entropy(step.logits[LABELLED_STRONG], r.argmax(dim=1))
-        loss_a = masked_mean(each, self.threshold.mask(r), self.config.reduction)
+        weight = self.balanced(r, self.threshold.mask(r))
+        loss_a = masked_mean(each, weight, self.config.reduction)
         return {"labelled loss as if unlabelled": (-self.config.lambda_u, loss_a)}
 
 

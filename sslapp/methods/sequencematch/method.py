@@ -31,7 +31,7 @@ from sslapp.training.loop import steps
 from sslapp.training.method import Method, Predictor
 from sslapp.training.objective import TrainingStep
 from sslapp.training.rules.divergence import kl_divergence
-from sslapp.training.rules.losses import allowed_probabilities
+from sslapp.training.rules.losses import allowed_probabilities, masked_mean
 from sslapp.training.rules.sharpening import sharpened
 from sslapp.training.rules.thresholds import FixedThreshold, FlexibleThreshold, ThresholdRule
 from sslapp.training.run import Run
@@ -65,8 +65,7 @@ class SequenceMatchObjective(ThresholdObjective):
         if self.options.refixmatch:
             # USB divides the student's logits too
             strong = step.logits["strong"] / (self.options.temperature if self.as_in_usb else 1)
-            below = 1 - weight.to(strong.dtype)
-            low = (below * kl_divergence(strong, target)).mean()
+            low = masked_mean(kl_divergence(strong, target), weight == 0)
             found["low confidence loss"] = (factor, low)
         return found
 
@@ -76,13 +75,14 @@ class SequenceMatchObjective(ThresholdObjective):
         q_m = allowed_probabilities(medium.detach(), step.forbidden)
         weak_counts, medium_counts = weight, weight
         if not self.as_in_usb:
-            weak_counts, medium_counts = self.fixed.mask(q), self.fixed.mask(q_m)
+            weak_counts = self.balanced(q, self.fixed.mask(q))
+            medium_counts = self.balanced(q_m, self.fixed.mask(q_m))
         each = (
             weak_counts * kl_divergence(medium, target)
             + medium_counts * kl_divergence(strong, self.soft(q_m, step))
             + weak_counts * kl_divergence(strong, target)
         )
-        return each.sum() / max(1, len(each))
+        return masked_mean(each, torch.ones_like(each))
 
     def soft(self, q: Tensor, step: TrainingStep) -> Tensor:
         """t of q, (mu B, C); 0 for forbidden classes."""

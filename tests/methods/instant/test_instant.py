@@ -4,6 +4,7 @@ import pytest
 import resuming
 import torch
 from objectives import batch_of, step_of
+from torch.autograd import gradcheck
 
 from models.small_cnn import SmallCNN
 from sslapp.methods.instant.method import (
@@ -64,6 +65,16 @@ def test_with_the_identity_the_corrected_loss_is_the_cross_entropy():
     assert torch.allclose(found, cross_entropy(z, labels), atol=1e-8)
     each = torch.eye(C, dtype=EXACT).expand(N, C, C)
     assert forward_corrected(z, labels, each).equal(found)
+
+
+def test_the_corrected_loss_teaches_the_network_and_the_matrix():
+    labels = torch.arange(N) % C
+    each = torch.randn(N, C * C, generator=torch.Generator().manual_seed(1), dtype=EXACT)
+
+    def loss(logits, given):
+        return forward_corrected(logits, labels, of_logits(given, 2.0))
+
+    assert gradcheck(loss, (a_step().logits["strong"], each.requires_grad_()))
 
 
 def test_rows_of_every_matrix_sum_to_1():

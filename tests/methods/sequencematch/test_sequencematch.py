@@ -5,6 +5,7 @@ import resuming
 import torch
 import usb
 from objectives import batch_of, step_of
+from torch.autograd import gradcheck
 
 from sslapp.methods.sequencematch.method import (
     SequenceMatch,
@@ -12,6 +13,7 @@ from sslapp.methods.sequencematch.method import (
     SequenceMatchObjective,
 )
 from sslapp.training.objective import LABELLED
+from sslapp.training.rules.divergence import kl_divergence
 from sslapp.training.rules.thresholds import FixedThreshold, FlexibleThreshold
 
 CPU = torch.device("cpu")
@@ -113,6 +115,13 @@ def test_forbidden_classes_are_0_in_every_target(variant):
     # d KL(t || p) / dz = p - t > 0 where t is 0
     assert (step.logits["medium"].grad[:, 1] >= 0).all()
     assert torch.isfinite(step.logits["strong"].grad).all()
+
+
+def test_the_divergence_has_its_gradient_and_is_0_of_equals():
+    targets = torch.tensor([[0.7, 0.3, 0.0], [0.2, 0.3, 0.5]], dtype=torch.float64)
+    z = torch.tensor([[1.0, 0, 2], [0, 3, 1]], dtype=torch.float64, requires_grad=True)
+    assert gradcheck(lambda logits: kl_divergence(logits, targets), z)
+    assert kl_divergence(targets[1:].log(), targets[1:]).item() == pytest.approx(0, abs=1e-12)
 
 
 def test_without_the_chain_no_medium_view_is_asked_for():

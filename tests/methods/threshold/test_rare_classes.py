@@ -12,8 +12,10 @@ from sslapp.methods.adamatch.config import AdaMatchConfig
 from sslapp.methods.defixmatch.method import LABELLED_STRONG, DeFixMatchConfig, DeFixMatchObjective
 from sslapp.methods.fixmatch.method import FixMatch, FixMatchConfig, FixMatchObjective
 from sslapp.methods.registry import CARDS
+from sslapp.methods.sequencematch.method import SequenceMatchConfig, SequenceMatchObjective
 from sslapp.methods.threshold.config import ThresholdConfig
 from sslapp.training.objective import LABELLED
+from sslapp.training.rules.thresholds import FixedThreshold
 
 CPU = torch.device("cpu")
 
@@ -97,8 +99,9 @@ def test_the_oracle_of_adjusted_training_is_met():
     assert balanced[0].tolist() == pytest.approx([0.140969, 0.213754, 0.518594, 0.126683], abs=1e-6)
 
 
-def test_what_defixmatch_subtracts_is_adjusted_as_what_it_is_subtracted_from(uneven):
-    made = DeFixMatchObjective(DeFixMatchConfig(tau=0.5, logit_adjustment=1))
+@pytest.mark.parametrize("option", [{"logit_adjustment": 1}, {"class_balance": "crest"}])
+def test_what_defixmatch_subtracts_is_helped_as_what_it_is_subtracted_from(uneven, option):
+    made = DeFixMatchObjective(DeFixMatchConfig(tau=0.5, **option))
     made.begun(uneven, CPU)
     weak, strong = drawn(1), drawn(2)
     views = {
@@ -109,6 +112,16 @@ def test_what_defixmatch_subtracts_is_adjusted_as_what_it_is_subtracted_from(une
     }
     found = made.losses(a_step(**views))
     assert found.total.item() == pytest.approx(found.metrics["labelled loss"].item(), abs=1e-5)
+
+
+def test_what_counts_less_for_refixmatch_is_not_below_the_threshold(uneven):
+    config = SequenceMatchConfig(tau=0.5, refixmatch=True, class_balance="crest")
+    made = SequenceMatchObjective(config, FixedThreshold(0.5))
+    made.begun(uneven, CPU)
+    sure = torch.eye(10) * 9
+    found = made.losses(a_step(labelled=drawn(1), weak=sure, medium=drawn(2), strong=drawn(3)))
+    assert found.metrics["low confidence loss"] == 0
+    assert 0 < found.metrics["mask rate"] < 1
 
 
 @pytest.mark.parametrize(
