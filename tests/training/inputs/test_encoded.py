@@ -7,6 +7,7 @@ import pytest
 import torch
 
 from models.feature_head import LENGTH
+from sslapp.methods.dash.method import Dash, DashConfig
 from sslapp.methods.fixmatch.method import FixMatch, FixMatchConfig
 from sslapp.rounds.data import TaskFeatures
 from sslapp.training.inputs.encoded import FeatureFeed, FeaturePredictor, standardisation
@@ -42,6 +43,14 @@ def on_features(stripes):
         return dataclasses.replace(task, pixels=None, features=features)
 
     return make
+
+
+def test_dash_learns_from_encoded_views_as_well(on_features, make_run):
+    task = on_features()
+    config = DashConfig(steps=20, batch_size=6, unlabelled_ratio=2)
+    run = features_run(make_run)
+    found = Dash(config).fit(task, run).logits(task.features, task.labelled).argmax(dim=1)
+    assert (found.numpy() == task.labels[task.labelled]).mean() > 0.8
 
 
 class Counted:
