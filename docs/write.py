@@ -14,7 +14,7 @@ from typer.core import TyperGroup
 
 from sslapp.cli import app
 from sslapp.methods.registry import BUILT_IN
-from sslapp.methods.threshold.config import AveragingConfig, ThresholdConfig
+from sslapp.methods.threshold.config import AveragingConfig, ThresholdConfig, WeightsConfig
 from sslapp.training.configuration import (
     ConsistencyConfig,
     LongConfig,
@@ -29,6 +29,7 @@ _CONFIGS: tuple[type[MethodConfig], ...] = (
     LongConfig,
     TrainingConfig,
     ConsistencyConfig,
+    WeightsConfig,
     ThresholdConfig,
     AveragingConfig,
     *(card.options for card in BUILT_IN.values() if card.options.model_fields),
