@@ -72,11 +72,13 @@ def with_tables(page: str) -> str:
 
 
 def options_table(name: str) -> str:
-    """The table of the options that a class adds to those of its parent."""
+    """The table of the options that a class adds to those of the nearest parent that has a table,
+    or has otherwise."""
     config = CONFIGS[name]
-    inherited = getattr(config.__mro__[1], "model_fields", {})
-    own = [each for each in config.model_fields if each not in inherited]
-    rows = [each.row() for each in options_of(config, own)]
+    parent = next((each for each in config.__mro__[1:] if each in _CONFIGS), MethodConfig)
+    inherited = options_of(parent)
+    own = options_of(config)
+    rows = [each.row() for each in own if each not in inherited]
     return _table(COLUMNS, [[f"`{row['option']}`", *list(row.values())[1:]] for row in rows])
 
 

@@ -35,6 +35,10 @@ def test_what_a_class_inherits_stands_with_its_parent():
     assert "| `steps` |" not in write.options_table("FixMatchConfig")
 
 
+def test_what_a_parent_without_a_table_has_stands_with_its_children():
+    assert "| `lambda_u` |" in write.options_table("FixMatchConfig")
+
+
 @pytest.mark.parametrize(
     "edit",
     [
