@@ -36,7 +36,7 @@ def test_what_a_class_inherits_stands_with_its_parent():
 
 
 def test_what_a_parent_without_a_table_has_stands_with_its_children():
-    assert "| `lambda_u` |" in write.options_table("FixMatchConfig")
+    assert "| `lambda_c` |" in write.options_table("PiModelConfig")
 
 
 @pytest.mark.parametrize(

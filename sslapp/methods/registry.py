@@ -13,6 +13,7 @@ from sslapp.methods.adamatch.config import CARD as ADAMATCH
 from sslapp.methods.card import MethodCard
 from sslapp.methods.dash.config import CARD as DASH
 from sslapp.methods.defixmatch.config import CARD as DEFIXMATCH
+from sslapp.methods.consistency.pi_model.config import CARD as PI_MODEL
 from sslapp.methods.diff_sysc.config import CARD as DIFF_SYSC
 from sslapp.methods.fixmatch.config import CARD as FIXMATCH
 from sslapp.methods.flexmatch.config import CARD as FLEXMATCH
@@ -47,6 +48,7 @@ _METHODS = (
     (SEQUENCEMATCH, "sequencematch.method:SequenceMatch"),
     (MULTI_HEAD, "multi_head.method:MultiHead"),
     (INSTANT, "instant.method:InstanT"),
+    (PI_MODEL, "consistency.pi_model.method:PiModel"),
     (LAYERMATCH, "layermatch.method:LayerMatch"),
     (DIFF_SYSC, "diff_sysc.method:DiffSySC"),
     (SUPERVISED, "supervised.method:Supervised"),

@@ -69,7 +69,7 @@ def test_no_description_says_itself_what_automatic_means() -> None:
 @pytest.mark.parametrize(
     ("words", "expected"),
     [
-        (["mixmatch"], 'There is no method "mixmatch"; choose one of fixmatch,'),
+        (["nomatch"], 'There is no method "nomatch"; choose one of fixmatch,'),
         (["layermatch", "--gear", "features"], "layermatch runs in the gear pixels"),
     ],
 )

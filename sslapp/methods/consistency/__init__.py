@@ -1,0 +1,1 @@
+"""Methods that want like answers for perturbed versions of one image, weighed by a ramp."""

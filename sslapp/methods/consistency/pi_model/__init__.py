@@ -1,0 +1,1 @@
+"""Pi-model: two perturbed versions of an image get like predictions."""
