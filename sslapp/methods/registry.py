@@ -14,6 +14,7 @@ from sslapp.methods.card import MethodCard
 from sslapp.methods.dash.config import CARD as DASH
 from sslapp.methods.defixmatch.config import CARD as DEFIXMATCH
 from sslapp.methods.consistency.pi_model.config import CARD as PI_MODEL
+from sslapp.methods.consistency.temporal_ensembling.config import CARD as TEMPORAL_ENSEMBLING
 from sslapp.methods.diff_sysc.config import CARD as DIFF_SYSC
 from sslapp.methods.fixmatch.config import CARD as FIXMATCH
 from sslapp.methods.flexmatch.config import CARD as FLEXMATCH
@@ -49,6 +50,7 @@ _METHODS = (
     (MULTI_HEAD, "multi_head.method:MultiHead"),
     (INSTANT, "instant.method:InstanT"),
     (PI_MODEL, "consistency.pi_model.method:PiModel"),
+    (TEMPORAL_ENSEMBLING, "consistency.temporal_ensembling.method:TemporalEnsembling"),
     (LAYERMATCH, "layermatch.method:LayerMatch"),
     (DIFF_SYSC, "diff_sysc.method:DiffSySC"),
     (SUPERVISED, "supervised.method:Supervised"),

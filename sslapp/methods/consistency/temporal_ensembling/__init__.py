@@ -1,0 +1,1 @@
+"""Temporal ensembling: like predictions as in the epochs before."""
