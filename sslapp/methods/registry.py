@@ -13,6 +13,7 @@ from sslapp.methods.adamatch.config import CARD as ADAMATCH
 from sslapp.methods.card import MethodCard
 from sslapp.methods.dash.config import CARD as DASH
 from sslapp.methods.defixmatch.config import CARD as DEFIXMATCH
+from sslapp.methods.consistency.mean_teacher.config import CARD as MEAN_TEACHER
 from sslapp.methods.consistency.pi_model.config import CARD as PI_MODEL
 from sslapp.methods.consistency.temporal_ensembling.config import CARD as TEMPORAL_ENSEMBLING
 from sslapp.methods.diff_sysc.config import CARD as DIFF_SYSC
@@ -51,6 +52,7 @@ _METHODS = (
     (INSTANT, "instant.method:InstanT"),
     (PI_MODEL, "consistency.pi_model.method:PiModel"),
     (TEMPORAL_ENSEMBLING, "consistency.temporal_ensembling.method:TemporalEnsembling"),
+    (MEAN_TEACHER, "consistency.mean_teacher.method:MeanTeacher"),
     (LAYERMATCH, "layermatch.method:LayerMatch"),
     (DIFF_SYSC, "diff_sysc.method:DiffSySC"),
     (SUPERVISED, "supervised.method:Supervised"),

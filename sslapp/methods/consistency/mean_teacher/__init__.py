@@ -1,0 +1,1 @@
+"""Mean Teacher: like predictions as the averaged weights give."""
