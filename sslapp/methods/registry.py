@@ -16,6 +16,7 @@ from sslapp.methods.defixmatch.config import CARD as DEFIXMATCH
 from sslapp.methods.consistency.mean_teacher.config import CARD as MEAN_TEACHER
 from sslapp.methods.consistency.pi_model.config import CARD as PI_MODEL
 from sslapp.methods.consistency.temporal_ensembling.config import CARD as TEMPORAL_ENSEMBLING
+from sslapp.methods.consistency.vat.config import CARD as VAT
 from sslapp.methods.diff_sysc.config import CARD as DIFF_SYSC
 from sslapp.methods.fixmatch.config import CARD as FIXMATCH
 from sslapp.methods.flexmatch.config import CARD as FLEXMATCH
@@ -53,6 +54,7 @@ _METHODS = (
     (PI_MODEL, "consistency.pi_model.method:PiModel"),
     (TEMPORAL_ENSEMBLING, "consistency.temporal_ensembling.method:TemporalEnsembling"),
     (MEAN_TEACHER, "consistency.mean_teacher.method:MeanTeacher"),
+    (VAT, "consistency.vat.method:VAT"),
     (LAYERMATCH, "layermatch.method:LayerMatch"),
     (DIFF_SYSC, "diff_sysc.method:DiffSySC"),
     (SUPERVISED, "supervised.method:Supervised"),

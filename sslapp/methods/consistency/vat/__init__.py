@@ -1,0 +1,1 @@
+"""Virtual adversarial training: like predictions in the direction that changes them most."""
