@@ -27,6 +27,7 @@ from sslapp.methods.instant.config import CARD as INSTANT
 from sslapp.methods.label_propagation.config import CARD as LABEL_PROPAGATION
 from sslapp.methods.layermatch.config import CARD as LAYERMATCH
 from sslapp.methods.multi_head.config import CARD as MULTI_HEAD
+from sslapp.methods.mixing.mixmatch.config import CARD as MIXMATCH
 from sslapp.methods.nearest_neighbours.config import CARD as NEAREST_NEIGHBOURS
 from sslapp.methods.prototypes.config import CARD as PROTOTYPES
 from sslapp.methods.pseudo_label.config import CARD as PSEUDO_LABEL
@@ -55,6 +56,7 @@ _METHODS = (
     (TEMPORAL_ENSEMBLING, "consistency.temporal_ensembling.method:TemporalEnsembling"),
     (MEAN_TEACHER, "consistency.mean_teacher.method:MeanTeacher"),
     (VAT, "consistency.vat.method:VAT"),
+    (MIXMATCH, "mixing.mixmatch.method:MixMatch"),
     (LAYERMATCH, "layermatch.method:LayerMatch"),
     (DIFF_SYSC, "diff_sysc.method:DiffSySC"),
     (SUPERVISED, "supervised.method:Supervised"),

@@ -1,0 +1,1 @@
+"""Methods that train on mixtures of labelled and unlabelled images."""

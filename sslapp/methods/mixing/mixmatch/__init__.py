@@ -1,0 +1,1 @@
+"""MixMatch: guessed labels, sharpened, and everything mixed."""
