@@ -28,6 +28,7 @@ from sslapp.methods.label_propagation.config import CARD as LABEL_PROPAGATION
 from sslapp.methods.layermatch.config import CARD as LAYERMATCH
 from sslapp.methods.multi_head.config import CARD as MULTI_HEAD
 from sslapp.methods.mixing.mixmatch.config import CARD as MIXMATCH
+from sslapp.methods.mixing.remixmatch.config import CARD as REMIXMATCH
 from sslapp.methods.nearest_neighbours.config import CARD as NEAREST_NEIGHBOURS
 from sslapp.methods.prototypes.config import CARD as PROTOTYPES
 from sslapp.methods.pseudo_label.config import CARD as PSEUDO_LABEL
@@ -57,6 +58,7 @@ _METHODS = (
     (MEAN_TEACHER, "consistency.mean_teacher.method:MeanTeacher"),
     (VAT, "consistency.vat.method:VAT"),
     (MIXMATCH, "mixing.mixmatch.method:MixMatch"),
+    (REMIXMATCH, "mixing.remixmatch.method:ReMixMatch"),
     (LAYERMATCH, "layermatch.method:LayerMatch"),
     (DIFF_SYSC, "diff_sysc.method:DiffSySC"),
     (SUPERVISED, "supervised.method:Supervised"),

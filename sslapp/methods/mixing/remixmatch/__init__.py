@@ -1,0 +1,1 @@
+"""ReMixMatch: MixMatch with anchored strong views, aligned guesses and rotations."""
