@@ -142,6 +142,22 @@ def test_no_step_costs_nothing(network):
     assert taken(network, batch, epsilon=1e-9).metrics["unlabelled loss"].abs() < 1e-6
 
 
+class Dropping(Along):
+    """Hides pixels at random, as stochastic depth hides layers."""
+
+    draws = True
+
+    def forward(self, x):
+        return super().forward(nn.functional.dropout(x, 0.5))
+
+
+def test_dropout_is_alike_in_the_passes_that_are_compared(along):
+    weak = torch.randn(6, 1, 8, 8, dtype=torch.float64)
+    batch = batch_of({LABELLED: weak[:2], "weak": weak}, classes=2)
+    found = taken(Dropping(along.a.detach()), batch, epsilon=1e-9)
+    assert found.metrics["unlabelled loss"].abs() < 1e-12
+
+
 def test_a_class_that_was_ruled_out_is_neither_kept_nor_made_sure_of():
     forbidden = torch.tensor([[True, False, False]])
     views = {LABELLED: torch.zeros(1, 3), "weak": torch.tensor([[4.0, 0.0, 0.0]])}
