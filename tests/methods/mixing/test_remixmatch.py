@@ -36,7 +36,7 @@ def test_what_usb_computed():
     targets = torch.tensor(found["inputs"]["targets_of_labelled_set"])
     frequencies = targets.bincount().double() / len(targets)
     objective = ReMixMatchObjective(
-        ReMixMatchConfig(variant="usb", rotation="on"),
+        ReMixMatchConfig(variant="usb", rotation="on", ramp=0.4),
         lambda count, generator: draws.pop(0),
         FirstBatchAlignment(frequencies, 0.999),
         lambda images, generator: turns.pop(0),

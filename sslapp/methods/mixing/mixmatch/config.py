@@ -11,7 +11,7 @@ class MixMatchConfig(MixingConfig):
     """MixMatch's options."""
 
     lambda_u: float = Field(
-        75.0,
+        10.0,
         ge=0,
         le=1000,
         description="Highest weight of the unlabelled loss.",

@@ -20,6 +20,12 @@ class ReMixMatchConfig(MixingConfig):
         description="Highest weight of the loss on mixed unlabelled images.",
         json_schema_extra={"usual": True},
     )
+    ramp: float = Field(
+        1.0,
+        ge=0,
+        le=1,
+        description="Share of the run over which the weights of guesses rise; 0 for none.",
+    )
     lambda_strong: float = Field(
         0.5,
         ge=0,
