@@ -11,12 +11,12 @@ from typing import TYPE_CHECKING
 
 from sslapp.methods.adamatch.config import CARD as ADAMATCH
 from sslapp.methods.card import MethodCard
-from sslapp.methods.dash.config import CARD as DASH
-from sslapp.methods.defixmatch.config import CARD as DEFIXMATCH
 from sslapp.methods.consistency.mean_teacher.config import CARD as MEAN_TEACHER
 from sslapp.methods.consistency.pi_model.config import CARD as PI_MODEL
 from sslapp.methods.consistency.temporal_ensembling.config import CARD as TEMPORAL_ENSEMBLING
 from sslapp.methods.consistency.vat.config import CARD as VAT
+from sslapp.methods.dash.config import CARD as DASH
+from sslapp.methods.defixmatch.config import CARD as DEFIXMATCH
 from sslapp.methods.diff_sysc.config import CARD as DIFF_SYSC
 from sslapp.methods.fixmatch.config import CARD as FIXMATCH
 from sslapp.methods.flexmatch.config import CARD as FLEXMATCH
@@ -26,9 +26,9 @@ from sslapp.methods.installed import find_installed
 from sslapp.methods.instant.config import CARD as INSTANT
 from sslapp.methods.label_propagation.config import CARD as LABEL_PROPAGATION
 from sslapp.methods.layermatch.config import CARD as LAYERMATCH
-from sslapp.methods.multi_head.config import CARD as MULTI_HEAD
 from sslapp.methods.mixing.mixmatch.config import CARD as MIXMATCH
 from sslapp.methods.mixing.remixmatch.config import CARD as REMIXMATCH
+from sslapp.methods.multi_head.config import CARD as MULTI_HEAD
 from sslapp.methods.nearest_neighbours.config import CARD as NEAREST_NEIGHBOURS
 from sslapp.methods.prototypes.config import CARD as PROTOTYPES
 from sslapp.methods.pseudo_label.config import CARD as PSEUDO_LABEL

@@ -20,9 +20,6 @@ def test_methods_that_compare_one_weak_and_one_strong_view_alone_run_on_features
     relatives = {"flexmatch", "freematch", "softmatch", "uda", "pseudo-label", "dash"}
     assert both == {"fixmatch", *relatives}
     assert all(gears == (Gear.PIXELS,) for name, gears in found.items() if name not in both)
-    assert found.pop("fixmatch") == (Gear.PIXELS, Gear.FEATURES)
-    assert "layermatch" in found
-    assert set(found.values()) == {(Gear.PIXELS,)}
 
 
 @pytest.mark.parametrize("name", sorted(CARDS))
