@@ -34,6 +34,7 @@ from sslapp.methods.prototypes.config import CARD as PROTOTYPES
 from sslapp.methods.pseudo_label.config import CARD as PSEUDO_LABEL
 from sslapp.methods.sequencematch.config import CARD as SEQUENCEMATCH
 from sslapp.methods.softmatch.config import CARD as SOFTMATCH
+from sslapp.methods.self_training.config import CARD as SELF_TRAINING
 from sslapp.methods.supervised.config import CARD as SUPERVISED
 from sslapp.methods.uda.config import CARD as UDA
 
@@ -62,6 +63,7 @@ _METHODS = (
     (LAYERMATCH, "layermatch.method:LayerMatch"),
     (DIFF_SYSC, "diff_sysc.method:DiffSySC"),
     (SUPERVISED, "supervised.method:Supervised"),
+    (SELF_TRAINING, "self_training.method:SelfTraining"),
     (HEAD_ENSEMBLE, "head_ensemble.method:HeadEnsemble"),
     (PROTOTYPES, "prototypes.method:Prototypes"),
     (LABEL_PROPAGATION, "label_propagation.method:LabelPropagation"),

@@ -321,6 +321,11 @@ def steps_of(options: Mapping[str, Any], images: int) -> int:
     return int(options["steps"]) or (few if images < MANY_IMAGES else many)
 
 
+def trainings_of(options: Mapping[str, Any]) -> int:
+    """Trainings of so many steps that a stored config makes one after the other, at most."""
+    return int(options.get("iterations", 1)) if "steps" in options else 1
+
+
 def batch_size_of(options: Mapping[str, Any]) -> int:
     """The labelled images in a batch that a stored config comes to."""
     return int(options["batch_size"]) or defaults_for(options).batch_size

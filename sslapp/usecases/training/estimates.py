@@ -33,6 +33,7 @@ from sslapp.training.configuration import (
     LongConfig,
     batch_size_of,
     steps_of,
+    trainings_of,
 )
 from sslapp.usecases.access import Access, require
 from sslapp.usecases.training.metrics import SECONDS, curves
@@ -163,19 +164,19 @@ def scaled(seconds: float, images: int, curve: Curve, planned: Planned, *, fits:
         fits: how many the finished one was made of.
     """
     more = fits_of(planned.method, planned.calibrated_on, planned.encoders)
-    if "steps" not in planned.config or len(curve) < 2:
+    if not _takes_steps(planned) or len(curve) < 2:
         return seconds * planned.images / max(images, 1) * more / fits
     (first, began), (last, ended) = curve[0], curve[-1]
     a_step = (ended - began) / (last - first)
     besides = max(seconds - a_step * last * fits, 0.0)
-    steps = steps_of(planned.config, planned.trained)
+    steps = _all_steps(planned.config, planned.trained)
     return a_step * steps * more + besides * planned.images / max(images, 1)
 
 
 def passes(config: Mapping[str, Any], trained: int, images: int) -> float:
     """Passes of a round that takes steps. `trained` and `images` as in Planned."""
     each = PASSES[config.get("train", "all")]
-    return each * steps_of(config, trained) * (images_per_step(config) or 0) + images
+    return each * _all_steps(config, trained) * (images_per_step(config) or 0) + images
 
 
 def images_per_step(config: Mapping[str, Any]) -> int | None:
@@ -245,10 +246,18 @@ def has_bf16() -> bool:
     return "avx512_bf16" in flags or "amx_bf16" in flags
 
 
+def _takes_steps(planned: Planned) -> bool:
+    return "steps" in planned.config and "steps" in CARDS[planned.method].effective(planned.gear)
+
+
+def _all_steps(config: Mapping[str, Any], trained: int) -> int:
+    return trainings_of(config) * steps_of(config, trained)
+
+
 def _head_steps(planned: Planned) -> float:
-    if "steps" not in CARDS[planned.method].effective(Gear.FEATURES):
+    if not _takes_steps(planned):
         return 0.0
-    steps = steps_of(planned.config, planned.trained)
+    steps = _all_steps(planned.config, planned.trained)
     return steps * (HEAD_STEP + HEAD_PER_IMAGE * (images_per_step(planned.config) or 0))
 
 

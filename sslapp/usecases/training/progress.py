@@ -15,7 +15,7 @@ from sslapp.rounds import RoundPhase
 from sslapp.store import projects, rounds
 from sslapp.store.database import reading
 from sslapp.store.rounds import Curve, StoredRound
-from sslapp.training.configuration import steps_of
+from sslapp.training.configuration import steps_of, trainings_of
 from sslapp.training.loop import figures
 from sslapp.usecases.access import Access, require
 from sslapp.usecases.images.encoder_jobs import EncoderWork, work_of
@@ -53,7 +53,7 @@ class LiveJob:
         metrics: name -> [(step, value), ...] that a round reported; not what has its own place.
         pseudo_labels: class name -> (its colour, confident pseudo-labels a step, of late).
         holdout: labelled holdout images of a round's snapshot.
-        steps: of a round's own training; `total` counts those that calibrate it as well.
+        steps: of a round's own trainings; `total` counts those that calibrate it as well.
         teaches: whether it trains an encoder on the project's images.
     """
 
@@ -186,11 +186,12 @@ def _live_job(
 
 
 def _own_steps(runs: StoredRound) -> int:
-    """Steps of the round's own training, without those that calibrate it; 0 where it takes none."""
+    """Steps of the round's own trainings, not of those that calibrate it; 0 where it takes none."""
     if "steps" not in runs.config:
         return 0
     counts = runs.snapshot.counts
-    return steps_of(runs.config, counts["labelled"] + counts["pool"])
+    each = steps_of(runs.config, counts["labelled"] + counts["pool"])
+    return trainings_of(runs.config) * each
 
 
 def _with_round(conn: Connection, found: LiveJob, row: RowMapping, runs: StoredRound) -> LiveJob:

@@ -27,6 +27,18 @@ def planned(method="fixmatch", gear=Gear.PIXELS, size=SMALL, **changed) -> Plann
     return Planned(method, gear, options, trained=110, images=160, size=size)
 
 
+def test_trainings_in_a_row_take_as_much_longer() -> None:
+    given = {"threads": 2, "bf16": True}
+    one, four = (
+        replace(planned("self-training", steps=100, iterations=each), images=0) for each in (1, 4)
+    )
+    assert rule_of_thumb(four, **given) == pytest.approx(4 * rule_of_thumb(one, **given))
+    # on features it takes no steps, whatever its options say of them
+    probes = planned("self-training", Gear.FEATURES, steps=100)
+    told = scaled(8, 160, [(0, 0.5), (3, 6.5)], probes)
+    assert told == pytest.approx(8)
+
+
 def finish(access, number: int, seconds: float, pace: float, steps: int, **columns) -> None:
     """Have a waiting round end as if it had taken `seconds`, `pace` of them a step."""
     with writing(access.engine) as conn:
