@@ -20,14 +20,17 @@ from numpy.typing import NDArray
 from sklearn.neighbors import KNeighborsClassifier
 from sklearn.neural_network import MLPClassifier
 
-from sslapp.methods.registry import method_class
+from sslapp.methods.registry import CARDS, method_class
 from sslapp.rounds.plan import apply_plan, make_plan
+from sslapp.simulation.upper_limit import with_all_labels
 from sslapp.training import standardisation
 from sslapp.training.configuration import (
     MethodConfig,
+    TrainingConfig,
     batch_size_of,
     is_pretrained,
     steps_of,
+    trainings_of,
 )
 from sslapp.training.run import Run
 from sslapp.training.task import Indices, Task
@@ -35,7 +38,10 @@ from sslapp.vocabulary import Gear
 
 PREDICTED_AT_ONCE = 2048
 
-ROWS: dict[str, tuple[Gear, str]] = {
+UPPER_LIMIT = "upper-limit"
+"""The supervised baseline with all true labels, which only a benchmark has."""
+
+COMPARED: dict[str, tuple[Gear, str]] = {
     "fixmatch": (Gear.PIXELS, "fixmatch"),
     "layermatch": (Gear.PIXELS, "layermatch"),
     "supervised": (Gear.PIXELS, "supervised"),
@@ -49,7 +55,20 @@ ROWS: dict[str, tuple[Gear, str]] = {
     "linear-probe": (Gear.FEATURES, "supervised"),
     "mlp": (Gear.FEATURES, ""),
 }
-"""The rows of the table: their gear, and their name in the registry; the two others stand below."""
+"""The rows of the grids of chosen methods: their gear, and their name in the registry; the two
+others stand below."""
+
+ZOO: dict[str, tuple[Gear, str]] = {
+    UPPER_LIMIT: (Gear.PIXELS, "supervised"),
+    **{
+        name: (Gear.PIXELS, name)
+        for name, card in CARDS.items()
+        if Gear.PIXELS in card.gears and issubclass(card.options, TrainingConfig)
+    },
+}
+"""The rows of every method that trains a network on images."""
+
+ROWS = COMPARED | ZOO
 
 NETWORKS = {"supervised-lite0": "efficientnet-lite0", "fixmatch-lite0": "efficientnet-lite0"}
 """Rows of a pre-trained network, whose other options are the defaults for it."""
@@ -101,7 +120,7 @@ class Cell:
             return 60.0 if self.row == "diff-sysc" else 2.0
         option = self.key["config"]
         views = batch_size_of(option) * (1 + 2 * option.get("unlabelled_ratio", 0))
-        steps = steps_of(option, self.images.pool)
+        steps = trainings_of(option) * steps_of(option, self.images.pool)
         if is_pretrained(option):
             return 3 * steps * views * PRETRAINED_PIXEL * self.images.size**2
         of_image = (0.010 + 0.00005 * self.images.size**2) / 288
@@ -137,6 +156,9 @@ def run_cell(
     folder = cell.stages(cache, plan)
     resumed, busy = folder.exists(), os.getloadavg()[0]
     task = imported.task(cell.seed)
+    pool = task.pool
+    if cell.row == UPPER_LIMIT:
+        task = with_all_labels(task, imported.truth)
     test = np.flatnonzero(imported.is_test)
     started = time.monotonic()
     if cell.config is None:
@@ -153,18 +175,18 @@ def run_cell(
             kernels=plan["kernels"],
         )
         answer = _fit(cell, cell.config, task, run)
-    of_pool, of_test = answer(task.pool), answer(test)
+    of_pool, of_test = answer(pool), answer(test)
     seconds = time.monotonic() - started
     assert task.features is not None
     return {
         "key": cell.key,
-        "pool_accuracy": float((of_pool == imported.truth[task.pool]).mean()),
+        "pool_accuracy": float((of_pool == imported.truth[pool]).mean()),
         "test_accuracy": float((of_test == imported.truth[test]).mean()),
         "seconds": round(seconds, 2),
         "resumed": resumed,
         "labelled": len(task.labelled),
         "holdout": len(task.validation),
-        "pool": len(task.pool),
+        "pool": len(pool),
         "test": len(test),
         "classes": task.num_classes,
         "classes_labelled": len(np.unique(task.labels[task.labelled])),

@@ -87,6 +87,14 @@ def simulate_command(
     ] = 0.0,
     seconds_label: Annotated[float, typer.Option(help="Seconds to name a class.")] = 3.0,
     seconds_review: Annotated[float, typer.Option(help="Seconds to judge a proposal.")] = 1.5,
+    upper_limit: Annotated[
+        bool,
+        typer.Option(
+            "--upper-limit",
+            help="Also train the supervised baseline, with the last round's network and steps, on "
+            "all true labels, and say how right it is. It proposes nothing.",
+        ),
+    ] = False,
     seed: int = 0,
     threads: Annotated[int | None, typer.Option(min=1, help="Default: all cores.")] = None,
     as_json: Json = False,
@@ -121,6 +129,7 @@ def simulate_command(
         accept_at_last=accept_at_last,
         certify=certify,
         reader=reader,
+        upper_limit=upper_limit,
         seed=seed,
         threads=threads,
     )
@@ -139,6 +148,14 @@ def simulate_command(
                 f"certified: {proof['precision']:.4f} of {proof['labels']} labels are right, by "
                 f"{proof['looks']} looks that found {proof['errors']} errors"
             )
+        if limit := final.get("upper_limit"):
+            shares = [
+                f"{limit[f'{which}_accuracy']:.4f} of the {which} images"
+                for which in ("holdout", "test")
+                if limit[f"{which}_accuracy"] is not None
+            ]
+            said = " and ".join(shares) or "nothing is known of how right it is"
+            lines.append(f"upper limit, taught all {limit['labels']} true labels: {said}")
         return "\n".join(lines)
 
     show(report, as_json, words)

@@ -1,6 +1,7 @@
 """Play the whole loop with a simulated reader and measure what it cost and what it gave."""
 
 import os
+import tempfile
 import time
 from collections.abc import Callable, Mapping
 from dataclasses import dataclass, field
@@ -13,12 +14,13 @@ from numpy.typing import NDArray
 from sslapp.acquisition.cards import STRATEGY_CARDS
 from sslapp.jobs.queue import ENDED
 from sslapp.jobs.worker import POLL_EVERY
+from sslapp.methods.supervised.config import CARD as SUPERVISED
 from sslapp.review.audits.forecast import Weighed
 from sslapp.simulation.loop import LoopSettings, Played, Proposed, finish, play
 from sslapp.simulation.reader import ReaderModel, SimulatedReader
 from sslapp.store import images, projects
 from sslapp.store.database import reading
-from sslapp.store.rounds import finished_round
+from sslapp.store.rounds import PIXELS, finished_round
 from sslapp.store.state import load_state
 from sslapp.usecases.access import Access, find_project
 from sslapp.usecases.auditing.answers import answer, next_looks
@@ -57,6 +59,7 @@ class Simulation:
         project: name of a project in which nobody labelled anything yet, with images, true labels
             and features, to be played in; None imports and encodes `data`.
         plugin: the method, if a file holds it; `method` is its name then.
+        upper_limit: whether to say what the supervised baseline reaches with all true labels.
     """
 
     data: str = "digits"
@@ -78,6 +81,7 @@ class Simulation:
     threads: int | None = None
     project: str | None = None
     plugin: Plugin | None = None
+    upper_limit: bool = False
 
 
 def simulate(
@@ -103,6 +107,7 @@ def simulate(
         on_round(rows[-1])
     last = rows[-1]
     proven = {} if what.certify is None else {"certificate": desk.certificate()}
+    limit = {"upper_limit": desk.upper_limit()} if what.upper_limit else {}
     return {
         "data": what.data,
         "images": len(desk.truth),
@@ -120,6 +125,7 @@ def simulate(
             "reader_seconds": round(reader.seconds, 1),
             "seconds": round(time.monotonic() - started, 2),
             **proven,
+            **limit,
         },
     }
 
@@ -275,6 +281,59 @@ class _SimulatedDesk:
             "accepted_precision": _mean(right[played.accepted]),
             "label_accuracy": _mean(right[~state.is_test]),
             "test_accuracy": _mean((answers == self.truth)[state.is_test]),
+        }
+
+    def upper_limit(self) -> dict[str, Any]:
+        """How right the supervised baseline is when it is told all true labels: the network, steps
+        and seed are the last round's, the images those that it trained on or gave proposals for."""
+        from sslapp.methods.registry import method_class
+        from sslapp.rounds.loading import load_task
+        from sslapp.rounds.plan import apply_plan
+        from sslapp.simulation.upper_limit import with_all_labels
+        from sslapp.training.run import Run
+
+        workspace, engine = self._access.workspace, self._access.engine
+        with reading(engine) as conn:
+            newest = finished_round(conn, self._project_id)
+            is_test = load_state(conn, self._project_id).is_test
+        own = [] if newest.embedding_id is None else [newest.embedding_id]
+        in_pixels = newest.gear == Gear.PIXELS
+        known = load_task(
+            workspace,
+            engine,
+            self._project_id,
+            newest.snapshot.id,
+            embedding_ids=[*own, *(newest.embeddings_beside or ())],
+            join=True,
+            segments=newest.plan.get(PIXELS),
+            image_size=newest.config.get("image_size", 0) if in_pixels else 0,
+        )
+        task = with_all_labels(known, self.truth)
+        options = {k: v for k, v in newest.config.items() if k in SUPERVISED.options.model_fields}
+        method = method_class(SUPERVISED.name)
+        device, dtype = apply_plan(newest.plan)
+        with tempfile.TemporaryDirectory(prefix="sslapp-") as folder:
+            run = Run(
+                gear=Gear(newest.gear),
+                device=device,
+                seed=newest.seed,
+                folder=Path(folder),
+                dtype=dtype,
+                kernels=newest.plan["kernels"],
+                weights=workspace.weights,
+            )
+            fitted = method(method.Config(**options)).fit(task, run)
+        source = task.pixels if in_pixels else task.features
+        assert source is not None  # the round has trained on it
+
+        def right(rows: NDArray[np.int64]) -> NDArray[np.bool_]:
+            answers = fitted.logits(source, rows).argmax(dim=1).cpu().numpy()
+            return answers == self.truth[rows] if len(rows) else np.zeros(0, dtype=np.bool_)
+
+        return {
+            "labels": len(task.labelled),
+            "holdout_accuracy": _mean(right(task.validation)),
+            "test_accuracy": _mean(right(np.flatnonzero(is_test))),
         }
 
     def _balanced(self, count: int) -> list[int]:

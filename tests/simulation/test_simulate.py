@@ -69,7 +69,7 @@ def test_the_report_has_the_agreed_shape_and_the_numbers_of_the_history(play) ->
 
 @pytest.mark.slow
 def test_the_scores_are_those_of_the_true_labels(play, tmp_path) -> None:
-    report, events = play(rounds=1)
+    report, events = play(rounds=1, upper_limit=True)
     truth = np.load(tmp_path / "digits.npz")
     classes = truth["train_labels"]
     (bulk,) = [event for event in events if event.kind == EventKind.BULK_ACCEPT]
@@ -83,6 +83,9 @@ def test_the_scores_are_those_of_the_true_labels(play, tmp_path) -> None:
     expected = (given + right.sum()) / 120
     assert row["label_accuracy"] == pytest.approx(expected, abs=1e-6)
     assert 0.3 < row["test_accuracy"] <= 1
+    limit = report["final"]["upper_limit"]
+    assert limit["labels"] == 120 - held
+    assert limit["test_accuracy"] > row["test_accuracy"]
 
 
 @pytest.mark.slow
