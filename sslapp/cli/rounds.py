@@ -14,7 +14,7 @@ from sslapp.cli.application import Json, Project, access, app, command, show, ta
 from sslapp.cli.jobs import wait_for
 from sslapp.usecases.jobs import eta
 from sslapp.usecases.training import rounds
-from sslapp.usecases.training.options import COLUMNS, method_options
+from sslapp.usecases.training.options import COLUMNS, explained, method_options
 from sslapp.usecases.training.plugins import chosen_card, read_plugin
 from sslapp.vocabulary import Gear
 
@@ -64,11 +64,12 @@ def options(
     plugin: PluginFile = None,
     as_json: Json = False,
 ) -> None:
-    """List the options of a method, for --set of `sslapp round start`."""
+    """Say what a method does, and list its options, for --set of `sslapp round start`."""
     card = chosen_card(method, None if plugin is None else read_plugin(plugin))
     found = method_options(card, gear)
     rows = [each.row() for each in found]
-    show([asdict(each) for each in found], as_json, lambda: table(rows, COLUMNS))
+    words = f"{explained(card)}\n\n{table(rows, COLUMNS)}"
+    show([asdict(each) for each in found], as_json, words)
 
 
 @command(round_app, "start")

@@ -17,13 +17,15 @@ class MethodCard:
     Attributes:
         name: how the registry, the command line and the database call it.
         title: how a page calls it.
-        about: one sentence.
+        about: three sentences that a student understands; the first stands for all in a list.
         gears: where it can run, the preferred one first.
         options: its options.
         without_effect: per gear, the options that change nothing there.
         averages_encoders: whether it fits to the features of each encoder and averages.
         code: where the class of a method that is installed beside this package stands, as
             "module:Class"; "" for one of this package, and in a plugin.
+        formula: LaTeX of its losses, or of what it computes.
+        relatives: names of methods that it is a variant of, or that are variants of it.
     """
 
     name: str
@@ -34,6 +36,14 @@ class MethodCard:
     without_effect: Mapping[Gear, frozenset[str]] = field(default_factory=dict)
     averages_encoders: bool = False
     code: str = ""
+    formula: str = ""
+    relatives: tuple[str, ...] = ()
+
+    @property
+    def summary(self) -> str:
+        """The first sentence of `about`."""
+        first, dot, _ = self.about.partition(". ")
+        return f"{first}." if dot else self.about
 
     @property
     def compares_views(self) -> bool:

@@ -8,9 +8,11 @@ from sslapp.usecases.training.options import method_options
 
 @pytest.mark.parametrize("name", list(CARDS))
 def test_every_option_has_its_line(name, tmp_path, command, ask) -> None:
-    lines = command(tmp_path, "round", "options", name).stdout.splitlines()
+    about, _, listed = command(tmp_path, "round", "options", name).stdout.rpartition("\n\n")
     known = list(CARDS[name].options.model_fields)
-    assert [line.split()[0] for line in lines[1:]] == known
+    assert [line.split()[0] for line in listed.splitlines()[1:]] == known
+    assert about.startswith(f"{CARDS[name].title}. {CARDS[name].about}")
+    assert all(each in about for each in CARDS[name].relatives)
     assert [each["name"] for each in ask(tmp_path, "round", "options", name)] == known
 
 

@@ -3,7 +3,9 @@ import sys
 
 import pytest
 
+from sslapp.methods.card import MethodCard
 from sslapp.methods.registry import CARDS, method_class
+from sslapp.training.configuration import MethodConfig
 from sslapp.vocabulary import Gear
 
 
@@ -33,3 +35,9 @@ def test_every_option_has_a_description_and_survives_json(name):
 def test_reading_the_cards_brings_no_torch():
     script = "import sys, sslapp.methods.registry; sys.exit('torch' in sys.modules)"
     assert subprocess.run([sys.executable, "-c", script], check=False).returncode == 0
+
+
+def test_the_first_sentence_stands_for_a_card_in_a_list():
+    assert CARDS["supervised"].summary == "The network, or a linear probe, on labels alone."
+    told = MethodCard("x", "X", "One sentence alone.", (Gear.PIXELS,), MethodConfig)
+    assert told.summary == "One sentence alone." and told.formula == "" and told.relatives == ()

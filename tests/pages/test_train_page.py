@@ -11,6 +11,7 @@ from streamlit.testing.v1 import AppTest
 from streamlit.typing import DataframeState
 
 from sslapp.jobs import queue
+from sslapp.methods.registry import CARDS
 from sslapp.store import rounds
 from sslapp.store.database import reading, writing
 from sslapp.store.schema import embedding, round_, round_metric
@@ -70,6 +71,8 @@ def failed(access, reason: str, kind: FailureKind | None = None) -> None:
 
 def test_a_round_is_started_with_the_options_that_were_changed(project, open_train) -> None:
     page = open_train(project.workspace.root)
+    assert CARDS["fixmatch"].about in texts(page)
+    assert page.latex[0].value == CARDS["fixmatch"].formula
     page.number_input(key="train-1-fixmatch-steps").set_value(12)
     page.number_input(key="train-1-fixmatch-tau").set_value(0.9)
     page.number_input(key="train-seed").set_value(7).run()

@@ -60,7 +60,15 @@ class DiffSySCConfig(LongConfig):
 CARD = MethodCard(
     "diff-sysc",
     "Diff-SySC",
-    "Label diffusion on frozen features that labels the pool in a few iterations.",
+    "Label diffusion on frozen features that labels the pool in a few iterations. A network "
+    "learns to turn noise into an image's label, step by step, from its features and from the "
+    "labels of its nearest labelled images. Where it is sure about an image of the pool, that "
+    "label joins those that the next network learns from.",
     (Gear.FEATURES,),
     DiffSySCConfig,
+    formula=r"""\ell = \mathbb{E}_{t,\,\epsilon}\,
+\big\lVert \epsilon - \epsilon_\theta(y_t,\, f(x),\, t)\big\rVert^2,
+\qquad D_\ell \leftarrow D_\ell \cup \big\{(u, \arg\max z_u):
+\max\operatorname{softmax}(z_u/\tau) > \gamma\big\}""",
+    relatives=("self-training", "nearest-neighbours"),
 )

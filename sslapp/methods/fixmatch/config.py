@@ -23,8 +23,16 @@ class FixMatchConfig(ThresholdConfig):
 CARD = MethodCard(
     "fixmatch",
     "FixMatch",
-    "Weak-to-strong consistency with confident hard pseudo-labels.",
+    "Weak-to-strong consistency with confident hard pseudo-labels. What the network says of a "
+    "slightly moved image, where it is sure, becomes the answer that it has to give about a "
+    "strongly distorted version of the same image. So unlabelled images teach it what may change "
+    "about an image without changing its class.",
     (Gear.PIXELS, Gear.FEATURES),
     FixMatchConfig,
     WITHOUT_EFFECT,
+    formula=r"""\ell = \frac{1}{B}\sum_b H\big(y_b,\, p(a(x_b))\big)
++ \lambda_u\,\frac{1}{\mu B}\sum_b \mathbb{1}\big[\max q_b \ge \tau\big]\,
+H\big(\arg\max q_b,\, p(A(u_b))\big),
+\qquad q_b = p(a(u_b))""",
+    relatives=("layermatch", "self-training"),
 )

@@ -16,8 +16,14 @@ class HeadEnsembleConfig(MethodConfig):
 CARD = MethodCard(
     "head-ensemble",
     "Ensemble of heads",
-    "Linear probe, prototypes and label propagation, averaged: none has to be chosen.",
+    "Linear probe, prototypes and label propagation, averaged: none has to be chosen. Each of the"
+    " three answers about images that it was not taught, which says how sure it may be and how "
+    "much its answer weighs. Where several encoders have seen the images, each of them brings its"
+    " own three.",
     (Gear.FEATURES,),
     HeadEnsembleConfig,
     averages_encoders=True,
+    formula=r"""P = \frac{\sum_m a_m \operatorname{softmax}(z_m / T_m)}{\sum_m a_m},
+\qquad a_m = \frac{k_m + 1}{n + 2}""",
+    relatives=("supervised", "prototypes", "label-propagation"),
 )

@@ -20,7 +20,12 @@ class LabelPropagationConfig(MethodConfig):
 CARD = MethodCard(
     "label-propagation",
     "Label propagation",
-    "Labels spread along a nearest-neighbour graph of the features.",
+    "Labels spread along a nearest-neighbour graph of the features. Every image is joined to "
+    "those that are most like it, and takes a share of its answer from them, again and again "
+    "until nothing moves. It is right where images of a class form a connected group, and no "
+    "network is trained.",
     (Gear.FEATURES,),
     LabelPropagationConfig,
+    formula=r"F = \alpha\, S F + (1 - \alpha)\, Y, \qquad S = D^{-1/2} A\, D^{-1/2}",
+    relatives=("nearest-neighbours", "prototypes", "head-ensemble"),
 )

@@ -58,7 +58,13 @@ class LayerMatchConfig(ConsistencyConfig):
 CARD = MethodCard(
     "layermatch",
     "LayerMatch",
-    "FixMatch whose classifier learns from labels alone, with adaptive thresholds.",
+    "FixMatch whose classifier learns from labels alone, with adaptive thresholds. Pseudo-labels "
+    "teach only the layers below the classifier, to which wrong ones do less harm. These layers "
+    "are also drawn to what an earlier, slower classifier said, and the threshold follows how "
+    "sure the network has become.",
     (Gear.PIXELS,),
     LayerMatchConfig,
+    formula=r"""\ell = \ell_s + \lambda_u\,\ell_u + \lambda_{ac}\,\ell_{ac},
+\qquad \frac{\partial \ell_u}{\partial W_{\mathrm{classifier}}} := 0""",
+    relatives=("fixmatch",),
 )

@@ -18,7 +18,11 @@ class NearestNeighboursConfig(MethodConfig):
 CARD = MethodCard(
     "nearest-neighbours",
     "Nearest neighbours",
-    "Every image gets the class that most of the nearest labelled images have.",
+    "Every image gets the class that most of the nearest labelled images have. The labelled "
+    "images most like it vote, the nearer ones with more weight. Nothing is trained, so it shows "
+    "what the features alone are worth.",
     (Gear.FEATURES,),
     NearestNeighboursConfig,
+    formula=r"p_c(x) \propto \sum_{i \in N_k(x)} e^{\cos(x,\, x_i) / 0.1}\, \mathbb{1}[y_i = c]",
+    relatives=("label-propagation", "prototypes"),
 )

@@ -43,7 +43,13 @@ class PrototypesConfig(MethodConfig):
 CARD = MethodCard(
     "prototypes",
     "Transductive prototypes",
-    "A prototype a class, moved by the unlabelled images: seconds, for few labels.",
+    "A prototype a class, moved by the unlabelled images: seconds, for few labels. It begins with"
+    " the mean of each class's labelled images, shares all unlabelled images out among these "
+    "means, and moves each towards what it was given. It gains most with a handful of labels, "
+    "where images of a class lie together.",
     (Gear.FEATURES,),
     PrototypesConfig,
+    formula=r"""M_{ic} \propto e^{-\lambda \lVert x_i - m_c \rVert^2},
+\qquad m_c \leftarrow (1 - s)\, m_c + s\,\frac{\sum_i M_{ic}\, x_i}{\sum_i M_{ic}}""",
+    relatives=("nearest-neighbours", "label-propagation", "head-ensemble"),
 )

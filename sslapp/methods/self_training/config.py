@@ -62,11 +62,16 @@ CARD = MethodCard(
     "self-training",
     "Self-training in rounds",
     "Trains on the labels, takes its own confident answers about the pool for labels, and trains "
-    "again.",
+    "again. Each training begins anew with more labels than the one before, and readers' own "
+    "labels are never replaced. A mistake that it is sure of is learnt again, so the threshold "
+    "has to be high.",
     (Gear.PIXELS, Gear.FEATURES),
     SelfTrainingConfig,
     {
         Gear.PIXELS: SUPERVISED.without_effect[Gear.PIXELS],
         Gear.FEATURES: SUPERVISED.without_effect[Gear.FEATURES] | {"noisy_student"},
     },
+    formula=r"""\theta_i = \arg\min_\theta \sum_{(x, y) \in L \cup P_i} H\big(y,\, p_\theta(x)\big),
+\qquad P_{i+1} = \big\{(u, \arg\max p_{\theta_i}(u)) : \max p_{\theta_i}(u) > \tau\big\}""",
+    relatives=("supervised", "fixmatch", "diff-sysc"),
 )

@@ -22,11 +22,14 @@ class SupervisedConfig(TrainingConfig):
 CARD = MethodCard(
     "supervised",
     "Supervised baseline",
-    "The network, or a linear probe, on labels alone.",
+    "The network, or a linear probe, on labels alone. It never looks at an unlabelled image. What"
+    " another method gets right beyond it is what the unlabelled images are worth.",
     (Gear.PIXELS, Gear.FEATURES),
     SupervisedConfig,
     {
         Gear.PIXELS: frozenset({"penalty"}),
         Gear.FEATURES: frozenset(TrainingConfig.model_fields),
     },
+    formula=r"\ell_s = \frac{1}{B} \sum_b H\big(y_b,\, p(a(x_b))\big)",
+    relatives=("self-training", "head-ensemble"),
 )

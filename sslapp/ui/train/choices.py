@@ -46,13 +46,26 @@ def method(methods: Mapping[str, MethodCard], suggested: Suggestion) -> MethodCa
         names,
         index=names.index(suggested.method),
         format_func=lambda each: _card(methods[each]),
-        captions=[methods[each].about for each in names],
+        captions=[methods[each].summary for each in names],
         key="train-method",
         persist_state="session",
         width="stretch",
     )
     st.caption(f":material/lightbulb: {suggested.reason}")
-    return methods[name or suggested.method]
+    card = methods[name or suggested.method]
+    _explained(card, methods)
+    return card
+
+
+def _explained(card: MethodCard, methods: Mapping[str, MethodCard]) -> None:
+    """Draw what the method does: in words, as a formula, and beside which others."""
+    with st.expander("What it does", icon=":material/function:", key="train-explained"):
+        st.markdown(card.about)
+        if card.formula:
+            st.latex(card.formula)
+        near = [methods[each].title for each in card.relatives if each in methods]
+        if near:
+            st.caption(f"Related: {', '.join(near)}.")
 
 
 def _card(card: MethodCard) -> str:

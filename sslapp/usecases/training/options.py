@@ -27,6 +27,7 @@ __all__ = [
     "Option",
     "OptionType",
     "automatic_values",
+    "explained",
     "in_words",
     "method_options",
     "method_titles",
@@ -118,6 +119,16 @@ class Option:
 def method_titles() -> dict[str, str]:
     """How a page calls each method, by name."""
     return {name: card.title for name, card in CARDS.items()}
+
+
+def explained(card: MethodCard) -> str:
+    """What a method does, in words, as a formula in LaTeX, and beside which others it stands."""
+    lines = [f"{card.title}. {card.about}"]
+    if card.formula:
+        lines += ["", *(f"    {line}" for line in card.formula.splitlines())]
+    if card.relatives:
+        lines += ["", f"Related: {', '.join(card.relatives)}."]
+    return "\n".join(lines)
 
 
 def method_options(method: str | MethodCard, gear: Gear | None = None) -> list[Option]:
