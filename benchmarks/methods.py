@@ -114,7 +114,8 @@ class Outcome:
     def of(cls, cell: Cell, row: Mapping[str, Any]) -> Self:
         """The figures of a row of the journal."""
         pool, test = (round(row[f"{which}_accuracy"], 4) for which in ("pool", "test"))
-        return cls(*cls.name(cell)[:4], pool, test, row["seconds"])
+        images = cell.images
+        return cls(images.name, images.labels, cell.row, cell.seed, pool, test, row["seconds"])
 
     @classmethod
     def name(cls, cell: Cell) -> tuple[Any, ...]:

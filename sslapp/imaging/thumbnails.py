@@ -33,13 +33,14 @@ def png_bytes(array: NDArray[np.uint8], scale_to: int | None = None) -> bytes:
     return buffer.getvalue()
 
 
-def sheet(rows: Sequence[Sequence[bytes]], side: int, gap: int = 4) -> bytes:
-    """Encode rows of pictures as one PNG; the first of a row stands apart, the ground is clear.
+def sheet(rows: Sequence[Sequence[bytes]], side: int, gap: int = 4, *, apart: bool = True) -> bytes:
+    """Encode rows of pictures as one PNG on a clear ground.
 
     Args:
         rows: encoded pictures, as many in each row.
         side: of a picture's place in pixels; larger ones are reduced to it.
-        gap: between places; three times as wide behind the first of a row.
+        gap: between places.
+        apart: whether the first of a row stands apart, the gap behind it being three times as wide.
 
     Raises:
         ValueError: without any picture.
@@ -52,7 +53,7 @@ def sheet(rows: Sequence[Sequence[bytes]], side: int, gap: int = 4) -> bytes:
         for right, content in enumerate(row):
             with Image.open(io.BytesIO(content), formats=["PNG"]) as picture:
                 small = _scaled(picture.convert("RGB"), side)
-            left = right * (side + gap) + (2 * gap if right else 0)
+            left = right * (side + gap) + (2 * gap if right and apart else 0)
             inner = (side - small.width) // 2, (side - small.height) // 2
             page.paste(small, (left + inner[0], down * (side + gap) + inner[1]))
     buffer = io.BytesIO()

@@ -19,9 +19,9 @@ from sslapp.workspace import Workspace
 BEAT_EVERY = 0.5
 """Seconds between two writes of the progress."""
 
-PASSING = ("log.jsonl", "stages", "chunks")
+PASSING = ("log.jsonl", "stages", "chunks", "views.safetensors")
 """What lies in an attempt's folder and is not on record: a log; stages, whose names carry their
-hash; pieces that are joined at the end."""
+hash; pieces that are joined at the end; pictures for who watches a training."""
 
 
 class Cancelled(Exception):

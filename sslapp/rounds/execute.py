@@ -26,6 +26,7 @@ from sslapp.rounds import PASSED_OVER, RoundPhase
 from sslapp.rounds.frames import Frames
 from sslapp.rounds.loading import load_task, pixel_segments
 from sslapp.rounds.own_map import write_own_map
+from sslapp.rounds.pictures import Pictures
 from sslapp.rounds.plan import apply_plan, as_planned, differences, make_plan
 from sslapp.store import files, rounds
 from sslapp.store.database import reading
@@ -106,6 +107,7 @@ def run_round(context: JobContext) -> None:
         kernels=plan["kernels"],
         checkpoint_seconds=CHECKPOINT_SECONDS,
         observer=frames.observe,
+        viewer=Pictures(context.folder).look,
         weights=context.workspace.weights,
         say=say,
     )

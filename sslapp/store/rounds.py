@@ -432,19 +432,19 @@ def _values(row: RowMapping) -> dict[str, Any]:
 
 
 def curves(
-    conn: Connection, round_ids: Sequence[int], *, without: str = ""
+    conn: Connection, round_ids: Sequence[int], *, without: Sequence[str] = ()
 ) -> dict[int, dict[str, Curve]]:
     """Round's id -> name -> what it reported under that name; {} for a round without reports.
 
     Args:
         round_ids: of the rounds' rows.
-        without: a beginning of names that are left out; "" leaves out none.
+        without: beginnings of names that are left out.
     """
     query = select(
         round_metric.c.round_id, round_metric.c.name, round_metric.c.step, round_metric.c.value
     ).where(round_metric.c.round_id.in_(list(round_ids)))
-    if without:
-        query = query.where(~round_metric.c.name.startswith(without, autoescape=True))
+    for each in without:
+        query = query.where(~round_metric.c.name.startswith(each, autoescape=True))
     found: dict[int, dict[str, Curve]] = {each: {} for each in round_ids}
     ordered = query.order_by(round_metric.c.round_id, round_metric.c.step, round_metric.c.name)
     for round_id, name, step, value in conn.execute(ordered):

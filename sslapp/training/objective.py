@@ -64,6 +64,20 @@ class TrainingStep:
 
 
 @dataclass(frozen=True)
+class Guesses:
+    """What a method takes a step's unlabelled images for; those whose labels are known tell how
+    often it is right, which the loop reports and the method does not see.
+
+    Attributes:
+        classes: (n,) int64.
+        weight: (n,) bool or in [0, 1]; how much each counts.
+    """
+
+    classes: Tensor
+    weight: Tensor
+
+
+@dataclass(frozen=True)
 class Losses:
     """The scalar to minimise, and what to report, kept on the device until then.
 
@@ -72,6 +86,7 @@ class Losses:
 
     total: Tensor
     metrics: Mapping[str, Tensor]
+    guesses: Guesses | None = None
 
 
 def class_counts(pseudo_labels: Tensor, mask: Tensor, num_classes: int) -> Tensor:
@@ -116,6 +131,20 @@ class Objective(ABC):
     def begun(self, task: Task, device: torch.device) -> None:
         """Take from the task what the losses need beside batches; before the first step."""
         return
+
+    def pictures(self, passes: NetworkPasses, views: Mapping[str, Tensor]) -> Mapping[str, Tensor]:
+        """Images that it makes of views itself (mixed, moved), for who watches the training.
+
+        It moves no state. None by default.
+
+        Args:
+            passes: of the step that was taken last.
+            views: of a few unlabelled images, as the network is given them.
+
+        Returns:
+            (n, ...) images as the network is given them, by what they are.
+        """
+        return {}
 
     def heads(self, num_features: int) -> nn.ModuleDict | None:
         """Modules that learn beside the network's own head and are left behind in the end.

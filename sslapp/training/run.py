@@ -20,6 +20,8 @@ Tensors = dict[str, torch.Tensor]
 Report = Callable[[int, int, Mapping[str, float]], None]
 Embed = Callable[[NDArray[np.int64]], torch.Tensor]
 Observe = Callable[[int, int, Embed], None]
+Picture = Callable[[], Mapping[str, torch.Tensor]]
+View = Callable[[int, int, Picture], None]
 
 KEPT = 2
 """Checkpoints of a stage that an attempt keeps: the older is for when the newer is damaged."""
@@ -64,6 +66,9 @@ class Run:
         observer: called as observer(step, total, embed) after every step of a training, where
             embed(rows) gives the (n, D) features of clean images with the weights so far. It may
             look and keep what it saw, and changes nothing.
+        viewer: called as viewer(step, total, make) when a training reports, where make() gives a
+            few images as the method sees them, (n, C, S, S) uint8 by what they are; {} where there
+            are none to see. It changes nothing either.
         weights: folder of pre-trained weights that may be chosen by a network's name, or None.
         say: called with a sentence when a damaged file of a stage was passed over. It costs the
             steps since the file before, and changes nothing that comes out.
@@ -83,6 +88,7 @@ class Run:
         kernels: Kernels = "eager",
         checkpoint_seconds: float = 20.0,
         observer: Observe = lambda step, total, embed: None,
+        viewer: View = lambda step, total, make: None,
         weights: Path | None = None,
         say: Callable[[str], None] = lambda text: None,
     ) -> None:
@@ -97,7 +103,7 @@ class Run:
         self.rank = 0
         self.world_size = 1
         self.weights = weights
-        self._observer = observer
+        self._observer, self.view = observer, viewer
         self._say = say
         self._folder = folder
         self._folders = (*earlier, folder)

@@ -6,12 +6,14 @@ from pathlib import Path
 import pandas as pd
 import pytest
 import small_project
+import torch
 from sqlalchemy import insert, select
 from streamlit.testing.v1 import AppTest
 from streamlit.typing import DataframeState
 
 from sslapp.jobs import queue
 from sslapp.methods.registry import CARDS
+from sslapp.rounds.pictures import Pictures
 from sslapp.store import rounds
 from sslapp.store.database import reading, writing
 from sslapp.store.schema import embedding, round_, round_metric
@@ -72,7 +74,7 @@ def failed(access, reason: str, kind: FailureKind | None = None) -> None:
 def test_a_round_is_started_with_the_options_that_were_changed(project, open_train) -> None:
     page = open_train(project.workspace.root)
     assert CARDS["fixmatch"].about in texts(page)
-    assert page.latex[0].value == CARDS["fixmatch"].formula
+    assert CARDS["fixmatch"].formula in page.latex[0].value
     page.number_input(key="train-1-fixmatch-steps").set_value(12)
     page.number_input(key="train-1-fixmatch-tau").set_value(0.9)
     page.number_input(key="train-seed").set_value(7).run()
@@ -218,22 +220,39 @@ def test_a_running_round_shows_what_it_does(project, open_train) -> None:
                 "seconds": step / 3,
                 "pseudo_labels/0": 3.0,
                 "pseudo_labels/1": 1.0,
+                "threshold/0": 0.6,
+                "threshold/1": 0.45,
+                "pseudo-labels right": 0.9,
+                "pseudo-labels judged": 3.5,
             }
             rows = [
                 {"round_id": 1, "step": step, "name": name, "value": value}
                 for name, value in values.items()
             ]
             conn.execute(insert(round_metric), rows)
+    views = {name: torch.zeros(6, 1, 8, 8, dtype=torch.uint8) for name in ("image", "weak")}
+    attempt = project.workspace.attempt(held.folder, held.attempt)
+    attempt.mkdir(parents=True, exist_ok=True)
+    Pictures(attempt).look(6, 12, lambda: views)
     page = open_train(project.workspace.root)
     bar = page.get("progress")[0].proto
     assert bar.value == 50
     assert bar.text.startswith("training · 6 of 12 · 50 % · about 2 s left")
     figures = {each.label: each.value for each in page.metric}
-    assert figures == {"Labelled loss": "0.167", "Unlabelled loss": "0.300", "Mask rate": "25 %"}
+    assert figures == {
+        "Labelled loss": "0.167",
+        "Unlabelled loss": "0.300",
+        "Mask rate": "25 %",
+        "Pseudo\\-labels right": "90 %",
+    }
     shown = texts(page)
     assert "50.0 % (11.8 to 88.2 %), n = 6" in shown
     assert "3.00 steps/s · 120 images/s · worker " in shown
-    losses, shares = page.get("plotly_chart")
+    assert "of the labelled images that are part of the unlabelled set, 3.5 a step" in shown
+    assert "of the same images, after 6 steps" in shown and "Weak" in shown
+    assert len(page.get("imgs")) == 2
+    losses, shares, thresholds = page.get("plotly_chart")
+    assert '"45 %"' in thresholds.proto.spec
     assert "unlabelled loss" in losses.proto.spec
     assert '"75 %"' in shares.proto.spec
 

@@ -36,6 +36,7 @@ from sslapp.training.objective import (
     LABELLED,
     NONE_OF_THESE,
     Batch,
+    Guesses,
     Losses,
     Objective,
     TrainingStep,
@@ -192,7 +193,7 @@ class LayerMatchObjective(Objective):
             total = total + config.lambda_ac * loss_ac
             metrics["clustering loss"] = loss_ac.detach()
             metrics["averaged head distance"] = self.averaged.distance()
-        return Losses(total, metrics)
+        return Losses(total, metrics, Guesses(pseudo_label, mask))
 
     def stepped(self, network: nn.Module, number: int) -> None:
         """Let the averaged head follow, or start it anew from the head."""

@@ -29,6 +29,7 @@ from torch import Tensor
 from sslapp.methods.threshold.config import ThresholdConfig
 from sslapp.training.objective import (
     LABELLED,
+    Guesses,
     Losses,
     Objective,
     TrainingStep,
@@ -100,10 +101,13 @@ class ThresholdObjective(Objective):
             "mask rate": weight.float().mean(),
             "pseudo_labels": class_counts(q.argmax(dim=1), weight, q.shape[1]),
         }
+        limits = self.threshold.limits()
+        if limits is not None:
+            metrics["threshold"] = limits
         for name, (factor, term) in self.terms(learning, q, weight).items():
             total = total + factor * term
             metrics[name] = term.detach()
-        return Losses(total, metrics)
+        return Losses(total, metrics, Guesses(q.argmax(dim=1), weight))
 
     def adjusted(self, step: TrainingStep) -> TrainingStep:
         """The step with tau log pi in the logits of all views that learn; q is of plain ones."""

@@ -9,7 +9,7 @@ Noise on features is no substitute for such views: it moves an image in directio
 moves in, and confirmed a model's mistakes.
 """
 
-from collections.abc import Mapping
+from collections.abc import Callable, Mapping
 from pathlib import Path
 from types import MappingProxyType
 from typing import Self
@@ -72,6 +72,12 @@ class FeatureInputs:
         return evaluate(
             state, self._features, rows, standardise=self._standardise, features_alone=features
         )
+
+    def pictures(
+        self, feed: Feed, made: Callable[[Mapping[str, Tensor]], Mapping[str, Tensor]]
+    ) -> dict[str, Tensor]:
+        """None: a method sees vectors here."""
+        return {}
 
     def predictor(self, state: dict[str, Tensor]) -> Predictor:
         """The trained head, to be kept."""

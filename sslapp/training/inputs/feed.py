@@ -90,6 +90,7 @@ class Feed:
         # what was ruled out for an image that has a label by now says nothing new
         in_pool = np.isin(self.rows, task.pool)[:, None]
         self._forbidden = torch.from_numpy(task.forbidden[self.rows] & in_pool).to(run.device)
+        self._first = self.places(0)  # before a supply asks for places in the background
         self._supply = self.supply()
 
     def take(self, step: int) -> Batch:
@@ -112,6 +113,27 @@ class Feed:
             rows=rows,
             forbidden=self._forbidden[rows],
         )
+
+    def known(self, rows: Tensor) -> Tensor:
+        """(n,) int64 classes of unlabelled images that have a label all the same; -1 for others.
+
+        Args:
+            rows: (n,) int64 numbers in the unlabelled set.
+        """
+        return self._labels[rows]
+
+    def sample(self, count: int) -> tuple[Tensor, dict[str, Tensor]]:
+        """The first images of the training, (n, C, S, S) uint8, and the same in every view.
+
+        Unlabelled ones, or labelled ones where a method sees no others.
+        """
+        first, end = self._first, self._size + self._count
+        unlabelled = first[self._size : end]
+        places = (unlabelled if self._count else first[: self._size])[:count]
+        labelled: dict[str, View] = {LABELLED: self._labelled_view, **self._labelled_views}
+        images = pixels_of(self._task).take(self.rows[places]).to(self._run.device)
+        kinds = self._views if self._count else labelled
+        return images, {name: self.view(kind, name, images, 0) for name, kind in kinds.items()}
 
     def close(self) -> None:
         """End what reads ahead."""

@@ -4,7 +4,7 @@ The loop is the same for both. What differs stands here: which network is built,
 its input, how it is evaluated, and what predictor is left in the end.
 """
 
-from collections.abc import Mapping
+from collections.abc import Callable, Mapping
 from typing import Protocol
 
 import torch
@@ -21,6 +21,13 @@ from sslapp.training.predictor import NetworkPredictor
 from sslapp.training.run import Run
 from sslapp.training.task import Indices, Task, pixels_of
 from sslapp.vocabulary import Gear
+
+Make = Callable[[Mapping[str, Tensor]], Mapping[str, Tensor]]
+
+SHOWN = 6
+"""Images that are shown as a method sees them."""
+
+ITSELF = "image"
 
 
 class Inputs(Protocol):
@@ -44,6 +51,15 @@ class Inputs(Protocol):
         features: bool = False,
     ) -> Tensor:
         """(n, C) logits or (n, D) features of clean rows with the weights `state`, on the CPU."""
+
+    def pictures(self, feed: Feed, made: Make) -> dict[str, Tensor]:
+        """(n, C, S, S) uint8 of a few images as a method sees them, by what they are, the images
+        themselves first; {} where it sees no images.
+
+        Args:
+            feed: the batches of the training.
+            made: what the method makes of prepared views itself.
+        """
 
     def predictor(self, state: dict[str, Tensor]) -> Predictor:
         """The trained network, to be kept."""
@@ -97,6 +113,17 @@ class PixelInputs:
         return networks.evaluate(
             network, state, self._pixels, rows, mean=self.mean, std=self.std, features=features
         )
+
+    def pictures(self, feed: Feed, made: Make) -> dict[str, Tensor]:
+        """See Inputs."""
+        images, views = feed.sample(SHOWN)
+        own = made({name: self.prepared(view) for name, view in views.items()})
+        return {ITSELF: images, **views, **{name: self._seen(x) for name, x in own.items()}}
+
+    def _seen(self, prepared: Tensor) -> Tensor:
+        """(n, C, S, S) uint8 of what the network is given."""
+        mean, std = (each.view(1, -1, 1, 1) for each in (self.mean, self.std))
+        return ((prepared.detach().cpu().float() * std + mean) * 255).round().clamp(0, 255).byte()
 
     def predictor(self, state: dict[str, Tensor]) -> Predictor:
         """See Inputs."""

@@ -10,6 +10,10 @@ ACCURACY = "holdout accuracy"
 STUDENT = "student holdout accuracy"
 EVALUATED = "holdout images evaluated"
 BEST, MEDIAN = "best", "median"
+RIGHT, JUDGED = "pseudo-labels right", "pseudo-labels judged"
+"""The share of confident pseudo-labels that are right, of the labelled images that are part of the
+unlabelled set, and how many of these there were a step."""
+
 LAST = 20
 """Evaluations that the median is taken over, as FixMatch's authors report it."""
 
@@ -49,6 +53,14 @@ def summary(name: str, course: Sequence[float]) -> dict[str, float]:
         f"{BEST} {name}": max(course),
         f"{MEDIAN} {name}": statistics.median(course[-LAST:]),
     }
+
+
+def judged(metrics: Mapping[str, float]) -> dict[str, float]:
+    """Reported means with the number of right pseudo-labels a step as their share; without it where
+    none was judged."""
+    if not metrics.get(JUDGED):
+        return {name: value for name, value in metrics.items() if name != RIGHT}
+    return {**metrics, RIGHT: metrics[RIGHT] / metrics[JUDGED]}
 
 
 def names() -> frozenset[str]:

@@ -21,6 +21,7 @@ purpose, step), so weights, momentum and averages are all the state there is.
 import time
 from collections.abc import Mapping
 from dataclasses import replace
+from functools import partial
 
 import torch
 from torch import Tensor
@@ -28,10 +29,17 @@ from torch import Tensor
 from sslapp.training import configuration, kernels, networks
 from sslapp.training.configuration import TrainingConfig
 from sslapp.training.inputs.gears import inputs_of
-from sslapp.training.loop import optimiser, schedule
+from sslapp.training.loop import figures, optimiser, schedule
 from sslapp.training.loop.evaluation import Evaluation
 from sslapp.training.method import Predictor
-from sslapp.training.objective import NONE_OF_THESE, Batch, Losses, Objective, TrainingStep
+from sslapp.training.objective import (
+    NONE_OF_THESE,
+    Batch,
+    Guesses,
+    Losses,
+    Objective,
+    TrainingStep,
+)
 from sslapp.training.passes import HEADS, NetworkPasses
 from sslapp.training.rules.ema import EMA
 from sslapp.training.rules.losses import uniform_loss
@@ -108,6 +116,7 @@ class Loop:
             if done % every == 0 or done == self.total:
                 self._report(done, sums, (done - 1) % every + 1)
                 sums = {}
+                self.run.view(done, self.total, partial(self._pictures, done))
                 if time.monotonic() - saved >= self.run.checkpoint_seconds and done < self.total:
                     checkpoints.save(done, self._state())
                     saved = time.monotonic()
@@ -127,7 +136,10 @@ class Loop:
         self.optimiser.step()
         self.objective.stepped(self.network, number)
         self.ema.update(number)
-        return {"loss": losses.total.detach(), **losses.metrics}
+        metrics = {"loss": losses.total.detach(), **losses.metrics}
+        if losses.guesses is not None:
+            metrics |= self._judged(losses.guesses, batch.rows)
+        return metrics
 
     def forward_backward(self, number: int, batch: Batch) -> Losses:
         """Run the network on all views, take the losses and leave gradients."""
@@ -177,7 +189,24 @@ class Loop:
     def _with_none(self, losses: Losses, loss: Tensor) -> Losses:
         """The losses and that of images which are none of the classes."""
         total = losses.total + self.config.none_weight * loss
-        return Losses(total, {**losses.metrics, "none of these loss": loss.detach()})
+        metrics = {**losses.metrics, "none of these loss": loss.detach()}
+        return replace(losses, total=total, metrics=metrics)
+
+    def _judged(self, guesses: Guesses, rows: Tensor) -> dict[str, Tensor]:
+        """How many confident pseudo-labels are about labelled images, and how many are right."""
+        known = self.batches.known(rows)
+        weight = guesses.weight.float() * (known >= 0)
+        right = weight * (guesses.classes == known)
+        return {figures.JUDGED: weight.sum(), figures.RIGHT: right.sum()}
+
+    def _pictures(self, done: int) -> dict[str, Tensor]:
+        """A few images as the method sees them."""
+
+        def made(views: Mapping[str, Tensor]) -> Mapping[str, Tensor]:
+            with networks.keyed(self.network, self.run, done - 1):
+                return self.objective.pictures(self._passes(done - 1), views)
+
+        return self.inputs.pictures(self.batches, made)
 
     def _embed(self, rows: Indices) -> Tensor:
         """(n, D) float32 features of clean images with the averaged weights so far."""
@@ -185,7 +214,7 @@ class Loop:
         return self.inputs.evaluate(self.network, weights, rows, features=True)
 
     def _report(self, done: int, sums: Mapping[str, Tensor], count: int) -> None:
-        metrics = reported(sums, count)
+        metrics = figures.judged(reported(sums, count))
         metrics["learning rate"] = self.optimiser.param_groups[0]["lr"]
         if self.evaluation.due(done):
             student = dict(self.network.named_parameters()) | dict(self.network.named_buffers())

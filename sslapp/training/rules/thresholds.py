@@ -35,6 +35,10 @@ class ThresholdRule(ABC):
     def mask(self, p: Tensor) -> Tensor:
         """Return (n,) bool, or float32 weights in [0, 1], for (n, C) float32 probabilities."""
 
+    def limits(self) -> Tensor | None:
+        """(C,) the confidence from which on each class counts; None for a rule without such."""
+        return None
+
     def state_dict(self) -> dict[str, Tensor]:
         """All state, by name; empty for a rule without any."""
         return {}

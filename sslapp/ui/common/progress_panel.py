@@ -6,6 +6,7 @@ from sslapp.ui.common import faults, plain, progress_watch, round_figures
 from sslapp.usecases.access import Access
 from sslapp.usecases.jobs import cancel_job
 from sslapp.usecases.training.own_encoder import NEAREST, neighbours_sheet, neighbours_so_far
+from sslapp.usecases.training.pictures import shown_views
 from sslapp.usecases.training.progress import LiveJob, LiveJobs, live_jobs, log_tail
 from sslapp.usecases.training.rounds import resume_round
 from sslapp.vocabulary import FailureKind, JobKind, JobState
@@ -69,6 +70,9 @@ def _job(access: Access, work: LiveJob, titles: dict[str, str], worker_alive: bo
     st.progress(min(work.step / work.total, 1.0) if work.total else 0.0, text=_pace(work))
     if work.metrics:
         round_figures.live(work)
+        seen = shown_views(access, work.id)
+        if seen is not None:
+            round_figures.views(seen)
     if work.teaches:
         neighbours(access, work.project_id)
     if work.kind == JobKind.ROUND:

@@ -8,7 +8,8 @@ import streamlit as st
 
 from sslapp.charts import look
 from sslapp.ui.common import plain
-from sslapp.usecases.training.metrics import HOLDOUT_FIGURES, SHARES, Curve
+from sslapp.usecases.training.metrics import HOLDOUT_FIGURES, JUDGED, RIGHT, SHARES, Curve
+from sslapp.usecases.training.pictures import ShownViews
 from sslapp.usecases.training.progress import LiveJob
 from sslapp.words import percent, proportion
 
@@ -18,7 +19,7 @@ LINES = {
 }
 """The losses that are drawn, in colours that no class has and that suit both themes."""
 
-IN_THE_LOG = HOLDOUT_FIGURES | {"loss", "learning rate"}
+IN_THE_LOG = HOLDOUT_FIGURES | {"loss", "learning rate", JUDGED}
 """Reported, but not worth a figure of their own: sums, settings, and what is shown with its n."""
 
 HEIGHT = 170
@@ -37,6 +38,12 @@ def live(work: LiveJob) -> None:
             st.metric(plain.markdown(name.capitalize()), _value(name, latest[name]))
     if work.holdout_accuracy is not None and work.holdout:
         st.caption(f"Holdout accuracy so far: {proportion(*work.holdout_accuracy)}")
+    if RIGHT in latest:
+        st.caption(
+            "Pseudo-labels right: of the labelled images that are part of the unlabelled set, "
+            f"{latest[JUDGED]:,.1f} a step. The network is taught their labels, so it may be less "
+            "often right about the pool."
+        )
     panels = st.grid(2 if drawn and work.pseudo_labels else 1, min_column_width=320)
     if drawn:
         with panels.container(gap="xsmall"):
@@ -44,6 +51,18 @@ def live(work: LiveJob) -> None:
     if work.pseudo_labels:
         with panels.container(gap="xsmall"):
             _pseudo_labels(work)
+    if work.thresholds:
+        with panels.container(gap="xsmall"):
+            _thresholds(work)
+
+
+def views(found: ShownViews) -> None:
+    """Draw the same images in each of the views that the method sees."""
+    st.caption(f"What the method sees of the same images, after {found.step:,} steps")
+    for name, strip in found.strips:
+        with st.container(horizontal=True, vertical_alignment="center", gap="small"):
+            st.caption(plain.markdown(name.capitalize()), width=110)
+            st.image(strip, width="content")
 
 
 def losses(metrics: Mapping[str, Curve], total: int, *, key: str) -> None:
@@ -96,6 +115,19 @@ def _pseudo_labels(work: LiveJob) -> None:
         config={"staticPlot": True},
         key=f"pseudo-labels-{work.id}",
         alt=f"Share of confident pseudo-labels, up to {percent(values.max() / max(total, 1e-9))}",
+    )
+
+
+def _thresholds(work: LiveJob) -> None:
+    kept = list(work.thresholds.items())[:MOST_BARS]
+    some = f" (first {MOST_BARS})" if len(work.thresholds) > MOST_BARS else ""
+    st.caption(f"Confidence from which on a pseudo-label of each class counts{some}")
+    values = np.array([value for _, (_, value) in kept])
+    st.plotly_chart(
+        shares([name for name, _ in kept], [colour for _, (colour, _) in kept], values),
+        config={"staticPlot": True},
+        key=f"thresholds-{work.id}",
+        alt=f"Thresholds of the classes, {percent(values.min())} to {percent(values.max())}",
     )
 
 

@@ -15,7 +15,7 @@ from sslapp.store.log.chain import now
 from sslapp.store.rounds import Curve, StoredRound
 from sslapp.store.state import load_state
 from sslapp.usecases.access import Access, require
-from sslapp.usecases.training.metrics import PSEUDO_LABELS
+from sslapp.usecases.training.metrics import BY_CLASS
 from sslapp.vocabulary import JobState
 
 
@@ -25,7 +25,7 @@ class TrainingCurves:
 
     Attributes:
         number, method, state: of the round.
-        curves: name -> [(step, value), ...] by step, without the pseudo-labels of each class.
+        curves: name -> [(step, value), ...] by step, without those of each class.
         pace: seconds a step, on average; 0 before the first.
     """
 
@@ -44,7 +44,7 @@ def training_curves(
         require(conn, access, project_id)
         found = [each for each in rounds.all_rounds(conn, project_id) if each.number in numbers]
         jobs = history.jobs_by_id(conn, [each.job_id for each in found])
-        reported = rounds.curves(conn, [each.id for each in found], without=PSEUDO_LABELS)
+        reported = rounds.curves(conn, [each.id for each in found], without=BY_CLASS)
     return [_training_curves(each, jobs[each.job_id], reported[each.id]) for each in found]
 
 

@@ -38,6 +38,7 @@ PASSING = {
     "weights": "fetched, or brought in by hand",
     "data": "a named set that can be fetched again",
     "chunks": "a piece of encoding under way",
+    "views.safetensors": "pictures of a training under way",
     "resized": "images at the size of a round, made again when one needs them",
 }
 """Names of files and folders that the workspace can do without, and what they are."""

@@ -14,9 +14,17 @@ Curve = rounds.Curve
 PSEUDO_LABELS = "pseudo_labels/"
 """Before a column, in the name under which a round reports the pseudo-labels of its class."""
 
+THRESHOLDS = "threshold/"
+"""The same of the confidence from which on pseudo-labels of the class count."""
+
+BY_CLASS = (PSEUDO_LABELS, THRESHOLDS)
+
+RIGHT, JUDGED = figures.RIGHT, figures.JUDGED
+"""See there: how right pseudo-labels are, and of how many labelled images a step."""
+
 LOSS, SECONDS, GPU_MEMORY = "loss", "seconds", "gpu memory"
 
-SHARES = frozenset({"holdout accuracy", "mask rate"})
+SHARES = frozenset({"holdout accuracy", "mask rate", RIGHT})
 """Reported figures that are shares of 1."""
 
 HOLDOUT_FIGURES = figures.names()
@@ -27,8 +35,8 @@ RECENT = 10
 
 
 def curves(conn: Connection, round_id: int) -> dict[str, Curve]:
-    """Name -> [(step, value), ...] of what a round reported, without the pseudo-labels."""
-    return rounds.curves(conn, [round_id], without=PSEUDO_LABELS)[round_id]
+    """Name -> [(step, value), ...] of what a round reported, without what it did of each class."""
+    return rounds.curves(conn, [round_id], without=BY_CLASS)[round_id]
 
 
 def latest(reported: Mapping[str, Curve]) -> dict[str, float]:
@@ -36,21 +44,22 @@ def latest(reported: Mapping[str, Curve]) -> dict[str, float]:
     return {name: curve[-1][1] for name, curve in reported.items()}
 
 
-def pseudo_labels(
-    conn: Connection, round_id: int, class_ids: Sequence[int], classes: Sequence[ClassRow]
+def by_class(
+    values: Mapping[str, float], what: str, class_ids: Sequence[int], classes: Sequence[ClassRow]
 ) -> dict[str, tuple[str, float]]:
-    """Class name -> (colour, confident pseudo-labels a step), by the newest report.
+    """Class name -> (colour, what was reported of it).
 
     Args:
+        values: a report.
+        what: PSEUDO_LABELS, confident ones a step, or THRESHOLDS.
         class_ids: what the round's columns mean.
         classes: of the project, retired ones too.
     """
-    values = rounds.newest_report(conn, round_id)
     known = {each.id: each for each in classes}
     return {
-        known[class_id].name: (known[class_id].colour, values[f"{PSEUDO_LABELS}{column}"])
+        known[class_id].name: (known[class_id].colour, values[f"{what}{column}"])
         for column, class_id in enumerate(class_ids)
-        if f"{PSEUDO_LABELS}{column}" in values
+        if f"{what}{column}" in values
     }
 
 

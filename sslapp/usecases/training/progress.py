@@ -23,10 +23,12 @@ from sslapp.usecases.jobs import eta, may_control
 from sslapp.usecases.training.estimates import images_per_step
 from sslapp.usecases.training.metrics import (
     GPU_MEMORY,
+    PSEUDO_LABELS,
     SECONDS,
+    THRESHOLDS,
+    by_class,
     curves,
     latest,
-    pseudo_labels,
     recent_rate,
 )
 from sslapp.vocabulary import FailureKind, JobKind, JobState
@@ -52,6 +54,7 @@ class LiveJob:
         memory: bytes its worker holds now and held at most; None when it is not on this machine.
         metrics: name -> [(step, value), ...] that a round reported; not what has its own place.
         pseudo_labels: class name -> (its colour, confident pseudo-labels a step, of late).
+        thresholds: class name -> (its colour, confidence from which on its pseudo-labels count).
         holdout: labelled holdout images of a round's snapshot.
         steps: of a round's own trainings; `total` counts those that calibrate it as well.
         teaches: whether it trains an encoder on the project's images.
@@ -79,6 +82,7 @@ class LiveJob:
     config: Mapping[str, Any] = field(default_factory=dict)
     metrics: dict[str, Curve] = field(default_factory=dict)
     pseudo_labels: dict[str, tuple[str, float]] = field(default_factory=dict)
+    thresholds: dict[str, tuple[str, float]] = field(default_factory=dict)
     holdout: int = 0
     steps: int = 0
     teaches: bool = False
@@ -200,6 +204,7 @@ def _with_round(conn: Connection, found: LiveJob, row: RowMapping, runs: StoredR
     seconds, gpu = metrics.pop(SECONDS, []), metrics.pop(GPU_MEMORY, [])
     rate = recent_rate(seconds) if found.state == JobState.RUNNING else None
     classes = projects.classes(conn, found.project_id, retired=True) if metrics else []
+    newest = rounds.newest_report(conn, runs.id) if metrics else {}
     return replace(
         found,
         eta=_eta(row, rate),
@@ -210,7 +215,8 @@ def _with_round(conn: Connection, found: LiveJob, row: RowMapping, runs: StoredR
         config=runs.config,
         steps=_own_steps(runs),
         metrics=metrics,
-        pseudo_labels=pseudo_labels(conn, runs.id, runs.class_ids, classes) if metrics else {},
+        pseudo_labels=by_class(newest, PSEUDO_LABELS, runs.class_ids, classes),
+        thresholds=by_class(newest, THRESHOLDS, runs.class_ids, classes),
         holdout=runs.snapshot.counts.get("validation", 0),
     )
 
