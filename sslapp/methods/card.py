@@ -24,7 +24,7 @@ class MethodCard:
         averages_encoders: whether it fits to the features of each encoder and averages.
         code: where the class of a method that is installed beside this package stands, as
             "module:Class"; "" for one of this package, and in a plugin.
-        formula: LaTeX of its losses, or of what it computes.
+        formula: LaTeX of its losses, or of what it computes, an equation a line.
         relatives: names of methods that it is a variant of, or that are variants of it.
     """
 

@@ -74,7 +74,8 @@ def failed(access, reason: str, kind: FailureKind | None = None) -> None:
 def test_a_round_is_started_with_the_options_that_were_changed(project, open_train) -> None:
     page = open_train(project.workspace.root)
     assert CARDS["fixmatch"].about in texts(page)
-    assert CARDS["fixmatch"].formula in page.latex[0].value
+    equations = CARDS["fixmatch"].formula.splitlines()
+    assert all(each in page.latex[at].value for at, each in enumerate(equations))
     page.number_input(key="train-1-fixmatch-steps").set_value(12)
     page.number_input(key="train-1-fixmatch-tau").set_value(0.9)
     page.number_input(key="train-seed").set_value(7).run()
@@ -250,7 +251,6 @@ def test_a_running_round_shows_what_it_does(project, open_train) -> None:
     assert "3.00 steps/s · 120 images/s · worker " in shown
     assert "of the labelled images that are part of the unlabelled set, 3.5 a step" in shown
     assert "of the same images, after 6 steps" in shown and "Weak" in shown
-    assert len(page.get("imgs")) == 2
     losses, shares, thresholds = page.get("plotly_chart")
     assert '"45 %"' in thresholds.proto.spec
     assert "unlabelled loss" in losses.proto.spec

@@ -66,9 +66,7 @@ CARD = MethodCard(
     "label joins those that the next network learns from.",
     (Gear.FEATURES,),
     DiffSySCConfig,
-    formula=r"""\ell = \mathbb{E}_{t,\,\epsilon}\,
-\big\lVert \epsilon - \epsilon_\theta(y_t,\, f(x),\, t)\big\rVert^2,
-\qquad D_\ell \leftarrow D_\ell \cup \big\{(u, \arg\max z_u):
-\max\operatorname{softmax}(z_u/\tau) > \gamma\big\}""",
+    formula=r"""\ell = \mathbb{E} \lVert \epsilon - \epsilon_\theta(y_t,\, f(x),\, t) \rVert^2
+L \leftarrow L \cup \{(u, \arg\max z_u) : \max \operatorname{softmax}(z_u / \tau) > \gamma\}""",
     relatives=("self-training", "nearest-neighbours"),
 )

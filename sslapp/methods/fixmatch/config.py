@@ -30,9 +30,8 @@ CARD = MethodCard(
     (Gear.PIXELS, Gear.FEATURES),
     FixMatchConfig,
     WITHOUT_EFFECT,
-    formula=r"""\ell = \frac{1}{B}\sum_b H\big(y_b,\, p(a(x_b))\big)
-+ \lambda_u\,\frac{1}{\mu B}\sum_b \mathbb{1}\big[\max q_b \ge \tau\big]\,
-H\big(\arg\max q_b,\, p(A(u_b))\big),
-\qquad q_b = p(a(u_b))""",
+    formula=r"""\ell = \ell_s + \lambda_u\, \ell_u, \qquad q_b = p(a(u_b))
+\ell_s = \frac{1}{B} \sum_b H\big(y_b,\, p(a(x_b))\big)
+\ell_u = \frac{1}{\mu B} \sum_b \mathbb{1}[\max q_b \ge \tau]\, H(\arg\max q_b,\, p(A(u_b)))""",
     relatives=("layermatch", "self-training"),
 )

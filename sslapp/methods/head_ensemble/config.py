@@ -23,7 +23,7 @@ CARD = MethodCard(
     (Gear.FEATURES,),
     HeadEnsembleConfig,
     averages_encoders=True,
-    formula=r"""P = \frac{\sum_m a_m \operatorname{softmax}(z_m / T_m)}{\sum_m a_m},
-\qquad a_m = \frac{k_m + 1}{n + 2}""",
+    formula=r"""P = \frac{\sum_m a_m \operatorname{softmax}(z_m / T_m)}{\sum_m a_m}
+a_m = \frac{k_m + 1}{n + 2}""",
     relatives=("supervised", "prototypes", "label-propagation"),
 )

@@ -64,7 +64,7 @@ CARD = MethodCard(
     "sure the network has become.",
     (Gear.PIXELS,),
     LayerMatchConfig,
-    formula=r"""\ell = \ell_s + \lambda_u\,\ell_u + \lambda_{ac}\,\ell_{ac},
-\qquad \frac{\partial \ell_u}{\partial W_{\mathrm{classifier}}} := 0""",
+    formula=r"""\ell = \ell_s + \lambda_u\,\ell_u + \lambda_{ac}\,\ell_{ac}
+\frac{\partial \ell_u}{\partial W_{\mathrm{classifier}}} := 0""",
     relatives=("fixmatch",),
 )

@@ -49,7 +49,7 @@ CARD = MethodCard(
     "where images of a class lie together.",
     (Gear.FEATURES,),
     PrototypesConfig,
-    formula=r"""M_{ic} \propto e^{-\lambda \lVert x_i - m_c \rVert^2},
-\qquad m_c \leftarrow (1 - s)\, m_c + s\,\frac{\sum_i M_{ic}\, x_i}{\sum_i M_{ic}}""",
+    formula=r"""M_{ic} \propto e^{-\lambda \lVert x_i - m_c \rVert^2}
+m_c \leftarrow (1 - s)\, m_c + s\,\frac{\sum_i M_{ic}\, x_i}{\sum_i M_{ic}}""",
     relatives=("nearest-neighbours", "label-propagation", "head-ensemble"),
 )

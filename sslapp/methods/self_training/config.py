@@ -71,7 +71,7 @@ CARD = MethodCard(
         Gear.PIXELS: SUPERVISED.without_effect[Gear.PIXELS],
         Gear.FEATURES: SUPERVISED.without_effect[Gear.FEATURES] | {"noisy_student"},
     },
-    formula=r"""\theta_i = \arg\min_\theta \sum_{(x, y) \in L \cup P_i} H\big(y,\, p_\theta(x)\big),
-\qquad P_{i+1} = \big\{(u, \arg\max p_{\theta_i}(u)) : \max p_{\theta_i}(u) > \tau\big\}""",
+    formula=r"""\theta_i = \arg\min_\theta \sum_{(x, y) \in L \cup P_i} H\big(y,\, p_\theta(x)\big)
+P_{i+1} = \{(u, \arg\max p_{\theta_i}(u)) : \max p_{\theta_i}(u) > \tau\}""",
     relatives=("supervised", "fixmatch", "diff-sysc"),
 )

@@ -44,7 +44,8 @@ def live(work: LiveJob) -> None:
             f"{latest[JUDGED]:,.1f} a step. The network is taught their labels, so it may be less "
             "often right about the pool."
         )
-    panels = st.grid(2 if drawn and work.pseudo_labels else 1, min_column_width=320)
+    count = sum(map(bool, (drawn, work.pseudo_labels, work.thresholds)))
+    panels = st.grid(max(count, 1), min_column_width=320)
     if drawn:
         with panels.container(gap="xsmall"):
             losses(work.metrics, work.steps or work.total, key=f"losses-{work.id}")
@@ -121,10 +122,11 @@ def _pseudo_labels(work: LiveJob) -> None:
 def _thresholds(work: LiveJob) -> None:
     kept = list(work.thresholds.items())[:MOST_BARS]
     some = f" (first {MOST_BARS})" if len(work.thresholds) > MOST_BARS else ""
-    st.caption(f"Confidence from which on a pseudo-label of each class counts{some}")
+    st.caption(f"Confidence from which on a class's pseudo-labels count{some}")
     values = np.array([value for _, (_, value) in kept])
+    bars = shares([name for name, _ in kept], [colour for _, (colour, _) in kept], values)
     st.plotly_chart(
-        shares([name for name, _ in kept], [colour for _, (colour, _) in kept], values),
+        bars.update_xaxes(range=[0, 1.15]),  # a confidence is seen against 1
         config={"staticPlot": True},
         key=f"thresholds-{work.id}",
         alt=f"Thresholds of the classes, {percent(values.min())} to {percent(values.max())}",

@@ -52,17 +52,15 @@ def method(methods: Mapping[str, MethodCard], suggested: Suggestion) -> MethodCa
         width="stretch",
     )
     st.caption(f":material/lightbulb: {suggested.reason}")
-    card = methods[name or suggested.method]
-    _explained(card, methods)
-    return card
+    return methods[name or suggested.method]
 
 
-def _explained(card: MethodCard, methods: Mapping[str, MethodCard]) -> None:
+def explained(card: MethodCard, methods: Mapping[str, MethodCard]) -> None:
     """Draw what the method does: in words, as a formula, and beside which others."""
     with st.expander("What it does", icon=":material/function:", key="train-explained"):
         st.markdown(card.about)
-        if card.formula:
-            st.latex(card.formula)
+        for equation in card.formula.splitlines():
+            st.latex(equation, width="content")
         near = [methods[each].title for each in card.relatives if each in methods]
         if near:
             st.caption(f"Related: {', '.join(near)}.")
