@@ -31,7 +31,7 @@ def test_curves_are_by_step_and_only_of_the_rounds_asked_for(project) -> None:
         assert both[1]["loss"] == [(10, 0.75), (20, 0.5)]
         assert both[2] == {}
         assert rounds.curves(conn, [2]) == {2: {}}
-        left = rounds.curves(conn, [1], without="class_s/")[1]
+        left = rounds.curves(conn, [1], without=["class_s/"])[1]
     assert list(left) == ["loss", "seconds", "classXs/0"], "and no wildcard in what is left out"
 
 
