@@ -150,9 +150,9 @@ def simulate_command(
             )
         if limit := final.get("upper_limit"):
             shares = [
-                f"{limit[f'{which}_accuracy']:.4f} of the {which} images"
+                f"{limit[f'{which}_accuracy']:.4f} of {limit[which]} {which} images"
                 for which in ("holdout", "test")
-                if limit[f"{which}_accuracy"] is not None
+                if limit[which]
             ]
             said = " and ".join(shares) or "nothing is known of how right it is"
             lines.append(f"upper limit, taught all {limit['labels']} true labels: {said}")

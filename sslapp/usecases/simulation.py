@@ -330,10 +330,13 @@ class _SimulatedDesk:
             answers = fitted.logits(source, rows).argmax(dim=1).cpu().numpy()
             return answers == self.truth[rows] if len(rows) else np.zeros(0, dtype=np.bool_)
 
+        held, tested = right(task.validation), right(np.flatnonzero(is_test))
         return {
             "labels": len(task.labelled),
-            "holdout_accuracy": _mean(right(task.validation)),
-            "test_accuracy": _mean(right(np.flatnonzero(is_test))),
+            "holdout": len(held),
+            "holdout_accuracy": _mean(held),
+            "test": len(tested),
+            "test_accuracy": _mean(tested),
         }
 
     def _balanced(self, count: int) -> list[int]:
