@@ -32,9 +32,9 @@ from sslapp.methods.multi_head.config import CARD as MULTI_HEAD
 from sslapp.methods.nearest_neighbours.config import CARD as NEAREST_NEIGHBOURS
 from sslapp.methods.prototypes.config import CARD as PROTOTYPES
 from sslapp.methods.pseudo_label.config import CARD as PSEUDO_LABEL
+from sslapp.methods.self_training.config import CARD as SELF_TRAINING
 from sslapp.methods.sequencematch.config import CARD as SEQUENCEMATCH
 from sslapp.methods.softmatch.config import CARD as SOFTMATCH
-from sslapp.methods.self_training.config import CARD as SELF_TRAINING
 from sslapp.methods.supervised.config import CARD as SUPERVISED
 from sslapp.methods.uda.config import CARD as UDA
 
