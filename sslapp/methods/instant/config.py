@@ -21,10 +21,10 @@ class InstanTConfig(ThresholdConfig):
         description="Share of the batch's mean confidence that the threshold begins at.",
         json_schema_extra={"usual": True},
     )
-    transition: Literal["instance", "class"] = Field(
-        "instance",
-        description="Estimate how pseudo-labels err for every image, as in the paper, or once for "
-        "all, as the published configurations do.",
+    transition: Literal["class", "instance"] = Field(
+        "class",
+        description="Estimate how pseudo-labels err once for all images, as the published "
+        "configurations do, or for every image, as in the paper.",
     )
     scale: float = Field(
         5.0, gt=0, le=100, description="How sure the estimate is at first that they do not err."

@@ -151,7 +151,7 @@ def test_forbidden_classes_are_never_targets():
     forbidden = torch.zeros(N, C, dtype=torch.bool)
     forbidden[:, 0] = True
     for variant in ("paper", "official"):
-        chosen = objective(variant=variant, tau=0.1)
+        chosen = objective(transition="instance", variant=variant, tau=0.1)
         step = a_step(forbidden=forbidden, transition=torch.zeros(N, C * C))
         q = chosen.predictions(step)
         assert not q[:, 0].any() and not chosen.doubted(q, step)[:, 0].any()
@@ -175,6 +175,8 @@ def test_the_state_survives_save_and_load():
     assert taken(objective(transition="class", tau=0.5), 23) != taken(first, 23)
 
 
-def test_a_killed_training_goes_on_where_it_was(digits, tmp_path):
-    config = InstanTConfig(steps=6, batch_size=8, unlabelled_ratio=2, tau=0.5)
+@pytest.mark.parametrize("transition", ["class", "instance"])
+def test_a_killed_training_goes_on_where_it_was(transition, digits, tmp_path):
+    options = {"steps": 6, "batch_size": 8, "unlabelled_ratio": 2, "tau": 0.5}
+    config = InstanTConfig(transition=transition, **options)
     assert resuming.ends_the_same(InstanT(config), digits(40)[0], tmp_path)
