@@ -138,12 +138,13 @@ page = AppTest.from_file("sslapp/main.py", default_timeout=60).run()
 page = page.switch_page("../pages/train.py").run()
 (warned,) = page.warning
 assert "offers the method broken = nowhere:CARD" in warned.value.replace("\\\\", ""), warned.value
-page.radio(key="train-method").set_value("pi-model").run()
+page.radio(key="train-method").set_value("my-pi-model").run()
 assert not page.exception, page.exception
-assert page.number_input(key="train-1-pi-model-weight").value == 10
-assert "Round 4 is queued: pi-model in the pixels gear" in said("round start --method pi-model")
+assert page.number_input(key="train-1-my-pi-model-weight").value == 10
+queued = said("round start --method my-pi-model")
+assert "Round 4 is queued: my-pi-model in the pixels gear" in queued
 from sslapp.methods.registry import method_class
-assert method_class("pi-model").__name__ == "PiModel"
+assert method_class("my-pi-model").__name__ == "PiModel"
 """
 )
 """What the package brings, in a process that finds it installed; `INSTALLED` in a proof."""

@@ -34,9 +34,9 @@ from sslapp.training.loop import schedule, steps
 from sslapp.training.method import Method, Predictor
 from sslapp.training.objective import LABELLED, Batch, TrainingStep
 from sslapp.training.passes import NetworkPasses
+from sslapp.training.rules.alignment.moving import MovingAlignment
 from sslapp.training.rules.losses import cross_entropy
-from sslapp.training.rules.moving_alignment import MovingAlignment
-from sslapp.training.rules.relative_threshold import RelativeThreshold
+from sslapp.training.rules.thresholds.relative_threshold import RelativeThreshold
 from sslapp.training.run import Run
 from sslapp.training.task import Task
 

@@ -35,8 +35,8 @@ from sslapp.training import configuration
 from sslapp.training.loop import steps
 from sslapp.training.method import Method, Predictor
 from sslapp.training.objective import TrainingStep
-from sslapp.training.rules.loss_threshold import LossThreshold
 from sslapp.training.rules.losses import cross_entropy
+from sslapp.training.rules.thresholds.loss_threshold import LossThreshold
 from sslapp.training.run import Run
 from sslapp.training.task import Task
 

@@ -28,7 +28,7 @@ from sslapp.training.loop import steps
 from sslapp.training.method import Method, Predictor
 from sslapp.training.objective import LABELLED, TrainingStep
 from sslapp.training.rules.losses import cross_entropy, masked_mean
-from sslapp.training.rules.thresholds import FixedThreshold
+from sslapp.training.rules.thresholds.confidence import FixedThreshold
 from sslapp.training.run import Run
 from sslapp.training.task import Task
 

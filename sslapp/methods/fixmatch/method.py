@@ -24,8 +24,8 @@ from sslapp.methods.threshold import averages
 from sslapp.methods.threshold.objective import ThresholdObjective
 from sslapp.training.loop import steps
 from sslapp.training.method import Method, Predictor
-from sslapp.training.rules.alignment import DistributionAlignment
-from sslapp.training.rules.thresholds import FixedThreshold
+from sslapp.training.rules.alignment.distribution import DistributionAlignment
+from sslapp.training.rules.thresholds.confidence import FixedThreshold
 from sslapp.training.run import Run
 from sslapp.training.task import Task
 

@@ -24,7 +24,7 @@ from sslapp.methods.threshold import averages
 from sslapp.methods.threshold.objective import ThresholdObjective
 from sslapp.training.loop import steps
 from sslapp.training.method import Method, Predictor
-from sslapp.training.rules.thresholds import FlexibleThreshold
+from sslapp.training.rules.thresholds.confidence import FlexibleThreshold
 from sslapp.training.run import Run
 from sslapp.training.task import Task
 

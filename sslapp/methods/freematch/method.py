@@ -30,9 +30,9 @@ from sslapp.methods.threshold.objective import Terms, ThresholdObjective
 from sslapp.training.loop import steps
 from sslapp.training.method import Method, Predictor
 from sslapp.training.objective import TrainingStep
-from sslapp.training.rules.alignment import DistributionAlignment
+from sslapp.training.rules.alignment.distribution import DistributionAlignment
 from sslapp.training.rules.losses import fairness
-from sslapp.training.rules.thresholds import SelfAdaptiveThreshold
+from sslapp.training.rules.thresholds.confidence import SelfAdaptiveThreshold
 from sslapp.training.run import Run
 from sslapp.training.task import Task
 

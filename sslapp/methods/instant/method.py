@@ -33,10 +33,10 @@ from sslapp.training.loop import schedule, steps
 from sslapp.training.method import Method, Predictor
 from sslapp.training.objective import LABELLED, Batch, TrainingStep
 from sslapp.training.passes import NetworkPasses
+from sslapp.training.rules.alignment.moving import MovingAlignment
 from sslapp.training.rules.losses import allowed_probabilities
-from sslapp.training.rules.moving_alignment import MovingAlignment
-from sslapp.training.rules.relative_threshold import RelativeThreshold
-from sslapp.training.rules.transition import (
+from sslapp.training.rules.thresholds.relative_threshold import RelativeThreshold
+from sslapp.training.rules.thresholds.transition import (
     ClassTransition,
     doubt,
     forward_corrected,

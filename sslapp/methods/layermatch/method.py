@@ -50,7 +50,11 @@ from sslapp.training.rules.losses import (
     cross_entropy,
     masked_mean,
 )
-from sslapp.training.rules.thresholds import FixedThreshold, SelfAdaptiveThreshold, ThresholdRule
+from sslapp.training.rules.thresholds.confidence import (
+    FixedThreshold,
+    SelfAdaptiveThreshold,
+    ThresholdRule,
+)
 from sslapp.training.run import Run
 from sslapp.training.task import Task
 

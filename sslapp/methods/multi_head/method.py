@@ -16,12 +16,13 @@ is a network like any other, with the logits' mean.
 
 MultiMatch (Sirbu et al., EMNLP 2025, arXiv 2506.07801) is a method for text with three heads. Its
 weights are an option, and their use on images is ours: no image result was published. For every
-image, head and class an average margin is kept (`training.rules.margins`); a head passes where that
-of its label is above the cutoff that h has for it. w_hb is 1 where i and j agree and both pass, 3
-where exactly one passes, whose label is then learnt whatever the other says, and 0 otherwise and in
-the first epoch; and is 0 where neither is above FreeMatch's threshold. MultiMatch sets lambda_u
-to 3. In USB's copy every head's threshold moves twice a step, a class without agreement keeps
-cutoffs of all later classes from being renewed, and nothing of it is in a checkpoint; not so here.
+image, head and class an average margin is kept (`training.rules.thresholds.margins`); a head
+passes where that of its label is above the cutoff that h has for it. w_hb is 1 where i and j agree
+and both pass, 3 where exactly one passes, whose label is then learnt whatever the other says, and 0
+otherwise and in the first epoch; and is 0 where neither is above FreeMatch's threshold. MultiMatch
+sets lambda_u to 3. In USB's copy every head's threshold moves twice a step, a class without
+agreement keeps cutoffs of all later classes from being renewed, and nothing of it is in a
+checkpoint; not so here.
 
 Classes that a reader ruled out take no part in yhat, and are ruled out for each head.
 """
@@ -53,8 +54,8 @@ from sslapp.training.rules.losses import (
     cross_entropy,
     masked_mean,
 )
-from sslapp.training.rules.margins import AverageMargins
-from sslapp.training.rules.thresholds import SelfAdaptiveThreshold
+from sslapp.training.rules.thresholds.confidence import SelfAdaptiveThreshold
+from sslapp.training.rules.thresholds.margins import AverageMargins
 from sslapp.training.run import Run
 from sslapp.training.task import Task
 

@@ -30,7 +30,7 @@ from sslapp.training.method import Method, Predictor
 from sslapp.training.objective import Batch, TrainingStep, View
 from sslapp.training.passes import NetworkPasses
 from sslapp.training.rules.ramps import linear
-from sslapp.training.rules.thresholds import FixedThreshold
+from sslapp.training.rules.thresholds.confidence import FixedThreshold
 from sslapp.training.run import Run
 from sslapp.training.task import Task
 

@@ -30,10 +30,14 @@ from sslapp.methods.threshold.objective import Terms, ThresholdObjective
 from sslapp.training.loop import steps
 from sslapp.training.method import Method, Predictor
 from sslapp.training.objective import TrainingStep
-from sslapp.training.rules.divergence import kl_divergence
+from sslapp.training.rules.divergences import kl_divergence
 from sslapp.training.rules.losses import allowed_probabilities, masked_mean
 from sslapp.training.rules.sharpening import sharpened
-from sslapp.training.rules.thresholds import FixedThreshold, FlexibleThreshold, ThresholdRule
+from sslapp.training.rules.thresholds.confidence import (
+    FixedThreshold,
+    FlexibleThreshold,
+    ThresholdRule,
+)
 from sslapp.training.run import Run
 from sslapp.training.task import Task
 
@@ -65,7 +69,7 @@ class SequenceMatchObjective(ThresholdObjective):
         if self.options.refixmatch:
             # USB divides the student's logits too
             strong = step.logits["strong"] / (self.options.temperature if self.as_in_usb else 1)
-            low = masked_mean(kl_divergence(strong, target), weight == 0)
+            low = masked_mean(kl_divergence(target, strong), weight == 0)
             found["low confidence loss"] = (factor, low)
         return found
 
@@ -78,9 +82,9 @@ class SequenceMatchObjective(ThresholdObjective):
             weak_counts = self.balanced(q, self.fixed.mask(q))
             medium_counts = self.balanced(q_m, self.fixed.mask(q_m))
         each = (
-            weak_counts * kl_divergence(medium, target)
-            + medium_counts * kl_divergence(strong, self.soft(q_m, step))
-            + weak_counts * kl_divergence(strong, target)
+            weak_counts * kl_divergence(target, medium)
+            + medium_counts * kl_divergence(self.soft(q_m, step), strong)
+            + weak_counts * kl_divergence(target, strong)
         )
         return masked_mean(each, torch.ones_like(each))
 

@@ -29,9 +29,9 @@ from sslapp.methods.threshold.objective import ThresholdObjective
 from sslapp.training.loop import steps
 from sslapp.training.method import Method, Predictor
 from sslapp.training.objective import TrainingStep
-from sslapp.training.rules.alignment import DistributionAlignment
-from sslapp.training.rules.gaussian_weights import GaussianWeights
+from sslapp.training.rules.alignment.distribution import DistributionAlignment
 from sslapp.training.rules.losses import allowed_probabilities
+from sslapp.training.rules.thresholds.gaussian_weights import GaussianWeights
 from sslapp.training.run import Run
 from sslapp.training.task import Task
 

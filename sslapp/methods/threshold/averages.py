@@ -6,7 +6,7 @@ from sslapp.methods.threshold.config import Alignment, AveragingConfig
 from sslapp.training import configuration
 from sslapp.training.configuration import TrainingConfig
 from sslapp.training.loop import schedule
-from sslapp.training.rules.alignment import DistributionAlignment, frequencies
+from sslapp.training.rules.alignment.distribution import DistributionAlignment, frequencies
 from sslapp.training.task import Task
 
 

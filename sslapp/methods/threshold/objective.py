@@ -36,7 +36,7 @@ from sslapp.training.objective import (
     View,
     class_counts,
 )
-from sslapp.training.rules.alignment import DistributionAlignment, frequencies
+from sslapp.training.rules.alignment.distribution import DistributionAlignment, frequencies
 from sslapp.training.rules.class_balance import label_counts, selected_shares
 from sslapp.training.rules.losses import (
     allowed_probabilities,
@@ -44,7 +44,7 @@ from sslapp.training.rules.losses import (
     cross_entropy,
     masked_mean,
 )
-from sslapp.training.rules.thresholds import ThresholdRule
+from sslapp.training.rules.thresholds.confidence import ThresholdRule
 from sslapp.training.task import Task
 
 Terms = Mapping[str, tuple[float, Tensor]]

@@ -14,13 +14,13 @@ def squared_error(p: Tensor, targets: Tensor) -> Tensor:
     return (p - targets).square().mean(dim=1)
 
 
-def kl_divergence(p: Tensor, logits: Tensor, forbidden: Tensor) -> Tensor:
+def kl_divergence(p: Tensor, logits: Tensor, forbidden: Tensor | None = None) -> Tensor:
     """KL(p || softmax(logits) over what is allowed) per row.
 
     Args:
         p: (n, C) probabilities, 0 where forbidden.
         logits: (n, C).
-        forbidden: (n, C) bool with at least one False in every row.
+        forbidden: (n, C) bool with at least one False in every row; None allows all.
 
     Returns:
         (n,), not negative but for rounding; the gradient by the logits is q - p.
@@ -40,8 +40,10 @@ def entropy(logits: Tensor, forbidden: Tensor) -> Tensor:
     return -(p * log_probabilities(logits, forbidden)).sum(dim=1)
 
 
-def log_probabilities(logits: Tensor, forbidden: Tensor) -> Tensor:
+def log_probabilities(logits: Tensor, forbidden: Tensor | None) -> Tensor:
     """(n, C) log softmax over what is allowed, and 0, not -infinity, where p is 0."""
     z = logits.to(torch.promote_types(logits.dtype, torch.float32))
+    if forbidden is None:
+        return torch.log_softmax(z, dim=1)
     log_p = torch.log_softmax(z.masked_fill(forbidden, -torch.inf), dim=1)
     return log_p.masked_fill(forbidden, 0)

@@ -16,7 +16,7 @@ from sslapp.methods.adamatch.method import (
 )
 from sslapp.training.objective import LABELLED
 from sslapp.training.passes import NetworkPasses
-from sslapp.training.rules.moving_alignment import MovingAlignment
+from sslapp.training.rules.alignment.moving import MovingAlignment
 
 B, N, C = 4, 6, 3
 CPU = torch.device("cpu")
@@ -57,8 +57,8 @@ def test_the_threshold_is_a_share_of_the_mean_labelled_confidence():
 
 def test_alignment_is_the_hand_computed_one():
     align = aligned(momentum=1.0, classes=2)
-    align.target = torch.tensor([0.8, 0.2], dtype=torch.float64)
-    align.average, align._batches = torch.full((2,), 0.5), torch.tensor(1)
+    align._target = torch.tensor([0.8, 0.2], dtype=torch.float64)
+    align.average = torch.full((2,), 0.5)
     found = align(torch.tensor([[0.6, 0.4]], dtype=torch.float64))
     assert found[0].tolist() == pytest.approx([0.8571429, 0.1428571], abs=1e-5)
 

@@ -9,7 +9,7 @@ from objectives import forward
 from sslapp.methods.fixmatch.method import FixMatch, FixMatchConfig, FixMatchObjective
 from sslapp.methods.supervised.method import SupervisedObjective
 from sslapp.training.objective import LABELLED, TrainingStep
-from sslapp.training.rules.alignment import DistributionAlignment
+from sslapp.training.rules.alignment.distribution import DistributionAlignment
 
 B, N, C = 4, 12, 3
 

@@ -8,8 +8,8 @@ from threshold_steps import assert_never_teaches_forbidden_classes as assert_nev
 
 from sslapp.methods.flexmatch.method import FlexMatchConfig, objective
 from sslapp.methods.threshold.objective import ThresholdObjective
-from sslapp.training.rules.alignment import DistributionAlignment
-from sslapp.training.rules.thresholds import FlexibleThreshold
+from sslapp.training.rules.alignment.distribution import DistributionAlignment
+from sslapp.training.rules.thresholds.confidence import FlexibleThreshold
 
 CPU = torch.device("cpu")
 

@@ -7,7 +7,7 @@ from threshold_steps import C, assert_goes_on_from_its_state, random_step
 from threshold_steps import assert_never_teaches_forbidden_classes as assert_never_forbidden
 
 from sslapp.methods.freematch.method import FreeMatchConfig, FreeMatchObjective, objective
-from sslapp.training.rules.thresholds import SelfAdaptiveThreshold
+from sslapp.training.rules.thresholds.confidence import SelfAdaptiveThreshold
 
 CPU = torch.device("cpu")
 

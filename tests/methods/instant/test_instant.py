@@ -15,9 +15,14 @@ from sslapp.methods.instant.method import (
 )
 from sslapp.training.objective import LABELLED, NONE_OF_THESE
 from sslapp.training.passes import HEADS, NetworkPasses
+from sslapp.training.rules.alignment.moving import MovingAlignment
 from sslapp.training.rules.losses import cross_entropy
-from sslapp.training.rules.moving_alignment import MovingAlignment
-from sslapp.training.rules.transition import ClassTransition, doubt, forward_corrected, of_logits
+from sslapp.training.rules.thresholds.transition import (
+    ClassTransition,
+    doubt,
+    forward_corrected,
+    of_logits,
+)
 
 CPU = torch.device("cpu")
 B, N, C = 4, 6, 3

@@ -15,7 +15,7 @@ from sslapp.methods.layermatch.method import (
 )
 from sslapp.methods.supervised.method import SupervisedObjective
 from sslapp.training.objective import LABELLED, TrainingStep
-from sslapp.training.rules.thresholds import SelfAdaptiveThreshold
+from sslapp.training.rules.thresholds.confidence import SelfAdaptiveThreshold
 
 B, N, C = 4, 8, 3
 CPU = torch.device("cpu")

@@ -12,8 +12,8 @@ from sslapp.methods.mixing.remixmatch.config import ReMixMatchConfig
 from sslapp.methods.mixing.remixmatch.method import ReMixMatch, ReMixMatchObjective
 from sslapp.training.objective import LABELLED, TrainingStep
 from sslapp.training.passes import NetworkPasses
+from sslapp.training.rules.alignment.distribution import DistributionAlignment
 from sslapp.training.rules.mixing import Mix
-from sslapp.training.rules.recent_alignment import FirstBatchAlignment
 from sslapp.training.run import Stopped
 
 VIEWS = {"strong_0": "strong", "strong_1": "strong 2", "strong_0_rotated": None}
@@ -38,7 +38,7 @@ def test_what_usb_computed():
     objective = ReMixMatchObjective(
         ReMixMatchConfig(variant="usb", rotation="on", ramp=0.4),
         lambda count, generator: draws.pop(0),
-        FirstBatchAlignment(frequencies, 0.999),
+        DistributionAlignment(frequencies, 0.999, from_first=True),
         lambda images, generator: turns.pop(0),
     )
     for losses, outputs, expected in play_images(objective, "remixmatch", names=VIEWS):

@@ -15,7 +15,7 @@ from sslapp.methods.multi_head.method import (
 )
 from sslapp.training.objective import LABELLED, NONE_OF_THESE
 from sslapp.training.passes import HEADS, NetworkPasses
-from sslapp.training.rules.margins import AverageMargins, low_quantile
+from sslapp.training.rules.thresholds.margins import AverageMargins, low_quantile
 
 CPU = torch.device("cpu")
 B, N, C = 4, 6, 3

@@ -14,8 +14,8 @@ from sslapp.methods.softmatch.method import (
     gaussian_weights,
     objective,
 )
-from sslapp.training.rules.alignment import DistributionAlignment
-from sslapp.training.rules.gaussian_weights import GaussianWeights
+from sslapp.training.rules.alignment.distribution import DistributionAlignment
+from sslapp.training.rules.thresholds.gaussian_weights import GaussianWeights
 
 CPU = torch.device("cpu")
 

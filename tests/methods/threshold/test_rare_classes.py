@@ -15,7 +15,7 @@ from sslapp.methods.registry import CARDS
 from sslapp.methods.sequencematch.method import SequenceMatchConfig, SequenceMatchObjective
 from sslapp.methods.threshold.config import ThresholdConfig
 from sslapp.training.objective import LABELLED
-from sslapp.training.rules.thresholds import FixedThreshold
+from sslapp.training.rules.thresholds.confidence import FixedThreshold
 
 CPU = torch.device("cpu")
 

@@ -12,7 +12,7 @@ from sslapp.methods.layermatch.method import LayerMatchConfig, LayerMatchObjecti
 from sslapp.methods.supervised.method import SupervisedObjective
 from sslapp.training.objective import LABELLED, TrainingStep
 from sslapp.training.rules.losses import complementary_loss, cross_entropy, fairness, masked_mean
-from sslapp.training.rules.thresholds import SelfAdaptiveThreshold
+from sslapp.training.rules.thresholds.confidence import SelfAdaptiveThreshold
 
 B, N, C, D = 3, 5, 4, 6
 CPU = torch.device("cpu")

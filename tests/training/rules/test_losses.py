@@ -12,7 +12,7 @@ from sslapp.training.rules.losses import (
     masked_mean,
     uniform_loss,
 )
-from sslapp.training.rules.thresholds import FixedThreshold
+from sslapp.training.rules.thresholds.confidence import FixedThreshold
 
 
 def test_a_masked_mean_divides_by_all_or_by_the_selected():

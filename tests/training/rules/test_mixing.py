@@ -3,8 +3,8 @@
 import pytest
 import torch
 
+from sslapp.training.rules.alignment.distribution import DistributionAlignment
 from sslapp.training.rules.mixing import Mix, drawing
-from sslapp.training.rules.recent_alignment import FirstBatchAlignment, RecentAlignment
 from sslapp.training.rules.rotations import drawn_turns, rotated
 from sslapp.training.rules.sharpening import sharpened
 
@@ -62,8 +62,16 @@ def test_a_mixture_of_the_oracle():
     assert mixed[0].tolist() == pytest.approx([0.736987, 0.263013], abs=1e-6)
 
 
+def recent(target, latest):
+    return DistributionAlignment(target, latest=latest, moves_first=False)
+
+
+def from_first(target, momentum):
+    return DistributionAlignment(target, momentum, from_first=True)
+
+
 def test_alignment_of_the_oracle():
-    alignment = RecentAlignment(double(0.5, 0.5), 1)
+    alignment = recent(double(0.5, 0.5), 1)
     alignment(double([0.8, 0.2]))
     assert alignment.average.tolist() == [0.8, 0.2]
     aligned = alignment(double([0.6, 0.4]))
@@ -73,10 +81,10 @@ def test_alignment_of_the_oracle():
 
 
 def test_the_buffer_of_the_oracle_and_its_state():
-    alignment = RecentAlignment(double(0.5, 0.5), 128)
+    alignment = recent(double(0.5, 0.5), 128)
     alignment(double([0.9, 0.1]))
     assert alignment.average.tolist() == pytest.approx([0.503125, 0.496875], abs=1e-12)
-    other = RecentAlignment(double(0.5, 0.5), 128)
+    other = recent(double(0.5, 0.5), 128)
     other.load_state_dict(alignment.state_dict())
     given = double([0.3, 0.7], [0.2, 0.8])
     assert other(given).equal(alignment(given))
@@ -84,19 +92,19 @@ def test_the_buffer_of_the_oracle_and_its_state():
 
 
 def test_usbs_average_begins_with_the_first_batch():
-    alignment = FirstBatchAlignment(double(0.5, 0.5), 0.9)
+    alignment = from_first(double(0.5, 0.5), 0.9)
     alignment(double([0.8, 0.2]))
     assert alignment.average.tolist() == pytest.approx([0.8, 0.2])
-    other = FirstBatchAlignment(double(0.5, 0.5), 0.9)
+    other = from_first(double(0.5, 0.5), 0.9)
     other.load_state_dict(alignment.state_dict())
     for each in (alignment, other):
         each(double([0.4, 0.6]))
         assert each.average.tolist() == pytest.approx([0.76, 0.24])
 
 
-@pytest.mark.parametrize("rule", [RecentAlignment, FirstBatchAlignment])
-def test_alignment_keeps_zeros_and_an_empty_batch_moves_nothing(rule):
-    alignment = rule(double(0.5, 0.25, 0.25), 3 if rule is RecentAlignment else 0.9)
+@pytest.mark.parametrize("made", [lambda p: recent(p, 3), lambda p: from_first(p, 0.9)])
+def test_alignment_keeps_zeros_and_an_empty_batch_moves_nothing(made):
+    alignment = made(double(0.5, 0.25, 0.25))
     assert alignment(double([0.0, 0.5, 0.5]))[0, 0] == 0
     before = alignment.average
     alignment(torch.zeros(0, 3, dtype=torch.float64))

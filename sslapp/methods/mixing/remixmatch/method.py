@@ -32,10 +32,9 @@ from sslapp.training.loop import schedule, steps
 from sslapp.training.method import Method, Predictor
 from sslapp.training.objective import LABELLED, Batch, TrainingStep, View
 from sslapp.training.passes import NetworkPasses
-from sslapp.training.rules.alignment import DistributionAlignment, frequencies
+from sslapp.training.rules.alignment.distribution import DistributionAlignment, frequencies
 from sslapp.training.rules.losses import allowed_probabilities, cross_entropy
 from sslapp.training.rules.mixing import Drawing, drawing, one_hot
-from sslapp.training.rules.recent_alignment import FirstBatchAlignment, RecentAlignment
 from sslapp.training.rules.rotations import QUARTERS, drawn_turns, rotated
 from sslapp.training.rules.sharpening import sharpened
 from sslapp.training.run import Run
@@ -164,6 +163,7 @@ def _alignment(
         return None
     target = frequencies(config.alignment, task, device)
     if config.variant == "usb":
-        return FirstBatchAlignment(target, USB_MOMENTUM)
+        return DistributionAlignment(target, USB_MOMENTUM, from_first=True)
     latest = schedule.memory(configuration.steps(config, task), longest=LONGEST)
-    return RecentAlignment(target, latest)
+    # a batch is aligned by those before it, as in the authors' code
+    return DistributionAlignment(target, latest=latest, moves_first=False)

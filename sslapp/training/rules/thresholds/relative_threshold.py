@@ -3,7 +3,7 @@
 import torch
 from torch import Tensor
 
-from sslapp.training.rules.thresholds import ThresholdRule
+from sslapp.training.rules.thresholds.confidence import ThresholdRule
 
 
 class RelativeThreshold(ThresholdRule):

@@ -10,7 +10,7 @@ from torch import Tensor
 from torch.nn import functional
 
 from sslapp.training.rules.sharpening import sharpened
-from sslapp.training.rules.thresholds import ThresholdRule
+from sslapp.training.rules.thresholds.confidence import ThresholdRule
 
 
 class LossThreshold(ThresholdRule):

@@ -5,9 +5,9 @@ import math
 import pytest
 import torch
 
-from sslapp.training.rules.alignment import DistributionAlignment, frequencies
+from sslapp.training.rules.alignment.distribution import DistributionAlignment, frequencies
 from sslapp.training.rules.losses import fairness
-from sslapp.training.rules.thresholds import (
+from sslapp.training.rules.thresholds.confidence import (
     FixedThreshold,
     FlexibleThreshold,
     SelfAdaptiveThreshold,

@@ -1,0 +1,1 @@
+"""Pulling predictions towards the class frequencies that they should have."""
