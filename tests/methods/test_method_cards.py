@@ -1,3 +1,4 @@
+import re
 import subprocess
 import sys
 
@@ -41,3 +42,13 @@ def test_the_first_sentence_stands_for_a_card_in_a_list():
     assert CARDS["supervised"].summary == "The network, or a linear probe, on labels alone."
     told = MethodCard("x", "X", "One sentence alone.", (Gear.PIXELS,), MethodConfig)
     assert told.summary == "One sentence alone." and told.formula == "" and told.relatives == ()
+
+
+@pytest.mark.parametrize("name", sorted(CARDS))
+def test_every_card_tells_three_sentences_a_formula_and_relatives(name):
+    card = CARDS[name]
+    assert len(re.findall(r"[.!?](?= [A-Z]|$)", card.about)) == 3
+    assert card.formula.strip()
+    assert card.relatives
+    assert len(set(card.relatives)) == len(card.relatives)
+    assert set(card.relatives) <= CARDS.keys() - {name}

@@ -54,8 +54,16 @@ class DashConfig(ThresholdConfig):
 CARD = MethodCard(
     "dash",
     "Dash",
-    "Consistency with pseudo-labels whose own loss is below a threshold that falls.",
+    "Consistency with pseudo-labels whose own loss is below a threshold that falls. After a "
+    "first stage on labels alone many pseudo-labels count, and only ever surer ones as the "
+    "network learns and the threshold falls. In the end those remain of which it is at least 95 % "
+    "sure, as in FixMatch.",
     (Gear.PIXELS, Gear.FEATURES),
     DashConfig,
     WITHOUT_EFFECT,
+    formula=r"""\ell = \ell_s + \lambda_u\, \ell_u, \qquad q_b = p(a(u_b))
+\ell_u = \frac{1}{\mu B} \sum_b \mathbb{1}[H(\arg\max q_b,\, q_b) \le \rho]\, H(t_b,\, p(A(u_b)))
+\rho = \max(C\, \gamma^{-d}\, \hat\rho,\, \rho_{\min}), \qquad C = 1.0001
+t_b = \operatorname{norm}(q_b^{1/T}), \text{ or } \arg\max q_b \text{ once } \rho = \rho_{\min}""",
+    relatives=("fixmatch", "uda"),
 )

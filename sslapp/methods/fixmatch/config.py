@@ -33,5 +33,18 @@ CARD = MethodCard(
     formula=r"""\ell = \ell_s + \lambda_u\, \ell_u, \qquad q_b = p(a(u_b))
 \ell_s = \frac{1}{B} \sum_b H\big(y_b,\, p(a(x_b))\big)
 \ell_u = \frac{1}{\mu B} \sum_b \mathbb{1}[\max q_b \ge \tau]\, H(\arg\max q_b,\, p(A(u_b)))""",
-    relatives=("layermatch", "self-training"),
+    relatives=(
+        "flexmatch",
+        "freematch",
+        "softmatch",
+        "uda",
+        "pseudo-label",
+        "adamatch",
+        "defixmatch",
+        "dash",
+        "multi-head-co-training",
+        "remixmatch",
+        "layermatch",
+        "self-training",
+    ),
 )

@@ -48,7 +48,17 @@ class InstanTConfig(ThresholdConfig):
 CARD = MethodCard(
     "instant",
     "InstanT",
-    "A threshold for every image, by an estimate of how likely its pseudo-label is wrong.",
+    "A threshold for every image, by an estimate of how likely its pseudo-label is wrong. While "
+    "the network learns, a small part beside it learns how often an image of one class is taken "
+    "for another. Where a pseudo-label is doubtful more confidence is asked for, and the loss "
+    "allows for the mistakes that are expected.",
     (Gear.PIXELS,),
     InstanTConfig,
+    formula=r"""\ell = \ell_s + \lambda_u\, \ell_u
+\ell_u = -\frac{1}{\mu B} \sum_b \mathbb{1}[\max q_b \ge \tau(u_b)]\, \log (p(A(u_b))\, T(u_b))_y
+\tau(u_b) = \min\big(.99,\, \bar\tau + T_{yy}\, q_{(2)} + \textstyle\sum_{j \ne y} T_{jy}\, q_j\big)
+\bar\tau = \tau \operatorname{mean}_b \max q_b, \qquad y = \arg\max q_b
+T(u)_{ij} = P(\text{pseudo-label } j \mid \text{class } i,\, u)
+q_b = \operatorname{norm}(p(a(u_b))\, P_{\mathrm{labelled}} / P_{\mathrm{unlabelled}})""",
+    relatives=("adamatch", "freematch"),
 )

@@ -66,5 +66,5 @@ CARD = MethodCard(
     LayerMatchConfig,
     formula=r"""\ell = \ell_s + \lambda_u\,\ell_u + \lambda_{ac}\,\ell_{ac}
 \frac{\partial \ell_u}{\partial W_{\mathrm{classifier}}} := 0""",
-    relatives=("fixmatch",),
+    relatives=("fixmatch", "freematch"),
 )

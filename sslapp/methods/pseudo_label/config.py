@@ -31,8 +31,15 @@ class PseudoLabelConfig(ThresholdConfig):
 CARD = MethodCard(
     "pseudo-label",
     "Pseudo-Label",
-    "Takes the likeliest class of unlabelled images for their label, more so as training goes on.",
+    "Takes the likeliest class of unlabelled images for their label, more so as training goes "
+    "on. At first the labels alone teach; then the network's own answers come in, with a weight "
+    "that rises to a limit. Nothing tells it that an answer is wrong, so it may confirm its own "
+    "mistakes.",
     (Gear.PIXELS, Gear.FEATURES),
     PseudoLabelConfig,
     WITHOUT_EFFECT,
+    formula=r"""\ell = \ell_s + \lambda_u\, \alpha(k)\, \ell_u, \qquad q_b = p(a(u_b))
+\ell_u = \frac{1}{\mu B} \sum_b \mathbb{1}[\max q_b \ge \tau]\, H(\arg\max q_b,\, p(a(u_b)))
+\alpha(k) = 3\, \min\Big(1,\, \max\Big(0,\, \frac{k - T_1}{T_2 - T_1}\Big)\Big)""",
+    relatives=("fixmatch", "self-training"),
 )

@@ -73,5 +73,5 @@ CARD = MethodCard(
     },
     formula=r"""\theta_i = \arg\min_\theta \sum_{(x, y) \in L \cup P_i} H\big(y,\, p_\theta(x)\big)
 P_{i+1} = \{(u, \arg\max p_{\theta_i}(u)) : \max p_{\theta_i}(u) > \tau\}""",
-    relatives=("supervised", "fixmatch", "diff-sysc"),
+    relatives=("supervised", "pseudo-label", "fixmatch", "diff-sysc"),
 )

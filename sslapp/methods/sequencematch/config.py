@@ -48,7 +48,17 @@ class SequenceMatchConfig(ThresholdConfig):
 CARD = MethodCard(
     "sequencematch",
     "SequenceMatch",
-    "FlexMatch with a medium view: each view is made consistent with every weaker one.",
+    "FlexMatch with a medium view: each view is made consistent with every weaker one. Between "
+    "the slightly moved version of an image and the strongly distorted one stands a third, "
+    "moderately distorted. What the network says of an easier version becomes the answer for "
+    "each harder one, so that the way from weak to strong is taken in smaller steps as well.",
     (Gear.PIXELS,),
     SequenceMatchConfig,
+    formula=r"""\ell = \ell_s + \lambda_u\, (\ell_u + \lambda_s\, \ell_m), \qquad q_v = p(v)
+\ell_u = \operatorname{mean} \mathbb{1}[\max q_w \ge \tau_c]\, H(c,\, p(s))
+c = \arg\max q_w, \qquad \tau_c \text{ as in FlexMatch}
+\ell_m = \operatorname{mean}\, [d(w, m) + d(m, s) + d(w, s)]
+d(v, v') = \mathbb{1}[\max q_v \ge \tau]\, \mathrm{KL}(t_v \,\|\, p(v'))
+t_v = \operatorname{norm}(q_v^{1/T})""",
+    relatives=("flexmatch",),
 )

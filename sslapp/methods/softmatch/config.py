@@ -39,8 +39,20 @@ class SoftMatchConfig(AveragingConfig):
 CARD = MethodCard(
     "softmatch",
     "SoftMatch",
-    "FixMatch whose pseudo-labels all count, unsure ones less.",
+    "FixMatch whose pseudo-labels all count, unsure ones less. A high threshold wastes most "
+    "images and a low one lets wrong answers in, so here every answer has a weight instead: 1 "
+    "where the network is at least as sure as on average, and the less the further it is below "
+    "that. Before they are weighed, answers are evened out over the classes, so that easy "
+    "classes do not get all the weight.",
     (Gear.PIXELS, Gear.FEATURES),
     SoftMatchConfig,
     WITHOUT_EFFECT,
+    formula=r"""\ell = \ell_s + \lambda_u\, \ell_u, \qquad q_b = p(a(u_b))
+\ell_u = \frac{1}{\mu B} \sum_b w(q_b)\, H(\arg\max q_b,\, p(A(u_b)))
+w(q) = \exp\Big(-\frac{\min(0,\, \max \mathrm{UA}(q) - \hat\mu)^2}{2 \hat\sigma^2}\Big)
+\mathrm{UA}(q) = \operatorname{norm}\Big(\frac{q}{C\, \tilde p}\Big)
+\hat\mu \leftarrow m\, \hat\mu + (1 - m)\, \operatorname{mean}_b \max q_b
+\hat\sigma^2 \leftarrow m\, \hat\sigma^2 + (1 - m)\, \operatorname{var}_b \max q_b
+\tilde p \leftarrow m\, \tilde p + (1 - m)\, \operatorname{mean}_b q_b""",
+    relatives=("fixmatch", "freematch"),
 )

@@ -31,5 +31,5 @@ CARD = MethodCard(
         Gear.FEATURES: frozenset(TrainingConfig.model_fields),
     },
     formula=r"\ell_s = \frac{1}{B} \sum_b H\big(y_b,\, p(a(x_b))\big)",
-    relatives=("self-training", "head-ensemble"),
+    relatives=("fixmatch", "self-training", "head-ensemble"),
 )

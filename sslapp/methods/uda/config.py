@@ -44,8 +44,16 @@ class UDAConfig(ThresholdConfig):
 CARD = MethodCard(
     "uda",
     "UDA",
-    "Weak-to-strong consistency with confident soft pseudo-labels, sharpened.",
+    "Weak-to-strong consistency with confident soft pseudo-labels, sharpened. Where FixMatch "
+    "takes the likeliest class alone for the answer, here the probabilities of all classes for "
+    "the slightly moved image, made somewhat more decided, have to be given for its strongly "
+    "distorted version too. As an option, labelled images that the network already knows are "
+    "left out until later, so that it does not learn a few labels by heart.",
     (Gear.PIXELS, Gear.FEATURES),
     UDAConfig,
     WITHOUT_EFFECT,
+    formula=r"""\ell = \ell_s + \lambda_u\, \ell_u, \qquad q_b = p(a(u_b))
+\ell_u = \frac{1}{\mu B} \sum_b \mathbb{1}[\max q_b \ge \tau]\, H(t(q_b),\, p(A(u_b)))
+t(q)_c = \frac{q_c^{1/T}}{\sum_d q_d^{1/T}}""",
+    relatives=("fixmatch", "dash"),
 )
