@@ -34,7 +34,15 @@ class PiModelConfig(PerturbedConfig):
 CARD = MethodCard(
     "pi-model",
     "Pi-model",
-    "Two perturbed versions of an image get like predictions.",
+    "Two perturbed versions of an image get like predictions. Each image is moved and made "
+    "noisy twice, and the network is corrected for answering differently, whatever the image "
+    "shows. The weight of this rises slowly, because at first the labels have to say what the "
+    "classes are.",
     (Gear.PIXELS,),
     PiModelConfig,
+    formula=r"""z_i = f(g(x_i),\, \xi), \qquad \tilde z_i = f(g'(x_i),\, \xi')
+\ell_u = \operatorname{mean}_i \tfrac{1}{C} \lVert z_i - \tilde z_i \rVert^2
+\ell = \operatorname{mean}_{i \in L} \big(-\log z_i[y_i]\big) + w(t)\, \ell_u
+w(t) = w_{\max}\, e^{-5 (1 - t)^2}""",
+    relatives=("temporal-ensembling", "mean-teacher", "vat"),
 )

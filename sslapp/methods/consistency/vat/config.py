@@ -40,7 +40,17 @@ class VATConfig(RampedConfig):
 CARD = MethodCard(
     "vat",
     "Virtual adversarial training",
-    "Predictions stay alike in the direction that changes them most, and become sure.",
+    "Predictions stay alike in the direction that changes them most, and become sure. For each "
+    "image the small change of pixels is sought that sways the network most, and the network "
+    "learns not to be swayed by it. So it needs no list of changes that an image may undergo, "
+    "which helps where turning or mirroring would alter the class.",
     (Gear.PIXELS,),
     VATConfig,
+    formula=r"""g = \nabla_d\, \mathrm{KL}\big(p(u) \,\Vert\, p(u + \xi d)\big)
+r_{\mathrm{adv}} = \epsilon\, g / \lVert g \rVert
+\mathrm{LDS}(u) = \mathrm{KL}\big(p(u) \,\Vert\, p(u + r_{\mathrm{adv}})\big)
+\ell_u = \operatorname{mean}_u \mathrm{LDS}(u)
+\ell_{\mathrm{ent}} = \operatorname{mean}_u H(p(u))
+\ell = \ell_s + \lambda_u\, r(k)\, \ell_u + \lambda_{\mathrm{ent}}\, \ell_{\mathrm{ent}}""",
+    relatives=("pi-model",),
 )

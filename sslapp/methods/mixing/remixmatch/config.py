@@ -55,7 +55,18 @@ class ReMixMatchConfig(MixingConfig):
 CARD = MethodCard(
     "remixmatch",
     "ReMixMatch",
-    "MixMatch with strong views, aligned guesses and quarter turns.",
+    "MixMatch with strong views, aligned guesses and quarter turns. What is guessed from a "
+    "slightly moved image is also the label of strongly distorted versions of it, and guesses "
+    "are corrected so that each class is guessed about as often as it is labelled. The network "
+    "also learns to tell by how many quarter turns an image was turned, which needs no label.",
     (Gear.PIXELS,),
     ReMixMatchConfig,
+    formula=r"""\tilde p_b \propto p(y \mid a(u_b))\, p(y) / \tilde p(y)
+q_b \propto \tilde p_b^{\,1/T}
+\ell_s = \operatorname{mean}_{X'} H\big(p,\, p(y \mid x)\big)
+\ell_u = \operatorname{mean}_{U'} H\big(q,\, p(y \mid u)\big)
+\ell_1 = \operatorname{mean}_b H\big(q_b,\, p(y \mid A_1(u_b))\big)
+\ell_r = \operatorname{mean}_b H\big(t_b,\, p_{\mathrm{rot}}(t \mid A_1(u_b)\ \text{turned})\big)
+\ell = \ell_s + r(k)\, (\lambda_u \ell_u + \lambda_{\mathrm{strong}} \ell_1) + \lambda_r \ell_r""",
+    relatives=("mixmatch", "fixmatch"),
 )
