@@ -119,6 +119,21 @@ def network():
     return SmallCNN(3, 1, 8, widths=(4, 4, 4, 4))
 
 
+def test_pictures_are_what_the_loss_is_taken_on_and_move_nothing(network):
+    seen, weak = [], images(6, 1)
+    network.register_forward_pre_hook(lambda module, given: seen.append(given[0]))
+    objective = VATObjective(VATConfig())
+    state = {name: value.clone() for name, value in network.state_dict().items()}
+    shown = objective.pictures(NetworkPasses(network), {"weak": weak})
+    assert list(shown) == ["adversarial"]
+    assert all(value.equal(state[name]) for name, value in network.state_dict().items())
+    assert all(value.grad is None for value in network.parameters())
+    objective.forward(NetworkPasses(network), batch_of({LABELLED: images(4), "weak": weak}))
+    assert shown["adversarial"].equal(seen[-1])
+    length = (shown["adversarial"] - weak).flatten(1).norm(dim=1)
+    assert length.tolist() == pytest.approx([objective.length(weak)] * 6, rel=1e-4)
+
+
 def taken(network, batch, **options):
     objective = VATObjective(VATConfig(**options))
     outputs = objective.forward(NetworkPasses(network), batch)

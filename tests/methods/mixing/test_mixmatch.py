@@ -11,7 +11,7 @@ from sslapp.methods.mixing.mixmatch.config import MixMatchConfig
 from sslapp.methods.mixing.mixmatch.method import MixMatch, MixMatchObjective
 from sslapp.training.objective import LABELLED, NONE_OF_THESE
 from sslapp.training.passes import NetworkPasses
-from sslapp.training.rules.mixing import Mix
+from sslapp.training.rules.mixing import Mix, drawing
 
 VIEWS = {"weak": "first", "strong": "second"}
 
@@ -103,6 +103,22 @@ def test_images_that_no_class_fits_are_not_mixed(network):
     outputs = objective().forward(NetworkPasses(network), with_none)
     assert outputs[NONE_OF_THESE].shape == (2, 3)
     assert len(outputs["mixed"]) == 12
+
+
+def test_pictures_are_mixtures_that_follow_the_step(network):
+    views = {"first": images(6, 1), "second": images(6, 2)}
+    chosen = objective(drawing(0.75, torch.device("cpu"), per_image=True))
+    shown, again, later = (
+        chosen.pictures(NetworkPasses(network, number=number), views) for number in (3, 3, 4)
+    )
+    assert list(shown) == ["mixed"]
+    assert shown["mixed"].equal(again["mixed"]) and not shown["mixed"].equal(later["mixed"])
+
+    def halves(count, generator):
+        return Mix(torch.full((1,), 0.5), torch.arange(count).roll(6))
+
+    (found,) = objective(halves).pictures(NetworkPasses(network), views).values()
+    assert found.equal((views["first"] + views["second"]) / 2)
 
 
 @pytest.mark.slow

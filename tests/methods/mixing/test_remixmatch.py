@@ -14,6 +14,7 @@ from sslapp.training.objective import LABELLED, TrainingStep
 from sslapp.training.passes import NetworkPasses
 from sslapp.training.rules.alignment.distribution import DistributionAlignment
 from sslapp.training.rules.mixing import Mix
+from sslapp.training.rules.rotations import rotated
 from sslapp.training.run import Stopped
 
 VIEWS = {"strong_0": "strong", "strong_1": "strong 2", "strong_0_rotated": None}
@@ -130,6 +131,26 @@ def test_labelled_images_are_seen_strong_and_ruled_out_classes_are_not_guessed()
     outputs["strong"].retain_grad()
     chosen.losses(step_of(outputs, batch)).total.backward()
     assert torch.all(outputs["strong"].grad[:, 1] > 0)
+
+
+@pytest.mark.parametrize("rotation", ["on", "off"])
+def test_pictures_are_strong_views_mixed_and_turned_and_move_no_alignment(rotation):
+    views = {name: images(6, seed) for seed, name in enumerate(("weak", "strong", "strong 2"))}
+
+    def halves(count, generator):
+        return Mix(torch.full((1,), 0.5), torch.arange(count).roll(-6))
+
+    alignment = FirstBatchAlignment(torch.full((3,), 1 / 3), 0.999)
+    config = ReMixMatchConfig(rotation=rotation)
+    turns = torch.arange(6) % 4
+    chosen = ReMixMatchObjective(config, halves, alignment, lambda images, generator: turns)
+    state = {name: value.clone() for name, value in chosen.state_dict().items()}
+    shown = chosen.pictures(NetworkPasses(torch.nn.Identity()), views)
+    assert shown.pop("mixed").equal((views["strong"] + views["strong 2"]) / 2)
+    assert list(shown) == (["turned"] if rotation == "on" else [])
+    if shown:
+        assert shown["turned"].equal(rotated(views["strong"], turns))
+    assert all(value.equal(state[name]) for name, value in chosen.state_dict().items())
 
 
 @pytest.mark.slow

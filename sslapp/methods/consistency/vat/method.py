@@ -36,7 +36,7 @@ from sslapp.training.rules.losses import allowed_probabilities
 from sslapp.training.run import Run
 from sslapp.training.task import Task
 
-DISTANCE = "distance"
+DISTANCE, ADVERSARIAL = "distance", "adversarial"
 COLOUR_IMAGE = 3 * 32 * 32
 """Numbers of the images that epsilon is said for."""
 
@@ -68,7 +68,19 @@ class VATObjective(RampedObjective):
     def forward(self, passes: NetworkPasses, batch: Batch) -> dict[str, Tensor]:
         """The joint pass, and each unlabelled image's LDS."""
         outputs = passes.joint(batch.views)
-        images, forbidden = batch.views["weak"], batch.forbidden
+        moved, divergence = self._moved(passes, batch.views["weak"], batch.forbidden)
+        return {**outputs, DISTANCE: divergence(moved)}
+
+    def pictures(self, passes: NetworkPasses, views: Mapping[str, Tensor]) -> dict[str, Tensor]:
+        """u + r_adv, as if nothing was ruled out; see Objective."""
+        nothing = torch.zeros((1, 1), dtype=torch.bool, device=views["weak"].device)
+        moved, _ = self._moved(passes, views["weak"], nothing)
+        return {ADVERSARIAL: moved}
+
+    def _moved(
+        self, passes: NetworkPasses, images: Tensor, forbidden: Tensor
+    ) -> tuple[Tensor, adversarial.Divergence]:
+        """u + r_adv, and what tells how far from p(u) the answer for a moved image is."""
 
         def apart(moved: Tensor) -> Tensor:
             return passes.apart(moved, exact=True, alike=True)
@@ -86,7 +98,7 @@ class VATObjective(RampedObjective):
             xi=self.config.xi,
             iterations=self.config.power_iterations,
         )
-        return {**outputs, DISTANCE: divergence(images + self.length(images) * d)}
+        return images + self.length(images) * d, divergence
 
     def length(self, images: Tensor) -> float:
         """|r_adv|."""

@@ -33,7 +33,7 @@ from sslapp.training.objective import LABELLED, Batch, TrainingStep, View
 from sslapp.training.passes import NetworkPasses
 from sslapp.training.rules.divergences import squared_error
 from sslapp.training.rules.losses import allowed_probabilities, cross_entropy
-from sslapp.training.rules.mixing import Drawing, drawing, one_hot
+from sslapp.training.rules.mixing import Drawing, Mix, drawing, one_hot
 from sslapp.training.rules.sharpening import sharpened
 from sslapp.training.run import Run
 from sslapp.training.task import Task
@@ -65,13 +65,22 @@ class MixMatchObjective(RampedObjective):
         pool = [views.pop(name) for name in (LABELLED, FIRST, SECOND)]
         q = self._guess(passes, batch)
         targets = torch.cat([one_hot(batch.labels, q), q, q])
-        mix = self._draw(len(targets), passes.generator("mixing"))
+        mix = self._mix(passes, len(targets))
         mixed = mix(torch.cat(pool)), mix(targets)
         count = len(batch.labels)
         if self._ruled_out:
             views[FIRST] = batch.views[FIRST]
         outputs = passes.joint({LABELLED: mixed[0][:count], MIXED: mixed[0][count:], **views})
         return {**outputs, LABELS: mixed[1][:count], GUESSES: mixed[1][count:]}
+
+    def pictures(self, passes: NetworkPasses, views: Mapping[str, Tensor]) -> dict[str, Tensor]:
+        """The first views, each mixed with another of these few; see Objective."""
+        pool = torch.cat([views[FIRST], views[SECOND]])
+        return {MIXED: self._mix(passes, len(pool))(pool)[: len(views[FIRST])]}
+
+    def _mix(self, passes: NetworkPasses, count: int) -> Mix:
+        """Who is mixed with whom at this step, in a pool of `count`."""
+        return self._draw(count, passes.generator("mixing"))
 
     @torch.no_grad()
     def _guess(self, passes: NetworkPasses, batch: Batch) -> Tensor:

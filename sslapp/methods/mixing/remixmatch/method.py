@@ -34,7 +34,7 @@ from sslapp.training.objective import LABELLED, Batch, TrainingStep, View
 from sslapp.training.passes import NetworkPasses
 from sslapp.training.rules.alignment.distribution import DistributionAlignment, frequencies
 from sslapp.training.rules.losses import allowed_probabilities, cross_entropy
-from sslapp.training.rules.mixing import Drawing, drawing, one_hot
+from sslapp.training.rules.mixing import Drawing, Mix, drawing, one_hot
 from sslapp.training.rules.rotations import QUARTERS, drawn_turns, rotated
 from sslapp.training.rules.sharpening import sharpened
 from sslapp.training.run import Run
@@ -94,7 +94,7 @@ class ReMixMatchObjective(RampedObjective):
         pool += [views.pop(name) for name in (*self._strong, WEAK)]
         guesses = q.repeat(len(pool) - 1, 1)
         targets = torch.cat([one_hot(batch.labels, q), guesses])
-        mix = self._draw(len(targets), passes.generator("mixing"))
+        mix = self._mix(passes, len(targets))
         images, targets = mix(torch.cat(pool)), mix(targets)
 
         strong, count = batch.views[STRONG], len(batch.labels)
@@ -102,11 +102,30 @@ class ReMixMatchObjective(RampedObjective):
         known = {LABELS: targets[:count], GUESSES: targets[count:], TARGETS: q}
         if not self._turns:
             return {**passes.joint(views), **known}
-        turns = self._turn(strong, passes.generator("turns"))
-        features = passes.joint_features({**views, TURNED: rotated(strong, turns)})
-        turned = passes.heads[ROTATION](features.pop(TURNED))
+        turned, turns = self._rotated(passes, strong)
+        features = passes.joint_features({**views, TURNED: turned})
+        told = passes.heads[ROTATION](features.pop(TURNED))
         answers = {name: passes.head(value) for name, value in features.items()}
-        return {**answers, **known, TURNED: turned, TURNS: turns}
+        return {**answers, **known, TURNED: told, TURNS: turns}
+
+    def pictures(self, passes: NetworkPasses, views: Mapping[str, Tensor]) -> dict[str, Tensor]:
+        """The first strong views, each mixed with another view of these few, and turned where
+        turns are told apart; see Objective."""
+        strong = views[STRONG]
+        pool = torch.cat([views[name] for name in (*self._strong, WEAK)])
+        made = {MIXED: self._mix(passes, len(pool))(pool)[: len(strong)]}
+        if self._turns:
+            made[TURNED], _ = self._rotated(passes, strong)
+        return made
+
+    def _mix(self, passes: NetworkPasses, count: int) -> Mix:
+        """Who is mixed with whom at this step, in a pool of `count`."""
+        return self._draw(count, passes.generator("mixing"))
+
+    def _rotated(self, passes: NetworkPasses, images: Tensor) -> tuple[Tensor, Tensor]:
+        """Images turned as it is drawn for this step, and by how many quarters."""
+        turns = self._turn(images, passes.generator("turns"))
+        return rotated(images, turns), turns
 
     @torch.no_grad()
     def _guess(self, passes: NetworkPasses, batch: Batch) -> Tensor:
