@@ -19,7 +19,14 @@ from collections.abc import Mapping
 from torch import Tensor
 
 from sslapp.methods.consistency.config import RampedConfig
-from sslapp.training.objective import LABELLED, Losses, Objective, TrainingStep
+from sslapp.training.objective import (
+    LABELLED,
+    Guesses,
+    Losses,
+    Objective,
+    TrainingStep,
+    class_counts,
+)
 from sslapp.training.passes import NetworkPasses
 from sslapp.training.rules import noise, ramps
 from sslapp.training.rules.losses import complementary_loss, cross_entropy
@@ -59,7 +66,13 @@ class RampedObjective(Objective):
         for name, (factor, term) in self.terms(step, ramp).items():
             total = total + factor * term
             metrics[name] = term.detach()
-        return Losses(total, metrics)
+        guess = self.guess(step)
+        if guess is None:
+            return Losses(total, metrics)
+        guesses = Guesses(guess.argmax(dim=1), guess.amax(dim=1) > 0)
+        metrics["mask rate"] = guesses.weight.float().mean()
+        metrics["pseudo_labels"] = class_counts(guesses.classes, guesses.weight, guess.shape[1])
+        return Losses(total, metrics, guesses)
 
     def ramp(self, number: int, total: int) -> float:
         """r(k)."""
@@ -68,6 +81,11 @@ class RampedObjective(Objective):
     def labelled_loss(self, step: TrainingStep) -> Tensor:
         """l_s."""
         return cross_entropy(step.logits[LABELLED], step.labels).mean()
+
+    def guess(self, step: TrainingStep) -> Tensor | None:
+        """(n, C) probabilities that the unlabelled images are given for a label, 0 for an image
+        that has none yet; None where a method labels no image, as by default."""
+        return None
 
     @abstractmethod
     def unlabelled_loss(self, step: TrainingStep) -> Tensor:

@@ -41,6 +41,7 @@ from sslapp.training.objective import (
     LABELLED,
     NONE_OF_THESE,
     Batch,
+    Guesses,
     Losses,
     Objective,
     TrainingStep,
@@ -165,7 +166,7 @@ class MultiHeadObjective(Objective):
             "mask rate": taught.float().mean(),
             "pseudo_labels": torch.stack(counts).mean(dim=0),
         }
-        return Losses(total, metrics)
+        return Losses(total, metrics, _taken_for(targets, taught, q.shape[2]))
 
     def taught(self, q: Tensor, weak: Tensor, step: TrainingStep) -> tuple[Tensor, Tensor]:
         """(3, mu B) labels and weights of what each head is taught; moves the state."""
@@ -235,6 +236,20 @@ class MultiHead(Method):
             device=run.device,
         )
         return steps.train(task, run, config, objective)
+
+
+def _taken_for(targets: Tensor, taught: Tensor, num_classes: int) -> Guesses:
+    """The class that most heads are taught of each image, and the share of heads that are.
+
+    Args:
+        targets: (3, mu B) int64 classes.
+        taught: (3, mu B) bool.
+        num_classes: C.
+    """
+    votes = torch.zeros(targets.shape[1], num_classes, device=targets.device)
+    votes.scatter_add_(1, targets.T, taught.T.float())
+    most = votes.max(dim=1)
+    return Guesses(most.indices, most.values / len(targets))
 
 
 def sum_of(scalars: list[Tensor]) -> Tensor:

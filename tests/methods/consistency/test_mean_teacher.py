@@ -96,6 +96,15 @@ def test_half_against_one_is_a_quarter():
     assert found.metrics["unlabelled loss"].item() == pytest.approx(0.25)
 
 
+def test_images_are_taken_for_what_the_teacher_says_and_a_reader_allows():
+    teacher = torch.tensor([[3.0, 2.0, 0.0], [3.0, 2.0, 0.0]])
+    forbidden = torch.tensor([[False, False, False], [True, False, False]])
+    found = taken(step(teacher, torch.zeros(2, 3), forbidden))
+    assert found.guesses.classes.tolist() == [0, 1]
+    assert found.guesses.weight.tolist() == [1, 1]
+    assert found.metrics["pseudo_labels"].tolist() == [1, 1, 0]
+
+
 def test_a_class_that_was_ruled_out_is_no_target():
     student = torch.zeros(1, 3, requires_grad=True)
     forbidden = torch.tensor([[True, False, False]])

@@ -98,6 +98,12 @@ def test_noise_alone_perturbs_one_view_twice():
     assert objective.losses(step_of(outputs, batch)).metrics["unlabelled loss"] > 0
 
 
+def test_images_are_taken_for_what_their_first_version_looks_like():
+    given = step(torch.tensor([[1.0, 0.0]]), torch.tensor([[0.0, 9.0]]))
+    found = PiModelObjective(PiModelConfig(**PLAIN)).losses(given)
+    assert (found.guesses.classes.tolist(), found.guesses.weight.tolist()) == ([0], [1])
+
+
 def test_a_class_that_was_ruled_out_is_no_target():
     first, second = torch.tensor([[9.0, 0.0, 0.0]]), torch.zeros(1, 3, requires_grad=True)
     forbidden = torch.tensor([[True, False, False]])

@@ -60,6 +60,17 @@ def test_images_without_a_target_count_as_0_among_all():
     assert both == pytest.approx(loss(alone, [[0.0, 3.0]], 1, rows=torch.tensor([0])) / 2)
 
 
+def test_an_image_is_taken_for_what_was_said_of_it_and_for_nothing_before_that():
+    chosen = objective(unlabelled=2, epoch=1)
+    first = chosen.losses(step([[0.0, 3.0]], rows=torch.tensor([0])))
+    assert first.guesses.weight.tolist() == [0]
+    later = chosen.losses(step([[3.0, 0.0], [3.0, 0.0]], 1))
+    assert later.guesses.classes[0] == 1
+    assert later.guesses.weight.tolist() == [1, 0]
+    assert later.metrics["mask rate"] == 0.5
+    assert later.metrics["pseudo_labels"].tolist() == [0, 1]
+
+
 def test_the_gradient_flows_through_what_the_network_says_now_alone():
     chosen = objective(unlabelled=1, epoch=1)
     before = torch.tensor([[3.0, 0.0]], dtype=torch.float64, requires_grad=True)

@@ -62,6 +62,21 @@ def test_without_mixing_both_views_get_one_guess_and_labels_stay_classes(network
     assert torch.allclose(first, mean**2 / (mean**2).sum(dim=1, keepdim=True), atol=1e-6)
 
 
+def test_images_are_taken_for_their_guess_whatever_they_are_mixed_with(network):
+    def swapped(count, generator):
+        return Mix(torch.zeros(1), torch.arange(count).flip(0))
+
+    batch = given()
+    plain, mixed = (
+        chosen.losses(step_of(chosen.forward(NetworkPasses(network), batch), batch)).guesses
+        for chosen in (objective(), objective(swapped))
+    )
+    answers = NetworkPasses(network).apart(torch.cat([batch.views["first"], batch.views["second"]]))
+    likeliest = torch.softmax(answers, dim=1).view(2, 6, 3).mean(dim=0).argmax(dim=1)
+    assert plain.classes.equal(likeliest) and mixed.classes.equal(likeliest)
+    assert plain.weight.all() and mixed.weight.all()
+
+
 def test_guesses_have_no_gradient_and_leave_the_running_statistics_alone(network):
     before = {name: value.clone() for name, value in network.state_dict().items()}
     batch = given()

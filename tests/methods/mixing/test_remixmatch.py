@@ -129,7 +129,9 @@ def test_labelled_images_are_seen_strong_and_ruled_out_classes_are_not_guessed()
     assert len(outputs["mixed"]) == 18
     assert not outputs["guesses"][:, 1].any()
     outputs["strong"].retain_grad()
-    chosen.losses(step_of(outputs, batch)).total.backward()
+    losses = chosen.losses(step_of(outputs, batch))
+    assert losses.guesses.classes.equal(outputs["guesses"].argmax(dim=1))
+    losses.total.backward()
     assert torch.all(outputs["strong"].grad[:, 1] > 0)
 
 

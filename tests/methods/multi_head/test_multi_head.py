@@ -53,6 +53,8 @@ def test_the_oracle_is_met():
     found = chosen.losses(step)
     assert found.metrics["unlabelled loss"].item() == pytest.approx(2.223299, abs=1e-6)
     assert found.metrics["mask rate"].item() == pytest.approx(4 / 6)
+    assert found.guesses.classes.tolist() == [0, 1]
+    assert found.guesses.weight.tolist() == pytest.approx([1, 1 / 3])
     q = torch.softmax(tensor(WEAK), dim=2)
     _, weights = chosen.taught(q, tensor(WEAK), step)
     assert weights.tolist() == [[True, False], [True, True], [True, False]]

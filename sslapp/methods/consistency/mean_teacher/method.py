@@ -61,10 +61,14 @@ class MeanTeacherObjective(RampedObjective):
         linear = super().ramp(number, total)
         return linear if self.config.variant == "usb" else ramps.sigmoid(linear)
 
+    def guess(self, step: TrainingStep) -> Tensor:
+        """f(x, theta', eta')."""
+        return allowed_probabilities(step.logits[TEACHER].detach(), step.forbidden)
+
     def unlabelled_loss(self, step: TrainingStep) -> Tensor:
         """J."""
-        target = allowed_probabilities(step.logits[TEACHER].detach(), step.forbidden)
-        return squared_error(torch.softmax(step.logits[STUDENT], dim=1), target).mean()
+        p = torch.softmax(step.logits[STUDENT], dim=1)
+        return squared_error(p, self.guess(step)).mean()
 
 
 class MeanTeacher(Method):

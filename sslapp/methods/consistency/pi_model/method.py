@@ -62,11 +62,15 @@ class PiModelObjective(RampedObjective):
         linear = super().ramp(number, total)
         return linear if self.config.variant == "usb" else ramps.sigmoid(linear)
 
-    def unlabelled_loss(self, step: TrainingStep) -> Tensor:
-        """Mean of 1/C |z_i - z~_i|^2."""
+    def guess(self, step: TrainingStep) -> Tensor:
+        """z_i."""
         # under the name of a view where it is one
         first = step.logits[FIRST] if FIRST in step.logits else step.outputs[FIRST]
-        z = allowed_probabilities(first, step.forbidden)
+        return allowed_probabilities(first, step.forbidden)
+
+    def unlabelled_loss(self, step: TrainingStep) -> Tensor:
+        """Mean of 1/C |z_i - z~_i|^2."""
+        z = self.guess(step)
         if self.config.variant == "usb":
             z = z.detach()
         return squared_error(torch.softmax(step.logits[SECOND], dim=1), z).mean()

@@ -73,6 +73,11 @@ class TemporalEnsemblingObjective(RampedObjective):
             self.ensemble.end_epoch()
         return losses
 
+    def guess(self, step: TrainingStep) -> Tensor:
+        """z~_i, before this step moves it."""
+        targets, _ = self.ensemble.targets(step.rows, step.forbidden)
+        return targets
+
     def unlabelled_loss(self, step: TrainingStep) -> Tensor:
         """Mean of 1/C |z_i - z~_i|^2, over all of the batch."""
         targets, known = self.ensemble.targets(step.rows, step.forbidden)

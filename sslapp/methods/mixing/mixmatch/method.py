@@ -39,7 +39,7 @@ from sslapp.training.run import Run
 from sslapp.training.task import Task
 
 FIRST, SECOND = "first", "second"
-MIXED, LABELS, GUESSES = "mixed", "mixed labels", "mixed guesses"
+MIXED, LABELS, GUESSES, TARGETS = "mixed", "mixed labels", "mixed guesses", "guesses"
 
 
 class MixMatchObjective(RampedObjective):
@@ -71,7 +71,7 @@ class MixMatchObjective(RampedObjective):
         if self._ruled_out:
             views[FIRST] = batch.views[FIRST]
         outputs = passes.joint({LABELLED: mixed[0][:count], MIXED: mixed[0][count:], **views})
-        return {**outputs, LABELS: mixed[1][:count], GUESSES: mixed[1][count:]}
+        return {**outputs, LABELS: mixed[1][:count], GUESSES: mixed[1][count:], TARGETS: q}
 
     def pictures(self, passes: NetworkPasses, views: Mapping[str, Tensor]) -> dict[str, Tensor]:
         """The first views, each mixed with another of these few; see Objective."""
@@ -88,6 +88,10 @@ class MixMatchObjective(RampedObjective):
         answers = passes.apart(torch.cat([batch.views[FIRST], batch.views[SECOND]]))
         p = allowed_probabilities(answers, batch.forbidden.repeat(2, 1))
         return sharpened(p.view(2, *batch.forbidden.shape).mean(dim=0), self.config.temperature)
+
+    def guess(self, step: TrainingStep) -> Tensor:
+        """q, unmixed."""
+        return step.outputs[TARGETS]
 
     def labelled_loss(self, step: TrainingStep) -> Tensor:
         """L_X."""

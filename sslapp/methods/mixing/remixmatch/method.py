@@ -134,6 +134,10 @@ class ReMixMatchObjective(RampedObjective):
         aligned = p if self.alignment is None else self.alignment(p)
         return sharpened(aligned, self.config.temperature)
 
+    def guess(self, step: TrainingStep) -> Tensor:
+        """q, unmixed."""
+        return step.outputs[TARGETS]
+
     def labelled_loss(self, step: TrainingStep) -> Tensor:
         """The mean over X'."""
         return cross_entropy(step.logits[LABELLED], step.outputs[LABELS]).mean()
