@@ -138,7 +138,7 @@ page = AppTest.from_file("sslapp/main.py", default_timeout=60).run()
 page = page.switch_page("../pages/train.py").run()
 (warned,) = page.warning
 assert "offers the method broken = nowhere:CARD" in warned.value.replace("\\\\", ""), warned.value
-page.radio(key="train-method").set_value("my-pi-model").run()
+page.selectbox(key="train-method").set_value("my-pi-model").run()
 assert not page.exception, page.exception
 assert page.number_input(key="train-1-my-pi-model-weight").value == 10
 queued = said("round start --method my-pi-model")

@@ -115,7 +115,7 @@ def embedded_by(access, encoder: str) -> None:
 
 def test_the_newest_encoder_is_taken_until_another_is_chosen(project, open_train) -> None:
     page = open_train(project.workspace.root)
-    page.radio(key="train-method").set_value("prototypes").run()
+    page.selectbox(key="train-method").set_value("prototypes").run()
     embedded_by(project, "second")
     assert page.run().selectbox(key="train-encoder-1").value == "second"
     page.selectbox(key="train-encoder-1").select("pixels").run()
@@ -131,7 +131,7 @@ def test_the_newest_encoder_is_taken_until_another_is_chosen(project, open_train
 @pytest.mark.slow
 def test_gear_encoder_and_method_go_into_the_round(project, open_train) -> None:
     page = open_train(project.workspace.root)
-    page.radio(key="train-method").set_value("supervised").run()
+    page.selectbox(key="train-method").set_value("supervised").run()
     assert {each.key for each in page.number_input if "penalty" in (each.key or "")} == set()
     page.segmented_control(key="train-gear-supervised").set_value("features").run()
     page.number_input(key="train-1-supervised-penalty").set_value(2.0).run()
@@ -149,7 +149,7 @@ def test_an_earlier_snapshot_compares_methods_on_the_same_labels(reviewed, open_
     assert f"{now} labels" in texts(page)
     page.selectbox(key="train-labels-1").select(1).run()
     assert f"{now - 1} labels" in texts(page)
-    page.radio(key="train-method").set_value("prototypes").run()
+    page.selectbox(key="train-method").set_value("prototypes").run()
     press(page, "train-start")
     first, second = (round_status(reviewed, None, number) for number in (1, 2))
     assert second["snapshot_id"] == first["snapshot_id"]
@@ -179,7 +179,7 @@ def test_what_it_will_use_is_shown_with_what_to_know(project, open_train) -> Non
 
 def test_a_round_that_ran_tells_how_long_the_next_takes(reviewed, open_train) -> None:
     page = open_train(reviewed.workspace.root)
-    page.radio(key="train-method").set_value("supervised").run()
+    page.selectbox(key="train-method").set_value("supervised").run()
     assert "on this machine, from round 1." in texts(page)
 
 

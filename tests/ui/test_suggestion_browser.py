@@ -7,6 +7,7 @@ import misleading_project
 import numpy as np
 import pytest
 import small_project
+from playwright.sync_api import expect
 
 from sslapp.store.database import reading
 from sslapp.store.rounds import finished_round
@@ -49,8 +50,8 @@ def test_the_suggestion_is_not_the_method_that_is_wrong(train) -> None:
     assert max(right[each] for each in WRONG) < 40
     assert right["head-ensemble"] > 55
 
-    chosen = page.get_by_role("radio", name=re.compile("^Ensemble of heads"))
-    assert chosen.is_checked()
+    method = page.get_by_role("combobox", name="Method", exact=True)
+    expect(method).to_have_value(re.compile("^Ensemble of heads"))
     page.get_by_text("are not better by more than chance").wait_for()
     page.get_by_role("button", name="Start round").click()
     page.get_by_text("Round 1 is done.").wait_for()
@@ -65,7 +66,8 @@ def test_the_suggestion_is_not_the_method_that_is_wrong(train) -> None:
 @pytest.mark.parametrize("method", list(WRONG))
 def test_what_is_offered_at_95_is_right_or_nothing(train, method) -> None:
     page, access = train
-    page.locator("label").filter(has_text=WRONG[method]).first.click()
+    page.get_by_role("combobox", name="Method", exact=True).fill(WRONG[method])
+    page.keyboard.press("Enter")
     page.get_by_text("Options", exact=True).wait_for()  # the ensemble, chosen before, has none
     page.get_by_role("button", name="Start round").click()
     page.get_by_text("Round 1 is done.").wait_for()

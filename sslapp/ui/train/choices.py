@@ -39,20 +39,21 @@ class Chosen:
 
 
 def method(methods: Mapping[str, MethodCard], suggested: Suggestion) -> MethodCard:
-    """Draw the methods, a card each, with what is suggested and why; return the chosen one."""
+    """Draw the list of methods, and what is suggested and why; return the chosen one."""
     names = list(methods)
-    name = st.radio(
+    name = st.selectbox(
         "Method",
         names,
         index=names.index(suggested.method),
-        format_func=lambda each: _card(methods[each]),
-        captions=[methods[each].summary for each in names],
+        format_func=lambda each: _titled(methods[each]),
         key="train-method",
         persist_state="session",
-        width="stretch",
+        help="Type a part of a name to find it. docs/methods.md compares them all.",
     )
+    card = methods[name or suggested.method]
+    st.markdown(card.summary)
     st.caption(f":material/lightbulb: {suggested.reason}")
-    return methods[name or suggested.method]
+    return card
 
 
 def explained(card: MethodCard, methods: Mapping[str, MethodCard]) -> None:
@@ -66,8 +67,8 @@ def explained(card: MethodCard, methods: Mapping[str, MethodCard]) -> None:
             st.caption(f"Related: {', '.join(near)}.")
 
 
-def _card(card: MethodCard) -> str:
-    return " ".join([card.title, *(f":gray-badge[{gear}]" for gear in card.gears)])
+def _titled(card: MethodCard) -> str:
+    return f"{card.title} · {', '.join(card.gears)}"
 
 
 def settings(

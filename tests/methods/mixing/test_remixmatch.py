@@ -142,7 +142,7 @@ def test_pictures_are_strong_views_mixed_and_turned_and_move_no_alignment(rotati
     def halves(count, generator):
         return Mix(torch.full((1,), 0.5), torch.arange(count).roll(-6))
 
-    alignment = FirstBatchAlignment(torch.full((3,), 1 / 3), 0.999)
+    alignment = DistributionAlignment(torch.full((3,), 1 / 3), 0.999, from_first=True)
     config = ReMixMatchConfig(rotation=rotation)
     turns = torch.arange(6) % 4
     chosen = ReMixMatchObjective(config, halves, alignment, lambda images, generator: turns)
