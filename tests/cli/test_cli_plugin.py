@@ -35,7 +35,7 @@ def test_a_round_of_it_is_started_with_its_options(project, path, ask, command) 
 @pytest.mark.parametrize(
     ("words", "expected"),
     [
-        (["options"], "Name a method: fixmatch, layermatch,"),
+        (["options"], "Name a method: fixmatch, flexmatch,"),
         (["options", "own-mean"], 'There is no method "own-mean"; choose one of fixmatch,'),
         (["options", "fixmatch", "--plugin", "{path}"], 'holds the method "own-mean". Name that'),
         (["options", "--plugin", "{path}", "--gear", "pixels"], "own-mean runs in the gear feat"),

@@ -68,8 +68,8 @@ def play(objective, name, *, names=None, forbidden=None):
             ruled_out = torch.zeros(count, classes, dtype=torch.bool)
         else:
             ruled_out = forbidden
-            given_labels = torch.tensor(given["labels"]) if "labels" in given else labels
-        batch = batch_of(logits, given_labels, ruled_out, rows)
+        known_labels = torch.tensor(given["labels"]) if "labels" in given else labels
+        batch = batch_of(logits, known_labels, ruled_out, rows)
         step = step_of(
             logits,
             batch,

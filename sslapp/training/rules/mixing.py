@@ -8,7 +8,6 @@ from functools import partial
 import numpy as np
 import torch
 from torch import Tensor
-from torch.nn import functional
 
 from sslapp.training.augmentation.pixels import send
 
@@ -56,8 +55,3 @@ def _draw(
     weights = torch.maximum(drawn, 1 - drawn)
     partners = torch.randperm(count, generator=generator)
     return Mix(send(weights, device), send(partners, device))
-
-
-def one_hot(labels: Tensor, like: Tensor) -> Tensor:
-    """(B,) classes as (B, C) probabilities, C and type being those of `like`."""
-    return functional.one_hot(labels, like.shape[1]).to(like.dtype)

@@ -51,7 +51,7 @@ def show(
         for each in PROBLEMS:
             st.warning(plain.markdown(each), icon=":material/extension_off:")
         chosen = round_choices.settings(card, found, can, project_id, offered)
-    round_choices.explained(card, methods)
+        round_choices.explained(card, methods)
     # what is compared are the labels of today, whichever snapshot the round is to be trained on
     trials.show(access, project_id, preview.read(access, project_id, can, None), can)
     if card.options.model_fields:

@@ -1,7 +1,6 @@
 """Diff-SySC: its table, what is moved, when it stops, and that a kill changes nothing."""
 
 import dataclasses
-from types import SimpleNamespace
 
 import numpy as np
 import pytest
@@ -9,8 +8,6 @@ import safetensors.torch
 import torch
 
 from sslapp import durable
-from sslapp.embedding.encoder import encode
-from sslapp.embedding.encoders import open_encoder
 from sslapp.methods.diff_sysc.config import DiffSySCConfig
 from sslapp.methods.diff_sysc.method import (
     DiffSySC,
@@ -22,8 +19,6 @@ from sslapp.methods.diff_sysc.method import (
     sure_temperature,
 )
 from sslapp.methods.diff_sysc.predictor import LabelDiffusionPredictor
-from sslapp.methods.supervised.config import SupervisedConfig
-from sslapp.methods.supervised.method import Supervised
 from sslapp.training.run import Run, Stopped
 from sslapp.vocabulary import Gear
 
@@ -367,30 +362,3 @@ def test_the_fast_schedule_takes_the_papers_passes_in_larger_batches(
     assert fast.passes == paper.passes == 30
     assert (paper.batch, paper.dtype) == (25, torch.float32)
     assert (fast.batch, fast.dtype) == (batch, dtype)
-
-
-@pytest.mark.slow
-def test_it_beats_the_linear_probe_on_the_digits(digits, make_run, monkeypatch):
-    """With 40 labels, on what the app's own encoder of small images makes of them."""
-    monkeypatch.setattr("sslapp.methods.diff_sysc.method.FIRST_STEPS", 1600)
-    monkeypatch.setattr("sslapp.methods.diff_sysc.method.LATER_STEPS", 600)
-    chosen, truth = digits(40)
-    every = np.arange(len(truth))
-    images = chosen.pixels.take(every).permute(0, 2, 3, 1).numpy()
-    features = encode(
-        open_encoder("pixels"),
-        SimpleNamespace(shape=images.shape, take=images.__getitem__),
-        every,
-        seed=0,
-        progress=lambda done, total: None,
-        should_stop=lambda: False,
-    )
-    chosen = dataclasses.replace(chosen, features=type(chosen.features)(features))
-
-    def accuracy(method, name):
-        fitted = method.fit(chosen, make_run(Gear.FEATURES, name=name))
-        found = fitted.logits(chosen.features, chosen.pool).argmax(1).numpy()
-        return float((found == truth[chosen.pool]).mean())
-
-    probe = accuracy(Supervised(SupervisedConfig()), "probe")
-    assert accuracy(DiffSySC(DiffSySCConfig(width=128, iterations=2)), "diffusion") > probe + 0.04

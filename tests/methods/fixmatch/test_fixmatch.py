@@ -202,7 +202,7 @@ def test_the_loss_and_its_gradients_are_usbs():
 def test_rejected_classes_keep_a_confused_class_out(digits, make_run):
     """Ruling out a class for the images it wrongly attracts takes the predictions away from it."""
     task, truth = digits(40)
-    config = {"steps": 60}
+    config = {"steps": 60, "batch_size": 16, "unlabelled_ratio": 2}
     before = FixMatch(FixMatchConfig(**config)).fit(task, make_run(name="before"))
     predicted = before.logits(task.pixels, task.pool).argmax(dim=1).numpy()
     wrong = task.pool[predicted != truth[task.pool]]

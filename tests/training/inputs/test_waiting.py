@@ -50,7 +50,7 @@ class Questions(TorchDispatchMode):
 
 def config_of(name):
     Config = CARDS[name].options
-    sizes = {"steps": 20, "batch_size": 6}
+    sizes = {"steps": 12, "batch_size": 6}
     if issubclass(Config, ConsistencyConfig):
         # the other policies sort images by operation on the host, from draws of the host
         sizes |= {"unlabelled_ratio": 2, "augmentation": "smooth"}

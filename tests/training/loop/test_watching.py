@@ -5,6 +5,7 @@ import pytest
 import torch
 
 from sslapp.methods.fixmatch.method import FixMatch, FixMatchConfig, FixMatchObjective
+from sslapp.methods.registry import method_class
 from sslapp.methods.supervised.method import Supervised, SupervisedConfig
 from sslapp.training.loop import figures, steps
 from sslapp.training.objective import LABELLED, Guesses, Losses, Objective
@@ -84,10 +85,11 @@ def test_looking_changes_no_bit(stripes, make_run):
     assert all(torch.equal(one[name], other[name]) for name in one)
 
 
-@pytest.mark.parametrize(("threshold", "classes"), [("adaptive", 3), ("flexible", 3), ("fixed", 0)])
-def test_rules_with_a_limit_a_class_report_it(stripes, make_run, threshold, classes):
+@pytest.mark.parametrize(("name", "classes"), [("freematch", 3), ("flexmatch", 3), ("fixmatch", 0)])
+def test_rules_with_a_limit_a_class_report_it(stripes, make_run, name, classes):
     reports = []
     run = make_run(report=lambda step, total, metrics: reports.append(metrics))
-    FixMatch(CONFIG.model_copy(update={"threshold": threshold})).fit(stripes(), run)
+    method = method_class(name)
+    method(method.Config(steps=4, batch_size=6)).fit(stripes(), run)
     limits = [value for name, value in reports[-1].items() if name.startswith("threshold/")]
     assert len(limits) == classes and all(0 <= each <= 1 for each in limits)

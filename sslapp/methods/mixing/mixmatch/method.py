@@ -33,8 +33,8 @@ from sslapp.training.objective import LABELLED, Batch, TrainingStep, View
 from sslapp.training.passes import NetworkPasses
 from sslapp.training.rules.divergences import squared_error
 from sslapp.training.rules.losses import allowed_probabilities, cross_entropy
-from sslapp.training.rules.mixing import Drawing, Mix, drawing, one_hot
-from sslapp.training.rules.sharpening import sharpened
+from sslapp.training.rules.mixing import Drawing, Mix, drawing
+from sslapp.training.rules.sharpening import one_hot, sharpened
 from sslapp.training.run import Run
 from sslapp.training.task import Task
 

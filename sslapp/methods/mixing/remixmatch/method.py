@@ -34,9 +34,9 @@ from sslapp.training.objective import LABELLED, Batch, TrainingStep, View
 from sslapp.training.passes import NetworkPasses
 from sslapp.training.rules.alignment.distribution import DistributionAlignment, frequencies
 from sslapp.training.rules.losses import allowed_probabilities, cross_entropy
-from sslapp.training.rules.mixing import Drawing, Mix, drawing, one_hot
+from sslapp.training.rules.mixing import Drawing, Mix, drawing
 from sslapp.training.rules.rotations import QUARTERS, drawn_turns, rotated
-from sslapp.training.rules.sharpening import sharpened
+from sslapp.training.rules.sharpening import one_hot, sharpened
 from sslapp.training.run import Run
 from sslapp.training.task import Task
 

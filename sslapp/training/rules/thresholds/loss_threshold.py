@@ -7,9 +7,8 @@ is.
 
 import torch
 from torch import Tensor
-from torch.nn import functional
 
-from sslapp.training.rules.sharpening import sharpened
+from sslapp.training.rules.sharpening import one_hot, sharpened
 from sslapp.training.rules.thresholds.confidence import ThresholdRule
 
 
@@ -100,4 +99,4 @@ class LossThreshold(ThresholdRule):
 
 
 def _hard(p: Tensor) -> Tensor:
-    return functional.one_hot(p.argmax(dim=1), p.shape[1]).to(p.dtype)
+    return one_hot(p.argmax(dim=1), p)
