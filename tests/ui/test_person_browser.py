@@ -163,12 +163,12 @@ def test_a_person_labels_trains_reviews_and_exports(person, tmp_path: Path) -> N
         (position, digit + 1) for position, digit in pressed
     ]
 
-    person.starts_a_round(steps=150)
+    person.starts_a_round(steps=80)
     person.until(lambda: person.log(EventKind.ROUND_START) != [])
     person.until(lambda: round_status(person.access, None)["state"] == JobState.DONE, 200)
     person.reviews()
     board = read_board(person.access, 1)
-    found = board.candidates(np.float32(person.lowers_the_threshold(to=0.6))).positions
+    found = board.candidates(np.float32(person.lowers_the_threshold(to=0.5))).positions
     assert len(found) > 30
     width = float(np.ptp(board.xy[board.drawn, 0]))
 
@@ -197,7 +197,7 @@ def test_a_person_labels_trains_reviews_and_exports(person, tmp_path: Path) -> N
     assert [each.position for each in person.log(EventKind.REJECT)] == rejected
     assert [each.position for each in person.log(EventKind.RELABEL)] == [relabelled]
 
-    person.starts_a_round(steps=60)
+    person.starts_a_round(steps=30)
     person.until(lambda: round_status(person.access, None)["number"] == 2)
     person.until(lambda: round_status(person.access, None)["state"] == JobState.DONE, 120)
 
