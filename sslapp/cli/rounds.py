@@ -32,7 +32,7 @@ Setting = Annotated[
 ]
 Method = Annotated[
     str | None,
-    typer.Option(help="fixmatch, supervised or label-propagation; default: fixmatch."),
+    typer.Option(help="A method's name; see docs/methods.md. Default: fixmatch."),
 ]
 PluginFile = Annotated[
     Path | None,

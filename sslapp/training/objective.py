@@ -101,6 +101,11 @@ def class_counts(pseudo_labels: Tensor, mask: Tensor, num_classes: int) -> Tenso
     return counts.scatter_add_(0, pseudo_labels, mask.float())
 
 
+def part(state: Mapping[str, Tensor], prefix: str) -> dict[str, Tensor]:
+    """What of a state has a prefix, without it."""
+    return {k.removeprefix(prefix): v for k, v in state.items() if k.startswith(prefix)}
+
+
 class Objective(ABC):
     """Views and losses of one method in one fit.
 

@@ -21,7 +21,7 @@ Report = Callable[[int, int, Mapping[str, float]], None]
 Embed = Callable[[NDArray[np.int64]], torch.Tensor]
 Observe = Callable[[int, int, Embed], None]
 Picture = Callable[[], Mapping[str, torch.Tensor]]
-View = Callable[[int, int, Picture], None]
+Viewer = Callable[[int, int, Picture], None]
 
 KEPT = 2
 """Checkpoints of a stage that an attempt keeps: the older is for when the newer is damaged."""
@@ -88,7 +88,7 @@ class Run:
         kernels: Kernels = "eager",
         checkpoint_seconds: float = 20.0,
         observer: Observe = lambda step, total, embed: None,
-        viewer: View = lambda step, total, make: None,
+        viewer: Viewer = lambda step, total, make: None,
         weights: Path | None = None,
         say: Callable[[str], None] = lambda text: None,
     ) -> None:

@@ -27,11 +27,11 @@ import torch
 from torch import Tensor, nn
 
 from sslapp.methods.instant.config import InstanTConfig
-from sslapp.methods.threshold.objective import ThresholdObjective, part
+from sslapp.methods.threshold.objective import ThresholdObjective
 from sslapp.training import configuration
 from sslapp.training.loop import schedule, steps
 from sslapp.training.method import Method, Predictor
-from sslapp.training.objective import LABELLED, Batch, TrainingStep
+from sslapp.training.objective import LABELLED, Batch, TrainingStep, part
 from sslapp.training.passes import NetworkPasses
 from sslapp.training.rules.alignment.moving import MovingAlignment
 from sslapp.training.rules.losses import allowed_probabilities
@@ -60,6 +60,8 @@ class InstanTObjective(ThresholdObjective):
         one: T for all images, or None for one each.
     """
 
+    config: InstanTConfig
+
     def __init__(
         self,
         config: InstanTConfig,
@@ -67,7 +69,7 @@ class InstanTObjective(ThresholdObjective):
         alignment: MovingAlignment,
         one: ClassTransition | None = None,
     ) -> None:
-        self.options, self.moving, self.one = config, alignment, one
+        self.moving, self.one = alignment, one
         self.relative = RelativeThreshold(config.tau)
         self.first_stage = round(config.first_stage * total)
         super().__init__(config, self.relative, alignment)
@@ -93,7 +95,7 @@ class InstanTObjective(ThresholdObjective):
         """T, (C, C) or (mu B, C, C)."""
         if self.one is not None:
             return self.one()
-        return of_logits(step.outputs[TRANSITION], self.options.scale)
+        return of_logits(step.outputs[TRANSITION], self.config.scale)
 
     def predictions(self, step: TrainingStep) -> Tensor:
         """q; moves the averages and the threshold."""
@@ -111,7 +113,7 @@ class InstanTObjective(ThresholdObjective):
 
     def doubted(self, q: Tensor, step: TrainingStep) -> Tensor:
         """What of q the threshold rises by."""
-        if self.options.variant == "paper":
+        if self.config.variant == "paper":
             return q
         return allowed_probabilities(q / OFFICIAL_TEMPERATURE, step.forbidden)
 

@@ -42,6 +42,7 @@ from sslapp.training.objective import (
     TrainingStep,
     View,
     class_counts,
+    part,
 )
 from sslapp.training.passes import NetworkPasses
 from sslapp.training.rules.losses import (
@@ -214,13 +215,8 @@ class LayerMatchObjective(Objective):
 
     def load_state_dict(self, state: dict[str, Tensor]) -> None:
         """Take over what `state_dict` returned."""
-
-        def part(prefix: str) -> dict[str, Tensor]:
-            chosen = {k: v for k, v in state.items() if k.startswith(prefix)}
-            return {k.removeprefix(prefix): v for k, v in chosen.items()}
-
-        self.threshold.load_state_dict(part("threshold."))
-        self.averaged.load_state_dict(part("averaged."))
+        self.threshold.load_state_dict(part(state, "threshold."))
+        self.averaged.load_state_dict(part(state, "averaged."))
 
 
 class LayerMatch(Method):

@@ -33,7 +33,6 @@ import torch
 from torch import Tensor, nn
 
 from sslapp.methods.multi_head.config import MultiHeadConfig
-from sslapp.methods.threshold.objective import part
 from sslapp.training import configuration
 from sslapp.training.loop import schedule, steps
 from sslapp.training.method import Method, Predictor
@@ -47,6 +46,7 @@ from sslapp.training.objective import (
     TrainingStep,
     View,
     class_counts,
+    part,
 )
 from sslapp.training.passes import HEADS, NetworkPasses
 from sslapp.training.rules.losses import (
@@ -104,7 +104,8 @@ class MultiHeadObjective(Objective):
             self.margins = AverageMargins(count, unlabelled, num_classes, device, dtype=dtype)
             momentum = 1 - 1 / memory
             self.thresholds = [
-                SelfAdaptiveThreshold(momentum, num_classes, device) for _ in range(count)
+                SelfAdaptiveThreshold(momentum, num_classes, device, dtype=dtype)
+                for _ in range(count)
             ]
 
     def heads(self, num_features: int) -> nn.ModuleDict:
@@ -181,8 +182,7 @@ class MultiHeadObjective(Objective):
         average = self.margins.update(allowed, labels, step.rows, epoch)
         own = average.gather(2, labels[..., None])[..., 0]  # (3, mu B), of each head's own label
         above = [
-            rule.select(each.to(rule.tau.dtype), step.rows)
-            for rule, each in zip(self.thresholds, q, strict=True)
+            rule.select(each, step.rows) for rule, each in zip(self.thresholds, q, strict=True)
         ]
         pairs = [
             self._by_margins(head, labels, own, torch.stack(above)) for head in range(len(OTHERS))

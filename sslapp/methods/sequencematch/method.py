@@ -50,9 +50,10 @@ class SequenceMatchObjective(ThresholdObjective):
         threshold: of hard pseudo-labels.
     """
 
+    config: SequenceMatchConfig
+
     def __init__(self, config: SequenceMatchConfig, threshold: ThresholdRule) -> None:
         super().__init__(config, threshold)
-        self.options = config
         self.fixed = FixedThreshold(config.tau)
         self.as_in_usb = config.variant == "usb"
         if config.lambda_s:
@@ -63,12 +64,12 @@ class SequenceMatchObjective(ThresholdObjective):
         found = {}
         factor = self.config.lambda_u
         target = self.soft(q, step)
-        if self.options.lambda_s:
+        if self.config.lambda_s:
             chain = self.chain(step, q, target, weight)
-            found["chain loss"] = (factor * self.options.lambda_s, chain)
-        if self.options.refixmatch:
+            found["chain loss"] = (factor * self.config.lambda_s, chain)
+        if self.config.refixmatch:
             # USB divides the student's logits too
-            strong = step.logits["strong"] / (self.options.temperature if self.as_in_usb else 1)
+            strong = step.logits["strong"] / (self.config.temperature if self.as_in_usb else 1)
             low = masked_mean(kl_divergence(target, strong), weight == 0)
             found["low confidence loss"] = (factor, low)
         return found
@@ -91,8 +92,8 @@ class SequenceMatchObjective(ThresholdObjective):
     def soft(self, q: Tensor, step: TrainingStep) -> Tensor:
         """t of q, (mu B, C); 0 for forbidden classes."""
         if self.as_in_usb:
-            return allowed_probabilities(q / self.options.temperature, step.forbidden)
-        return sharpened(q, self.options.temperature)
+            return allowed_probabilities(q / self.config.temperature, step.forbidden)
+        return sharpened(q, self.config.temperature)
 
 
 class SequenceMatch(Method):

@@ -35,6 +35,7 @@ from sslapp.training.objective import (
     TrainingStep,
     View,
     class_counts,
+    part,
 )
 from sslapp.training.rules.alignment.distribution import DistributionAlignment, frequencies
 from sslapp.training.rules.class_balance import label_counts, selected_shares
@@ -158,8 +159,3 @@ class ThresholdObjective(Objective):
         self.threshold.load_state_dict(part(state, "threshold."))
         if self.alignment is not None:
             self.alignment.load_state_dict(part(state, "alignment."))
-
-
-def part(state: Mapping[str, Tensor], prefix: str) -> dict[str, Tensor]:
-    """What of a state has a prefix, without it."""
-    return {k.removeprefix(prefix): v for k, v in state.items() if k.startswith(prefix)}

@@ -39,6 +39,7 @@ from sslapp.training.objective import (
     Losses,
     Objective,
     TrainingStep,
+    part,
 )
 from sslapp.training.passes import HEADS, NetworkPasses
 from sslapp.training.rules.ema import EMA
@@ -236,14 +237,14 @@ class Loop:
         if found is None:
             return 0
         step, state = found
-        self.network.load_state_dict(_part(state, "network."))
+        self.network.load_state_dict(part(state, "network."))
         device = self.run.device
-        self.ema.load(_part(state, "ema."))
+        self.ema.load(part(state, "ema."))
         self.objective.load_state_dict(
-            {k: v.to(device) for k, v in _part(state, "objective.").items()}
+            {k: v.to(device) for k, v in part(state, "objective.").items()}
         )
-        self.evaluation.load_state_dict(_part(state, "evaluation."))
-        optimiser.load(self.optimiser, self.network, _part(state, "optimiser."))
+        self.evaluation.load_state_dict(part(state, "evaluation."))
+        optimiser.load(self.optimiser, self.network, part(state, "optimiser."))
         return step
 
 
@@ -257,7 +258,3 @@ def reported(sums: Mapping[str, Tensor], count: int) -> dict[str, float]:
             entries = enumerate((value / count).tolist())
             metrics.update({f"{name}/{entry}": each for entry, each in entries})
     return metrics
-
-
-def _part(state: Tensors, prefix: str) -> Tensors:
-    return {k.removeprefix(prefix): v for k, v in state.items() if k.startswith(prefix)}

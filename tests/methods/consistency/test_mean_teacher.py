@@ -5,6 +5,7 @@ from dataclasses import replace
 import pytest
 import torch
 from objectives import batch_of, step_of
+from resuming import ends_the_same
 from usb import close, entry, play_images
 
 from models.small_cnn import SmallCNN
@@ -12,7 +13,6 @@ from sslapp.methods.consistency.mean_teacher.config import MeanTeacherConfig
 from sslapp.methods.consistency.mean_teacher.method import MeanTeacher, MeanTeacherObjective
 from sslapp.training.objective import LABELLED
 from sslapp.training.passes import NetworkPasses
-from sslapp.training.run import Stopped
 
 VIEWS = {"weak": "teacher", "strong": "student"}
 
@@ -114,19 +114,8 @@ def test_a_class_that_was_ruled_out_is_no_target():
 
 
 @pytest.mark.slow
-def test_a_killed_training_goes_on_to_the_same_bits(digits, make_run):
+def test_a_killed_training_goes_on_to_the_same_bits(digits, tmp_path):
     task, _ = digits(40)
     task = replace(task, pool=task.pool[:40])
     method = MeanTeacher(MeanTeacherConfig(steps=8, batch_size=4, unlabelled_ratio=1))
-    seen = []
-
-    def stop_after_five():
-        seen.append(1)
-        return len(seen) > 5
-
-    whole = method.fit(task, make_run(name="whole"))
-    broken = make_run(name="one", checkpoint_seconds=0, should_stop=stop_after_five)
-    with pytest.raises(Stopped):
-        method.fit(task, broken)
-    resumed = method.fit(task, make_run(name="two", earlier=(broken._folder,)))
-    assert whole.logits(task.pixels, task.pool).equal(resumed.logits(task.pixels, task.pool))
+    assert ends_the_same(method, task, tmp_path, after=5)

@@ -5,6 +5,7 @@ from dataclasses import replace
 import pytest
 import torch
 from objectives import batch_of, step_of
+from resuming import ends_the_same
 
 from sslapp.methods.consistency.temporal_ensembling.config import TemporalEnsemblingConfig
 from sslapp.methods.consistency.temporal_ensembling.method import (
@@ -13,7 +14,6 @@ from sslapp.methods.consistency.temporal_ensembling.method import (
 )
 from sslapp.training.objective import LABELLED
 from sslapp.training.rules.ensembling import TemporalEnsemble
-from sslapp.training.run import Stopped
 
 CPU = torch.device("cpu")
 
@@ -105,21 +105,10 @@ def test_state_goes_on_where_it_was_left():
 
 
 @pytest.mark.slow
-def test_a_killed_training_goes_on_to_the_same_bits(digits, make_run):
+def test_a_killed_training_goes_on_to_the_same_bits(digits, tmp_path):
     task, _ = digits(8)
     task = replace(task, pool=task.pool[:40])
     # 48 images of 16 a step: an epoch of three steps, and the kill falls into the third
     config = TemporalEnsemblingConfig(steps=10, batch_size=4, ramp=0.0)
     method = TemporalEnsembling(config)
-    seen = []
-
-    def stop_after_seven():
-        seen.append(1)
-        return len(seen) > 7
-
-    whole = method.fit(task, make_run(name="whole"))
-    broken = make_run(name="one", checkpoint_seconds=0, should_stop=stop_after_seven)
-    with pytest.raises(Stopped):
-        method.fit(task, broken)
-    resumed = method.fit(task, make_run(name="two", earlier=(broken._folder,)))
-    assert whole.logits(task.pixels, task.pool).equal(resumed.logits(task.pixels, task.pool))
+    assert ends_the_same(method, task, tmp_path, after=7)

@@ -5,6 +5,7 @@ from dataclasses import replace
 import pytest
 import torch
 from objectives import batch_of, step_of
+from resuming import ends_the_same
 from usb import close, entry, play_images
 
 from models.small_cnn import SmallCNN
@@ -15,7 +16,6 @@ from sslapp.training.passes import NetworkPasses
 from sslapp.training.rules.alignment.distribution import DistributionAlignment
 from sslapp.training.rules.mixing import Mix
 from sslapp.training.rules.rotations import rotated
-from sslapp.training.run import Stopped
 
 VIEWS = {"strong_0": "strong", "strong_1": "strong 2", "strong_0_rotated": None}
 
@@ -156,21 +156,9 @@ def test_pictures_are_strong_views_mixed_and_turned_and_move_no_alignment(rotati
 
 
 @pytest.mark.slow
-def test_a_killed_training_goes_on_to_the_same_bits(digits, make_run):
+def test_a_killed_training_goes_on_to_the_same_bits(digits, tmp_path):
     task, _ = digits(20)
     task = replace(task, pool=task.pool[:40])
     config = ReMixMatchConfig(steps=6, batch_size=4, unlabelled_ratio=1, rotation="on")
     method = ReMixMatch(config)
-    seen = []
-
-    def stop_after_three():
-        seen.append(1)
-        return len(seen) > 3
-
-    whole = method.fit(task, make_run(name="whole"))
-    broken = make_run(name="one", checkpoint_seconds=0, should_stop=stop_after_three)
-    with pytest.raises(Stopped):
-        method.fit(task, broken)
-    resumed = method.fit(task, make_run(name="two", earlier=(broken._folder,)))
-    assert whole.logits(task.pixels, task.pool).equal(resumed.logits(task.pixels, task.pool))
-    assert not any(name.startswith("heads.") for name in whole.state)
+    assert ends_the_same(method, task, tmp_path, after=3)
