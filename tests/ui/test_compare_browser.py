@@ -32,7 +32,7 @@ OUTLINE = """place => document.querySelector(`.st-key-compare-maps-${place} .js-
   .layout.selections?.[0]?.path"""
 CHOSEN = """place => {
   const chart = document.querySelector(`.st-key-compare-maps-${place} .js-plotly-plot`)
-  return chart.data[0].selectedpoints
+  return chart?.data[0].selectedpoints
 }"""
 FIRST_POINT = """() => {
   const points = document.querySelector(".st-key-compare-film .scatterlayer .point")
