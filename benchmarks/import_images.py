@@ -24,8 +24,8 @@ from pathlib import Path
 import numpy as np
 from PIL import Image
 
-from sslapp.datasets.folder import folder_source
 from sslapp.datasets.ingest import Ingested, ingest
+from sslapp.datasets.pictures.folder import folder_source
 from sslapp.datasets.registry import open_source
 from sslapp.datasets.source import Refusal
 from sslapp.imaging.pixels import PixelStore

@@ -19,7 +19,7 @@ import pyarrow as pa
 import pyarrow.parquet as pq
 
 from sslapp import __version__, durable
-from sslapp.datasets.cells import escape_cell, safe_stem
+from sslapp.datasets.tables.cells import escape_cell, safe_stem
 from sslapp.imaging.decode import suffix
 
 REQUIRED = ("position", "name", "class", "source")

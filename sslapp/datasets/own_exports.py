@@ -18,10 +18,9 @@ from typing import Any
 
 import pandas as pd
 
-from sslapp.datasets.archive import archive_members, small_member
-from sslapp.datasets.cells import unescape_cell
 from sslapp.datasets.export import NONE_OF_THESE
-from sslapp.datasets.files import (
+from sslapp.datasets.pictures.archive import archive_members, small_member
+from sslapp.datasets.pictures.files import (
     LONGEST_GROUP,
     LONGEST_NAME,
     FilesSource,
@@ -29,8 +28,9 @@ from sslapp.datasets.files import (
     Read,
     printable,
 )
-from sslapp.datasets.folder import read_file, wrong_target
+from sslapp.datasets.pictures.folder import read_file, wrong_target
 from sslapp.datasets.source import Refusal
+from sslapp.datasets.tables.cells import unescape_cell
 from sslapp.vocabulary import Source, Split
 
 TABLES = (".csv", ".parquet")

@@ -3,14 +3,14 @@
 from collections.abc import Sequence
 from pathlib import Path
 
-from sslapp.datasets.archive import archive_source
-from sslapp.datasets.arrays import npz_source
-from sslapp.datasets.digits import digits_source
-from sslapp.datasets.folder import folder_source
-from sslapp.datasets.manifest import manifest_source
+from sslapp.datasets.arrays.parts import npz_source
+from sslapp.datasets.known.digits import digits_source
+from sslapp.datasets.known.torchvision_sets import SETS, torchvision_source
 from sslapp.datasets.own_exports import own_source, own_table
+from sslapp.datasets.pictures.archive import archive_source
+from sslapp.datasets.pictures.folder import folder_source
+from sslapp.datasets.pictures.manifest import manifest_source
 from sslapp.datasets.source import ImageSource
-from sslapp.datasets.torchvision_sets import SETS, torchvision_source
 
 NAMES = ("digits", *SETS)
 """The sets that are opened by name."""

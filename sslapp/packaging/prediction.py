@@ -13,8 +13,8 @@ import numpy as np
 from numpy.typing import NDArray
 
 from sslapp import durable
-from sslapp.datasets.cells import escape_cell
-from sslapp.datasets.files import SUFFIXES
+from sslapp.datasets.pictures.files import SUFFIXES
+from sslapp.datasets.tables.cells import escape_cell
 from sslapp.imaging.decode import MAX_BYTES, RefusedFile, decode
 from sslapp.imaging.fit import fit
 from sslapp.imaging.intensities import OF_THE_IMAGE, IntensityMapping

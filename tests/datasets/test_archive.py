@@ -10,8 +10,8 @@ import pytest
 from hypothesis import HealthCheck, given, settings
 from hypothesis import strategies as st
 
-from sslapp.datasets.archive import Limits, archive_source
 from sslapp.datasets.ingest import ingest
+from sslapp.datasets.pictures.archive import Limits, archive_source
 from sslapp.datasets.source import Item, Refusal
 from sslapp.vocabulary import Split
 

@@ -3,8 +3,8 @@ import zipfile
 import numpy as np
 import pytest
 
-from sslapp.datasets.arrays import npz_source
-from sslapp.datasets.npz import BadArrays, NpzFile
+from sslapp.datasets.arrays.npz import BadArrays, NpzFile
+from sslapp.datasets.arrays.parts import npz_source
 from sslapp.imaging.decode import deep_values
 from sslapp.imaging.intensities import OF_THE_IMAGE
 from sslapp.vocabulary import Split

@@ -9,9 +9,9 @@ import pytest
 from hypothesis import given
 from hypothesis import strategies as st
 
-from sslapp.datasets.cells import escape_cell, safe_stem, unescape_cell
 from sslapp.datasets.export import Provenance, write_csv, write_image_folder, write_parquet
-from sslapp.datasets.folder import folder_source
+from sslapp.datasets.pictures.folder import folder_source
+from sslapp.datasets.tables.cells import escape_cell, safe_stem, unescape_cell
 from sslapp.imaging.decode import decode
 
 FORMULAS = ["=cmd|' /C calc'!A0", "+1", "-2+3", "@SUM(A1)", "\t=1", "\r=1", "\n=1", "＝1"]

@@ -2,7 +2,7 @@ import os
 
 import pytest
 
-from sslapp.datasets.folder import folder_source
+from sslapp.datasets.pictures.folder import folder_source
 from sslapp.datasets.source import Item, Refusal
 from sslapp.imaging.decode import decode
 from sslapp.vocabulary import Split

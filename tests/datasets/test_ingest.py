@@ -8,10 +8,10 @@ import tracemalloc
 import numpy as np
 import pytest
 
-from sslapp.datasets.arrays import ArraySource, Part, in_memory, npz_source
-from sslapp.datasets.digits import digits_source
-from sslapp.datasets.folder import folder_source
+from sslapp.datasets.arrays.parts import ArraySource, Part, in_memory, npz_source
 from sslapp.datasets.ingest import IngestStopped, ingest
+from sslapp.datasets.known.digits import digits_source
+from sslapp.datasets.pictures.folder import folder_source
 from sslapp.imaging.decode import decode, pixel_sha256
 from sslapp.imaging.fit import fit
 from sslapp.imaging.originals import original_path
@@ -198,7 +198,7 @@ def test_a_killed_import_leaves_no_pixel_file_and_the_next_one_is_complete(tree,
         """
         import sys, time
         from pathlib import Path
-        from sslapp.datasets.folder import folder_source
+        from sslapp.datasets.pictures.folder import folder_source
         from sslapp.datasets.ingest import ingest
         def progress(done, total):
             if done > 100:

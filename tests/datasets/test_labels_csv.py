@@ -5,8 +5,8 @@ import pytest
 from hypothesis import given
 from hypothesis import strategies as st
 
-from sslapp.datasets.cells import escape_cell
-from sslapp.datasets.labels_csv import parse_labels
+from sslapp.datasets.tables.cells import escape_cell
+from sslapp.datasets.tables.label_list import parse_labels
 
 NAMES = ["a.png", "b.png", "c, d.png", "=e.png"]
 CLASSES = ["Cats", "Dogs"]

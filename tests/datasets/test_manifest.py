@@ -4,7 +4,7 @@ import os
 
 import pytest
 
-from sslapp.datasets.manifest import manifest_source
+from sslapp.datasets.pictures.manifest import manifest_source
 from sslapp.datasets.registry import open_source
 from sslapp.vocabulary import Split
 

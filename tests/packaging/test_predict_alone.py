@@ -6,7 +6,7 @@ import numpy as np
 import pytest
 from PIL import Image
 
-from sslapp.datasets.cells import escape_cell
+from sslapp.datasets.tables.cells import escape_cell
 from sslapp.imaging.decode import decode
 from sslapp.imaging.fit import fit
 from sslapp.imaging.intensities import IntensityMapping

@@ -15,7 +15,7 @@ from typing import Literal
 from sqlalchemy import Connection, RowMapping
 
 from sslapp import durable
-from sslapp.datasets.cells import safe_stem
+from sslapp.datasets.tables.cells import safe_stem
 from sslapp.jobs import history, queue
 from sslapp.store import files, projects, readers
 from sslapp.store.database import reading, writing

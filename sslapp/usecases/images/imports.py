@@ -9,12 +9,12 @@ from typing import Any
 
 from sqlalchemy import Connection
 
-from sslapp.datasets.cells import escape_cell
 from sslapp.datasets.ingest import Ingested, IngestStopped, Row, ingest
 from sslapp.datasets.intensity_sample import sampled_limits
 from sslapp.datasets.own_exports import OwnSource
 from sslapp.datasets.registry import open_source
 from sslapp.datasets.source import ImageSource
+from sslapp.datasets.tables.cells import escape_cell
 from sslapp.imaging.intensities import IntensityMapping
 from sslapp.jobs import queue
 from sslapp.jobs.context import Cancelled, JobContext

@@ -5,8 +5,8 @@ from dataclasses import dataclass, replace
 from enum import StrEnum
 from pathlib import Path
 
-from sslapp.datasets.files import compiled
 from sslapp.datasets.own_exports import TABLES
+from sslapp.datasets.pictures.files import compiled
 from sslapp.datasets.registry import FILES, NAMES
 from sslapp.store.errors import Unknown
 from sslapp.usecases.access import Access, NotAllowed, require_server_admin

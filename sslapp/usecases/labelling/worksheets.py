@@ -9,9 +9,9 @@ import numpy as np
 from sqlalchemy import Connection
 
 from sslapp import durable
-from sslapp.datasets.cells import escape_cell
-from sslapp.datasets.labels_csv import LabelRow, parse_labels
 from sslapp.datasets.own_exports import own_table
+from sslapp.datasets.tables.cells import escape_cell
+from sslapp.datasets.tables.label_list import LabelRow, parse_labels
 from sslapp.imaging.decode import suffix
 from sslapp.store import projects
 from sslapp.store.database import reading

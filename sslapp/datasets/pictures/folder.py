@@ -9,7 +9,14 @@ from collections.abc import Iterator
 from contextlib import nullcontext
 from pathlib import Path
 
-from sslapp.datasets.files import FilesSource, compiled, nothing, place, printable, wrong_name
+from sslapp.datasets.pictures.files import (
+    FilesSource,
+    compiled,
+    nothing,
+    place,
+    printable,
+    wrong_name,
+)
 from sslapp.datasets.source import Refusal
 from sslapp.imaging.decode import MAX_BYTES
 

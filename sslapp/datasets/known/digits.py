@@ -5,7 +5,7 @@ E. Alpaydin and C. Kaynak, "Optical Recognition of Handwritten Digits", UCI repo
 
 import numpy as np
 
-from sslapp.datasets.arrays import ArraySource, Part, in_memory
+from sslapp.datasets.arrays.parts import ArraySource, Part, in_memory
 from sslapp.vocabulary import Split
 
 

@@ -19,7 +19,7 @@ from pathlib import Path, PurePosixPath
 from typing import IO
 from urllib.parse import unquote
 
-from sslapp.datasets.files import (
+from sslapp.datasets.pictures.files import (
     SPLITS,
     FilesSource,
     Read,

@@ -14,7 +14,7 @@ from typing import Any
 import numpy as np
 from numpy.typing import NDArray
 
-from sslapp.datasets.npz import BadArrays, NpzFile
+from sslapp.datasets.arrays.npz import BadArrays, NpzFile
 from sslapp.datasets.source import Item, Refusal
 from sslapp.imaging.deep import tiff_bytes
 from sslapp.vocabulary import Split

@@ -7,7 +7,7 @@ from collections import defaultdict
 from collections.abc import Mapping, Sequence
 from dataclasses import dataclass
 
-from sslapp.datasets.cells import unescape_cell
+from sslapp.datasets.tables.cells import unescape_cell
 
 _HEADINGS = {
     "name": ("image", "name", "file"),

@@ -7,7 +7,7 @@ from typing import Any
 
 import numpy as np
 
-from sslapp.datasets.arrays import ArraySource, Part, in_memory, npz_source
+from sslapp.datasets.arrays.parts import ArraySource, Part, in_memory, npz_source
 from sslapp.vocabulary import Split
 
 

@@ -13,8 +13,7 @@ from collections.abc import Iterator, Mapping, Sequence
 from contextlib import nullcontext
 from pathlib import Path
 
-from sslapp.datasets.cells import unescape_cell
-from sslapp.datasets.files import (
+from sslapp.datasets.pictures.files import (
     LONGEST_GROUP,
     SPLITS,
     FilesSource,
@@ -23,8 +22,9 @@ from sslapp.datasets.files import (
     printable,
     wrong_name,
 )
-from sslapp.datasets.folder import read_file
+from sslapp.datasets.pictures.folder import read_file
 from sslapp.datasets.source import Refusal
+from sslapp.datasets.tables.cells import unescape_cell
 from sslapp.vocabulary import Split
 
 MOST_LINES = 5_000_000

@@ -1,0 +1,1 @@
+"""Images that are rows of arrays, streamed out of files that strangers made."""

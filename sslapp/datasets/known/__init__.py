@@ -1,0 +1,1 @@
+"""Sets that are opened by name."""
