@@ -34,7 +34,7 @@ from sslapp.usecases.exporting import exports
 from sslapp.usecases.handlers import HANDLERS
 from sslapp.usecases.images.embeddings import embed
 from sslapp.usecases.images.encoded_views import WantedViews, start_encoding
-from sslapp.usecases.images.imports import import_images
+from sslapp.usecases.images.incoming.imports import import_images
 from sslapp.usecases.labelling import decisions, verdicts
 from sslapp.usecases.maintenance.verification import verify_workspace
 from sslapp.usecases.projects.settings import create_project

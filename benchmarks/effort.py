@@ -37,7 +37,7 @@ from sslapp.store.database import reading
 from sslapp.store.log import events
 from sslapp.usecases.access import Access, enter
 from sslapp.usecases.images.embeddings import embed
-from sslapp.usecases.images.imports import import_images
+from sslapp.usecases.images.incoming.imports import import_images
 from sslapp.usecases.projects.settings import create_project
 from sslapp.usecases.simulation import Simulation, simulate
 from sslapp.vocabulary import EventKind, Gear

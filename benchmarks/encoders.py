@@ -407,7 +407,7 @@ def encode_project(folder: Path) -> None:
     from sslapp.usecases.access import enter
     from sslapp.usecases.handlers import run_worker
     from sslapp.usecases.images.embeddings import embed
-    from sslapp.usecases.images.imports import import_images
+    from sslapp.usecases.images.incoming.imports import import_images
     from sslapp.usecases.projects.settings import create_project
     from sslapp.workspace import Workspace
 

@@ -18,9 +18,10 @@ import time
 from multiprocessing.synchronize import Barrier
 from pathlib import Path
 
-from sslapp.store import images, projects, readers
+from sslapp.store import images, projects
 from sslapp.store.database import open_database, reading, writing
 from sslapp.store.log import events
+from sslapp.store.people import readers
 from sslapp.store.verify import verify
 from sslapp.vocabulary import EventKind
 

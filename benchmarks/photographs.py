@@ -21,7 +21,7 @@ from sslapp.store.database import reading
 from sslapp.usecases.access import Access, enter
 from sslapp.usecases.exporting import exports
 from sslapp.usecases.handlers import HANDLERS
-from sslapp.usecases.images.creation import ensure_demo
+from sslapp.usecases.images.incoming.creation import ensure_demo
 from sslapp.usecases.labelling import decisions
 from sslapp.usecases.labelling.picks import next_images
 from sslapp.usecases.reviewing.checks import audit_candidates

@@ -27,7 +27,7 @@ from sslapp.store.rounds import finished_round
 from sslapp.usecases.access import Access, enter
 from sslapp.usecases.handlers import run_worker
 from sslapp.usecases.images.embeddings import embed
-from sslapp.usecases.images.imports import import_images
+from sslapp.usecases.images.incoming.imports import import_images
 from sslapp.usecases.images.maps import show_projection
 from sslapp.usecases.labelling import decisions
 from sslapp.usecases.projects.settings import create_project

@@ -31,7 +31,7 @@ from sslapp.store.log import events
 from sslapp.usecases.access import Access, enter
 from sslapp.usecases.auditing.answers import answer, next_looks
 from sslapp.usecases.handlers import HANDLERS
-from sslapp.usecases.images.creation import ensure_demo
+from sslapp.usecases.images.incoming.creation import ensure_demo
 from sslapp.usecases.labelling import decisions
 from sslapp.usecases.maintenance.verification import verify_project
 from sslapp.usecases.reviewing.checks import audit_candidates

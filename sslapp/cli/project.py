@@ -11,7 +11,7 @@ from sslapp.cli.application import Json, Project, access, app, command, show, ta
 from sslapp.cli.jobs import Wait, wait_for
 from sslapp.usecases.auditing.in_force import count_proofs
 from sslapp.usecases.exporting import exports
-from sslapp.usecases.images.creation import ensure_demo
+from sslapp.usecases.images.incoming.creation import ensure_demo
 from sslapp.usecases.maintenance import backups
 from sslapp.usecases.maintenance.files import UNKNOWN
 from sslapp.usecases.maintenance.verification import Checked, rebuild, record, verify_workspace

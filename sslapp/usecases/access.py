@@ -9,9 +9,10 @@ from typing import Any
 from sqlalchemy import Connection, Engine
 
 from sslapp import durable
-from sslapp.store import identity, projects, readers
+from sslapp.store import identity, projects
 from sslapp.store.database import open_database, reading, writing
 from sslapp.store.errors import OtherWorkspace, Unknown
+from sslapp.store.people import readers
 from sslapp.vocabulary import Role
 from sslapp.workspace import Workspace
 

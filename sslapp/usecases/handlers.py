@@ -12,7 +12,7 @@ from sslapp.usecases.exporting.models import run_model_export
 from sslapp.usecases.images.embeddings import run_embed
 from sslapp.usecases.images.encoded_views import run_encode
 from sslapp.usecases.images.encoder_jobs import EncoderWork, work_of
-from sslapp.usecases.images.imports import run_import
+from sslapp.usecases.images.incoming.imports import run_import
 from sslapp.usecases.images.maps import run_projection
 from sslapp.usecases.images.pixels_again import run_pixels
 from sslapp.usecases.images.weights import run_weights

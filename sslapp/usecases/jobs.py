@@ -6,8 +6,8 @@ from typing import Any
 from sqlalchemy import Connection, RowMapping
 
 from sslapp.jobs import queue
-from sslapp.store import readers
 from sslapp.store.database import reading, writing
+from sslapp.store.people import readers
 from sslapp.usecases.access import Access, NotAllowed, require
 from sslapp.vocabulary import JobState, Role
 

@@ -28,7 +28,7 @@ from sslapp.usecases.auditing.certificate import certify
 from sslapp.usecases.auditing.opening import audit_labels
 from sslapp.usecases.auditing.progress import at_most_wrong
 from sslapp.usecases.images.embeddings import DEFAULT_ENCODER, embed
-from sslapp.usecases.images.imports import import_images
+from sslapp.usecases.images.incoming.imports import import_images
 from sslapp.usecases.jobs import job_status
 from sslapp.usecases.labelling import decisions, picks, verdicts
 from sslapp.usecases.projects.settings import create_project

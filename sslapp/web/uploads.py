@@ -7,7 +7,7 @@ from starlette.requests import ClientDisconnect, Request
 from starlette.responses import JSONResponse, Response
 from starlette.routing import Route
 
-from sslapp.usecases.images.uploads import Incoming, TooLarge
+from sslapp.usecases.images.incoming.uploads import Incoming, TooLarge
 from sslapp.web.answers import BASE, admitted, refusal, refused
 
 _BLOCK = 2**20

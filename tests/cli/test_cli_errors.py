@@ -13,7 +13,7 @@ from job_folders import attempt_folder
 from sslapp.cli.jobs import wait_for
 from sslapp.jobs import queue
 from sslapp.store.database import writing
-from sslapp.usecases.images.imports import import_images
+from sslapp.usecases.images.incoming.imports import import_images
 from sslapp.usecases.projects.settings import create_project
 from sslapp.usecases.training.rounds import start_round
 

@@ -5,7 +5,7 @@ import small_project
 
 from sslapp.usecases.access import enter
 from sslapp.usecases.exporting.exports import export
-from sslapp.usecases.images.imports import import_images
+from sslapp.usecases.images.incoming.imports import import_images
 from sslapp.usecases.projects.settings import create_project
 from sslapp.workspace import Workspace
 

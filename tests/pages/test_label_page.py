@@ -9,7 +9,7 @@ from streamlit.testing.v1 import AppTest
 from sslapp.store.database import reading
 from sslapp.store.projects import classes
 from sslapp.usecases.access import enter
-from sslapp.usecases.images.imports import import_images
+from sslapp.usecases.images.incoming.imports import import_images
 from sslapp.usecases.projects.classes import retire_class
 from sslapp.usecases.projects.settings import create_project
 from sslapp.workspace import Workspace

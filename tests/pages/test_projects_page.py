@@ -12,8 +12,8 @@ import tiny_clip
 from streamlit.testing.v1 import AppTest
 
 from sslapp.embedding.weights.folders import folder_of
-from sslapp.store import readers
 from sslapp.store.database import writing
+from sslapp.store.people import readers
 from sslapp.store.projects import ClassRow
 from sslapp.ui.common import plain
 from sslapp.usecases.access import enter

@@ -12,7 +12,7 @@ from sslapp.store.database import reading
 from sslapp.store.projects import ProjectSettings
 from sslapp.store.snapshots import freeze
 from sslapp.usecases.access import enter
-from sslapp.usecases.images.imports import import_images
+from sslapp.usecases.images.incoming.imports import import_images
 from sslapp.usecases.images.pixels_again import WantedPixels, make_pixels_again
 from sslapp.usecases.labelling import decisions
 from sslapp.usecases.projects.settings import create_project

@@ -15,7 +15,7 @@ from sslapp import durable
 from sslapp.store.database import writing
 from sslapp.store.embeddings import add_embedding
 from sslapp.usecases.access import Access, enter
-from sslapp.usecases.images.imports import import_images
+from sslapp.usecases.images.incoming.imports import import_images
 from sslapp.usecases.labelling import decisions
 from sslapp.usecases.projects.settings import create_project
 from sslapp.workspace import Workspace

@@ -29,7 +29,7 @@ from sslapp.store.verify import verify
 from sslapp.usecases.access import IDENTITY, Access, enter, new_key
 from sslapp.usecases.handlers import HANDLERS
 from sslapp.usecases.images.embeddings import embed
-from sslapp.usecases.images.imports import import_images
+from sslapp.usecases.images.incoming.imports import import_images
 from sslapp.usecases.jobs import job_status
 from sslapp.usecases.labelling import decisions
 from sslapp.usecases.projects.settings import create_project

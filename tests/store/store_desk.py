@@ -7,10 +7,11 @@ from typing import Any
 import numpy as np
 from sqlalchemy import Connection
 
-from sslapp.store import images, projects, readers, seals
+from sslapp.store import images, projects, seals
 from sslapp.store.log import events
 from sslapp.store.log.chain import now
 from sslapp.store.log.events import Event
+from sslapp.store.people import readers
 from sslapp.store.schema import job, round_, snapshot
 from sslapp.vocabulary import EventKind, Role
 

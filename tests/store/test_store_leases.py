@@ -8,8 +8,9 @@ from numpy.typing import NDArray
 from sqlalchemy import Engine, func, select
 from store_desk import Desk
 
-from sslapp.store import images, leases
+from sslapp.store import images
 from sslapp.store.database import writing
+from sslapp.store.people import leases
 from sslapp.store.schema import lease
 from sslapp.vocabulary import Purpose
 

@@ -5,10 +5,11 @@ from pydantic import ValidationError
 from sqlalchemy import Engine
 from store_desk import Desk
 
-from sslapp.store import projects, readers
+from sslapp.store import projects
 from sslapp.store.database import reading, writing
 from sslapp.store.errors import Refused, Unknown
 from sslapp.store.log import events
+from sslapp.store.people import readers
 from sslapp.store.projects import KEYS, PALETTE, ProjectSettings
 from sslapp.store.verify import verify
 from sslapp.vocabulary import EventKind, Role

@@ -4,8 +4,9 @@ import pytest
 from sqlalchemy import Engine, text
 from store_desk import Desk
 
-from sslapp.store import identity, projects, readers, seals
+from sslapp.store import identity, projects, seals
 from sslapp.store.database import reading, writing
+from sslapp.store.people import readers
 from sslapp.store.schema import project, reader, workspace
 from sslapp.store.verify import verify
 from sslapp.vocabulary import Role

@@ -12,7 +12,7 @@ from reading_page import accept_unproven
 
 from sslapp.store import projects, rounds
 from sslapp.store.database import reading, writing
-from sslapp.store.readers import grant
+from sslapp.store.people.readers import grant
 from sslapp.store.state import load_state
 from sslapp.usecases.access import enter
 from sslapp.usecases.images.similar import similar

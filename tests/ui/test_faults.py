@@ -6,7 +6,7 @@ from streamlit.testing.v1 import AppTest
 from sslapp.store.errors import Refused, Unknown
 from sslapp.ui.common import faults
 from sslapp.usecases.access import NotAllowed
-from sslapp.usecases.images.sources import WrongFields
+from sslapp.usecases.images.incoming.sources import WrongFields
 
 
 def raising(error: Exception):

@@ -18,7 +18,7 @@ from sslapp.store.database import reading, writing
 from sslapp.store.projects import classes
 from sslapp.store.state import load_state
 from sslapp.usecases.access import enter
-from sslapp.usecases.images.creation import ensure_demo
+from sslapp.usecases.images.incoming.creation import ensure_demo
 from sslapp.usecases.labelling import decisions
 from sslapp.usecases.people.members import grant
 from sslapp.usecases.projects.classes import add_class

@@ -9,8 +9,8 @@ import identity_provider
 import pytest
 import small_project
 
-from sslapp.store import readers
 from sslapp.store.database import writing
+from sslapp.store.people import readers
 from sslapp.usecases.access import admit
 from sslapp.vocabulary import Role
 

@@ -11,7 +11,7 @@ from mortal_server import MortalServer
 
 from sslapp.usecases.access import Access, enter
 from sslapp.usecases.exporting.exported import exports_of
-from sslapp.usecases.images.imports import import_images
+from sslapp.usecases.images.incoming.imports import import_images
 from sslapp.usecases.labelling import decisions
 from sslapp.usecases.maintenance.backups import backup, restore
 from sslapp.usecases.projects.settings import create_project

@@ -2,9 +2,10 @@
 
 from pathlib import Path
 
-from sslapp.store import projects, readers
+from sslapp.store import projects
 from sslapp.store.database import writing
 from sslapp.store.log.events import append
+from sslapp.store.people import readers
 from sslapp.usecases.access import enter
 from sslapp.vocabulary import EventKind, Role
 from sslapp.workspace import Workspace

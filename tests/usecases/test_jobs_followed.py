@@ -8,9 +8,9 @@ from sslapp.store.database import reading, writing
 from sslapp.store.schema import embedding, job
 from sslapp.usecases.access import enter
 from sslapp.usecases.exporting.exports import export
-from sslapp.usecases.images.creation import ensure_demo
 from sslapp.usecases.images.embeddings import embed
-from sslapp.usecases.images.imports import import_images
+from sslapp.usecases.images.incoming.creation import ensure_demo
+from sslapp.usecases.images.incoming.imports import import_images
 from sslapp.usecases.jobs import cancel_job, job_status
 from sslapp.usecases.projects.classes import add_class
 from sslapp.usecases.projects.settings import create_project

@@ -11,7 +11,7 @@ import small_project
 from sslapp.store.database import reading
 from sslapp.store.images import image_count
 from sslapp.usecases.access import enter
-from sslapp.usecases.images.imports import import_images
+from sslapp.usecases.images.incoming.imports import import_images
 from sslapp.usecases.jobs import job_status
 from sslapp.vocabulary import EventKind, JobState
 from sslapp.workspace import Workspace

@@ -5,15 +5,15 @@ from dataclasses import replace
 import pytest
 import small_project
 
-from sslapp.store import readers
 from sslapp.store.database import writing
 from sslapp.store.errors import Refused
+from sslapp.store.people import readers
 from sslapp.usecases.access import Access, NotAllowed, enter
 from sslapp.usecases.exporting import exports
 from sslapp.usecases.exporting.exported import exports_of
 from sslapp.usecases.images.embeddings import embed
 from sslapp.usecases.images.encoded_views import WantedViews, start_encoding
-from sslapp.usecases.images.imports import import_images
+from sslapp.usecases.images.incoming.imports import import_images
 from sslapp.usecases.jobs import cancel_job, job_status
 from sslapp.usecases.labelling import decisions, picks, verdicts
 from sslapp.usecases.labelling.worksheets import label_from_csv

@@ -10,7 +10,7 @@ import small_project
 from starlette.applications import Starlette
 from starlette.testclient import TestClient
 
-from sslapp.usecases.images.uploads import find_upload
+from sslapp.usecases.images.incoming.uploads import find_upload
 from sslapp.web import middleware, routes
 
 UPLOADS = f"/api/{small_project.WORKSPACE}/uploads"

@@ -16,8 +16,8 @@ from streamlit.auth_util import set_cookie_with_chunks
 from streamlit.runtime.secrets import secrets_singleton
 from streamlit.web.server.starlette.starlette_app_utils import create_signed_value
 
-from sslapp.store import readers
 from sslapp.store.database import reading, writing
+from sslapp.store.people import readers
 from sslapp.usecases.access import admit
 from sslapp.vocabulary import Role
 from sslapp.web import identity, routes

@@ -12,7 +12,7 @@ import streamlit as st
 from sslapp.store.errors import Unknown
 from sslapp.ui.common import plain
 from sslapp.usecases.access import NotAllowed
-from sslapp.usecases.images.sources import WrongFields
+from sslapp.usecases.images.incoming.sources import WrongFields
 
 READERS = (ValueError, Unknown, NotAllowed)
 """Errors whose message is a sentence for the reader; what the store refuses is a ValueError."""

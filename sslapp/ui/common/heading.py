@@ -6,7 +6,7 @@ import streamlit as st
 
 from sslapp.ui.common import faults, pages, plain
 from sslapp.usecases.access import Access
-from sslapp.usecases.images.creation import ensure_demo
+from sslapp.usecases.images.incoming.creation import ensure_demo
 from sslapp.usecases.projects.listing import ProjectRow, known_projects
 from sslapp.usecases.projects.status import Status
 from sslapp.words import count

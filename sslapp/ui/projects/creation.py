@@ -5,8 +5,8 @@ import streamlit as st
 from sslapp.ui.common import faults, heading
 from sslapp.ui.projects.imports import sources
 from sslapp.usecases.access import Access
-from sslapp.usecases.images.creation import IMAGE_SIZES, NewProject, class_names, create
 from sslapp.usecases.images.embeddings import PHOTOGRAPH, encoders_here
+from sslapp.usecases.images.incoming.creation import IMAGE_SIZES, NewProject, class_names, create
 from sslapp.usecases.images.intensities import TITLES
 from sslapp.usecases.projects.settings import ProjectSettings
 from sslapp.vocabulary import Intensities

@@ -4,7 +4,7 @@ import streamlit as st
 
 from sslapp.ui.common import faults
 from sslapp.usecases.access import Access
-from sslapp.usecases.images.creation import IMAGE_SIZES
+from sslapp.usecases.images.incoming.creation import IMAGE_SIZES
 from sslapp.usecases.images.intensities import TITLES, in_words
 from sslapp.usecases.images.pixels_again import (
     StoreShape,

@@ -7,7 +7,7 @@ from typing import Any
 import numpy as np
 from sqlalchemy import Connection
 
-from sslapp.store import leases, projects
+from sslapp.store import projects
 from sslapp.store.database import reading, writing
 from sslapp.store.errors import Refused
 from sslapp.store.images import pixel_hashes
@@ -16,6 +16,7 @@ from sslapp.store.log.chain import now
 from sslapp.store.log.decisions import standing_decisions
 from sslapp.store.log.events import Event
 from sslapp.store.log.kinds import Action, kinds_where, rule_of
+from sslapp.store.people import leases
 from sslapp.usecases.access import Access, find_project
 from sslapp.usecases.auditing.opened import find_audit
 from sslapp.usecases.auditing.standing import AuditStanding, standing

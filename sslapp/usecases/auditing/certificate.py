@@ -10,10 +10,11 @@ from sqlalchemy import Connection
 from sslapp.review.audits.audit import ERROR, UNASKED
 from sslapp.review.audits.together import Contribution, most_errors_together
 from sslapp.review.bounds import Interval, clopper_pearson
-from sslapp.store import projects, readers
+from sslapp.store import projects
 from sslapp.store.database import reading
 from sslapp.store.log import audits, events
 from sslapp.store.log.audits import LabelsGiven, labels_given
+from sslapp.store.people import readers
 from sslapp.store.state import load_state
 from sslapp.usecases.access import Access, find_project
 from sslapp.usecases.auditing.in_force import InForce, in_force

@@ -12,7 +12,7 @@ import numpy as np
 
 from sslapp.acquisition.cards import STRATEGY_CARDS
 from sslapp.acquisition.state import Pick
-from sslapp.store import leases, projects
+from sslapp.store import projects
 from sslapp.store.database import reading, writing
 from sslapp.store.embeddings import is_embedded, latest_embedding
 from sslapp.store.images import image_count, pixel_hashes
@@ -20,6 +20,7 @@ from sslapp.store.labels import current_labels, none_among
 from sslapp.store.log.chain import now
 from sslapp.store.log.decisions import positions_decided
 from sslapp.store.log.kinds import kinds_where
+from sslapp.store.people import leases
 from sslapp.store.projects import ClassRow
 from sslapp.store.rounds import FinishedRound, newest_finished
 from sslapp.usecases.access import Access, find_project

@@ -13,12 +13,13 @@ from sslapp.acquisition.cards import STRATEGY_CARDS
 from sslapp.acquisition.state import Pick, Situation, Votes
 from sslapp.review.disagreement import NOTHING, opinions
 from sslapp.rounds.predictions import Predictions, in_columns, predictions_of
-from sslapp.store import images, leases, projects
+from sslapp.store import images, projects
 from sslapp.store.database import reading, writing
 from sslapp.store.embeddings import latest_embedding
 from sslapp.store.log import events
 from sslapp.store.log.chain import now
 from sslapp.store.log.decisions import count_kind, positions_decided
+from sslapp.store.people import leases
 from sslapp.store.rounds import newest_finished
 from sslapp.store.state import ProjectState, load_state
 from sslapp.usecases.access import Access, find_project, new_key

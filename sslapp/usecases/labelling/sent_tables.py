@@ -15,10 +15,10 @@ from sslapp.store.labels import current_labels
 from sslapp.store.projects import classes
 from sslapp.store.state import load_state
 from sslapp.usecases.access import Access, find_project
+from sslapp.usecases.images.incoming.uploads import MANIFESTS, TABLES, Upload, find_upload, forget
 from sslapp.usecases.images.own_labels.plan import LabelPlan, plan_table
 from sslapp.usecases.images.own_labels.recording import import_table
 from sslapp.usecases.images.own_labels.sorting import LabelChoice
-from sslapp.usecases.images.uploads import MANIFESTS, TABLES, Upload, find_upload, forget
 from sslapp.usecases.labelling.decisions import label_many
 from sslapp.usecases.labelling.worksheets import rows_of_list
 from sslapp.vocabulary import Source

@@ -4,9 +4,10 @@ from dataclasses import dataclass
 
 from sqlalchemy import Connection
 
-from sslapp.store import projects, readers
+from sslapp.store import projects
 from sslapp.store.database import reading, writing
 from sslapp.store.errors import Refused
+from sslapp.store.people import readers
 from sslapp.usecases.access import Access, find_project, require
 from sslapp.vocabulary import Role
 

@@ -6,9 +6,10 @@ one gets, in every project, the role of whoever hands over to it.
 
 from dataclasses import dataclass, replace
 
-from sslapp.store import projects, readers
+from sslapp.store import projects
 from sslapp.store.database import reading, writing
 from sslapp.store.errors import Refused
+from sslapp.store.people import readers
 from sslapp.usecases.access import Access, NotAllowed
 
 

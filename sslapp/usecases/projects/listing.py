@@ -6,8 +6,9 @@ from datetime import datetime
 from sqlalchemy import Connection
 
 from sslapp.jobs import history, queue
-from sslapp.store import images, readers, rounds
+from sslapp.store import images, rounds
 from sslapp.store.database import reading
+from sslapp.store.people import readers
 from sslapp.store.projects import ProjectRow, label_count, last_event, list_projects
 from sslapp.usecases.access import Access
 from sslapp.vocabulary import JobState, Role

@@ -4,9 +4,10 @@ from collections.abc import Mapping, Sequence
 
 from sqlalchemy import Connection
 
-from sslapp.store import images, projects, readers
+from sslapp.store import images, projects
 from sslapp.store.database import writing
 from sslapp.store.errors import Refused
+from sslapp.store.people import readers
 from sslapp.store.projects import ProjectSettings
 from sslapp.usecases.access import Access, find_project, require, require_server_admin
 from sslapp.vocabulary import Intensities, Role

@@ -19,7 +19,7 @@ from sslapp.review.confidence import scaling_of
 from sslapp.review.disagreement import NOTHING, opinions
 from sslapp.review.evidence import disagreement
 from sslapp.rounds.predictions import NO_CLASS, Predictions, likeliest, predictions_at
-from sslapp.store import images, leases, projects
+from sslapp.store import images, projects
 from sslapp.store.database import reading, writing
 from sslapp.store.errors import Refused, Unknown
 from sslapp.store.labels import (
@@ -30,6 +30,7 @@ from sslapp.store.labels import (
     in_holdout,
 )
 from sslapp.store.log.chain import now
+from sslapp.store.people import leases
 from sslapp.store.rounds import finished_round, in_use, newest_finished
 from sslapp.usecases.access import Access, NotAllowed, find_project
 from sslapp.usecases.reviewing.experts import Experts, experts

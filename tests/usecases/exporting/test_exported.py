@@ -6,9 +6,9 @@ from pathlib import Path
 import pytest
 import small_project
 
-from sslapp.store import readers
 from sslapp.store.database import writing
 from sslapp.store.errors import Unknown
+from sslapp.store.people import readers
 from sslapp.store.schema import job
 from sslapp.usecases.access import Access, NotAllowed, enter
 from sslapp.usecases.exporting import exported

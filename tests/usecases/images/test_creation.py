@@ -7,9 +7,9 @@ import small_project
 
 from sslapp.store.projects import ProjectSettings
 from sslapp.usecases.access import NotAllowed, enter
-from sslapp.usecases.images.creation import NewProject, class_names, create, ensure_demo
 from sslapp.usecases.images.embeddings import newest_embedding
-from sslapp.usecases.images.sources import SourceChoice, SourceKind, WrongFields
+from sslapp.usecases.images.incoming.creation import NewProject, class_names, create, ensure_demo
+from sslapp.usecases.images.incoming.sources import SourceChoice, SourceKind, WrongFields
 from sslapp.usecases.projects.listing import known_projects
 from sslapp.usecases.projects.status import status
 from sslapp.usecases.training.progress import live_jobs

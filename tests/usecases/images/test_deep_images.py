@@ -19,7 +19,7 @@ from sslapp.store.projects import ProjectSettings
 from sslapp.store.schema import project as project_table
 from sslapp.usecases.access import enter
 from sslapp.usecases.images.encoder_jobs import pixels_for
-from sslapp.usecases.images.imports import import_images
+from sslapp.usecases.images.incoming.imports import import_images
 from sslapp.usecases.images.intensities import in_words
 from sslapp.usecases.images.pictures import picture, thumbnail
 from sslapp.usecases.projects.settings import change_settings, create_project

@@ -20,7 +20,7 @@ from sslapp.store.schema import embedding
 from sslapp.usecases.images.embeddings import embed, embedding_time, further_encoder
 from sslapp.usecases.images.encoded_views import WantedViews, start_encoding
 from sslapp.usecases.images.encoder_jobs import note_precision, precision_of
-from sslapp.usecases.images.imports import import_images
+from sslapp.usecases.images.incoming.imports import import_images
 from sslapp.usecases.images.pictures import picture
 from sslapp.usecases.projects.settings import create_project
 from sslapp.vocabulary import JobState

@@ -15,7 +15,7 @@ from sslapp.store.database import reading, writing
 from sslapp.store.schema import embedding, job, view_set
 from sslapp.usecases.access import NotAllowed, enter
 from sslapp.usecases.images.encoded_views import WantedViews, cost, encoded_views, start_encoding
-from sslapp.usecases.images.imports import import_images
+from sslapp.usecases.images.incoming.imports import import_images
 from sslapp.usecases.jobs import cancel_job, job_status
 from sslapp.usecases.training.preview import choices, missing_before_start, preview
 from sslapp.usecases.training.rounds import round_status, start_round

@@ -16,16 +16,16 @@ from sslapp.store.state import load_state
 from sslapp.usecases.access import enter, new_key
 from sslapp.usecases.auditing.certificate import certify
 from sslapp.usecases.exporting.exports import export
-from sslapp.usecases.images.imports import import_images
-from sslapp.usecases.images.own_labels.plan import plan_import
-from sslapp.usecases.images.own_labels.recording import import_labels
-from sslapp.usecases.images.own_labels.sorting import Conflicts, LabelChoice
-from sslapp.usecases.images.sources import (
+from sslapp.usecases.images.incoming.imports import import_images
+from sslapp.usecases.images.incoming.sources import (
     SourceChoice,
     SourceKind,
     import_chosen,
     plan_chosen,
 )
+from sslapp.usecases.images.own_labels.plan import plan_import
+from sslapp.usecases.images.own_labels.recording import import_labels
+from sslapp.usecases.images.own_labels.sorting import Conflicts, LabelChoice
 from sslapp.usecases.labelling import decisions, verdicts
 from sslapp.usecases.labelling.worksheets import label_from_csv
 from sslapp.usecases.people.members import grant

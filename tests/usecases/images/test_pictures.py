@@ -11,7 +11,7 @@ from sslapp.imaging.decode import browser_type, decode
 from sslapp.store.errors import Unknown
 from sslapp.store.projects import ProjectSettings
 from sslapp.usecases.access import NotAllowed, enter
-from sslapp.usecases.images.imports import import_images
+from sslapp.usecases.images.incoming.imports import import_images
 from sslapp.usecases.images.pictures import picture, thumbnail, thumbnails
 from sslapp.usecases.projects.settings import create_project
 from sslapp.workspace import Workspace

@@ -19,7 +19,7 @@ from sslapp.store.projects import ProjectSettings
 from sslapp.store.schema import image
 from sslapp.usecases.access import NotAllowed, enter
 from sslapp.usecases.images.embeddings import embed
-from sslapp.usecases.images.imports import import_images
+from sslapp.usecases.images.incoming.imports import import_images
 from sslapp.usecases.images.pictures import picture, thumbnail
 from sslapp.usecases.images.pixels_again import (
     StoreShape,
@@ -260,7 +260,7 @@ def _run_elsewhere(access) -> None:
     import socket
     from unittest.mock import patch
 
-    from sslapp.usecases.images.imports import run_import
+    from sslapp.usecases.images.incoming.imports import run_import
 
     with patch.object(socket, "gethostname", lambda: "elsewhere"):
         claim = queue.claim(access.engine, 2)
@@ -270,7 +270,7 @@ def _run_elsewhere(access) -> None:
 def test_an_import_under_way_takes_the_shape_of_the_store_made_meanwhile(
     access, tmp_path, monkeypatch
 ) -> None:
-    from sslapp.usecases.images import imports
+    from sslapp.usecases.images.incoming import imports
 
     create_project(access, "Photographs", ["a", "b"])
     import_images(access, None, str(photographs(tmp_path / "first")))

@@ -9,15 +9,15 @@ import small_project
 from sslapp.store.database import reading
 from sslapp.store.images import image_rows
 from sslapp.usecases.access import enter
-from sslapp.usecases.images.imports import Origin
-from sslapp.usecases.images.sources import (
+from sslapp.usecases.images.incoming.imports import Origin
+from sslapp.usecases.images.incoming.sources import (
     SourceChoice,
     SourceKind,
     WrongFields,
     import_chosen,
     origin,
 )
-from sslapp.usecases.images.uploads import Incoming, find_upload
+from sslapp.usecases.images.incoming.uploads import Incoming, find_upload
 from sslapp.usecases.projects.settings import create_project
 from sslapp.usecases.projects.status import status
 from sslapp.vocabulary import JobState

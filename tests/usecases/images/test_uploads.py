@@ -9,9 +9,9 @@ from sslapp.store.database import writing
 from sslapp.store.errors import Unknown
 from sslapp.store.schema import job
 from sslapp.usecases.access import enter
-from sslapp.usecases.images import uploads
-from sslapp.usecases.images.sources import SourceChoice, SourceKind, import_chosen
-from sslapp.usecases.images.uploads import Incoming, TooLarge, find_upload, forget
+from sslapp.usecases.images.incoming import uploads
+from sslapp.usecases.images.incoming.sources import SourceChoice, SourceKind, import_chosen
+from sslapp.usecases.images.incoming.uploads import Incoming, TooLarge, find_upload, forget
 from sslapp.usecases.projects.settings import create_project
 from sslapp.vocabulary import JobState
 from sslapp.workspace import Workspace

@@ -12,7 +12,7 @@ from sslapp.store.snapshots import freeze, load
 from sslapp.store.state import load_state
 from sslapp.usecases.comparing.comparison import read_comparison
 from sslapp.usecases.exporting.exports import export
-from sslapp.usecases.images.imports import import_images
+from sslapp.usecases.images.incoming.imports import import_images
 from sslapp.usecases.labelling import decisions, outbox, picks, verdicts
 from sslapp.usecases.labelling.worksheets import label_from_csv
 from sslapp.usecases.projects.classes import retire_class

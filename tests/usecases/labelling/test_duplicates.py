@@ -5,7 +5,7 @@ import small_project
 
 from sslapp.store.database import reading
 from sslapp.store.state import load_state
-from sslapp.usecases.images.imports import import_images
+from sslapp.usecases.images.incoming.imports import import_images
 from sslapp.usecases.labelling import decisions, verdicts
 from sslapp.usecases.labelling.duplicates import copy_labels, duplicates
 

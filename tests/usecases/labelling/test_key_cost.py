@@ -14,7 +14,7 @@ from sslapp.store.database import reading, writing
 from sslapp.store.log import events
 from sslapp.store.log.chain import now
 from sslapp.store.log.events import Draft
-from sslapp.store.readers import grant
+from sslapp.store.people.readers import grant
 from sslapp.store.schema import job, round_
 from sslapp.store.snapshots import freeze
 from sslapp.usecases.access import Access, enter, new_key

@@ -11,7 +11,7 @@ from sslapp.store.images import image_rows
 from sslapp.store.state import load_state
 from sslapp.usecases.access import enter
 from sslapp.usecases.exporting.exports import export
-from sslapp.usecases.images.imports import import_images
+from sslapp.usecases.images.incoming.imports import import_images
 from sslapp.usecases.labelling import decisions
 from sslapp.usecases.labelling.worksheets import label_from_csv
 from sslapp.usecases.projects.settings import create_project

@@ -17,7 +17,7 @@ from sslapp.store.state import load_state
 from sslapp.training.calibration.scaling import Temperature
 from sslapp.usecases.access import enter
 from sslapp.usecases.images.embeddings import embed
-from sslapp.usecases.images.imports import import_images
+from sslapp.usecases.images.incoming.imports import import_images
 from sslapp.usecases.labelling import decisions, verdicts
 from sslapp.usecases.labelling.offers import refill
 from sslapp.usecases.labelling.picks import next_images

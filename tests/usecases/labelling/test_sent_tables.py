@@ -7,11 +7,16 @@ from sslapp.store.database import reading
 from sslapp.store.labels import current_labels
 from sslapp.usecases.access import enter
 from sslapp.usecases.exporting.exports import export
-from sslapp.usecases.images import uploads
+from sslapp.usecases.images.incoming import uploads
+from sslapp.usecases.images.incoming.sources import (
+    SourceChoice,
+    SourceKind,
+    WrongFields,
+    import_chosen,
+)
+from sslapp.usecases.images.incoming.uploads import Incoming, TooLarge
 from sslapp.usecases.images.own_labels.plan import LabelPlan
 from sslapp.usecases.images.own_labels.sorting import LabelChoice
-from sslapp.usecases.images.sources import SourceChoice, SourceKind, WrongFields, import_chosen
-from sslapp.usecases.images.uploads import Incoming, TooLarge
 from sslapp.usecases.labelling import decisions
 from sslapp.usecases.labelling.sent_tables import ListPlan, SentTable, import_sent, plan_sent
 from sslapp.usecases.people.members import grant

@@ -8,7 +8,7 @@ import small_project
 from sslapp.store import projects
 from sslapp.store.database import writing
 from sslapp.usecases.access import enter
-from sslapp.usecases.images.imports import by_reason, refusals_csv
+from sslapp.usecases.images.incoming.imports import by_reason, refusals_csv
 from sslapp.usecases.labelling import decisions
 from sslapp.usecases.people.members import grant
 from sslapp.usecases.projects.listing import project_list

@@ -11,7 +11,7 @@ from sslapp.store import projects
 from sslapp.store.database import reading, writing
 from sslapp.store.embeddings import latest_embedding
 from sslapp.store.errors import Refused, Unknown
-from sslapp.store.readers import grant
+from sslapp.store.people.readers import grant
 from sslapp.store.rounds import finished_round, forbidden_now
 from sslapp.store.schema import lease
 from sslapp.store.state import load_state

@@ -23,7 +23,7 @@ from sslapp.usecases.images.embeddings import (
 )
 from sslapp.usecases.images.encoded_views import WantedViews, start_encoding
 from sslapp.usecases.images.encoder_jobs import own_network
-from sslapp.usecases.images.imports import import_images
+from sslapp.usecases.images.incoming.imports import import_images
 from sslapp.usecases.projects.settings import create_project
 from sslapp.usecases.training.own_encoder import NEAREST, QUERIES, learn, neighbours_so_far
 from sslapp.usecases.training.rounds import start_round

@@ -5,8 +5,8 @@ import streamlit as st
 from sslapp.ui.common import addresses, faults, plain
 from sslapp.ui.projects.imports import sources, upload
 from sslapp.usecases.access import Access
+from sslapp.usecases.images.incoming.uploads import MANIFESTS, TABLES, limit
 from sslapp.usecases.images.own_labels.plan import LabelPlan
-from sslapp.usecases.images.uploads import MANIFESTS, TABLES, limit
 from sslapp.usecases.labelling.sent_tables import (
     ListPlan,
     SentTable,

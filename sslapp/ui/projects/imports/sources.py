@@ -7,16 +7,16 @@ import streamlit as st
 from sslapp.ui.common import addresses, faults, plain
 from sslapp.ui.projects.imports import upload
 from sslapp.usecases.access import Access
-from sslapp.usecases.images.own_labels.plan import LabelPlan
-from sslapp.usecases.images.own_labels.sorting import Conflicts, LabelChoice
-from sslapp.usecases.images.sources import (
+from sslapp.usecases.images.incoming.sources import (
     ABOUT,
     TITLES,
     SourceChoice,
     SourceKind,
     plan_chosen,
 )
-from sslapp.usecases.images.uploads import PICTURES
+from sslapp.usecases.images.incoming.uploads import PICTURES
+from sslapp.usecases.images.own_labels.plan import LabelPlan
+from sslapp.usecases.images.own_labels.sorting import Conflicts, LabelChoice
 
 NAMES = {
     SourceKind.NAMED: "Known set",

@@ -10,11 +10,11 @@ from sslapp.datasets.pictures.files import compiled
 from sslapp.datasets.registry import FILES, NAMES
 from sslapp.store.errors import Unknown
 from sslapp.usecases.access import Access, NotAllowed, require_server_admin
-from sslapp.usecases.images.imports import Origin, add_images
+from sslapp.usecases.images.incoming.imports import Origin, add_images
+from sslapp.usecases.images.incoming.uploads import PICTURES, find_upload
 from sslapp.usecases.images.own_labels.plan import LabelPlan, plan_import, plan_new
 from sslapp.usecases.images.own_labels.recording import import_labels
 from sslapp.usecases.images.own_labels.sorting import LabelChoice
-from sslapp.usecases.images.uploads import PICTURES, find_upload
 
 
 class SourceKind(StrEnum):

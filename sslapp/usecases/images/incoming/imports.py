@@ -23,9 +23,9 @@ from sslapp.store import images, projects
 from sslapp.store.database import reading, writing
 from sslapp.store.images import NewImage
 from sslapp.usecases.access import Access, find_project, require
+from sslapp.usecases.images.incoming.uploads import forget
 from sslapp.usecases.images.own_labels.recording import bring_in
 from sslapp.usecases.images.own_labels.sorting import LabelChoice, placed
-from sslapp.usecases.images.uploads import forget
 from sslapp.vocabulary import Aspect, Intensities, JobKind, JobState, Role
 from sslapp.words import count
 from sslapp.workspace import Workspace

@@ -8,8 +8,8 @@ from sslapp.store.errors import Refused
 from sslapp.store.projects import ProjectSettings
 from sslapp.usecases.access import Access, require_server_admin
 from sslapp.usecases.images.embeddings import DEFAULT_ENCODER, check_encoder, queue_embed
-from sslapp.usecases.images.imports import Origin, queue_import
-from sslapp.usecases.images.sources import SourceChoice, SourceKind, WrongFields, origin
+from sslapp.usecases.images.incoming.imports import Origin, queue_import
+from sslapp.usecases.images.incoming.sources import SourceChoice, SourceKind, WrongFields, origin
 from sslapp.usecases.projects.settings import new_project
 from sslapp.usecases.projects.tour import DEMO
 

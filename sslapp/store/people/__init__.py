@@ -1,0 +1,1 @@
+"""Readers, what each may do, and which image each has before them."""
