@@ -1,12 +1,13 @@
 """What self-training is called and its options."""
 
-from typing import ClassVar, Literal, Self
+from typing import Annotated, ClassVar, Literal, Self
 
 from pydantic import Field, model_validator
 
 from sslapp.methods.card import MethodCard
 from sslapp.methods.supervised.config import CARD as SUPERVISED
 from sslapp.methods.supervised.config import SupervisedConfig
+from sslapp.training.configuration import Automatic
 from sslapp.vocabulary import Gear
 
 
@@ -22,8 +23,8 @@ class SelfTrainingConfig(SupervisedConfig):
         description="Trainings one after the other at most, each of so many steps.",
         json_schema_extra={"usual": True},
     )
-    tau: float = Field(
-        0.95,
+    tau: Annotated[float, Automatic(".95 on pixels, .8 on features")] = Field(
+        0.0,
         ge=0,
         lt=1,
         description="Confidence above which an image of the pool gets a pseudo-label.",

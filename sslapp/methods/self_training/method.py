@@ -16,6 +16,9 @@ so that the student has the harder task than its teacher (Xie et al., "Self-trai
 Student improves ImageNet classification", CVPR 2020); its larger students, dropout and soft labels
 are left out.
 
+A network's confidence is far from its accuracy, a probe's is nearer: on features tau is lower by
+itself, where .95 leaves too few pseudo-labels to learn from (docs/methods.md).
+
 The papers leave open whether a training goes on with the weights of the one before: here each
 starts anew, from the same ones. Pseudo-labels stand in a batch where accepted ones do, so a
 reader's own labels keep their share of it (`expert_share`). The cap counts what one choice gives:
@@ -43,6 +46,8 @@ from sslapp.training.task import Indices, Task, check_trainable
 from sslapp.vocabulary import Gear, Source
 
 ASKED_AT_ONCE = 4096
+TAU = {Gear.PIXELS: 0.95, Gear.FEATURES: 0.8}
+"""Of whoever chooses none."""
 
 
 @dataclass(frozen=True, eq=False)
@@ -129,9 +134,8 @@ class SelfTraining(Method):
             run.check()
             parts.append(fitted.logits(source, rows[start : start + ASKED_AT_ONCE]).cpu().double())
         logits = torch.cat(parts) if parts else torch.zeros(0, task.num_classes)
-        places, classes = confident(
-            logits, task.forbidden[rows], self.config.tau, self.config.most_per_class
-        )
+        tau = self.config.tau or TAU[run.gear]
+        places, classes = confident(logits, task.forbidden[rows], tau, self.config.most_per_class)
         return {"rows": torch.from_numpy(rows)[places], "classes": classes}
 
     def _reporting(self, task: Task, run: Run, number: int, pseudo: PseudoLabels) -> Run:

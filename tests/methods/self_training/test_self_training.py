@@ -62,20 +62,24 @@ class Said(Predictor):
         raise NotImplementedError
 
 
+def of_two_classes(task, pool):
+    """The task with even and odd labels, and so many images in its pool."""
+    return replace(
+        task,
+        num_classes=2,
+        labels=np.where(task.labels < 0, -1, task.labels % 2),
+        pool=task.pool[:pool],
+        forbidden=np.zeros((len(task.labels), 2), dtype=bool),
+    )
+
+
 @pytest.fixture
 def play(digits, make_run, monkeypatch):
     """A function: lets trainings answer in turn about four images of two classes, and returns the
     pseudo-labels (place, class) that each was given."""
 
     def run(*answers, ruled_out=(), **options):
-        task, _ = digits(30)
-        task = replace(
-            task,
-            num_classes=2,
-            labels=np.where(task.labels < 0, -1, task.labels % 2),
-            pool=task.pool[:4],
-            forbidden=np.zeros((len(task.labels), 2), dtype=bool),
-        )
+        task = of_two_classes(digits(30)[0], 4)
         for place, column in ruled_out:
             task.forbidden[task.pool[place], column] = True
         waiting, given = iter(answers), []
@@ -107,6 +111,19 @@ def test_whoever_is_confident_gets_a_pseudo_label():
 def test_the_cap_keeps_the_most_confident_of_each_class():
     places, classes = confident(logits(FIRST), allowed(FIRST), 0.9, most_per_class=1)
     assert (places.tolist(), classes.tolist()) == ([0, 3], [0, 1])
+
+
+@pytest.mark.parametrize(("gear", "taken"), [(Gear.PIXELS, [0]), (Gear.FEATURES, [0, 1])])
+def test_left_open_tau_is_lower_on_features(digits, make_run, monkeypatch, gear, taken):
+    task, given = of_two_classes(digits(30)[0], 3), []
+
+    def fit(self, taught, run):
+        given.append([i for i, row in enumerate(task.pool) if row in taught.labelled])
+        return Said(task.pool, [[0.97, 0.03], [0.85, 0.15], [0.7, 0.3]])
+
+    monkeypatch.setattr(Supervised, "fit", fit)
+    SelfTraining(SelfTrainingConfig(iterations=2)).fit(task, make_run(gear))
+    assert given == [[], taken]
 
 
 def test_exactly_tau_is_not_enough():
