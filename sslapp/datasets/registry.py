@@ -1,6 +1,7 @@
 """Opens an image source by what a person types: a name, or the path of a folder or file."""
 
 from collections.abc import Sequence
+from dataclasses import replace
 from pathlib import Path
 
 from sslapp.datasets.arrays.parts import npz_source
@@ -10,7 +11,8 @@ from sslapp.datasets.own_exports import own_source, own_table
 from sslapp.datasets.pictures.archive import archive_source
 from sslapp.datasets.pictures.folder import folder_source
 from sslapp.datasets.pictures.manifest import manifest_source
-from sslapp.datasets.source import ImageSource
+from sslapp.datasets.pictures.reading import AS_SUGGESTED, Reading
+from sslapp.datasets.source import CountedSource
 
 NAMES = ("digits", *SETS)
 """The sets that are opened by name."""
@@ -25,9 +27,10 @@ def open_source(
     root: Path | None = None,
     download: bool = False,
     group_pattern: str | None = None,
+    reading: Reading | None = None,
     name: str | None = None,
     within: Sequence[Path] | None = None,
-) -> ImageSource:
+) -> CountedSource:
     """Open an image source.
 
     Args:
@@ -36,7 +39,9 @@ def open_source(
             exported gives an OwnSource, with the labels.
         root: where named sets lie; needed for all of them but "digits".
         download: let a named set be fetched into `root`.
-        group_pattern: regular expression for file names; see `folder_source`.
+        group_pattern: that of `reading`, for short.
+        reading: what folders and names of a folder or archive mean; None as it looks, where that
+            is not in doubt.
         name: how a file's import is called; its own name by default.
         within: folders that a manifest's pictures may lie in; default: its own.
 
@@ -56,7 +61,10 @@ def open_source(
             raise ValueError(f"{spec}: say in which folder its files lie or shall be put.")
         return torchvision_source(spec, root, download=download)
     if path.is_dir() or kind == ".zip":
-        return _pictures(path, group_pattern, name)
+        wanted = reading or AS_SUGGESTED
+        if group_pattern is not None:
+            wanted = replace(wanted, group_pattern=group_pattern)
+        return _pictures(path, wanted, name)
     if kind == ".npz":
         return npz_source(path, name)
     if kind == ".csv":
@@ -67,10 +75,10 @@ def open_source(
     )
 
 
-def _pictures(path: Path, group_pattern: str | None, name: str | None) -> ImageSource:
+def _pictures(path: Path, reading: Reading, name: str | None) -> CountedSource:
     """A folder or archive of pictures; one that this program exported brings their labels."""
     if (table := own_table(path)) is not None:
         return own_source(path, table)
     if path.is_dir():
-        return folder_source(path, group_pattern=group_pattern)
-    return archive_source(path, name=name, group_pattern=group_pattern)
+        return folder_source(path, reading=reading)
+    return archive_source(path, name=name, reading=reading)

@@ -19,10 +19,12 @@ class Refusal:
     Attributes:
         name: the file or row.
         reason: one sentence for the reader.
+        count: how many there are of it, where one stands for all.
     """
 
     name: str
     reason: str
+    count: int = 1
 
 
 @dataclass(frozen=True, kw_only=True)
@@ -60,6 +62,20 @@ class Item:
         return decode(self.content or b"", self.name, intensities)
 
 
+@dataclass(frozen=True, kw_only=True)
+class Share:
+    """Images of a source that have split and class in common.
+
+    Attributes:
+        class_name: None for those without a class.
+        count: how many.
+    """
+
+    split: Split
+    class_name: str | None
+    count: int
+
+
 class ImageSource(Protocol):
     """An ordered set of images that is read as a stream.
 
@@ -78,3 +94,10 @@ class ImageSource(Protocol):
 
     def items(self, start: int = 0) -> Iterator[Item | Refusal]:
         """Yield the entries from index `start` on, always in the same order, few at a time."""
+
+
+class CountedSource(ImageSource, Protocol):
+    """A source that knows what it holds before it is read."""
+
+    def shares(self) -> list[Share]:
+        """How many images of which split and class there are, by the source's own account."""

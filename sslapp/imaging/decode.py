@@ -64,7 +64,7 @@ _UPRIGHT = {
 _COMMON_FRAMES = {0xC0, 0xC1, 0xC2}  # baseline, extended, progressive: Huffman, with losses
 _NO_FRAMES = {0xC4, 0xC8, 0xCC}  # tables, and a marker that is kept free
 # Pillow's format readers raise any of these on damaged or hostile input; there is no common base.
-_DAMAGE = (
+DAMAGE = (
     OSError,
     SyntaxError,
     ValueError,
@@ -146,7 +146,7 @@ def _read(
         image = Image.open(io.BytesIO(content), formats=list(FORMATS))
     except (Image.DecompressionBombError, Image.DecompressionBombWarning) as error:
         raise RefusedFile(f"{name}: more pixels than the {max_pixels:,} allowed.") from error
-    except _DAMAGE as error:
+    except DAMAGE as error:
         return _unopened(content, name, read, error)
     with image:
         width, height = image.size
@@ -164,7 +164,7 @@ def _read(
             raise RefusedFile(f"{name}: {error}.") from error
         except RefusedFile as error:
             raise RefusedFile(f"{name}: {error}") from error
-        except _DAMAGE as error:
+        except DAMAGE as error:
             raise RefusedFile(f"{name}: the {image.format} file is damaged or cut off.") from error
 
 
@@ -178,7 +178,7 @@ def _unopened(
         return read(None)
     except UnclearValues as unclear:
         raise RefusedFile(f"{name}: {unclear}.") from unclear
-    except (RefusedFile, *_DAMAGE) as damage:
+    except (RefusedFile, *DAMAGE) as damage:
         raise RefusedFile(f"{name}: a TIFF file of {why} is not read.") from damage
 
 
@@ -237,7 +237,7 @@ def suffix(content: bytes) -> str:
         with Image.open(io.BytesIO(content), formats=list(FORMATS)) as image:
             # a JPEG with several pictures opens as MPO
             return FORMATS.get(image.format or "", ".jpg")
-    except _DAMAGE as error:
+    except DAMAGE as error:
         if tiff_reason(content) is not None:  # such as half floats
             return FORMATS["TIFF"]
         raise RefusedFile(f"The file is not a readable {_supported()} file.") from error
@@ -258,7 +258,7 @@ def browser_type(content: bytes) -> str | None:
             opaque = image.mode in ("1", "L", "P", "RGB") and "transparency" not in image.info
             as_it_is = upright and still and opaque and plain
             return _BROWSER_TYPES.get(image.format or "") if as_it_is else None
-    except _DAMAGE:
+    except DAMAGE:
         return None
 
 
@@ -278,7 +278,7 @@ def _supported() -> str:
 def _upright(image: Image.Image) -> Image.Image:
     try:
         orientation = image.getexif().get(_ORIENTATION_TAG)
-    except _DAMAGE:
+    except DAMAGE:
         return image
     turn = _UPRIGHT.get(orientation) if isinstance(orientation, int) else None
     return image if turn is None else image.transpose(turn)

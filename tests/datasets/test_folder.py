@@ -2,7 +2,10 @@ import os
 
 import pytest
 
+from sslapp.datasets.pictures.arranged import OpenQuestions
 from sslapp.datasets.pictures.folder import folder_source
+from sslapp.datasets.pictures.layout import NoGroups
+from sslapp.datasets.pictures.reading import Meaning, Reading
 from sslapp.datasets.source import Item, Refusal
 from sslapp.imaging.decode import decode
 from sslapp.vocabulary import Split
@@ -35,7 +38,11 @@ def test_a_flat_folder_has_no_classes_and_keeps_the_files_bytes(tree, picture):
 def test_train_and_test_folders_become_splits(tree, picture):
     source = folder_source(
         tree(
-            {"train/cat/1.png": picture(), "val/dog/2.png": picture(), "test/cat/3.png": picture()}
+            {
+                "train/cat/1.png": picture(1),
+                "val/dog/2.png": picture(2),
+                "test/cat/3.png": picture(3),
+            }
         )
     )
     assert source.class_names == ["cat", "dog"]
@@ -46,28 +53,35 @@ def test_train_and_test_folders_become_splits(tree, picture):
     }
 
 
-def test_a_class_called_test_beside_others_stays_a_class(tree, picture):
-    source = folder_source(tree({"test/1.png": picture(), "control/2.png": picture()}))
+def test_a_folder_called_test_beside_other_names_is_asked_about(tree, picture):
+    root = tree({"test/1.png": picture(1), "control/2.png": picture(2)})
+    with pytest.raises(OpenQuestions, match=r'"test" may be splits .* beside them lie "control"'):
+        folder_source(root)
+    source = folder_source(root, reading=Reading(levels=(Meaning.CLASS,)))
     assert source.class_names == ["control", "test"]
     assert {item.split for item in source.items()} == {Split.POOL}
 
 
-def test_groups_are_read_from_file_names(tree, picture):
+def test_groups_are_read_from_whole_paths(tree, picture):
     files = {
-        "a/person7_bacteria_1.png": picture(),
-        "a/person7_2.png": picture(),
-        "a/x.png": picture(),
+        "a/person7_bacteria_1.png": picture(1),
+        "a/person7_2.png": picture(2),
+        "b/x.png": picture(3),
     }
     source = folder_source(tree(files), group_pattern=r"(person\d+)_")
     assert {name: item.group for name, item in listing(source).items()} == {
         "a/person7_bacteria_1.png": "person7",
         "a/person7_2.png": "person7",
-        "a/x.png": None,
+        "b/x.png": None,
     }
     whole = folder_source(tree(files), group_pattern=r"person\d+")
     assert listing(whole)["a/person7_2.png"].group == "person7"
+    folders = folder_source(tree(files), group_pattern="^[ab](?=/)")
+    assert {item.group for item in folders.items()} == {"a", "b"}
     with pytest.raises(ValueError, match="no regular expression"):
         folder_source(tree(files), group_pattern="(")
+    with pytest.raises(NoGroups, match=r"fits none of the 3 paths, such as a/person7_2\.png, "):
+        folder_source(tree(files), group_pattern="nobody")
 
 
 def test_a_restart_goes_on_where_it_stopped(tree, picture):
@@ -79,13 +93,13 @@ def test_a_restart_goes_on_where_it_stopped(tree, picture):
 def test_hidden_files_and_other_types_are_refused_with_their_reason(tree, picture):
     root = tree(
         {
-            "a.png": picture(),
-            ".hidden.png": picture(),
-            ".git/x.png": picture(),
+            "a.png": picture(1),
+            ".hidden.png": picture(2),
+            ".git/x.png": picture(3),
             "notes.txt": b"x",
             "page.svg": b"<svg/>",
-            "no_suffix": picture(),
-            "bad\nname.png": picture(),
+            "no_suffix": picture(4),
+            "bad\nname.png": picture(5),
         }
     )
     source = folder_source(root)
@@ -100,7 +114,7 @@ def test_hidden_files_and_other_types_are_refused_with_their_reason(tree, pictur
 
 
 def test_names_in_any_script_are_taken_and_broken_ones_refused(tree, picture):
-    root = tree({"猫 1\u202f.png": picture(), "é.png": picture()})
+    root = tree({"猫 1\u202f.png": picture(1), "é.png": picture(2)})
     os.close(os.open(os.fsencode(root) + b"/\xff.png", os.O_CREAT | os.O_WRONLY))
     source = folder_source(root)
     assert {item.name for item in source.items()} == {"猫 1\u202f.png", "é.png"}
@@ -108,7 +122,7 @@ def test_names_in_any_script_are_taken_and_broken_ones_refused(tree, picture):
 
 
 def test_links_out_of_the_folder_are_refused(tree, picture, tmp_path):
-    root = tree({"in/real.png": picture(1)})
+    root = tree({"in/real.png": picture(1), "in/other/real.png": picture(3), "b.png": picture(4)})
     secret = tmp_path / "secret.png"
     secret.write_bytes(picture(2))
     outside = tmp_path / "outside"
@@ -116,7 +130,7 @@ def test_links_out_of_the_folder_are_refused(tree, picture, tmp_path):
     (outside / "s.png").write_bytes(picture(2))
     (root / "absolute.png").symlink_to(secret)
     (root / "dots.png").symlink_to("../secret.png")
-    (root / "in" / "ok.png").symlink_to("real.png")
+    (root / "in" / "ok.png").symlink_to("other/real.png")
     (root / "chain.png").symlink_to("dots.png")
     (root / "broken.png").symlink_to("nowhere.png")
     (root / "loop.png").symlink_to("loop.png")
@@ -124,8 +138,9 @@ def test_links_out_of_the_folder_are_refused(tree, picture, tmp_path):
     (root / "cycle").symlink_to(root)
     (root / "set2").symlink_to("../set")
     source = folder_source(root)
-    assert [item.name for item in source.items()] == ["in/ok.png", "in/real.png"]
+    assert [item.name for item in source.items()] == ["b.png", "in/ok.png", "in/real.png"]
     assert {refusal.name: refusal.reason for refusal in source.refused} == {
+        "in/other/real.png": "a copy of in/ok.png",
         "absolute.png": "a link that leaves the folder",
         "dots.png": "a link that leaves the folder",
         "chain.png": "a link that leaves the folder",

@@ -5,6 +5,7 @@ MedMNIST's (Yang et al., "MedMNIST v2", Scientific Data 10, 2023): `train_images
 Keras' calls the same `x_train` and `y_train`, `x_val` and `y_val`, `x_test` and `y_test`.
 """
 
+from collections import Counter
 from collections.abc import Callable, Iterator, Sequence
 from dataclasses import dataclass
 from functools import partial
@@ -15,7 +16,7 @@ import numpy as np
 from numpy.typing import NDArray
 
 from sslapp.datasets.arrays.npz import BadArrays, NpzFile
-from sslapp.datasets.source import Item, Refusal
+from sslapp.datasets.source import Item, Refusal, Share
 from sslapp.imaging.deep import tiff_bytes
 from sslapp.vocabulary import Split
 
@@ -68,6 +69,19 @@ class ArraySource:
             if start < part.count:
                 yield from _rows(part, start)
             start = max(0, start - part.count)
+
+    def shares(self) -> list[Share]:
+        """See `source.CountedSource`."""
+        found: Counter[tuple[Split, str | None]] = Counter()
+        for part in self._parts:
+            labels = np.full(part.count, -1) if part.labels is None else part.labels
+            for number, count in zip(*np.unique(labels, return_counts=True), strict=True):
+                class_name = (self.class_names or [])[number] if number >= 0 else None
+                found[part.split, class_name] += int(count)
+        return [
+            Share(split=split, class_name=class_name, count=count)
+            for (split, class_name), count in found.items()
+        ]
 
 
 def in_memory(images: NDArray[Any]) -> Blocks:

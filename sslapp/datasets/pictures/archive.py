@@ -11,24 +11,26 @@ import re
 import stat
 import zipfile
 import zlib
-from collections.abc import Callable, Iterator, Sequence
+from collections.abc import Callable, Iterator
 from contextlib import AbstractContextManager, contextmanager
-from dataclasses import dataclass
+from dataclasses import dataclass, replace
 from functools import partial
 from pathlib import Path, PurePosixPath
 from typing import IO
 from urllib.parse import unquote
 
+from sslapp.datasets.pictures.arranged import files_source
 from sslapp.datasets.pictures.files import (
-    SPLITS,
+    IN_HIDDEN,
+    MACOS,
     FilesSource,
     Read,
-    compiled,
     nothing,
-    place,
     printable,
     wrong_name,
 )
+from sslapp.datasets.pictures.listing import Listing, PictureFile, listed
+from sslapp.datasets.pictures.reading import AS_SUGGESTED, Reading
 from sslapp.datasets.source import Refusal
 from sslapp.imaging.decode import MAX_BYTES
 
@@ -67,38 +69,46 @@ def archive_source(
     path: Path,
     *,
     name: str | None = None,
+    reading: Reading = AS_SUGGESTED,
     group_pattern: str | None = None,
     limits: Limits | None = None,
 ) -> FilesSource:
-    """List the picture files in a zip archive, in the order of their paths.
-
-    A folder that holds everything else is left out of the paths; sub-folders then mean what they
-    mean to `folder.folder_source`.
+    """The pictures of a zip archive in natural order, as `reading` says what folders mean.
 
     Args:
         path: the archive.
         name: how the source is called; the file's name by default.
-        group_pattern: as for a folder.
+        reading, group_pattern: as for a folder.
         limits: what an archive may hold.
+
+    Raises:
+        ValueError: when it is no archive, holds no picture or more than the limits, or a question
+            about the reading is open.
+    """
+    listing = archive_listing(path, name=name, limits=limits)
+    wanted = reading if group_pattern is None else replace(reading, group_pattern=group_pattern)
+    return files_source(listing, wanted, partial(opened_archive, listing, limits))
+
+
+def archive_listing(
+    path: Path, *, name: str | None = None, limits: Limits | None = None
+) -> Listing:
+    """List the picture files in a zip archive.
 
     Raises:
         ValueError: when it is no archive, holds no picture or more than the limits.
     """
-    pattern = compiled(group_pattern)
-    found = archive_members(path, limits)
-    if not found.names:
-        raise nothing(path.name, found.refused)
-    refused = [*found.refused]
-    full = _without_common_folder(found.names)
-    files = place(sorted(full), pattern, refused)
-    refused.sort(key=lambda refusal: refusal.name)
+    members = archive_members(path, limits)
+    if not members.names:
+        raise nothing(path.name, members.refused)
+    return listed(path, name or path.stem, members.found, members.refused, members.folders)
 
-    @contextmanager
-    def reading() -> Iterator[Read]:
-        with found.reading() as read:
-            yield lambda name: read(full[name])
 
-    return FilesSource(name or path.stem, files, refused, reading)
+@contextmanager
+def opened_archive(listing: Listing, limits: Limits | None = None) -> Iterator[Read]:
+    """Read the files of a listed archive by where they lie in it."""
+    with archive_members(Path(listing.path), limits).reading() as read:
+        yield read
 
 
 @dataclass(frozen=True)
@@ -106,14 +116,21 @@ class ArchiveMembers:
     """The picture files of an archive.
 
     Attributes:
-        names: of those that are taken, as the archive spells them.
+        found: those that are taken.
         refused: the others.
+        folders: that the archive names.
         reading: opens the archive for one pass over them.
     """
 
-    names: list[str]
+    found: list[PictureFile]
     refused: list[Refusal]
+    folders: list[str]
     reading: Callable[[], AbstractContextManager[Read]]
+
+    @property
+    def names(self) -> list[str]:
+        """The taken ones as the archive spells them."""
+        return [each.where for each in self.found]
 
 
 def archive_members(path: Path, limits: Limits | None = None) -> ArchiveMembers:
@@ -124,6 +141,8 @@ def archive_members(path: Path, limits: Limits | None = None) -> ArchiveMembers:
     """
     limits = limits or Limits()
     refused: list[Refusal] = []
+    folders: list[str] = []
+    found: list[PictureFile] = []
     taken: dict[str, int] = {}
     with _opened(path, limits) as archive:
         infos = archive.infolist()
@@ -134,7 +153,10 @@ def archive_members(path: Path, limits: Limits | None = None) -> ArchiveMembers:
             )
         expanded = 0
         for index, info in enumerate(infos):
-            if info.orig_filename.endswith("/"):  # a folder
+            if info.orig_filename.endswith("/"):
+                folder = info.orig_filename.rstrip("/")
+                if _wrong_place(folder) is None and printable(folder) == folder:
+                    folders.append(folder)
                 continue
             reason = _why_not(info, limits)
             if reason is None and info.filename in taken:
@@ -143,13 +165,14 @@ def archive_members(path: Path, limits: Limits | None = None) -> ArchiveMembers:
                 refused.append(Refusal(printable(info.orig_filename), reason))
                 continue
             taken[info.filename] = index
+            found.append(PictureFile(info.filename, info.file_size, info.CRC))
             expanded += info.file_size
     if expanded > limits.expanded:
         raise ValueError(
             f"{path.name}: its pictures take {expanded:,} bytes unpacked, more than the "
             f"{limits.expanded:,} allowed. Split the archive."
         )
-    return ArchiveMembers([*taken], refused, partial(_reading, path, taken, limits))
+    return ArchiveMembers(found, refused, folders, partial(_reading, path, taken, limits))
 
 
 def small_member(path: Path, name: str, most: int) -> bytes | None:
@@ -183,8 +206,8 @@ def _wrong_place(name: str) -> str | None:
         (any(_ABSOLUTE.match(each) for each in spellings), "an absolute path"),
         (any(".." in each.split("/") for each in spellings), "its path leads out of the archive"),
         ("" in parts or "." in parts, "its path has an empty part"),
-        ("__MACOSX" in parts, "an entry that macOS adds"),
-        (any(part.startswith(".") for part in parts[:-1]), "in a hidden folder"),
+        ("__MACOSX" in parts, MACOS),
+        (any(part.startswith(".") for part in parts[:-1]), IN_HIDDEN),
     )
 
 
@@ -218,17 +241,6 @@ def _wrong_kind(info: zipfile.ZipInfo, limits: Limits) -> str | None:
 def _first(*checks: tuple[bool, str]) -> str | None:
     """The reason of the first check that found something wrong."""
     return next((reason for wrong, reason in checks if wrong), None)
-
-
-def _without_common_folder(names: Sequence[str]) -> dict[str, str]:
-    """Path less the folders that all have in common -> name of the member."""
-    members = {name: name for name in names}
-    while True:
-        tops = {name.partition("/")[0] for name in members}
-        everything_below = all("/" in name for name in members)
-        if len(tops) != 1 or not everything_below or tops.pop().lower() in SPLITS:
-            return members
-        members = {name.partition("/")[2]: member for name, member in members.items()}
 
 
 @contextmanager

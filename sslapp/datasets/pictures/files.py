@@ -1,18 +1,17 @@
-"""What sources of picture files have in common: which names are taken, and what a path says.
-
-cat/1.png, dog/old/2.png          sub-folders are hidden true labels: classes cat and dog
-train/cat/1.png, test/dog/2.png   the same, with the test images kept apart
-1.png                             no class
-"""
+"""What sources of picture files have in common: which names are taken, and how they are read."""
 
 import re
 import unicodedata
+from collections import Counter
 from collections.abc import Callable, Iterable, Iterator, Sequence
 from contextlib import AbstractContextManager
 from dataclasses import dataclass
 from pathlib import PurePosixPath
 
-from sslapp.datasets.source import Item, Refusal
+from natsort import natsort_keygen
+
+from sslapp.datasets.pictures.reading import FrameChoice
+from sslapp.datasets.source import Item, Refusal, Share
 from sslapp.vocabulary import Split
 
 SUFFIXES = frozenset(
@@ -30,11 +29,22 @@ SPLITS = {
     "test": Split.TEST,
     "testing": Split.TEST,
 }
-"""Names of folders that hold class folders, and of the split their images belong to."""
+"""Usual names of folders of splits, and the split their images belong to."""
 
 LONGEST_NAME = 1000
 LONGEST_GROUP = 200
+_natural = natsort_keygen()
 _UNSHOWABLE = {"Cc", "Cs", "Zl", "Zp"}  # controls, broken encodings, line separators
+
+MACOS = "an entry that macOS adds"
+HIDDEN = "a hidden file"
+HIDDEN_FOLDER = "a hidden folder"
+IN_HIDDEN = "in a hidden folder"
+OF_WINDOWS = "an entry that Windows adds"
+SYSTEM = frozenset({MACOS, HIDDEN, HIDDEN_FOLDER, IN_HIDDEN, OF_WINDOWS})
+"""Reasons why what no person put there is left out; each is one line of the result."""
+
+_OF_WINDOWS = {"thumbs.db", "ehthumbs.db", "desktop.ini"}
 
 Read = Callable[[str], bytes]
 """Gives a file's content by its name; OSError or ValueError when it cannot."""
@@ -62,6 +72,7 @@ class FilesSource:
         files: the files.
         refused: what is known not to be usable.
         reading: opens whatever holds the files for one pass over them.
+        frames: what becomes of files with several images.
     """
 
     def __init__(
@@ -70,12 +81,14 @@ class FilesSource:
         files: Sequence[Placed],
         refused: list[Refusal],
         reading: Callable[[], AbstractContextManager[Read]],
+        frames: FrameChoice = FrameChoice.FIRST,
     ) -> None:
         self.name = name
+        self.frames = frames
         self.refused = refused
         self._files = files
         self._reading = reading
-        found = sorted({file.class_name for file in files if file.class_name is not None})
+        found = natural_order({file.class_name for file in files if file.class_name is not None})
         self.class_names = found or None
         self._class_of = {class_name: number for number, class_name in enumerate(found)}
 
@@ -99,25 +112,13 @@ class FilesSource:
                     content=content,
                 )
 
-
-def place(
-    names: Iterable[str], group_pattern: re.Pattern[str] | None, refused: list[Refusal]
-) -> list[Placed]:
-    """What each path says of its file; a file whose group is too long is added to `refused`.
-
-    Folders of SPLITS hold class folders when nothing else lies beside them.
-    """
-    paths = {name: PurePosixPath(name).parts for name in names}
-    has_splits = {parts[0].lower() for parts in paths.values()} <= SPLITS.keys()
-    placed = []
-    for name, (*folders, _) in paths.items():
-        group = _group(group_pattern, name)
-        if group is not None and len(group) > LONGEST_GROUP:
-            refused.append(Refusal(name, f"its group has more than {LONGEST_GROUP} letters"))
-            continue
-        split = SPLITS[folders.pop(0).lower()] if has_splits and folders else Split.POOL
-        placed.append(Placed(name, split, folders[0] if folders else None, group))
-    return placed
+    def shares(self) -> list[Share]:
+        """See `source.CountedSource`."""
+        found = Counter((file.split, file.class_name) for file in self._files)
+        return [
+            Share(split=split, class_name=class_name, count=count)
+            for (split, class_name), count in found.items()
+        ]
 
 
 def wrong_name(name: str) -> str | None:
@@ -127,11 +128,19 @@ def wrong_name(name: str) -> str | None:
         return "its name has characters that cannot be shown; rename it"
     if len(name) > LONGEST_NAME:
         return f"its path has more than {LONGEST_NAME} letters"
-    if PurePosixPath(name).name.startswith("."):
-        return "a hidden file"
+    file = PurePosixPath(name).name
+    if file.startswith("."):
+        return HIDDEN
+    if file.lower() in _OF_WINDOWS:
+        return OF_WINDOWS
     if suffix and suffix not in SUFFIXES:
         return f"{suffix} is not a picture type that is read"
     return None
+
+
+def natural_order(names: Iterable[str]) -> list[str]:
+    """Sort as people count: 2.png before 10.png; what lies in one folder stays together."""
+    return sorted(names, key=lambda name: (_natural(name.replace("/", "\0")), name))
 
 
 def printable(name: str) -> str:
@@ -167,10 +176,3 @@ def nothing(where: object, refused: Sequence[Refusal]) -> ValueError:
         f"{where}: no picture file in it ({len(refused)} others). Pictures are called "
         f"{', '.join(sorted(SUFFIXES))}.{first}"
     )
-
-
-def _group(pattern: re.Pattern[str] | None, name: str) -> str | None:
-    match = pattern.search(PurePosixPath(name).name) if pattern else None
-    if match is None:
-        return None
-    return (match.group(1) if match.re.groups else match.group(0)) or None

@@ -1,63 +1,93 @@
-"""A folder of picture files: its sub-folders are hidden true labels, a flat one has none.
+"""A folder of picture files.
 
 Nothing outside the folder is ever read, whatever links lie in it.
 """
 
 import os
 import stat
-from collections.abc import Iterator
-from contextlib import nullcontext
+from collections.abc import Callable, Iterator
+from contextlib import contextmanager
+from dataclasses import replace
+from functools import partial
 from pathlib import Path
 
+from sslapp.datasets.pictures.arranged import files_source
 from sslapp.datasets.pictures.files import (
+    HIDDEN_FOLDER,
+    MACOS,
     FilesSource,
-    compiled,
+    Read,
     nothing,
-    place,
     printable,
     wrong_name,
 )
+from sslapp.datasets.pictures.listing import Listing, PictureFile, ScanStopped, listed
+from sslapp.datasets.pictures.reading import AS_SUGGESTED, Reading
 from sslapp.datasets.source import Refusal
 from sslapp.imaging.decode import MAX_BYTES
 
 
-def folder_source(root: Path, *, group_pattern: str | None = None) -> FilesSource:
-    """List the picture files below `root`, in the order of their relative paths.
-
-    Files directly in a folder that also has class folders have no true label. Folders called train,
-    val, test and so on hold class folders when nothing else lies beside them; test files become the
-    test split, all others pool.
+def folder_source(
+    root: Path, *, reading: Reading = AS_SUGGESTED, group_pattern: str | None = None
+) -> FilesSource:
+    """The pictures below `root` in natural order, as `reading` says what folders mean.
 
     Args:
         root: the folder.
-        group_pattern: regular expression searched in each file's name; its first bracket (or the
-            whole match) is the file's group, as in r"(person\\d+)_".
+        reading: see pictures.layout.
+        group_pattern: that of `reading`, for short.
 
     Raises:
-        ValueError: when the folder is missing, holds no picture or the pattern is wrong.
+        ValueError: when the folder is missing, holds no picture, the pattern is wrong or a question
+            about the reading is open.
+    """
+    listing = folder_listing(root)
+    wanted = reading if group_pattern is None else replace(reading, group_pattern=group_pattern)
+    return files_source(listing, wanted, partial(opened_folder, listing))
+
+
+def folder_listing(root: Path, should_stop: Callable[[], bool] = lambda: False) -> Listing:
+    """List the picture files below a folder.
+
+    Raises:
+        ValueError: when the folder is missing or holds no picture.
     """
     if not root.is_dir():
         raise ValueError(f"{root}: there is no such folder.")
-    pattern = compiled(group_pattern)
     top = root.resolve()
-    found: dict[str, Path] = {}
+    found: list[PictureFile] = []
     refused: list[Refusal] = []
-    for name, path in sorted(_walk(top, refused)):
+    folders: list[str] = []
+    for name, path in _walk(top, refused, folders):
+        if should_stop():
+            raise ScanStopped
         reason = wrong_name(name) or wrong_target(path, top)
         if reason is None:
-            found[name] = path.resolve() if path.is_symlink() else path
+            found.append(PictureFile(name, path.stat().st_size))
         else:
             refused.append(Refusal(printable(name), reason))
     if not found:
         raise nothing(root, refused)
-    files = place(found, pattern, refused)
-    refused.sort(key=lambda refusal: refusal.name)
-    return FilesSource(
-        top.name, files, refused, lambda: nullcontext(lambda name: read_file(found[name]))
-    )
+    return listed(top, top.name, found, refused, folders)
 
 
-def _walk(top: Path, refused: list[Refusal]) -> Iterator[tuple[str, Path]]:
+@contextmanager
+def opened_folder(listing: Listing) -> Iterator[Read]:
+    """Read the files of a folder by where they lie in it."""
+    top = Path(listing.path)
+
+    def read(where: str) -> bytes:
+        path = top / where
+        if path.is_symlink():
+            if wrong_target(path, top) is not None:
+                raise ValueError("a link that leaves the folder")
+            path = path.resolve()
+        return read_file(path)
+
+    yield read
+
+
+def _walk(top: Path, refused: list[Refusal], folders_met: list[str]) -> Iterator[tuple[str, Path]]:
     """Yield (relative path, path) of every file; hidden and linked folders are not entered."""
 
     def unreadable(error: OSError) -> None:
@@ -70,9 +100,14 @@ def _walk(top: Path, refused: list[Refusal]) -> Iterator[tuple[str, Path]]:
         for name in list(folders):
             hidden = name.startswith(".")
             if hidden or (here / name).is_symlink():
-                why = "a hidden folder" if hidden else "a link to a folder"
+                why = HIDDEN_FOLDER if hidden else "a link to a folder"
                 refused.append(Refusal(printable(prefix + name), why))
                 folders.remove(name)
+            elif name == "__MACOSX":
+                refused.append(Refusal(printable(prefix + name), MACOS))
+                folders.remove(name)
+            elif printable(name) == name:
+                folders_met.append(prefix + name)
         for name in files:
             yield prefix + name, here / name
 

@@ -1,0 +1,371 @@
+"""A look at an image source before it is imported: what it holds, what that means, what is asked.
+
+listing = list_source(path)         once: names and sizes
+found = look(listing, Reading())    at each change of the reading, at once
+sample(listing)                     some headers: sizes, kinds, depths
+"""
+
+import random
+from collections import Counter
+from collections.abc import Callable, Sequence
+from contextlib import AbstractContextManager
+from dataclasses import asdict, dataclass, field
+from functools import partial
+from itertools import pairwise
+from pathlib import Path
+from typing import Any
+
+import numpy as np
+
+from sslapp.datasets.own_exports import own_table
+from sslapp.datasets.pictures import copies as copies_of
+from sslapp.datasets.pictures.archive import archive_listing, opened_archive
+from sslapp.datasets.pictures.copies import Copies, without_copies
+from sslapp.datasets.pictures.files import Placed, Read, natural_order
+from sslapp.datasets.pictures.folder import folder_listing, opened_folder
+from sslapp.datasets.pictures.layout import Layout, layout
+from sslapp.datasets.pictures.levels import Level, Question
+from sslapp.datasets.pictures.listing import Listing
+from sslapp.datasets.pictures.reading import AS_SUGGESTED, Meaning, Reading
+from sslapp.datasets.registry import open_source
+from sslapp.datasets.source import CountedSource, Refusal
+from sslapp.imaging.headers import header
+from sslapp.vocabulary import Split
+
+SAMPLED = 2000
+_EXAMPLES = 10
+
+
+@dataclass(frozen=True, kw_only=True)
+class LeftOut:
+    """What is not taken in for one reason: how many files, and the first of them."""
+
+    reason: str
+    count: int
+    examples: tuple[str, ...]
+
+
+@dataclass(frozen=True, kw_only=True)
+class SuggestedReading:
+    """How a source would be read if nobody said anything.
+
+    Attributes:
+        reading: with everything written out.
+        why: a sentence a level.
+        questions: what nobody can know but the person.
+    """
+
+    reading: Reading
+    why: tuple[str, ...]
+    questions: tuple[Question, ...]
+
+
+@dataclass(frozen=True, kw_only=True)
+class SourceLook:
+    """What an import would take in.
+
+    Attributes:
+        name: how the import is called.
+        images, bytes: taken in; bytes are those of their files, 0 where it is no set of files.
+        levels: of folders, the outermost first; none where it has no folders.
+        reading: as used, everything that was suggested written out.
+        classes: name -> images, in natural order; {} where nothing has a class.
+        without_class: images.
+        splits: split -> images.
+        groups, without_group: different groups; images that are in none.
+        group_examples: (path, group) pairs.
+        pattern_matches: images whose path the group pattern fits; None where there is none.
+        left_out: the most frequent reason first.
+        empty: folders without a picture.
+        warnings: sentences.
+        questions: what must be answered before an import may run.
+    """
+
+    name: str
+    images: int
+    bytes: int
+    levels: list[Level] = field(default_factory=list)
+    reading: Reading = AS_SUGGESTED
+    classes: dict[str, int]
+    without_class: int
+    splits: dict[Split, int]
+    groups: int = 0
+    without_group: int = 0
+    group_examples: list[tuple[str, str]] = field(default_factory=list)
+    pattern_matches: int | None = None
+    left_out: list[LeftOut] = field(default_factory=list)
+    empty: list[str] = field(default_factory=list)
+    warnings: list[str] = field(default_factory=list)
+    questions: list[Question] = field(default_factory=list)
+
+    def to_json(self) -> dict[str, Any]:
+        """As plain values."""
+        return {**asdict(self), "reading": self.reading.to_json()}
+
+
+@dataclass(frozen=True, kw_only=True)
+class Sample:
+    """What the headers of some images say.
+
+    Attributes:
+        looked: how many were looked at.
+        images: of how many.
+        sizes: "640 x 480" -> images, the most frequent first.
+        kinds: "grey, 8 bits" -> images.
+        formats: "JPEG" -> images.
+        several: (name, images in it) of files that hold more than one.
+        unreadable: (name, why).
+        smallest, largest: (width, height) by pixels.
+    """
+
+    looked: int
+    images: int
+    sizes: dict[str, int] = field(default_factory=dict)
+    kinds: dict[str, int] = field(default_factory=dict)
+    formats: dict[str, int] = field(default_factory=dict)
+    several: list[tuple[str, int]] = field(default_factory=list)
+    unreadable: list[tuple[str, str]] = field(default_factory=list)
+    smallest: tuple[int, int] | None = None
+    largest: tuple[int, int] | None = None
+
+    def to_json(self) -> dict[str, Any]:
+        """As plain values."""
+        return asdict(self)
+
+
+def list_source(
+    spec: str | Path,
+    within: Sequence[Path] | None = None,
+    should_stop: Callable[[], bool] = lambda: False,
+    *,
+    root: Path | None = None,
+    name: str | None = None,
+) -> Listing:
+    """Scan a source once.
+
+    Args:
+        spec, within, root, name: as for `registry.open_source`.
+        should_stop: polled while a folder is scanned.
+
+    Raises:
+        pictures.listing.ScanStopped: when `should_stop()` became true.
+        ValueError: as `registry.open_source`.
+    """
+    path = Path(spec)
+    if (table := own_table(path) if path.exists() else None) is not None and table.rows:
+        return listing_of(open_source(str(spec)), str(spec))
+    if path.is_dir():
+        return folder_listing(path, should_stop)
+    if path.is_file() and path.suffix.lower() == ".zip":
+        return archive_listing(path, name=name)
+    source = open_source(str(spec), root=root, within=within, name=name)
+    return listing_of(source, str(spec))
+
+
+def listing_of(source: CountedSource, path: str) -> Listing:
+    """The listing of a source that states split and class of each image itself."""
+    nothing = np.zeros(0, np.int64)
+    return Listing(
+        path=path,
+        name=source.name,
+        names=[],
+        sizes=nothing,
+        checksums=nothing,
+        refused=list(source.refused),
+        shares=source.shares(),
+    )
+
+
+def suggest(listing: Listing) -> SuggestedReading:
+    """How the folders of a source would be read if nobody said anything."""
+    found = layout(listing)
+    return SuggestedReading(
+        reading=found.reading,
+        why=tuple(level.why for level in found.levels),
+        questions=tuple(found.questions),
+    )
+
+
+def same_bytes(
+    listing: Listing,
+    names: Sequence[str] | None = None,
+    progress: Callable[[int, int], None] = lambda done, total: None,
+    should_stop: Callable[[], bool] = lambda: False,
+) -> Copies:
+    """Find files of a listing with the same bytes; see `pictures.copies.same_bytes`."""
+    if not listing.names:
+        return []
+    return copies_of.same_bytes(listing, opened(listing), names, progress, should_stop)
+
+
+def opened(listing: Listing) -> Callable[[], AbstractContextManager[Read]]:
+    """What reads the files of a listed folder or archive by where they lie in it."""
+    archive = Path(listing.path).is_file()
+    return partial(opened_archive if archive else opened_folder, listing)
+
+
+def look(
+    listing: Listing, reading: Reading = AS_SUGGESTED, copies: Copies | None = None
+) -> SourceLook:
+    """What an import read that way would take in; fast, for it reads no file.
+
+    Args:
+        copies: as `same_bytes` found them, to be left out as the import does; None does not look.
+
+    Raises:
+        pictures.layout.NoGroups: when the group pattern fits no path.
+        ValueError: when it is no regular expression, or two levels are said to be classes.
+    """
+    if listing.shares:
+        return _stated(listing)
+    found = layout(listing, reading)
+    files, again = without_copies(listing, found.files, opened(listing), copies or [])
+    size = dict(zip(listing.names, listing.sizes.tolist(), strict=True))
+    classes = Counter(file.class_name for file in files)
+    groups = Counter(file.group for file in files)
+    left_out = _left_out([*listing.refused, *found.left_out, *again])
+    return SourceLook(
+        name=listing.name,
+        images=len(files),
+        bytes=sum(size[file.name] for file in files),
+        levels=found.levels,
+        reading=found.reading,
+        classes={name: classes[name] for name in natural_order(filter(None, classes))},
+        without_class=classes[None],
+        splits=dict(sorted(Counter(file.split for file in files).items())),
+        groups=len(groups) - (None in groups),
+        without_group=groups[None],
+        group_examples=_group_examples(files),
+        pattern_matches=found.pattern_matches,
+        left_out=left_out,
+        empty=listing.empty,
+        warnings=_warnings(listing, found, files),
+        questions=found.questions,
+    )
+
+
+def _stated(listing: Listing) -> SourceLook:
+    """The look of a source that states split and class of each image itself."""
+    classes: Counter[str | None] = Counter()
+    splits: Counter[Split] = Counter()
+    for share in listing.shares:
+        classes[share.class_name] += share.count
+        splits[share.split] += share.count
+    images = splits.total()
+    return SourceLook(
+        name=listing.name,
+        images=images,
+        bytes=0,
+        classes={name: classes[name] for name in natural_order(filter(None, classes))},
+        without_class=classes[None],
+        splits=dict(sorted(splits.items())),
+        without_group=images,
+        left_out=_left_out(listing.refused),
+    )
+
+
+def _left_out(refused: Sequence[Refusal]) -> list[LeftOut]:
+    counts: Counter[str] = Counter()
+    examples: dict[str, list[str]] = {}
+    for each in refused:
+        reason = _without_name(each.reason)
+        counts[reason] += each.count
+        shown = examples.setdefault(reason, [])
+        if len(shown) < _EXAMPLES:
+            shown.append(each.name)
+    return [
+        LeftOut(reason=reason, count=count, examples=tuple(examples[reason]))
+        for reason, count in counts.most_common()
+    ]
+
+
+def _without_name(reason: str) -> str:
+    """The reason of many copies is one, whatever each is a copy of."""
+    return "a copy of another file" if reason.startswith("a copy of ") else reason
+
+
+def _group_examples(files: Sequence[Placed]) -> list[tuple[str, str]]:
+    found: dict[str, str] = {}
+    for file in files:
+        if file.group is not None and file.group not in found:
+            found[file.group] = file.name
+            if len(found) == _EXAMPLES:
+                break
+    return [(path, group) for group, path in found.items()]
+
+
+def _warnings(listing: Listing, found: Layout, files: Sequence[Placed]) -> list[str]:
+    said = list(found.beside.said)
+    if any(level.meaning is Meaning.SPLIT for level in found.levels):
+        tests = [name for name, split in found.reading.splits.items() if split is Split.TEST]
+        count = sum(file.split is Split.TEST for file in files)
+        if tests:
+            listed = ", ".join(f'"{name}"' for name in tests)
+            said.append(
+                f"{count:,} images of {listed} are test images: nothing is trained on them."
+            )
+    if listing.empty:
+        listed = ", ".join(f'"{name}"' for name in listing.empty[:_EXAMPLES])
+        said.append(f"Folders without a picture are left out: {listed}.")
+    return said
+
+
+def sample(
+    listing: Listing,
+    names: Sequence[str] | None = None,
+    *,
+    count: int = SAMPLED,
+    seed: int = 0,
+    should_stop: Callable[[], bool] = lambda: False,
+) -> Sample:
+    """Read the headers of some files, spread over the source.
+
+    Args:
+        names: of the files to choose from; all by default.
+        count: how many.
+        seed: of the choice among neighbours.
+        should_stop: polled after each file; what was read until then is the sample.
+    """
+    names = listing.names if names is None else names
+    sizes: Counter[tuple[int, int]] = Counter()
+    kinds: Counter[str] = Counter()
+    formats: Counter[str] = Counter()
+    several, unreadable = [], []
+    looked = 0
+    if names:
+        with opened(listing)() as read:
+            for name in _spread(names, count, seed):
+                if should_stop():
+                    break
+                looked += 1
+                try:
+                    told = header(read(listing.where.get(name, name)), name)
+                except (OSError, ValueError) as error:
+                    unreadable.append((name, str(error).removeprefix(f"{name}: ")))
+                    continue
+                sizes[told.width, told.height] += 1
+                kinds[f"{told.kind}, {told.bits} bits"] += 1
+                formats[told.format] += 1
+                if told.frames > 1:
+                    several.append((name, told.frames))
+    by_pixels = sorted(sizes, key=lambda size: size[0] * size[1])
+    return Sample(
+        looked=looked,
+        images=len(names),
+        sizes={f"{width} x {height}": n for (width, height), n in sizes.most_common(_EXAMPLES)},
+        kinds=dict(kinds.most_common()),
+        formats=dict(formats.most_common()),
+        several=several,
+        unreadable=unreadable,
+        smallest=by_pixels[0] if by_pixels else None,
+        largest=by_pixels[-1] if by_pixels else None,
+    )
+
+
+def _spread(names: Sequence[str], count: int, seed: int) -> list[str]:
+    """One name of each of `count` equal stretches."""
+    if len(names) <= count:
+        return list(names)
+    random_of = random.Random(seed)
+    edges = np.linspace(0, len(names), count + 1).astype(np.int64).tolist()
+    return [names[random_of.randrange(first, last)] for first, last in pairwise(edges)]

@@ -1,0 +1,182 @@
+"""What a folder or archive of pictures holds by name and size, kept so that it is scanned once."""
+
+import json
+import unicodedata
+from collections.abc import Callable, Iterable
+from contextlib import AbstractContextManager
+from dataclasses import asdict, dataclass, field, replace
+from functools import lru_cache
+from pathlib import Path
+from typing import Any
+
+import numpy as np
+from numpy.typing import NDArray
+
+from sslapp import durable
+from sslapp.datasets.pictures.files import SYSTEM, Read, natural_order
+from sslapp.datasets.source import Refusal, Share
+from sslapp.vocabulary import Split
+
+Opened = Callable[[], AbstractContextManager[Read]]
+"""Opens whatever holds listed files for one pass; files are asked for by where they lie."""
+
+
+class ScanStopped(Exception):
+    """A scan was asked to stop."""
+
+
+@dataclass(frozen=True, slots=True)
+class PictureFile:
+    """A picture file as a scan meets it.
+
+    Attributes:
+        where: how the folder or archive itself spells its path; what is asked for to read it.
+        size: bytes, unpacked.
+        checksum: CRC-32 where an archive states it, else -1.
+        path: the path to show where that is not `where`.
+    """
+
+    where: str
+    size: int
+    checksum: int = -1
+    path: str = ""
+
+
+@dataclass(frozen=True, eq=False, kw_only=True)
+class Listing:
+    """The picture files of a source, in natural order of their paths.
+
+    Attributes:
+        path: of the folder or file; a name for a set that is opened by one.
+        name: how an import of it is called.
+        names: n relative paths with / between folders, in NFC, folders without spaces around.
+        sizes: (n,) int64 bytes.
+        checksums: (n,) int64 CRC-32, -1 where it is not known.
+        where: name -> its own spelling, where that is another.
+        refused: what is not taken in, and why.
+        empty: folders without a file in them or below.
+        shares: of a source without folders (a manifest, arrays, a named set), else none; then
+            there are no names.
+    """
+
+    path: str
+    name: str
+    names: list[str]
+    sizes: NDArray[np.int64]
+    checksums: NDArray[np.int64]
+    where: dict[str, str] = field(default_factory=dict)
+    refused: list[Refusal] = field(default_factory=list)
+    empty: list[str] = field(default_factory=list)
+    shares: list[Share] = field(default_factory=list)
+
+    def save(self, path: Path) -> None:
+        """Write it as one JSON file that is there whole or not at all."""
+        plain = {
+            **{key: getattr(self, key) for key in ("path", "name", "names", "where", "empty")},
+            "sizes": self.sizes.tolist(),
+            "checksums": self.checksums.tolist(),
+            "refused": [asdict(each) for each in self.refused],
+            "shares": [asdict(each) for each in self.shares],
+        }
+        durable.write_bytes(path, json.dumps(plain).encode())
+
+    @classmethod
+    def load(cls, path: Path) -> "Listing":
+        """Read what `save` wrote."""
+        plain: dict[str, Any] = json.loads(path.read_bytes())
+        for key in ("sizes", "checksums"):
+            plain[key] = np.array(plain[key], np.int64)
+        plain["refused"] = [Refusal(**each) for each in plain["refused"]]
+        plain["shares"] = [
+            Share(**{**each, "split": Split(each["split"])}) for each in plain["shares"]
+        ]
+        return cls(**plain)
+
+
+def listed(
+    path: Path,
+    name: str,
+    found: Iterable[PictureFile],
+    refused: Iterable[Refusal],
+    folders: Iterable[str] = (),
+) -> Listing:
+    """Put what a scan met in order, under names that mean the same wherever they were packed.
+
+    Of two files whose names are one once written alike the second is refused.
+
+    Args:
+        folders: every folder that was met, for those that are empty.
+    """
+    files: dict[str, PictureFile] = {}
+    refusals = list(refused)
+    for each in found:
+        shown = plain_path(each.path or each.where)
+        if shown in files:
+            first = files[shown].path or files[shown].where
+            refusals.append(
+                Refusal(each.path or each.where, _twice(first, each.path or each.where))
+            )
+        else:
+            files[shown] = each
+    names = natural_order(files)
+    return Listing(
+        path=str(path),
+        name=name,
+        names=names,
+        sizes=np.array([files[each].size for each in names], np.int64),
+        checksums=np.array([files[each].checksum for each in names], np.int64),
+        where={each: files[each].where for each in names if files[each].where != each},
+        refused=sorted(one_line_each(refusals), key=lambda refusal: refusal.name),
+        empty=_empty(names, folders),
+    )
+
+
+def plain_path(path: str) -> str:
+    """The path in NFC, without spaces around the names of its folders."""
+    if path.isascii() and " " not in path:
+        return path
+    folder, slash, name = path.rpartition("/")
+    return _plain_folder(folder) + slash + unicodedata.normalize("NFC", name)
+
+
+@lru_cache(maxsize=4096)
+def _plain_folder(folder: str) -> str:
+    parts = unicodedata.normalize("NFC", folder).split("/")
+    return "/".join(part.strip() or part for part in parts)
+
+
+def one_line_each(refused: Iterable[Refusal]) -> list[Refusal]:
+    """Take together what systems put beside pictures, by reason: nobody wants them one by one."""
+    found: dict[str, Refusal] = {}
+    others = []
+    for each in refused:
+        if each.reason not in SYSTEM:
+            others.append(each)
+        elif each.reason in found:
+            before = found[each.reason]
+            found[each.reason] = replace(before, count=before.count + each.count)
+        else:
+            found[each.reason] = each
+    return others + [
+        replace(each, name=f"{each.name} and {each.count - 1:,} more") if each.count > 1 else each
+        for each in found.values()
+    ]
+
+
+def _twice(first: str, second: str) -> str:
+    if first == second:
+        return "its name occurs twice"
+    told = f"{ascii(first)[1:-1]} and {ascii(second)[1:-1]}"
+    return f"two files have one name once spaces and accents are written alike: {told}; rename one"
+
+
+def _empty(names: Iterable[str], folders: Iterable[str]) -> list[str]:
+    """Folders that hold nothing; of empty ones inside each other the outermost."""
+    used = set()
+    for folder in {name.rpartition("/")[0] for name in names}:
+        above = folder
+        while above and above not in used:
+            used.add(above)
+            above = above.rpartition("/")[0]
+    empty = {plain_path(f"{each}/").rstrip("/") for each in folders} - used
+    return natural_order(each for each in empty if each and each.rpartition("/")[0] in used | {""})
