@@ -12,6 +12,7 @@ from hypothesis import strategies as st
 
 from sslapp.datasets.ingest import ingest
 from sslapp.datasets.pictures.archive import Limits, archive_source
+from sslapp.datasets.pictures.folder import folder_source
 from sslapp.datasets.pictures.reading import Reading
 from sslapp.datasets.source import Item, Refusal
 from sslapp.vocabulary import Split
@@ -95,7 +96,7 @@ def test_groups_and_name_are_taken_over(archive, picture):
         (".git/a.png", "in a hidden folder"),
         ("cat/.a.png", "a hidden file"),
         ("page.svg", ".svg is not a picture type that is read"),
-        ("more.zip", "an archive inside the archive; unpack it first"),
+        ("more.zip", "not a readable zip archive: File is not a zip file"),
         ("more.tar.gz", "an archive inside the archive; unpack it first"),
         ("a" * 1001 + ".png", "its path has more than 1000 letters"),
     ],
@@ -219,6 +220,104 @@ def test_an_import_writes_only_where_it_is_told(tmp_path, picture):
         "pixels.npy",
         *(row.original for row in done.rows),
     }
+
+
+def test_archives_inside_are_read_as_folders_of_their_name(archive, picture, tmp_path):
+    members = {"train.zip": {"cat/1.png": 1, "dog/2.png": 2}, "test.zip": {"test/cat/3.png": 3}}
+    outer = {}
+    for name, inner in members.items():
+        pairs = [(inside, picture(seed)) for inside, seed in inner.items()]
+        outer[name] = build(tmp_path / "inner.zip", pairs).read_bytes()
+    source = archive({**outer, "more/dog/4.png": picture(4)}, reading=Reading(leave_out=("more",)))
+    assert [(item.name, item.split, item.content) for item in source.items()] == [
+        ("test/cat/3.png", Split.TEST, picture(3)),
+        ("train/cat/1.png", Split.POOL, picture(1)),
+        ("train/dog/2.png", Split.POOL, picture(2)),
+    ]
+    assert source.class_names == ["cat", "dog"]
+    folder = tmp_path / "folder"
+    folder.mkdir()
+    for name, content in outer.items():
+        (folder / name).write_bytes(content)
+    as_folder = folder_source(folder)
+    assert [item.content for item in as_folder.items()] == [picture(n) for n in (3, 1, 2)]
+    assert [item.split for item in as_folder.items(1)] == [Split.POOL, Split.POOL]
+
+
+def test_what_an_archive_inside_holds_counts_to_the_limits_of_all(archive, picture, tmp_path):
+    def inner(members):
+        return build(tmp_path / "inner.zip", members.items()).read_bytes()
+
+    two = inner({"a.png": picture(1), "../evil.png": picture(2)})
+    deeper = inner({"deep.zip": two, "b.png": picture(3)})
+    source = archive({"one.zip": two, "two.zip": deeper})
+    assert [item.name for item in source.items()] == ["one/a.png", "two/b.png"]
+    assert reasons(source) == {
+        "one/../evil.png": "its path leads out of the archive",
+        "two/deep.zip": "an archive in an archive inside the archive; unpack it first",
+    }
+    with pytest.raises(ValueError, match="4 members are more than the 3 allowed"):
+        archive({"one.zip": two, "two.zip": deeper}, limits=Limits(members=3))
+    with pytest.raises(ValueError, match="unpacked, more than the"):
+        archive({"one.zip": two}, limits=Limits(expanded=len(two) + 10))
+
+
+def test_a_bomb_in_an_archive_inside_is_refused_without_unpacking_it(archive, picture, tmp_path):
+    bomb = build(tmp_path / "bomb.zip", [("bomb.png", b"\0" * (40 * 2**20))]).read_bytes()
+    blank = build(tmp_path / "blank.zip", [("a.png", picture())], zipfile.ZIP_STORED)
+    padded = blank.read_bytes() + b"\0" * (40 * 2**20)
+    tracemalloc.start()
+    source = archive({"bomb.zip": bomb, "padded.zip": padded, "good.png": picture(2)})
+    names = [entry.name for entry in source.items()]
+    _, peak = tracemalloc.get_traced_memory()
+    tracemalloc.stop()
+    assert names == ["good.png"]
+    assert all(reason.endswith("times, as no picture does") for reason in reasons(source).values())
+    assert [*reasons(source)] == ["bomb/bomb.png", "padded.zip"]
+    assert peak < 60 * 2**20  # that it was packed here is in it
+
+
+@pytest.mark.parametrize(
+    ("encoding", "names"),
+    [
+        ("gbk", ["猫/照片一_.png", "狗/照片二_.png"]),
+        ("cp932", ["正常/表面.png", "異常/画像.png"]),
+        ("cp932", ["ネコ/1.png", "イヌ/2.png"]),
+        ("big5", ["正常/影像.png", "肺炎/病人.png"]),
+        ("cp949", ["강아지/사진.png", "고양이/사진.png"]),
+        ("cp866", ["Кот/1.png", "собака/2.png"]),
+        ("cp1251", ["кот/1.png", "яблоня/2.png"]),
+        ("cp437", ["Müller/1.png", "café/2.png"]),
+        ("cp1252", ["Müller/1.png", "naïve/2.png"]),
+        ("utf-8", ["猫/1.png", "犬/2.png"]),
+    ],
+)
+def test_names_of_other_systems_are_read_as_they_were_written(tmp_path, picture, encoding, names):
+    source = archive_source(foreign(tmp_path / "a.zip", names, encoding, picture))
+    assert sorted(item.name for item in source.items()) == sorted(names)
+    assert {item.content for item in source.items()} == {picture(0), picture(1)}
+
+
+def test_names_that_may_be_of_several_systems_are_refused_with_the_mend(tmp_path, picture):
+    names = ["狗/1.png", "a.png"]
+    source = archive_source(foreign(tmp_path / "a.zip", names, "gbk", picture))
+    assert [item.name for item in source.items()] == ["a.png"]
+    (reason,) = reasons(source).values()
+    assert reason.startswith(
+        "its name is in an encoding that cannot be told; pack the archive anew"
+    )
+
+
+def foreign(path, names, encoding, picture):
+    """An archive whose names are in an encoding that it does not state."""
+    stand_ins = [f"{'x' * len(name.encode(encoding))}" for name in names]
+    stand_ins = [f"{seed}{each[1:]}" for seed, each in enumerate(stand_ins)]
+    build(path, [(each, picture(seed)) for seed, each in enumerate(stand_ins)])
+    content = path.read_bytes()
+    for each, name in zip(stand_ins, names, strict=True):
+        content = content.replace(each.encode(), name.encode(encoding))
+    path.write_bytes(content)
+    return path
 
 
 part = st.text(st.sampled_from("ab.%2eEfF\\/\0:é\u202e\n"), max_size=6) | st.sampled_from(

@@ -6,11 +6,17 @@ Nothing outside the folder is ever read, whatever links lie in it.
 import os
 import stat
 from collections.abc import Callable, Iterator
-from contextlib import contextmanager
+from contextlib import ExitStack, contextmanager
 from dataclasses import replace
 from functools import partial
 from pathlib import Path
 
+from sslapp.datasets.pictures.archive import (
+    INSIDE,
+    archive_members,
+    folder_of,
+    reading_archive,
+)
 from sslapp.datasets.pictures.arranged import files_source
 from sslapp.datasets.pictures.files import (
     HIDDEN_FOLDER,
@@ -61,8 +67,12 @@ def folder_listing(root: Path, should_stop: Callable[[], bool] = lambda: False) 
     for name, path in _walk(top, refused, folders):
         if should_stop():
             raise ScanStopped
-        reason = wrong_name(name) or wrong_target(path, top)
-        if reason is None:
+        is_archive = name.lower().endswith(".zip")
+        reason = wrong_name(name.removesuffix(path.suffix) if is_archive else name)
+        reason = reason or wrong_target(path, top)
+        if reason is None and is_archive:
+            _enter(name, path, found, refused, folders)
+        elif reason is None:
             found.append(PictureFile(name, path.stat().st_size))
         else:
             refused.append(Refusal(printable(name), reason))
@@ -71,20 +81,55 @@ def folder_listing(root: Path, should_stop: Callable[[], bool] = lambda: False) 
     return listed(top, top.name, found, refused, folders)
 
 
+def _enter(
+    name: str,
+    path: Path,
+    found: list[PictureFile],
+    refused: list[Refusal],
+    folders: list[str],
+) -> None:
+    """List the pictures of a zip archive in the folder, as in a folder of its name."""
+    try:
+        members = archive_members(path)
+    except ValueError as error:
+        refused.append(Refusal(name, str(error).removeprefix(f"{path.name}: ")))
+        return
+    shown = folder_of(name, [each.path or each.where for each in members.found])
+    found += [
+        replace(
+            each,
+            where=f"{name}{INSIDE}{each.where}",
+            path=shown + (each.path or each.where),
+        )
+        for each in members.found
+    ]
+    refused += [replace(each, name=f"{name}/{each.name}") for each in members.refused]
+    folders += [shown + each for each in members.folders]
+
+
 @contextmanager
 def opened_folder(listing: Listing) -> Iterator[Read]:
     """Read the files of a folder by where they lie in it."""
     top = Path(listing.path)
+    with ExitStack() as archives:
+        read_inside: dict[str, Read] = {}
 
-    def read(where: str) -> bytes:
-        path = top / where
-        if path.is_symlink():
-            if wrong_target(path, top) is not None:
-                raise ValueError("a link that leaves the folder")
-            path = path.resolve()
-        return read_file(path)
+        def read(where: str) -> bytes:
+            name, inside, member = where.partition(INSIDE)
+            path = top / name
+            if path.is_symlink():
+                if wrong_target(path, top) is not None:
+                    raise ValueError("a link that leaves the folder")
+                path = path.resolve()
+            if not inside:
+                return read_file(path)
+            if name not in read_inside:  # one archive at a time, for each holds its list of members
+                archives.close()
+                read_inside.clear()
+                read_inside[name] = archives.enter_context(reading_archive(path))
+            return read_inside[name](member)
 
-    yield read
+        yield read
 
 
 def _walk(top: Path, refused: list[Refusal], folders_met: list[str]) -> Iterator[tuple[str, Path]]:
