@@ -1,14 +1,14 @@
 // What ESLint (9 or newer) checks in the browser's code: `eslint .`. No plugins, nothing to install.
 
 const browser = [
-  "AbortSignal", "Element", "Event", "Image", "IntersectionObserver", "Intl", "MessageChannel", "MouseEvent",
-  "MutationObserver", "ResizeObserver", "URL", "XMLHttpRequest", "addEventListener",
+  "AbortSignal", "Blob", "Element", "Event", "Image", "IntersectionObserver", "Intl", "MessageChannel", "MouseEvent",
+  "MutationObserver", "ResizeObserver", "TextEncoder", "URL", "XMLHttpRequest", "addEventListener",
   "cancelAnimationFrame", "clearInterval", "clearTimeout", "console", "crypto", "devicePixelRatio",
   "document", "fetch", "getComputedStyle", "innerHeight", "innerWidth", "localStorage", "location",
   "performance", "queueMicrotask", "removeEventListener", "requestAnimationFrame",
   "sessionStorage", "setInterval", "setTimeout", "window",
 ]
-const node = ["Event", "EventTarget", "crypto", "performance", "setImmediate"]
+const node = ["Blob", "Buffer", "Event", "EventTarget", "crypto", "performance", "setImmediate"]
 
 const globals = names => Object.fromEntries(names.map(name => [name, "readonly"]))
 

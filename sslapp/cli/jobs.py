@@ -1,4 +1,4 @@
-"""Waiting for jobs on the command line, with a worker started for them if none is running."""
+"""Jobs on the command line: waited for, with a worker if none is running, listed, cancelled."""
 
 import os
 import subprocess
@@ -9,24 +9,49 @@ from typing import Annotated, Any
 
 import typer
 
+from sslapp.cli.application import Json, Project, access, app, command, show, table
 from sslapp.usecases.access import Access
-from sslapp.usecases.jobs import job_status, worker_alive
+from sslapp.usecases.jobs import cancel_job, eta, job_status, jobs_of, worker_alive
 from sslapp.vocabulary import JobState
+
+job_app = typer.Typer(help="List and cancel jobs of any kind.", no_args_is_help=True)
+app.add_typer(job_app, name="jobs")
 
 Wait = Annotated[bool, typer.Option("--wait/--no-wait", help="Wait for the job to end.")]
 
 LOOK_EVERY = 0.3
 """Seconds between two looks at a job."""
 
+INTERRUPTED = 130
+"""Exit status of a command that Ctrl-C ended, as a shell says it."""
+
 
 def wait_for(access: Access, job_id: int, wait: bool = True) -> dict[str, Any]:
     """Wait until the job ended and return its result; a queued job's id when not waiting.
+
+    Ctrl-C ends the waiting and not the job, and says so.
 
     Raises:
         ValueError: with the reason, when it failed or was cancelled.
     """
     if not wait:
         return {"job_id": job_id}
+    try:
+        return _ended(access, job_id)
+    except KeyboardInterrupt:
+        typer.echo(f"\n{goes_on(job_id)}", err=True)
+        raise typer.Exit(INTERRUPTED) from None
+
+
+def goes_on(job_id: int) -> str:
+    """What there is to know of a job that nobody waits for any more."""
+    return (
+        f"Job {job_id} goes on without this command. `sslapp jobs list` says how far it is, "
+        f"`sslapp jobs cancel {job_id}` stops it."
+    )
+
+
+def _ended(access: Access, job_id: int) -> dict[str, Any]:
     shown = ""
     worker = None
     while True:
@@ -80,3 +105,33 @@ def _show_line(before: str, line: str) -> str:
 def _eta(row: dict[str, Any]) -> str:
     seconds = row["eta"]
     return "" if seconds is None else f", {seconds:.0f} s left"
+
+
+@command(job_app, "list")
+def list_jobs(
+    newest: Annotated[int, typer.Option(min=1, help="How many that have ended.")] = 10,
+    project: Project = None,
+    as_json: Json = False,
+) -> None:
+    """List the jobs that wait and run, and the newest that have ended."""
+    rows = [
+        {**each, "eta": eta(each["state"], each["step"], each["total"], each["started_at"])}
+        for each in jobs_of(access(), project, newest)
+    ]
+    columns = ["id", "kind", "state", "step", "total", "eta", "attempt", "error"]
+    show(rows, as_json, lambda: table(rows, columns) if rows else "No job was started here yet.")
+
+
+@command(job_app, "cancel")
+def cancel(
+    job_id: Annotated[int, typer.Argument(help="Its number; see `sslapp jobs list`.")],
+    as_json: Json = False,
+) -> None:
+    """Cancel a job: at once while it is queued, at its next step while it runs."""
+    state = cancel_job(access(), job_id)
+    words = {
+        JobState.CANCELLED: f"Job {job_id} is cancelled.",
+        JobState.RUNNING: f"Job {job_id} stops at its next step.",
+    }
+    said = words.get(state, f"Job {job_id} has ended already: it is {state}.")
+    show({"job_id": job_id, "state": state}, as_json, said)

@@ -5,10 +5,10 @@ from typing import Any
 
 from sqlalchemy import Connection, RowMapping
 
-from sslapp.jobs import queue
+from sslapp.jobs import history, queue
 from sslapp.store.database import reading, writing
 from sslapp.store.people import readers
-from sslapp.usecases.access import Access, NotAllowed, require
+from sslapp.usecases.access import Access, NotAllowed, find_project, require
 from sslapp.vocabulary import JobState, Role
 
 
@@ -18,6 +18,19 @@ def job_status(access: Access, job_id: int) -> dict[str, Any]:
         row = dict(queue.read_job(conn, job_id))
         require(conn, access, row["project_id"])
     return {**row, "eta": eta(row["state"], row["step"], row["total"], row["started_at"])}
+
+
+def jobs_of(access: Access, project: str | int | None, newest: int) -> list[dict[str, Any]]:
+    """The rows of a project's jobs, newest first: all that have not ended, and the newest others.
+
+    Args:
+        newest: how many of those that have ended.
+    """
+    with reading(access.engine) as conn:
+        project_id = find_project(conn, access, project)
+        rows = [dict(row) for row in history.newest_jobs(conn, project_id)]
+    ended = [row["id"] for row in rows if row["state"] in queue.ENDED][:newest]
+    return [row for row in rows if row["id"] in ended or row["state"] not in queue.ENDED]
 
 
 def eta(state: str, step: int, total: int, started_at: datetime | None) -> float | None:

@@ -1,4 +1,4 @@
-"""Receives a file as a stream: what arrives goes to the disk, never all of it into memory."""
+"""Receives files as a stream: what arrives goes to the disk, never all of it into memory."""
 
 from collections.abc import AsyncIterator
 
@@ -7,6 +7,7 @@ from starlette.requests import ClientDisconnect, Request
 from starlette.responses import JSONResponse, Response
 from starlette.routing import Route
 
+from sslapp.usecases.images.incoming.loose_files import LooseFiles
 from sslapp.usecases.images.incoming.uploads import Incoming, TooLarge
 from sslapp.web.answers import BASE, admitted, refusal, refused
 
@@ -14,7 +15,8 @@ _BLOCK = 2**20
 
 
 async def receive(request: Request) -> Response:
-    """POST uploads?name=pictures.zip, below BASE: the body is the file.
+    """POST uploads?name=pictures.zip, below BASE: the body is the file; with &files=many it is
+    many files one after another, as `loose_files` reads them.
 
     Answers {"id", "name", "bytes"}; 413 for a file that is larger than the server takes.
     """
@@ -34,9 +36,10 @@ async def receive(request: Request) -> Response:
     )
 
 
-def _begin(request: Request) -> Incoming:
+def _begin(request: Request) -> Incoming | LooseFiles:
     length = request.headers.get("content-length", "")
-    return Incoming(
+    kind = LooseFiles if request.query_params.get("files") == "many" else Incoming
+    return kind(
         admitted(request),
         request.query_params.get("name", ""),
         int(length) if length.isdecimal() else None,

@@ -3,6 +3,7 @@
 import asyncio
 import json
 import tracemalloc
+import zipfile
 from typing import Any
 
 import pytest
@@ -10,6 +11,7 @@ import small_project
 from starlette.applications import Starlette
 from starlette.testclient import TestClient
 
+from sslapp.usecases.images.incoming.loose_files import HEAD
 from sslapp.usecases.images.incoming.uploads import find_upload
 from sslapp.web import middleware, routes
 
@@ -126,3 +128,17 @@ def test_an_upload_that_is_given_up_leaves_nothing(client: TestClient, project) 
     )
     assert seen == [[".part"], [".part"]]
     assert files(project) == []
+
+
+def test_many_files_in_one_body_are_kept_as_one_archive(client: TestClient, project) -> None:
+    body = b"".join(
+        HEAD.pack(len(path), 3) + path.encode() + b"abc" for path in ("cat/1.png", "dog/2.png")
+    )
+    answer = client.post(f"{UPLOADS}?name=pets&files=many", content=body, headers=HEADERS)
+    said = answer.json()
+    assert (answer.status_code, said["name"]) == (200, "pets.zip")
+    with zipfile.ZipFile(find_upload(project, said["id"])[1]) as archive:
+        assert archive.namelist() == ["cat/1.png", "dog/2.png"]
+    answer = client.post(f"{UPLOADS}?name=pets&files=many", content=body[:-1], headers=HEADERS)
+    assert (answer.status_code, "Not all" in answer.json()["error"]) == (400, True)
+    assert files(project) == [".json", ".zip"]

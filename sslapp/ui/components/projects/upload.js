@@ -1,9 +1,11 @@
-// Sends one file to the server's route for uploads and tells the page when it has arrived.
+// Sends one file, or many as one body, to the server's route for uploads and tells the page when
+// they have arrived.
 //
-// fetch() tells nothing of how far a body has got, so this is an XMLHttpRequest. The file itself
-// is handed to it whole: the browser reads it from the disk as it sends.
+// fetch() tells nothing of how far a body has got, so this is an XMLHttpRequest. The files themselves
+// are handed to it whole: the browser reads them from the disk as it sends.
 
 import { mounted } from "../common/mounting.js"
+import { called, chosen, dropped, endsIn, framed, titled, walked } from "./loose_files.js"
 
 const HINT = "or drop it here"
 
@@ -25,6 +27,7 @@ function partsOf(root) {
     box: find(".upload"),
     input: find("input"),
     choose: find(".choose"),
+    chooseFolder: find(".folder"),
     line: find(".line"),
     stop: find(".stop"),
     bar: find(".bar"),
@@ -33,14 +36,20 @@ function partsOf(root) {
 }
 
 function listen(here) {
-  const { box, input, choose, stop } = here.parts
-  input.accept = here.data.accept
-  choose.onclick = () => input.click()
-  choose.disabled = false // from here on somebody listens
+  const { box, input, choose, chooseFolder, stop } = here.parts
+  const ask = folder => {
+    input.webkitdirectory = folder
+    input.click()
+  }
+  input.accept = [...here.data.accept, ...here.data.pictures].join(",")
+  input.multiple = takesMany(here)
+  choose.onclick = () => ask(false)
+  chooseFolder.onclick = () => ask(true)
+  choose.disabled = chooseFolder.disabled = false // from here on somebody listens
   input.onchange = () => {
-    const [file] = input.files
+    const files = chosen(input.files)
     input.value = "" // so that the same file can be chosen again
-    if (file) send(here, file)
+    take(here, files)
   }
   stop.onclick = () => here.request?.abort()
   box.ondragover = event => {
@@ -52,31 +61,76 @@ function listen(here) {
   }
   box.ondrop = event => {
     event.preventDefault()
-    const [file] = event.dataTransfer.files
-    if (file && !here.request) send(here, file)
+    if (!here.request) takeDropped(here, dropped(event.dataTransfer))
   }
 }
 
-function send(here, file) {
-  if (!here.data.accept.split(",").some(end => file.name.toLowerCase().endsWith(end))) {
-    failed(here, `${file.name}: choose a ${here.data.accept.replaceAll(",", " or ")} file.`)
+function takesMany(here) {
+  return here.data.pictures.length > 0
+}
+
+async function takeDropped(here, transfer) {
+  let goesOn = true
+  here.request = { abort: () => (goesOn = false) }
+  let files = []
+  let why = ""
+  try {
+    files = await walked(transfer, count => {
+      show(here, "listing", `${count.toLocaleString("en")} files found`, "")
+      return goesOn
+    })
+  } catch {
+    why = "The folder cannot be read. Look whether a file in it was moved, and drop it again."
+  }
+  here.request = null
+  if (why) failed(here, why)
+  else if (goesOn) take(here, files)
+  else idle(here)
+}
+
+/** Sends what was chosen or dropped, or says why not. */
+function take(here, files) {
+  if (!files.length) {
+    if (here.parts.box.dataset.state !== "arrived") idle(here)
     return
   }
-  if (file.size > here.data.limit) {
-    failed(here, `${file.name} has ${size(file.size)}; ${size(here.data.limit)} are allowed.`)
+  const { accept, pictures } = here.data
+  const [{ path, file }] = files
+  if (files.length === 1 && endsIn(path, accept)) {
+    send(here, { name: file.name, title: file.name, size: file.size, body: file })
+  } else if (files.some(each => endsIn(each.path, pictures))) {
+    send(here, {
+      name: called(files),
+      title: titled(files),
+      size: files.reduce((sum, each) => sum + each.file.size, 0),
+      body: new Blob(framed(files)),
+      query: "&files=many",
+    })
+  } else {
+    const also = takesMany(here) ? ", pictures, or a folder of them" : ""
+    failed(here, `${called(files)}: choose a ${accept.join(" or ")} file${also}.`)
+  }
+}
+
+/** Sends a body: {name, title, size, body, query}; `title` is what a person reads. */
+function send(here, sending) {
+  if (sending.size > here.data.limit) {
+    const allowed = size(here.data.limit)
+    failed(here, `${sending.title} has ${size(sending.size)}; ${allowed} are allowed.`)
     return
   }
   here.setStateValue("sent", null)
   const request = new XMLHttpRequest()
   here.request = request
-  request.open("POST", `${here.data.url}?name=${encodeURIComponent(file.name)}`)
+  const query = `?name=${encodeURIComponent(sending.name)}${sending.query ?? ""}`
+  request.open("POST", here.data.url + query)
   request.setRequestHeader("Content-Type", "application/octet-stream")
-  request.upload.onprogress = event => progressed(here, file, event.loaded)
+  request.upload.onprogress = event => progressed(here, sending, event.loaded)
   request.onload = () => answered(here, request)
   request.onerror = () => ended(here, () => failed(here, "The connection broke. Send it again."))
   request.onabort = () => ended(here, () => idle(here))
-  progressed(here, file, 0)
-  request.send(file)
+  progressed(here, sending, 0)
+  request.send(sending.body)
 }
 
 function answered(here, request) {
@@ -113,22 +167,24 @@ function arrived(here, sent) {
   show(here, "arrived", `${sent.name}, ${size(sent.bytes)}, has arrived.`, "Choose another file")
 }
 
-function progressed(here, file, loaded) {
-  const share = file.size ? Math.min(loaded / file.size, 1) : 1
-  show(here, "sending", `${file.name}: ${size(loaded)} of ${size(file.size)}`, "")
+function progressed(here, sending, loaded) {
+  const there = Math.min(loaded, sending.size) // the files' names come on top
+  const share = sending.size ? there / sending.size : 1
+  show(here, "sending", `${sending.title}: ${size(there)} of ${size(sending.size)}`, "")
   here.parts.fill.style.width = `${100 * share}%`
   here.parts.bar.setAttribute("aria-valuenow", String(Math.round(100 * share)))
 }
 
 function show(here, state, text, choose) {
-  const { box, line, stop, bar, choose: button } = here.parts
-  const sending = state === "sending"
+  const { box, line, stop, bar, choose: button, chooseFolder } = here.parts
+  const busy = state === "sending" || state === "listing"
   box.dataset.state = state
   line.textContent = text
-  button.hidden = sending
-  if (choose) button.textContent = choose
-  stop.hidden = !sending
-  bar.hidden = !sending
+  button.hidden = busy
+  chooseFolder.hidden = busy || !takesMany(here)
+  if (choose) button.textContent = takesMany(here) ? choose.replace("a file", "files") : choose
+  stop.hidden = !busy
+  bar.hidden = state !== "sending"
 }
 
 function size(bytes) {

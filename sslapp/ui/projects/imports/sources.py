@@ -14,7 +14,7 @@ from sslapp.usecases.images.incoming.sources import (
     SourceKind,
     plan_chosen,
 )
-from sslapp.usecases.images.incoming.uploads import PICTURES
+from sslapp.usecases.images.incoming.uploads import LOOSE, PICTURES
 from sslapp.usecases.images.own_labels.plan import LabelPlan
 from sslapp.usecases.images.own_labels.sorting import Conflicts, LabelChoice
 
@@ -151,8 +151,13 @@ def _named(key: str) -> SourceChoice:
 
 def _uploaded(access: Access, key: str) -> SourceChoice:
     limit = access.workspace.upload_limit
-    sent = upload.show(f"{key}-upload", addresses.of_uploads(access), limit=limit, accept=PICTURES)
-    st.caption("A zip archive of pictures, or an .npz file of arrays.", help=LAYOUT)
+    sent = upload.show(
+        *(f"{key}-upload", addresses.of_uploads(access)),
+        limit=limit,
+        accept=PICTURES,
+        pictures=LOOSE,
+    )
+    st.caption("A folder, pictures, a zip archive of them, or an .npz file of arrays.", help=LAYOUT)
     return SourceChoice(
         SourceKind.UPLOAD, sent.id if sent else "", group_pattern=_group_pattern(key)
     )

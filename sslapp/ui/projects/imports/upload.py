@@ -1,6 +1,7 @@
-"""Sends one file from the browser to the server's disk, with progress and a way to stop it.
+"""Sends one file, or many, from the browser to the server's disk, with progress and a way to stop.
 
-Streamlit's own uploader holds a file in memory; this one streams it to the route of web/uploads.py.
+Streamlit's own uploader holds files in memory; this one streams them to the route of
+web/uploads.py, many files as one upload.
 """
 
 from collections.abc import Sequence
@@ -27,7 +28,9 @@ class Sent:
     name: str
 
 
-def show(key: str, url: str, *, limit: int, accept: Sequence[str]) -> Sent | None:
+def show(
+    key: str, url: str, *, limit: int, accept: Sequence[str], pictures: Sequence[str] = ()
+) -> Sent | None:
     """Draw the control; return what has arrived through it, if anything.
 
     The browser says what arrived, so nothing of it is trusted: the id is looked up, with its owner,
@@ -36,13 +39,20 @@ def show(key: str, url: str, *, limit: int, accept: Sequence[str]) -> Sent | Non
     Args:
         key: of the component.
         url: where files are sent.
-        limit: bytes that a file may have.
-        accept: endings that its name may have.
+        limit: bytes that a file, or all files together, may have.
+        accept: endings that a file's name may have that is sent as it is.
+        pictures: endings of files of which many, or a folder of them, may be sent as well.
     """
     kept = st.session_state.get(key, {}).get("sent")
     result = _component(
         key=key,
-        data={"url": url, "accept": ",".join(accept), "limit": limit, "sent": kept},
+        data={
+            "url": url,
+            "accept": list(accept),
+            "pictures": list(pictures),
+            "limit": limit,
+            "sent": kept,
+        },
         on_sent_change=lambda: None,
     )
     return _sent(result.sent)

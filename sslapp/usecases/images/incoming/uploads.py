@@ -15,6 +15,7 @@ from dataclasses import asdict, dataclass
 from pathlib import Path
 
 from sslapp import durable
+from sslapp.datasets.pictures.files import SUFFIXES
 from sslapp.jobs import history
 from sslapp.store.database import reading
 from sslapp.store.errors import Refused, Unknown
@@ -24,6 +25,9 @@ from sslapp.workspace import Workspace
 
 PICTURES = (".zip", ".npz")
 """Endings of sets of images: an archive of pictures, or arrays. Both are zip files inside."""
+
+LOOSE = tuple(sorted(SUFFIXES))
+"""Endings of pictures, of which many are sent as one upload; see `loose_files`."""
 
 TABLES, MANIFESTS = (".csv", ".parquet"), (".json",)
 """Endings of tables of labels, and of the manifest that an exported one has beside it."""
