@@ -36,7 +36,7 @@ class LooseFiles:
         self._upload = Incoming(access, f"{name.strip() or 'files'}.zip", announced)
         # the wrapped file cannot be sought in, so sizes and sums stand behind what they are of
         self._into = _Into(self._upload)
-        self._archive = zipfile.ZipFile(self._into, "w")  # type: ignore[arg-type]
+        self._archive = zipfile.ZipFile(self._into, "w")
         self._waiting = bytearray()
         self._member: IO[bytes] | None = None
         self._missing = 0  # bytes of the member's content
@@ -76,7 +76,7 @@ class LooseFiles:
 
     def abort(self) -> None:
         """Forget what came so far."""
-        self._into.is_open = False
+        self._into.close()
         if self._member is not None:
             self._member.close()
         self._archive.close()
@@ -113,13 +113,17 @@ class _Into:
 
     def __init__(self, upload: Incoming) -> None:
         self._upload = upload
-        self.is_open = True
+        self._is_open = True
 
-    def write(self, content: bytes) -> int:
-        """Add to the upload; of one that was given up nothing is kept."""
-        if self.is_open:
+    def write(self, content: bytes, /) -> int:
+        """Add to the upload, unless it was closed."""
+        if self._is_open:
             self._upload.write(content)
         return len(content)
 
     def flush(self) -> None:
         """Nothing is kept back here."""
+
+    def close(self) -> None:
+        """Let nothing come to the upload any more."""
+        self._is_open = False
