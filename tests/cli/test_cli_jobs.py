@@ -16,7 +16,7 @@ def interrupt(_seconds: float) -> None:
 
 
 def test_a_command_that_is_interrupted_says_that_its_job_goes_on_and_how_to_stop_it(
-    project, tmp_path, command, ask, refusal, monkeypatch
+    project, tmp_path, command, ask, monkeypatch
 ) -> None:
     root = project.workspace.root
     more = small_project.write_npz(tmp_path / "more.npz")
@@ -33,7 +33,7 @@ def test_a_command_that_is_interrupted_says_that_its_job_goes_on_and_how_to_stop
         assert "Traceback" not in result.stderr and "Aborted" not in result.stderr
         assert ask(root, "jobs", "cancel", number) == {"job_id": number, "state": "cancelled"}
     assert "has ended already" in command(root, "jobs", "cancel", 1).stdout
-    assert "There is no job 99" in refusal(root, "jobs", "cancel", 99)
+    assert "There is no job 99" in command(root, "jobs", "cancel", 99).stderr
     small_project.run_jobs(project)
     assert ask(root, "status")["counts"]["images"] == small_project.POOL + small_project.TEST
 
