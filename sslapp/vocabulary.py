@@ -113,6 +113,7 @@ class EventKind(StrEnum):
     AUDIT_NONE = "audit_none"
     AUDIT_REPEAT = "audit_repeat"
     DRAW_HOLDOUT = "draw_holdout"
+    LOOK = "look"
     IMPORT = "import"
     ADD_CLASS = "add_class"
     EDIT_CLASS = "edit_class"
@@ -161,6 +162,7 @@ class FailureKind(StrEnum):
 class JobKind(StrEnum):
     """The long pieces of work."""
 
+    LOOK = "look"
     IMPORT = "import"
     PIXELS = "pixels"
     EMBED = "embed"

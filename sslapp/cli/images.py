@@ -1,5 +1,6 @@
 """Commands about a project's images: import, make their store again, embed, learn, encode."""
 
+from collections.abc import Sequence
 from dataclasses import asdict
 from pathlib import Path
 from typing import Annotated, Any
@@ -10,13 +11,24 @@ from sslapp.cli.application import Json, Project, access, app, command, show
 from sslapp.cli.jobs import Wait, wait_for
 from sslapp.usecases.images.embeddings import embed, embedding_time, encoder_title
 from sslapp.usecases.images.encoded_views import AUGMENTATIONS, WantedViews, cost, start_encoding
-from sslapp.usecases.images.incoming.imports import import_images
+from sslapp.usecases.images.incoming.imports import add_images
+from sslapp.usecases.images.incoming.origin import Origin
+from sslapp.usecases.images.incoming.plan import (
+    AS_SUGGESTED,
+    FrameChoice,
+    Meaning,
+    Question,
+    Reading,
+    in_words,
+    open_questions,
+    plan_source,
+)
 from sslapp.usecases.images.own_labels.plan import plan_import
 from sslapp.usecases.images.own_labels.recording import import_labels
 from sslapp.usecases.images.own_labels.sorting import Conflicts, LabelChoice
 from sslapp.usecases.images.pixels_again import WantedPixels, make_pixels_again
 from sslapp.usecases.training.own_encoder import learn
-from sslapp.vocabulary import Aspect, Intensities
+from sslapp.vocabulary import Aspect, Intensities, Split
 
 
 @command(app, "import")
@@ -31,11 +43,46 @@ def import_command(
     project: Project = None,
     root: Annotated[Path | None, typer.Option(help="Where the named sets lie.")] = None,
     download: Annotated[bool, typer.Option(help="Fetch a named set that is not there.")] = False,
-    group_pattern: Annotated[
-        str | None, typer.Option(help="Regular expression whose first group is the patient.")
+    levels: Annotated[
+        str | None,
+        typer.Option(
+            help="What each level of folders means, the outermost first, with commas between: "
+            "class, group (a patient), split, or - for nothing."
+        ),
     ] = None,
-    plan: Annotated[
-        bool, typer.Option("--plan", help="Of an export: say what would come and what is lost.")
+    test: Annotated[
+        list[str] | None,
+        typer.Option(help="A folder of test images, on a level of splits; may be repeated."),
+    ] = None,
+    pool: Annotated[
+        list[str] | None,
+        typer.Option(help="A folder of images for the pool, likewise; may be repeated."),
+    ] = None,
+    unlabelled: Annotated[
+        list[str] | None,
+        typer.Option(help="A folder whose images have no class; may be repeated."),
+    ] = None,
+    leave_out: Annotated[
+        list[str] | None,
+        typer.Option(
+            help='A folder to leave out, or names with a * as in "*_mask.*"; may be repeated. '
+            '"" leaves out nothing that is left out by itself.'
+        ),
+    ] = None,
+    frames: Annotated[
+        FrameChoice,
+        typer.Option(help="Of files with several images: the first, all, or refuse them."),
+    ] = FrameChoice.FIRST,
+    group_pattern: Annotated[
+        str | None,
+        typer.Option(
+            help="Regular expression for the whole relative path, whose first bracket is the "
+            "patient."
+        ),
+    ] = None,
+    dry_run: Annotated[
+        bool,
+        typer.Option("--dry-run", "--plan", help="Say what would come, and change nothing."),
     ] = False,
     conflicts: Annotated[
         Conflicts, typer.Option(help="Whose label stays where an exported table says another.")
@@ -46,23 +93,43 @@ def import_command(
     wait: Wait = True,
     as_json: Json = False,
 ) -> None:
-    """Import images, as a job; or an export of sslapp, with who gave each label and how."""
+    """Import images, as a job; or an export of sslapp, with who gave each label and how.
+
+    What folders mean is shown by --dry-run and said by --levels and the options after it. A source
+    that leaves it open is refused until they say so.
+    """
     who, path = access(), Path(source).expanduser()
     choice = LabelChoice(conflicts, add_classes)
     found = plan_import(who, project, path, choice)
-    if plan and found is None:
-        raise ValueError(f"{source} is no export of sslapp: there is no plan of what it brings.")
-    if found is not None and (plan or not found.pictures):
-        done = found if plan else import_labels(who, project, path, choice)
+    if found is not None and (dry_run or not found.pictures):
+        done = found if dry_run else import_labels(who, project, path, choice)
         show(asdict(done), as_json, "\n".join(done.words()))
         return
-    job_id = import_images(
-        *(who, project, _source(source)),
+    reading = Reading(
+        levels=_meanings(levels),
+        splits={
+            **dict.fromkeys(test or (), Split.TEST),
+            **dict.fromkeys(pool or (), Split.POOL),
+        },
+        unlabelled=None if unlabelled is None else tuple(filter(None, unlabelled)),
+        leave_out=None if leave_out is None else tuple(filter(None, leave_out)),
+        group_pattern=group_pattern,
+        frames=frames,
+    )
+    wanted = Origin(
+        source=_source(source),
         root=root,
         download=download,
-        group_pattern=group_pattern,
+        reading=None if found is not None or reading == AS_SUGGESTED else reading,
         add_classes=add_classes,
     )
+    if dry_run:
+        plan = plan_source(who, project, wanted, lambda done, total, what: None)
+        show(plan.to_json(), as_json, lambda: "\n".join(in_words(plan)))
+        return
+    if found is None and (questions := open_questions(wanted)):
+        raise ValueError(_asked(source, questions))
+    job_id = add_images(who, project, wanted)
     result = wait_for(who, job_id, wait)
 
     def words() -> str:
@@ -72,6 +139,36 @@ def import_command(
         return "\n".join([f"Imported {result['images']} images.", *result["notes"], *refused])
 
     show(result, as_json, words)
+
+
+def _meanings(levels: str | None) -> tuple[Meaning, ...] | None:
+    """What `--levels` says.
+
+    Raises:
+        ValueError: naming the word that is none of them.
+    """
+    if levels is None:
+        return None
+    words = [each.strip().lower() for each in levels.split(",")]
+    known = {**{str(each): each for each in Meaning}, "-": Meaning.NOTHING}
+    for word in words:
+        if word not in known:
+            raise ValueError(f'--levels: "{word}" is none of class, group, split and - (nothing).')
+    return tuple(known[word] for word in words)
+
+
+def _asked(source: str, questions: Sequence[Question]) -> str:
+    """The refusal of a source that leaves open what its folders mean."""
+    lines = [f"{source}: nothing was imported, for its folders may mean several things."]
+    for each in questions:
+        if each.about == "splits":
+            mend = f"--test {each.folders[0]} or --pool {each.folders[0]}"
+        else:
+            level = 0 if each.level is None else each.level
+            mend = f"--levels, whose word {level + 1} says so: class, group, split or -"
+        lines.append(f"- {each.text} Answer by {mend}.")
+    lines.append("--dry-run shows the whole plan.")
+    return "\n".join(lines)
 
 
 @command(app, "pixels")

@@ -324,6 +324,15 @@ def original_of_each(conn: Connection, project_id: int) -> list[str | None]:
     return list(conn.execute(query.order_by(image.c.position)).scalars())
 
 
+def named_originals(conn: Connection, project_id: int) -> Iterator[tuple[str, str]]:
+    """Yield (name, sha256 of its original) of every image that has one, by position."""
+    query = select(image.c.name, image.c.original).where(
+        image.c.project_id == project_id, image.c.original.is_not(None)
+    )
+    for row in conn.execute(query.order_by(image.c.position)):
+        yield row.name, row.original
+
+
 def splits(conn: Connection, project_id: int) -> NDArray[np.bool_]:
     """(N,) bool, True for test images."""
     is_test = np.zeros(image_count(conn, project_id), dtype=np.bool_)

@@ -13,6 +13,7 @@ from sslapp.usecases.images.embeddings import run_embed
 from sslapp.usecases.images.encoded_views import run_encode
 from sslapp.usecases.images.encoder_jobs import EncoderWork, work_of
 from sslapp.usecases.images.incoming.imports import run_import
+from sslapp.usecases.images.incoming.looking import run_look
 from sslapp.usecases.images.maps import run_projection
 from sslapp.usecases.images.pixels_again import run_pixels
 from sslapp.usecases.images.weights import run_weights
@@ -60,6 +61,7 @@ _ENCODER_WORKS: Mapping[EncoderWork, Handler] = {
 
 HANDLERS: Handlers = MappingProxyType(
     {
+        JobKind.LOOK: run_look,
         JobKind.IMPORT: run_import,
         JobKind.PIXELS: run_pixels,
         JobKind.EMBED: _run_encoder,

@@ -17,6 +17,7 @@ NO_WORKER = "Waits for a worker. The app starts one; on another machine: `sslapp
 PANEL = "progress"
 
 TITLES = {
+    JobKind.LOOK: "Looking at images to import",
     JobKind.IMPORT: "Importing images",
     JobKind.PIXELS: "Making the training store again",
     JobKind.EMBED: "Embedding images",

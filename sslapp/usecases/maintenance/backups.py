@@ -244,7 +244,7 @@ def _settle(folder: Path) -> None:
         with writing(engine) as conn:
             own = identity.renew(conn)
             why = "It was under way when the backup was made. Start it again here."
-            queue.end_all(conn, (JobKind.IMPORT, JobKind.EXPORT), why)
+            queue.end_all(conn, (JobKind.LOOK, JobKind.IMPORT, JobKind.EXPORT), why)
     finally:
         engine.dispose()
     durable.write_bytes(folder / IDENTITY, f"{own}\n".encode())

@@ -19,6 +19,7 @@ from sslapp.vocabulary import JobKind
 from sslapp.workspace import DATABASE, Workspace
 
 MENDS = {
+    JobKind.LOOK: "Look at the images again.",
     JobKind.IMPORT: RESTORE,
     JobKind.PIXELS: RESTORE,
     JobKind.EMBED: f"Embed the images again, or: {RESTORE}",

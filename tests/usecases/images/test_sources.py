@@ -9,7 +9,9 @@ import small_project
 from sslapp.store.database import reading
 from sslapp.store.images import image_rows
 from sslapp.usecases.access import enter
-from sslapp.usecases.images.incoming.imports import Origin
+from sslapp.usecases.images.incoming.looking import import_looked_at, open_look
+from sslapp.usecases.images.incoming.origin import Origin
+from sslapp.usecases.images.incoming.plan import AS_SUGGESTED
 from sslapp.usecases.images.incoming.sources import (
     SourceChoice,
     SourceKind,
@@ -20,7 +22,7 @@ from sslapp.usecases.images.incoming.sources import (
 from sslapp.usecases.images.incoming.uploads import Incoming, find_upload
 from sslapp.usecases.projects.settings import create_project
 from sslapp.usecases.projects.status import status
-from sslapp.vocabulary import JobState
+from sslapp.vocabulary import JobKind, JobState
 from sslapp.workspace import Workspace
 
 
@@ -59,6 +61,14 @@ def zipped(folder, target):
     return target
 
 
+def taken_in(access, project, choice):
+    """The row of the import of what was chosen, whose look was followed as it was suggested."""
+    row = small_project.finish(access, import_chosen(access, project, choice))
+    assert (row["kind"], row["state"]) == (JobKind.LOOK, JobState.DONE)
+    seen = open_look(access, project)
+    return small_project.finish(access, import_looked_at(access, seen.id, AS_SUGGESTED))
+
+
 def sent(access, path, name="pictures.zip"):
     incoming = Incoming(access, name, path.stat().st_size)
     incoming.write(path.read_bytes())
@@ -71,9 +81,6 @@ def test_a_folder_below_an_allowed_one_is_found_by_its_full_and_by_its_relative_
     folder = pictures(tmp_path / "allowed" / "set")
     for text in (str(folder), "set", " set ", "set/../set"):
         assert origin(access, SourceChoice(SourceKind.SERVER, text)).source == str(folder)
-    assert origin(
-        access, SourceChoice(SourceKind.SERVER, "set", group_pattern=r"(\d)")
-    ).group_pattern
 
 
 @pytest.mark.parametrize("text", ["/etc", "../secret", "~", "set/../../secret", "link", "/nowhere"])
@@ -138,9 +145,6 @@ def test_other_choices_are_checked_too(access) -> None:
     assert "Upload a file first" in fault(access, SourceChoice(SourceKind.UPLOAD))["source"]
     for wrong in ("../../etc/passwd", "0" * 32, "x"):
         assert "no such upload" in fault(access, SourceChoice(SourceKind.UPLOAD, wrong))["source"]
-    with pytest.raises(WrongFields) as caught:
-        origin(access, SourceChoice(SourceKind.SERVER, "/", group_pattern="("))
-    assert "no regular expression" in caught.value.fields["group_pattern"]
 
 
 def test_an_upload_is_imported_under_its_own_name_and_then_forgotten(access, tmp_path) -> None:
@@ -148,8 +152,8 @@ def test_an_upload_is_imported_under_its_own_name_and_then_forgotten(access, tmp
     (folder / "notes.txt").write_text("x")
     upload = sent(access, zipped(folder, tmp_path / "any.zip"), "Ward 3.zip")
     project = create_project(access, "Uploaded", ["a", "b"])
-    job = import_chosen(access, project, SourceChoice(SourceKind.UPLOAD, upload.id))
-    assert small_project.finish(access, job)["state"] == JobState.DONE
+    row = taken_in(access, project, SourceChoice(SourceKind.UPLOAD, upload.id))
+    assert row["state"] == JobState.DONE
     (found,) = status(access, project).sets
     assert (found.name, found.count) == ("Ward 3", 3)
     assert found.refused == [
@@ -172,7 +176,7 @@ def test_an_upload_belongs_to_who_sent_it(access, tmp_path) -> None:
     assert find_upload(access, upload.id)[0] == upload
 
 
-def test_an_import_that_fails_keeps_the_upload_for_another_try(access, tmp_path) -> None:
+def test_a_look_that_fails_keeps_the_upload_for_another_try(access, tmp_path) -> None:
     (tmp_path / "bad").mkdir()
     (tmp_path / "bad" / "a.txt").write_text("x")
     upload = sent(access, zipped(tmp_path / "bad", tmp_path / "bad.zip"))
@@ -191,8 +195,8 @@ def test_a_manifest_reads_from_every_allowed_folder_and_no_other(access, tmp_pat
         "path,split\nset/0.pgm,train\nset/1.pgm,test\n../also/more/0.pgm,\n../secret/0.pgm,\n"
     )
     project = create_project(access, "Listed")
-    job = import_chosen(access, project, SourceChoice(SourceKind.SERVER, "list.csv"))
-    assert small_project.finish(access, job)["state"] == JobState.DONE
+    row = taken_in(access, project, SourceChoice(SourceKind.SERVER, "list.csv"))
+    assert row["state"] == JobState.DONE
     (found,) = status(access, project).sets
     assert found.count == 3
     assert [each["name"] for each in found.refused] == ["line 5: ../secret/0.pgm"]
@@ -204,6 +208,6 @@ def test_an_array_file_of_the_server_and_one_sent_are_imported(access, tmp_path)
     for kind in (SourceKind.SERVER, SourceKind.UPLOAD):
         value = "digits.npz" if kind is SourceKind.SERVER else sent(access, source, "digits.npz").id
         project = create_project(access, f"Arrays {kind}")
-        job = import_chosen(access, project, SourceChoice(kind, value))
-        assert small_project.finish(access, job)["state"] == JobState.DONE
+        row = taken_in(access, project, SourceChoice(kind, value))
+        assert row["state"] == JobState.DONE
         assert [each.name for each in status(access, project).sets] == ["digits"]

@@ -9,6 +9,7 @@ from PIL import Image
 
 from sslapp.acquisition import zero_shot
 from sslapp.acquisition.registry import STRATEGIES
+from sslapp.datasets.pictures.reading import Reading
 from sslapp.store import images
 from sslapp.store.database import reading, writing
 from sslapp.store.rounds import Members, finished_round
@@ -237,7 +238,7 @@ def test_the_holdout_never_shares_a_group_with_what_is_trained_on(tmp_path) -> N
         Image.fromarray(picture).save(folder / f"p{number // 4:02d}_{number % 4}.png")
     access = enter(Workspace(workspace=tmp_path / "workspace"), "Ann")
     create_project(access, "Groups", [str(each) for each in range(10)])
-    import_images(access, None, str(folder), group_pattern=r"(p\d+)_")
+    import_images(access, None, str(folder), reading=Reading(group_pattern=r"(p\d+)_"))
     embed(access, None)
     small_project.run_jobs(access)
     for _ in range(4):

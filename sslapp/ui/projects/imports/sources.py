@@ -26,8 +26,9 @@ NAMES = {
 }
 
 LAYOUT = (
-    "Sub-folders are taken for hidden true labels, which only simulations and the final score "
-    "read. Folders train, val and test around them keep test images apart. A .csv manifest has "
+    "What the folders mean is shown and can be changed before anything is imported. Those that are "
+    "classes become hidden true labels, which only simulations and the final score read. A .csv "
+    "manifest has "
     "a column path, and may have group, split and class. An .npz file has the MedMNIST layout, "
     "train_images, train_labels, ..., or that of Keras, x_train, y_train, ... "
     "A zip archive, or a table with its manifest, that sslapp exported brings the labels with who "
@@ -66,7 +67,6 @@ def show(access: Access, key: str, found: Mapping[str, str], *, may_be_none: boo
             choice = SourceChoice(SourceKind.NONE)
             st.caption("The project starts empty; images can be imported at any time.")
     faults.below(found, "source")
-    faults.below(found, "group_pattern")
     return choice
 
 
@@ -158,9 +158,7 @@ def _uploaded(access: Access, key: str) -> SourceChoice:
         pictures=LOOSE,
     )
     st.caption("A folder, pictures, a zip archive of them, or an .npz file of arrays.", help=LAYOUT)
-    return SourceChoice(
-        SourceKind.UPLOAD, sent.id if sent else "", group_pattern=_group_pattern(key)
-    )
+    return SourceChoice(SourceKind.UPLOAD, sent.id if sent else "")
 
 
 def _of_server(access: Access, key: str) -> SourceChoice:
@@ -179,17 +177,4 @@ def _of_server(access: Access, key: str) -> SourceChoice:
         )
     else:
         st.caption("SSLAPP_IMPORT_ROOTS names no folder yet that may be imported.")
-    return SourceChoice(SourceKind.SERVER, path or "", group_pattern=_group_pattern(key))
-
-
-def _group_pattern(key: str) -> str:
-    return (
-        st.text_input(
-            "Group pattern (optional)",
-            key=f"{key}-group",
-            placeholder=r"(patient\d+)_",
-            help="A regular expression on file names. Its first bracket is the patient, the scene "
-            "or whatever must not be torn apart between training and holdout.",
-        )
-        or ""
-    )
+    return SourceChoice(SourceKind.SERVER, path or "")

@@ -8,8 +8,16 @@ from sslapp.store.errors import Refused
 from sslapp.store.projects import ProjectSettings
 from sslapp.usecases.access import Access, require_server_admin
 from sslapp.usecases.images.embeddings import DEFAULT_ENCODER, check_encoder, queue_embed
-from sslapp.usecases.images.incoming.imports import Origin, queue_import
-from sslapp.usecases.images.incoming.sources import SourceChoice, SourceKind, WrongFields, origin
+from sslapp.usecases.images.incoming.imports import queue_import
+from sslapp.usecases.images.incoming.looking import queue_look
+from sslapp.usecases.images.incoming.origin import Origin
+from sslapp.usecases.images.incoming.sources import (
+    SourceChoice,
+    SourceKind,
+    WrongFields,
+    must_be_looked_at,
+    origin,
+)
 from sslapp.usecases.projects.settings import new_project
 from sslapp.usecases.projects.tour import DEMO
 
@@ -43,11 +51,12 @@ class NewProject:
 def create(access: Access, wanted: NewProject) -> int:
     """Make the project, queue its import and its embedding, and return its id.
 
-    All of it happens or nothing.
+    All of it happens or nothing. Where only a look can tell what a source holds, the look is queued
+    instead: its plan is shown in the project, and import and embedding follow from there.
 
     Raises:
         NotAllowed: when the reader is no server admin.
-        WrongFields: naming "name", "classes", "source", "group_pattern" or "encoder".
+        WrongFields: naming "name", "classes", "source" or "encoder".
     """
     require_server_admin(access, "create projects")
     faults: dict[str, str] = {}
@@ -67,7 +76,9 @@ def create(access: Access, wanted: NewProject) -> int:
             faults["name"] = str(error)
         if faults:
             raise WrongFields(faults)  # and nothing of it is kept
-        if found is not None:
+        if found is not None and must_be_looked_at(wanted.source, found):
+            queue_look(conn, access, project_id, found, embeds=True, encoder=wanted.encoder)
+        elif found is not None:
             queue_import(conn, access, project_id, found)
             queue_embed(conn, access, project_id, wanted.encoder)
     return project_id

@@ -3,7 +3,7 @@
 import csv
 import io
 from collections.abc import Mapping, Sequence
-from dataclasses import asdict, dataclass, replace
+from dataclasses import asdict, replace
 from pathlib import Path
 from typing import Any
 
@@ -12,23 +12,21 @@ from sqlalchemy import Connection
 from sslapp.datasets.ingest import Ingested, IngestStopped, Row, ingest
 from sslapp.datasets.intensity_sample import sampled_limits
 from sslapp.datasets.own_exports import OwnSource
-from sslapp.datasets.registry import open_source
+from sslapp.datasets.pictures.reading import Reading
 from sslapp.datasets.source import ImageSource
 from sslapp.datasets.tables.cells import escape_cell
-from sslapp.imaging.intensities import IntensityMapping
 from sslapp.jobs import queue
 from sslapp.jobs.context import Cancelled, JobContext
-from sslapp.rounds.project_pixels import mapping_of, training_store
 from sslapp.store import images, projects
 from sslapp.store.database import reading, writing
 from sslapp.store.images import NewImage
 from sslapp.usecases.access import Access, find_project, require
+from sslapp.usecases.images.incoming.origin import Origin
+from sslapp.usecases.images.incoming.shape import Shape, shape_of, what_differs
 from sslapp.usecases.images.incoming.uploads import forget
 from sslapp.usecases.images.own_labels.recording import bring_in
 from sslapp.usecases.images.own_labels.sorting import LabelChoice, placed
-from sslapp.vocabulary import Aspect, Intensities, JobKind, JobState, Role
-from sslapp.words import count
-from sslapp.workspace import Workspace
+from sslapp.vocabulary import Intensities, JobKind, JobState, Role
 
 
 def import_images(
@@ -38,7 +36,7 @@ def import_images(
     *,
     root: Path | None = None,
     download: bool = False,
-    group_pattern: str | None = None,
+    reading: Reading | None = None,
     add_classes: bool = False,
 ) -> int:
     """Queue the import of an image set and return the job's id.
@@ -48,41 +46,17 @@ def import_images(
             this machine.
         root: where the named sets lie; default: `data/` in the workspace.
         download: fetch a named set that is not there.
-        group_pattern: a regular expression on file names; its first group is the patient, scene...
+        reading: what folders and names mean; None as they look.
         add_classes: as in Origin.
     """
     named = Origin(
         source=source,
         root=root,
         download=download,
-        group_pattern=group_pattern,
+        reading=reading,
         add_classes=add_classes,
     )
     return add_images(access, project, named)
-
-
-@dataclass(frozen=True, kw_only=True)
-class Origin:
-    """Where an import's images come from, as the job keeps it.
-
-    Attributes:
-        source: as `datasets.registry.open_source` reads it.
-        root, download, group_pattern: as in `import_images`.
-        name: how an uploaded file's import is called; None for its own name.
-        within: folders that a manifest's pictures may lie in; None for its own.
-        upload: the upload to forget when its images are there.
-        add_classes: of an own export, those that the project has not; else their labels are left
-            out.
-    """
-
-    source: str
-    root: Path | None = None
-    download: bool = False
-    group_pattern: str | None = None
-    name: str | None = None
-    within: tuple[Path, ...] | None = None
-    upload: str | None = None
-    add_classes: bool = False
 
 
 def add_images(access: Access, project: str | int | None, origin: Origin) -> int:
@@ -95,30 +69,18 @@ def add_images(access: Access, project: str | int | None, origin: Origin) -> int
 
 def queue_import(conn: Connection, access: Access, project_id: int, origin: Origin) -> int:
     """Queue an import in an open transaction, for whoever checked that it is allowed."""
-    params: dict[str, Any] = {
-        **asdict(origin),
-        "root": str(origin.root or access.workspace.data),
-        "within": None if origin.within is None else [str(each) for each in origin.within],
-    }
+    params = origin.to_json(access.workspace)
     return queue.enqueue(conn, project_id, JobKind.IMPORT, params, access.reader_id)
 
 
 def run_import(context: JobContext) -> None:
     """Handle a job of kind `import`. A kill leaves the project as it was; a resume starts over."""
     params, project_id = context.claim.params, context.claim.project_id
-    within = params.get("within")
-    source = open_source(
-        params["source"],
-        root=Path(params["root"]),
-        download=params["download"],
-        group_pattern=params["group_pattern"],
-        name=params.get("name"),
-        within=None if within is None else [Path(each) for each in within],
-    )
+    source = Origin.from_json(params).open()
     ends = False
     while not ends:  # until the training store was not made again meanwhile
         with reading(context.engine) as conn:
-            shape = _shape(conn, context.workspace, project_id)
+            shape = shape_of(conn, context.workspace, project_id)
         limits = _limits(source, shape)
         ingested = _ingest(context, source, shape, limits)
         context.check()
@@ -130,7 +92,7 @@ def run_import(context: JobContext) -> None:
 def _add(
     context: JobContext,
     source: ImageSource,
-    shape: "_Shape",
+    shape: Shape,
     limits: tuple[float, float] | None,
     ingested: Ingested,
 ) -> bool:
@@ -145,7 +107,7 @@ def _add(
     }
     try:
         with context.finishing(result) as conn:
-            if _shape(conn, context.workspace, project_id) != shape:
+            if shape_of(conn, context.workspace, project_id) != shape:
                 raise _StoreChanged
             if limits is not None:
                 projects.change_settings(
@@ -196,16 +158,10 @@ def notes(ingested: Ingested) -> list[str]:
     """What a reader should know of images that joined a training store which was there before."""
     larger = sum(max(row.width, row.height) > ingested.size for row in ingested.rows)
     coloured = sum(row.colour for row in ingested.rows) if ingested.channels == 1 else 0
-    side = f"{ingested.size} x {ingested.size}"
-    kind = "grey pixels" if ingested.channels == 1 else "pixels"
-    said = [f"larger {larger:,}"] * bool(larger) + [f"in colour {coloured:,}"] * bool(coloured)
-    if not said:
-        return []
-    return [
-        f"Networks train on {side} {kind}, as the project's first import decided; of "
-        f"{count(len(ingested.rows), 'image')} {', '.join(said)}. Readers and encoders see them "
-        "whole. To train on more, make the training store again (sslapp pixels)."
-    ]
+    told = what_differs(
+        len(ingested.rows), larger, coloured, side=ingested.size, channels=ingested.channels
+    )
+    return [told] if told else []
 
 
 def notes_of(jobs: Sequence[Mapping[str, Any]]) -> dict[int, list[str]]:
@@ -247,28 +203,7 @@ def refusals_csv(refused: Refusals) -> bytes:
     return text.getvalue().encode()
 
 
-@dataclass(frozen=True)
-class _Shape:
-    """How a project's images are stored; side and channels are None for the images' own."""
-
-    size: int | None
-    channels: int | None
-    aspect: Aspect
-    intensities: IntensityMapping
-    is_first: bool
-
-
-def _shape(conn: Connection, workspace: Workspace, project_id: int) -> _Shape:
-    """As the project's images are: the first import decides what its settings leave open."""
-    settings = projects.find_project(conn, project_id).settings
-    found = (settings.aspect, mapping_of(settings))
-    if images.image_count(conn, project_id):
-        _, side, _, channels = training_store(conn, workspace, project_id).shape
-        return _Shape(side, channels, *found, is_first=False)
-    return _Shape(settings.image_size, 1 if settings.grey else None, *found, is_first=True)
-
-
-def _limits(source: ImageSource, shape: _Shape) -> tuple[float, float] | None:
+def _limits(source: ImageSource, shape: Shape) -> tuple[float, float] | None:
     """Black and white of the set, where the first import is to freeze them."""
     wanted = shape.is_first and shape.intensities.choice is Intensities.SET
     return sampled_limits(source) if wanted and shape.intensities.limits is None else None
@@ -277,7 +212,7 @@ def _limits(source: ImageSource, shape: _Shape) -> tuple[float, float] | None:
 def _ingest(
     context: JobContext,
     source: ImageSource,
-    shape: _Shape,
+    shape: Shape,
     limits: tuple[float, float] | None,
 ) -> Ingested:
     intensities = shape.intensities

@@ -5,12 +5,13 @@ from dataclasses import dataclass, replace
 from enum import StrEnum
 from pathlib import Path
 
-from sslapp.datasets.own_exports import TABLES
-from sslapp.datasets.pictures.files import compiled
+from sslapp.datasets.own_exports import TABLES, own_table
 from sslapp.datasets.registry import FILES, NAMES
 from sslapp.store.errors import Unknown
 from sslapp.usecases.access import Access, NotAllowed, require_server_admin
-from sslapp.usecases.images.incoming.imports import Origin, add_images
+from sslapp.usecases.images.incoming.imports import add_images
+from sslapp.usecases.images.incoming.looking import start_look
+from sslapp.usecases.images.incoming.origin import Origin
 from sslapp.usecases.images.incoming.uploads import PICTURES, find_upload
 from sslapp.usecases.images.own_labels.plan import LabelPlan, plan_import, plan_new
 from sslapp.usecases.images.own_labels.recording import import_labels
@@ -50,13 +51,11 @@ class SourceChoice:
         kind: which of the ways.
         value: a named set, an upload's id, or the path of a folder or file of the server.
         download: fetch a named set that is not there.
-        group_pattern: a regular expression on file names, or "".
     """
 
     kind: SourceKind
     value: str = ""
     download: bool = False
-    group_pattern: str = ""
 
 
 class WrongFields(ValueError):
@@ -74,25 +73,39 @@ class WrongFields(ValueError):
 def import_chosen(
     access: Access, project_id: int, choice: SourceChoice, labels: LabelChoice | None = None
 ) -> int | None:
-    """Queue the import of what was chosen and return the job's id.
+    """Queue the import of what was chosen, or the look before it, and return the job's id.
 
-    The labels of an exported table are brought in at once; there is no job then.
+    Of files it is a look, whose plan is shown before anything is imported. A known set and an own
+    export, whose plan is shown already, are imported. The labels of an exported table are brought
+    in at once; there is no job then.
 
     Args:
         labels: how those of an own export are brought in.
 
     Raises:
-        WrongFields: naming "source" or "group_pattern".
+        WrongFields: naming "source".
     """
     found = origin(access, choice)
     if found is None:
         raise WrongFields({"source": "Choose where the images come from."})
+    if must_be_looked_at(choice, found):
+        return start_look(access, project_id, found)
     labels = labels or LabelChoice()
     plan = _plan(access, project_id, found, labels)
     if plan is not None and not plan.pictures:
         import_labels(access, project_id, Path(found.source), labels)
         return None
     return add_images(access, project_id, replace(found, add_classes=labels.add_classes))
+
+
+def must_be_looked_at(choice: SourceChoice, found: Origin) -> bool:
+    """Whether only a look can tell what a source holds: files that are no export of sslapp."""
+    if choice.kind not in (SourceKind.UPLOAD, SourceKind.SERVER):
+        return False
+    try:
+        return own_table(Path(found.source)) is None
+    except ValueError:  # a changed export, of which the import says so
+        return False
 
 
 def plan_chosen(
@@ -138,20 +151,15 @@ def origin(access: Access, choice: SourceChoice) -> Origin | None:
     """Check a choice; None for a project that gets its images later.
 
     Raises:
-        WrongFields: naming "source" or "group_pattern".
+        WrongFields: naming "source".
     """
     try:
-        pattern = choice.group_pattern.strip() or None
-        compiled(pattern)
-    except ValueError as error:
-        raise WrongFields({"group_pattern": str(error)}) from error
-    try:
-        return _origin(access, choice, pattern)
+        return _origin(access, choice)
     except (ValueError, Unknown, NotAllowed) as error:
         raise WrongFields({"source": str(error)}) from error
 
 
-def _origin(access: Access, choice: SourceChoice, pattern: str | None) -> Origin | None:
+def _origin(access: Access, choice: SourceChoice) -> Origin | None:
     match choice.kind:
         case SourceKind.NONE:
             return None
@@ -165,17 +173,10 @@ def _origin(access: Access, choice: SourceChoice, pattern: str | None) -> Origin
             made, path = find_upload(access, choice.value)
             if made.suffix not in PICTURES:
                 raise ValueError(f"{made.name} holds no pictures. Import labels in their own form.")
-            wanted = pattern if made.suffix == ".zip" else None
-            name = Path(made.name).stem
-            return Origin(source=str(path), name=name, upload=made.id, group_pattern=wanted)
+            return Origin(source=str(path), name=Path(made.name).stem, upload=made.id)
         case SourceKind.SERVER:
             path = server_path(access, choice.value)
-            reads_names = path.is_dir() or path.suffix.lower() == ".zip"
-            return Origin(
-                source=str(path),
-                within=access.workspace.import_folders,
-                group_pattern=pattern if reads_names else None,
-            )
+            return Origin(source=str(path), within=access.workspace.import_folders)
 
 
 def server_path(access: Access, text: str) -> Path:

@@ -213,9 +213,12 @@ def sweep(access: Access) -> None:
 
 
 def _wanted(access: Access) -> set[str | None]:
-    """Ids of the uploads that imports which wait or run are to read."""
+    """Ids of the uploads that looks and imports which wait or run are to read."""
     with reading(access.engine) as conn:
-        jobs = history.under_way(conn, JobKind.IMPORT)
+        jobs = [
+            *history.under_way(conn, JobKind.LOOK),
+            *history.under_way(conn, JobKind.IMPORT),
+        ]
     return {job["params"].get("upload") for job in jobs}
 
 

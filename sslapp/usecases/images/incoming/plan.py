@@ -1,0 +1,300 @@
+"""The plan of an import: what a scanned source brings to a project if it is read in some way."""
+
+from collections.abc import Iterator, Mapping, Sequence
+from dataclasses import dataclass
+from pathlib import Path
+from typing import Any
+
+from sqlalchemy import Connection
+
+from sslapp.datasets.look import SourceLook, list_source, look
+from sslapp.datasets.pictures.beside import Beside, found_beside
+from sslapp.datasets.pictures.layout import layout
+from sslapp.datasets.pictures.levels import Level, Question
+from sslapp.datasets.pictures.reading import AS_SUGGESTED, FrameChoice, Meaning, Reading
+from sslapp.imaging.originals import original_path
+from sslapp.store import images, projects
+from sslapp.store.database import reading as reading_of
+from sslapp.usecases.access import Access, find_project
+from sslapp.usecases.images.incoming.origin import Origin
+from sslapp.usecases.images.incoming.scan import Progress, Scan, cores, scan
+from sslapp.usecases.images.incoming.shape import Shape, shape_of, what_differs
+from sslapp.vocabulary import Split
+from sslapp.words import count, roughly, size
+
+__all__ = [
+    "AS_SUGGESTED",
+    "FrameChoice",
+    "ImportPlan",
+    "Level",
+    "Meaning",
+    "Question",
+    "Reading",
+    "Split",
+    "plan_of_scan",
+    "plan_source",
+]
+
+NATIVE = 64
+"""Side of the training store's images where the project's settings name none."""
+
+SHOWN = 6
+"""Of a list in words."""
+
+
+@dataclass(frozen=True, kw_only=True)
+class ImportPlan:
+    """What an import would bring.
+
+    Attributes:
+        look: what the source holds, read as `look.reading` says.
+        scan: that it was worked out from.
+        beside: masks and changed copies that were met beside images.
+        here: images that the project has already, by path and size; the import compares bytes.
+        lacking: classes that the project, which has others, has not; an import refuses them.
+        differs: what becomes of images unlike those that the project has; "" for nothing.
+        seconds: that the import takes on this machine, or None.
+        bytes: that it takes on the disk.
+    """
+
+    look: SourceLook
+    scan: Scan
+    beside: Beside
+    here: int
+    lacking: Sequence[str]
+    differs: str
+    seconds: float | None
+    bytes: int
+
+    @property
+    def new(self) -> int:
+        """Images that the import would add."""
+        return self.look.images - self.here
+
+    @property
+    def questions(self) -> Sequence[Question]:
+        """What must be answered before an import may run."""
+        return self.look.questions
+
+    def to_json(self) -> dict[str, Any]:
+        """As plain values."""
+        return {
+            **self.look.to_json(),
+            "already_here": self.here,
+            "sample": self.scan.sample.to_json(),
+            "classes_lacking": list(self.lacking),
+            "differs": self.differs,
+            "seconds": self.seconds,
+            "disk_bytes": self.bytes,
+        }
+
+
+def plan_of_scan(
+    access: Access, project_id: int, scan: Scan, reading: Reading = AS_SUGGESTED
+) -> ImportPlan:
+    """Work out what a scanned source would bring to a project; no file of it is read again.
+
+    Raises:
+        ValueError: when the reading cannot be, as a group pattern that fits no path.
+    """
+    found = look(scan.listing, reading, scan.copies)
+    with reading_of(access.engine) as conn:
+        shape = shape_of(conn, access.workspace, project_id)
+        here = _here(conn, access, project_id, scan, found.reading)
+        known = {each.name for each in projects.classes(conn, project_id)}
+    side, channels = _stored(scan, shape)
+    new = found.images - here
+    return ImportPlan(
+        look=found,
+        scan=scan,
+        beside=found_beside(scan.listing.names),
+        here=here,
+        lacking=[name for name in found.classes if name not in known] if known else [],
+        differs="" if shape.is_first else _differs(scan, found.images, side, channels),
+        seconds=None if scan.seconds is None else scan.seconds * new / cores(),
+        bytes=found.bytes * new // max(found.images, 1) + new * side * side * channels,
+    )
+
+
+def plan_source(
+    access: Access, project: str | int | None, origin: Origin, progress: Progress
+) -> ImportPlan:
+    """Scan a source here and now, and say what its import would bring; nothing is changed.
+
+    Raises:
+        ValueError: when it cannot be opened or read so, with the reason.
+    """
+    with reading_of(access.engine) as conn:
+        project_id = find_project(conn, access, project)
+    found = scan(
+        origin.source,
+        root=origin.root or access.workspace.data,
+        name=origin.name,
+        within=origin.within,
+        progress=progress,
+    )
+    return plan_of_scan(access, project_id, found, origin.reading or AS_SUGGESTED)
+
+
+def open_questions(origin: Origin) -> list[Question]:
+    """What must be answered before a folder or archive may be imported; [] for anything else.
+
+    Raises:
+        ValueError: when it cannot be opened or read as the origin says.
+    """
+    path = Path(origin.source)
+    if not path.is_dir() and path.suffix.lower() != ".zip":
+        return []
+    listing = list_source(origin.source, origin.within, name=origin.name)
+    return look(listing, origin.reading or AS_SUGGESTED).questions
+
+
+def _here(conn: Connection, access: Access, project_id: int, scan: Scan, reading: Reading) -> int:
+    """Files that are read so and whose name and size are those of an image of the project."""
+    if not scan.listing.names or not images.image_count(conn, project_id):
+        return 0
+    sizes = dict(zip(scan.listing.names, scan.listing.sizes.tolist(), strict=True))
+    folder = access.workspace.project(project_id) / "originals"
+    held = dict(images.named_originals(conn, project_id))
+    found = 0
+    for file in layout(scan.listing, reading).files:
+        original = held.get(file.called or file.name)
+        if original is not None:
+            try:
+                found += original_path(folder, original).stat().st_size == sizes[file.name]
+            except OSError:
+                continue
+    return found
+
+
+def _stored(scan: Scan, shape: Shape) -> tuple[int, int]:
+    """Side and channels of the training store after the import, as far as the headers say."""
+    headers = scan.sample
+    side = shape.size or NATIVE
+    if shape.size is None and len(headers.sizes) == 1 and headers.largest is not None:
+        width, height = headers.largest
+        side = width if width == height <= NATIVE else NATIVE
+    grey = all(kind.startswith(("grey", "black")) for kind in headers.kinds)
+    return side, shape.channels or (1 if grey else 3)
+
+
+def _differs(scan: Scan, number: int, side: int, channels: int) -> str:
+    """What becomes of the images, told of all by those whose headers were read."""
+    headers = scan.sample
+    told = sum(headers.kinds.values())
+    if not told:
+        return ""
+    larger = sum(
+        each for name, each in headers.sizes.items() if max(map(int, name.split(" x "))) > side
+    )
+    in_colour = sum(
+        each for kind, each in headers.kinds.items() if not kind.startswith(("grey", "black"))
+    )
+    share = number / told
+    coloured = round(in_colour * share) if channels == 1 else 0
+    return what_differs(number, round(larger * share), coloured, side=side, channels=channels)
+
+
+# -- in words ------------------------------------------------------------------------------------
+
+
+def in_words(plan: ImportPlan) -> list[str]:
+    """The plan line by line: the counts first, then what is asked, then the rest."""
+    found = plan.look
+    lines = [f"{found.name}: {', '.join(counts(plan))}."]
+    lines += [f"Question: {each.text}" for each in plan.questions]
+    lines += [lacks(plan)] if plan.lacking else []
+    lines += [_level(number, each) for number, each in enumerate(found.levels, start=1)]
+    lines += [f"Note: {each}" for each in (*found.warnings, *told_of_files(plan))]
+    lines += [
+        f"Left out: {each.reason} ({each.count:,}): {some(each.examples)}"
+        for each in found.left_out
+    ]
+    if found.group_examples:
+        shown = [f"{path} -> {group}" for path, group in found.group_examples[:3]]
+        lines.append(f"Groups: {count(found.groups, 'group')}, as in {'; '.join(shown)}.")
+    lines.append(f"Takes {takes(plan)}.")
+    return lines
+
+
+def counts(plan: ImportPlan) -> list[str]:
+    """The figures that a person wants first."""
+    found = plan.look
+    parts = [count(found.images, "image")]
+    if plan.here:
+        parts.append(f"{plan.here:,} of them here already")
+    if found.classes:
+        parts.append(f"{len(found.classes):,} {'class' if len(found.classes) == 1 else 'classes'}")
+    if found.classes and found.without_class:
+        parts.append(f"{found.without_class:,} without a class")
+    if tests := found.splits.get(Split.TEST, 0):
+        parts.append(f"{tests:,} test")
+    if found.groups:
+        parts.append(count(found.groups, "group"))
+    if out := sum(each.count for each in found.left_out):
+        parts.append(f"{out:,} left out")
+    return parts
+
+
+def told_of_files(plan: ImportPlan) -> Iterator[str]:
+    """Sizes and kinds, files of several images, what cannot be read, what differs."""
+    headers = plan.scan.sample
+    if headers.sizes:
+        of = "" if headers.looked == headers.images else f" (of {headers.looked:,} looked at)"
+        yield f"{pixels(plan)}; {some([*headers.kinds])}; {some([*headers.formats])}{of}."
+    if headers.several:
+        held = [f"{name} ({number:,})" for name, number in headers.several]
+        yield f"{count(len(held), 'file')} with several images: {some(held)}."
+    if headers.unreadable:
+        why = [f"{name}: {reason}" for name, reason in headers.unreadable]
+        yield f"{count(len(why), 'file')} cannot be read: {some(why)}."
+    if plan.differs:
+        yield plan.differs
+
+
+def lacks(plan: ImportPlan) -> str:
+    """What is to be done where the source has classes that the project has not."""
+    what = "no class" if len(plan.lacking) == 1 else "no classes"
+    return (
+        f"The project has {what} {some(plan.lacking)}. Add them to it, say that these folders mean "
+        "something else, or import into a new project."
+    )
+
+
+def pixels(plan: ImportPlan) -> str:
+    """ "512 x 512 pixels", or from where to where they go."""
+    headers = plan.scan.sample
+    if headers.smallest is None or headers.largest is None:
+        return "no size known"
+    small, large = (f"{width} x {height}" for width, height in (headers.smallest, headers.largest))
+    return f"{small} pixels" if small == large else f"{small} to {large} pixels"
+
+
+def takes(plan: ImportPlan) -> str:
+    """Time and disk."""
+    disk = f"about {size(plan.bytes)} of disk"
+    return disk if plan.seconds is None else f"{roughly(plan.seconds)} and {disk}"
+
+
+def some(names: Sequence[str], most: int = SHOWN) -> str:
+    """ "a, b, c and 7 more"."""
+    more = f" and {len(names) - most:,} more" if len(names) > most else ""
+    return ", ".join(names[:most]) + more
+
+
+MEANINGS: Mapping[Meaning, str] = {
+    Meaning.CLASS: "classes",
+    Meaning.GROUP: "patients or groups",
+    Meaning.SPLIT: "splits",
+    Meaning.NOTHING: "nothing",
+}
+"""What a level of folders means, in words."""
+
+
+def folders(level: Level, most: int = SHOWN) -> str:
+    """A level's folders with how many images lie below each."""
+    return some([f"{name} ({number:,})" for name, number in level.folders.items()], most)
+
+
+def _level(number: int, level: Level) -> str:
+    return f"Folders, level {number}: {MEANINGS[level.meaning]}. {folders(level)}.\n  {level.why}"
