@@ -6,7 +6,9 @@ from hypothesis import given
 from hypothesis import strategies as st
 
 from sslapp.datasets.tables.cells import escape_cell
-from sslapp.datasets.tables.label_list import parse_labels
+from sslapp.datasets.tables.label_list import LabelList, read_labels
+from sslapp.datasets.tables.reading import open_table
+from sslapp.datasets.tables.table import ListError
 
 NAMES = ["a.png", "b.png", "c, d.png", "=e.png"]
 CLASSES = ["Cats", "Dogs"]
@@ -15,7 +17,11 @@ CLASSES = ["Cats", "Dogs"]
 def parse(text, names=NAMES, classes=CLASSES, hashes=None):
     content = text if isinstance(text, bytes) else text.encode()
     hashes = [digest(each) for each in range(len(names))] if hashes is None else hashes
-    return parse_labels(content, "labels.csv", names=names, hashes=hashes, class_names=classes)
+    try:
+        table = open_table(content, "labels.csv")
+    except ListError as error:
+        return LabelList(errors=[str(error)])
+    return read_labels(table, names=names, hashes=hashes, class_names=classes)
 
 
 def digest(number: int) -> str:
@@ -54,12 +60,12 @@ def test_our_own_export_is_read_back():
 
 
 def test_every_error_is_listed_with_its_line_and_nothing_is_accepted():
-    parsed = parse("image,class\na.png,Ctas\nb.png,Dogs\nB.png,dogs\nb.png,Cats\nc\n")
+    parsed = parse("image,class\na.png,Ctas\nb.png,Dogs\nbb.png,dogs\nb.png,Cats\nc\n")
     assert parsed.rows == []
     assert parsed.errors == [
         'labels.csv line 2: class "Ctas" is not one of Cats, Dogs. '
         "Add it on the Projects page or correct the line.",
-        'labels.csv line 4: no image is called "B.png" (did you mean "b.png"?). '
+        'labels.csv line 4: no image is called "bb.png" (did you mean "b.png"?). '
         "Correct or remove the line.",
         'labels.csv line 4: class "dogs" is not one of Cats, Dogs. '
         "Add it on the Projects page or correct the line.",
@@ -127,7 +133,8 @@ def test_a_line_without_name_and_content_goes_by_its_position():
         ("image,class,label\n", "line 1: the headings are"),
         ("image,class\n", "there is no label below the headings"),
         ('image,class\na.png,"Cats\n', "line 2: not valid CSV"),
-        (b"image,class\na.png,Cats\n\xff\xfe,Dogs\n", "line 3: not UTF-8 text"),
+        (b"image,class\na.png,Cats\n\x81,Dogs\n", "line 3: not UTF-8 text"),
+        (b"image,class\na.png,Cats\n\xff\xfe,Dogs\n", 'no image is called "\xff\xfe"'),
         ("image,class\n" + "a" * 200_000 + ",Cats\n", "line 2: not valid CSV"),
     ],
 )

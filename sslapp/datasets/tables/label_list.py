@@ -1,21 +1,29 @@
 """Reads a list of labels made elsewhere: all of it, or a list of everything wrong with it."""
 
-import csv
-import difflib
-import io
-from collections import defaultdict
+from collections import Counter
 from collections.abc import Mapping, Sequence
-from dataclasses import dataclass
+from dataclasses import dataclass, field
 
-from sslapp.datasets.tables.cells import unescape_cell
+from sslapp.datasets.tables.class_cells import (
+    Blank,
+    ClassReading,
+    ClassTeller,
+    WrongClass,
+    class_teller,
+)
+from sslapp.datasets.tables.columns import Use, find_columns, wrong_headings
+from sslapp.datasets.tables.matching import (
+    FIRST,
+    IMAGE_USES,
+    ImageFinder,
+    Rule,
+    Unmatched,
+    said_of,
+)
+from sslapp.datasets.tables.table import ListError, ListTable
 
-_HEADINGS = {
-    "name": ("image", "name", "file"),
-    "sha256": ("sha256",),
-    "position": ("position",),
-    "class": ("class", "label"),
-}
-"""What a column is for -> its possible headings, the first of them that is there counts."""
+MOST_ERRORS = 1000
+"""Sentences that are kept; further ones are counted."""
 
 
 @dataclass(frozen=True, slots=True)
@@ -33,220 +41,207 @@ class LabelRow:
     class_name: str
 
 
-@dataclass(frozen=True)
+@dataclass(frozen=True, kw_only=True)
+class ListReading:
+    """How a list is read where its headings and cells do not say it all.
+
+    Attributes:
+        sheet, encoding: as for `reading.open_table`.
+        image_column: the heading of the column that names the image.
+        classes: what its cells mean as classes.
+        only_matched: leave out lines whose image is not here, in place of refusing the list.
+    """
+
+    sheet: str | None = None
+    encoding: str | None = None
+    image_column: str | None = None
+    classes: ClassReading = field(default_factory=ClassReading)
+    only_matched: bool = False
+
+
+@dataclass
+class LinesOfAKind:
+    """Lines that something happened to: how many, and sentences on the first of them."""
+
+    count: int = 0
+    first: list[str] = field(default_factory=list)
+
+    def add(self, sentence: str) -> None:
+        """Count one more."""
+        self.count += 1
+        if len(self.first) < FIRST:
+            self.first.append(sentence)
+
+
+@dataclass
 class LabelList:
     """What was read: either rows or errors, never both.
 
     Attributes:
         rows: in the order of the file.
-        errors: a sentence with its line for everything that is wrong.
+        errors: a sentence with its line for what is wrong, at most MOST_ERRORS of them.
+        wrong: what is wrong, by kind.
+        left_out: lines that bring no label, by kind; nothing is wrong with them.
+        rules: how many images were found by which rule.
+        classes: how many lines say which cell, and the class that it became.
+        columns: what was found for what: (use, heading).
+        unread: headings of the other columns.
     """
 
-    rows: list[LabelRow]
-    errors: list[str]
+    rows: list[LabelRow] = field(default_factory=list)
+    errors: list[str] = field(default_factory=list)
+    wrong: dict[str, LinesOfAKind] = field(default_factory=dict)
+    left_out: dict[str, LinesOfAKind] = field(default_factory=dict)
+    rules: Counter[Rule] = field(default_factory=Counter)
+    classes: Counter[tuple[str, str]] = field(default_factory=Counter)
+    columns: list[tuple[str, str]] = field(default_factory=list)
+    unread: list[str] = field(default_factory=list)
+
+    @property
+    def further(self) -> int:
+        """Errors that are counted and not kept."""
+        return sum(each.count for each in self.wrong.values()) - len(self.errors)
 
 
-def parse_labels(
-    content: bytes,
-    file_name: str,
+def read_labels(
+    table: ListTable,
     *,
     names: Sequence[str],
     hashes: Sequence[str],
     class_names: Sequence[str],
+    reading: ListReading | None = None,
 ) -> LabelList:
-    """Parse a CSV file with the columns `image,class` or `position,class`, or an export.
+    """Read the labels of a list.
 
-    Columns are found by their headings (image, name or file; sha256; position; class or label),
-    others are ignored; the separator is a comma, a semicolon or a tab; the text is UTF-8. Cells
-    escaped by our own export are understood.
-
-    Which image a line means is said by its name and by the hash of its content, which must agree.
-    A position alone decides where the line has neither. Beside a name it must be that of an image
-    so called; beside a hash it only tells images of the same content apart, because a list may
-    come from another project, where the same image has another position.
+    Columns are found by their usual names or as they were chosen, others are not read. Cells
+    escaped by our own export are understood. Which image a line means is told by `ImageFinder`,
+    which class by `class_cells`. A line without a class is left alone.
 
     Args:
-        content: the file.
-        file_name: what the messages call it.
-        names: (N,) names of the images; names[i] belongs to position i.
-        hashes: (N,) sha256 of their pixels, in hex.
+        table: the list.
+        names, hashes: (N,) names of the images and sha256 of their pixels.
         class_names: the project's classes.
+        reading: what a person chose.
     """
-    try:
-        text = content.decode("utf-8-sig")
-    except UnicodeDecodeError as error:
-        line = content.count(b"\n", 0, error.start) + 1
-        return LabelList([], [f"{file_name} line {line}: not UTF-8 text. Save it as UTF-8."])
-    return _Parser(file_name, names, hashes, class_names).parse(text)
+    return _Labels(table, names, hashes, class_names, reading or ListReading()).read()
 
 
-class _Wrong(Exception):
-    """One thing that is wrong with a line."""
-
-
-class _Parser:
+class _Labels:
     def __init__(
         self,
-        file_name: str,
+        table: ListTable,
         names: Sequence[str],
         hashes: Sequence[str],
         class_names: Sequence[str],
+        reading: ListReading,
     ) -> None:
-        self._file_name = file_name
-        self._names = names
+        self._table = table
+        self._finder = ImageFinder(names, hashes)
         self._class_names = class_names
-        self._by_name = _places(names)
-        self._by_hash = _places(hashes)
-        self._errors: list[str] = []
+        self._reading = reading
+        self._found = LabelList()
 
-    def parse(self, text: str) -> LabelList:
-        first = text.split("\n", 1)[0]
-        separator = max(",;\t", key=first.count)
-        reader = csv.reader(io.StringIO(text, newline=""), delimiter=separator, strict=True)
-        rows: list[LabelRow] = []
-        line = 1
+    def read(self) -> LabelList:
+        found = self._found
         try:
-            columns = self._columns(next(reader, []))
-            # a quoted cell may span lines: a row starts behind the line the last one ended on
-            line = reader.line_num + 1
-            for cells in reader:
-                if any(cell.strip() for cell in cells):
-                    rows += self._row(line, cells, columns)
-                line = reader.line_num + 1
-        except csv.Error as error:
-            self._note(line, f"not valid CSV ({error}). Correct the line.")
-        except _Wrong as error:
-            self._note(line, str(error))
-        self._refuse_repeats(rows)
-        if not rows and not self._errors:
-            self._note(line, "there is no label below the headings.")
-        return LabelList([] if self._errors else rows, self._errors)
-
-    def _columns(self, headings: list[str]) -> dict[str, int]:
-        """What a column is for (a key of _HEADINGS) -> its index."""
-        found = [heading.strip().lower() for heading in headings]
-        columns = {
-            what: found.index(next(each for each in known if each in found))
-            for what, known in _HEADINGS.items()
-            if any(each in found for each in known)
-        }
-        classes = sum(heading in _HEADINGS["class"] for heading in found)
-        if classes != 1 or len(columns) < 2:
-            raise _Wrong(
-                f"the headings are {', '.join(headings)[:200] or 'missing'}. The first line must "
-                "be image,class or position,class."
-            )
-        return columns
-
-    def _row(self, line: int, cells: list[str], columns: Mapping[str, int]) -> list[LabelRow]:
-        if len(cells) <= max(columns.values()):
-            self._note(line, f"only {len(cells)} cell(s). Correct the line.")
-            return []
-        said = {what: cells[index] for what, index in columns.items()}
-        position = class_name = None
-        try:
-            position = self._image(said)
-        except _Wrong as error:
-            self._note(line, str(error))
-        try:
-            class_name = self._class(said["class"])
-        except _Wrong as error:
-            self._note(line, str(error))
-        if position is None or class_name is None:
-            return []
-        return [LabelRow(line, position, class_name)]
-
-    def _image(self, said: Mapping[str, str]) -> int:
-        """The position of the image that a line means."""
-        name, content, at = (said.get(what, "") for what in ("name", "sha256", "position"))
-        if not name.strip() and not content.strip():
-            return self._position(at) if "position" in said else self._named(name)[0]
-        found = self._named(name) if name.strip() else None
-        if content.strip():
-            alike = self._alike(content)
-            if found is not None and not set(found) & set(alike):
-                raise _Wrong(
-                    f'"{name[:80]}" is image {found[0]}, but its sha256 is that of image '
-                    f'{alike[0]} ("{self._names[alike[0]][:80]}"). Correct the line, or remove '
-                    "the column that is wrong."
-                )
-            found = alike if found is None else [each for each in found if each in alike]
-            if len(found) == 1:
-                return found[0]
-        assert found is not None
-        if at.strip():
-            return self._placed(at, found, name)
-        if len(found) > 1:
-            which = f'are called "{name[:80]}"' if name.strip() else "have this sha256"
-            raise _Wrong(f"{len(found)} images {which}. Add a column position or sha256.")
-        return found[0]
-
-    def _placed(self, cell: str, found: Sequence[int], name: str) -> int:
-        """The position, which must be one of those that the rest of the line allows."""
-        position = self._position(cell)
-        if position not in found:
-            meant = f'called "{name[:80]}"' if name.strip() else "of this sha256"
-            raise _Wrong(
-                f'position {position} is "{self._names[position][:80]}", but the image {meant} is '
-                f"at {found[0]}. Correct the line, or remove the column position."
-            )
-        return position
-
-    def _position(self, cell: str) -> int:
-        text, count = cell.strip(), len(self._names)
-        if text.isascii() and text.isdigit() and len(text) < 19 and int(text) < count:
-            return int(text)
-        raise _Wrong(f'"{text[:80]}" is not a position 0..{count - 1}. Correct the line.')
-
-    def _named(self, cell: str) -> list[int]:
-        for name in (cell, unescape_cell(cell), cell.strip()):
-            if name in self._by_name:
-                return self._by_name[name]
-        raise _Wrong(
-            f'no image is called "{cell[:80]}"{self._close(cell)}. Correct or remove the line.'
-        )
-
-    def _alike(self, cell: str) -> list[int]:
-        found = self._by_hash.get(cell.strip().lower())
-        if found is None:
-            raise _Wrong(
-                f'no image has the sha256 "{cell.strip()[:64]}". Correct or remove the line.'
-            )
+            columns, teller = self._columns()
+            self._read_rows(columns, teller)
+        except ListError as error:
+            self._refuse("file", str(error))
+        if not found.rows and not found.wrong:
+            why = "there is no label below the headings."
+            if found.left_out:
+                why = "no line brings a label. Fill in the classes."
+            self._note("empty", self._table.heading_line or 1, why)
+        if found.wrong:
+            found.rows = []
         return found
 
-    def _class(self, cell: str) -> str:
-        for name in (cell, unescape_cell(cell), cell.strip()):
-            if name in self._class_names:
-                return name
-        known = ", ".join(self._class_names[:20]) + (", ..." if len(self._class_names) > 20 else "")
-        raise _Wrong(
-            f'class "{cell[:80]}" is not one of {known}. '
-            "Add it on the Projects page or correct the line."
+    def _columns(self) -> tuple[dict[Use, int], ClassTeller]:
+        chosen = {Use.IMAGE: self._reading.image_column} if self._reading.image_column else {}
+        columns = find_columns(self._table, IMAGE_USES, chosen)
+        teller = class_teller(
+            self._table, self._class_names, self._reading.classes, taken=[*columns.values()]
+        )
+        if teller is None or not columns:
+            raise wrong_headings(
+                self._table,
+                "The first line must be image,class or position,class, or other usual names of "
+                "these; or say which column is which (--image-column, --class-column, or choose "
+                "them on the page).",
+            )
+        headings = self._table.headings
+        self._found.columns = [(use.value, headings[at]) for use, at in columns.items()]
+        self._found.columns += [(teller.use, headings[at]) for at in teller.columns]
+        used = {*columns.values(), *teller.columns}
+        self._found.unread = [each for at, each in enumerate(headings) if at not in used]
+        return columns, teller
+
+    def _read_rows(self, columns: Mapping[Use, int], teller: ClassTeller) -> None:
+        last = max(*columns.values(), *teller.columns)
+        repeats: list[tuple[int, int]] = []
+        seen: dict[int, int] = {}
+        for line, cells in self._table.lines():
+            if len(cells) <= last:
+                self._note("cells", line, f"only {len(cells)} cell(s). Correct the line.")
+                continue
+            if any(cell.strip() for cell in cells[len(self._table.headings) :]):
+                self._note(
+                    "cells",
+                    line,
+                    f"{len(cells)} cells below {len(self._table.headings)} headings. Put a cell "
+                    "that holds the separator in quotes.",
+                )
+                continue
+            row = self._row(line, cells, columns, teller)
+            if row is not None:
+                self._found.rows.append(row)
+                earlier = seen.setdefault(row.position, line)
+                if earlier != line:
+                    repeats.append((line, earlier))
+        for line, earlier in repeats:
+            self._note(
+                "repeated",
+                line,
+                f"its image is on {self._table.unit} {earlier} too. Remove one of them.",
+            )
+
+    def _row(
+        self, line: int, cells: list[str], columns: Mapping[Use, int], teller: ClassTeller
+    ) -> LabelRow | None:
+        position = name = None
+        said = ""
+        try:
+            said, name = teller.tell(cells)
+        except Blank as error:
+            self._leave(str(error), line, cells)
+            return None
+        except WrongClass as error:
+            wrong = error
+        try:
+            position, rule = self._finder.find(said_of(cells, columns))
+            self._found.rules[rule] += 1
+        except Unmatched as error:
+            if self._reading.only_matched:
+                self._leave("image is not here", line, cells, str(error))
+                return None
+            self._note("image", line, str(error))
+        if name is None:
+            self._note(wrong.kind, line, str(wrong))
+            return None
+        self._found.classes[said, name] += 1
+        return None if position is None else LabelRow(line, position, name)
+
+    def _leave(self, kind: str, line: int, cells: Sequence[str], why: str = "") -> None:
+        said = why or ", ".join(cells)[:80]
+        self._found.left_out.setdefault(kind, LinesOfAKind()).add(
+            f"{self._table.unit} {line}: {said}"
         )
 
-    def _close(self, cell: str) -> str:
-        # comparing with every name of a large project for every wrong line would take minutes
-        if len(self._by_name) > 2000 or len(self._errors) > 100:
-            return ""
-        close = difflib.get_close_matches(cell[:200], list(self._by_name), n=1)
-        return f' (did you mean "{close[0]}"?)' if close else ""
+    def _note(self, kind: str, line: int, message: str) -> None:
+        self._refuse(kind, f"{self._table.name} {self._table.unit} {line}: {message}")
 
-    def _refuse_repeats(self, rows: list[LabelRow]) -> None:
-        seen: dict[int, LabelRow] = {}
-        for row in rows:
-            earlier = seen.setdefault(row.position, row)
-            if earlier is not row:
-                self._note(
-                    row.line, f"its image is on line {earlier.line} too. Remove one of them."
-                )
-
-    def _note(self, line: int, message: str) -> None:
-        self._errors.append(f"{self._file_name} line {line}: {message}")
-
-
-def _places(values: Sequence[str]) -> Mapping[str, list[int]]:
-    """Each value's positions, ascending."""
-    found = defaultdict(list)
-    for position, value in enumerate(values):
-        found[value].append(position)
-    return dict(found)
+    def _refuse(self, kind: str, sentence: str) -> None:
+        self._found.wrong.setdefault(kind, LinesOfAKind()).add(sentence)
+        if len(self._found.errors) < MOST_ERRORS:
+            self._found.errors.append(sentence)

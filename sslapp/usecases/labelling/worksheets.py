@@ -11,7 +11,8 @@ from sqlalchemy import Connection
 from sslapp import durable
 from sslapp.datasets.own_exports import own_table
 from sslapp.datasets.tables.cells import escape_cell
-from sslapp.datasets.tables.label_list import LabelRow, parse_labels
+from sslapp.datasets.tables.label_list import LabelRow, read_labels
+from sslapp.datasets.tables.reading import open_table
 from sslapp.imaging.decode import suffix
 from sslapp.store import projects
 from sslapp.store.database import reading
@@ -57,7 +58,7 @@ def write_worksheet(
 
 
 def label_from_csv(access: Access, project: str | int | None, path: Path) -> int:
-    """Record all labels of a CSV file, or none; its columns are those of `parse_labels`.
+    """Record all labels of a CSV file, or none; its columns are those of `read_labels`.
 
     An export of this program, with its manifest beside it, keeps who gave each label and how; the
     labels of any other list are the reader's own.
@@ -76,7 +77,7 @@ def label_from_csv(access: Access, project: str | int | None, path: Path) -> int
 
 
 def rows_of_list(conn: Connection, project_id: int, path: Path, name: str) -> list[LabelRow]:
-    """All labels of a CSV file that is no export; its columns are those of `parse_labels`.
+    """All labels of a CSV file that is no export; its columns are those of `read_labels`.
 
     Args:
         name: what messages call it.
@@ -85,15 +86,14 @@ def rows_of_list(conn: Connection, project_id: int, path: Path, name: str) -> li
         ValueError: listing every wrong line and its mend.
     """
     names, hashes = names_and_hashes(conn, project_id)
-    found = parse_labels(
-        path.read_bytes(),
-        name,
+    found = read_labels(
+        open_table(path, name),
         names=names,
         hashes=hashes,
         class_names=[each.name for each in projects.classes(conn, project_id)],
     )
     if found.errors:
-        more = len(found.errors) - SHOWN_ERRORS
+        more = len(found.errors) + found.further - SHOWN_ERRORS
         tail = [f"... and {more} more."] if more > 0 else []
         raise ValueError("\n".join(["No label was saved.", *found.errors[:SHOWN_ERRORS], *tail]))
     return found.rows

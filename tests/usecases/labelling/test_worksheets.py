@@ -25,9 +25,9 @@ def test_a_filled_in_worksheet_becomes_labels(project, tmp_path):
     assert [each.position for each in small_project.log(project)[-2:]] == [3, 7]
 
 
-def test_an_unfilled_worksheet_saves_nothing_and_names_the_line(project, tmp_path):
+def test_an_unfilled_worksheet_saves_nothing_and_says_so(project, tmp_path):
     write_worksheet(project, None, [3], tmp_path / "todo")
-    with pytest.raises(ValueError, match=r"labels.csv line 2: class"):
+    with pytest.raises(ValueError, match=r"labels.csv line 1: no line brings a label"):
         label_from_csv(project, None, tmp_path / "todo" / "labels.csv")
 
 
