@@ -11,13 +11,15 @@ from sslapp.datasets.own_exports import own_source, own_table
 from sslapp.datasets.pictures.archive import archive_source
 from sslapp.datasets.pictures.folder import folder_source
 from sslapp.datasets.pictures.manifest import manifest_source
+from sslapp.datasets.pictures.metadata_files import described
 from sslapp.datasets.pictures.reading import AS_SUGGESTED, Reading
 from sslapp.datasets.source import CountedSource
+from sslapp.datasets.tables.reading import LISTS
 
 NAMES = ("digits", *SETS)
 """The sets that are opened by name."""
 
-FILES = (".zip", ".npz", ".csv")
+FILES = (".zip", ".npz", *LISTS)
 """What a file that holds or lists images is called: an archive, arrays, a manifest."""
 
 
@@ -67,11 +69,11 @@ def open_source(
         return _pictures(path, wanted, name)
     if kind == ".npz":
         return npz_source(path, name)
-    if kind == ".csv":
+    if kind in LISTS:
         return manifest_source(path, within=within)
     raise ValueError(
         f'"{spec}" is neither one of {", ".join(NAMES)} nor the path of a folder of images, a zip '
-        "archive of them, an .npz file or a .csv manifest that is there."
+        f"archive of them, an .npz file or a list of pictures ({', '.join(LISTS)}) that is there."
     )
 
 
@@ -80,5 +82,5 @@ def _pictures(path: Path, reading: Reading, name: str | None) -> CountedSource:
     if (table := own_table(path)) is not None:
         return own_source(path, table)
     if path.is_dir():
-        return folder_source(path, reading=reading)
-    return archive_source(path, name=name, reading=reading)
+        return described(folder_source(path, reading=reading), path)
+    return described(archive_source(path, name=name, reading=reading), path)

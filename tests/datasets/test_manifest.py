@@ -1,7 +1,10 @@
 """Manifests: what the columns mean, and that no line reads outside the allowed folders."""
 
+import json
 import os
+import zipfile
 
+import pandas as pd
 import pytest
 
 from sslapp.datasets.pictures.manifest import manifest_source
@@ -115,12 +118,98 @@ def test_other_folders_can_be_allowed(manifest, picture, tmp_path):
     [
         ("name_of_it,class\na,b\n", "the headings are name_of_it, class"),
         ("", "the headings are missing"),
-        ("path,image\na,b\n", "two columns for the path"),
+        ("path,image\na,b\n", '"path" and "image" may be the image'),
         ("path\n", "no picture file in it"),
-        (b"path\n\xff\n", "not UTF-8"),
+        (b"path\n\x81\n", "not UTF-8"),
         ('path\n"a\n', "not valid CSV"),
     ],
 )
 def test_what_is_no_manifest_is_an_error_that_names_the_mend(manifest, text, words):
-    with pytest.raises(ValueError, match=f"list.csv: .*{words}"):
+    with pytest.raises(ValueError, match=f"list.csv.*: .*{words}"):
         manifest_source(manifest(text))
+
+
+@pytest.mark.parametrize("kind", ["csv", "jsonl", "parquet", "xlsx"])
+def test_a_list_of_any_format_is_a_manifest(tree, picture, kind):
+    root = tree({f"{each}.png": picture(each) for each in range(2)})
+    frame = pd.DataFrame(
+        {"Image Index": ["0.png", "1.png"], "dx": ["cat", None], "Patient ID": [7, 8]}
+    )
+    path = root / f"list.{kind}"
+    if kind == "jsonl":
+        frame.to_json(path, orient="records", lines=True)
+    else:
+        {"csv": frame.to_csv, "parquet": frame.to_parquet, "xlsx": frame.to_excel}[kind](
+            path, index=False
+        )
+    first, second = open_source(str(path)).items()
+    assert (first.name, first.true_class, first.group) == ("0.png", 0, "7")
+    assert (second.name, second.true_class, second.group) == ("1.png", None, "8")
+
+
+def test_several_findings_are_no_class(manifest):
+    path = manifest("Image Index,Finding Labels\na.png,A\nb.png,A|B\n")
+    with pytest.raises(ValueError, match=r"line 3: it has several findings .*one finding an image"):
+        manifest_source(path)
+
+
+@pytest.fixture
+def image_folder(tree, picture):
+    """A folder as the case x20 has it."""
+    lists = {"train/metadata.csv": b"file_name,label\n1.png,cat\n2.png,dog\n"}
+    return tree(lists | {f"train/{each}.png": picture(each) for each in (1, 2, 3)}) / "train"
+
+
+def test_the_list_of_an_image_folder_gives_its_classes_and_so_does_the_folder(image_folder):
+    source = open_source(str(image_folder / "metadata.csv"))
+    assert source.class_names == ["cat", "dog"]
+    assert len(source) == 2
+    source = open_source(str(image_folder))
+    assert source.class_names == ["cat", "dog"]
+    assert [each.true_class for each in source.items()] == [0, 1, None]
+    assert source.refused == []
+
+
+def test_lists_lie_in_archives_and_folders_below_too(image_folder, picture):
+    (image_folder / "in").mkdir()
+    (image_folder / "in/a.png").write_bytes(picture(9))
+    told = {"file_name": "a.png", "split": "test", "patient_id": 4}
+    (image_folder / "in/metadata.jsonl").write_text(json.dumps(told))
+    path = image_folder.parent / "set.zip"
+    with zipfile.ZipFile(path, "w") as packed:
+        for each in sorted(image_folder.rglob("*.*")):
+            packed.write(each, each.relative_to(image_folder))
+    for source in (open_source(str(image_folder)), open_source(str(path))):
+        (inner,) = (each for each in source.items() if each.name.endswith("a.png"))
+        assert (inner.split, inner.group) == (Split.TEST, "4")
+
+
+def test_a_list_that_contradicts_its_folders_is_refused(tree, picture):
+    root = tree(
+        {
+            "cat/1.png": picture(),
+            "dog/2.png": picture(1),
+            "metadata.csv": b"file_name,class\ncat/1.png,dog\n",
+        }
+    )
+    with pytest.raises(ValueError, match=r"metadata.csv line 2: it says \"dog\", and the folder"):
+        open_source(str(root))
+
+
+def test_lists_of_another_kind_stay_refused_and_links_are_not_followed(tree, picture, tmp_path):
+    root = tree({"1.png": picture(), "metadata.csv": b"patient,age\n1,60\n"})
+    (tmp_path / "metadata.jsonl").write_text('{"file_name": "1.png", "label": "secret"}')
+    (root / "metadata.jsonl").symlink_to(tmp_path / "metadata.jsonl")
+    source = open_source(str(root))
+    assert source.class_names is None
+    assert len(source.refused) == 2
+
+
+def test_a_line_whose_picture_is_missing_is_refused(image_folder, picture):
+    (image_folder / "in").mkdir()
+    (image_folder / "in/a.png").write_bytes(picture(9))
+    (image_folder / "in/metadata.csv").write_text("file_name,patient\n3.png,p3\na.png,p1\n")
+    source = open_source(str(image_folder))
+    assert reasons(source) == {"in/metadata.csv line 2: in/3.png": "no such picture"}
+    groups = {each.name: each.group for each in source.items()}
+    assert (groups["3.png"], groups["in/a.png"]) == (None, "p1")

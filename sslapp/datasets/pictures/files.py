@@ -92,6 +92,15 @@ class FilesSource:
         self.class_names = found or None
         self._class_of = {class_name: number for number, class_name in enumerate(found)}
 
+    @property
+    def files(self) -> Sequence[Placed]:
+        """The files and where they belong."""
+        return self._files
+
+    def with_files(self, files: Sequence[Placed], refused: list[Refusal]) -> "FilesSource":
+        """The same files, said to belong elsewhere."""
+        return FilesSource(self.name, files, refused, self._reading)
+
     def __len__(self) -> int:
         return len(self._files)
 

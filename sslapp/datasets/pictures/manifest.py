@@ -1,14 +1,13 @@
-"""A manifest: a CSV file that lists picture files, and what is known of each.
+"""A manifest: a list of picture files, and what is known of each.
 
     path,group,split,class
     scans/0001.png,patient-7,train,healthy
 
-Columns are found by their headings: `path` (or image, file, name), and where wanted `group`,
-`split` (pool, train, val or test) and `class` (or label), which becomes a hidden true label. Paths
+It may have any format of lists. Columns are found by their usual names: one for the path, and where
+wanted group, split (pool, train, val or test) and class, which becomes a hidden true label. Paths
 are relative to the manifest; files outside the allowed folders are never read.
 """
 
-import csv
 from collections.abc import Iterator, Mapping, Sequence
 from contextlib import nullcontext
 from pathlib import Path
@@ -25,16 +24,13 @@ from sslapp.datasets.pictures.files import (
 from sslapp.datasets.pictures.folder import read_file
 from sslapp.datasets.source import Refusal
 from sslapp.datasets.tables.cells import unescape_cell
+from sslapp.datasets.tables.columns import Use, find_columns, wrong_headings
+from sslapp.datasets.tables.reading import open_table
+from sslapp.datasets.tables.table import ListError, ListTable
 from sslapp.vocabulary import Split
 
-MOST_LINES = 5_000_000
-COLUMNS: Mapping[str, tuple[str, ...]] = {
-    "path": ("path", "image", "file", "name"),
-    "group": ("group", "patient"),
-    "split": ("split",),
-    "class": ("class", "label"),
-}
-"""What each column may be called."""
+USES = (Use.IMAGE, Use.GROUP, Use.SPLIT, Use.CLASS)
+"""What columns may be for."""
 
 _SPLITS = {"": Split.POOL, "pool": Split.POOL, **SPLITS}
 
@@ -45,22 +41,23 @@ def manifest_source(path: Path, *, within: Sequence[Path] | None = None) -> File
     A line that cannot be used is refused with its number; the rest goes on.
 
     Args:
-        path: the CSV file: UTF-8, separated by commas, semicolons or tabs.
+        path: the list.
         within: the folders that pictures may lie in; default: the manifest's own.
 
     Raises:
-        ValueError: when the file is no such list or names no picture.
+        ValueError: when the file is no such list, names no picture, or several findings of one.
     """
     roots = [root.resolve() for root in (within if within is not None else [path.parent])]
+    table = open_table(path, path.name)
     refused: list[Refusal] = []
     files: dict[str, tuple[Placed, Path]] = {}
-    for line, cells in _lines(path):
-        name = cells["path"]
+    for line, cells in told_lines(table):
+        name = cells[Use.IMAGE]
         found = _file(path.resolve().parent, cells, roots)
         if not isinstance(found, str) and name in files:
             found = "it is on an earlier line too"
         if isinstance(found, str):
-            refused.append(Refusal(f"line {line}: {printable(name)[:200]}", found))
+            refused.append(Refusal(f"{table.unit} {line}: {printable(name)[:200]}", found))
         else:
             files[name] = found
     if not files:
@@ -71,42 +68,36 @@ def manifest_source(path: Path, *, within: Sequence[Path] | None = None) -> File
     )
 
 
-def _lines(path: Path) -> Iterator[tuple[int, dict[str, str]]]:
-    """Yield (line number, cells by column) of every line that is not blank."""
-    try:
-        with open(path, encoding="utf-8-sig", newline="") as file:
-            first = file.readline()
-            separator = max(",;\t", key=first.count)
-            file.seek(0)
-            reader = csv.reader(file, delimiter=separator, strict=True)
-            columns = _columns(path, next(reader, []))
-            line = reader.line_num + 1
-            for cells in reader:
-                if line > MOST_LINES:
-                    raise ValueError(f"{path.name}: more than {MOST_LINES:,} lines. Split it.")
-                if any(cell.strip() for cell in cells):
-                    yield line, {what: _cell(cells, at) for what, at in columns.items()}
-                line = reader.line_num + 1
-    except UnicodeDecodeError as error:
-        raise ValueError(f"{path.name}: not UTF-8 text. Save it as UTF-8.") from error
-    except csv.Error as error:
-        raise ValueError(f"{path.name}: not valid CSV ({error}). Correct it.") from error
+def told_lines(
+    table: ListTable, chosen: Mapping[Use, str] | None = None
+) -> Iterator[tuple[int, dict[Use, str]]]:
+    """Yield (number, cells of USES, "" where there is none) of every line that is not blank.
 
+    Args:
+        table: the list.
+        chosen: headings of columns that are known.
 
-def _columns(path: Path, headings: Sequence[str]) -> dict[str, int | None]:
-    found = [heading.strip().lower() for heading in headings]
-    columns: dict[str, int | None] = {}
-    for what, names in COLUMNS.items():
-        at = [index for index, heading in enumerate(found) if heading in names]
-        if len(at) > 1:
-            raise ValueError(f"{path.name}: two columns for the {what}. Keep one of them.")
-        columns[what] = at[0] if at else None
-    if columns["path"] is None:
-        raise ValueError(
-            f"{path.name}: the headings are {', '.join(headings)[:200] or 'missing'}. The first "
-            "line must name a column path, and may name group, split and class."
+    Raises:
+        ListError: when no column names the image, or a line has several findings.
+    """
+    columns = find_columns(table, USES, chosen)
+    if Use.IMAGE not in columns:
+        raise wrong_headings(
+            table,
+            "The first line must name a column path (or file_name, image ...), and may name "
+            "group, split and class.",
         )
-    return columns
+    for line, cells in table.lines():
+        told = {use: _cell(cells, columns.get(use)) for use in USES}
+        if "|" in told[Use.CLASS]:
+            heading = table.headings[columns[Use.CLASS]]
+            raise ListError(
+                f"{table.name} {table.unit} {line}: it has several findings "
+                f"({told[Use.CLASS][:80]}), and a project has one finding an image. Rename the "
+                f'column "{heading}" to import the images without classes; then label with this '
+                "list, one finding as yes or no (sslapp label, --finding)."
+            )
+        yield line, told
 
 
 def _cell(cells: Sequence[str], at: int | None) -> str:
@@ -114,10 +105,10 @@ def _cell(cells: Sequence[str], at: int | None) -> str:
 
 
 def _file(
-    folder: Path, cells: Mapping[str, str], roots: Sequence[Path]
+    folder: Path, cells: Mapping[Use, str], roots: Sequence[Path]
 ) -> tuple[Placed, Path] | str:
     """The file of a line, with where it lies, or why it is refused."""
-    name, group, split = cells["path"], cells["group"], cells["split"].lower()
+    name, group, split = cells[Use.IMAGE], cells[Use.GROUP], cells[Use.SPLIT].lower()
     if reason := _wrong_path(name) or wrong_name(name):
         return reason
     if split not in _SPLITS:
@@ -127,7 +118,7 @@ def _file(
     target = _below(folder / name, roots)
     if isinstance(target, str):
         return target
-    return Placed(name, _SPLITS[split], cells["class"] or None, group or None), target
+    return Placed(name, _SPLITS[split], cells[Use.CLASS] or None, group or None), target
 
 
 def _below(path: Path, roots: Sequence[Path]) -> Path | str:
