@@ -77,6 +77,13 @@ class Split(StrEnum):
     TEST = "test"
 
 
+class MetadataKind(StrEnum):
+    """What the values of a column of metadata are, all of them."""
+
+    TEXT = "text"
+    NUMBER = "number"
+
+
 class Role(StrEnum):
     """What a reader may do in a project; each role includes the ones before it."""
 
@@ -118,6 +125,10 @@ class EventKind(StrEnum):
     ADD_CLASS = "add_class"
     EDIT_CLASS = "edit_class"
     RETIRE_CLASS = "retire_class"
+    IMPORT_METADATA = "import_metadata"
+    SHOW_METADATA = "show_metadata"
+    REMOVE_METADATA = "remove_metadata"
+    SIBLING = "sibling"
     SETTINGS = "settings"
     SNAPSHOT = "snapshot"
     ROUND_START = "round_start"

@@ -31,7 +31,7 @@ SQL_TYPES = {"Connection", "Engine", "Row", "RowMapping", "URL", "make_url"}
 """What else may be had from sqlalchemy: what a transaction, a row and an address are."""
 
 SEALED = {"workspace", "reader", "project", "membership", "label_class", "image_set"}
-SEALED |= {"snapshot", "round_", "embedding", "view_set"}
+SEALED |= {"snapshot", "round_", "embedding", "view_set", "metadata_column"}
 """Tables whose rows carry a seal: a plain statement would leave one that does not fit."""
 
 IN_BROWSER = (

@@ -29,7 +29,7 @@ from sqlalchemy import (
 
 from sslapp.store.errors import DatabaseGone, DatabaseMissing, DatabaseTooNew
 
-REVISION = "0008"
+REVISION = "0009"
 """The newest migration; a database at this revision opens without loading Alembic."""
 
 PROJECT_LOCK = 0x55_1A

@@ -1,10 +1,10 @@
 """The tables, in SQLAlchemy Core.
 
 Three kinds of table live here. *Truth*: workspace, project, label_class, reader, membership,
-image_set, image, true_label and the event log. *Derived* (rebuilt from the events by `replay`):
-undone, reader_label, current_label, forbidden_class, withheld, holdout. *Work*: lease, snapshot,
-round, round_metric, job, embedding, view_set, file. Large arrays are files in the workspace; rows
-name them by paths relative to its root.
+image_set, image, true_label, metadata_column, metadata_value and the event log. *Derived* (rebuilt
+from the events by `replay`): undone, reader_label, current_label, forbidden_class, withheld,
+holdout. *Work*: lease, snapshot, round, round_metric, job, embedding, view_set, file. Large arrays
+are files in the workspace; rows name them by paths relative to its root.
 
 The log vouches for itself, for images, true labels and what is derived. A row of another table
 that a label or a prediction depends on carries a `seal`, see store.seals.
@@ -30,7 +30,7 @@ from sqlalchemy import (
     UniqueConstraint,
 )
 
-from sslapp.vocabulary import JobState, Purpose, Role, Split
+from sslapp.vocabulary import JobState, MetadataKind, Purpose, Role, Split
 
 metadata = MetaData(
     naming_convention={
@@ -158,6 +158,29 @@ true_label = Table(  # read by simulation and final scoring alone
     Column("position", BigInteger, primary_key=True, autoincrement=False),
     Column("class_id", ForeignKey("label_class.id"), nullable=False),
     ForeignKeyConstraint(["project_id", "position"], ["image.project_id", "image.position"]),
+)
+
+metadata_column = Table(  # what is known of images beside their classes: age, view, scanner
+    "metadata_column",
+    metadata,
+    Column("id", Integer, primary_key=True),
+    Column("project_id", ForeignKey("project.id"), nullable=False),
+    Column("name", String(200), nullable=False),
+    Column("kind", String(8), nullable=False),  # by its values
+    Column("shown", Boolean, nullable=False),  # beside the image while it is labelled
+    Column("images", BigInteger, nullable=False),  # that have a value
+    Column("different", BigInteger, nullable=False),  # values
+    _seal(),
+    UniqueConstraint("project_id", "name"),
+    _one_of("kind", MetadataKind),
+)
+
+metadata_value = Table(  # an image without a value has no row
+    "metadata_value",
+    metadata,
+    Column("column_id", ForeignKey("metadata_column.id"), primary_key=True),
+    Column("position", BigInteger, primary_key=True, autoincrement=False),
+    Column("value", Text, nullable=False),
 )
 
 event = Table(

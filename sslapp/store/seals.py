@@ -19,6 +19,7 @@ from sslapp.store.schema import (
     image_set,
     label_class,
     membership,
+    metadata_column,
     project,
     reader,
     round_,
@@ -28,7 +29,7 @@ from sslapp.store.schema import (
 )
 
 SEALED = (
-    *(workspace, reader, project, membership, label_class, image_set),
+    *(workspace, reader, project, membership, label_class, image_set, metadata_column),
     *(snapshot, round_, embedding, view_set),
 )
 

@@ -1,4 +1,4 @@
-"""Proving that the rows of a project are what was written: log, images, classes, rounds, seals.
+"""Proving that a project's rows are what was written: log, images, metadata, classes, rounds, ...
 
 A damaged database must give sentences and never an exception, and what is not damaged is still
 looked at. So every check runs on its own, and whatever it raises is a finding.
@@ -23,6 +23,7 @@ from sslapp.store.images import (
 from sslapp.store.log import verify as log
 from sslapp.store.log.chain import Event
 from sslapp.store.log.verify import RESTORE, ChainWalk
+from sslapp.store.metadata.values import wrong_columns
 from sslapp.store.projects import classes
 from sslapp.store.rounds import curves_hash
 from sslapp.store.schema import image_set, round_, snapshot
@@ -76,6 +77,7 @@ def verify(conn: Connection, project_id: int, head: str | None = None) -> Verifi
         lambda: log.holds_head(walk, head),
         lambda: _imports(conn, project_id, walk.facts),
         lambda: _classes(conn, project_id, walk.facts),
+        lambda: wrong_columns(conn, project_id, walk.facts),
         lambda: log.undone_events(conn, project_id),
         lambda: log.derived_tables(conn, project_id),
         lambda: _images_seen(conn, project_id, walk),

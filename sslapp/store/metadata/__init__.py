@@ -1,0 +1,1 @@
+"""Metadata: what lists say of images beside their classes, such as age, view or scanner."""

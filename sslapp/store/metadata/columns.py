@@ -1,0 +1,101 @@
+"""The columns of a project's metadata: which there are, and which are shown while labelling."""
+
+import uuid
+from dataclasses import dataclass
+
+from sqlalchemy import Connection, select
+
+from sslapp.store import seals
+from sslapp.store.errors import Refused
+from sslapp.store.log.events import append
+from sslapp.store.schema import metadata_column, metadata_value
+from sslapp.vocabulary import EventKind, MetadataKind
+
+LONGEST_NAME = 200
+"""Characters that a column's name may have."""
+
+
+@dataclass(frozen=True)
+class MetadataColumn:
+    """A column.
+
+    Attributes:
+        kind: what all of its values are.
+        shown: beside an image while it is labelled.
+        images: how many have a value.
+        different: how many values there are.
+    """
+
+    id: int
+    name: str
+    kind: MetadataKind
+    shown: bool
+    images: int
+    different: int
+
+
+def columns(conn: Connection, project_id: int) -> list[MetadataColumn]:
+    """The project's columns, in the order in which they came."""
+    query = select(metadata_column).where(metadata_column.c.project_id == project_id)
+    return [
+        MetadataColumn(
+            row.id, row.name, MetadataKind(row.kind), row.shown, row.images, row.different
+        )
+        for row in conn.execute(query.order_by(metadata_column.c.id))
+    ]
+
+
+def find_column(conn: Connection, project_id: int, name: str) -> MetadataColumn:
+    """The column of that name, whatever its case.
+
+    Raises:
+        Refused: when there is none; the message lists those there are.
+    """
+    there = columns(conn, project_id)
+    found = next((each for each in there if each.name.casefold() == name.casefold()), None)
+    if found is None:
+        known = ", ".join(each.name for each in there) or "none yet"
+        raise Refused(f'There is no column "{name}" of metadata; known: {known}.')
+    return found
+
+
+def show_column(
+    conn: Connection, project_id: int, name: str, reader_id: int | None, *, shown: bool
+) -> bool:
+    """Show a column while images are labelled, or hide it, and log it; whether it was otherwise.
+
+    Raises:
+        Refused: when there is no such column.
+    """
+    found = find_column(conn, project_id, name)
+    if found.shown == shown:
+        return False
+    seals.update(conn, metadata_column, [metadata_column.c.id == found.id], {"shown": shown})
+    append(
+        conn,
+        project_id,
+        EventKind.SHOW_METADATA,
+        key=f"show_metadata:{uuid.uuid4().hex}",
+        reader_id=reader_id,
+        payload={"column": found.name, "shown": shown},
+    )
+    return True
+
+
+def remove_column(conn: Connection, project_id: int, name: str, reader_id: int | None) -> None:
+    """Take a column and its values out of the database, and log that; the log has no value of it.
+
+    Raises:
+        Refused: when there is no such column.
+    """
+    found = find_column(conn, project_id, name)
+    conn.execute(metadata_value.delete().where(metadata_value.c.column_id == found.id))
+    conn.execute(metadata_column.delete().where(metadata_column.c.id == found.id))
+    append(
+        conn,
+        project_id,
+        EventKind.REMOVE_METADATA,
+        key=f"remove_metadata:{uuid.uuid4().hex}",
+        reader_id=reader_id,
+        payload={"column": found.name},
+    )
