@@ -52,6 +52,7 @@ def refill(access: Access, request: Request, body: dict[str, Any]) -> dict[str, 
         "note": offer.note,
         "gone": offer.gone,
         "images": offer.images,
+        "metadata": offer.metadata,
         "progress": asdict(tally.label_progress(access, project)),
     }
 

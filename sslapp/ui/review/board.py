@@ -17,7 +17,7 @@ from sslapp.usecases.reviewing.board import (
     read_bare_board,
     read_board,
 )
-from sslapp.usecases.reviewing.facets import Coded, Facet, coded
+from sslapp.usecases.reviewing.facets import AnyFacet, Coded, coded, facet_named
 from sslapp.usecases.reviewing.queue import Choice
 from sslapp.vocabulary import Space
 
@@ -68,7 +68,7 @@ def current(access: Access, project_id: int, number: int | None) -> Board:
     return load(access, project_id, number, key)
 
 
-def facet(access: Access, project_id: int, board: Board, wanted: Facet) -> Coded:
+def facet(access: Access, project_id: int, board: Board, wanted: AnyFacet) -> Coded:
     """What the images of a board differ by."""
     place, number = _place(access), board.event_number
     return _facet(place, project_id, board.round_id, number, wanted.value, access, board)
@@ -147,7 +147,7 @@ def _facet(
     _access: Access,
     _board: Board,
 ) -> Coded:
-    return coded(_access, project_id, _board, Facet(wanted))
+    return coded(_access, project_id, _board, facet_named(wanted))
 
 
 @st.cache_resource(max_entries=16, show_spinner=False)

@@ -5,7 +5,7 @@ import streamlit as st
 from sslapp.ui.common import browser_component
 from sslapp.ui.review import state
 from sslapp.ui.review.map.colours import Coding
-from sslapp.usecases.reviewing.facets import Coded, Facet
+from sslapp.usecases.reviewing.facets import AnyFacet, Coded
 
 KEY = "review-legend"
 
@@ -17,7 +17,7 @@ _component = browser_component.declare(
 )
 
 
-def show(facet: Facet, found: Coded, coding: Coding) -> None:
+def show(facet: AnyFacet, found: Coded, coding: Coding) -> None:
     """Draw the legend, with a count for each name; a scale has none."""
     if found.ends is not None:
         return
@@ -40,7 +40,7 @@ def show(facet: Facet, found: Coded, coding: Coding) -> None:
     )
 
 
-def _filter(facet: Facet, names: set[object]) -> None:
+def _filter(facet: AnyFacet, names: set[object]) -> None:
     sent = st.session_state[KEY]["only"]
     chosen = sent if isinstance(sent, list) else []
     state.filter_by(facet, tuple(each for each in chosen if each in names))

@@ -14,8 +14,9 @@ from sslapp.ui.review import legend, spaces, state
 from sslapp.ui.review.map import figure
 from sslapp.ui.review.map.colours import coding
 from sslapp.usecases.access import Access
+from sslapp.usecases.images.metadata import groupable, metadata_columns
 from sslapp.usecases.reviewing.board import Board, BoardKey
-from sslapp.usecases.reviewing.facets import Facet
+from sslapp.usecases.reviewing.facets import AnyFacet, Facet, MetadataFacet
 from sslapp.words import count
 
 CHART, COLOUR = "review-map", "review-colour"
@@ -33,12 +34,14 @@ COLOURINGS = {
 OF_A_ROUND = (Facet.CONFIDENCE, Facet.CORRECT, Facet.CHANGE)
 HELP_WITHOUT = """**Class**: the label, whoever gave it. **Source**: where it comes from.
 **Holdout**: what was drawn to measure. **Reader**, **Day**: who gave the label, and when. Expert
-labels lie on top, larger and outlined. Press a name to see it alone."""
+labels lie on top, larger and outlined. Columns of metadata stand below: texts by their values,
+numbers by their quartiles. Press a name to see it alone."""
 HELP = """**Class**: the predicted one, and experts' labels as they are. **Confidence**: of the
 predicted class, calibrated. **Source**: where an image's label comes from. **Correctness**: whether
 the round says what experts said; it was taught most of that. **Change**: whether the round before
 predicted another class. **Holdout**: what was drawn to measure. **Reader**, **Day**: who gave the
-label, and when. Expert labels lie on top, larger and outlined. Press a name to see it alone."""
+label, and when. Expert labels lie on top, larger and outlined. Columns of metadata stand below:
+texts by their values, numbers by their quartiles. Press a name to see it alone."""
 
 
 def show(access: Access, project_id: int, number: int | None, key: BoardKey) -> None:
@@ -50,7 +53,7 @@ def show(access: Access, project_id: int, number: int | None, key: BoardKey) -> 
     """
     if COLOUR not in st.session_state:  # back from another page: the chart is mounted anew
         state.redraw()
-    colouring = _choose(bare=number is None)
+    colouring = _choose(access, project_id, bare=number is None)
     if number is not None:
         spaces.choose(access, project_id, number)
     zoom = state.zoom()
@@ -68,7 +71,7 @@ def show(access: Access, project_id: int, number: int | None, key: BoardKey) -> 
     box = zoom or figure.whole(board)
     picture = None
     if not points.whole:
-        about = f"{key.projection} {colouring} {only}"
+        about = f"{key.projection} {colouring.value} {only}"
         picture = review_board.density(
             access, project_id, board, found, about=about, box=box, within=within
         )
@@ -80,8 +83,10 @@ def show(access: Access, project_id: int, number: int | None, key: BoardKey) -> 
     _foot(board, points, key, drawn.event_number)
 
 
-def _choose(*, bare: bool) -> Facet:
-    offered = [each for each in COLOURINGS if not (bare and each in OF_A_ROUND)]
+def _choose(access: Access, project_id: int, *, bare: bool) -> AnyFacet:
+    own = [each for each in COLOURINGS if not (bare and each in OF_A_ROUND)]
+    told = [each for each in metadata_columns(access, project_id) if groupable(each)]
+    offered: list[AnyFacet] = [*own, *(MetadataFacet(each.name) for each in told)]
     if st.session_state.get(COLOUR) not in (None, *offered):
         st.session_state[COLOUR] = Facet.CLASS  # chosen for another project's round
     with st.container(horizontal=True, vertical_alignment="center"):
@@ -90,14 +95,22 @@ def _choose(*, bare: bool) -> Facet:
         chosen = st.selectbox(
             "Colour by",
             list(offered),
-            format_func=COLOURINGS.__getitem__,
+            format_func=_title,
             label_visibility="collapsed",
             key=COLOUR,
-            width=150,
+            width=170,
             on_change=state.filter_by,
             args=(None,),
         )
-    return Facet(chosen)
+    return chosen if isinstance(chosen, MetadataFacet) else Facet(chosen)
+
+
+def _title(facet: AnyFacet) -> str:
+    """What a facet is called; a column of metadata by its own name, if that is no other's."""
+    if isinstance(facet, Facet):
+        return COLOURINGS[facet]
+    taken = facet.column in COLOURINGS.values()
+    return f"{facet.column} (metadata)" if taken else facet.column
 
 
 def _foot(board: Board, points: figure.Drawn, key: BoardKey, event_number: int) -> None:

@@ -9,7 +9,7 @@ from sslapp.ui.common import faults
 from sslapp.ui.common.map.hook import Ring
 from sslapp.usecases.reviewing.board import Board
 from sslapp.usecases.reviewing.candidates import DEFAULT_COVERAGE, DEFAULT_THRESHOLD
-from sslapp.usecases.reviewing.facets import Facet
+from sslapp.usecases.reviewing.facets import AnyFacet
 from sslapp.usecases.reviewing.queue import Choice, Queue, Show
 from sslapp.vocabulary import Finding, Space
 
@@ -103,13 +103,13 @@ def searches_by() -> str:
     return str(st.session_state.get(SEARCH) or BY_NAME)
 
 
-def filtered() -> tuple[Facet | None, tuple[str, ...]]:
+def filtered() -> tuple[AnyFacet | None, tuple[str, ...]]:
     """What the legend filters by, and the names of what is left in; (None, ()) for no filter."""
-    found: tuple[Facet | None, tuple[str, ...]] = st.session_state.get(_FILTER, (None, ()))
+    found: tuple[AnyFacet | None, tuple[str, ...]] = st.session_state.get(_FILTER, (None, ()))
     return found
 
 
-def filter_by(facet: Facet | None, only: tuple[str, ...] = ()) -> None:
+def filter_by(facet: AnyFacet | None, only: tuple[str, ...] = ()) -> None:
     """Leave these alone on the map and in what is selected; () for all."""
     select_by_rule()
     st.session_state[_FILTER] = (facet if only else None, only)

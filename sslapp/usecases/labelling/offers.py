@@ -20,6 +20,7 @@ from sslapp.store.labels import current_labels, none_among
 from sslapp.store.log.chain import now
 from sslapp.store.log.decisions import positions_decided
 from sslapp.store.log.kinds import kinds_where
+from sslapp.store.metadata.values import shown_values
 from sslapp.store.people import leases
 from sslapp.store.projects import ClassRow
 from sslapp.store.rounds import FinishedRound, newest_finished
@@ -60,12 +61,14 @@ class Offer:
         note: why they were not chosen as asked; "" when they were.
         gone: of the images in hand, those somebody has decided or holds by now.
         images: of the images in hand, position -> content hash, by which the page shows them.
+        metadata: of all of them, position -> (column, value) pairs that the project allows.
     """
 
     items: list[OfferedImage]
     note: str
     gone: list[int]
     images: dict[int, str]
+    metadata: dict[int, list[tuple[str, str]]]
 
 
 @dataclass(frozen=True)
@@ -161,12 +164,15 @@ def refill(
     offered = [each for each in picks if each.position in granted]
     with reading(access.engine) as conn:
         project_id = find_project(conn, access, project)
-        hashes = pixel_hashes(conn, project_id, [*have, *(each.position for each in offered)])
+        in_hand = [*have, *(each.position for each in offered)]
+        hashes = pixel_hashes(conn, project_id, in_hand)
+        metadata = shown_values(conn, project_id, in_hand)
     return Offer(
         items=[_offered(each, hashes[each.position]) for each in offered],
         note=note,
         gone=_gone(access, project, have, granted),
         images={each: hashes[each] for each in have if each in hashes},
+        metadata=metadata,
     )
 
 

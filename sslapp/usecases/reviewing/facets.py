@@ -15,6 +15,7 @@ from sslapp.store.database import reading
 from sslapp.store.images import splits
 from sslapp.store.labels import Givers, givers
 from sslapp.usecases.access import Access, require
+from sslapp.usecases.images.metadata import groups_in
 from sslapp.usecases.reviewing.board import Board, flipped, previous_columns
 from sslapp.vocabulary import Source
 
@@ -23,6 +24,8 @@ DAYS = 12
 
 BINS = 24
 """Steps of confidence; finer ones cannot be told apart."""
+
+_OF_METADATA = "metadata:"
 
 
 class Facet(StrEnum):
@@ -38,6 +41,28 @@ class Facet(StrEnum):
     TIME = "time"
 
 
+@dataclass(frozen=True)
+class MetadataFacet:
+    """A column of metadata as what images are coloured and filtered by."""
+
+    column: str
+
+    @property
+    def value(self) -> str:
+        """Its name among all facets."""
+        return f"{_OF_METADATA}{self.column}"
+
+
+AnyFacet = Facet | MetadataFacet
+
+
+def facet_named(value: str) -> AnyFacet:
+    """The facet whose `value` this is."""
+    if value.startswith(_OF_METADATA):
+        return MetadataFacet(value.removeprefix(_OF_METADATA))
+    return Facet(value)
+
+
 @dataclass(frozen=True, eq=False)
 class Coded:
     """A facet of N images.
@@ -47,11 +72,13 @@ class Coded:
         names: what each code means, that of 0 first.
         ends: what the first and the last code after 0 mean, if the codes are a scale: their names
             are empty, and nobody filters by them.
+        ordered: whether the codes after 0 rise with a number.
     """
 
     codes: NDArray[np.int16]
     names: tuple[str, ...]
     ends: tuple[str, str] | None = None
+    ordered: bool = False
 
     def within(self, only: Sequence[str]) -> NDArray[np.bool_]:
         """(N,) bool: the images whose code has one of these names."""
@@ -63,8 +90,13 @@ class Coded:
         return np.bincount(self.codes, minlength=len(self.names))
 
 
-def coded(access: Access, project_id: int, board: Board, facet: Facet) -> Coded:
+def coded(access: Access, project_id: int, board: Board, facet: AnyFacet) -> Coded:
     """A facet of a board's images, with what is read for it alone."""
+    if isinstance(facet, MetadataFacet):
+        with reading(access.engine) as conn:
+            require(conn, access, project_id)
+            groups = groups_in(conn, project_id, facet.column, len(board))
+        return Coded(groups.codes, groups.names, ordered=groups.ordered)
     if facet is Facet.CHANGE:
         return of_change(board, previous_columns(access, project_id, board))
     if facet not in (Facet.MEASURED, Facet.READER, Facet.TIME):

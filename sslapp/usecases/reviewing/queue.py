@@ -17,7 +17,7 @@ from sslapp.usecases.access import Access, require
 from sslapp.usecases.images.similar import like_text, similar
 from sslapp.usecases.reviewing.board import Board, Mask, Rule, flipped, previous_columns
 from sslapp.usecases.reviewing.experts import experts
-from sslapp.usecases.reviewing.facets import Facet, coded
+from sslapp.usecases.reviewing.facets import AnyFacet, coded
 from sslapp.usecases.reviewing.findings import Queued, queued
 from sslapp.vocabulary import Finding, Space
 
@@ -79,7 +79,7 @@ class Choice:
     like: int | None = None
     text: str = ""
     name: str = ""
-    facet: Facet | None = None
+    facet: AnyFacet | None = None
     only: tuple[str, ...] = ()
     finding: Finding | None = None
     against: int | None = None

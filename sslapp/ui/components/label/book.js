@@ -29,6 +29,7 @@ export function makeBook({ name, base, outbox, onChange }) {
     notices: stored.notices ?? [], // [{ position, text }] refused decisions, until dismissed
     conflicts: stored.conflicts ?? [],
     progress: stored.progress ?? null,
+    metadata: {}, // position -> [[column, value]] that may be shown; never kept in the browser
     note: "",
     ended: false, // the server has nothing more to offer
     away: false, // the queue cannot be refilled just now,
@@ -168,6 +169,8 @@ export function makeBook({ name, base, outbox, onChange }) {
       Object.assign(book, { away: false, trouble: "" })
       outbox.halt("")
       renew(offer.images, returned && before === acts)
+      for (const each of have) delete book.metadata[each]
+      Object.assign(book.metadata, offer.metadata)
       if (asked === book.strategy) {
         take(offer)
         if (settled) sweep(offer.gone, returned && before === acts)

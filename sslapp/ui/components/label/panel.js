@@ -122,6 +122,7 @@ export function makePanel({ root, base, reading, lately, onAction, onTakeBack })
     const flagged = each => each.kind === "flag" && each.position === item?.position
     find(".flagged").hidden = !book.history.some(flagged)
     setText(find(".reason"), item?.reason ?? "")
+    drawMetadata(book.metadata[item?.position] ?? [])
     show(".note", book.note)
     find("#strategy").value = book.strategy
     drawEnd(book)
@@ -164,6 +165,16 @@ export function makePanel({ root, base, reading, lately, onAction, onTakeBack })
     const differs = further !== null && further !== expected
     const clean = differs ? `, ${thousands(further)} if none finds an error` : ""
     return `About ${thousands(expected)} more looks${clean}`
+  }
+
+  // What lists say of the image, as far as the project allows; no prediction is among it.
+  function drawMetadata(pairs) {
+    const list = find(".metadata")
+    const drawn = JSON.stringify(pairs)
+    if (list.dataset.drawn === drawn) return
+    list.dataset.drawn = drawn
+    list.hidden = pairs.length === 0
+    list.replaceChildren(...pairs.flatMap(([name, value]) => [textElement("dt", "", name), textElement("dd", "", value)]))
   }
 
   function drawStrip(decisions) {

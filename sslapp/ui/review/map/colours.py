@@ -7,8 +7,9 @@ import numpy as np
 from numpy.typing import NDArray
 
 from sslapp.charts import look
+from sslapp.usecases.images.metadata import PALETTE
 from sslapp.usecases.reviewing.board import Board
-from sslapp.usecases.reviewing.facets import Coded, Facet
+from sslapp.usecases.reviewing.facets import AnyFacet, Coded, Facet, MetadataFacet
 from sslapp.vocabulary import Source
 
 NOTHING = "#8A93A0"
@@ -46,14 +47,14 @@ MEASURES = ("#C77D2E", "#8C6D4F")
 _CIVIDIS = ("#00224E", "#2A3F6D", "#575C6D", "#7D7C78", "#A69D75", "#D3C164", "#FEE838")
 
 
-def coding(board: Board, facet: Facet, found: Coded) -> Coding:
+def coding(board: Board, facet: AnyFacet, found: Coded) -> Coding:
     """Give every code of a facet its colour."""
     # the chart's payload: a byte an image where a byte will do
     codes = found.codes.astype(np.uint8) if len(found.names) < 256 else found.codes
     return Coding(codes, (NOTHING, *_colours(board, facet, found)), found.names, found.ends)
 
 
-def _colours(board: Board, facet: Facet, found: Coded) -> tuple[str, ...]:
+def _colours(board: Board, facet: AnyFacet, found: Coded) -> tuple[str, ...]:
     """A colour for each code after that of nothing."""
     number = len(found.names) - 1
     match facet:
@@ -65,9 +66,10 @@ def _colours(board: Board, facet: Facet, found: Coded) -> tuple[str, ...]:
             return (SAME, OTHER)
         case Facet.MEASURED:
             return MEASURES
-        case Facet.READER:
-            return tuple(look.LINES[each % len(look.LINES)] for each in range(number))
-        case Facet.CONFIDENCE | Facet.TIME:
+        case Facet.READER | MetadataFacet() if not found.ordered:
+            known = look.LINES if facet is Facet.READER else PALETTE
+            return tuple(known[each % len(known)] for each in range(number))
+        case _:
             return gradient(_CIVIDIS, number) if number else ()
 
 
