@@ -10,6 +10,7 @@ import hashlib
 import os
 import re
 import secrets
+import shutil
 import threading
 from collections.abc import Callable, Iterator
 from contextlib import contextmanager
@@ -66,6 +67,26 @@ def write_array(path: Path, array: NDArray[np.generic]) -> None:
 def read_array(path: Path) -> NDArray[np.generic]:
     """Map a .npy file into memory, read-only."""
     return np.load(path, mmap_mode="r", allow_pickle=False)
+
+
+def link(source: Path, target: Path) -> None:
+    """Give a complete file a second name; deleting one leaves the other. Survives from a sync on.
+
+    Files are replaced by a rename, never written into, so what one name holds never changes by the
+    other. A file system without hard links gets a copy.
+
+    Raises:
+        FileNotFoundError: when `source` is gone.
+        FileExistsError: when `target` is there.
+    """
+    target.parent.mkdir(parents=True, exist_ok=True)
+    try:
+        os.link(source, target)
+    except (FileNotFoundError, FileExistsError):
+        raise
+    except OSError:
+        with open(source, "rb") as file:
+            write(target, lambda copy: shutil.copyfileobj(file, copy))
 
 
 def write_named(folder: Path, stem: str, suffix: str, content: bytes) -> Path:

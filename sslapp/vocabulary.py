@@ -175,6 +175,7 @@ class JobKind(StrEnum):
 
     LOOK = "look"
     IMPORT = "import"
+    SIBLING = "sibling"
     PIXELS = "pixels"
     EMBED = "embed"
     ROUND = "round"

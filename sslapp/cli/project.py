@@ -11,7 +11,8 @@ from sslapp.cli.application import Json, Project, access, app, command, show, ta
 from sslapp.cli.jobs import Wait, wait_for
 from sslapp.usecases.auditing.in_force import count_proofs
 from sslapp.usecases.exporting import exports
-from sslapp.usecases.images.incoming.creation import ensure_demo
+from sslapp.usecases.images.incoming.creation import class_names, ensure_demo
+from sslapp.usecases.images.sibling import make_sibling
 from sslapp.usecases.maintenance import backups
 from sslapp.usecases.maintenance.files import UNKNOWN
 from sslapp.usecases.maintenance.verification import Checked, rebuild, record, verify_workspace
@@ -20,9 +21,12 @@ from sslapp.usecases.projects import classes
 from sslapp.usecases.projects.settings import ProjectSettings, create_project
 from sslapp.usecases.projects.status import status as read_status
 from sslapp.vocabulary import Intensities, Role, Source
+from sslapp.words import count
 
 class_app = typer.Typer(help="Add, edit and retire classes.", no_args_is_help=True)
 app.add_typer(class_app, name="class")
+project_app = typer.Typer(help="Projects over the images of others.", no_args_is_help=True)
+app.add_typer(project_app, name="project")
 
 
 class LabelSource(StrEnum):
@@ -59,6 +63,26 @@ def init(
     settings = ProjectSettings(flip=flip, image_size=image_size, intensities=intensities)
     project_id = create_project(access(), name, listed, settings)
     show({"project_id": project_id, "name": name}, as_json, f'Project "{name}" is ready.')
+
+
+@command(project_app, "sibling")
+def sibling(
+    name: Annotated[str, typer.Argument(help="The new project's name.")],
+    classes: Annotated[str, typer.Option(help="Its class names, comma-separated.")] = "",
+    project: Annotated[
+        str | None,
+        typer.Option("--project", "-p", help="Whose images; not needed while there is only one."),
+    ] = None,
+    wait: Wait = True,
+    as_json: Json = False,
+) -> None:
+    """Make a project over the images of another, for another finding, without importing again."""
+    who = access()
+    made = make_sibling(who, name, class_names(classes), of=project)
+    result = wait_for(who, made.job_id, wait)
+    taken = f"It has the {count(result['images'], 'image')}" if wait else "It gets the images"
+    words = f'Project "{name}" is ready. {taken} of the other and decisions of its own.'
+    show({"project_id": made.project_id, "name": name, **result}, as_json, words)
 
 
 @command(class_app, "add")

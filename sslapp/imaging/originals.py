@@ -4,6 +4,7 @@ import ctypes
 import hashlib
 import os
 import re
+from collections.abc import Callable, Iterable, Sequence
 from pathlib import Path
 
 from sslapp import durable
@@ -59,11 +60,49 @@ class OriginalsWriter:
         Raises:
             OSError: when the disk did not take it.
         """
-        if self._added and not _sync_file_system(self._folder):
-            for path in sorted(self._added):
-                durable.sync_folder(path)  # opens and fsyncs, which is right for files as well
-            durable.sync_folder(self._folder)
+        if self._added:
+            _sync(self._folder, self._added)
         self._added.clear()
+
+
+def share_originals(
+    source: Path,
+    target: Path,
+    names: Sequence[str],
+    *,
+    progress: Callable[[int, int], None] = lambda done, total: None,
+) -> None:
+    """Let another folder hold the same originals, without a second copy of them on the disk.
+
+    They survive a power cut when this returns. What is there already, from an attempt that was
+    killed, stays.
+
+    Args:
+        names: sha256 of each.
+        progress: called as progress(done, total); it may raise to stop.
+
+    Raises:
+        FileNotFoundError: when `source` lacks one.
+    """
+    for done, name in enumerate(names, 1):
+        path = original_path(target, name)
+        if not path.exists():
+            durable.link(original_path(source, name), path)
+        progress(done, len(names))
+    if names:
+        _sync(target, {each for name in names for each in _named(target, name)})
+
+
+def _named(folder: Path, name: str) -> tuple[Path, Path]:
+    path = original_path(folder, name)
+    return path.parent, path
+
+
+def _sync(folder: Path, paths: Iterable[Path]) -> None:
+    if not _sync_file_system(folder):
+        for path in sorted(paths):
+            durable.sync_folder(path)  # opens and fsyncs, which is right for files as well
+        durable.sync_folder(folder)
 
 
 def _sync_file_system(folder: Path) -> bool:

@@ -16,6 +16,7 @@ from sslapp.usecases.images.incoming.imports import run_import
 from sslapp.usecases.images.incoming.looking import run_look
 from sslapp.usecases.images.maps import run_projection
 from sslapp.usecases.images.pixels_again import run_pixels
+from sslapp.usecases.images.sibling import run_sibling
 from sslapp.usecases.images.weights import run_weights
 from sslapp.usecases.reviewing.searching import run_search
 from sslapp.usecases.training.own_encoder import run_learn
@@ -63,6 +64,7 @@ HANDLERS: Handlers = MappingProxyType(
     {
         JobKind.LOOK: run_look,
         JobKind.IMPORT: run_import,
+        JobKind.SIBLING: run_sibling,
         JobKind.PIXELS: run_pixels,
         JobKind.EMBED: _run_encoder,
         JobKind.ROUND: _run_round,

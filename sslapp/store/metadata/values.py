@@ -115,18 +115,20 @@ def shown_values(
 
 
 def copy_metadata(conn: Connection, project_id: int, target: int, reader_id: int | None) -> None:
-    """Give another project, over the same images, this one's metadata, each column as shown here.
+    """Give a project over the same images this one's metadata; there it is shown to nobody yet.
 
     Args:
-        target: the other project, which has none yet.
+        target: the other project, which has none.
     """
-    own = columns(conn, project_id)
-    if not own:
-        return
-    found = {each.name: values_of(conn, each.id) for each in own}
-    digest = hashlib.sha256(canonical([values_hash(each) for each in found.values()]).encode())
-    about = {"file": "the project these images come from", "sha256": digest.hexdigest()}
-    import_values(conn, target, reader_id, found, **about)
+    count = image_count(conn, target)
+    found = {
+        each.name: {at: value for at, value in values_of(conn, each.id).items() if at < count}
+        for each in columns(conn, project_id)
+    }
+    if any(found.values()):
+        digest = hashlib.sha256(canonical([values_hash(each) for each in found.values()]).encode())
+        file = "metadata of the project that the images come from"
+        import_values(conn, target, reader_id, found, file=file, sha256=digest.hexdigest())
 
 
 def values_hash(cells: Cells) -> str:

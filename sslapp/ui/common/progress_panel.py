@@ -19,6 +19,7 @@ PANEL = "progress"
 TITLES = {
     JobKind.LOOK: "Looking at images to import",
     JobKind.IMPORT: "Importing images",
+    JobKind.SIBLING: "Taking the images of another project",
     JobKind.PIXELS: "Making the training store again",
     JobKind.EMBED: "Embedding images",
     JobKind.TRIAL: "Comparing methods on your labels",

@@ -87,7 +87,7 @@ def _panel(title: str) -> DeltaGenerator:
 def _images(access: Access, found: Status, working: frozenset[JobKind], *, is_admin: bool) -> None:
     images.show(found.sets, notes_of(found.jobs))
     if is_admin:
-        empty = not found.sets and JobKind.IMPORT not in working
+        empty = not found.sets and not {JobKind.IMPORT, JobKind.SIBLING} & working
         images.add(access, found.project_id, expanded=empty)
 
 

@@ -6,7 +6,7 @@ from pathlib import Path
 
 import numpy as np
 from numpy.typing import NDArray
-from sqlalchemy import Connection, RowMapping
+from sqlalchemy import Connection
 from torch import nn
 
 from sslapp import durable
@@ -17,7 +17,6 @@ from sslapp.embedding.pixels_encoder import PixelVectors
 from sslapp.embedding.precision import Precision
 from sslapp.embedding.views import check_same
 from sslapp.imaging.original_pixels import OriginalPixels
-from sslapp.jobs import history
 from sslapp.jobs.context import JobContext
 from sslapp.methods.predictors import load_predictor
 from sslapp.methods.registry import CARDS
@@ -35,8 +34,13 @@ from sslapp.training.calibration.modules import module_of
 from sslapp.training.inputs.joined import JoinedFeatures
 from sslapp.training.method import Predictor
 from sslapp.training.predictor import NetworkPredictor
-from sslapp.usecases.images.encoder_jobs import encoder_of, pixels_for, precision_of
-from sslapp.vocabulary import Aspect, Gear, JobKind
+from sslapp.usecases.images.encoder_jobs import (
+    encoder_of,
+    encoder_seed,
+    pixels_for,
+    precision_of,
+)
+from sslapp.vocabulary import Aspect, Gear
 from sslapp.workspace import Workspace
 
 COMPARED = 100
@@ -166,7 +170,7 @@ def _encoder(
     workspace = context.workspace
     with reading(context.engine) as conn:
         row = find_embedding(conn, found.project_id, embedding_id)
-        seed = _seed(conn, row)
+        seed = encoder_seed(conn, row)
         is_test = images.splits(conn, found.project_id)[: row["count"]]
         weights = weights_file(row["encoder"], workspace.weights)
         features = workspace.path(row["features"])
@@ -199,10 +203,3 @@ def _input(conn: Connection, found: FinishedRound, pixels: PixelSource) -> Image
 
 def _store_aspect(conn: Connection, found: FinishedRound) -> Aspect:
     return projects.find_project(conn, found.project_id).settings.aspect
-
-
-def _seed(conn: Connection, row: RowMapping) -> int:
-    """The seed of the job that made an embedding, whose folder its features lie in."""
-    parts = Path(row["features"]).parts
-    made = history.newest_jobs(conn, row["project_id"], kind=JobKind.EMBED)
-    return next((int(job["params"]["seed"]) for job in made if job["folder"] in parts), 0)

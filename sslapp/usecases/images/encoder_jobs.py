@@ -16,8 +16,10 @@ from sslapp import durable
 from sslapp.embedding.encoder import Encoder, PixelSource
 from sslapp.embedding.encoders import OWN, open_encoder, weights_file
 from sslapp.embedding.precision import Precision
+from sslapp.jobs import history
 from sslapp.rounds.project_pixels import originals_at, training_store
 from sslapp.store import images
+from sslapp.vocabulary import JobKind
 from sslapp.workspace import Workspace
 
 WORK = "work"
@@ -25,6 +27,9 @@ WORK = "work"
 
 BESIDE = "encoding.json"
 """Name of the file beside features."""
+
+SEEDS = "seeds"
+"""In the result of a job that took embeddings along: path of their features -> their seed."""
 
 NETWORK = "network"
 """Folder beside features of a project's own encoder: its network."""
@@ -83,6 +88,20 @@ def precision_of(features: Path) -> Precision:
     if not path.exists():
         return Precision.FLOAT32
     return Precision(json.loads(path.read_bytes())["precision"])
+
+
+def encoder_seed(conn: Connection, row: RowMapping) -> int:
+    """The seed of the job that made an embedding, whose folder its features lie in.
+
+    Of one that a sibling took along the job says it that took it.
+    """
+    project_id, features = row["project_id"], row["features"]
+    taken = history.newest_done(conn, project_id, JobKind.SIBLING)
+    if taken is not None and features in taken["result"][SEEDS]:
+        return int(taken["result"][SEEDS][features])
+    parts = Path(features).parts
+    made = history.newest_jobs(conn, project_id, kind=JobKind.EMBED)
+    return next((int(job["params"]["seed"]) for job in made if job["folder"] in parts), 0)
 
 
 def own_network(features: Path) -> Path:

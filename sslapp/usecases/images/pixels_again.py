@@ -33,7 +33,7 @@ from sslapp.vocabulary import Aspect, Intensities, JobKind, Role
 SAMPLE = 64
 """Images with more than 8 bits whose values give black and white of a set."""
 
-_SEGMENT = re.compile(r"jobs/(?:import|pixels)-[^/]+/[^/]+/pixels(?:-\d+)?\.npy")
+_SEGMENT = re.compile(r"jobs/(?:import|pixels|sibling)-[^/]+/[^/]+/pixels(?:-\d+)?\.npy")
 """Paths of what imports and this job write."""
 
 _THREADS = 8

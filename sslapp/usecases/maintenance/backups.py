@@ -56,11 +56,12 @@ def backup(access: Access, target: Path) -> int:
 
         def fill(file: BinaryIO) -> None:
             with tarfile.open(fileobj=file, mode="w") as archive:
-                members = {DATABASE: _add(archive, copy, DATABASE)}
+                members: dict[str, Recorded] = {}
+                members[DATABASE] = _add(archive, copy, DATABASE, members)
                 for path in _members(root):
                     name = path.relative_to(root).as_posix()
                     try:
-                        members[name] = _add(archive, path, name)
+                        members[name] = _add(archive, path, name, members)
                     except FileNotFoundError:  # a checkpoint that a round has just superseded
                         continue
                 _check_vouched(members, on_record)
@@ -130,9 +131,20 @@ def _members(root: Path) -> Iterator[Path]:
             yield path
 
 
-def _add(archive: tarfile.TarFile, path: Path, name: str) -> Recorded:
-    """Add a file and tell what was added; a log may grow meanwhile."""
+def _add(
+    archive: tarfile.TarFile, path: Path, name: str, members: Mapping[str, Recorded]
+) -> Recorded:
+    """Add a file and tell what was added; a log may grow meanwhile.
+
+    Of a file that siblings share the archive holds one copy, and the other names.
+    """
     info = archive.gettarinfo(path, name)
+    if info.islnk():
+        if info.linkname in members:
+            archive.addfile(info)
+            first = members[info.linkname]
+            return Recorded(name, first.sha256, first.bytes)
+        info.type, info.size = tarfile.REGTYPE, path.stat().st_size
     with open(path, "rb") as file:
         content = _Hashing(file)
         archive.addfile(info, content)

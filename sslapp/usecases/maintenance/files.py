@@ -21,6 +21,7 @@ from sslapp.workspace import DATABASE, Workspace
 MENDS = {
     JobKind.LOOK: "Look at the images again.",
     JobKind.IMPORT: RESTORE,
+    JobKind.SIBLING: RESTORE,
     JobKind.PIXELS: RESTORE,
     JobKind.EMBED: f"Embed the images again, or: {RESTORE}",
     JobKind.ROUND: f"Run round {{number}} again on the same labels, or: {RESTORE}",

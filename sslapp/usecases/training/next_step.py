@@ -109,7 +109,7 @@ def next_step(facts: Facts) -> NextStep:
 
 
 def _before_labels(facts: Facts) -> NextStep | None:
-    if not facts.images and JobKind.IMPORT in facts.working:
+    if not facts.images and {JobKind.IMPORT, JobKind.SIBLING} & facts.working:
         return NextStep(
             "The images are on their way; they appear here when all are in.", Page.PROJECTS
         )
