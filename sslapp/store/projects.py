@@ -1,6 +1,7 @@
 """Projects, their settings and their classes."""
 
 import re
+import unicodedata
 import uuid
 from collections.abc import Mapping, Sequence
 from dataclasses import dataclass
@@ -34,6 +35,15 @@ _BEFORE = {"intensities": Intensities.EXTREMES}
 """Settings of projects that were made before these could be chosen."""
 
 _COLOUR = re.compile(r"#[0-9a-fA-F]{6}")
+
+_UNSHOWABLE = ("Cc", "Cf", "Cs", "Co", "Cn", "Zl", "Zp")
+"""Unicode categories of what breaks a line, steers a terminal, turns text round or is not seen."""
+
+_JOINERS = "\u200c\u200d"
+"""Not seen either, but some scripts and emoji are written with them."""
+
+_BLANKS = "\u115f\u1160\u2800\u3164\uffa0"
+"""Letters and signs, by their category, that nothing is drawn for."""
 
 
 class ProjectSettings(BaseModel):
@@ -95,13 +105,37 @@ class ClassRow:
     retired: bool
 
 
+def checked_name(what: str, name: str) -> str:
+    """A name without blanks around it, for tables, pages and terminals.
+
+    Args:
+        what: the name is of: project, class, reader.
+        name: as it was given.
+
+    Raises:
+        Refused: when it is blank or too long, or has characters that cannot be shown.
+    """
+    name = name.strip()
+    if not 1 <= len(name) <= 200:
+        raise Refused(f"A {what}'s name has 1 to 200 characters.")
+    shown = name.translate(dict.fromkeys(map(ord, _JOINERS)))
+    kinds = [unicodedata.category(each) for each in shown if each not in _BLANKS]
+    if any(each in _UNSHOWABLE for each in kinds) or not any(each[0] in "LNPS" for each in kinds):
+        escaped = name.encode("unicode_escape").decode()
+        raise Refused(
+            f'The {what} name "{escaped}" has characters that cannot be shown. Write it without '
+            "them."
+        )
+    return name
+
+
 def create_project(conn: Connection, name: str, settings: ProjectSettings) -> int:
     """Add a project and return its id.
 
     Raises:
-        Refused: when the name is blank, too long or taken.
+        Refused: when the name is blank, too long, not to be shown or taken.
     """
-    name = _checked_name("project", name)
+    name = checked_name("project", name)
     if conn.execute(select(project.c.id).where(project.c.name == name)).scalar() is not None:
         raise Refused(f"There is a project {name} already. Choose another name.")
     row = {"name": name, "settings": settings.model_dump(), "created_at": now()}
@@ -362,12 +396,17 @@ def change_settings(
 
 
 def _free_name(name: str, others: Sequence[ClassRow]) -> str:
-    name = _checked_name("class", name)
+    name = checked_name("class", name)
     for row in others:
-        if row.name.casefold() == name.casefold():
+        if _looks_like(row.name) == _looks_like(name):
             state = ", which is retired" if row.retired else ""
             raise Refused(f"There is a class {row.name} already{state}. Choose another name.")
     return name
+
+
+def _looks_like(name: str) -> str:
+    """What names have in common that readers could not tell apart."""
+    return unicodedata.normalize("NFC", name).casefold()
 
 
 def _check_key(key: str, others: Sequence[ClassRow]) -> None:
@@ -381,13 +420,6 @@ def _check_key(key: str, others: Sequence[ClassRow]) -> None:
 def _check_colour(colour: str) -> None:
     if not _COLOUR.fullmatch(colour):
         raise Refused(f'"{colour}" is no colour. Write it as #rrggbb, such as {PALETTE[0]}.')
-
-
-def _checked_name(what: str, name: str) -> str:
-    name = name.strip()
-    if not 1 <= len(name) <= 200:
-        raise Refused(f"A {what}'s name has 1 to 200 characters.")
-    return name
 
 
 def _project(row: object) -> ProjectRow:

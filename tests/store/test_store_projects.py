@@ -1,5 +1,8 @@
 """Projects, classes, readers and their roles."""
 
+import re
+from functools import partial
+
 import pytest
 from pydantic import ValidationError
 from sqlalchemy import Engine
@@ -95,13 +98,60 @@ def test_a_retired_class_keeps_its_number_and_frees_its_key(engine: Engine, desk
         ("horse", "u", '"u" cannot be a class key'),
         ("horse", "45", '"45" cannot be a class key'),
         (" ", None, "1 to 200 characters"),
+        ("Cafe\u0301", None, "There is a class caf\u00e9 already"),
     ],
 )
 def test_classes_that_would_be_confused_are_refused(
     engine: Engine, desk: Desk, name: str, key: str | None, message: str
 ) -> None:
-    with writing(engine, desk.project_id) as conn, pytest.raises(Refused, match=message):
-        projects.add_class(conn, desk.project_id, name, key=key)
+    with writing(engine, desk.project_id) as conn:
+        projects.add_class(conn, desk.project_id, "caf\u00e9")
+        with pytest.raises(Refused, match=message):
+            projects.add_class(conn, desk.project_id, name, key=key)
+
+
+UNSHOWABLE = (
+    *(
+        "two\nlines",
+        "\x1b[31mred",
+        "\u200b",
+        "a\u200bb",
+        "x\u202ey",
+        "a\u2028b",
+        "\u00ad",
+        "\u3164",
+    ),
+)
+ANY_SCRIPT = (
+    "\u0645\u06cc\u200c\u0634\u0648\u062f",
+    "\U0001f469\u200d\u2695\ufe0f",
+    "gro\u00df",
+    "\u809d",
+    "+",
+    "-",
+)
+
+
+def test_names_that_cannot_be_shown_are_refused_everywhere(engine: Engine, desk: Desk) -> None:
+    with writing(engine, desk.project_id) as conn:
+        for name in UNSHOWABLE:
+            told = re.escape(name.encode("unicode_escape").decode())
+            for give in (
+                partial(projects.add_class, conn, desk.project_id, name),
+                partial(projects.edit_class, conn, desk.project_id, desk.dog, name=name),
+                partial(projects.create_project, conn, name, ProjectSettings()),
+                partial(readers.ensure_reader, conn, name),
+            ):
+                with pytest.raises(Refused, match=f'name "{told}" has characters that cannot be'):
+                    give()
+
+
+def test_names_of_any_script_are_taken(engine: Engine, desk: Desk) -> None:
+    with writing(engine, desk.project_id) as conn:
+        for name in ANY_SCRIPT:
+            projects.add_class(conn, desk.project_id, name)
+        found = [row.name for row in projects.classes(conn, desk.project_id)]
+    assert found[-len(ANY_SCRIPT) :] == list(ANY_SCRIPT)
 
 
 def test_an_edited_class_keeps_its_labels_and_its_number(engine: Engine, desk: Desk) -> None:

@@ -5,8 +5,8 @@ from dataclasses import dataclass
 from sqlalchemy import Connection, func, select
 
 from sslapp.store import seals
-from sslapp.store.errors import Refused
 from sslapp.store.log.chain import now
+from sslapp.store.projects import checked_name
 from sslapp.store.schema import membership, reader
 from sslapp.vocabulary import Role
 
@@ -15,11 +15,9 @@ def ensure_reader(conn: Connection, name: str) -> int:
     """The id of the reader with this name, who is added when new.
 
     Raises:
-        Refused: when the name is blank or longer than 200 characters.
+        Refused: when the name is blank, too long or not to be shown.
     """
-    name = name.strip()
-    if not 1 <= len(name) <= 200:
-        raise Refused("A reader's name has 1 to 200 characters.")
+    name = checked_name("reader", name)
     found = conn.execute(select(reader.c.id).where(reader.c.name == name)).scalar()
     if found is not None:
         return found
