@@ -5,6 +5,7 @@ name, so that one rename writes both and whoever reads the file can tell whether
 written.
 """
 
+import errno
 import fcntl
 import hashlib
 import os
@@ -20,6 +21,9 @@ from typing import BinaryIO
 
 import numpy as np
 from numpy.typing import NDArray
+
+NO_ROOM = (errno.ENOSPC, errno.EDQUOT, errno.EFBIG)
+"""What a write ends with where the disk, or what one may use of it, is full."""
 
 _NAMED = re.compile(r"(?P<stem>[^.].*)-(?P<hash>[0-9a-f]{32})(?P<suffix>\.[^.]+)")
 
@@ -137,6 +141,26 @@ def read_named(path: Path) -> bytes:
     if found is not None and not hashlib.sha256(content).hexdigest().startswith(found["hash"]):
         raise ValueError(f"{path.name}: its content is not what its name says (sha256)")
     return content
+
+
+def in_words(error: OSError, kept_in: Path) -> str:
+    """A sentence for people about what the disk refused, with the mend.
+
+    Args:
+        kept_in: folder of the program's own files: what is missing there was not named by anybody.
+    """
+    where = None if error.filename is None else str(error.filename)
+    if error.errno in NO_ROOM:
+        what = "" if where is None else f": {where} could not be written"
+        return f"The disk is full{what}. Free some space, then try again."
+    if where is None or error.strerror is None:
+        return str(error)
+    if isinstance(error, FileNotFoundError) and Path(where).is_relative_to(kept_in):
+        return (
+            f"{where} is missing. `sslapp verify` says what else is, and what can be done about "
+            "each file."
+        )
+    return f"{where}: {error.strerror}."
 
 
 def passed_over(path: Path, depth: int, why: Exception | str) -> str:

@@ -1,6 +1,9 @@
 """Files that are there whole or not at all, and that say whether they still are what they were."""
 
+import errno
+import os
 import threading
+from pathlib import Path
 
 import pytest
 
@@ -42,6 +45,22 @@ def test_threads_that_write_one_file_at_once_leave_one_whole_content(tmp_path) -
         thread.join()
     assert not failures
     assert path.read_bytes() in {letter * 5000 for letter in (b"a", b"b", b"c", b"d")}
+
+
+def test_what_the_disk_refuses_is_said_with_the_mend(tmp_path) -> None:
+    own, foreign = tmp_path / "workspace" / "features.npy", tmp_path / "table.csv"
+
+    def words(number: int, path: Path | None) -> str:
+        of_file = () if path is None else (str(path),)
+        return durable.in_words(OSError(number, os.strerror(number), *of_file), own.parent)
+
+    assert words(errno.ENOSPC, own) == (
+        f"The disk is full: {own} could not be written. Free some space, then try again."
+    )
+    assert words(errno.EDQUOT, None) == "The disk is full. Free some space, then try again."
+    assert words(errno.ENOENT, own).startswith(f"{own} is missing. `sslapp verify` says")
+    assert words(errno.ENOENT, foreign) == f"{foreign}: No such file or directory."
+    assert words(errno.EACCES, own) == f"{own}: Permission denied."
 
 
 def test_the_longest_name_of_a_file_system_can_be_written(tmp_path) -> None:

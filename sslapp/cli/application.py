@@ -14,7 +14,7 @@ import structlog
 import typer
 
 from sslapp.store.errors import Damaged, DatabaseTooNew, Unknown
-from sslapp.usecases.access import Access, NotAllowed, enter
+from sslapp.usecases.access import Access, NotAllowed, enter, what_the_disk_refused
 from sslapp.workspace import Workspace
 
 app = typer.Typer(
@@ -84,7 +84,10 @@ def command(group: typer.Typer, name: str) -> Callable[[Callable[P, None]], Call
             try:
                 function(*args, **kwargs)
             except EXPECTED as error:
-                typer.echo(f"sslapp: {error}", err=True)
+                words = str(error)
+                if isinstance(error, OSError):
+                    words = what_the_disk_refused(error, workspace())
+                typer.echo(f"sslapp: {words}", err=True)
                 sys.exit(1)
 
         group.command(name)(guarded)

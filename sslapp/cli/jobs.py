@@ -62,8 +62,13 @@ def _ended(access: Access, job_id: int) -> dict[str, Any]:
         if row["state"] in (JobState.FAILED, JobState.CANCELLED):
             _show_line(shown, "")
             raise ValueError(f"Job {job_id} {row['state']}. {row['error'] or ''}".strip())
-        if worker is not None and (worker.poll() or 0) > 0 and row["state"] == JobState.QUEUED:
-            raise ValueError(f"The worker could not start; see {_worker_log(access)}.")
+        if worker is not None and (worker.poll() or 0) > 0:
+            # another one would end in the same way, and the next, and nobody would be told
+            raise ValueError(
+                f"The worker ended before job {job_id} did: {_last_words(access)} The job is taken "
+                f"up again by the next command that waits for one; `sslapp job cancel {job_id}` "
+                f"stops it. See {_worker_log(access)}."
+            )
         if worker is None or worker.poll() is not None:
             # asked anew each time: a worker that was there may end, or be killed, at any moment
             worker = start_worker_if_none(access)
@@ -94,6 +99,11 @@ def start_worker_if_none(access: Access) -> "subprocess.Popen[bytes] | None":
 
 def _worker_log(access: Access) -> Path:
     return access.workspace.root / "worker.log"
+
+
+def _last_words(access: Access) -> str:
+    lines = _worker_log(access).read_text(errors="replace").splitlines() or [""]
+    return lines[-1].removeprefix("sslapp: ").strip()
 
 
 def _show_line(before: str, line: str) -> str:

@@ -5,16 +5,22 @@ import socket
 import time
 import traceback
 from collections.abc import Callable
+from contextlib import suppress
 from datetime import timedelta
+from pathlib import Path
+from types import TracebackType
+from typing import Self
 
 import structlog
 from sqlalchemy import Engine
 
+from sslapp import durable
 from sslapp.jobs import queue
 from sslapp.jobs.context import Cancelled, Handlers, JobContext
 from sslapp.jobs.host_memory import freed_memory_kept
 from sslapp.jobs.lock import LifeLock
 from sslapp.store.database import writing
+from sslapp.store.errors import Damaged, Unknown
 from sslapp.vocabulary import FailureKind
 from sslapp.workspace import Workspace
 
@@ -73,12 +79,21 @@ def run_claimed(
     held: queue.Claim,
     threads: int | None,
 ) -> None:
-    """Run one claimed job to its end and record how it ended."""
+    """Run one claimed job to its end and record how it ended.
+
+    Raises:
+        OSError: when not even that could be recorded.
+    """
     folder = workspace.attempt(held.folder, held.attempt)
-    folder.mkdir(parents=True, exist_ok=True)
-    with open(folder / "log.jsonl", "a", buffering=1) as file:
+    try:
+        folder.mkdir(parents=True, exist_ok=True)
+    except OSError as error:
+        reason = _in_words(error, workspace)
+        _end(engine, held, lambda conn: queue.fail(conn, held, reason))
+        return
+    with _LogFile(folder / "log.jsonl") as file:
         log = structlog.wrap_logger(
-            structlog.PrintLogger(file),
+            structlog.PrintLogger(file),  # type: ignore[arg-type]
             processors=[
                 structlog.processors.TimeStamper(fmt="iso", utc=True),
                 structlog.processors.JSONRenderer(),
@@ -96,10 +111,48 @@ def run_claimed(
             _end(engine, held, lambda conn: queue.mark_cancelled(conn, held))
             log.info("cancelled")
         except Exception as caught:  # whatever a handler raises must end in the job's row
-            reason = str(caught) if isinstance(caught, JobRefused | ValueError) else repr(caught)
+            reason = _in_words(caught, workspace)
             kind = caught.kind if isinstance(caught, JobRefused) else None
             _end(engine, held, lambda conn: queue.fail(conn, held, reason, kind))
             log.error("failed", reason=reason, trace=traceback.format_exc())
+
+
+class _LogFile:
+    """A log's text file, which a full disk cuts short: the job's row says that it is full."""
+
+    def __init__(self, path: Path) -> None:
+        self._path = path
+
+    def __enter__(self) -> Self:
+        self._file = None
+        with suppress(OSError):
+            self._file = open(self._path, "ab", buffering=0)
+        return self
+
+    def write(self, text: str) -> None:
+        """Write now what the disk takes."""
+        if self._file is not None:
+            with suppress(OSError):
+                self._file.write(text.encode())
+
+    def flush(self) -> None:
+        """Nothing waits."""
+
+    def __exit__(
+        self,
+        kind: type[BaseException] | None,
+        error: BaseException | None,
+        trace: TracebackType | None,
+    ) -> None:
+        if self._file is not None:
+            self._file.close()
+
+
+def _in_words(caught: Exception, workspace: Workspace) -> str:
+    if isinstance(caught, OSError):
+        return durable.in_words(caught, workspace.root)
+    meant = (JobRefused, ValueError, Damaged, Unknown)
+    return str(caught) if isinstance(caught, meant) else repr(caught)
 
 
 def _end(engine: Engine, held: queue.Claim, write: Callable[..., None]) -> None:

@@ -8,7 +8,10 @@ SQLite goes on writing into a file that was deleted or replaced under it, and no
 it wrote. So every transaction on it checks that the path still is the file that was opened.
 """
 
+import errno
 import fcntl
+import os
+import sqlite3
 from collections.abc import Iterator
 from contextlib import contextmanager
 from pathlib import Path
@@ -18,6 +21,7 @@ from sqlalchemy import (
     URL,
     Connection,
     Engine,
+    ExceptionContext,
     create_engine,
     event,
     func,
@@ -34,6 +38,9 @@ REVISION = "0009"
 
 PROJECT_LOCK = 0x55_1A
 """Class of PostgreSQL's advisory locks; their second half is the project's id."""
+
+_FULL = (sqlite3.SQLITE_FULL, sqlite3.SQLITE_IOERR_SHMSIZE, "53100")
+"""What SQLite and PostgreSQL call a full disk."""
 
 _BUSY_MILLISECONDS = 30_000
 _MIGRATION_LOCK = 0x55_1B
@@ -57,6 +64,7 @@ def open_database(url: str | URL, *, may_create: bool = True) -> Engine:
     parsed = make_url(url)
     if parsed.get_backend_name() != "sqlite":
         engine = create_engine(parsed)
+        event.listen(engine, "handle_error", _tell_of_a_full_disk)
         with engine.begin() as conn:
             conn.execute(select(func.pg_advisory_xact_lock(_MIGRATION_LOCK, 0)))
             _bring_up_to_date(conn, may_create)
@@ -123,6 +131,7 @@ def _sqlite(url: URL, path: Path) -> Engine:
     path.touch()
     opened = _Opened(path)
     engine = create_engine(url, connect_args={"timeout": _BUSY_MILLISECONDS / 1000})
+    event.listen(engine, "handle_error", _tell_of_a_full_disk)
     event.listen(engine, "connect", _set_pragmas)
     event.listen(engine, "begin", _begin)
     event.listen(engine, "begin", opened.check)
@@ -161,6 +170,15 @@ def _file_id(path: Path) -> tuple[int, int] | None:
     except OSError:
         return None
     return found.st_dev, found.st_ino
+
+
+def _tell_of_a_full_disk(context: ExceptionContext) -> None:
+    """Raise the error that any other file would end with."""
+    error, engine = context.original_exception, context.engine
+    code = getattr(error, "sqlite_errorcode", None) or getattr(error, "sqlstate", None)
+    if code in _FULL:
+        where = None if engine is None else engine.url.database
+        raise OSError(errno.ENOSPC, os.strerror(errno.ENOSPC), where) from error
 
 
 def _set_pragmas(connection: Any, _: object) -> None:

@@ -183,6 +183,11 @@ def require_server_admin(access: Access, what: str) -> None:
         )
 
 
+def what_the_disk_refused(error: OSError, workspace: Workspace) -> str:
+    """A sentence about a file that could not be read or written, with the mend."""
+    return durable.in_words(error, workspace.root)
+
+
 def account() -> str:
     """The name of the account that runs this program."""
     try:

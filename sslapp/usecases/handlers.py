@@ -13,6 +13,7 @@ from sslapp.usecases.images.embeddings import run_embed
 from sslapp.usecases.images.encoded_views import run_encode
 from sslapp.usecases.images.encoder_jobs import EncoderWork, work_of
 from sslapp.usecases.images.incoming.imports import run_import
+from sslapp.usecases.images.incoming.leavings import none_left
 from sslapp.usecases.images.incoming.looking import run_look
 from sslapp.usecases.images.maps import run_projection
 from sslapp.usecases.images.pixels_again import run_pixels
@@ -22,6 +23,11 @@ from sslapp.usecases.reviewing.searching import run_search
 from sslapp.usecases.training.own_encoder import run_learn
 from sslapp.usecases.training.round_maps import run_round_map
 from sslapp.vocabulary import JobKind
+
+
+def _run_import(context: JobContext) -> None:
+    with none_left(context):
+        run_import(context)
 
 
 def _run_round(context: JobContext) -> None:
@@ -63,7 +69,7 @@ _ENCODER_WORKS: Mapping[EncoderWork, Handler] = {
 HANDLERS: Handlers = MappingProxyType(
     {
         JobKind.LOOK: run_look,
-        JobKind.IMPORT: run_import,
+        JobKind.IMPORT: _run_import,
         JobKind.SIBLING: run_sibling,
         JobKind.PIXELS: run_pixels,
         JobKind.EMBED: _run_encoder,

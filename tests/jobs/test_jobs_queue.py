@@ -18,6 +18,7 @@ from sslapp.jobs.context import JobContext
 from sslapp.jobs.lock import LifeLock, is_held
 from sslapp.jobs.worker import JobRefused, work
 from sslapp.store.database import open_database, reading, writing
+from sslapp.store.errors import Damaged
 from sslapp.store.projects import ProjectSettings, create_project
 from sslapp.store.schema import job
 from sslapp.usecases.jobs import eta
@@ -138,6 +139,9 @@ def test_cancelling_an_ended_job_changes_nothing(shop) -> None:
         (JobRefused("Embed the images first."), "Embed the images first."),
         (ValueError("labels: none."), "labels: none."),
         (KeyError("x"), "KeyError('x')"),
+        (Damaged("It is not what was written."), "It is not what was written."),
+        (OSError(28, "No space", "a.png"), "The disk is full: a.png could not be written. Free"),
+        (PermissionError(13, "Permission denied", "a.png"), "a.png: Permission denied."),
     ],
 )
 def test_a_failing_job_keeps_its_reason_and_the_worker_goes_on(shop, error, reason) -> None:
@@ -150,10 +154,32 @@ def test_a_failing_job_keeps_its_reason_and_the_worker_goes_on(shop, error, reas
 
     shop.work(handler)
     row = shop.row(failing)
-    assert (row["state"], row["error"]) == (JobState.FAILED, reason)
+    assert row["state"] == JobState.FAILED
+    assert row["error"].startswith(reason)
     log = (attempt_folder(shop.workspace, shop.engine, failing) / "log.jsonl").read_text()
     assert "Traceback" in log
     assert shop.row(next_one)["state"] == JobState.DONE
+
+
+def test_a_job_that_finds_no_place_for_its_files_is_failed(shop) -> None:
+    first, second = shop.enqueue(), shop.enqueue()
+    shop.workspace.jobs.mkdir(parents=True)
+    (shop.workspace.jobs / shop.row(first)["folder"]).write_text("in the way")
+    shop.work(complete)
+    assert (shop.row(first)["state"], shop.row(second)["state"]) == (
+        JobState.FAILED,
+        JobState.DONE,
+    )
+    assert "Not a directory" in shop.row(first)["error"]
+
+
+def test_a_log_that_cannot_be_written_stops_no_job(shop) -> None:
+    job_id = shop.enqueue()
+    folder = shop.workspace.attempt(shop.row(job_id)["folder"], 1)
+    folder.mkdir(parents=True)
+    (folder / "log.jsonl").symlink_to("/dev/full")  # every write: no space left on device
+    shop.work(complete)
+    assert shop.row(job_id)["state"] == JobState.DONE
 
 
 def test_a_failure_is_of_the_kind_it_was_raised_with(shop) -> None:

@@ -1,7 +1,9 @@
 """Opening, upgrading and refusing databases; transactions of several processes."""
 
+import errno
 import multiprocessing
 import os
+import shutil
 import sqlite3
 import time
 from collections.abc import Iterator
@@ -20,7 +22,7 @@ from sslapp.store.database import PROJECT_LOCK, REVISION, open_database, reading
 from sslapp.store.errors import DatabaseGone, DatabaseMissing, DatabaseTooNew
 from sslapp.store.log.events import read
 from sslapp.store.migrations import runner
-from sslapp.store.projects import find_project
+from sslapp.store.projects import ProjectSettings, create_project, find_project
 from sslapp.store.schema import metadata
 from sslapp.store.verify import verify
 from sslapp.workspace import Workspace
@@ -52,6 +54,19 @@ def test_the_migrated_sqlite_tables_have_the_declared_checks_too(tmp_path: Path)
 def test_the_newest_migration_is_the_revision_the_code_expects() -> None:
     script = ScriptDirectory.from_config(runner.config())
     assert script.get_heads() == [REVISION]
+
+
+def test_a_full_disk_is_an_error_of_the_disk(tmp_path: Path, migrated: Path) -> None:
+    path = tmp_path / "sslapp.db"
+    shutil.copy(migrated, path)
+    engine = open_database(f"sqlite:///{path}")
+
+    with pytest.raises(OSError, match="No space left on device") as caught, writing(engine) as conn:
+        conn.exec_driver_sql("PRAGMA max_page_count = 1")  # SQLite says the same on a full disk
+        for number in range(200):
+            create_project(conn, f"{number}".rjust(200, "x"), ProjectSettings())
+    assert (caught.value.errno, caught.value.filename) == (errno.ENOSPC, str(path))
+    engine.dispose()
 
 
 def test_a_database_of_a_newer_version_is_refused(engine: Engine, url: str) -> None:

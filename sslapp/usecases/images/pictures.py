@@ -9,6 +9,7 @@ from numpy.typing import NDArray
 from sqlalchemy import Connection
 
 from sslapp.imaging.decode import browser_type, decode
+from sslapp.imaging.intensities import IntensityMapping
 from sslapp.imaging.originals import original_path
 from sslapp.imaging.thumbnails import png_bytes
 from sslapp.rounds.project_pixels import imported_pixels, training_store
@@ -68,9 +69,16 @@ def picture(
     content = original_path(folder, row.original).read_bytes()
     media_type = browser_type(content)
     if media_type is None:
-        seen = decode(content, row.name, intensities)
-        return Picture(png_bytes(seen), PNG, f"{row.original}-{intensities}", lasting=False)
+        shown = png_bytes(decode(content, row.name, intensities))
+        return Picture(shown, PNG, f"{row.original}-{intensities}", lasting=False)
     return Picture(content, media_type, row.original)
+
+
+def _as_shown(content: bytes, name: str, intensities: IntensityMapping) -> bytes:
+    """A file as every viewer shows it: itself, or a PNG of what the program sees in it."""
+    if browser_type(content) is not None:
+        return content
+    return png_bytes(decode(content, name, intensities))
 
 
 def thumbnail(
@@ -134,7 +142,9 @@ class PictureFiles:
 
     Args:
         positions: (n,) int64, the images that will be asked for.
-        side: length in pixels that PNGs are scaled to; None keeps the row's own.
+        side: length in pixels that PNGs of rows are scaled to; None keeps the row's own.
+        as_shown: originals that viewers show otherwise than the Label page, such as those of 16
+            bits, become PNGs of what it shows.
     """
 
     def __init__(
@@ -144,9 +154,12 @@ class PictureFiles:
         project_id: int,
         positions: NDArray[np.int64],
         side: int | None = None,
+        *,
+        as_shown: bool = False,
     ) -> None:
         rows = images.image_rows(conn, project_id, positions)
         self._originals = {row.position: row.original for row in rows}
+        self._intensities = intensity_mapping(conn, project_id) if as_shown else None
         self._folder = workspace.project(project_id) / "originals"
         self._imported = imported_pixels(conn, workspace, project_id)
         self._side = side
@@ -155,7 +168,10 @@ class PictureFiles:
         """The file's bytes."""
         original = self._originals[position]
         if original is not None:
-            return original_path(self._folder, original).read_bytes()
+            content = original_path(self._folder, original).read_bytes()
+            if self._intensities is None:
+                return content
+            return _as_shown(content, f"image {position}", self._intensities)
         return png_bytes(self._imported.image(position), self._side)
 
 

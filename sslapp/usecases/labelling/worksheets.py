@@ -35,7 +35,8 @@ def write_worksheet(
 
     The list has name and hash of every image besides, so that it labels no other one elsewhere.
 
-    Files that came as files are copied as they are. `label_from_csv` reads the filled-in list.
+    The pictures are those that the Label page shows, whatever viewer opens them. `label_from_csv`
+    reads the filled-in list.
 
     Raises:
         FileExistsError: when the folder exists, because its list may be filled in already.
@@ -45,7 +46,8 @@ def write_worksheet(
         project_id = find_project(conn, access, project)
         there = image_rows(conn, project_id, positions)
         content = PictureFiles(
-            conn, access.workspace, project_id, np.array(positions, dtype=np.int64), SHOWN_SIDE
+            *(conn, access.workspace, project_id, np.array(positions, dtype=np.int64), SHOWN_SIDE),
+            as_shown=True,
         )
     for position in positions:
         picture = content(position)

@@ -22,6 +22,7 @@ from sslapp.usecases.images.encoder_jobs import pixels_for
 from sslapp.usecases.images.incoming.imports import import_images
 from sslapp.usecases.images.intensities import in_words
 from sslapp.usecases.images.pictures import picture, thumbnail
+from sslapp.usecases.labelling.worksheets import write_worksheet
 from sslapp.usecases.projects.settings import change_settings, create_project
 from sslapp.vocabulary import Aspect, Intensities
 from sslapp.workspace import Workspace
@@ -84,6 +85,19 @@ def test_readers_store_thumbnails_and_encoders_see_the_same(access, scans, choic
     if choice is Intensities.SET:
         means = [row.mean() for row in rows]
         assert np.diff(means).min() > 20  # brighter images stay brighter
+
+
+def test_a_worksheet_has_the_pictures_of_the_label_page(access, scans, tmp_path) -> None:
+    create_project(access, "Scans", ["a", "b"])
+    Image.fromarray(np.full((SIDE, SIDE, 3), 90, np.uint8)).save(scans / "plain.png")
+    import_images(access, None, str(scans))
+    small_project.run_jobs(access)
+    every = range(COUNT + 1)
+    write_worksheet(access, None, every, tmp_path / "todo")
+    for position in every:
+        given = (tmp_path / "todo" / f"{position}.png").read_bytes()
+        assert given == picture(access, None, position).content
+        assert Image.open(io.BytesIO(given)).mode in ("L", "RGB")  # 8 bits a sample
 
 
 def test_the_limits_of_a_set_are_frozen_by_the_first_import(access, scans, tmp_path) -> None:
