@@ -20,9 +20,11 @@ def pick(situation: Situation, count: int, seed: int) -> list[Pick]:
 
     The picks carry the name of the strategy that chose them.
     """
+    # picks that there are no images for would have the holdout's share of them drawn as well
+    count = min(count, len(np.union1d(situation.trainable, situation.drawable)))
     plan = holdout.slots(situation, count)
     # the holdout draws first: from the whole pool, not from what the other strategy left over
-    drawn = holdout.draw(situation, sum(plan), seed)
+    drawn = holdout.draw(situation, min(sum(plan), holdout.room(situation)), seed)
     taken = np.array([each.position for each in drawn], dtype=np.int64)
     rest = replace(
         situation,

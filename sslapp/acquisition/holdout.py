@@ -1,7 +1,8 @@
 """The holdout's share of the picks, and how its images are drawn.
 
 Only images drawn at random and judged without a prediction can say how good a round is. So every
-5th pick goes to the holdout until it has 50 labels, then every 10th.
+5th pick goes to the holdout until it has 50 labels, then every 10th; in a small project the holdout
+has one image in five at most, or one in two when a reader asks for it alone.
 
 Groups are never torn apart: an image is drawn uniformly among the candidates of whose group no
 image is trained on, and from then on the group's other images are no training picks
@@ -16,6 +17,8 @@ NAME = "holdout"
 ENOUGH = 50
 EVERY_AT_FIRST = 5
 EVERY_LATER = 10
+ASKED_FOR = 2
+"""One image in so many when the holdout alone is asked for."""
 
 
 def slots(situation: Situation, count: int) -> list[bool]:
@@ -40,20 +43,32 @@ def slots(situation: Situation, count: int) -> list[bool]:
     return plan[situation.pending :]
 
 
-def target(labels: int) -> int:
-    """How many labels the holdout is filled to next: what calibrates a round, then 50.
+def room(situation: Situation, one_in: int = EVERY_AT_FIRST) -> int:
+    """How many more images may be drawn until the holdout has one image in `one_in`."""
+    return max(situation.readable // one_in - len(situation.holdout), 0)
+
+
+def _wanted(labels: int) -> int:
+    """How many labels it is filled to next: what calibrates a round, then 50."""
+    return LEAST_HOLDOUT if labels < LEAST_HOLDOUT else ENOUGH
+
+
+def target(labels: int, images: int) -> int:
+    """How many labels the holdout is to have next: no more than its share of a small project.
 
     Args:
         labels: that it has.
+        images: of the project, for readers.
     """
-    return LEAST_HOLDOUT if labels < LEAST_HOLDOUT else ENOUGH
+    return min(_wanted(labels), images // EVERY_AT_FIRST)
 
 
 def pick(situation: Situation, count: int, seed: int) -> list[Pick]:
     """Draw for the holdout alone, until it has what it is filled to or waits for labels of it."""
-    missing = target(situation.holdout_labels)
+    missing = _wanted(situation.holdout_labels)
     missing -= situation.holdout_labels + situation.pending_holdout
-    return draw(situation, min(count, max(missing, 0)), seed)
+    fitting = min(count, max(missing, 0), room(situation, ASKED_FOR))
+    return draw(situation, fitting, seed)
 
 
 def draw(situation: Situation, count: int, seed: int) -> list[Pick]:

@@ -117,6 +117,15 @@ class Situation:
         """Candidates that may enter the holdout, ascending: no group that is trained on."""
         return self._without(self._apart_from(self.labelled), self.holdout)
 
+    @property
+    def readable(self) -> int:
+        """How many images there are for readers: candidates, what is offered, what is labelled and
+        the holdout.
+        """
+        apart = self._without(self.candidates, self.holdout)
+        offered = self.pending - self.pending_holdout
+        return len(apart) + offered + len(self.labelled) + len(self.holdout)
+
     def compared(self, seed: int) -> Positions:
         """Trainable candidates that a strategy compares, ascending: `considered` at most."""
         rows = self.trainable

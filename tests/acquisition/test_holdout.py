@@ -46,6 +46,28 @@ def test_auto_fills_the_holdout_in_the_stated_share_while_it_is_answered(answer)
     assert (now.labels[now.holdout] == -1).all()
 
 
+@pytest.mark.parametrize(("images", "most"), [(3, 0), (4, 0), (5, 1), (12, 2), (24, 4), (40, 8)])
+@pytest.mark.parametrize("at_once", [1, 7, 50])
+def test_a_small_project_loses_one_image_in_five_to_the_holdout_at_most(
+    answer, images, most, at_once
+) -> None:
+    now = situation(images)
+    while picks := pick("auto", now, at_once, seed=1):
+        now = answer(now, picks, np.arange(images) % 2)
+    assert len(now.holdout) == most
+    assert len(now.labelled) == images - most
+
+
+def test_a_holdout_that_is_asked_for_leaves_half_of_a_small_project() -> None:
+    assert len(pick("holdout", situation(12), 50, seed=1)) == 6
+    assert len(pick("holdout", situation(100), 50, seed=1)) == 30
+
+
+def test_the_number_that_is_aimed_at_is_one_that_can_be_reached() -> None:
+    assert [holdout.target(0, images) for images in (3, 12, 100, 1000)] == [0, 2, 20, 30]
+    assert (holdout.target(30, 1000), holdout.target(30, 150)) == (50, 30)
+
+
 def test_picks_one_at_a_time_have_the_same_share(answer):
     now, kinds = situation(60), []
     for _ in range(30):

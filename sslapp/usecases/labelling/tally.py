@@ -67,13 +67,14 @@ def label_progress(access: Access, project: str | int | None) -> LabelProgress:
         counts = label_counts(access.engine, conn, project_id)
         per_class = {each: counts.labels[each] for each in live}
         judged = sum(counts.judged[each] for each in live)
+        readable = _readable(access.engine, conn, project_id)
         return LabelProgress(
-            images=_readable(access.engine, conn, project_id),
+            images=readable,
             labelled=sum(per_class.values()),
             per_class=per_class,
             holdout=counts.holdout,
             holdout_labelled=judged,
-            holdout_target=target(judged),
+            holdout_target=target(judged, readable),
         )
 
 
