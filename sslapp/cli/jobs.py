@@ -66,7 +66,7 @@ def _ended(access: Access, job_id: int) -> dict[str, Any]:
             # another one would end in the same way, and the next, and nobody would be told
             raise ValueError(
                 f"The worker ended before job {job_id} did: {_last_words(access)} The job is taken "
-                f"up again by the next command that waits for one; `sslapp job cancel {job_id}` "
+                f"up again by the next command that waits for one; `sslapp jobs cancel {job_id}` "
                 f"stops it. See {_worker_log(access)}."
             )
         if worker is None or worker.poll() is not None:
