@@ -8,7 +8,7 @@ import os
 from collections import deque
 from collections.abc import Callable, Iterator
 from concurrent.futures import Future, ThreadPoolExecutor
-from dataclasses import dataclass, replace
+from dataclasses import dataclass, field, replace
 from functools import partial
 from itertools import count
 from pathlib import Path
@@ -19,6 +19,7 @@ from numpy.typing import NDArray
 from sslapp.datasets.source import ImageSource, Item, Refusal
 from sslapp.imaging.decode import RefusedFile, pixel_sha256
 from sslapp.imaging.fit import fit
+from sslapp.imaging.frames import frame_count
 from sslapp.imaging.intensities import OF_THE_IMAGE, IntensityMapping
 from sslapp.imaging.originals import OriginalsWriter
 from sslapp.imaging.pixels import PixelWriter
@@ -72,6 +73,7 @@ class Ingested:
         pixels: (n, S, S, C) uint8 .npy file.
         size: S.
         channels: C.
+        several: name -> how many images a file holds of which the first was taken.
     """
 
     rows: list[Row]
@@ -79,6 +81,7 @@ class Ingested:
     pixels: Path
     size: int
     channels: int
+    several: dict[str, int] = field(default_factory=dict)
 
 
 def ingest(
@@ -119,6 +122,7 @@ def ingest(
     keeper = OriginalsWriter(originals) if originals is not None else None
     rows: list[Row] = []
     refused = list(source.refused)
+    several: dict[str, int] = {}
     path = folder / "pixels.npy"
     done = 0
 
@@ -132,6 +136,7 @@ def ingest(
             if prepared:
                 shape.admit([each.pixels for each in prepared], writer, _kept(rows, keeper))
                 rows += [each.row for each in prepared]
+                several |= {each.row.name: each.frames for each in prepared if each.frames > 1}
                 keep = _kept(rows, keeper, len(rows) - len(prepared))
                 writer.append(np.stack([shape.settle(each.pixels, keep) for each in prepared]))
             done += len(results)
@@ -143,7 +148,12 @@ def ingest(
         if keeper is not None:
             keeper.finish()
     return Ingested(
-        rows=rows, refused=refused, pixels=path, size=writer.size, channels=writer.channels
+        rows=rows,
+        refused=refused,
+        pixels=path,
+        size=writer.size,
+        channels=writer.channels,
+        several=several,
     )
 
 
@@ -151,6 +161,7 @@ def ingest(
 class _Prepared:
     row: Row
     pixels: NDArray[np.uint8]  # (S, S, C), already fitted unless it may stay native
+    frames: int  # images in its file
 
 
 def _prepare(  # noqa: PLR0917
@@ -187,7 +198,7 @@ def _prepare(  # noqa: PLR0917
         group=entry.group,
         true_class=entry.true_class,
     )
-    return _Prepared(row, pixels)
+    return _Prepared(row, pixels, frame_count(entry.content or b""))
 
 
 def _keep(

@@ -6,6 +6,7 @@ from dataclasses import dataclass
 from PIL import Image
 
 from sslapp.imaging.decode import DAMAGE, FORMATS, RefusedFile
+from sslapp.imaging.frames import frame_count
 
 _BITS = {"1": 1, "I;16": 16, "I;16B": 16, "I;16L": 16, "I": 32, "F": 32}
 _KINDS = {
@@ -60,7 +61,7 @@ def header(content: bytes, name: str) -> Header:
                 image.format or "",
                 _KINDS.get(image.mode, "grey"),
                 bits,
-                getattr(image, "n_frames", 1) if image.format != "MPO" else 1,
+                frame_count(content),
             )
     except DAMAGE as error:
         raise RefusedFile(f"{name}: it cannot be read ({error})") from error

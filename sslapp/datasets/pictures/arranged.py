@@ -1,14 +1,20 @@
 """The images of a listed folder or archive, as an import reads them: exactly what a look showed."""
 
-from collections.abc import Iterator
+from collections.abc import Iterator, Sequence
 from contextlib import contextmanager
+from dataclasses import replace
+from pathlib import PurePosixPath
 
 from sslapp.datasets.pictures.copies import Copies, without_copies
-from sslapp.datasets.pictures.files import FilesSource, Read, nothing
+from sslapp.datasets.pictures.files import FilesSource, Placed, Read, nothing
 from sslapp.datasets.pictures.layout import layout
 from sslapp.datasets.pictures.levels import Question
 from sslapp.datasets.pictures.listing import Listing, Opened
-from sslapp.datasets.pictures.reading import Reading
+from sslapp.datasets.pictures.reading import FrameChoice, Reading
+from sslapp.imaging.frames import MOST_FRAMES, frame_count
+
+_SINGLE = frozenset({".jpg", ".jpeg", ".jpe", ".jfif", ".bmp", ".pgm", ".ppm", ".pnm"})
+"""What files are called that hold one image."""
 
 
 class OpenQuestions(ValueError):
@@ -50,4 +56,33 @@ def files_source(
         with opened() as read:
             yield lambda name: read(listing.where.get(name, name))
 
-    return FilesSource(listing.name, files, refused, reading_all, frames=found.reading.frames)
+    frames = found.reading.frames
+    if frames is FrameChoice.ALL:
+        files = _all_frames(files, reading_all)
+    return FilesSource(listing.name, files, refused, reading_all, frames)
+
+
+def _all_frames(files: Sequence[Placed], opened: Opened) -> list[Placed]:
+    """Each image of each file by itself, called name#1, name#2, ..."""
+    found: list[Placed] = []
+    with opened() as read:
+        for file in files:
+            count = _frames(read, file.name)
+            if count == 1:
+                found.append(file)
+                continue
+            called = file.called or file.name
+            found += [
+                replace(file, called=f"{called}#{frame}", frame=frame)
+                for frame in range(1, count + 1)
+            ]
+    return found
+
+
+def _frames(read: Read, name: str) -> int:
+    if PurePosixPath(name).suffix.lower() in _SINGLE:
+        return 1
+    try:
+        return min(frame_count(read(name)), MOST_FRAMES + 1)
+    except (OSError, ValueError):
+        return 1  # the import says so

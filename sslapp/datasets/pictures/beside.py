@@ -7,6 +7,8 @@ from dataclasses import dataclass
 
 from sslapp.datasets.pictures import folder_names as names_of
 
+_SUSPECT = re.compile("mask|seg|annot|label|truth|gt|contour|overlay|aug", re.IGNORECASE)
+_MASK_WORD = re.compile(r"[_\-. ](?:mask|seg|label|gt|annot|contour|ground)", re.IGNORECASE)
 _MASK_FILE = re.compile(
     r"(?P<stem>.+?)[_\-. ](?P<end>mask|seg|segmentation|label|gt|annotation|groundtruth|contour)s?"
     r"(?:[_\-. ]?\d+)?$",
@@ -46,12 +48,13 @@ def found_beside(names: Sequence[str]) -> Beside:
     unsure: set[str] = set()
     augmented: set[str] = set()
     for beside in children.values():
-        plain = any(map(names_of.is_plain, beside))
-        for name in beside:
-            if names_of.is_mask(name) and len(beside) > 1:
-                (masks if plain else unsure).add(name)
-            if names_of.is_augmented(name):
-                augmented.add(name)
+        # most folders are called nothing of the kind, which must not cost much to see
+        suspects = [name for name in beside if _SUSPECT.search(name)]
+        if not suspects:
+            continue
+        augmented.update(filter(names_of.is_augmented, suspects))
+        drawn = [name for name in suspects if names_of.is_mask(name)] if len(beside) > 1 else []
+        (masks if any(map(names_of.is_plain, beside)) else unsure).update(drawn)
     endings = _mask_files(names)
     leave_out = tuple(sorted(masks) + sorted(endings))
     said = []
@@ -83,6 +86,8 @@ def found_beside(names: Sequence[str]) -> Beside:
 def _mask_files(names: Sequence[str]) -> set[str]:
     """Patterns of files that are called like another with "_mask" after it."""
     suspects = []
+    if not _MASK_WORD.search("\n".join(names)):
+        return set()
     for name in names:
         stem = name.rpartition(".")[0]
         match = _MASK_FILE.fullmatch(stem.rpartition("/")[2])
@@ -91,11 +96,13 @@ def _mask_files(names: Sequence[str]) -> set[str]:
     if not suspects:
         return set()
     stems = {name.rpartition(".")[0] for name in names}
-    return {
-        f"*{match.string[match.end('stem')]}{match['end'].lower()}*"
-        for parent, match in suspects
-        if (f"{parent}/" if parent else "") + match["stem"] in stems
-    }
+    found: set[str] = set()
+    doubtful: set[str] = set()
+    for parent, match in suspects:
+        ending = f"*{match.string[match.end('stem')]}{match['end'].lower()}*"
+        has_image = (f"{parent}/" if parent else "") + match["stem"] in stems
+        (found if has_image else doubtful).add(ending)
+    return found - doubtful  # a pattern that also fits others is no pattern of masks
 
 
 def _listed(names: set[str]) -> str:

@@ -8,10 +8,9 @@ from contextlib import AbstractContextManager
 from dataclasses import dataclass
 from pathlib import PurePosixPath
 
-from natsort import natsort_keygen
-
 from sslapp.datasets.pictures.reading import FrameChoice
 from sslapp.datasets.source import Item, Refusal, Share
+from sslapp.imaging.frames import frame_count, frame_files
 from sslapp.vocabulary import Split
 
 SUFFIXES = frozenset(
@@ -33,7 +32,7 @@ SPLITS = {
 
 LONGEST_NAME = 1000
 LONGEST_GROUP = 200
-_natural = natsort_keygen()
+_NUMBER = re.compile(r"[0-9]+")
 _UNSHOWABLE = {"Cc", "Cs", "Zl", "Zp"}  # controls, broken encodings, line separators
 
 MACOS = "an entry that macOS adds"
@@ -54,7 +53,8 @@ Read = Callable[[str], bytes]
 class Placed:
     """A picture file and where it belongs; fields as in `source.Item`.
 
-    `called` is the image's name where that is not the file's.
+    `called` is the image's name where that is not the file's; `frame` is the number, from 1, of one
+    of several images in the file, 0 for a file that is taken as it is.
     """
 
     name: str
@@ -62,6 +62,7 @@ class Placed:
     class_name: str | None = None
     group: str | None = None
     called: str = ""
+    frame: int = 0
 
 
 class FilesSource:
@@ -72,7 +73,7 @@ class FilesSource:
         files: the files.
         refused: what is known not to be usable.
         reading: opens whatever holds the files for one pass over them.
-        frames: what becomes of files with several images.
+        frames: REFUSE refuses files with several images; to take them all is up to `files`.
     """
 
     def __init__(
@@ -84,7 +85,7 @@ class FilesSource:
         frames: FrameChoice = FrameChoice.FIRST,
     ) -> None:
         self.name = name
-        self.frames = frames
+        self._frames = frames
         self.refused = refused
         self._files = files
         self._reading = reading
@@ -107,11 +108,16 @@ class FilesSource:
     def items(self, start: int = 0) -> Iterator[Item | Refusal]:
         """Yield the files from index `start` on; one that cannot be read is a refusal."""
         with self._reading() as read:
+            frames = _Frames(read)
             for file in self._files[start:]:
                 try:
-                    content = read(file.name)
+                    content = frames.read(file) if file.frame else read(file.name)
                 except (OSError, ValueError) as error:
-                    yield Refusal(file.name, f"it cannot be read ({error})")
+                    reason = str(error).removeprefix(f"{file.name}: ")
+                    yield Refusal(file.called or file.name, f"it cannot be read ({reason})")
+                    continue
+                if self._frames is FrameChoice.REFUSE and (several := frame_count(content)) > 1:
+                    yield Refusal(file.called or file.name, f"it holds {several:,} images")
                     continue
                 yield Item(
                     name=file.called or file.name,
@@ -128,6 +134,27 @@ class FilesSource:
             Share(split=split, class_name=class_name, count=count)
             for (split, class_name), count in found.items()
         ]
+
+
+class _Frames:
+    """Takes files with several images apart; the one under way is kept, for its frames follow."""
+
+    def __init__(self, read: Read) -> None:
+        self._read = read
+        self._name = ""
+        self._given = 0
+        self._rest: Iterator[bytes] = iter(())
+
+    def read(self, file: Placed) -> bytes:
+        """The file's frame as a file of its own."""
+        if file.name != self._name or file.frame <= self._given:
+            self._name, self._given = file.name, 0
+            self._rest = frame_files(self._read(file.name), file.name)
+        for content in self._rest:
+            self._given += 1
+            if self._given == file.frame:
+                return content
+        raise ValueError("it has fewer images than when it was looked at")
 
 
 def wrong_name(name: str) -> str | None:
@@ -149,7 +176,13 @@ def wrong_name(name: str) -> str | None:
 
 def natural_order(names: Iterable[str]) -> list[str]:
     """Sort as people count: 2.png before 10.png; what lies in one folder stays together."""
-    return sorted(names, key=lambda name: (_natural(name.replace("/", "\0")), name))
+    return sorted(names, key=lambda name: (_NUMBER.sub(_counted, name.replace("/", "\0")), name))
+
+
+def _counted(number: re.Match[str]) -> str:
+    """The number with how long it is before it: as text in the order of numbers."""
+    digits = number.group().lstrip("0") or "0"
+    return f"{len(digits):04}{digits}"
 
 
 def printable(name: str) -> str:

@@ -19,14 +19,13 @@ _MASK = re.compile(
 )
 _UNLABELLED = re.compile(r"unlabell?ed|no ?labels?|unsup|unsupervised|unannotated")
 
-_TESTS = r"(?:test|tests|testing|tst|hold ?out|eval|evaluation|unseen|external|blind)"
+_TESTS = r"(?:test|tests|testing|hold ?out|eval|evaluation)"
 _UNUSUAL = re.compile(
-    rf"(?:{_TESTS}|train|training|trn|tr|val|valid|validation|dev)"
+    rf"(?:{_TESTS}|train|training|val|valid|validation|dev)"
     r"(?: (?:set|data|dataset|split|images|imgs|img|folder|part|\d+))*"
     rf"|(?:set|data|split|x|my|the|final|internal|external) {_TESTS}(?: (?:set|data|\d+))*"
-    r"|ts|te"
 )
-_TESTLIKE = re.compile(rf"(?:.* )?{_TESTS}(?: .*)?|ts|te")
+_TESTLIKE = re.compile(rf"(?:.* )?{_TESTS}(?: .*)?")
 _PATIENT = re.compile(
     r"(?:patients?|pat|pt|subjects?|subj|sub|cases?|persons?|participants?|probands?|animals?|"
     r"mouse|individuals?|identit(?:y|ies)|scenes?|videos?|vid|sequences?|seq|slides?|p|s|id|pid|"

@@ -200,7 +200,7 @@ def _placed(  # noqa: PLR0917
         split, class_name, group = told[name.rpartition("/")[0]]
         match = pattern.search(name) if pattern else None
         if match is not None:
-            own = (match.group(1) if match.re.groups else match.group(0)) or None
+            own = next(filter(None, match.groups()), None) if match.re.groups else match[0] or None
             fits += own is not None
             group = own or group
         if group is not None and len(group) > LONGEST_GROUP:

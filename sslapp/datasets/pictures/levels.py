@@ -11,6 +11,8 @@ from sslapp.vocabulary import Split
 MOST = 0.8
 """Share of a level's folders that must be called alike to be taken for patients."""
 
+_LOOKED_AT = 500
+
 
 @dataclass(frozen=True, kw_only=True)
 class Level:
@@ -92,7 +94,8 @@ def suggested(  # noqa: PLR0911
         before: what the levels above mean.
         splits: folders that a person called a split.
     """
-    shown = _some(counts)
+    whole, counts = counts, _looked_at(counts, splits)
+    shown = _some(whole)
     if any(names_of.is_split_like(name) or name in splits for name in counts):
         return _splits(level, counts, splits)
     if len(counts) == 1 and not names_of.is_patient(next(iter(counts))):
@@ -106,11 +109,23 @@ def suggested(  # noqa: PLR0911
         for name in counts
     ):
         return Meaning.NOTHING, f"{shown}: images and changed copies of them.", None
-    if (found := _groups(counts, before)) is not None:
+    if (found := _groups(counts, whole, before)) is not None:
         return found[0], found[1], None
     if Meaning.CLASS in before:
         return Meaning.NOTHING, f"{shown}: folders inside the classes.", None
-    return _classes(level, counts, before)
+    return _classes(level, counts, whole, before)
+
+
+def _looked_at(counts: Mapping[str, int], splits: Mapping[str, Split]) -> Mapping[str, int]:
+    """Enough of many folders to tell what they are, with all that are called as splits are."""
+    if len(counts) <= _LOOKED_AT:
+        return counts
+    step = len(counts) // _LOOKED_AT
+    return {
+        name: count
+        for place, (name, count) in enumerate(counts.items())
+        if place % step == 0 or name.lower() in SPLITS or name in splits
+    }
 
 
 def _splits(
@@ -119,7 +134,7 @@ def _splits(
     unclear = [name for name in counts if names_of.split_of(name, splits) is None]
     shown = _some(counts)
     if not unclear:
-        return Meaning.SPLIT, f"{shown} are the usual names of splits.", None
+        return Meaning.SPLIT, f"{shown}: usual names of splits.", None
     if all(names_of.is_split_like(name) for name in counts):
         text = (
             f"{_some(unclear)} may be a split of its own: do these images go to the pool, or are "
@@ -136,8 +151,10 @@ def _splits(
     return Meaning.CLASS, f"{shown} lie side by side.", question
 
 
-def _groups(counts: Mapping[str, int], before: Sequence[Meaning]) -> tuple[Meaning, str] | None:
-    shown = _some(counts)
+def _groups(
+    counts: Mapping[str, int], whole: Mapping[str, int], before: Sequence[Meaning]
+) -> tuple[Meaning, str] | None:
+    shown = _some(whole)
     has_groups = Meaning.GROUP in before
     enough = MOST * len(counts)
     if sum(map(names_of.is_patient, counts)) >= enough:
@@ -148,24 +165,24 @@ def _groups(counts: Mapping[str, int], before: Sequence[Meaning]) -> tuple[Meani
         if has_groups:
             return Meaning.NOTHING, f"{shown}: studies, series or visits inside the groups."
         return Meaning.GROUP, f"{shown} are named as studies or visits are."
-    if has_groups or not names_of.numbered(counts) or not names_of.are_many_with_few(counts):
+    if has_groups or not names_of.numbered(counts) or not names_of.are_many_with_few(whole):
         return None
-    return Meaning.GROUP, f"{len(counts):,} numbered folders with few images each, as of patients."
+    return Meaning.GROUP, f"{len(whole):,} numbered folders with few images each, as of patients."
 
 
 def _classes(
-    level: int, counts: Mapping[str, int], before: Sequence[Meaning]
+    level: int, counts: Mapping[str, int], whole: Mapping[str, int], before: Sequence[Meaning]
 ) -> tuple[Meaning, str, Question | None]:
-    shown = _some(counts)
+    shown = _some(whole)
 
     def ask(text: str) -> Question:
         return Question(level=level, about="levels", folders=tuple(counts), text=text)
 
-    if names_of.numbered(counts) and not _counts_up(counts):
+    if names_of.numbered(counts) and not _counts_up(whole):
         why = f"{shown} are numbers as of patients; class numbers count up from 0 or 1."
         return Meaning.GROUP, why, ask(f"Are {shown} patients (groups) or classes?")
-    if names_of.are_many_with_few(counts):
-        why = f"{len(counts):,} folders with few images each, as of patients or persons."
+    if names_of.are_many_with_few(whole):
+        why = f"{len(whole):,} folders with few images each, as of patients or persons."
         return Meaning.GROUP, why, ask(f"Are {shown} patients (groups) or classes?")
     if Meaning.GROUP in before:
         why = f"{shown} lie inside the groups."

@@ -36,8 +36,8 @@ class Reading:
         unlabelled: folders of the level of classes whose images have no class.
         leave_out: folders at any depth whose files are left out, and with a `*` in them names of
             files ("*_mask.*").
-        group_pattern: regular expression searched in the whole relative path; its first bracket, or
-            the whole match, is the group.
+        group_pattern: regular expression searched in the whole relative path; what its first
+            bracket that fits holds, or the whole match, is the group.
         frames: of files with several images.
     """
 
