@@ -8,7 +8,6 @@ sample(listing)                     some headers: sizes, kinds, depths
 import random
 from collections import Counter
 from collections.abc import Callable, Sequence
-from contextlib import AbstractContextManager
 from dataclasses import asdict, dataclass, field
 from functools import partial
 from itertools import pairwise
@@ -19,13 +18,13 @@ import numpy as np
 
 from sslapp.datasets.own_exports import own_table
 from sslapp.datasets.pictures import copies as copies_of
+from sslapp.datasets.pictures import folder
 from sslapp.datasets.pictures.archive import archive_listing, opened_archive
 from sslapp.datasets.pictures.copies import Copies, without_copies
-from sslapp.datasets.pictures.files import Placed, Read, natural_order
-from sslapp.datasets.pictures.folder import folder_listing, opened_folder
+from sslapp.datasets.pictures.files import Placed, natural_order
 from sslapp.datasets.pictures.layout import Layout, layout
 from sslapp.datasets.pictures.levels import Level, Question
-from sslapp.datasets.pictures.listing import Listing
+from sslapp.datasets.pictures.listing import Listing, Opened
 from sslapp.datasets.pictures.reading import AS_SUGGESTED, Meaning, Reading
 from sslapp.datasets.registry import open_source
 from sslapp.datasets.source import CountedSource, Refusal
@@ -155,7 +154,7 @@ def list_source(
     if (table := own_table(path) if path.exists() else None) is not None and table.rows:
         return listing_of(open_source(str(spec)), str(spec))
     if path.is_dir():
-        return folder_listing(path, should_stop)
+        return folder.folder_listing(path, should_stop)
     if path.is_file() and path.suffix.lower() == ".zip":
         return archive_listing(path, name=name)
     source = open_source(str(spec), root=root, within=within, name=name)
@@ -198,10 +197,11 @@ def same_bytes(
     return copies_of.same_bytes(listing, opened(listing), names, progress, should_stop)
 
 
-def opened(listing: Listing) -> Callable[[], AbstractContextManager[Read]]:
-    """What reads the files of a listed folder or archive by where they lie in it."""
-    archive = Path(listing.path).is_file()
-    return partial(opened_archive if archive else opened_folder, listing)
+def opened(listing: Listing) -> Opened:
+    """What reads the files of a listed folder or archive."""
+    if Path(listing.path).is_file():
+        return Opened(partial(opened_archive, listing))
+    return folder.opened(listing)
 
 
 def look(
@@ -333,7 +333,7 @@ def sample(
     several, unreadable = [], []
     looked = 0
     if names:
-        with opened(listing)() as read:
+        with opened(listing).whole() as read:
             for name in _spread(names, count, seed):
                 if should_stop():
                     break

@@ -33,7 +33,7 @@ from sslapp.datasets.pictures.files import (
     printable,
     wrong_name,
 )
-from sslapp.datasets.pictures.listing import Listing, PictureFile, listed
+from sslapp.datasets.pictures.listing import Listing, Opened, PictureFile, listed
 from sslapp.datasets.pictures.reading import AS_SUGGESTED, Reading
 from sslapp.datasets.source import Refusal
 from sslapp.imaging.decode import MAX_BYTES
@@ -97,7 +97,7 @@ def archive_source(
     """
     listing = archive_listing(path, name=name, limits=limits)
     wanted = reading if group_pattern is None else replace(reading, group_pattern=group_pattern)
-    return files_source(listing, wanted, partial(opened_archive, listing, limits))
+    return files_source(listing, wanted, Opened(partial(opened_archive, listing, limits)))
 
 
 def archive_listing(

@@ -1,7 +1,7 @@
 """The images of a listed folder or archive, as an import reads them: exactly what a look showed."""
 
-from collections.abc import Iterator, Sequence
-from contextlib import contextmanager
+from collections.abc import Callable, Iterator, Sequence
+from contextlib import AbstractContextManager, contextmanager
 from dataclasses import replace
 from pathlib import PurePosixPath
 
@@ -34,7 +34,7 @@ def files_source(
     """Read a listing as told.
 
     Args:
-        opened: reads files by where they lie.
+        opened: reads files.
         copies: files with the same bytes, where they are known already; else they are looked for.
 
     Raises:
@@ -53,7 +53,7 @@ def files_source(
 
     @contextmanager
     def reading_all() -> Iterator[Read]:
-        with opened() as read:
+        with opened.whole() as read:
             yield lambda name: read(listing.where.get(name, name))
 
     frames = found.reading.frames
@@ -62,7 +62,9 @@ def files_source(
     return FilesSource(listing.name, files, refused, reading_all, frames)
 
 
-def _all_frames(files: Sequence[Placed], opened: Opened) -> list[Placed]:
+def _all_frames(
+    files: Sequence[Placed], opened: Callable[[], AbstractContextManager[Read]]
+) -> list[Placed]:
     """Each image of each file by itself, called name#1, name#2, ..."""
     found: list[Placed] = []
     with opened() as read:

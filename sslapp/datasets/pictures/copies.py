@@ -7,13 +7,18 @@ in a folder the ends are compared before the whole.
 import hashlib
 from collections import defaultdict
 from collections.abc import Callable, Sequence
+from contextlib import AbstractContextManager
+from functools import partial
 
 import numpy as np
 
-from sslapp.datasets.pictures.files import Placed
+from sslapp.datasets.pictures.files import Placed, Read
 from sslapp.datasets.pictures.listing import Listing, Opened, ScanStopped
 from sslapp.datasets.source import Refusal
 from sslapp.vocabulary import Split
+
+_TOLD = 100
+"""Files from one word on the progress to the next."""
 
 Copies = list[tuple[str, ...]]
 """Names of files with the same bytes, in the order of the listing."""
@@ -29,7 +34,7 @@ def same_bytes(
     """Find files with the same bytes.
 
     Args:
-        opened: reads files by where they lie.
+        opened: reads files.
         names: of those to compare; all by default.
         progress: called as progress(done, total) with the files that must be read.
         should_stop: polled after each.
@@ -39,35 +44,62 @@ def same_bytes(
     """
     wanted = None if names is None else set(names)
     suspects = _suspects(listing, wanted)
-    total = sum(map(len, suspects))
-    found: dict[tuple[int, bytes], list[str]] = defaultdict(list)
+    known = [group for group, summed in suspects if summed]
+    by_size = [group for group, summed in suspects if not summed]
+    look = partial(_alike, listing, should_stop=should_stop)
+    total = sum(map(len, known)) + sum(map(len, by_size))
+    if opened.ends is not None:
+        by_size = look(by_size, opened.ends, lambda done: progress(done, total))
+        total = sum(map(len, known)) + sum(map(len, by_size))
+    return [
+        tuple(group)
+        for group in look(known + by_size, opened.whole, lambda done: progress(done, total))
+    ]
+
+
+def _alike(
+    listing: Listing,
+    groups: Sequence[Sequence[str]],
+    opened: Callable[[], AbstractContextManager[Read]],
+    progress: Callable[[int], None],
+    *,
+    should_stop: Callable[[], bool],
+) -> list[list[str]]:
+    """Split groups into those of which the same was read."""
+    alike: list[list[str]] = []
     done = 0
     with opened() as read:
-        for number, group in enumerate(suspects):
+        for group in groups:
+            found: dict[bytes, list[str]] = defaultdict(list)
             for name in group:
                 if should_stop():
                     raise ScanStopped
+                done += 1
+                if done % _TOLD == 0:
+                    progress(done)
                 try:
                     content = read(listing.where.get(name, name))
                 except (OSError, ValueError):
                     continue  # the import says so
-                found[number, hashlib.sha256(content).digest()].append(name)
-                done += 1
-                if done % 100 == 0:
-                    progress(done, total)
-    return [tuple(group) for group in found.values() if len(group) > 1]
+                found[hashlib.sha256(content).digest()].append(name)
+            alike += [same for same in found.values() if len(same) > 1]
+    return alike
 
 
-def _suspects(listing: Listing, wanted: set[str] | None) -> list[list[str]]:
+def _suspects(listing: Listing, wanted: set[str] | None) -> list[tuple[list[str], bool]]:
+    """Groups of files that may be the same, and whether their checksums were compared for it."""
     keys = np.stack([listing.sizes, listing.checksums], axis=1)
     _, inverse, counts = np.unique(keys, axis=0, return_inverse=True, return_counts=True)
     inverse = inverse.ravel()
-    groups: dict[int, list[str]] = defaultdict(list)
+    groups: dict[int, list[int]] = defaultdict(list)
     for place in np.flatnonzero(counts[inverse] > 1).tolist():
-        name = listing.names[place]
-        if wanted is None or name in wanted:
-            groups[int(inverse[place])].append(name)
-    return [group for group in groups.values() if len(group) > 1]
+        if wanted is None or listing.names[place] in wanted:
+            groups[int(inverse[place])].append(place)
+    return [
+        ([listing.names[place] for place in group], bool(listing.checksums[group[0]] >= 0))
+        for group in groups.values()
+        if len(group) > 1
+    ]
 
 
 def without_copies(

@@ -27,7 +27,7 @@ from sslapp.datasets.pictures.files import (
     printable,
     wrong_name,
 )
-from sslapp.datasets.pictures.listing import Listing, PictureFile, ScanStopped, listed
+from sslapp.datasets.pictures.listing import ENDS, Listing, Opened, PictureFile, ScanStopped, listed
 from sslapp.datasets.pictures.reading import AS_SUGGESTED, Reading
 from sslapp.datasets.source import Refusal
 from sslapp.imaging.decode import MAX_BYTES
@@ -49,7 +49,7 @@ def folder_source(
     """
     listing = folder_listing(root)
     wanted = reading if group_pattern is None else replace(reading, group_pattern=group_pattern)
-    return files_source(listing, wanted, partial(opened_folder, listing))
+    return files_source(listing, wanted, opened(listing))
 
 
 def folder_listing(root: Path, should_stop: Callable[[], bool] = lambda: False) -> Listing:
@@ -107,9 +107,14 @@ def _enter(
     folders += [shown + each for each in members.folders]
 
 
+def opened(listing: Listing) -> Opened:
+    """What reads the files of a listed folder, and of one their ends."""
+    return Opened(partial(opened_folder, listing), partial(opened_folder, listing, last=ENDS))
+
+
 @contextmanager
-def opened_folder(listing: Listing) -> Iterator[Read]:
-    """Read the files of a folder by where they lie in it."""
+def opened_folder(listing: Listing, last: int = 0) -> Iterator[Read]:
+    """Read the files of a folder by where they lie in it; `last` as for `read_file`."""
     top = Path(listing.path)
     with ExitStack() as archives:
         read_inside: dict[str, Read] = {}
@@ -122,7 +127,7 @@ def opened_folder(listing: Listing) -> Iterator[Read]:
                     raise ValueError("a link that leaves the folder")
                 path = path.resolve()
             if not inside:
-                return read_file(path)
+                return read_file(path, last)
             if name not in read_inside:  # one archive at a time, for each holds its list of members
                 archives.close()
                 read_inside.clear()
@@ -171,8 +176,11 @@ def wrong_target(path: Path, top: Path) -> str | None:
     return None if stat.S_ISREG(mode) else "not a plain file"
 
 
-def read_file(path: Path) -> bytes:
+def read_file(path: Path, last: int = 0) -> bytes:
     """The content of a plain file whose links were resolved when it was listed.
+
+    Args:
+        last: how many bytes of its end alone are read; 0 for all.
 
     Raises:
         OSError, ValueError: when it cannot be read, is no plain file any more or too large.
@@ -186,4 +194,6 @@ def read_file(path: Path) -> bytes:
             raise ValueError("not a plain file")
         if status.st_size > MAX_BYTES:
             raise ValueError(f"{status.st_size:,} bytes are more than the {MAX_BYTES:,} allowed")
+        if last:
+            file.seek(max(0, status.st_size - last))
         return file.read()

@@ -17,8 +17,21 @@ from sslapp.datasets.pictures.files import SYSTEM, Read, natural_order
 from sslapp.datasets.source import Refusal, Share
 from sslapp.vocabulary import Split
 
-Opened = Callable[[], AbstractContextManager[Read]]
-"""Opens whatever holds listed files for one pass; files are asked for by where they lie."""
+ENDS = 4096
+"""Bytes of a file's end that are compared before the whole."""
+
+
+@dataclass(frozen=True)
+class Opened:
+    """Opens whatever holds listed files for one pass; files are asked for by where they lie.
+
+    Attributes:
+        whole: gives whole files.
+        ends: gives their last ENDS bytes; None where those cost as much.
+    """
+
+    whole: Callable[[], AbstractContextManager[Read]]
+    ends: Callable[[], AbstractContextManager[Read]] | None = None
 
 
 class ScanStopped(Exception):

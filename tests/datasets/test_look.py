@@ -1,0 +1,196 @@
+"""A look at a source before its import: the import then reads exactly what was shown."""
+
+import io
+import zipfile
+from collections import Counter
+
+import numpy as np
+import pytest
+from PIL import Image
+
+from sslapp.datasets.ingest import ingest
+from sslapp.datasets.look import list_source, look, same_bytes, sample, suggest
+from sslapp.datasets.pictures.arranged import OpenQuestions
+from sslapp.datasets.pictures.listing import Listing, ScanStopped
+from sslapp.datasets.pictures.reading import FrameChoice, Meaning, Reading
+from sslapp.datasets.registry import open_source
+from sslapp.vocabulary import Split
+
+
+@pytest.fixture
+def both(tree, tmp_path):
+    """both(files) writes them as a folder and as an archive of it, and returns both paths."""
+
+    def build(files):
+        folder = tree(files)
+        path = tmp_path / "set.zip"
+        with zipfile.ZipFile(path, "w") as archive:
+            for name, content in files.items():
+                archive.writestr(name, content)
+        return folder, path
+
+    return build
+
+
+def looked(path, reading=None):
+    listing = list_source(path)
+    return look(listing, reading or Reading(), same_bytes(listing))
+
+
+def test_an_import_reads_what_was_shown_of_a_folder_and_of_an_archive_alike(both, picture):
+    files = {
+        "set/train/cat/10.png": picture(1),
+        "set/train/cat/2.png": picture(2),
+        "set/train/dog/1.png": picture(3),
+        "set/test/cat/1.png": picture(4),
+        "set/test/dog/1.png": picture(5),
+        "set/notes.txt": b"x",
+    }
+    seen = []
+    for path in both(files):
+        found = looked(path)
+        source = open_source(str(path), reading=found.reading)
+        items = list(source.items())
+        assert len(items) == len(source) == found.images == 5
+        assert found.bytes == sum(len(item.content) for item in items)
+        assert Counter(source.class_names[item.true_class] for item in items) == found.classes
+        assert Counter(item.split for item in items) == found.splits
+        assert [each.count for each in found.left_out] == [1]
+        seen.append((found.classes, found.splits, [item.name for item in items]))
+    assert seen[0] == seen[1]
+    assert seen[0][2] == [
+        "test/cat/1.png",
+        "test/dog/1.png",
+        "train/cat/2.png",
+        "train/cat/10.png",
+        "train/dog/1.png",
+    ]
+
+
+def test_the_same_bytes_come_once_and_a_test_image_stays_one(both, picture):
+    files = {
+        "train/a/1.png": picture(1),
+        "train/a/copy/1.png": picture(1),
+        "train/b/2.png": picture(2),
+        "train/b/3.png": picture(3),
+        "test/b/3.png": picture(3),
+        "test/a/4.png": picture(4),
+    }
+    for path in both(files):
+        found = looked(path)
+        assert (found.images, found.splits) == (4, {Split.POOL: 2, Split.TEST: 2})
+        source = open_source(str(path))
+        assert [item.name for item in source.items()] == [
+            "test/a/4.png",
+            "test/b/3.png",
+            "train/a/1.png",
+            "train/b/2.png",
+        ]
+        assert {each.name: each.reason for each in source.refused} == {
+            "train/a/copy/1.png": "a copy of train/a/1.png",
+            "train/b/3.png": "a copy of the test image test/b/3.png, which stays test only",
+        }
+
+
+def test_files_of_one_size_are_no_copies_for_that(both):
+    files = {"a.bmp": b"x" * 9000, "b.bmp": b"y" * 9000, "c.bmp": b"x" * 9000}
+    for path in both(files):
+        listing = list_source(path)
+        seen = []
+        assert same_bytes(listing, progress=lambda *at, seen=seen: seen.append(at)) == [
+            ("a.bmp", "c.bmp")
+        ]
+        assert same_bytes(listing, ["a.bmp", "b.bmp"]) == []
+        with pytest.raises(ScanStopped):
+            same_bytes(listing, should_stop=lambda: True)
+
+
+def test_a_listing_is_kept_in_a_file_and_read_again(both, picture, tmp_path):
+    for path in both({"cat /1.png": picture(1), "dog/2.png": picture(2), "x.txt": b"x"}):
+        listing = list_source(path)
+        listing.save(tmp_path / "listing.json")
+        again = Listing.load(tmp_path / "listing.json")
+        assert look(again) == look(listing)
+        assert sample(again) == sample(listing)
+        assert again.where == {"cat/1.png": "cat /1.png"}
+
+
+def test_a_scan_can_be_stopped(tree, picture):
+    with pytest.raises(ScanStopped):
+        list_source(tree({"a.png": picture()}), should_stop=lambda: True)
+
+
+def test_what_is_in_doubt_is_refused_with_the_way_to_say_it(tree, picture):
+    root = tree({"train/a/1.png": picture(1), "holdout/a/2.png": picture(2)})
+    with pytest.raises(OpenQuestions, match=r'^set: "holdout" may be a split .* --splits\)'):
+        open_source(str(root))
+    named = Reading(splits={"holdout": Split.TEST})
+    assert [item.split for item in open_source(str(root), reading=named).items()] == [
+        Split.TEST,
+        Split.POOL,
+    ]
+
+
+def test_headers_of_some_images_are_read_spread_over_the_source(tree, picture):
+    files = {f"{n}.png": picture(n, 4 + n // 30, 8, 3 if n < 6 else 1) for n in range(60)}
+    listing = list_source(tree({**files, "broken.png": b"no"}))
+    found = sample(listing)
+    assert (found.looked, found.images) == (61, 61)
+    assert found.sizes == {"8 x 4": 30, "8 x 5": 30}
+    assert found.kinds == {"grey, 8 bits": 54, "colour, 8 bits": 6}
+    assert (found.smallest, found.largest) == ((8, 4), (8, 5))
+    assert [name for name, _ in found.unreadable] == ["broken.png"]
+    some = sample(listing, count=10, seed=3)
+    assert (some.looked, some.images) == (10, 61)
+    assert some == sample(listing, count=10, seed=3)
+    assert set(some.sizes) == {"8 x 4", "8 x 5"}
+
+
+def test_files_with_several_images_are_told_taken_whole_or_refused(tree, tmp_path):
+    frames = np.random.default_rng(0).integers(0, 256, (3, 6, 6), dtype=np.uint8)
+    file = io.BytesIO()
+    first, *others = map(Image.fromarray, frames)
+    first.save(file, "TIFF", save_all=True, append_images=others)
+    single = io.BytesIO()
+    Image.fromarray(frames[0]).save(single, "PNG")
+    root = tree({"pages.tif": file.getvalue(), "one.png": single.getvalue()})
+    assert sample(list_source(root)).several == [("pages.tif", 3)]
+
+    def imported(choice):
+        source = open_source(str(root), reading=Reading(frames=choice))
+        return ingest(source, tmp_path / choice), source
+
+    done, _ = imported(FrameChoice.FIRST)
+    assert done.several == {"pages.tif": 3}
+    assert [row.name for row in done.rows] == ["one.png", "pages.tif"]
+    done, source = imported(FrameChoice.ALL)
+    assert done.several == {}
+    assert [row.name for row in done.rows] == ["one.png", *(f"pages.tif#{n}" for n in (1, 2, 3))]
+    assert (np.load(done.pixels)[1:, :, :, 0] == frames).all()
+    assert [item.name for item in source.items(2)] == ["pages.tif#2", "pages.tif#3"]
+    done, _ = imported(FrameChoice.REFUSE)
+    assert [(each.name, each.reason) for each in done.refused] == [
+        ("pages.tif", "it holds 3 images")
+    ]
+
+
+def test_sources_without_folders_have_a_look_too(medmnist, tree, picture):
+    found = looked(medmnist())
+    assert (found.images, found.levels, found.questions) == (10, [], [])
+    assert found.splits == {Split.POOL: 7, Split.TEST: 3}
+    assert found.classes == {"0": 4, "1": 4, "2": 2}
+    digits = looked("digits")
+    assert (digits.images, len(digits.classes), digits.without_class) == (1797, 10, 0)
+    root = tree({"a.png": picture(1), "b.png": picture(2)})
+    (root / "list.csv").write_text("path,class,split\na.png,cat,train\nb.png,,test\nc.png,,\n")
+    listed = looked(root / "list.csv")
+    assert (listed.classes, listed.without_class) == ({"cat": 1}, 1)
+    assert listed.splits == {Split.POOL: 1, Split.TEST: 1}
+    assert listed.left_out[0].reason == "there is no such file"
+
+
+def test_a_suggestion_gives_its_reasons(tree, picture):
+    root = tree({"cat/1.png": picture(1), "dog/2.png": picture(2)})
+    found = suggest(list_source(root))
+    assert found.reading.levels == (Meaning.CLASS,)
+    assert found.why == ('"cat", "dog": folders side by side, as of classes.',)
