@@ -65,7 +65,8 @@ def test_a_person_uploads_a_zip_reads_what_was_refused_and_edits_a_class(
     page.get_by_text(re.compile(r"^pets\.zip, .* has arrived\.$")).wait_for()
     page.get_by_role("button", name="Create project").click()
 
-    # the server's own worker imports and embeds; the page follows without a reload
+    # the server's own worker looks, imports and embeds; the page follows without a reload
+    page.get_by_role("button", name="Import 13 images").click()
     page.get_by_role("button", name="Embed again").wait_for()
     page.get_by_text("12 images · 2 classes").wait_for()
     page.get_by_text("2 files refused").click()

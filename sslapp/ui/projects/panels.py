@@ -7,7 +7,7 @@ from sslapp.ui.audit import certificate
 from sslapp.ui.common import class_balance
 from sslapp.ui.projects import classes, counts, embedding, settings, training_store
 from sslapp.ui.projects import members as members_panel
-from sslapp.ui.projects.imports import images, labels
+from sslapp.ui.projects.imports import images, labels, plan
 from sslapp.usecases.access import Access
 from sslapp.usecases.images.embeddings import newest_embedding
 from sslapp.usecases.images.incoming.imports import notes_of
@@ -44,6 +44,8 @@ def show(access: Access, found: Status, role: Role, working: frozenset[JobKind])
         working: kinds of jobs that wait or run.
     """
     is_admin = role is Role.ADMIN
+    if is_admin:
+        plan.show(access, found.project_id)
     with st.container():
         if found.counts["images"]:
             counts.show(found)

@@ -113,6 +113,11 @@ def _before_labels(facts: Facts) -> NextStep | None:
         return NextStep(
             "The images are on their way; they appear here when all are in.", Page.PROJECTS
         )
+    if not facts.images and JobKind.LOOK in facts.working:
+        return NextStep(
+            "The images are being looked at; then this page shows what an import would bring.",
+            Page.PROJECTS,
+        )
     if not facts.images:
         return NextStep("Import images first.", Page.PROJECTS)
     if not facts.classes:

@@ -8,11 +8,12 @@ from sslapp.ui.common import faults, plain
 from sslapp.ui.projects.imports import sources
 from sslapp.usecases.access import Access
 from sslapp.usecases.images.incoming.imports import by_reason, refusals_csv
-from sslapp.usecases.images.incoming.sources import import_chosen
+from sslapp.usecases.images.incoming.sources import SourceKind, import_chosen
 from sslapp.usecases.projects.status import ImageSetRow
 from sslapp.words import ago, count
 
 FAULTS = "projects-import-faults"
+_TURN = "projects-import-turn"
 NAMES_SHOWN = 8
 
 
@@ -53,15 +54,22 @@ def _refused(found: ImageSetRow) -> None:
 
 
 def add(access: Access, project_id: int, *, expanded: bool) -> None:
-    """Draw the form that imports more images; for admins of the project."""
+    """Draw the form that brings more images; for admins of the project."""
     with st.expander("Import images", expanded=expanded, key=f"projects-add-{project_id}"):
         found = faults.kept(FAULTS)
-        key = f"projects-add-{project_id}"
+        # the browser's part goes on showing what has arrived until it is another one
+        turn = st.session_state.get(_TURN, 0)
+        key = f"projects-add-{project_id}" + f"-{turn}" * bool(turn)
         choice = sources.show(access, key, found, may_be_none=False)
         labels = sources.show_plan(access, key, choice, found, project_id=project_id)
-        if st.button("Import", key="projects-import"):
+        of_files = choice.kind in (SourceKind.UPLOAD, SourceKind.SERVER) and labels is None
+        arrived = choice.kind is SourceKind.UPLOAD and bool(choice.value)
+        pressed = st.button("Look at them" if of_files else "Import", key="projects-import")
+        if pressed or (of_files and arrived and not found):
             wrong = faults.of_fields(
                 lambda: import_chosen(access, project_id, choice, labels), "source"
             )
             faults.keep(FAULTS, wrong)
+            if arrived and not wrong:
+                st.session_state[_TURN] = turn + 1
             st.rerun()

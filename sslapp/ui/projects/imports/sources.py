@@ -78,7 +78,7 @@ def show_plan(
     *,
     project_id: int | None,
     class_names: Sequence[str] = (),
-) -> LabelChoice:
+) -> LabelChoice | None:
     """Draw what an own export would bring and what is lost, if one was chosen, before it comes.
 
     Args:
@@ -90,7 +90,7 @@ def show_plan(
         class_names: of that project.
 
     Returns:
-        How its labels are to be brought in.
+        How its labels are to be brought in; None where no export was chosen.
     """
     labels = chosen_labels(key)
     plans: list[LabelPlan | None] = []
@@ -101,7 +101,7 @@ def show_plan(
         faults.below(wrong, "source")
     plan = plans[0] if plans else None
     if plan is None:
-        return LabelChoice()
+        return None
     draw_plan(key, plan, may_add=project_id is not None)
     return labels
 

@@ -10,7 +10,7 @@ from pathlib import Path
 from sqlalchemy import Connection, RowMapping
 
 from sslapp.datasets.pictures.listing import ScanStopped
-from sslapp.datasets.pictures.reading import AS_SUGGESTED, Reading
+from sslapp.datasets.pictures.reading import Reading
 from sslapp.jobs import history, queue
 from sslapp.jobs.context import Cancelled, JobContext
 from sslapp.store.database import reading as reading_of
@@ -20,8 +20,7 @@ from sslapp.usecases.access import Access, require
 from sslapp.usecases.images.embeddings import queue_embed
 from sslapp.usecases.images.incoming.imports import queue_import
 from sslapp.usecases.images.incoming.origin import Origin
-from sslapp.usecases.images.incoming.plan import ImportPlan, plan_of_scan
-from sslapp.usecases.images.incoming.scan import Scan, scan
+from sslapp.usecases.images.incoming.scan import is_kept, scan
 from sslapp.vocabulary import JobKind, JobState, Role
 
 _ENDS = "ended_by"
@@ -34,13 +33,15 @@ class OpenLook:
 
     Attributes:
         id: of its job.
+        project_id: of the project that the images are for.
         name: of what was looked at.
-        scan: what is kept of it.
+        folder: where what is kept of it lies.
     """
 
     id: int
+    project_id: int
     name: str
-    scan: Scan
+    folder: Path
 
 
 def start_look(access: Access, project_id: int, origin: Origin) -> int:
@@ -96,22 +97,10 @@ def open_look(access: Access, project_id: int) -> OpenLook | None:
         row = history.newest_done(conn, project_id, JobKind.LOOK)
     if row is None or _ENDS in row["result"]:
         return None
-    try:
-        kept = Scan.load(_folder(access, row))
-    except OSError:  # put away with a backup, or by hand
+    folder = access.workspace.attempt(row["folder"], row["attempt"])
+    if not is_kept(folder):  # left behind where a backup was put back, or deleted by hand
         return None
-    return OpenLook(row["id"], row["result"]["name"], kept)
-
-
-def plan_of_look(
-    access: Access, project_id: int, look: OpenLook, reading: Reading = AS_SUGGESTED
-) -> ImportPlan:
-    """What an import of what was looked at would bring, read in this way.
-
-    Raises:
-        ValueError: when it cannot be read so, with the reason.
-    """
-    return plan_of_scan(access, project_id, look.scan, reading)
+    return OpenLook(row["id"], project_id, row["result"]["name"], folder)
 
 
 def import_looked_at(access: Access, look_id: int, reading: Reading) -> int:
@@ -148,7 +137,3 @@ def _controlled(conn: Connection, access: Access, look_id: int) -> RowMapping:
 
 def _end(conn: Connection, row: RowMapping, by: int) -> None:
     queue.set_result(conn, row["id"], {**row["result"], _ENDS: by})
-
-
-def _folder(access: Access, row: RowMapping) -> Path:
-    return access.workspace.attempt(row["folder"], row["attempt"])

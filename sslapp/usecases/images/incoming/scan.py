@@ -68,6 +68,11 @@ class Scan:
         )
 
 
+def is_kept(folder: Path) -> bool:
+    """Whether a scan was saved in a folder and is still there."""
+    return (folder / NOTES).exists() and (folder / LISTING).exists()
+
+
 def scan(
     source: str,
     *,

@@ -1,0 +1,337 @@
+"""The plan of an import: what comes, what folders mean, what is asked, and the button."""
+
+from collections.abc import Callable, Hashable, Mapping, Sequence
+from dataclasses import dataclass
+from typing import TypeVar
+
+import streamlit as st
+
+from sslapp.ui.common import faults, plain
+from sslapp.usecases.access import Access
+from sslapp.usecases.images.incoming.looking import (
+    OpenLook,
+    import_looked_at,
+    open_look,
+    put_away,
+)
+from sslapp.usecases.images.incoming.plan import (
+    MEANINGS,
+    FrameChoice,
+    ImportPlan,
+    Level,
+    Meaning,
+    Reading,
+    Split,
+    folders,
+    lacks,
+    plan_of_scan,
+    some,
+    takes,
+    told_of_files,
+)
+from sslapp.usecases.images.incoming.scan import Scan
+from sslapp.words import count
+
+CELL = 96
+"""Least width of one figure in pixels; narrower pages wrap."""
+
+FOLDERS_SHOWN = 8
+MOST_SPLITS = 12
+"""Folders of a level of splits that are each asked about; of more nobody thinks as of splits."""
+
+FRAMES = {
+    FrameChoice.FIRST: "the first image of each",
+    FrameChoice.ALL: "all of them, each an image of its own",
+    FrameChoice.REFUSE: "none: refuse these files",
+}
+SPLITS = {Split.POOL: "pool", Split.TEST: "test"}
+_KEPT = "projects-plan-kept"
+
+T = TypeVar("T")
+
+
+def show(access: Access, project_id: int) -> None:
+    """Draw the plan of the project's open look, if there is one; for admins of the project."""
+    seen = open_look(access, project_id)
+    if seen is not None:
+        faults.fragment(lambda: _draw(access, seen), key=f"projects-plan-{seen.id}")
+
+
+def _draw(access: Access, seen: OpenLook) -> None:
+    key = f"plan-{seen.id}"
+    scan: Scan = _once(f"{key}-scan", seen.id, lambda: Scan.load(seen.folder))
+    asked = Asked.read(key)
+    # as it looks, but for what is left out: what each level is suggested to mean, what is asked
+    looks = _plan(access, seen, scan, Reading(splits=asked.splits, leave_out=asked.leave_out))
+    reading = asked.reading(looks.look.levels)
+    wrong = ""
+    try:
+        plan = _plan(access, seen, scan, reading)
+    except ValueError as error:
+        wrong, plan = str(error), looks
+    still = unanswered(looks, plan, asked)
+    with st.container(border=True, key=f"{key}-panel"):
+        st.subheader(f"Import of {plain.markdown(seen.name)}", anchor=False)
+        _figures(plan)
+        files = [*told_of_files(plan)]
+        if files:
+            st.caption(plain.markdown(files[0]))
+        for each in still:
+            st.warning(plain.markdown(each), icon=":material/help:")
+        if plan.lacking:
+            st.error(plain.markdown(lacks(plan)), icon=":material/error:")
+        _levels(key, looks, plan, plain_ones=False)
+        _files(key, plan)
+        _groups(key, plan, wrong)
+        _details(key, looks, plan)
+        with st.container(horizontal=True, vertical_alignment="center"):
+            stopped = bool(still or plan.lacking or wrong or not plan.new)
+            what = f"Import {count(plan.new, 'image')}" if plan.new else "Nothing new to import"
+            pressed = st.button(what, type="primary", key=f"{key}-import", disabled=stopped)
+            st.button("Discard", key=f"{key}-discard", on_click=_discard, args=(access, seen.id))
+            st.caption(f"Takes {takes(plan)}." if plan.new else "", width="stretch")
+    if pressed:
+        faults.carry_out(lambda: import_looked_at(access, seen.id, reading))
+
+
+def _discard(access: Access, look_id: int) -> None:
+    faults.told(lambda: put_away(access, look_id))
+
+
+# -- what is chosen ------------------------------------------------------------------------------
+
+
+@dataclass(frozen=True, kw_only=True)
+class Asked:
+    """What the widgets of the run before say; empty where they were not drawn yet.
+
+    Attributes:
+        levels: level -> its meaning; None where nothing was chosen yet.
+        splits: folder -> pool or test.
+        unlabelled, leave_out: as in a Reading.
+        group_pattern: "" for none.
+        frames: of files with several images.
+    """
+
+    levels: Mapping[int, Meaning | None]
+    splits: Mapping[str, Split]
+    unlabelled: tuple[str, ...] | None
+    leave_out: tuple[str, ...] | None
+    group_pattern: str
+    frames: FrameChoice
+
+    @classmethod
+    def read(cls, key: str) -> "Asked":
+        """Of the plan whose widgets' keys begin so."""
+        state = st.session_state
+
+        def all_of(part: str) -> dict[str, object]:
+            start = f"{key}-{part}-"
+            found = {str(each): state[each] for each in state if str(each).startswith(start)}
+            return {name.removeprefix(start): value for name, value in found.items()}
+
+        left = all_of("out")
+        unlabelled = state.get(f"{key}-unlabelled")
+        return cls(
+            levels={
+                int(level): None if value is None else Meaning(str(value))
+                for level, value in all_of("level").items()
+            },
+            splits={
+                name: Split(str(value))
+                for name, value in all_of("split").items()
+                if value is not None
+            },
+            unlabelled=None if unlabelled is None else tuple(unlabelled),
+            leave_out=tuple(name for name, out in left.items() if out) if left else None,
+            group_pattern=str(state.get(f"{key}-pattern") or "").strip(),
+            frames=FrameChoice(state.get(f"{key}-frames") or FrameChoice.FIRST),
+        )
+
+    def reading(self, levels: Sequence[Level]) -> Reading:
+        """The reading that follows; a level that nothing was chosen for is as suggested."""
+        return Reading(
+            levels=tuple(
+                self.levels.get(number) or level.meaning for number, level in enumerate(levels)
+            ),
+            splits=dict(self.splits),
+            unlabelled=self.unlabelled,
+            leave_out=self.leave_out,
+            group_pattern=self.group_pattern or None,
+            frames=self.frames,
+        )
+
+
+def unanswered(looks: ImportPlan, plan: ImportPlan, asked: Asked) -> list[str]:
+    """The questions that still stand between a plan and its import.
+
+    Args:
+        looks: the plan as everything looks.
+        plan: as it was chosen.
+        asked: what was chosen.
+    """
+    levels = [
+        each.text
+        for each in looks.questions
+        if each.about == "levels" and asked.levels.get(each.level or 0) is None
+    ]
+    return levels + [each.text for each in plan.questions if each.about == "splits"]
+
+
+# -- what is drawn -------------------------------------------------------------------------------
+
+
+def _figures(plan: ImportPlan) -> None:
+    found = plan.look
+    out = sum(each.count for each in found.left_out)
+    figures = [("Images", found.images)]
+    figures += [("Here already", plan.here)] if plan.here else []
+    figures += [("Classes", len(found.classes))]
+    figures += [("No class", found.without_class)] if found.without_class else []
+    figures += [("Test", found.splits.get(Split.TEST, 0)), ("Groups", found.groups)]
+    figures += [("Left out", out)] if out else []
+    with st.grid(len(figures), min_column_width=CELL):
+        for label, value in figures:
+            st.metric(label, f"{value:,}")
+
+
+def _levels(key: str, looks: ImportPlan, plan: ImportPlan, *, plain_ones: bool) -> None:
+    """A row a level: what its folders mean, which they are, and why that was suggested.
+
+    Args:
+        plain_ones: draw the levels that tell nothing apart, else the others.
+    """
+    asked = {each.level for each in looks.questions if each.about == "levels"}
+    names = list(MEANINGS)
+    for number, level in enumerate(plan.look.levels):
+        if plain_ones != _tells_nothing(looks, number):
+            continue
+        chosen, shown = st.columns([1, 2], gap="medium", vertical_alignment="top")
+        with chosen:
+            st.selectbox(
+                f"Folders, level {number + 1}" if len(plan.look.levels) > 1 else "Folders",
+                names,
+                index=None if number in asked else names.index(level.meaning),
+                placeholder="Choose",
+                format_func=lambda each: f"are {MEANINGS[each]}" if each else "",
+                key=f"{key}-level-{number}",
+            )
+        with shown, st.container(gap=None):
+            st.markdown(plain.markdown(folders(level, FOLDERS_SHOWN)))
+            st.caption(plain.markdown(level.why))
+            if level.meaning is Meaning.SPLIT:
+                _splits(key, plan, level)
+            if level.meaning is Meaning.CLASS:
+                _unlabelled(key, plan, level)
+
+
+def _tells_nothing(looks: ImportPlan, number: int) -> bool:
+    """Whether a level is one folder that holds everything: nobody need look at it."""
+    level = looks.look.levels[number] if number < len(looks.look.levels) else None
+    return level is not None and level.meaning is Meaning.NOTHING and len(level.folders) == 1
+
+
+def _splits(key: str, plan: ImportPlan, level: Level) -> None:
+    unclear = {name for each in plan.questions if each.about == "splits" for name in each.folders}
+    sides = list(SPLITS)
+    with st.container(horizontal=True):
+        for name in list(level.folders)[:MOST_SPLITS]:
+            known = plan.look.reading.splits.get(name, Split.POOL)
+            st.selectbox(
+                plain.markdown(name),
+                sides,
+                index=None if name in unclear else sides.index(known),
+                placeholder="pool or test?",
+                format_func=lambda each: SPLITS[each],
+                key=f"{key}-split-{name}",
+                width=130,
+            )
+
+
+def _unlabelled(key: str, plan: ImportPlan, level: Level) -> None:
+    names = list(level.folders)
+    suggested = [each for each in plan.look.reading.unlabelled or () if each in level.folders]
+    st.multiselect(
+        "Folders that are no class, whose images are unlabelled",
+        names,
+        default=suggested,
+        key=f"{key}-unlabelled",
+        placeholder="none",
+    )
+
+
+def _files(key: str, plan: ImportPlan) -> None:
+    """What can be left out, and what becomes of files with several images."""
+    left_out = plan.look.reading.leave_out or ()
+    for kind, names in (("masks", plan.beside.masks), ("copies", plan.beside.augmented)):
+        for name in names:
+            what = "masks drawn over images" if kind == "masks" else "changed copies of images"
+            st.checkbox(
+                f"Leave out **{plain.markdown(name)}**: {what}",
+                value=name in left_out,
+                key=f"{key}-out-{name}",
+            )
+    several = plan.scan.sample.several
+    if several:
+        st.radio(
+            f"{count(len(several), 'file')} with several images: take",
+            list(FRAMES),
+            format_func=lambda each: FRAMES[each],
+            key=f"{key}-frames",
+        )
+
+
+def _groups(key: str, plan: ImportPlan, wrong: str) -> None:
+    if not plan.scan.listing.names:
+        return
+    st.text_input(
+        "Group pattern (optional)",
+        key=f"{key}-pattern",
+        placeholder=r"(patient\d+)/",
+        help="A regular expression on the whole path. Its first bracket is the patient, the scene "
+        "or whatever must not be torn apart between training and holdout.",
+    )
+    if wrong:
+        st.caption(f":red[{plain.markdown(wrong)}]")
+    elif plan.look.groups:
+        examples = [f"{path} → {group}" for path, group in plan.look.group_examples[:3]]
+        fits = plan.look.pattern_matches
+        of = "" if fits is None else f" The pattern fits {count(fits, 'path')}."
+        told = f"{count(plan.look.groups, 'group')}: {'; '.join(examples)}.{of}"
+        st.caption(plain.markdown(told))
+
+
+def _details(key: str, looks: ImportPlan, plan: ImportPlan) -> None:
+    found = plan.look
+    notes = [*found.warnings, *told_of_files(plan)]
+    with st.expander("Details", key=f"{key}-details"):
+        st.markdown("\n".join(f"- {plain.markdown(each)}" for each in notes))
+        if found.classes:
+            listed = [f"{name} ({number:,})" for name, number in found.classes.items()]
+            st.markdown(f"**Classes** · {plain.markdown(some(listed, 100))}")
+        for each in found.left_out:
+            st.markdown(f"**Left out** · {plain.markdown(each.reason)} ({each.count:,})")
+            st.caption(plain.markdown(some(each.examples)))
+        _levels(key, looks, plan, plain_ones=True)
+
+
+# -- what is worked out once ---------------------------------------------------------------------
+
+
+def _plan(access: Access, seen: OpenLook, scan: Scan, reading: Reading) -> ImportPlan:
+    """Worked out anew when the reading changes: for a hundred thousand files that takes a while."""
+    slot = f"plan-{seen.id}-{'read' if reading.levels else 'looks'}"
+    about = (seen.id, str(reading.to_json()))
+    plan: ImportPlan = _once(
+        slot, about, lambda: plan_of_scan(access, seen.project_id, scan, reading)
+    )
+    return plan
+
+
+def _once(slot: str, about: Hashable, make: Callable[[], T]) -> T:
+    """What `make` gives, kept until it is asked for about something else."""
+    kept = st.session_state.setdefault(_KEPT, {})
+    if kept.get(slot, (None,))[0] != about:
+        kept[slot] = about, make()
+    made: T = kept[slot][1]
+    return made
