@@ -136,7 +136,8 @@ def import_command(
         if not wait:
             return f"Job {job_id} is queued."
         refused = [f"  refused {each['name']}: {each['reason']}" for each in result["refused"]]
-        return "\n".join([f"Imported {result['images']} images.", *result["notes"], *refused])
+        done = f"Imported {result['images']} images." if result["images"] else "Nothing is new."
+        return "\n".join([done, *result["notes"], *refused])
 
     show(result, as_json, words)
 

@@ -4,6 +4,7 @@ Files are decoded on a few threads in small batches, so memory holds a handful o
 the size of the set, and the result does not depend on the number of threads.
 """
 
+import hashlib
 import os
 from collections import deque
 from collections.abc import Callable, Iterator
@@ -16,6 +17,7 @@ from pathlib import Path
 import numpy as np
 from numpy.typing import NDArray
 
+from sslapp.datasets.held import Equal, Held, Known
 from sslapp.datasets.source import ImageSource, Item, Refusal
 from sslapp.imaging.decode import RefusedFile, pixel_sha256
 from sslapp.imaging.fit import fit
@@ -74,6 +76,8 @@ class Ingested:
         size: S.
         channels: C.
         several: name -> how many images a file holds of which the first was taken.
+        here: how many were not taken in because the project has them already.
+        equal: rows whose pixels are those of another row, or of an image of the project.
     """
 
     rows: list[Row]
@@ -82,6 +86,8 @@ class Ingested:
     size: int
     channels: int
     several: dict[str, int] = field(default_factory=dict)
+    here: int = 0
+    equal: Equal = field(default_factory=Equal)
 
 
 def ingest(
@@ -93,6 +99,7 @@ def ingest(
     aspect: Aspect = Aspect.PAD,
     intensities: IntensityMapping = OF_THE_IMAGE,
     originals: Path | None = None,
+    held: Held | None = None,
     progress: Callable[[int, int], None] = lambda done, total: None,
     should_stop: Callable[[], bool] = lambda: False,
     threads: int | None = None,
@@ -109,15 +116,19 @@ def ingest(
         intensities: of images with more than 8 bits a sample.
         originals: folder of content-addressed originals, or None to keep none. Files are added
             while the import runs; those of an import that stopped are found again by the next.
+        held: what the project has already: of that nothing is taken in twice.
         progress: called as progress(done, total) after each batch.
         should_stop: polled after each batch.
         threads: for decoding; None is the number of cores, at most 8.
 
     Raises:
         IngestStopped: when `should_stop()` became true.
-        ValueError: when not one image could be taken in.
+        ValueError: when not one image could be taken in, and none was there already.
     """
     total = len(source)
+    held = held or Held()
+    here, equal = 0, Equal()
+    seen: dict[str, str] = {}
     shape = _Shape(size, channels)
     keeper = OriginalsWriter(originals) if originals is not None else None
     rows: list[Row] = []
@@ -126,13 +137,20 @@ def ingest(
     path = folder / "pixels.npy"
     done = 0
 
-    def work(batch: list[Item | Refusal]) -> list[_Prepared | Refusal]:
-        return [_prepare(entry, size, channels, aspect, intensities, keeper) for entry in batch]
+    def work(batch: list[Item | Refusal]) -> list[_Prepared | Refusal | Known]:
+        return [
+            _prepare(entry, size, channels, aspect, intensities, keeper, held) for entry in batch
+        ]
 
     with PixelWriter(path, total, size or 1, channels or 1) as writer:
         for results in _in_order(source.items(), work, threads or min(8, os.cpu_count() or 1)):
             prepared = [each for each in results if isinstance(each, _Prepared)]
             refused += [each for each in results if isinstance(each, Refusal)]
+            here += results.count(Known.HERE)
+            for each in prepared:
+                sha256, name = each.row.sha256, each.row.name
+                if (other := held.pixels.get(sha256) or seen.setdefault(sha256, name)) != name:
+                    equal.add(name, other)
             if prepared:
                 shape.admit([each.pixels for each in prepared], writer, _kept(rows, keeper))
                 rows += [each.row for each in prepared]
@@ -143,7 +161,7 @@ def ingest(
             progress(done, total)
             if should_stop():
                 raise IngestStopped
-        if not rows:
+        if not rows and not here:
             raise ValueError(_nothing(source.name, refused))
         if keeper is not None:
             keeper.finish()
@@ -154,6 +172,8 @@ def ingest(
         size=writer.size,
         channels=writer.channels,
         several=several,
+        here=here,
+        equal=equal,
     )
 
 
@@ -171,15 +191,23 @@ def _prepare(  # noqa: PLR0917
     aspect: Aspect,
     intensities: IntensityMapping,
     keeper: OriginalsWriter | None,
-) -> _Prepared | Refusal:
+    held: Held,
+) -> _Prepared | Refusal | Known:
     if isinstance(entry, Refusal):
         return entry
+    if entry.content is not None and held.names:
+        known = held.of_file(entry.name, hashlib.sha256(entry.content).hexdigest())
+        if known is not Known.NEW:
+            return known
     try:
         image = entry.image(intensities)
     except RefusedFile as error:
         return Refusal(entry.name, str(error).removeprefix(f"{entry.name}: "))
     if image.ndim == 3 and image.shape[2] == 1:
         image = image[:, :, 0]
+    sha256 = pixel_sha256(image)
+    if entry.content is None and held.of_row(entry.name, sha256) is not Known.NEW:
+        return Known.HERE
     height, width = image.shape[:2]
     native = width == height <= LARGEST_NATIVE
     own = size or (width if native else LARGEST_NATIVE)
@@ -189,7 +217,7 @@ def _prepare(  # noqa: PLR0917
         original = _keep(entry, image, pixels, keeper)
     row = Row(
         name=entry.name,
-        sha256=pixel_sha256(image),
+        sha256=sha256,
         original=original,
         width=width,
         height=height,
@@ -269,11 +297,11 @@ class _Shape:
 
 def _in_order(
     entries: Iterator[Item | Refusal],
-    work: Callable[[list[Item | Refusal]], list[_Prepared | Refusal]],
+    work: Callable[[list[Item | Refusal]], list[_Prepared | Refusal | Known]],
     threads: int,
-) -> Iterator[list[_Prepared | Refusal]]:
+) -> Iterator[list[_Prepared | Refusal | Known]]:
     """Yield work(batch) in order, with at most two batches a thread or 64 MiB under way."""
-    waiting: deque[tuple[int, Future[list[_Prepared | Refusal]]]] = deque()
+    waiting: deque[tuple[int, Future[list[_Prepared | Refusal | Known]]]] = deque()
     under_way = 0
     with ThreadPoolExecutor(threads) as pool:
         try:

@@ -333,6 +333,16 @@ def named_originals(conn: Connection, project_id: int) -> Iterator[tuple[str, st
         yield row.name, row.original
 
 
+def contents(conn: Connection, project_id: int) -> Iterator[tuple[str, str | None, str]]:
+    """Yield (name, sha256 of its original or None, sha256 of its pixels) of every image, in order
+    of their positions."""
+    query = select(image.c.name, image.c.original, image.c.sha256).where(
+        image.c.project_id == project_id
+    )
+    for row in conn.execute(query.order_by(image.c.position)):
+        yield row.name, row.original, row.sha256
+
+
 def splits(conn: Connection, project_id: int) -> NDArray[np.bool_]:
     """(N,) bool, True for test images."""
     is_test = np.zeros(image_count(conn, project_id), dtype=np.bool_)

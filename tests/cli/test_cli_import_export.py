@@ -30,5 +30,5 @@ def test_the_plan_comes_before_the_labels(project, tmp_path, command, ask, refus
     assert done["add_classes"] == ["9"]
     assert ask(root, "import", table)["same"] == small_project.LABELLED
     assert "with who gave each" in command(root, "label", table).stdout
-    assert "is no export of sslapp" in refusal(root, "import", tmp_path / "digits.npz", "--plan")
+    assert "40 images" in command(root, "import", tmp_path / "digits.npz", "--dry-run").stdout
     other.engine.dispose()

@@ -10,7 +10,7 @@ from sslapp.ui.projects import members as members_panel
 from sslapp.ui.projects.imports import images, labels, plan
 from sslapp.usecases.access import Access
 from sslapp.usecases.images.embeddings import newest_embedding
-from sslapp.usecases.images.incoming.imports import notes_of
+from sslapp.usecases.images.incoming.imports import notes_of, nothing_new
 from sslapp.usecases.people.members import members
 from sslapp.usecases.projects.listing import ProjectLine
 from sslapp.usecases.projects.status import Status, status
@@ -87,7 +87,7 @@ def _panel(title: str) -> DeltaGenerator:
 
 
 def _images(access: Access, found: Status, working: frozenset[JobKind], *, is_admin: bool) -> None:
-    images.show(found.sets, notes_of(found.jobs))
+    images.show(found.sets, notes_of(found.jobs), nothing_new(found.jobs))
     if is_admin:
         empty = not found.sets and not {JobKind.IMPORT, JobKind.SIBLING} & working
         images.add(access, found.project_id, expanded=empty)

@@ -17,13 +17,16 @@ _TURN = "projects-import-turn"
 NAMES_SHOWN = 8
 
 
-def show(sets: Sequence[ImageSetRow], notes: Mapping[int, Sequence[str]]) -> None:
+def show(sets: Sequence[ImageSetRow], notes: Mapping[int, Sequence[str]], nothing_new: str) -> None:
     """Draw every import, newest first.
 
     Args:
         sets: the imports.
         notes: what is to be known of some, by first position.
+        nothing_new: of an import after them that added nothing; "" for none.
     """
+    if nothing_new:
+        st.caption(plain.markdown(nothing_new))
     if not sets:
         st.caption("No images yet. Import a folder, a zip archive, arrays or a known set.")
     for each in reversed(sets):

@@ -2,13 +2,14 @@
 
 import csv
 import io
-from collections.abc import Mapping, Sequence
+from collections.abc import Iterator, Mapping, Sequence
 from dataclasses import asdict, replace
 from pathlib import Path
 from typing import Any
 
 from sqlalchemy import Connection
 
+from sslapp.datasets.held import Held
 from sslapp.datasets.ingest import Ingested, IngestStopped, Row, ingest
 from sslapp.datasets.intensity_sample import sampled_limits
 from sslapp.datasets.own_exports import OwnSource
@@ -27,6 +28,7 @@ from sslapp.usecases.images.incoming.uploads import forget
 from sslapp.usecases.images.own_labels.recording import bring_in
 from sslapp.usecases.images.own_labels.sorting import LabelChoice, placed
 from sslapp.vocabulary import Intensities, JobKind, JobState, Role
+from sslapp.words import count
 
 
 def import_images(
@@ -78,37 +80,99 @@ def run_import(context: JobContext) -> None:
     params, project_id = context.claim.params, context.claim.project_id
     source = Origin.from_json(params).open()
     ends = False
-    while not ends:  # until the training store was not made again meanwhile
+    while not ends:  # until no other import or training store was made meanwhile
         with reading(context.engine) as conn:
             shape = shape_of(conn, context.workspace, project_id)
+            held = _held(conn, project_id)
         limits = _limits(source, shape)
-        ingested = _ingest(context, source, shape, limits)
+        ingested = _ingest(context, source, shape, limits, held)
         context.check()
-        ends = _add(context, source, shape, limits, ingested)
+        if not ingested.rows:
+            _add_nothing(context, ingested)
+            break
+        ends = _add(context, source, shape, limits, ingested, held.count)
     if params.get("upload"):
         forget(context.workspace, params["upload"])
 
 
-def _add(
+def _held(conn: Connection, project_id: int) -> Held:
+    """What the project holds, by name and by content; of equal ones the first is named."""
+    names: dict[str, tuple[str | None, str]] = {}
+    files: dict[str, str] = {}
+    pixels: dict[str, str] = {}
+    number = 0
+    for name, original, sha256 in images.contents(conn, project_id):
+        names[name] = original, sha256
+        pixels.setdefault(sha256, name)
+        if original is not None:
+            files.setdefault(original, name)
+        number += 1
+    return Held(names, files, pixels, number)
+
+
+def _add_nothing(context: JobContext, ingested: Ingested) -> None:
+    """End an import of what the project had already."""
+    ingested.pixels.unlink()
+    with context.finishing(_result(context, ingested)):
+        pass
+
+
+def _result(context: JobContext, ingested: Ingested) -> dict[str, Any]:
+    notes_ = [*_met(ingested)]
+    if (died := context.claim.attempt - 1) > 0:
+        notes_.append(
+            f"This import was interrupted {'once' if died == 1 else f'{died:,} times'} and begun "
+            "again. It is whole, and nothing of it is here twice."
+        )
+    return {
+        "images": len(ingested.rows),
+        "here": ingested.here,
+        "refused": [{"name": each.name, "reason": each.reason} for each in ingested.refused],
+        "size": ingested.size,
+        "channels": ingested.channels,
+        "notes": notes_,
+    }
+
+
+def _met(ingested: Ingested) -> Iterator[str]:
+    """What was met of images that the project has already."""
+    if ingested.here:
+        yield (
+            f"{count(ingested.here, 'image')} of the source {_are(ingested.here)} here already "
+            "under the same name, and not taken in again."
+        )
+    if ingested.equal.count:
+        pairs = "; ".join(f"{name} as {other}" for name, other in ingested.equal.examples)
+        more = ", ..." if ingested.equal.count > len(ingested.equal.examples) else ""
+        yield (
+            f"{count(ingested.equal.count, 'image')} taken in whose pixels are those of another: "
+            f"{pairs}{more}."
+        )
+
+
+def _are(number: int) -> str:
+    return "is" if number == 1 else "are"
+
+
+def _add(  # noqa: PLR0917
     context: JobContext,
     source: ImageSource,
     shape: Shape,
     limits: tuple[float, float] | None,
     ingested: Ingested,
+    before: int,
 ) -> bool:
     """The import's last transaction; False, and nothing is added, where the store is another."""
     project_id = context.claim.project_id
-    result: dict[str, Any] = {
-        "images": len(ingested.rows),
-        "refused": [{"name": each.name, "reason": each.reason} for each in ingested.refused],
-        "size": ingested.size,
-        "channels": ingested.channels,
-        "notes": [] if shape.is_first else notes(ingested),
-    }
+    result = _result(context, ingested)
+    if not shape.is_first:
+        result["notes"] += notes(ingested)
     try:
         with context.finishing(result) as conn:
             if shape_of(conn, context.workspace, project_id) != shape:
                 raise _StoreChanged
+            if images.image_count(conn, project_id) != before:
+                raise _StoreChanged  # another import came first: what it brought is not new
             if limits is not None:
                 projects.change_settings(
                     *(conn, project_id, context.claim.reader_id), intensity_limits=limits
@@ -176,9 +240,23 @@ def notes_of(jobs: Sequence[Mapping[str, Any]]) -> dict[int, list[str]]:
             continue
         if each["kind"] == JobKind.PIXELS:
             break
-        if each["kind"] == JobKind.IMPORT and each["result"].get("notes"):
-            found[each["result"]["first"]] = each["result"]["notes"]
+        result = each["result"]
+        if each["kind"] == JobKind.IMPORT and result.get("notes") and "first" in result:
+            found[result["first"]] = result["notes"]
     return found
+
+
+def nothing_new(jobs: Sequence[Mapping[str, Any]]) -> str:
+    """What to say of the newest import where it added nothing; "" where it added something.
+
+    Args:
+        jobs: the project's, newest first.
+    """
+    done = (each for each in jobs if each["kind"] == JobKind.IMPORT)
+    newest = next((each for each in done if each["state"] == JobState.DONE), None)
+    if newest is None or newest["result"]["images"]:
+        return ""
+    return " ".join(["The newest import added nothing.", *newest["result"]["notes"]])
 
 
 Refusals = Sequence[Mapping[str, str]]
@@ -214,6 +292,7 @@ def _ingest(
     source: ImageSource,
     shape: Shape,
     limits: tuple[float, float] | None,
+    held: Held,
 ) -> Ingested:
     intensities = shape.intensities
     try:
@@ -225,6 +304,7 @@ def _ingest(
             aspect=shape.aspect,
             intensities=intensities if limits is None else replace(intensities, limits=limits),
             originals=context.workspace.project(context.claim.project_id) / "originals",
+            held=held,
             progress=lambda step, total: context.progress(step, total, "importing"),
             should_stop=context.should_stop,
         )
