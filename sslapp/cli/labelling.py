@@ -1,5 +1,7 @@
 """Commands that label: next, label, none, unsure, skip, flag, undo, history, duplicates."""
 
+import re
+from dataclasses import asdict
 from datetime import datetime
 from pathlib import Path
 from typing import Annotated
@@ -7,7 +9,9 @@ from typing import Annotated
 import typer
 
 from sslapp.cli.application import Json, Project, access, app, command, show, table
+from sslapp.usecases.images.own_labels.plan import plan_import
 from sslapp.usecases.labelling import decisions, duplicates, picks, worksheets
+from sslapp.usecases.labelling.label_lists import ClassReading, ListReading, plan_list
 from sslapp.usecases.reviewing.past_decisions import PAGE, Action, past_decisions
 from sslapp.vocabulary import EventKind
 
@@ -40,28 +44,122 @@ def next_command(
 
 @command(app, "label")
 def label(
-    what: Annotated[str, typer.Argument(help="A position, or a CSV file of name,class rows.")],
+    what: Annotated[
+        str,
+        typer.Argument(
+            help="A position, or a list of labels: .csv, .tsv, .xlsx, .parquet or .jsonl."
+        ),
+    ],
     class_name: Annotated[str | None, typer.Argument(help="The class of that image.")] = None,
     adjudicate: Annotated[bool, typer.Option(help="Settle a disagreement of readers.")] = False,
+    dry_run: Annotated[
+        bool, typer.Option("--dry-run", help="Of a list: say what would come, change nothing.")
+    ] = False,
+    image_column: Annotated[
+        str | None, typer.Option(help="Heading of the column that names the image.")
+    ] = None,
+    class_column: Annotated[
+        str | None, typer.Option(help="Heading of the column with the class.")
+    ] = None,
+    classes_of: Annotated[
+        list[str] | None,
+        typer.Option(
+            help="What is written in the list = the project's class, with commas between, as in "
+            "0=normal,1=pneumonia; or `order`: number k is the project's class k, from 0."
+        ),
+    ] = None,
+    finding: Annotated[
+        str | None, typer.Option(help="Take this one finding of a list with several as yes or no.")
+    ] = None,
+    yes: Annotated[str | None, typer.Option(help="The class of images with the finding.")] = None,
+    no: Annotated[str | None, typer.Option(help="The class of images without it.")] = None,
+    only_matched: Annotated[
+        bool, typer.Option("--only-matched", help="Leave out lines whose image is not here.")
+    ] = False,
+    given_by: Annotated[
+        str | None,
+        typer.Option(help="The reader who gave the labels, if another; for admins."),
+    ] = None,
+    sheet: Annotated[str | None, typer.Option(help="Of a workbook; default: the first.")] = None,
+    encoding: Annotated[
+        str | None, typer.Option(help="Of a text, such as gbk; default: the one that is found.")
+    ] = None,
     project: Project = None,
     as_json: Json = False,
 ) -> None:
-    """Give one image a class, or many from a CSV file (all of them or none)."""
+    """Give one image a class, or many from a list (all of them or none)."""
     if class_name is None:
-        who = access()
-        count = worksheets.label_from_csv(who, project, Path(what))
-        own = worksheets.is_own(Path(what))
-        whose = "with who gave each" if own else f"as {who.reader}'s own"
-        show(
-            {"labels": count} | ({"own": True} if own else {}),
-            as_json,
-            f"Saved {count} labels {whose}.",
+        numbers, by_order = _classes_of(classes_of or [])
+        wanted = ListReading(
+            sheet=sheet,
+            encoding=encoding,
+            image_column=image_column,
+            classes=ClassReading(
+                column=class_column,
+                classes_of=numbers,
+                by_order=by_order,
+                finding=finding,
+                yes=yes,
+                no=no,
+            ),
+            only_matched=only_matched,
         )
+        _label_from_list(project, Path(what), wanted, given_by, dry_run=dry_run, as_json=as_json)
         return
+    if dry_run:
+        raise ValueError("--dry-run is for a list of labels.")
     if not what.isdecimal():
-        raise ValueError(f'"{what}" is not a position. Give `POSITION CLASS` or one CSV file.')
+        raise ValueError(f'"{what}" is not a position. Give `POSITION CLASS` or one list.')
     event = decisions.label(access(), project, int(what), class_name, adjudicate=adjudicate)
     show({"event": event.number}, as_json, f"Saved as event {event.number}.")
+
+
+def _label_from_list(
+    project: str | None,
+    path: Path,
+    wanted: ListReading,
+    given_by: str | None,
+    *,
+    dry_run: bool,
+    as_json: bool,
+) -> None:
+    who, own = access(), worksheets.is_own(path)
+    if dry_run:
+        plan = (
+            plan_import(who, project, path)
+            if own
+            else plan_list(who, project, path, path.name, wanted, given_by=given_by)
+        )
+        assert plan is not None
+        show(asdict(plan), as_json, lambda: "\n".join(plan.words()))
+        return
+    count = worksheets.label_from_list(who, project, path, wanted, given_by=given_by)
+    whose = "with who gave each" if own else f"as {given_by or who.reader}'s own"
+    show(
+        {"labels": count} | ({"own": True} if own else {}),
+        as_json,
+        f"Saved {count} labels {whose}.",
+    )
+
+
+def _classes_of(parts: list[str]) -> tuple[dict[str, str], bool]:
+    """What `--classes-of` says: a map, and whether numbers count the project's classes.
+
+    Raises:
+        ValueError: when a part is no pair.
+    """
+    pairs: dict[str, str] = {}
+    by_order = False
+    # a comma inside of a class's name is not followed by another pair
+    for part in (each for said in parts for each in re.split(r",(?=[^,=]*=)", said)):
+        written, equals, name = part.partition("=")
+        if part.strip() == "order":
+            by_order = True
+        elif equals and written.strip():
+            pairs[written.strip()] = name.strip()
+        else:
+            raise ValueError(f'--classes-of: "{part}" is not WRITTEN=CLASS, nor `order`.')
+    return pairs, by_order
 
 
 @command(app, "none")

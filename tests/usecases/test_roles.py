@@ -16,7 +16,7 @@ from sslapp.usecases.images.encoded_views import WantedViews, start_encoding
 from sslapp.usecases.images.incoming.imports import import_images
 from sslapp.usecases.jobs import cancel_job, job_status
 from sslapp.usecases.labelling import decisions, picks, verdicts
-from sslapp.usecases.labelling.worksheets import label_from_csv
+from sslapp.usecases.labelling.worksheets import label_from_list
 from sslapp.usecases.maintenance.verification import verify_project
 from sslapp.usecases.projects import classes, settings, status
 from sslapp.usecases.reviewing import bulk_decisions, candidates
@@ -36,7 +36,7 @@ def enter_as(access: Access, name: str, role: Role | None) -> Access:
 
 COMMANDS = {
     "label": lambda who, path: decisions.label(who, 1, 60, "3"),
-    "label from a file": lambda who, path: label_from_csv(who, 1, path / "labels.csv"),
+    "label from a file": lambda who, path: label_from_list(who, 1, path / "labels.csv"),
     "note": lambda who, path: decisions.note(who, 1, EventKind.SKIP, 60),
     "accept": lambda who, path: verdicts.accept(who, 1, [60]),
     "accept in bulk": lambda who, path: bulk_decisions.bulk_accept(who, 1, [60], unproven=True),

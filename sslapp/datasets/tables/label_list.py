@@ -174,7 +174,8 @@ class _Labels:
         self._found.columns = [(use.value, headings[at]) for use, at in columns.items()]
         self._found.columns += [(teller.use, headings[at]) for at in teller.columns]
         used = {*columns.values(), *teller.columns}
-        self._found.unread = [each for at, each in enumerate(headings) if at not in used]
+        others = [each for at, each in enumerate(headings) if at not in used and each.strip()]
+        self._found.unread = [*others, *self._table.left_out]
         return columns, teller
 
     def _read_rows(self, columns: Mapping[Use, int], teller: ClassTeller) -> None:

@@ -34,6 +34,7 @@ class ListTable:
         heading_line: where they stand; 0 where columns are named elsewhere.
         unit: what its rows are numbered by: lines of text, or rows.
         encoding, separator, sheet: how it was read; "" where that is no question.
+        sheets: all that a workbook has.
         left_out: columns that hold no text: pictures, nested values.
     """
 
@@ -46,6 +47,7 @@ class ListTable:
     encoding: str = ""
     separator: str = ""
     sheet: str = ""
+    sheets: tuple[str, ...] = ()
     left_out: tuple[str, ...] = ()
 
     def lines(self) -> Iterator[Line]:
@@ -86,6 +88,7 @@ def table_of(
     encoding: str = "",
     separator: str = "",
     sheet: str = "",
+    sheets: tuple[str, ...] = (),
     left_out: tuple[str, ...] = (),
 ) -> ListTable:
     """A list whose first record that is not blank holds the headings."""
@@ -94,7 +97,17 @@ def table_of(
     if len(headings) > MOST_COLUMNS:
         raise ListError(f"{name}: more than {MOST_COLUMNS:,} columns. Keep those that are needed.")
     return ListTable(
-        name, kind, headings, line, records, unit, encoding, separator, sheet, left_out
+        name,
+        kind,
+        headings,
+        line,
+        records,
+        unit=unit,
+        encoding=encoding,
+        separator=separator,
+        sheet=sheet,
+        sheets=sheets,
+        left_out=left_out,
     )
 
 

@@ -43,7 +43,7 @@ def workbook_table(source: Source, name: str, *, sheet: str | None = None) -> Li
                 yield number, [_text(each) for each in row]
 
     said = chosen if len(names) > 1 or sheet else ""
-    return table_of(name, "Excel", records, unit="row", sheet=said)
+    return table_of(name, "Excel", records, unit="row", sheet=said, sheets=tuple(names))
 
 
 class _Workbook:

@@ -6,26 +6,20 @@ from collections.abc import Sequence
 from pathlib import Path
 
 import numpy as np
-from sqlalchemy import Connection
 
 from sslapp import durable
 from sslapp.datasets.own_exports import own_table
 from sslapp.datasets.tables.cells import escape_cell
-from sslapp.datasets.tables.label_list import LabelRow, read_labels
-from sslapp.datasets.tables.reading import open_table
 from sslapp.imaging.decode import suffix
-from sslapp.store import projects
-from sslapp.store.database import reading
-from sslapp.store.images import image_rows, names_and_hashes
+from sslapp.store.database import reading as reading_of
+from sslapp.store.images import image_rows
 from sslapp.usecases.access import Access, find_project
 from sslapp.usecases.images.own_labels.recording import import_labels
 from sslapp.usecases.images.pictures import PictureFiles
-from sslapp.usecases.labelling.decisions import label_many
+from sslapp.usecases.labelling.label_lists import ListReading, import_list
 
 SHOWN_SIDE = 256
 """Side in pixels to which pictures of small arrays are enlarged."""
-
-SHOWN_ERRORS = 10
 
 
 def write_worksheet(
@@ -35,14 +29,14 @@ def write_worksheet(
 
     The list has name and hash of every image besides, so that it labels no other one elsewhere.
 
-    The pictures are those that the Label page shows, whatever viewer opens them. `label_from_csv`
+    The pictures are those that the Label page shows, whatever viewer opens them. `label_from_list`
     reads the filled-in list.
 
     Raises:
         FileExistsError: when the folder exists, because its list may be filled in already.
     """
     folder.mkdir(parents=True)
-    with reading(access.engine) as conn:
+    with reading_of(access.engine) as conn:
         project_id = find_project(conn, access, project)
         there = image_rows(conn, project_id, positions)
         content = PictureFiles(
@@ -59,46 +53,33 @@ def write_worksheet(
     durable.write_bytes(folder / "labels.csv", rows.getvalue().encode())
 
 
-def label_from_csv(access: Access, project: str | int | None, path: Path) -> int:
-    """Record all labels of a CSV file, or none; its columns are those of `read_labels`.
+def label_from_list(
+    access: Access,
+    project: str | int | None,
+    path: Path,
+    reading: ListReading | None = None,
+    *,
+    given_by: str | None = None,
+) -> int:
+    """Record all labels of a list, or none.
 
     An export of this program, with its manifest beside it, keeps who gave each label and how; the
-    labels of any other list are the reader's own.
+    labels of any other list are the reader's own, or those of another whom an admin names.
+
+    Args:
+        reading: how a list that is no export is read.
+        given_by: as for `label_lists.plan_list`.
 
     Raises:
         ValueError: listing every wrong line and its mend.
+        NotAllowed: when they are another reader's and who asks is no admin.
     """
     if own_table(path) is not None:
         done = import_labels(access, project, path, whole=True)
         return sum(done.labels.values()) + done.none_of_these
-    with reading(access.engine) as conn:
-        project_id = find_project(conn, access, project)
-        rows = rows_of_list(conn, project_id, path, path.name)
-    pairs = [(row.position, row.class_name) for row in rows]
-    return label_many(access, project_id, pairs, origin=path.name)
-
-
-def rows_of_list(conn: Connection, project_id: int, path: Path, name: str) -> list[LabelRow]:
-    """All labels of a CSV file that is no export; its columns are those of `read_labels`.
-
-    Args:
-        name: what messages call it.
-
-    Raises:
-        ValueError: listing every wrong line and its mend.
-    """
-    names, hashes = names_and_hashes(conn, project_id)
-    found = read_labels(
-        open_table(path, name),
-        names=names,
-        hashes=hashes,
-        class_names=[each.name for each in projects.classes(conn, project_id)],
+    return import_list(
+        access, project, path, path.name, reading or ListReading(), given_by=given_by
     )
-    if found.errors:
-        more = len(found.errors) + found.further - SHOWN_ERRORS
-        tail = [f"... and {more} more."] if more > 0 else []
-        raise ValueError("\n".join(["No label was saved.", *found.errors[:SHOWN_ERRORS], *tail]))
-    return found.rows
 
 
 def is_own(path: Path) -> bool:

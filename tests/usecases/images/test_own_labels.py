@@ -27,7 +27,7 @@ from sslapp.usecases.images.own_labels.plan import plan_import
 from sslapp.usecases.images.own_labels.recording import import_labels
 from sslapp.usecases.images.own_labels.sorting import Conflicts, LabelChoice
 from sslapp.usecases.labelling import decisions, verdicts
-from sslapp.usecases.labelling.worksheets import label_from_csv
+from sslapp.usecases.labelling.worksheets import label_from_list
 from sslapp.usecases.people.members import grant
 from sslapp.usecases.projects.settings import create_project
 from sslapp.usecases.reviewing import bulk_decisions
@@ -241,7 +241,7 @@ def test_a_label_here_is_not_overwritten_unless_that_is_chosen(told, carl, tmp_p
     assert plan.left_out[kept][0] == 1
     assert plan.none_of_these == 0
     with pytest.raises(ValueError, match=rf"No label was saved\.\nLeft out, 1: {kept}"):
-        label_from_csv(carl, None, told / "labels.csv")
+        label_from_list(carl, None, told / "labels.csv")
     import_labels(carl, None, told / "labels.csv")
     with reading(carl.engine) as conn:
         assert current_labels(conn, 1, [0])[0].reader == "Carl"

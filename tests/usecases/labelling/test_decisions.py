@@ -14,7 +14,7 @@ from sslapp.usecases.comparing.comparison import read_comparison
 from sslapp.usecases.exporting.exports import export
 from sslapp.usecases.images.incoming.imports import import_images
 from sslapp.usecases.labelling import decisions, outbox, picks, verdicts
-from sslapp.usecases.labelling.worksheets import label_from_csv
+from sslapp.usecases.labelling.worksheets import label_from_list
 from sslapp.usecases.projects.classes import retire_class
 from sslapp.usecases.projects.status import status
 from sslapp.usecases.reporting.report import gather
@@ -217,7 +217,7 @@ def test_names_that_two_images_share_are_refused_in_a_file(project, tmp_path) ->
     path.write_text("image,class\ntrain/00060,3\n")
     before = len(small_project.log(project))
     with pytest.raises(ValueError, match=r"line 2: 2 images are called .*Add a column position"):
-        label_from_csv(project, None, path)
+        label_from_list(project, None, path)
     assert len(small_project.log(project)) == before
 
 

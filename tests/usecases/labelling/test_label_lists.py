@@ -13,7 +13,7 @@ from sslapp.usecases.access import enter
 from sslapp.usecases.exporting.exports import export
 from sslapp.usecases.images.incoming.imports import import_images
 from sslapp.usecases.labelling import decisions
-from sslapp.usecases.labelling.worksheets import label_from_csv
+from sslapp.usecases.labelling.worksheets import label_from_list
 from sslapp.usecases.projects.settings import create_project
 from sslapp.vocabulary import JobState
 from sslapp.workspace import Workspace
@@ -70,7 +70,7 @@ def labels_of_b(access) -> dict[str, str]:
 def test_an_export_labels_the_same_images_of_another_project(two, tmp_path) -> None:
     rows = exported(two, tmp_path / "a.csv")
     assert list(rows[0])[-2:] == ["sha256", "snapshot"]
-    assert label_from_csv(two, "B", tmp_path / "a.csv") == COUNT
+    assert label_from_list(two, "B", tmp_path / "a.csv") == COUNT
     assert labels_of_b(two) == {f"{each:02d}.png": str(each) for each in range(COUNT)}
 
 
@@ -81,7 +81,7 @@ def test_a_list_whose_positions_are_not_those_of_its_names_is_refused(two, tmp_p
     write(tmp_path / "old.csv", rows)
     before = small_project.log(two, 2)[-1].hash
     with pytest.raises(ValueError, match="No label was saved") as refused:
-        label_from_csv(two, "B", tmp_path / "old.csv")
+        label_from_list(two, "B", tmp_path / "old.csv")
     said = str(refused.value).splitlines()
     assert len(said) == 1 + 10 + 1
     assert 'line 2: position 0 is "+.png", but the image called "00.png" is at 1' in said[1]
@@ -89,7 +89,7 @@ def test_a_list_whose_positions_are_not_those_of_its_names_is_refused(two, tmp_p
     assert small_project.log(two, 2)[-1].hash == before
 
     write(tmp_path / "names.csv", [{n: row[n] for n in ("name", "class")} for row in rows])
-    assert label_from_csv(two, "B", tmp_path / "names.csv") == COUNT
+    assert label_from_list(two, "B", tmp_path / "names.csv") == COUNT
     assert labels_of_b(two) == {f"{each:02d}.png": str(each) for each in range(COUNT)}
 
 
@@ -98,5 +98,5 @@ def test_names_that_another_image_has_by_now_are_refused(two, tmp_path) -> None:
     rows[0]["name"], rows[1]["name"] = rows[1]["name"], rows[0]["name"]
     write(tmp_path / "swapped.csv", rows)
     with pytest.raises(ValueError, match=r'"01.png" is image 2, but its sha256 is that of image 1'):
-        label_from_csv(two, "B", tmp_path / "swapped.csv")
+        label_from_list(two, "B", tmp_path / "swapped.csv")
     assert labels_of_b(two) == {}

@@ -18,7 +18,8 @@ from sslapp.usecases.images.incoming.uploads import Incoming, TooLarge
 from sslapp.usecases.images.own_labels.plan import LabelPlan
 from sslapp.usecases.images.own_labels.sorting import LabelChoice
 from sslapp.usecases.labelling import decisions
-from sslapp.usecases.labelling.sent_tables import ListPlan, SentTable, import_sent, plan_sent
+from sslapp.usecases.labelling.label_lists import ListPlan
+from sslapp.usecases.labelling.sent_tables import SentTable, import_sent, plan_sent
 from sslapp.usecases.people.members import grant
 from sslapp.vocabulary import JobState, Role, Source
 from sslapp.workspace import Workspace
@@ -47,7 +48,10 @@ def test_a_list_is_planned_and_then_recorded_as_the_senders(project) -> None:
     before = len(small_project.log(project))
     sent = SentTable(send(project, "mine.csv", b"position,class\n50,7\n51,4\n52,5\n53,5\n"))
     plan = plan_sent(project, 1, sent, ASK)
-    assert plan == ListPlan("mine.csv", new=1, same=1, instead=1, settled=1, exported=False)
+    assert isinstance(plan, ListPlan)
+    assert (plan.new, plan.same, plan.instead, plan.settled) == (1, 1, 1, 1)
+    assert (plan.file, plan.exported, plan.wrong) == ("mine.csv", False, {})
+    assert plan.conflicts == ['line 4: "train/00052" is "4" here, "5" in the list.']
     assert plan.words()[0] == "4 labels of yours, 1 of them for images without one."
     assert len(small_project.log(project)) == before
     assert import_sent(project, 1, sent, ASK) == 4
@@ -61,9 +65,12 @@ def test_a_list_is_planned_and_then_recorded_as_the_senders(project) -> None:
 def test_wrong_lines_are_listed_under_the_name_that_was_sent(project) -> None:
     before = len(small_project.log(project))
     sent = SentTable(send(project, "mine.csv", b"position,class\n0,seven\n999999,4\n2,5\n"))
-    for ask in (plan_sent, import_sent):
-        with pytest.raises(ValueError, match=r"mine\.csv line 2: class \"seven\".*\n.*line 3"):
-            ask(project, 1, sent, ASK)
+    plan = plan_sent(project, 1, sent, ASK)
+    assert isinstance(plan, ListPlan)
+    assert {kind: lines.count for kind, lines in plan.wrong.items()} == {"class": 1, "image": 1}
+    assert plan.words()[0] == "No label would be saved."
+    with pytest.raises(ValueError, match=r"mine\.csv line 2: class \"seven\".*\n.*line 3"):
+        import_sent(project, 1, sent, ASK)
     assert len(small_project.log(project)) == before
 
 
@@ -103,7 +110,7 @@ def test_what_is_no_table_or_no_pictures_is_sent_to_the_other_form(project) -> N
     with pytest.raises(ValueError, match=r"set\.zip is no table of labels"):
         plan_sent(project, 1, SentTable(pictures), ASK)
     columns = send(project, "labels.parquet", b"PAR1 and so on")
-    with pytest.raises(ValueError, match="is read with the manifest"):
+    with pytest.raises(ValueError, match="not a readable Parquet file"):
         plan_sent(project, 1, SentTable(columns), ASK)
     with pytest.raises(ValueError, match="no Parquet file"):
         send(project, "labels.parquet", b"position,class")

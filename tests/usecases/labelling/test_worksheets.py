@@ -6,7 +6,7 @@ from PIL import Image
 
 from sslapp.store.database import reading
 from sslapp.store.images import image_rows
-from sslapp.usecases.labelling.worksheets import label_from_csv, write_worksheet
+from sslapp.usecases.labelling.worksheets import label_from_list, write_worksheet
 
 
 def test_a_filled_in_worksheet_becomes_labels(project, tmp_path):
@@ -21,14 +21,14 @@ def test_a_filled_in_worksheet_becomes_labels(project, tmp_path):
     assert rows[1:] == [[str(each.position), "", each.name, each.sha256] for each in there]
     text = (folder / "labels.csv").read_text().replace("3,,", "3,1,").replace("7,,", "7,2,")
     (folder / "labels.csv").write_text(text)
-    assert label_from_csv(project, None, folder / "labels.csv") == 2
+    assert label_from_list(project, None, folder / "labels.csv") == 2
     assert [each.position for each in small_project.log(project)[-2:]] == [3, 7]
 
 
 def test_an_unfilled_worksheet_saves_nothing_and_says_so(project, tmp_path):
     write_worksheet(project, None, [3], tmp_path / "todo")
     with pytest.raises(ValueError, match=r"labels.csv line 1: no line brings a label"):
-        label_from_csv(project, None, tmp_path / "todo" / "labels.csv")
+        label_from_list(project, None, tmp_path / "todo" / "labels.csv")
 
 
 def test_a_worksheet_is_never_overwritten(project, tmp_path):

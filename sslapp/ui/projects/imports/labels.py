@@ -7,8 +7,8 @@ from sslapp.ui.projects.imports import sources, upload
 from sslapp.usecases.access import Access
 from sslapp.usecases.images.incoming.uploads import MANIFESTS, TABLES, limit
 from sslapp.usecases.images.own_labels.plan import LabelPlan
+from sslapp.usecases.labelling.label_lists import ListPlan
 from sslapp.usecases.labelling.sent_tables import (
-    ListPlan,
     SentTable,
     import_sent,
     plan_sent,

@@ -16,6 +16,7 @@ from pathlib import Path
 
 from sslapp import durable
 from sslapp.datasets.pictures.files import SUFFIXES
+from sslapp.datasets.tables.reading import LISTS
 from sslapp.jobs import history
 from sslapp.store.database import reading
 from sslapp.store.errors import Refused, Unknown
@@ -29,7 +30,7 @@ PICTURES = (".zip", ".npz")
 LOOSE = tuple(sorted(SUFFIXES))
 """Endings of pictures, of which many are sent as one upload; see `loose_files`."""
 
-TABLES, MANIFESTS = (".csv", ".parquet"), (".json",)
+TABLES, MANIFESTS = LISTS, (".json",)
 """Endings of tables of labels, and of the manifest that an exported one has beside it."""
 
 LARGEST_TABLE = 2**28
@@ -41,8 +42,11 @@ KEPT = 24 * 3600
 LONGEST_NAME = 200
 _SPARE = 2**30  # bytes of the disk that an upload never takes
 _ID = re.compile(r"[0-9a-f]{32}")
-_BEGINS = {".zip": b"PK", ".npz": b"PK", ".parquet": b"PAR1"}
-_FORMATS = {".parquet": "Parquet file. Save the table again"}
+_BEGINS = {".zip": b"PK", ".npz": b"PK", ".xlsx": b"PK", ".parquet": b"PAR1"}
+_FORMATS = {
+    ".parquet": "Parquet file. Save the table again",
+    ".xlsx": "Excel workbook. Save the table again",
+}
 
 
 class TooLarge(Refused):

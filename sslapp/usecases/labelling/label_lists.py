@@ -1,0 +1,319 @@
+"""Lists of labels made elsewhere: what one would bring, in a plan, and then brought in as a whole.
+
+Its labels are those of who brings it. An admin may say that another reader gave them: then they
+come as labels of an import, which tells so, and leave what is labelled here as it is.
+"""
+
+import hashlib
+from collections.abc import Mapping, Sequence
+from dataclasses import dataclass
+from pathlib import Path
+
+import numpy as np
+from sqlalchemy import Connection
+
+from sslapp.datasets.own_exports import OwnRow, OwnTable
+from sslapp.datasets.tables.class_cells import ClassReading
+from sslapp.datasets.tables.label_list import (
+    LabelList,
+    LabelRow,
+    LinesOfAKind,
+    ListReading,
+    read_labels,
+)
+from sslapp.datasets.tables.reading import open_table
+from sslapp.datasets.tables.table import ListTable
+from sslapp.store.database import reading as reading_of
+from sslapp.store.database import writing
+from sslapp.store.images import image_rows, names_and_hashes
+from sslapp.store.labels import current_labels
+from sslapp.store.projects import classes
+from sslapp.store.state import load_state
+from sslapp.usecases.access import Access, find_project, require
+from sslapp.usecases.images.own_labels.recording import bring_in
+from sslapp.usecases.images.own_labels.sorting import LabelChoice
+from sslapp.usecases.labelling.decisions import label_many
+from sslapp.vocabulary import Role, Source, Split
+from sslapp.words import count
+
+__all__ = ["ClassReading", "ListPlan", "ListReading", "import_list", "plan_list"]
+
+SHOWN = 10
+"""Lines, columns and classes that a plan names of each kind."""
+
+_EXPORTED = {"sha256", "source", "reader"}
+"""Columns that together only an exported table has."""
+
+_WRONG = {
+    "file": "The list cannot be read.",
+    "empty": "There is nothing to save.",
+    "image": "{} without an image here, or with several that may be meant.",
+    "class": "{} with a class that the project has not.",
+    "several": "{} with several findings.",
+    "cells": "{} with too few or too many cells.",
+    "repeated": "{} about an image that an earlier one is about.",
+}
+
+
+@dataclass(frozen=True, kw_only=True)
+class ListPlan:
+    """What a list does: a label for each of its images.
+
+    Attributes:
+        file, read: what it is called, and how it was read.
+        sheets, headings: of its file: what can be chosen among.
+        columns: (use, heading) of the columns that are read.
+        unread: headings of the others.
+        rules: how many images were found by which rule.
+        classes: (what the list says, the project's class, lines), most frequent first.
+        new: images that have no label yet.
+        same: those that have this one.
+        instead: those that have another one, which this takes the place of; or which stays, where
+            the labels are another reader's.
+        conflicts: the first of them, a sentence each.
+        settled: those whose other label another adjudicator settled, and which stays.
+        left_out: lines that bring no label, by kind.
+        wrong: why nothing would be saved, by kind.
+        exported: whether it looks like an exported table that lacks its manifest.
+        given_by: the other reader whose labels they are; None for those of who asks.
+    """
+
+    file: str
+    read: str
+    sheets: tuple[str, ...]
+    headings: list[str]
+    columns: list[tuple[str, str]]
+    unread: list[str]
+    rules: list[tuple[str, int]]
+    classes: list[tuple[str, str, int]]
+    new: int
+    same: int
+    instead: int
+    conflicts: list[str]
+    settled: int
+    left_out: Mapping[str, LinesOfAKind]
+    wrong: Mapping[str, LinesOfAKind]
+    exported: bool
+    given_by: str | None
+
+    def words(self) -> list[str]:
+        """The plan in sentences: what would be saved first, then how it was read."""
+        return [*self.outcome(), *self.reading()]
+
+    def outcome(self) -> list[str]:
+        """What would be saved, or why nothing."""
+        if self.wrong:
+            return ["No label would be saved.", *self.refusals()]
+        whose = "of yours" if self.given_by is None else f"of {self.given_by}"
+        number = self.new + self.same + self.instead + self.settled
+        said = [f"{count(number, 'label')} {whose}, {self.new:,} of them for images without one."]
+        if self.same:
+            said.append(f"{count(self.same, 'label')} the same here already.")
+        if self.instead:
+            becomes = "would change" if self.given_by is None else "would stay as they are"
+            said.append(f"{count(self.instead, 'image')} with another class here {becomes}.")
+            said += [f"... {each}" for each in self.conflicts]
+        if self.settled:
+            said.append(f"{count(self.settled, 'image')} would stay as an adjudicator settled.")
+        if self.exported:
+            said.append(
+                "It looks like a table that sslapp exported. Send its manifest too, or who gave "
+                "each label is lost."
+            )
+        return said
+
+    def refusals(self) -> list[str]:
+        """Why nothing would be saved: each kind with its first lines."""
+        said = []
+        for kind, lines in self.wrong.items():
+            said.append(_WRONG[kind].format(count(lines.count, "line")))
+            said += [f"... {each}" for each in lines.first]
+            if lines.count > len(lines.first):
+                said.append(f"... and {lines.count - len(lines.first):,} more.")
+        return said
+
+    def reading(self) -> list[str]:
+        """How the list was read, and what is left out."""
+        said = [f"Read as {self.read}."]
+        if self.columns:
+            by_use: dict[str, list[str]] = {}
+            for use, heading in self.columns:
+                by_use.setdefault(use, []).append(f'"{heading}"')
+            found = "; ".join(f"{use}: {_some(names)}" for use, names in by_use.items())
+            said.append(f"Columns: {found}.")
+        if self.unread:
+            others = [f'"{each}"' for each in self.unread]
+            said.append(f"Columns not read: {_some(others)}.")
+        if self.rules:
+            ways = ", ".join(f"{number:,} by {rule}" for rule, number in self.rules)
+            said.append(f"Images found: {ways}.")
+        if self.classes:
+            shown = [
+                f'{number:,} "{name}"' + (f' (written "{told}")' if told != name else "")
+                for told, name, number in self.classes
+            ]
+            said.append(f"Classes: {_some(shown)}.")
+        for reason, lines in self.left_out.items():
+            shown = [*lines.first[:3], *(["..."] if lines.count > 3 else [])]
+            said.append(
+                f"Left out, {count(lines.count, 'line')}: the {reason} ({'; '.join(shown)})."
+            )
+        return said
+
+
+def _some(shown: Sequence[str]) -> str:
+    """The first of what is listed, and how many more there are."""
+    more = len(shown) - SHOWN
+    return ", ".join(shown[:SHOWN]) + (f" and {more:,} more" if more > 0 else "")
+
+
+def plan_list(
+    access: Access,
+    project: str | int | None,
+    path: Path,
+    name: str,
+    reading: ListReading,
+    *,
+    given_by: str | None = None,
+) -> ListPlan:
+    """What a list would bring. Nothing is changed; what is wrong with it is part of the plan.
+
+    Args:
+        path: the file.
+        name: what messages call it.
+        reading: how it is read.
+        given_by: the reader whose labels they are, where it is another than who asks.
+
+    Raises:
+        ValueError: when the file is no list that can be read.
+    """
+    given_by = _other(access, given_by)
+    with reading_of(access.engine) as conn:
+        project_id = find_project(conn, access, project)
+        table, found = _read(conn, project_id, path, name, reading)
+        state = load_state(conn, project_id)
+        known = classes(conn, project_id)
+        column = {each.name: number for number, each in enumerate(known)}
+        place = np.array([row.position for row in found.rows], dtype=np.int64)
+        named = np.array([column[row.class_name] for row in found.rows], dtype=np.int64)
+        held = state.labels[place]
+        same, other = held == named, (held >= 0) & (held != named)
+        final = place[other & (state.source[place] == Source.ADJUDICATED)].tolist()
+        given = current_labels(conn, project_id, final)
+        settled = {at for at, each in given.items() if each.reader_id != access.reader_id}
+        instead = [found.rows[at] for at in np.flatnonzero(other) if place[at] not in settled]
+        here = image_rows(conn, project_id, [each.position for each in instead[:SHOWN]])
+    return ListPlan(
+        file=name,
+        read=table.words(),
+        sheets=table.sheets,
+        headings=table.headings,
+        columns=found.columns,
+        unread=found.unread,
+        rules=[(str(rule), number) for rule, number in found.rules.most_common()],
+        classes=[(*pair, number) for pair, number in found.classes.most_common()],
+        new=int((held < 0).sum()),
+        same=int(same.sum()),
+        instead=len(instead),
+        conflicts=[
+            f'{table.unit} {row.line}: "{image.name}" is '
+            f'"{known[int(state.labels[row.position])].name}" here, "{row.class_name}" in the list.'
+            for row, image in zip(instead, here, strict=False)
+        ],
+        settled=len(settled),
+        left_out=found.left_out,
+        wrong=found.wrong,
+        exported=set(table.headings) >= _EXPORTED,
+        given_by=given_by,
+    )
+
+
+def import_list(
+    access: Access,
+    project: str | int | None,
+    path: Path,
+    name: str,
+    reading: ListReading,
+    *,
+    given_by: str | None = None,
+) -> int:
+    """Record the labels of a list, all or none; return how many.
+
+    Args:
+        path, name, reading, given_by: as for `plan_list`.
+
+    Raises:
+        ValueError: listing what is wrong with which lines, and the mend.
+        NotAllowed: when they are another reader's and who asks is no admin.
+    """
+    given_by = _other(access, given_by)
+    with reading_of(access.engine) as conn:
+        project_id = find_project(conn, access, project)
+        if given_by is not None:
+            require(conn, access, project_id, Role.ADMIN)
+        _, found = _read(conn, project_id, path, name, reading)
+        class_names = [each.name for each in classes(conn, project_id)]
+    if found.errors:
+        more = len(found.errors) + found.further - SHOWN
+        tail = [f"... and {more:,} more."] if more > 0 else []
+        raise ValueError("\n".join(["No label was saved.", *found.errors[:SHOWN], *tail]))
+    if given_by is None:
+        pairs = [(row.position, row.class_name) for row in found.rows]
+        return label_many(access, project_id, pairs, origin=name)
+    table = OwnTable(
+        name=name,
+        sha256=_sha256(path),
+        project="",
+        workspace="",
+        snapshot="",
+        class_names=class_names,
+        rows=[_row(each, given_by) for each in found.rows],
+        lacking=[],
+    )
+    places = np.array([row.position for row in found.rows], dtype=np.int64)
+    with writing(access.engine) as conn:
+        require(conn, access, project_id, Role.ADMIN)
+        done = bring_in(conn, project_id, access.reader_id, table, places, LabelChoice())
+    return sum(done.labels.values())
+
+
+def _other(access: Access, given_by: str | None) -> str | None:
+    """The other reader, if it is one."""
+    name = (given_by or "").strip()
+    return None if name in ("", access.reader) else name
+
+
+def _read(
+    conn: Connection, project_id: int, path: Path, name: str, reading: ListReading
+) -> tuple[ListTable, LabelList]:
+    table = open_table(path, name, sheet=reading.sheet, encoding=reading.encoding)
+    names, hashes = names_and_hashes(conn, project_id)
+    class_names = [each.name for each in classes(conn, project_id)]
+    found = read_labels(table, names=names, hashes=hashes, class_names=class_names, reading=reading)
+    return table, found
+
+
+def _sha256(path: Path) -> str:
+    with path.open("rb") as file:
+        return hashlib.file_digest(file, "sha256").hexdigest()
+
+
+def _row(row: LabelRow, reader: str) -> OwnRow:
+    """A label that another reader gave, nobody knows when."""
+    return OwnRow(
+        name=f"line {row.line}",
+        sha256="",
+        group=None,
+        split=Split.POOL,
+        class_name=row.class_name,
+        source=Source.EXPERT,
+        holdout=False,
+        reader=reader,
+        event=None,
+        at=None,
+        round=None,
+        confidence=None,
+        project="",
+        workspace="",
+        file="",
+    )
