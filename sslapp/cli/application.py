@@ -1,6 +1,7 @@
 """The Typer application and what every command shares: workspace, reader, output, errors."""
 
 import json
+import re
 import sys
 from collections.abc import Callable, Mapping, Sequence
 from datetime import datetime
@@ -102,6 +103,19 @@ def show(result: Any, as_json: bool, text: str | Callable[[], str]) -> None:
         typer.echo(json.dumps(result, default=_plain, ensure_ascii=False))
     else:
         typer.echo(text() if callable(text) else text)
+
+
+def share(text: str) -> float:
+    """The value of an option that is a share or a threshold, from 0 to 1.
+
+    Raises:
+        typer.BadParameter: for anything else, a decimal comma above all.
+    """
+    if re.fullmatch(r"(\d+\.?\d*|\.\d+)(e-?\d+)?", text.strip(), re.ASCII | re.IGNORECASE):
+        value = float(text)
+        if 0 <= value <= 1:
+            return value
+    raise typer.BadParameter(f'"{text}" is not a number from 0 to 1 with a point, such as 0.95.')
 
 
 def table(rows: Sequence[Row], columns: Sequence[str]) -> str:

@@ -6,7 +6,7 @@ from typing import Annotated
 
 import typer
 
-from sslapp.cli.application import Json, Project, access, app, command, show, table
+from sslapp.cli.application import Json, Project, access, app, command, share, show, table
 from sslapp.usecases.auditing.answers import NONE_OF_THESE, UNSURE, answer, next_looks
 from sslapp.usecases.auditing.certificate import Certificate, certify
 from sslapp.usecases.auditing.certificate_file import verify_certificate, write_certificate
@@ -35,7 +35,8 @@ app.add_typer(audit_app, name="audit")
 
 Number = Annotated[int | None, typer.Option("--audit", help="Default: the newest.")]
 Target = Annotated[
-    float | None, typer.Option(help="Share of labels to prove right; default: the project's.")
+    float | None,
+    typer.Option(parser=share, help="Share of labels to prove right; default: the project's."),
 ]
 
 
@@ -44,8 +45,9 @@ def open_(
     threshold: Annotated[
         float | None,
         typer.Option(
+            parser=share,
             help="Check what the newest round proposes from this confidence on. Default: check "
-            "every label that nobody gave singly and blind."
+            "every label that nobody gave singly and blind.",
         ),
     ] = None,
     target: Target = None,
@@ -65,14 +67,18 @@ def open_(
 @command(audit_app, "weigh")
 def weigh(
     threshold: Annotated[
-        float, typer.Option(help="Candidates of the newest round from this confidence on.")
-    ] = 0.0,
+        float | None,
+        typer.Option(
+            parser=share,
+            help="Candidates of the newest round from this confidence on; default: all.",
+        ),
+    ] = None,
     target: Target = None,
     project: Project = None,
     as_json: Json = False,
 ) -> None:
     """Say, before a check is opened, whether naming the least confident images first is cheaper."""
-    found = weigh_candidates(access(), project, threshold=threshold, target=target)
+    found = weigh_candidates(access(), project, threshold=threshold or 0.0, target=target)
 
     def words() -> str:
         said = f"Checking them now is expected to take {count(found.now, 'look')}."

@@ -8,7 +8,7 @@ from typing import Annotated
 
 import typer
 
-from sslapp.cli.application import Json, Project, access, app, command, show
+from sslapp.cli.application import Json, Project, access, app, command, share, show
 from sslapp.cli.jobs import wait_for
 from sslapp.usecases.exporting import models, predicting
 
@@ -57,7 +57,7 @@ def predict(
     to: Annotated[Path, typer.Option(help="The .csv file; must not exist.")],
     threshold: Annotated[
         float | None,
-        typer.Option(min=0.0, max=1.0, help="Confidence below which the class is `none`."),
+        typer.Option(parser=share, help="Confidence below which the class is `none`."),
     ] = None,
     as_json: Json = False,
 ) -> None:

@@ -5,7 +5,7 @@ from typing import Annotated, Any
 import numpy as np
 import typer
 
-from sslapp.cli.application import Json, Project, access, app, command, show, table
+from sslapp.cli.application import Json, Project, access, app, command, share, show, table
 from sslapp.cli.jobs import Wait, wait_for
 from sslapp.usecases.labelling import verdicts
 from sslapp.usecases.projects import status
@@ -33,8 +33,9 @@ Threshold = Annotated[
 Coverage = Annotated[
     float | None,
     typer.Option(
+        parser=share,
         help="In place of a threshold: images whose conformal set at this coverage of every class "
-        "holds one class alone, such as 0.9."
+        "holds one class alone, such as 0.9.",
     ),
 ]
 ClassName = Annotated[str | None, typer.Option("--class", help="Only candidates of this class.")]
@@ -42,21 +43,29 @@ Opened = Annotated[int, typer.Option(help="How many of them you looked at one by
 
 
 def _thresholds(text: str) -> tuple[float, dict[str, float]]:
-    """The general threshold and those of single classes, from "0.95" or "0.95,cat=0.99"."""
-    general, per_class = DEFAULT_THRESHOLD, {}
+    """The general threshold and those of single classes, from "0.95" or "0.95,cat=0.99".
+
+    Raises:
+        ValueError: for what is no threshold, such as 0,95, whose comma would separate two.
+    """
+    general: float | None = None
+    per_class: dict[str, float] = {}
     for part in text.split(","):
         name, equals, value = part.rpartition("=")
         try:
-            number = float(value)
-        except ValueError:
+            number = share(value)
+        except typer.BadParameter:
+            number = None
+        if number is None or (not equals and general is not None):
             raise ValueError(
-                f'--threshold: "{part}" is neither a number nor CLASS=NUMBER.'
-            ) from None
+                f'--threshold: "{text}". A threshold is a number from 0 to 1 with a point, such as '
+                "0.95, and a class's own follows as CLASS=0.99 behind a comma."
+            )
         if equals:
             per_class[name.strip()] = number
         else:
             general = number
-    return general, per_class
+    return DEFAULT_THRESHOLD if general is None else general, per_class
 
 
 def _selected(
@@ -70,7 +79,7 @@ def _selected(
     who = access()
     if threshold is not None and coverage is not None:
         raise ValueError("Name either --threshold or --coverage.")
-    general, per_class = _thresholds(threshold or str(DEFAULT_THRESHOLD))
+    general, per_class = _thresholds(str(DEFAULT_THRESHOLD) if threshold is None else threshold)
     found = propose(
         who,
         project,

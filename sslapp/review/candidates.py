@@ -13,6 +13,17 @@ from numpy.typing import NDArray
 DEFAULT_THRESHOLD = 0.95
 """Calibrated confidence from which on a class is proposed unless the reader says otherwise."""
 
+
+def check_threshold(value: float) -> None:
+    """Check that a number can be a threshold.
+
+    Raises:
+        ValueError: when it is not from 0 to 1; NaN is not.
+    """
+    if not 0 <= value <= 1:
+        raise ValueError(f"The threshold {value:g} is not a number from 0 to 1, such as 0.95.")
+
+
 Positions = NDArray[np.int64]
 Probabilities = NDArray[np.float32]
 Thresholds = float | NDArray[np.float32]

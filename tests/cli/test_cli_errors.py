@@ -15,6 +15,9 @@ from sslapp.jobs import queue
 from sslapp.store.database import writing
 from sslapp.usecases.images.incoming.imports import import_images
 from sslapp.usecases.projects.settings import create_project
+from sslapp.usecases.reviewing.candidates import propose
+from sslapp.usecases.reviewing.checks import audit_candidates
+from sslapp.usecases.reviewing.proofs import weigh_candidates
 from sslapp.usecases.training.rounds import start_round
 
 CASES = {
@@ -42,7 +45,9 @@ CASES = {
     ),
     "no strong view": (("encode", "--strong", 0), "1 to 32 strong"),
     "both positions and threshold": (("accept", 60, "--threshold", 0.5), "Name either"),
-    "a threshold of letters": (("accept", "--threshold", "high"), '"high" is neither a number'),
+    "a threshold of letters": (("accept", "--threshold", "high"), "a number from 0 to 1 with a"),
+    "a list and a class": (("label", 60, 3, "--dry-run"), "--dry-run is for a list"),
+    "a map without a sign": (("label", "x.csv", "--classes-of", "0"), '"0" is not WRITTEN=CLASS'),
     "neither of them": (("withhold",), "Name either positions or --threshold"),
     "no members": (("next", "--strategy", "disagreement"), "Train the ensemble of heads"),
     "unknown strategy": (("next", "--strategy", "luck"), 'no strategy "luck"'),
@@ -57,6 +62,33 @@ def test_an_error_is_one_line_with_the_mend(case, project, refusal) -> None:
     message = refusal(project.workspace.root, *words)
     assert expected in message
     assert "\n" not in message
+
+
+def test_a_share_is_a_number_from_0_to_1_wherever_one_is_asked_for(
+    project, command, refusal
+) -> None:
+    root = project.workspace.root
+    for value in ("1,0", "0,95", "-5", "nan", "95", "1.5", "0.9,0.8", "0.9,cat=2", "inf", ""):
+        message = refusal(root, "accept", f"--threshold={value}")
+        assert message.startswith(f'--threshold: "{value}". A threshold is a number from 0 to 1')
+    for *before, option in (
+        ("audit", "open", "--threshold"),
+        ("audit", "weigh", "--threshold"),
+        ("audit", "open", "--target"),
+        ("candidates", "--coverage"),
+        ("predict", "model", "folder", "--to", "x.csv", "--threshold"),
+    ):
+        for value in ("0,95", "-5", "nan"):
+            result = command(root, *before, f"{option}={value}")
+            assert result.exit_code == 2
+            said = " ".join(result.stderr.replace("│", " ").split())
+            assert f'"{value}" is not a number from 0 to 1 with a point, such as 0.95.' in said
+    for number in (-5, float("nan"), 95):
+        for ask in (propose, audit_candidates, weigh_candidates):
+            with pytest.raises(ValueError, match="is not a number from 0 to 1"):
+                ask(project, 1, threshold=number)
+        with pytest.raises(ValueError, match="is not a number from 0 to 1"):
+            propose(project, 1, per_class={"3": number})
 
 
 def test_a_wrong_csv_saves_nothing_and_names_every_wrong_line(project, refusal, tmp_path) -> None:

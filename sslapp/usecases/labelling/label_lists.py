@@ -149,7 +149,7 @@ class ListPlan:
             said.append(f"Images found: {ways}.")
         if self.classes:
             shown = [
-                f'{number:,} "{name}"' + (f' (written "{told}")' if told != name else "")
+                f'"{name}" {number:,}' + (f' (written "{told}")' if told != name else "")
                 for told, name, number in self.classes
             ]
             said.append(f"Classes: {_some(shown)}.")

@@ -5,7 +5,7 @@ from dataclasses import dataclass
 
 import numpy as np
 
-from sslapp.review.candidates import DEFAULT_THRESHOLD, Candidates
+from sslapp.review.candidates import DEFAULT_THRESHOLD, Candidates, check_threshold
 from sslapp.rounds.coverage import read_coverages
 from sslapp.rounds.predictions import Predictions, predictions_of
 from sslapp.store import projects
@@ -56,11 +56,13 @@ def propose(
             coverage of every class holds one class alone.
 
     Raises:
-        ValueError: when a class of `per_class` is not one of the project's, or the coverage is no
-            share.
+        ValueError: when a class of `per_class` is not one of the project's, or a threshold or the
+            coverage is no share.
         Refused: where labels are too few for the coverage.
         NotFinished: when there is no such finished round.
     """
+    for each in (threshold, *(per_class or {}).values()):
+        check_threshold(each)
     with reading(access.engine) as conn:
         project_id = find_project(conn, access, project)
         found = finished_round(conn, project_id, round_number)

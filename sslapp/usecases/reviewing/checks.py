@@ -4,7 +4,7 @@ import numpy as np
 from numpy.typing import NDArray
 
 from sslapp.review.audits.audit import Lot
-from sslapp.review.candidates import DEFAULT_THRESHOLD
+from sslapp.review.candidates import DEFAULT_THRESHOLD, check_threshold
 from sslapp.rounds.predictions import predictions_of
 from sslapp.store.database import writing
 from sslapp.store.errors import Refused
@@ -43,7 +43,9 @@ def audit_candidates(
     Raises:
         NotFinished: when there is no such finished round.
         Refused: when there is no candidate.
+        ValueError: when the threshold is not from 0 to 1.
     """
+    check_threshold(threshold)
     with writing(access.engine) as conn:
         project_id = find_project(conn, access, project)
         found = finished_round(conn, project_id, round_number)

@@ -10,6 +10,7 @@ from sqlalchemy import Connection
 from sslapp.review.audits.audit import UNASKED, Audit, Lot, Terms
 from sslapp.review.audits.forecast import USUAL_MIX, Weighed, clean_looks, weigh
 from sslapp.review.audits.overconfidence import capital
+from sslapp.review.candidates import check_threshold
 from sslapp.rounds.predictions import predictions_of
 from sslapp.store import projects
 from sslapp.store.database import reading
@@ -250,7 +251,9 @@ def weigh_candidates(
 
     Raises:
         NotFinished: when there is no finished round.
+        ValueError: when the threshold is not from 0 to 1.
     """
+    check_threshold(threshold)
     with reading(access.engine) as conn:
         project_id = find_project(conn, access, project)
         settings = projects.find_project(conn, project_id).settings
