@@ -1,6 +1,5 @@
 """Commands that label: next, label, none, unsure, skip, flag, undo, history, duplicates."""
 
-import re
 from dataclasses import asdict
 from datetime import datetime
 from pathlib import Path
@@ -11,7 +10,12 @@ import typer
 from sslapp.cli.application import Json, Project, access, app, command, show, table
 from sslapp.usecases.images.own_labels.plan import plan_import
 from sslapp.usecases.labelling import decisions, duplicates, picks, worksheets
-from sslapp.usecases.labelling.label_lists import ClassReading, ListReading, plan_list
+from sslapp.usecases.labelling.label_lists import (
+    ClassReading,
+    ListReading,
+    plan_list,
+    written_classes,
+)
 from sslapp.usecases.reviewing.past_decisions import PAGE, Action, past_decisions
 from sslapp.vocabulary import EventKind
 
@@ -89,7 +93,7 @@ def label(
 ) -> None:
     """Give one image a class, or many from a list (all of them or none)."""
     if class_name is None:
-        numbers, by_order = _classes_of(classes_of or [])
+        numbers, by_order = written_classes(",".join(classes_of or []))
         wanted = ListReading(
             sheet=sheet,
             encoding=encoding,
@@ -140,26 +144,6 @@ def _label_from_list(
         as_json,
         f"Saved {count} labels {whose}.",
     )
-
-
-def _classes_of(parts: list[str]) -> tuple[dict[str, str], bool]:
-    """What `--classes-of` says: a map, and whether numbers count the project's classes.
-
-    Raises:
-        ValueError: when a part is no pair.
-    """
-    pairs: dict[str, str] = {}
-    by_order = False
-    # a comma inside of a class's name is not followed by another pair
-    for part in (each for said in parts for each in re.split(r",(?=[^,=]*=)", said)):
-        written, equals, name = part.partition("=")
-        if part.strip() == "order":
-            by_order = True
-        elif equals and written.strip():
-            pairs[written.strip()] = name.strip()
-        else:
-            raise ValueError(f'--classes-of: "{part}" is not WRITTEN=CLASS, nor `order`.')
-    return pairs, by_order
 
 
 @command(app, "none")

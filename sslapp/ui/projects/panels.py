@@ -64,7 +64,8 @@ def show(access: Access, found: Status, role: Role, working: frozenset[JobKind])
         with _panel("Images"):
             _images(access, found, working, is_admin=is_admin)
             if found.counts["images"] and found.classes:
-                labels.show(access, found.project_id, may_add=is_admin)
+                names = [each.name for each in found.classes]
+                labels.show(access, found.project_id, class_names=names, is_admin=is_admin)
         with _panel("Embedding"):
             newest = newest_embedding(access, found.project_id)
             embedding.show(

@@ -5,6 +5,7 @@ come as labels of an import, which tells so, and leave what is labelled here as 
 """
 
 import hashlib
+import re
 from collections.abc import Mapping, Sequence
 from dataclasses import dataclass
 from pathlib import Path
@@ -36,7 +37,14 @@ from sslapp.usecases.labelling.decisions import label_many
 from sslapp.vocabulary import Role, Source, Split
 from sslapp.words import count
 
-__all__ = ["ClassReading", "ListPlan", "ListReading", "import_list", "plan_list"]
+__all__ = [
+    "ClassReading",
+    "ListPlan",
+    "ListReading",
+    "import_list",
+    "plan_list",
+    "written_classes",
+]
 
 SHOWN = 10
 """Lines, columns and classes that a plan names of each kind."""
@@ -275,6 +283,26 @@ def import_list(
         require(conn, access, project_id, Role.ADMIN)
         done = bring_in(conn, project_id, access.reader_id, table, places, LabelChoice())
     return sum(done.labels.values())
+
+
+def written_classes(text: str) -> tuple[dict[str, str], bool]:
+    """What "0=normal,1=pneumonia" or "order" says: a map, and whether numbers count the classes.
+
+    Raises:
+        ValueError: when a part is neither.
+    """
+    pairs: dict[str, str] = {}
+    by_order = False
+    # a comma inside of a class's name is not followed by another pair
+    for part in re.split(r",(?=[^,=]*=)", text) if text.strip() else []:
+        written, equals, name = part.partition("=")
+        if part.strip() == "order":
+            by_order = True
+        elif equals and written.strip():
+            pairs[written.strip()] = name.strip()
+        else:
+            raise ValueError(f'"{part}" is not WRITTEN=CLASS, nor `order`. Write 0=normal,1=ill.')
+    return pairs, by_order
 
 
 def _other(access: Access, given_by: str | None) -> str | None:

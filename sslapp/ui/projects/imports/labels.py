@@ -3,10 +3,11 @@
 import streamlit as st
 
 from sslapp.ui.common import addresses, faults, plain
-from sslapp.ui.projects.imports import sources, upload
+from sslapp.ui.projects.imports import list_choices, sources, upload
 from sslapp.usecases.access import Access
 from sslapp.usecases.images.incoming.uploads import MANIFESTS, TABLES, limit
 from sslapp.usecases.images.own_labels.plan import LabelPlan
+from sslapp.usecases.images.own_labels.sorting import LabelChoice
 from sslapp.usecases.labelling.label_lists import ListPlan
 from sslapp.usecases.labelling.sent_tables import (
     SentTable,
@@ -16,18 +17,20 @@ from sslapp.usecases.labelling.sent_tables import (
 from sslapp.words import count
 
 FORMATS = (
-    "The columns image and class, in a line for each label; position or sha256 tell images apart "
-    "that are called the same. Comma, semicolon or tab, UTF-8. Its labels are yours. A table that "
-    "sslapp exported, sent with its .manifest.json, keeps who gave each label, when and how."
+    "A .csv, .tsv, .xlsx, .parquet or .jsonl file with a line for each label: a column for the "
+    "image (path, file_name, image_id ...; also position or sha256) and one for the class (class, "
+    "label, diagnosis ...), or a 0/1 column a class. Its labels are yours. A table that sslapp "
+    "exported, sent with its .manifest.json, keeps who gave each label, when and how."
 )
 _TURN, _DONE = "projects-labels-turn", "projects-labels-done"
 
 
-def show(access: Access, project_id: int, *, may_add: bool) -> None:
+def show(access: Access, project_id: int, *, class_names: list[str], is_admin: bool) -> None:
     """Draw the form; for readers of a project with images.
 
     Args:
-        may_add: whether the reader may add classes.
+        class_names: of the project.
+        is_admin: whether the reader may add classes, and name another reader.
     """
     with st.expander("Import labels", key=f"projects-labels-{project_id}"):
         # the browser's part goes on showing what has arrived until it is another one
@@ -37,31 +40,53 @@ def show(access: Access, project_id: int, *, may_add: bool) -> None:
         sent = _sent(access, key)
         if sent is None:
             return
+        key = f"{key}-{sent.table}"
         choice = sources.chosen_labels(key)
         plans: list[LabelPlan | ListPlan] = []
-        why = faults.refusal(lambda: plans.append(plan_sent(access, project_id, sent, choice)))
+
+        def plan() -> None:
+            reading, given_by = list_choices.chosen_reading(key)
+            plans.append(
+                plan_sent(access, project_id, sent, choice, reading=reading, given_by=given_by)
+            )
+
+        why = faults.refusal(plan)
+        found = plans[0] if plans else None
+        if not isinstance(found, LabelPlan):
+            list_choices.draw(key, found, class_names, is_admin=is_admin)
         for line in why.splitlines():
             st.caption(f":red[{plain.markdown(line)}]")
-        if not plans:
+        if found is None:
             return
-        _draw(key, plans[0], may_add=may_add)
-        if st.button("Import labels", key="projects-labels-import"):
-            brought: list[int] = []
-            why = faults.refusal(
-                lambda: brought.append(import_sent(access, project_id, sent, choice))
-            )
-            if why:
-                st.error(plain.markdown(why))
-                return
-            st.session_state[_DONE] = f"{count(brought[0], 'label')} imported."
-            st.session_state[_TURN] = st.session_state.get(_TURN, 0) + 1
-            st.rerun()
+        _draw(key, found, may_add=is_admin)
+        wrong = isinstance(found, ListPlan) and bool(found.wrong)
+        if st.button("Import labels", key="projects-labels-import", disabled=wrong):
+            _bring_in(access, project_id, sent, choice, key)
+
+
+def _bring_in(
+    access: Access, project_id: int, sent: SentTable, choice: LabelChoice, key: str
+) -> None:
+    brought: list[int] = []
+
+    def bring() -> None:
+        reading, given_by = list_choices.chosen_reading(key)
+        brought.append(
+            import_sent(access, project_id, sent, choice, reading=reading, given_by=given_by)
+        )
+
+    if why := faults.refusal(bring):
+        st.error(plain.markdown(why))
+        return
+    st.session_state[_DONE] = f"{count(brought[0], 'label')} imported."
+    st.session_state[_TURN] = st.session_state.get(_TURN, 0) + 1
+    st.rerun()
 
 
 def _sent(access: Access, key: str) -> SentTable | None:
     url, most = addresses.of_uploads(access), limit(access, TABLES[0])
     table = upload.show(f"{key}-table", url, limit=most, accept=TABLES)
-    st.caption("A table of labels: a .csv file, or one that sslapp exported.", help=FORMATS)
+    st.caption("A table or workbook of labels, or a table that sslapp exported.", help=FORMATS)
     if table is None:
         return None
     manifest = upload.show(f"{key}-manifest", url, limit=most, accept=MANIFESTS)
@@ -74,5 +99,17 @@ def _draw(key: str, plan: LabelPlan | ListPlan, *, may_add: bool) -> None:
         sources.draw_plan(key, plan, may_add=may_add)
         return
     with st.container(border=True):
-        st.markdown("**A list of labels**, yours from now on")
-        st.caption("\n".join(f"- {plain.markdown(each)}" for each in plan.words()))
+        whose = "yours" if plan.given_by is None else f"{plain.markdown(plan.given_by)}'s"
+        if plan.wrong:
+            st.markdown("**A list of labels** that cannot be brought in yet")
+        else:
+            st.markdown(f"**A list of labels**, {whose} from now on")
+        outcome = plan.refusals() if plan.wrong else plan.outcome()
+        st.caption("\n".join(map(_bullet, outcome)))
+        st.caption("\n".join(map(_bullet, plan.reading())))
+
+
+def _bullet(sentence: str) -> str:
+    """A sentence of a plan as an item; one that goes on about the one before is below it."""
+    below = sentence.startswith("... ")
+    return f"{'  ' * below}- {plain.markdown(sentence.removeprefix('... '))}"

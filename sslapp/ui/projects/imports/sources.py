@@ -27,9 +27,9 @@ NAMES = {
 
 LAYOUT = (
     "What the folders mean is shown and can be changed before anything is imported. Those that are "
-    "classes become hidden true labels, which only simulations and the final score read. A .csv "
-    "manifest has "
-    "a column path, and may have group, split and class. An .npz file has the MedMNIST layout, "
+    "classes become hidden true labels, which only simulations and the final score read. A list of "
+    "pictures (.csv, .xlsx, ...) has a column path or file_name, and may have group, split and "
+    "class; so has a metadata.csv inside a folder or archive. An .npz file has the MedMNIST layout, "
     "train_images, train_labels, ..., or that of Keras, x_train, y_train, ... "
     "A zip archive, or a table with its manifest, that sslapp exported brings the labels with who "
     "gave them; other lists of labels are read under *Import labels*."
@@ -172,7 +172,7 @@ def _of_server(access: Access, key: str) -> SourceChoice:
     if folders:
         below = ", ".join(plain.markdown(str(each)) for each in folders)
         st.caption(
-            f"A folder, or a .zip, .npz or .csv file, or an exported table, below {below}.",
+            f"A folder, a .zip or .npz file, a list of pictures or an export, below {below}.",
             help=LAYOUT,
         )
     else:

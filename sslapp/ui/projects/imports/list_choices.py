@@ -1,0 +1,102 @@
+"""How a list of labels is read: its columns, its classes, and what may be left out."""
+
+import streamlit as st
+
+from sslapp.ui.common import plain
+from sslapp.usecases.labelling.label_lists import (
+    ClassReading,
+    ListPlan,
+    ListReading,
+    written_classes,
+)
+
+AS_FOUND = "as found"
+_WRITTEN = (
+    "What is written in the list = the class, with commas between: 0=normal, 1=pneumonia. The word "
+    "order says that the numbers count the project's classes from 0."
+)
+_FINDING = (
+    "A project has one finding an image. Of a list with several, one can be taken as yes or no."
+)
+
+
+def chosen_reading(key: str) -> tuple[ListReading, str]:
+    """How the list is to be read and whose labels it holds, as the run before chose.
+
+    Raises:
+        ValueError: when the map of classes is none.
+    """
+    state = st.session_state
+    written, by_order = written_classes(state.get(f"{key}-written") or "")
+    sheet = state.get(f"{key}-sheet")
+    finding = (state.get(f"{key}-finding") or "").strip()
+    classes = ClassReading(
+        column=_said(f"{key}-{sheet}-class"),
+        classes_of=written,
+        by_order=by_order,
+        finding=finding or None,
+        yes=state.get(f"{key}-yes") if finding else None,
+        no=state.get(f"{key}-no") if finding else None,
+    )
+    reading = ListReading(
+        sheet=sheet,
+        image_column=_said(f"{key}-{sheet}-image"),
+        classes=classes,
+        only_matched=bool(state.get(f"{key}-matched")),
+    )
+    return reading, state.get(f"{key}-given-by") or ""
+
+
+def draw(key: str, plan: ListPlan | None, class_names: list[str], *, is_admin: bool) -> None:
+    """Draw the choices, which `chosen_reading` reads at the next run.
+
+    Args:
+        key: what the widgets' keys begin with.
+        plan: what can be chosen among; None while the choices contradict the list.
+        class_names: of the project.
+        is_admin: whether the reader may say that another gave the labels.
+    """
+    kept = f"{key}-headings"
+    if plan is not None:
+        st.session_state[kept] = (plan.headings, plan.sheets)
+    headings, sheets = st.session_state.get(kept, ([], ()))
+    if len(sheets) > 1:
+        st.selectbox("Sheet", sheets, key=f"{key}-sheet")
+    sheet = st.session_state.get(f"{key}-sheet")
+    of_image, of_class = st.columns(2)
+    named = [AS_FOUND, *dict.fromkeys(each for each in headings if each.strip())]
+    of_image.selectbox("Image column", named, key=f"{key}-{sheet}-image")
+    of_class.selectbox("Class column", named, key=f"{key}-{sheet}-class")
+    with st.popover("More choices"):
+        st.text_input(
+            "Classes as they are written (optional)",
+            key=f"{key}-written",
+            placeholder="0=normal, 1=pneumonia",
+            help=_WRITTEN,
+        )
+        if st.text_input(
+            "One finding as yes or no (optional)", key=f"{key}-finding", help=_FINDING
+        ):
+            with_it, without = st.columns(2)
+            for column, word, name in ((with_it, "yes", "With it"), (without, "no", "Without it")):
+                column.selectbox(
+                    name,
+                    class_names,
+                    index=None,
+                    format_func=plain.markdown,
+                    key=f"{key}-{word}",
+                )
+        st.checkbox("Leave out lines whose image is not here", key=f"{key}-matched")
+        if is_admin:
+            st.text_input(
+                "Given by another reader (optional)",
+                key=f"{key}-given-by",
+                help="They come as that reader's, as labels of an import do, and what is labelled "
+                "here stays as it is.",
+            )
+
+
+def _said(key: str) -> str | None:
+    """The heading that was chosen in a select box."""
+    found = st.session_state.get(key)
+    return None if found in (None, AS_FOUND) else str(found)
