@@ -51,7 +51,7 @@ CASES = {
     "neither of them": (("withhold",), "Name either positions or --threshold"),
     "no members": (("next", "--strategy", "disagreement"), "Train the ensemble of heads"),
     "unknown strategy": (("next", "--strategy", "luck"), 'no strategy "luck"'),
-    "unknown ending": (("export", "labels.doc"), "end it in .csv or .parquet"),
+    "unknown ending": (("export", "labels.doc"), "end it in .csv, .xlsx or .parquet"),
     "no such backup": (("restore", "nothing.tar"), "is not empty"),
 }
 

@@ -4,14 +4,22 @@ import io
 import json
 
 import numpy as np
+import openpyxl
 import pandas as pd
 import pytest
 from hypothesis import given
 from hypothesis import strategies as st
 
-from sslapp.datasets.export import Provenance, write_csv, write_image_folder, write_parquet
+from sslapp.datasets.export import (
+    Provenance,
+    write_csv,
+    write_image_folder,
+    write_parquet,
+    write_workbook,
+)
 from sslapp.datasets.pictures.folder import folder_source
 from sslapp.datasets.tables.cells import escape_cell, safe_stem, unescape_cell
+from sslapp.datasets.tables.reading import open_table
 from sslapp.imaging.decode import decode
 
 FORMULAS = ["=cmd|' /C calc'!A0", "+1", "-2+3", "@SUM(A1)", "\t=1", "\r=1", "\n=1", "＝1"]
@@ -224,3 +232,26 @@ def test_wrong_rows_are_refused_before_anything_is_written(tmp_path, provenance,
         with pytest.raises(ValueError, match=message):
             write(rows, tmp_path / "labels", provenance)
     assert list(tmp_path.iterdir()) == []
+
+
+def test_a_workbook_holds_the_letters_and_no_formula(tmp_path, provenance):
+    odd = ["=1+1", "größe\x00.png", "-5"]
+    path, again = tmp_path / "labels.xlsx", tmp_path / "again.xlsx"
+    rows = labels(name=odd, at=pd.to_datetime(["2026-11-30", None, None], utc=True))
+    manifest = json.loads(write_workbook(rows, path, provenance).read_text())
+    write_workbook(rows, again, provenance)
+    assert path.read_bytes() == again.read_bytes()
+    digest = hashlib.sha256(path.read_bytes()).hexdigest()
+    assert manifest["files"]["labels.xlsx"]["sha256"] == digest
+    sheet = openpyxl.load_workbook(path)["labels"]
+    cells = [[cell.value for cell in row] for row in sheet.iter_rows()]
+    assert cells[0][:3] == ["position", "name", "class"]
+    assert [row[:3] for row in cells[1:]] == [
+        [0, "=1+1", "cat"],
+        [1, "größe\ufffd.png", "dog"],
+        [2, "-5", "cat"],
+    ]
+    assert {cell.data_type for cell in sheet["B"]} == {"s"}
+    assert cells[2][4:6] == [-0.25, 3]
+    table = open_table(path, "labels.xlsx")
+    assert [row[:2] for _, row in table.lines()] == [["0", odd[0]], ["1", cells[2][1]], ["2", "-5"]]

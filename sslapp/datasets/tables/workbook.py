@@ -1,8 +1,12 @@
-"""Lists in Excel workbooks: the values of one sheet, with limits to what it may unpack to."""
+"""Lists in Excel workbooks: reads the values of one sheet, with limits to what it may unpack to;
+writes a table that a double click opens right.
+"""
 
+import io
 import re
 import zipfile
-from collections.abc import Iterator
+from collections.abc import Iterable, Iterator, Sequence
+from datetime import datetime
 from typing import Any
 
 from sslapp.datasets.tables.table import Line, ListError, ListTable, Source, opened, table_of
@@ -14,6 +18,12 @@ LARGEST_UNPACKED = 2**30
 
 LARGEST_STRINGS = 2**27
 """Bytes that the texts, which all sheets share and which are kept in memory, may have unpacked."""
+
+MOST_ROWS = 2**20 - 1
+"""Rows below the headings that a sheet can have."""
+
+_FIXED = datetime(1980, 1, 1)
+_MODIFIED = re.compile(rb"(<dcterms:modified[^>]*>)[^<]*")
 
 
 def workbook_table(source: Source, name: str, *, sheet: str | None = None) -> ListTable:
@@ -101,3 +111,55 @@ def _text(cell: Any) -> str:
         shown = cell.number_format or ""
         return str(value).zfill(len(shown)) if re.fullmatch(r"0{2,40}", shown) else str(value)
     return as_text(value)
+
+
+def workbook_of(name: str, headings: Sequence[str], rows: Iterable[Sequence[Any]]) -> bytes:
+    """A workbook of one sheet; the same cells give the same bytes.
+
+    Text is text, whatever it begins with, so that none of it is run as a formula; characters that
+    a workbook cannot hold become the replacement character.
+
+    Args:
+        name: of the sheet.
+        headings: of the columns.
+        rows: numbers, truth values, text, or None; anything else as the text that it is read as.
+
+    Raises:
+        ValueError: when there are more rows than a sheet can have.
+    """
+    import openpyxl  # slow
+
+    book = openpyxl.Workbook(write_only=True)
+    sheet = book.create_sheet(name)
+    sheet.append([_written(sheet, each) for each in headings])
+    for number, row in enumerate(rows):
+        if number == MOST_ROWS:
+            raise ValueError(f"A workbook holds {MOST_ROWS:,} rows. Write CSV or Parquet.")
+        sheet.append([_written(sheet, each) for each in row])
+    book.properties.created = _FIXED
+    file = io.BytesIO()
+    book.save(file)
+    return _undated(file)
+
+
+def _written(sheet: Any, value: Any) -> Any:
+    from openpyxl.cell import WriteOnlyCell
+    from openpyxl.cell.cell import ILLEGAL_CHARACTERS_RE
+
+    if value is None or isinstance(value, bool | int | float):
+        return value
+    cell = WriteOnlyCell(sheet, ILLEGAL_CHARACTERS_RE.sub("\ufffd", as_text(value)))
+    cell.data_type = "s"  # also what begins like a formula
+    return cell
+
+
+def _undated(file: io.BytesIO) -> bytes:
+    """The same workbook without the time at which it was written."""
+    packed = io.BytesIO()
+    with zipfile.ZipFile(file) as old, zipfile.ZipFile(packed, "w", zipfile.ZIP_DEFLATED) as new:
+        for each in old.namelist():
+            entry = zipfile.ZipInfo(each, date_time=_FIXED.timetuple()[:6])
+            entry.compress_type = zipfile.ZIP_DEFLATED
+            fixed = rb"\g<1>" + f"{_FIXED:%Y-%m-%dT%H:%M:%SZ}".encode()
+            new.writestr(entry, _MODIFIED.sub(fixed, old.read(each)))
+    return packed.getvalue()

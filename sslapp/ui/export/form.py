@@ -13,6 +13,7 @@ from sslapp.words import count
 
 FORMATS = {
     Format.CSV: ("CSV", "A table for spreadsheets and scripts. Formulas in names are disarmed."),
+    Format.EXCEL: ("Excel", "The same table as a workbook, which a double click opens right."),
     Format.PARQUET: ("Parquet", "The same table with types, for pandas, Polars or DuckDB."),
     Format.ZIP: (
         "Images",

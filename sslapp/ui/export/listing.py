@@ -19,6 +19,7 @@ EVERY = 1.0
 
 TITLES = {
     Format.CSV: "CSV",
+    Format.EXCEL: "Excel",
     Format.PARQUET: "Parquet",
     Format.FOLDER: "Folder of images",
     Format.ZIP: "Images",

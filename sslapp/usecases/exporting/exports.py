@@ -19,6 +19,7 @@ from sslapp.datasets.export import (
     write_image_folder,
     write_image_zip,
     write_parquet,
+    write_workbook,
 )
 from sslapp.jobs import queue
 from sslapp.jobs.context import JobContext
@@ -38,6 +39,7 @@ class Format(StrEnum):
     """What an export can be."""
 
     CSV = "csv"
+    EXCEL = "xlsx"
     PARQUET = "parquet"
     FOLDER = "folder"
     ZIP = "zip"
@@ -47,6 +49,7 @@ class Format(StrEnum):
 
 FILE_NAMES = {
     Format.CSV: "labels.csv",
+    Format.EXCEL: "labels.xlsx",
     Format.PARQUET: "labels.parquet",
     Format.ZIP: "images.zip",
     Format.REPORT: "report.html",
@@ -55,6 +58,7 @@ FILE_NAMES = {
 
 ENDINGS = {
     ".csv": Format.CSV,
+    ".xlsx": Format.EXCEL,
     ".parquet": Format.PARQUET,
     ".zip": Format.ZIP,
     ".html": Format.REPORT,
@@ -117,8 +121,8 @@ def _refuse_models(format_: Format) -> None:
 def _format_of(target: Path) -> Format:
     if target.suffix not in ENDINGS:
         raise ValueError(
-            f'"{target.name}": end it in .csv or .parquet for a table, .zip for images, .html for '
-            "a report, or name a new folder."
+            f'"{target.name}": end it in .csv, .xlsx or .parquet for a table, .zip for images, '
+            ".html for a report, or name a new folder."
         )
     return ENDINGS[target.suffix]
 
@@ -244,6 +248,8 @@ def _write(
     match Format(context.claim.params["format"]):
         case Format.CSV:
             return write_csv(frame, target, provenance)
+        case Format.EXCEL:
+            return write_workbook(frame, target, provenance)
         case Format.PARQUET:
             return write_parquet(frame, target, provenance)
         case Format.ZIP:

@@ -52,6 +52,9 @@ SHOWN = 10
 _EXPORTED = {"sha256", "source", "reader"}
 """Columns that together only an exported table has."""
 
+_OWN = ("CSV", "Parquet")
+"""Kinds of exported tables that are read back with who gave each label."""
+
 _WRONG = {
     "file": "The list cannot be read.",
     "empty": "There is nothing to save.",
@@ -231,7 +234,7 @@ def plan_list(
         settled=len(settled),
         left_out=found.left_out,
         wrong=found.wrong,
-        exported=set(table.headings) >= _EXPORTED,
+        exported=table.kind in _OWN and set(table.headings) >= _EXPORTED,
         given_by=given_by,
     )
 
