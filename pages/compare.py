@@ -4,7 +4,7 @@ import streamlit as st
 
 from sslapp.ui.common import heading, progress_panel
 from sslapp.ui.common.access import require
-from sslapp.ui.compare import choice, curves, film, one_round, pair, start, table
+from sslapp.ui.compare import choice, curves, film, groups, one_round, pair, start, table
 from sslapp.usecases.comparing.rounds import comparable_rounds
 from sslapp.usecases.projects.status import newest_event
 from sslapp.usecases.training.options import CARDS, method_titles
@@ -46,6 +46,7 @@ if chosen:
             one_round.show(access, project_id, found, closer, measure)
         with st.container(border=True):
             one_round.show_figures(found, closer, measure)
+            groups.show(access, project_id, closer, measure)
     else:
         st.caption("Neither holdout labels nor a test split with true labels to judge it on yet.")
     with st.container(border=True):

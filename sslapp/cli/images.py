@@ -1,4 +1,4 @@
-"""Commands about a project's images: import, make their store again, embed, learn, encode."""
+"""Commands about a project's images: import, metadata, training store, embed, learn, encode."""
 
 from collections.abc import Sequence
 from dataclasses import asdict
@@ -7,11 +7,12 @@ from typing import Annotated, Any
 
 import typer
 
-from sslapp.cli.application import Json, Project, access, app, command, show
+from sslapp.cli.application import Json, Project, access, app, command, show, table
 from sslapp.cli.jobs import Wait, wait_for
 from sslapp.usecases.images.embeddings import embed, embedding_time, encoder_title
 from sslapp.usecases.images.encoded_views import AUGMENTATIONS, WantedViews, cost, start_encoding
 from sslapp.usecases.images.incoming.imports import add_images
+from sslapp.usecases.images.incoming.metadata import import_metadata, plan_metadata
 from sslapp.usecases.images.incoming.origin import Origin
 from sslapp.usecases.images.incoming.plan import (
     AS_SUGGESTED,
@@ -23,6 +24,7 @@ from sslapp.usecases.images.incoming.plan import (
     open_questions,
     plan_source,
 )
+from sslapp.usecases.images.metadata import metadata_columns, remove_metadata, show_metadata
 from sslapp.usecases.images.own_labels.plan import plan_import
 from sslapp.usecases.images.own_labels.recording import import_labels
 from sslapp.usecases.images.own_labels.sorting import Conflicts, LabelChoice
@@ -312,3 +314,47 @@ def encode_command(
         return f"Encoded {weak} weak and {strong} strong views ({expected.encoder})."
 
     show(result, as_json, words)
+
+
+@command(app, "metadata")
+def metadata_command(
+    file: Annotated[
+        Path | None,
+        typer.Argument(help="A list of images with further columns; default: say what there is."),
+    ] = None,
+    wanted: Annotated[
+        str | None,
+        typer.Option("--columns", help="Headings to take, comma-separated, whatever they tell."),
+    ] = None,
+    dry_run: Annotated[
+        bool, typer.Option("--dry-run", help="Say what would come in, and bring nothing.")
+    ] = False,
+    shown: Annotated[
+        str | None, typer.Option("--show", help="Show this column while images are labelled.")
+    ] = None,
+    hidden: Annotated[str | None, typer.Option("--hide", help="Show it no more.")] = None,
+    removed: Annotated[
+        str | None, typer.Option("--remove", help="Take a column out, with all its values.")
+    ] = None,
+    project: Project = None,
+    as_json: Json = False,
+) -> None:
+    """Bring in what a list says of images beside their classes: age, site, view, scanner."""
+    who = access()
+    if file is not None:
+        listed = None if wanted is None else [each.strip() for each in wanted.split(",")]
+        bring = plan_metadata if dry_run else import_metadata
+        plan = bring(who, project, file, file.name, wanted=listed)
+        show(asdict(plan), as_json, "\n".join([*plan.words(), *plan.why]))
+        return
+    for name, to in ((shown, True), (hidden, False)):
+        if name is not None:
+            show_metadata(who, project, name, shown=to)
+    if removed is not None:
+        remove_metadata(who, project, removed)
+    rows = [
+        {name: getattr(each, name) for name in ("name", "kind", "images", "different", "shown")}
+        for each in metadata_columns(who, project)
+    ]
+    said = table(rows, ["name", "kind", "images", "different", "shown"])
+    show(rows, as_json, said if rows else "No metadata yet.")

@@ -7,7 +7,7 @@ from sslapp.ui.audit import certificate
 from sslapp.ui.common import class_balance
 from sslapp.ui.projects import classes, counts, embedding, settings, training_store
 from sslapp.ui.projects import members as members_panel
-from sslapp.ui.projects.imports import images, labels, plan
+from sslapp.ui.projects.imports import images, labels, metadata, plan, sibling
 from sslapp.usecases.access import Access
 from sslapp.usecases.images.embeddings import newest_embedding
 from sslapp.usecases.images.incoming.imports import notes_of, nothing_new
@@ -66,6 +66,10 @@ def show(access: Access, found: Status, role: Role, working: frozenset[JobKind])
             if found.counts["images"] and found.classes:
                 names = [each.name for each in found.classes]
                 labels.show(access, found.project_id, class_names=names, is_admin=is_admin)
+            if found.counts["images"] and is_admin:
+                metadata.show(access, found.project_id)
+            if found.counts["images"] and access.server_admin:
+                sibling.show(access, found.project_id)
         with _panel("Embedding"):
             newest = newest_embedding(access, found.project_id)
             embedding.show(

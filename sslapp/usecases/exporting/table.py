@@ -15,11 +15,13 @@ from sslapp.store import projects
 from sslapp.store.database import reading
 from sslapp.store.labels import count_labels, count_none, exported_labels, exported_none
 from sslapp.store.log.origins import first_given
+from sslapp.store.metadata.columns import columns
+from sslapp.store.metadata.values import number_in, values_of
 from sslapp.store.projects import ClassRow
 from sslapp.store.rounds import finished_rounds
 from sslapp.usecases.access import Access, require
 from sslapp.usecases.auditing.in_force import LabelProof, proofs_of_labels
-from sslapp.vocabulary import Source
+from sslapp.vocabulary import MetadataKind, Source
 from sslapp.workspace import Workspace
 
 ALL_SOURCES = (Source.EXPERT, Source.ADJUDICATED, Source.ACCEPTED)
@@ -46,6 +48,9 @@ COLUMNS = {
     "sha256": "Of the image's pixels: says which image is meant, in other projects too.",
 }
 """The columns of an export and what they mean; files have `snapshot` besides."""
+
+METADATA = "meta_"
+"""Begins the names of columns of metadata, which come after these."""
 
 ORIGINS = {
     "origin": "project",
@@ -134,7 +139,7 @@ def labels_frame(
         limit: how many rows at most; None for all.
 
     Returns:
-        Columns as in COLUMNS.
+        Columns as in COLUMNS, then the project's metadata, their names after METADATA.
     """
     found = exported_labels(conn, project_id, class_ids, sources, limit)
     frame = pd.DataFrame(found.mappings().all(), columns=list(found.keys()))
@@ -149,7 +154,21 @@ def labels_frame(
     frame["holdout"] = frame["holdout"].notna()
     frame["at"] = pd.to_datetime(frame["at"])
     _tell_origins(conn, project_id, frame)
-    return frame[list(COLUMNS)]
+    return pd.concat([frame[list(COLUMNS)], _metadata(conn, project_id, frame["position"])], axis=1)
+
+
+def _metadata(conn: Connection, project_id: int, positions: "pd.Series[int]") -> pd.DataFrame:
+    """A column for each of the project's metadata: text, or float64 for numbers."""
+    told: dict[str, pd.Series] = {}
+    for each in columns(conn, project_id):
+        values = values_of(conn, each.id)
+        cells = [values.get(position) for position in positions.tolist()]
+        if each.kind is MetadataKind.NUMBER:
+            numbers = [None if cell is None else number_in(cell) for cell in cells]
+            told[METADATA + each.name] = pd.Series(numbers, dtype=np.float64)
+        else:
+            told[METADATA + each.name] = pd.Series(cells, dtype=object)
+    return pd.DataFrame(told, index=positions.index)
 
 
 def _with_none(

@@ -16,6 +16,7 @@ from sslapp.store.database import writing
 from sslapp.store.errors import Unknown
 from sslapp.store.images import NewImage
 from sslapp.store.log import events
+from sslapp.store.metadata.values import import_values
 from sslapp.store.schema import event as event_table
 from sslapp.store.schema import job
 from sslapp.usecases.access import NotAllowed, enter, new_key
@@ -392,3 +393,22 @@ def test_an_export_of_a_hand_made_event_log_equals_its_replay(decided, tmp_path)
     exported(decided, tmp_path / "labels.csv")
     frame = pd.read_csv(tmp_path / "labels.csv")
     assert frame["position"].tolist() == [*range(40), 60, 63, 64, small_project.POOL]
+
+
+def test_metadata_are_columns_of_an_export_and_no_formula(project, tmp_path) -> None:
+    with writing(project.engine) as conn:
+        found = {"age": {0: "40", 1: "41.5"}, "site": {0: "=cmd()", 2: "B"}}
+        import_values(conn, 1, project.reader_id, found, file="list.csv", sha256="")
+    for name in ("labels.csv", "labels.parquet"):
+        export(project, None, tmp_path / name)
+    small_project.run_jobs(project)
+    table, typed = (
+        pd.read_csv(tmp_path / "labels.csv"),
+        pd.read_parquet(tmp_path / "labels.parquet"),
+    )
+    for frame, formula in ((table, "'=cmd()"), (typed, "=cmd()")):
+        rows = frame.set_index("position")
+        assert rows["meta_age"].loc[[0, 1]].tolist() == [40.0, 41.5]
+        assert rows["meta_site"].loc[0] == formula
+        assert rows["meta_site"].isna().loc[[1, 3]].all()
+        assert [*frame.columns][-3:] == ["meta_age", "meta_site", "snapshot"]
