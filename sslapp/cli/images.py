@@ -12,6 +12,7 @@ from sslapp.cli.jobs import Wait, wait_for
 from sslapp.usecases.images.embeddings import embed, embedding_time, encoder_title
 from sslapp.usecases.images.encoded_views import AUGMENTATIONS, WantedViews, cost, start_encoding
 from sslapp.usecases.images.incoming.imports import add_images
+from sslapp.usecases.images.incoming.known_sets import known_sets
 from sslapp.usecases.images.incoming.metadata import import_metadata, plan_metadata
 from sslapp.usecases.images.incoming.origin import Origin
 from sslapp.usecases.images.incoming.plan import (
@@ -38,13 +39,15 @@ def import_command(
     source: Annotated[
         str,
         typer.Argument(
-            help="digits, mnist, fashion-mnist, cifar10, a folder, a .zip, .npz or .csv file, or "
-            "an export of sslapp: .zip, folder, or .csv or .parquet with its manifest."
+            help="The name of a set (--list), a folder, a .zip, .npz or .csv file, or an export of "
+            "sslapp: .zip, folder, or .csv or .parquet with its manifest."
         ),
-    ],
+    ] = "",
     project: Project = None,
-    root: Annotated[Path | None, typer.Option(help="Where the named sets lie.")] = None,
-    download: Annotated[bool, typer.Option(help="Fetch a named set that is not there.")] = False,
+    root: Annotated[
+        Path | None, typer.Option(help="Where a named set lies; default: wherever it is found.")
+    ] = None,
+    download: Annotated[bool, typer.Option(help="Fetch a named set that is not here.")] = False,
     levels: Annotated[
         str | None,
         typer.Option(
@@ -92,6 +95,9 @@ def import_command(
     add_classes: Annotated[
         bool, typer.Option("--add-classes", help="Add classes of an export that are missing.")
     ] = False,
+    listed: Annotated[
+        bool, typer.Option("--list", help="List the sets with a name, and which are here.")
+    ] = False,
     wait: Wait = True,
     as_json: Json = False,
 ) -> None:
@@ -100,6 +106,11 @@ def import_command(
     What folders mean is shown by --dry-run and said by --levels and the options after it. A source
     that leaves it open is refused until they say so.
     """
+    if listed:
+        _list_known(as_json)
+        return
+    if not source:
+        raise ValueError("Say what to import: a name, a folder or a file. --list lists the names.")
     who, path = access(), Path(source).expanduser()
     choice = LabelChoice(conflicts, add_classes)
     found = plan_import(who, project, path, choice)
@@ -172,6 +183,20 @@ def _asked(source: str, questions: Sequence[Question]) -> str:
         lines.append(f"- {each.text} Answer by {mend}.")
     lines.append("--dry-run shows the whole plan.")
     return "\n".join(lines)
+
+
+def _list_known(as_json: bool) -> None:
+    found = [
+        {
+            "set": each.card.name,
+            "here": str(each.place.path) if each.place else "yes" if each.there else None,
+            "download": each.download_size,
+            "licence": each.card.licence,
+            "what it is": each.card.about,
+        }
+        for each in known_sets(access())
+    ]
+    show(found, as_json, table(found, ("set", "here", "download", "licence", "what it is")))
 
 
 @command(app, "pixels")

@@ -32,7 +32,8 @@ COLUMNS = [
 @command(app, "simulate")
 def simulate_command(
     data: Annotated[
-        str, typer.Option(help="digits, mnist, fashion-mnist, cifar10, an .npz file or a folder.")
+        str,
+        typer.Option(help="The name of a set (`sslapp import --list`), an .npz file or a folder."),
     ] = "digits",
     root: Annotated[Path | None, typer.Option(help="Where the named sets lie.")] = None,
     method: Method = None,

@@ -5,8 +5,8 @@ from dataclasses import replace
 from pathlib import Path
 
 from sslapp.datasets.arrays.parts import npz_source
-from sslapp.datasets.known.digits import digits_source
-from sslapp.datasets.known.torchvision_sets import SETS, torchvision_source
+from sslapp.datasets.known.catalogue import KNOWN, open_known
+from sslapp.datasets.known.medmnist import check_one_label
 from sslapp.datasets.own_exports import own_source, own_table
 from sslapp.datasets.pictures.archive import archive_source
 from sslapp.datasets.pictures.folder import folder_source
@@ -16,7 +16,7 @@ from sslapp.datasets.pictures.reading import AS_SUGGESTED, Reading
 from sslapp.datasets.source import CountedSource
 from sslapp.datasets.tables.reading import LISTS
 
-NAMES = ("digits", *SETS)
+NAMES = tuple(KNOWN)
 """The sets that are opened by name."""
 
 FILES = (".zip", ".npz", *LISTS)
@@ -27,7 +27,6 @@ def open_source(
     spec: str,
     *,
     root: Path | None = None,
-    download: bool = False,
     group_pattern: str | None = None,
     reading: Reading | None = None,
     name: str | None = None,
@@ -39,8 +38,7 @@ def open_source(
         spec: one of NAMES, or the path of a folder of images or of one of FILES: a zip archive of
             them, a MedMNIST-layout .npz file, a manifest. A folder or archive that this program
             exported gives an OwnSource, with the labels.
-        root: where named sets lie; needed for all of them but "digits".
-        download: let a named set be fetched into `root`.
+        root: where a named set lies, or in a folder directly in it; needed for all but "digits".
         group_pattern: that of `reading`, for short.
         reading: what folders and names of a folder or archive mean; None as it looks, where that
             is not in doubt.
@@ -56,12 +54,8 @@ def open_source(
         raise ValueError(
             f"{spec}: a group pattern reads file names, so it needs a folder or a zip archive."
         )
-    if spec == "digits":
-        return digits_source()
-    if spec in SETS:
-        if root is None:
-            raise ValueError(f"{spec}: say in which folder its files lie or shall be put.")
-        return torchvision_source(spec, root, download=download)
+    if spec in KNOWN:
+        return open_known(spec, root)
     if path.is_dir() or kind == ".zip":
         wanted = reading or AS_SUGGESTED
         if group_pattern is not None:
@@ -71,9 +65,11 @@ def open_source(
         return npz_source(path, name)
     if kind in LISTS:
         return manifest_source(path, within=within)
+    check_one_label(spec)
     raise ValueError(
-        f'"{spec}" is neither one of {", ".join(NAMES)} nor the path of a folder of images, a zip '
-        f"archive of them, an .npz file or a list of pictures ({', '.join(LISTS)}) that is there."
+        f'"{spec}" is neither the name of a set (`sslapp import --list`) nor the path of a folder '
+        f"of images, a zip archive of them, an .npz file or a list of pictures ({', '.join(LISTS)}) "
+        "that is there."
     )
 
 

@@ -89,15 +89,16 @@ def in_memory(images: NDArray[Any]) -> Blocks:
     return lambda start: iter([images[start:]])
 
 
-def npz_source(path: Path, name: str | None = None) -> ArraySource:
+def npz_source(path: Path, name: str | None = None, class_names: Sequence[str] = ()) -> ArraySource:
     """Open an .npz file as a stream; nothing but its labels is kept in memory.
 
-    `val` goes to the pool. The optional key `class_names`, (C,) text, names the classes; without it
-    they are called "0", "1", ... A label of -1 is an unknown one.
+    `val` goes to the pool. The optional key `class_names`, (C,) text, names the classes. A label of
+    -1 is an unknown one.
 
     Args:
         path: the file.
         name: how the source is called; the file's name by default.
+        class_names: where the file names none and its labels go with them; else "0", "1", ...
 
     Raises:
         BadArrays: (a ValueError) naming the file, the key and the mend.
@@ -109,7 +110,7 @@ def npz_source(path: Path, name: str | None = None) -> ArraySource:
             _npz_part(file, split, images.format(split), labels.format(split)) for split in splits
         ]
         if parts:
-            return ArraySource(name or path.stem, _class_names(file, parts), parts)
+            return ArraySource(name or path.stem, _class_names(file, parts, class_names), parts)
     raise BadArrays(
         f"{path}: it holds {', '.join(sorted(file.keys)) or 'nothing'}, but none of "
         "train_images, val_images, test_images, x_train, x_val, x_test. Rename its arrays to the "
@@ -169,10 +170,12 @@ def _npz_labels(file: NpzFile, key: str, count: int) -> NDArray[np.int64] | None
     return labels
 
 
-def _class_names(file: NpzFile, parts: Sequence[Part]) -> list[str] | None:
+def _class_names(file: NpzFile, parts: Sequence[Part], known: Sequence[str]) -> list[str] | None:
     highest = max(
         (int(p.labels.max()) for p in parts if p.labels is not None and p.count), default=-1
     )
+    if "class_names" not in file.keys and 0 <= highest < len(known):
+        return [*known]
     if "class_names" not in file.keys:
         return [str(number) for number in range(highest + 1)] or None
     shape, dtype = file.shape("class_names")

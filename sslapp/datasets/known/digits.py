@@ -6,6 +6,7 @@ E. Alpaydin and C. Kaynak, "Optical Recognition of Handwritten Digits", UCI repo
 import numpy as np
 
 from sslapp.datasets.arrays.parts import ArraySource, Part, in_memory
+from sslapp.datasets.known.card import KnownSet
 from sslapp.vocabulary import Split
 
 
@@ -23,3 +24,14 @@ def digits_source() -> ArraySource:
         blocks=in_memory(np.rint(data.images * 255 / 16).astype(np.uint8)),
     )
     return ArraySource("digits", [str(name) for name in data.target_names], [part])
+
+
+DIGITS = KnownSet(
+    name="digits",
+    title="Handwritten digits",
+    about="1,797 grey images of 8 x 8 pixels, 10 classes, that come with scikit-learn; there in "
+    "seconds.",
+    licence="CC BY 4.0",
+    layout="",
+    read=lambda known, root: digits_source(),
+)

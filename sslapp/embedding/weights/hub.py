@@ -1,9 +1,10 @@
 """Fetch an encoder's weights from the hub: `python -m sslapp.embedding.weights.hub NAME FOLDER`.
 
-A process of its own, and the only one of this program that looks anything up: everywhere else the
-model libraries are told that there is no network. It ends with whoever started it, and what it had
-by then is where the next one goes on. On standard output comes one line of JSON with what is to be
-fetched; an error is one line on standard error and exit status 1.
+A process of its own and, but for the one that fetches known sets, the only one of this program that
+looks anything up: everywhere else the model libraries are told that there is no network. It ends
+with whoever started it, and what it had by then is where the next one goes on. On standard output
+comes one line of JSON with what is to be fetched; an error is one line on standard error and exit
+status 1.
 
 Bytes come through huggingface_hub's `http_get`, which asks for the rest of a file that was cut off
 (`hf_hub_download` of its version 2 begins each file anew in each process).

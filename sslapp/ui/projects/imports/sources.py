@@ -7,9 +7,8 @@ import streamlit as st
 from sslapp.ui.common import addresses, faults, plain
 from sslapp.ui.projects.imports import upload
 from sslapp.usecases.access import Access
+from sslapp.usecases.images.incoming.known_sets import TITLES, known_here
 from sslapp.usecases.images.incoming.sources import (
-    ABOUT,
-    TITLES,
     SourceChoice,
     SourceKind,
     plan_chosen,
@@ -27,10 +26,10 @@ NAMES = {
 
 LAYOUT = (
     "What the folders mean is shown and can be changed before anything is imported. Those that are "
-    "classes become hidden true labels, which only simulations and the final score read. A list of "
-    "pictures (.csv, .xlsx, ...) has a column path or file_name, and may have group, split and "
-    "class; so has a metadata.csv inside a folder or archive. An .npz file has the MedMNIST layout, "
-    "train_images, train_labels, ..., or that of Keras, x_train, y_train, ... "
+    "classes become hidden true labels, which only simulations and the final score read. A list "
+    "of pictures (.csv, .xlsx, ...) has a column path or file_name, and may have group, split and "
+    "class; so has a metadata.csv inside a folder or archive. An .npz file has the MedMNIST "
+    "layout, train_images, train_labels, ..., or that of Keras, x_train, y_train, ... "
     "A zip archive, or a table with its manifest, that sslapp exported brings the labels with who "
     "gave them; other lists of labels are read under *Import labels*."
 )
@@ -58,7 +57,7 @@ def show(access: Access, key: str, found: Mapping[str, str], *, may_be_none: boo
     )
     match kind:
         case SourceKind.NAMED:
-            choice = _named(key)
+            choice = _named(access, key)
         case SourceKind.UPLOAD:
             choice = _uploaded(access, key)
         case SourceKind.SERVER:
@@ -129,22 +128,30 @@ def chosen_labels(key: str) -> LabelChoice:
     return LabelChoice(Conflicts.REPLACE if instead else Conflicts.KEEP, add)
 
 
-def _named(key: str) -> SourceChoice:
+def _named(access: Access, key: str) -> SourceChoice:
     name = st.selectbox(
         "Set",
         list(TITLES),
         format_func=lambda each: TITLES[each],
         label_visibility="collapsed",
         key=f"{key}-set",
+        help="Type a part of its name to find it.",
     )
-    st.caption(ABOUT[name])
-    if name == "digits":
+    found = known_here(access, name)
+    with st.container(border=True, gap=None):
+        st.markdown(f"**{plain.markdown(found.card.title)}**")
+        st.caption(
+            f"{plain.markdown(found.card.about)} Licence: {plain.markdown(found.card.licence)}."
+        )
+        st.caption(plain.markdown(found.whereabouts()))
+    if found.there or not found.offered:
         return SourceChoice(SourceKind.NAMED, name)
     download = st.checkbox(
-        "Download it if it is not there",
+        "Download it",
         value=True,
         key=f"{key}-download",
-        help="Sets are looked for in the folder data of the workspace.",
+        help="Sets are looked for in the folder data of the workspace, in the folders that may be "
+        "imported, and in the folders directly in these.",
     )
     return SourceChoice(SourceKind.NAMED, name, download=download)
 

@@ -22,6 +22,7 @@ from sslapp.store import images, projects
 from sslapp.store.database import reading, writing
 from sslapp.store.images import NewImage
 from sslapp.usecases.access import Access, find_project, require
+from sslapp.usecases.images.incoming.known_sets import fetch_known, with_root
 from sslapp.usecases.images.incoming.origin import Origin
 from sslapp.usecases.images.incoming.shape import Shape, shape_of, what_differs
 from sslapp.usecases.images.incoming.uploads import forget
@@ -44,9 +45,9 @@ def import_images(
     """Queue the import of an image set and return the job's id.
 
     Args:
-        source: digits, mnist, fashion-mnist, cifar10, a folder, or a .zip, .npz or .csv file of
-            this machine.
-        root: where the named sets lie; default: `data/` in the workspace.
+        source: the name of a set, a folder, or a .zip, .npz or .csv file of this machine.
+        root: where a named set lies; default: where it is found (`known_sets`), or the folder
+            `data` of the workspace.
         download: fetch a named set that is not there.
         reading: what folders and names mean; None as they look.
         add_classes: as in Origin.
@@ -71,14 +72,17 @@ def add_images(access: Access, project: str | int | None, origin: Origin) -> int
 
 def queue_import(conn: Connection, access: Access, project_id: int, origin: Origin) -> int:
     """Queue an import in an open transaction, for whoever checked that it is allowed."""
-    params = origin.to_json(access.workspace)
+    params = with_root(access, origin).to_json(access.workspace)
     return queue.enqueue(conn, project_id, JobKind.IMPORT, params, access.reader_id)
 
 
 def run_import(context: JobContext) -> None:
     """Handle a job of kind `import`. A kill leaves the project as it was; a resume starts over."""
     params, project_id = context.claim.params, context.claim.project_id
-    source = Origin.from_json(params).open()
+    origin = Origin.from_json(params)
+    if origin.download:
+        fetch_known(context)
+    source = origin.open()
     ends = False
     while not ends:  # until no other import or training store was made meanwhile
         with reading(context.engine) as conn:

@@ -19,6 +19,7 @@ from sslapp.store.errors import Refused
 from sslapp.usecases.access import Access, require
 from sslapp.usecases.images.embeddings import queue_embed
 from sslapp.usecases.images.incoming.imports import queue_import
+from sslapp.usecases.images.incoming.known_sets import fetch_known, with_root
 from sslapp.usecases.images.incoming.origin import Origin
 from sslapp.usecases.images.incoming.scan import is_kept, scan
 from sslapp.vocabulary import JobKind, JobState, Role
@@ -66,6 +67,7 @@ def queue_look(
         embeds: whether the images are to be embedded after their import.
         encoder: with which; None for the one that suits their size.
     """
+    origin = with_root(access, origin)
     params = {**origin.to_json(access.workspace), "embeds": embeds, "encoder": encoder}
     return queue.enqueue(conn, project_id, JobKind.LOOK, params, access.reader_id)
 
@@ -73,6 +75,8 @@ def queue_look(
 def run_look(context: JobContext) -> None:
     """Handle a job of kind `look`. A resume starts over."""
     origin = Origin.from_json(context.claim.params)
+    if origin.download:
+        fetch_known(context)
     try:
         found = scan(
             origin.source,

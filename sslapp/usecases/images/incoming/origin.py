@@ -17,7 +17,7 @@ class Origin:
 
     Attributes:
         source: as `datasets.registry.open_source` reads it.
-        root: where the named sets lie; None for `data/` in the workspace.
+        root: where a named set lies or is fetched to; None for where it is found.
         download: fetch a named set that is not there.
         reading: what folders and names mean; None as they look, where that is not in doubt.
         name: how an uploaded file's import is called; None for its own name.
@@ -71,7 +71,6 @@ class Origin:
         return open_source(
             self.source,
             root=self.root,
-            download=self.download,
             reading=self.reading,
             group_pattern=None if self.reading is None else self.reading.group_pattern,
             name=self.name,

@@ -116,7 +116,7 @@ def _timed(listing: Listing) -> float | None:
         return None
     names = listing.names[:: max(1, len(listing.names) // TIMED)][:TIMED]
     began, done = time.perf_counter(), 0
-    with opened(listing)() as read:
+    with opened(listing).whole() as read:
         for name in names:
             try:
                 image = decode(read(listing.where.get(name, name)), name)

@@ -27,22 +27,6 @@ class SourceKind(StrEnum):
     NONE = "none"
 
 
-TITLES = {
-    "digits": "Handwritten digits",
-    "mnist": "MNIST",
-    "fashion-mnist": "Fashion-MNIST",
-    "cifar10": "CIFAR-10",
-}
-"""The named sets as a page calls them."""
-
-ABOUT = {
-    "digits": "1,797 images of 8 x 8 pixels that come with scikit-learn; there in seconds.",
-    "mnist": "70,000 handwritten digits of 28 x 28 pixels.",
-    "fashion-mnist": "70,000 articles of clothing, 28 x 28 pixels.",
-    "cifar10": "60,000 colour photographs of 10 classes, 32 x 32 pixels.",
-}
-
-
 @dataclass(frozen=True)
 class SourceChoice:
     """What a person chose.
@@ -165,7 +149,7 @@ def _origin(access: Access, choice: SourceChoice) -> Origin | None:
             return None
         case SourceKind.NAMED:
             if choice.value not in NAMES:
-                raise ValueError(f"Choose one of the sets: {', '.join(TITLES.values())}.")
+                raise ValueError(f"{choice.value[:100]} is no known set. Choose one of the sets.")
             return Origin(source=choice.value, download=choice.download)
         case SourceKind.UPLOAD:
             if not choice.value:
