@@ -39,6 +39,12 @@ FORMATS = {
 }
 """Pillow's format names that are read, and the suffix an exported file of that format gets."""
 
+DICOM = (
+    "a DICOM file, which is not read yet; save it as PNG or TIFF with 16 bits first, as viewers "
+    "and DCMTK's dcm2img do"
+)
+"""Why a DICOM file is refused."""
+
 Image.init()  # here and not at the first file, which several threads may open at once
 
 MAX_PIXELS = 64_000_000
@@ -171,6 +177,8 @@ def _read(
 def _unopened(
     content: bytes, name: str, read: Callable[[Image.Image | None], Found], error: Exception
 ) -> Found:
+    if content[128:132] == b"DICM":
+        raise RefusedFile(f"{name}: {DICOM}.") from error
     why = tiff_reason(content)
     if why is None:
         raise RefusedFile(f"{name}: not a readable {_supported()} file.") from error

@@ -10,6 +10,7 @@ from pathlib import PurePosixPath
 
 from sslapp.datasets.pictures.reading import FrameChoice
 from sslapp.datasets.source import Item, Refusal, Share
+from sslapp.imaging.decode import DICOM
 from sslapp.imaging.frames import frame_count, frame_files
 from sslapp.vocabulary import Split
 
@@ -42,6 +43,10 @@ IN_HIDDEN = "in a hidden folder"
 OF_WINDOWS = "an entry that Windows adds"
 SYSTEM = frozenset({MACOS, HIDDEN, HIDDEN_FOLDER, IN_HIDDEN, OF_WINDOWS})
 """Reasons why what no person put there is left out; each is one line of the result."""
+
+_DICOM = (".dcm", ".dicom", ".dic", ".ima")
+_UID = re.compile(r"[0-2](\.\d+){3,}")
+"""A name that DICOM files often have: numbers and points, of which the last is no type."""
 
 _OF_WINDOWS = {"thumbs.db", "ehthumbs.db", "desktop.ini"}
 
@@ -100,7 +105,7 @@ class FilesSource:
 
     def with_files(self, files: Sequence[Placed], refused: list[Refusal]) -> "FilesSource":
         """The same files, said to belong elsewhere."""
-        return FilesSource(self.name, files, refused, self._reading)
+        return FilesSource(self.name, files, refused, self._reading, self.frames)
 
     def __len__(self) -> int:
         return len(self._files)
@@ -159,7 +164,6 @@ class _Frames:
 
 def wrong_name(name: str) -> str | None:
     """Why a file of that relative path is not taken in, or None."""
-    suffix = PurePosixPath(name).suffix.lower()
     if printable(name) != name:
         return "its name has characters that cannot be shown; rename it"
     if len(name) > LONGEST_NAME:
@@ -169,7 +173,14 @@ def wrong_name(name: str) -> str | None:
         return HIDDEN
     if file.lower() in _OF_WINDOWS:
         return OF_WINDOWS
-    if suffix and suffix not in SUFFIXES:
+    return _wrong_suffix(file)
+
+
+def _wrong_suffix(file: str) -> str | None:
+    suffix = PurePosixPath(file).suffix.lower()
+    if suffix in _DICOM:
+        return DICOM
+    if suffix and suffix not in SUFFIXES and not _UID.fullmatch(file):
         return f"{suffix} is not a picture type that is read"
     return None
 
