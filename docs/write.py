@@ -1,18 +1,40 @@
 """Write into the docs what the program says of itself: `python docs/write.py`, or `make docs`.
 
 Tables of options stand in methods.md, each behind its mark; cli.md is the reference of all
-commands. A test compares both with what would be written.
+commands; formats.md has small trees and lists, and behind each what the program makes of it. Tests
+compare all three with what would be written.
+
+In a tree of formats.md a line is a file; those of a text file are indented below its name:
+
+    cats/1.png
+    more.zip/dogs/2.png
+    study.csv:
+        path,class
+        cats/1.png,cat
 """
 
+import io
 import re
-from collections.abc import Iterator, Sequence
-from pathlib import Path
+import tempfile
+import zipfile
+from collections.abc import Iterable, Iterator, Sequence
+from pathlib import Path, PurePosixPath
 from typing import Any
 
+import numpy as np
 import typer
+from PIL import Image
 from typer.core import TyperGroup
 
 from sslapp.cli import app
+from sslapp.datasets.known.catalogue import KNOWN
+from sslapp.datasets.pictures.files import SPLITS, SUFFIXES
+from sslapp.datasets.pictures.reading import Meaning, Reading
+from sslapp.datasets.registry import open_source
+from sslapp.datasets.source import ImageSource, Refusal
+from sslapp.datasets.tables.columns import USUAL
+from sslapp.datasets.tables.label_list import read_labels
+from sslapp.datasets.tables.reading import LISTS, open_table
 from sslapp.methods.registry import BUILT_IN
 from sslapp.methods.threshold.config import AveragingConfig, ThresholdConfig, WeightsConfig
 from sslapp.training.configuration import (
@@ -39,6 +61,15 @@ CONFIGS = {each.__name__: each for each in _CONFIGS}
 
 MARK = re.compile(r"<!-- options: (\w+) -->\n(?:\|.*\n)*")
 
+BECOMES = re.compile(
+    r"(<!-- (layout|list|table): (.+) -->\n)((?:\n```text\n(?:.*\n)*?```\n)?)"
+    r"(?:.*\n)*?(<!-- end -->\n)"
+)
+"""A mark of formats.md, the tree or list below it, what the program makes of that, and the end."""
+
+FOLDER = "set"
+"""What the folder that a tree stands in is called."""
+
 CLI_HEAD = """# Commands
 
 Written by `make docs` from the program; `sslapp COMMAND --help` says the same. `--workspace` and
@@ -50,7 +81,9 @@ given as `--set NAME=VALUE`; `sslapp round options METHOD` and [methods.md](meth
 def pages() -> dict[Path, str]:
     """What every written page should hold."""
     methods = DOCS / "methods.md"
+    formats = DOCS / "formats.md"
     return {
+        formats: with_formats(formats.read_text(encoding="utf-8")),
         methods: with_tables(methods.read_text(encoding="utf-8")),
         DOCS / "cli.md": cli_reference(),
     }
@@ -69,6 +102,184 @@ def with_tables(page: str) -> str:
             "go together; add the mark to the page, or take it out."
         )
     return MARK.sub(lambda found: f"{found[0].splitlines()[0]}\n{options_table(found[1])}", page)
+
+
+def with_formats(page: str) -> str:
+    """The page with what the program makes of the tree or list behind each mark, and its tables."""
+
+    def written(found: re.Match[str]) -> str:
+        mark, kind, what, block, end = found.groups()
+        inside = block.removeprefix("\n```text\n").removesuffix("```\n")
+        match kind:
+            case "layout":
+                made = layout_becomes(what, inside)
+            case "list":
+                made = list_becomes(inside)
+            case _:
+                made = _format_table(what)
+        return f"{mark}{block}\n{made}\n{end}"
+
+    return BECOMES.sub(written, page)
+
+
+def layout_becomes(opened: str, tree: str) -> str:
+    """What an import of a tree takes in, leaves out, asks or refuses.
+
+    Args:
+        opened: what is imported: "." for the folder, or a path in it; behind spaces what is said of
+            it, as in "levels=group,class" and "pattern=p(.)".
+        tree: as above.
+    """
+    what, *said = opened.split(" ")
+    options = dict(each.split("=", 1) for each in said)
+    levels = options.get("levels")
+    reading = Reading(
+        levels=None if levels is None else tuple(map(Meaning, levels.split(","))),
+        group_pattern=options.get("pattern"),
+    )
+    with tempfile.TemporaryDirectory() as where:
+        root = Path(where) / FOLDER
+        _build(root, files_of(tree))
+        try:
+            source = open_source(str(root / what), reading=reading)
+            return _source(source)
+        except ValueError as error:
+            return f"Refused: *{str(error).replace(f'{where}/', '')}*\n"
+
+
+def list_becomes(content: str) -> str:
+    """What a list of labels says of the images and classes of a project, or why it is refused.
+
+    Args:
+        content: a tree of one list, below the lines "images: a, b" and "classes: a, b".
+    """
+    images, classes, *rest = content.splitlines()
+    names = [each.strip() for each in images.removeprefix("images:").split(",")]
+    ((name, text),) = files_of("\n".join(rest)).items()
+    found = read_labels(
+        open_table(text, name),
+        names=names,
+        hashes=[f"{number:064x}" for number in range(len(names))],
+        class_names=[each.strip() for each in classes.removeprefix("classes:").split(",")],
+    )
+    rows = [[str(row.line), names[row.position], row.class_name] for row in found.rows]
+    parts = [_table(("line", "image", "class"), rows)] if rows else []
+    parts += [f"Refused: *{each}*\n" for each in found.errors]
+    for kind, lines in found.left_out.items():
+        parts.append(f"Left alone, because the {kind}: {'; '.join(lines.first)}\n")
+    return "\n".join(parts)
+
+
+def files_of(tree: str) -> dict[str, bytes]:
+    """Path -> content of the files of a tree; pictures have pixels of their own."""
+    files: dict[str, bytes] = {}
+    texts: dict[str, list[str]] = {}
+    name = ""
+    for line in tree.splitlines():
+        if line.startswith("    ") and name in texts:
+            texts[name].append(line[4:])
+        elif line.endswith(":"):
+            name = line[:-1]
+            texts[name] = []
+        elif line.strip():
+            name = line.strip()
+            picture = PurePosixPath(name).suffix.lower() in {*SUFFIXES, ""}
+            files[name] = _png(len(files)) if picture else name.encode()
+    return files | {name: ("\n".join(lines) + "\n").encode() for name, lines in texts.items()}
+
+
+def _build(root: Path, files: dict[str, bytes]) -> None:
+    archives: dict[str, dict[str, bytes]] = {}
+    for name, content in files.items():
+        before, packed, inside = name.partition(".zip/")
+        if packed:
+            archives.setdefault(f"{before}.zip", {})[inside] = content
+            continue
+        path = root / name
+        path.parent.mkdir(parents=True, exist_ok=True)
+        path.write_bytes(content)
+    for name, members in archives.items():
+        path = root / name
+        path.parent.mkdir(parents=True, exist_ok=True)
+        path.write_bytes(_zip(members))
+
+
+def _zip(members: dict[str, bytes]) -> bytes:
+    inner: dict[str, dict[str, bytes]] = {}
+    content = io.BytesIO()
+    with zipfile.ZipFile(content, "w") as archive:
+        for name, each in members.items():
+            before, packed, inside = name.partition(".zip/")
+            if packed:
+                inner.setdefault(f"{before}.zip", {})[inside] = each
+            else:
+                archive.writestr(name, each)
+        for name, found in inner.items():
+            archive.writestr(name, _zip(found))
+    return content.getvalue()
+
+
+def _png(number: int) -> bytes:
+    pixels = np.random.default_rng(number).integers(0, 256, (8, 8), dtype=np.uint8)
+    content = io.BytesIO()
+    Image.fromarray(pixels).save(content, "PNG")
+    return content.getvalue()
+
+
+def _source(source: ImageSource) -> str:
+    names = source.class_names or []
+    rows, refused = [], [*source.refused]
+    for each in source.items():
+        if isinstance(each, Refusal):
+            refused.append(each)
+            continue
+        known = "" if each.true_class is None else names[each.true_class]
+        rows.append([f"`{each.name}`", each.split.value, known, each.group or ""])
+    parts = [_table(("image", "split", "class", "group"), rows)]
+    if refused:
+        parts.append(
+            _table(("left out", "why"), [[f"`{each.name}`", each.reason] for each in refused])
+        )
+    return "\n".join(parts)
+
+
+def _format_table(what: str) -> str:
+    """One of the tables of formats.md.
+
+    Raises:
+        ValueError: when there is none of that name.
+    """
+    match what:
+        case "endings":
+            rows = [["pictures", _code(sorted(SUFFIXES))], ["lists", _code(LISTS)]]
+            return _table(("what", "endings"), rows)
+        case "splits":
+            rows = [[f"`{name}`", split.value] for name, split in SPLITS.items()]
+            return _table(("folder", "its images are"), rows)
+        case "columns":
+            named = [
+                [use.value, "; else ".join(_code(group) for group in groups)]
+                for use, groups in USUAL.items()
+            ]
+            return _table(("column for the", "usual headings"), named)
+        case "sets":
+            cards = [
+                [
+                    f"`{card.name}`",
+                    f"{card.title}: {card.about}",
+                    card.licence,
+                    f"{card.megabytes:,} MB" if card.megabytes else "",
+                    f"`{card.home + '/' if card.home else ''}{card.layout}`" if card.layout else "",
+                ]
+                for card in KNOWN.values()
+                if not card.name.endswith(("_64", "_128", "_224"))
+            ]
+            return _table(("name", "what it is", "licence", "download", "lies in"), cards)
+    raise ValueError(f"formats.md: there is no table {what}.")
+
+
+def _code(names: Iterable[str]) -> str:
+    return ", ".join(f"`{name}`" for name in names)
 
 
 def options_table(name: str) -> str:
