@@ -7,6 +7,7 @@ names the snapshot they came from and the sha256 of every file, so a copy can be
 import hashlib
 import json
 import os
+import re
 import shutil
 import zipfile
 from collections.abc import Callable, Mapping, Sequence
@@ -23,6 +24,7 @@ from sslapp import __version__, durable
 from sslapp.datasets.tables.cells import escape_cell, safe_stem
 from sslapp.datasets.tables.workbook import workbook_of
 from sslapp.imaging.decode import suffix
+from sslapp.vocabulary import Split
 
 REQUIRED = ("position", "name", "class", "source")
 """The columns that every export has; others (confidence, round, reader, ...) are kept."""
@@ -34,11 +36,27 @@ NONE_OF_THESE = "none of these"
 NOTHING_FITS = "none_of_these"
 """Their folder, beside that of the classes: who reads that one as classes finds no other there."""
 
+POOL, TEST = "images", "test"
+"""Folders of the classes' folders: of the images that may be trained on, and of the test split."""
+
+METADATA = "metadata.jsonl"
+"""In each of the two: what the table says of its images, as readers of image folders expect it."""
+
+BESIDE = ("manifest.json", "labels.csv", "README.md", f"{POOL}/{METADATA}", f"{TEST}/{METADATA}")
+"""What an exported folder or archive may hold beside pictures."""
+
 AS_THEY_CAME = (
     "Files as they were imported: turn them by their EXIF orientation and convert their colours by "
     "their ICC profile, as readers saw them."
 )
 """What a manifest says of the pictures beside it."""
+
+ORDER = (
+    "Each class has the number `index` and, where it has images, the folder `folder` below images/ "
+    "and test/. Programs that read folders as classes count those that are there by the alphabet "
+    "instead: take the numbers from here, or from `label` in metadata.jsonl."
+)
+"""What a manifest says of the numbers of classes."""
 
 
 @dataclass(frozen=True, kw_only=True)
@@ -131,8 +149,12 @@ def write_image_folder(
     *,
     progress: Callable[[int, int], None] = lambda done, total: None,
 ) -> Path:
-    """Write images/<class>/<position>_<name>.<type>, labels.csv and manifest.json; return the
-    manifest's path. Images that no class fits lie in none_of_these/, beside images/.
+    """Write images/<class>/<position>_<name>.<type>, labels.csv, README.md and manifest.json;
+    return the manifest's path. Images of the test split lie in test/<class>/, those that no class
+    fits in none_of_these/, beside images/. A class without an image has no folder.
+
+    Both folders can be read as image folders (torchvision, or datasets of Hugging Face, which finds
+    the columns of the table in metadata.jsonl and the splits in README.md).
 
     Names of classes and images are made safe; the position in front keeps them apart, and the type
     is that of the file's content, whatever its name said. labels.csv has a column `file`.
@@ -154,10 +176,6 @@ def write_image_folder(
     building = durable.temporary(folder)
     building.mkdir(parents=True)
     try:
-        for name in _class_folders(provenance.class_names).values():
-            (building / "images" / name).mkdir(parents=True)
-        if rows["class"].isna().any():
-            (building / NOTHING_FITS).mkdir()
         _put_set(
             rows, provenance, content, lambda name, data: _write(building / name, data), progress
         )
@@ -196,7 +214,7 @@ def write_image_zip(
 
             def put(name: str, data: bytes) -> None:
                 # pictures are compressed already; the date is fixed, or bytes would differ
-                packed = name.endswith((".csv", ".json"))
+                packed = name.endswith((".csv", ".json", ".jsonl", ".md"))
                 entry = zipfile.ZipInfo(name, date_time=(1980, 1, 1, 0, 0, 0))
                 entry.compress_type = zipfile.ZIP_DEFLATED if packed else zipfile.ZIP_STORED
                 entry.external_attr = 0o644 << 16
@@ -252,12 +270,19 @@ def _put_set(
     put: Callable[[str, bytes], None],
     progress: Callable[[int, int], None],
 ) -> bytes:
-    """Put the images, labels.csv and the manifest, by name; return the manifest."""
+    """Put the images, what describes them and the manifest, by name; return the manifest."""
     files = _put_images(rows, provenance, content, put, progress)
-    table = _csv(rows.assign(file=list(files)))
-    put("labels.csv", table)
-    listed = {"labels.csv": _facts(table), **files}
-    manifest = _manifest(rows, provenance, listed, pictures=AS_THEY_CAME)
+    table = rows.assign(file=list(files))
+    beside = {"labels.csv": _csv(table)}
+    for part in (POOL, TEST):
+        within = table[table["file"].str.startswith(f"{part}/")]
+        if len(within):
+            beside[f"{part}/{METADATA}"] = _metadata(within, part, provenance)
+    beside["README.md"] = _readme(provenance, [each for each in (POOL, TEST) if _has(files, each)])
+    for name, data in beside.items():
+        put(name, data)
+    listed = {**{name: _facts(data) for name, data in beside.items()}, **files}
+    manifest = _manifest(rows, provenance, listed, pictures=AS_THEY_CAME, order=ORDER, folders=True)
     put("manifest.json", manifest)
     return manifest
 
@@ -272,16 +297,64 @@ def _put_images(
     folders = _class_folders(provenance.class_names)
     digits = len(str(rows["position"].max())) if len(rows) else 1
     files = {}
-    columns = zip(rows["position"], rows["name"], rows["class"], strict=True)
-    for done, (position, name, class_name) in enumerate(columns, start=1):
+    splits = rows["split"] if "split" in rows else [Split.POOL] * len(rows)
+    columns = zip(rows["position"], rows["name"], rows["class"], splits, strict=True)
+    for done, (position, name, class_name, split) in enumerate(columns, start=1):
         picture = content(int(position))
         stem = f"{position:0{digits}d}_{safe_stem(str(name))}"
-        folder = NOTHING_FITS if pd.isna(class_name) else f"images/{folders[class_name]}"
+        part = TEST if split == Split.TEST else POOL
+        folder = NOTHING_FITS if pd.isna(class_name) else f"{part}/{folders[class_name]}"
         file = f"{folder}/{stem}{suffix(picture)}"
         put(file, picture)
         files[file] = _facts(picture)
         progress(done, len(rows))
     return files
+
+
+def _has(files: Mapping[str, Any], part: str) -> bool:
+    return any(name.startswith(f"{part}/") for name in files)
+
+
+def _metadata(rows: pd.DataFrame, part: str, provenance: Provenance) -> bytes:
+    """A JSON object an image: its path below the part, its class's number, the table's columns."""
+    index = {name: number for number, name in enumerate(provenance.class_names)}
+    paths = rows["file"].str.removeprefix(f"{part}/")
+    first = pd.DataFrame({"file_name": paths, "label": rows["class"].map(index)})
+    rest = rows.drop(columns=["file", *first.columns], errors="ignore")
+    table = pd.concat([first, rest], axis="columns")
+    text = table.to_json(orient="records", lines=True, force_ascii=False, date_format="iso")
+    return text.encode("utf-8")
+
+
+def _readme(provenance: Provenance, parts: Sequence[str]) -> bytes:
+    """What the folders are, for people, and where the splits lie, for the hub's reader."""
+    splits = {POOL: "train", TEST: "test"}
+    files = "".join(f'  - split: {splits[each]}\n    path: "{each}/**"\n' for each in parts)
+    head = f"---\nconfigs:\n- config_name: default\n  data_files:\n{files}---\n\n" if parts else ""
+    lines = [
+        f"# {_plain(provenance.project)}",
+        "",
+        "Labelled images, exported by sslapp. labels.csv says who gave each label and how, "
+        "manifest.json where they come from, with the sha256 of every file.",
+        "",
+        "- images/ holds what may be trained on (the column `holdout` names what was kept from it "
+        "to measure), test/ the test split, none_of_these/ images that no class fits; a folder is "
+        "there if it has an image.",
+        f"- {AS_THEY_CAME}",
+        f"- {ORDER}",
+        "",
+        "| index | class | folder |",
+        "|---|---|---|",
+    ]
+    folders = _class_folders(provenance.class_names)
+    for number, name in enumerate(provenance.class_names):
+        lines.append(f"| {number} | {_plain(name)} | {folders[name]} |")
+    return (head + "\n".join(lines) + "\n").encode("utf-8")
+
+
+def _plain(name: str) -> str:
+    """A name in Markdown, as it is written."""
+    return re.sub(r"([\\`*_{}\[\]<>()#+!|~&-])", r"\\\1", name)
 
 
 def _class_folders(class_names: list[str]) -> dict[str, str]:
@@ -300,6 +373,7 @@ def _class_folders(class_names: list[str]) -> dict[str, str]:
 
 
 def _write(path: Path, content: bytes) -> None:
+    path.parent.mkdir(parents=True, exist_ok=True)
     with open(path, "xb") as file:
         file.write(content)
         file.flush()
@@ -321,10 +395,13 @@ def _manifest(
     rows: pd.DataFrame,
     provenance: Provenance,
     files: dict[str, dict[str, Any]],
+    *,
+    folders: bool = False,
     **about: str,
 ) -> bytes:
     by_class = rows["class"].value_counts()
     by_source = rows["source"].value_counts()
+    folder_of = _class_folders(provenance.class_names) if folders else {}
     facts = {
         "tool": "sslapp",
         "version": __version__,
@@ -334,7 +411,9 @@ def _manifest(
         "log": {"events": provenance.head[0], "head": provenance.head[1]},
         "images": len(rows),
         "classes": [
-            {"name": name, "images": int(by_class.get(name, 0))} for name in provenance.class_names
+            {"name": name, "index": index, "images": int(by_class.get(name, 0))}
+            | ({"folder": folder_of[name]} if folders else {})
+            for index, name in enumerate(provenance.class_names)
         ],
         "none_of_these": int(by_source.get(NONE_OF_THESE, 0)),
         "sources": {str(name): int(by_source[name]) for name in sorted(by_source.index)},

@@ -18,7 +18,7 @@ from typing import Any
 
 import pandas as pd
 
-from sslapp.datasets.export import NONE_OF_THESE
+from sslapp.datasets.export import BESIDE, NONE_OF_THESE
 from sslapp.datasets.pictures.archive import archive_members, small_member
 from sslapp.datasets.pictures.files import (
     LONGEST_GROUP,
@@ -186,7 +186,7 @@ def _pictures(
     """Names of the pictures that are there, what is refused, and how they are read."""
     if not path.is_dir():
         members = archive_members(path)
-        refused = [each for each in members.refused if each.name not in (MANIFEST, TABLE)]
+        refused = [each for each in members.refused if each.name not in BESIDE]
         return set(members.names), refused, members.reading
     top = path.resolve()
     files = {row.file: top / row.file for row in table.rows if ".." not in Path(row.file).parts}

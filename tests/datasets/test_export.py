@@ -2,6 +2,7 @@ import csv
 import hashlib
 import io
 import json
+import zipfile
 
 import numpy as np
 import openpyxl
@@ -14,6 +15,7 @@ from sslapp.datasets.export import (
     Provenance,
     write_csv,
     write_image_folder,
+    write_image_zip,
     write_parquet,
     write_workbook,
 )
@@ -70,9 +72,9 @@ def test_the_manifest_tells_origin_counts_and_hashes(tmp_path, provenance):
     assert manifest["snapshot"] == "ab" * 32
     assert manifest["images"] == 3
     assert manifest["classes"] == [
-        {"name": "cat", "images": 2},
-        {"name": "dog", "images": 1},
-        {"name": "eel", "images": 0},
+        {"name": "cat", "index": 0, "images": 2},
+        {"name": "dog", "index": 1, "images": 1},
+        {"name": "eel", "index": 2, "images": 0},
     ]
     assert manifest["sources"] == {"accepted": 1, "expert": 2}
     assert manifest["files"] == {
@@ -153,6 +155,7 @@ def test_an_image_folder_can_be_read_back(tmp_path, provenance, picture):
     pictures = [picture(n, 5, 7, 3) for n in range(3)]
     write_image_folder(labels(), tmp_path / "out", provenance, lambda p: pictures[p])
     assert sorted(path.name for path in (tmp_path / "out").iterdir()) == [
+        "README.md",
         "images",
         "labels.csv",
         "manifest.json",
@@ -173,8 +176,72 @@ def test_an_image_folder_can_be_read_back(tmp_path, provenance, picture):
     for name, facts in manifest["files"].items():
         content = (tmp_path / "out" / name).read_bytes()
         assert facts == {"sha256": hashlib.sha256(content).hexdigest(), "bytes": len(content)}
-    assert len(manifest["files"]) == 4
+    assert len(manifest["files"]) == 6
     assert "turn them by their EXIF orientation" in manifest["pictures"]
+
+
+@pytest.fixture
+def set_with_gaps():
+    """A class with a name that no folder can have, one without images, and a test image."""
+    names = ["Pleuraerguss (gro\u00df)", "normal", "never"]
+    rows = labels(**{"class": [names[0], names[1], names[1]], "split": ["pool", "pool", "test"]})
+    about = Provenance(project="# p", snapshot="s", head=(1, "h"), class_names=names)
+    return rows, about
+
+
+def test_numbers_and_folders_of_classes_are_stated(tmp_path, set_with_gaps, picture):
+    rows, about = set_with_gaps
+    write_image_folder(rows, tmp_path / "out", about, picture)
+    manifest = json.loads((tmp_path / "out" / "manifest.json").read_text())
+    stated = [(each["index"], each["name"], each["folder"]) for each in manifest["classes"]]
+    assert stated == [
+        (0, "Pleuraerguss (gro\u00df)", "Pleuraerguss _gro\u00df_"),
+        (1, "normal", "normal"),
+        (2, "never", "never"),
+    ]
+    assert "count those that are there by the alphabet" in manifest["order"]
+    readme = (tmp_path / "out" / "README.md").read_text("utf-8")
+    assert "| 0 | Pleuraerguss \\(gro\u00df\\) | Pleuraerguss _gro\u00df_ |" in readme
+    assert "# \\# p\n" in readme
+
+
+def test_image_folders_hold_no_empty_class_and_the_test_split_apart(
+    tmp_path, set_with_gaps, picture
+):
+    from torchvision.datasets import ImageFolder
+
+    rows, about = set_with_gaps
+    write_image_folder(rows, tmp_path / "out", about, picture)
+    pool, test = (ImageFolder(tmp_path / "out" / part) for part in ("images", "test"))
+    assert (pool.classes, len(pool)) == (["Pleuraerguss _gro\u00df_", "normal"], 2)
+    assert (test.classes, len(test)) == (["normal"], 1)
+    write_image_zip(rows, tmp_path / "out.zip", about, picture)
+    with zipfile.ZipFile(tmp_path / "out.zip") as archive:
+        packed = {each: archive.read(each) for each in archive.namelist()}
+    there = [path for path in (tmp_path / "out").rglob("*") if path.is_file()]
+    assert packed == {
+        path.relative_to(tmp_path / "out").as_posix(): path.read_bytes() for path in there
+    }
+
+
+def test_readers_of_image_folders_find_the_table_and_the_splits(tmp_path, set_with_gaps, picture):
+    rows, about = set_with_gaps
+    write_image_folder(rows, tmp_path / "out", about, picture)
+    metadata = {
+        part: pd.read_json(tmp_path / "out" / part / "metadata.jsonl", lines=True)
+        for part in ("images", "test")
+    }
+    for part, table in metadata.items():
+        assert all((tmp_path / "out" / part / name).is_file() for name in table["file_name"])
+    assert metadata["images"]["class"].tolist() == ["Pleuraerguss (gro\u00df)", "normal"]
+    assert metadata["images"]["label"].tolist() == [0, 1]
+    assert metadata["test"]["reader"].tolist() == ["bob"]
+    readme = (tmp_path / "out" / "README.md").read_text("utf-8")
+    assert readme.startswith(
+        "---\nconfigs:\n- config_name: default\n  data_files:\n"
+        '  - split: train\n    path: "images/**"\n'
+        '  - split: test\n    path: "test/**"\n---\n'
+    )
 
 
 def test_hostile_names_stay_in_the_folder_and_apart(tmp_path, picture):
@@ -191,8 +258,10 @@ def test_hostile_names_stay_in_the_folder_and_apart(tmp_path, picture):
     write_image_folder(rows, tmp_path / "in" / "out", about, picture)
     files = sorted(p.relative_to(tmp_path) for p in tmp_path.rglob("*") if p.is_file())
     assert [path.as_posix() for path in files] == [
+        "in/out/README.md",
         "in/out/images/UP_3/2_x.png",
         "in/out/images/_img src_x_/3_x.png",
+        "in/out/images/metadata.jsonl",
         "in/out/images/up/0_x.png",
         "in/out/images/up_2/1_x.png",
         "in/out/labels.csv",

@@ -11,6 +11,7 @@ import pytest
 import small_project
 
 from sslapp import durable
+from sslapp.datasets.export import BESIDE
 from sslapp.store import images, projects
 from sslapp.store.database import writing
 from sslapp.store.errors import Unknown
@@ -349,12 +350,12 @@ def test_no_name_leads_out_of_a_zip_and_its_table_names_its_files(hostile) -> No
         table = pd.read_csv(io.BytesIO(archive.read("labels.csv")))
         manifest = json.loads(archive.read("manifest.json"))
         assert archive.testzip() is None
-    assert len(set(names)) == len(names) == small_project.LABELLED + len(HOSTILE) + 2
+    assert len(set(names)) == len(names) == small_project.LABELLED + len(HOSTILE) + 4
     for name in names:
         path = PurePosixPath(name)
         assert not path.is_absolute() and ".." not in path.parts and "\\" not in name
         assert not any(part.startswith(".") or len(part) > 160 for part in path.parts)
-    assert set(table["file"]) == set(names) - {"labels.csv", "manifest.json"}
+    assert set(table["file"]) == set(names) - set(BESIDE)
     assert set(manifest["files"]) == set(names) - {"manifest.json"}
     assert not table["name"].str.match(r"[=+\-@]").any()
 
