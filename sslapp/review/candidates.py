@@ -2,7 +2,9 @@
 
 What a reader has said comes first. A forbidden class is masked out and the rest of the row is
 brought back to sum 1 before the likeliest class is taken. An image with fewer than two classes
-left is no candidate: its renormalised confidence would be 1 whatever the model believes.
+left is no candidate: its renormalised confidence would be 1 whatever the model believes. Nor is one
+whose classes are all equally likely, to the last bit: there the model says nothing, as label
+propagation does of images that no label reaches.
 """
 
 from dataclasses import dataclass
@@ -140,6 +142,14 @@ def threshold_curve(
     return ThresholdCurve(grid, counts, counts / max(1, len(eligible)), by_class)
 
 
+def says_nothing(probabilities: Probabilities, forbidden: NDArray[np.bool_]) -> NDArray[np.bool_]:
+    """(n,) bool: which rows of (n, C) give every class that is not forbidden the same."""
+    if not forbidden.any():
+        return probabilities.max(axis=1, initial=0) == probabilities.min(axis=1, initial=1)
+    highest = np.where(forbidden, np.float32(0), probabilities).max(axis=1, initial=0)
+    return highest == np.where(forbidden, np.float32(1), probabilities).min(axis=1, initial=1)
+
+
 def _best_allowed(
     probabilities: Probabilities,
     eligible: Positions,
@@ -158,7 +168,8 @@ def _best_allowed(
     rows = rows[(~forbidden[rows]).sum(axis=1) >= 2]
     allowed = np.where(forbidden[rows], np.float32(0), probabilities[rows])
     mass = allowed.sum(axis=1)
-    rows, allowed, mass = rows[mass > 0], allowed[mass > 0], mass[mass > 0]
+    says = (mass > 0) & ~says_nothing(probabilities[rows], forbidden[rows])
+    rows, allowed, mass = rows[says], allowed[says], mass[says]
     columns = allowed.argmax(axis=1).astype(np.int64)
     confidence = (allowed[np.arange(len(rows)), columns] / mass).astype(np.float32)
     order = np.lexsort((rows, confidence))

@@ -9,7 +9,7 @@ from dataclasses import dataclass
 import numpy as np
 from numpy.typing import NDArray
 
-from sslapp.review.candidates import Candidates
+from sslapp.review.candidates import Candidates, says_nothing
 from sslapp.training.calibration.scaling import Scaling
 
 CHUNK = 32_768
@@ -21,7 +21,8 @@ class Proposals:
     """What a round proposes for each of N images.
 
     Attributes:
-        columns: (N,) int16 most probable allowed class, -1 where fewer than two are allowed.
+        columns: (N,) int16 most probable allowed class, -1 where fewer than two are allowed or all
+            that are have the same probability.
         confidence: (N,) float32 calibrated probability of it among those allowed; 0 where none.
     """
 
@@ -48,12 +49,13 @@ def best_classes(
     confidence = np.empty(len(raw), dtype=np.float32)
     for start in range(0, len(raw), CHUNK):
         part = slice(start, start + CHUNK)
-        allowed = scaling.apply(np.asarray(raw[part], dtype=np.float32))
+        stored = np.asarray(raw[part], dtype=np.float32)
+        allowed = scaling.apply(stored)
         ruled_out = forbidden[part]
-        none = np.zeros(len(allowed), dtype=bool)
+        none = says_nothing(stored, ruled_out)
         if ruled_out.any() or raw.shape[1] < 2:
             allowed = np.where(ruled_out, np.float32(0), allowed)
-            none = (~ruled_out).sum(axis=1) < 2
+            none |= (~ruled_out).sum(axis=1) < 2
         mass = allowed.sum(axis=1)
         best = allowed.argmax(axis=1)
         none |= ~(mass > 0)

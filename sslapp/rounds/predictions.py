@@ -104,7 +104,10 @@ class Predictions:
         """
         bare = self.positions[self.best.columns < 0]
         if len(bare):
-            raise Refused(f"Image {bare[0]} has no class left to propose; label it instead.")
+            raise Refused(
+                f"Image {bare[0]} has no class to propose: fewer than two are left, or the round "
+                "finds all equally likely. Label it instead."
+            )
 
     def candidates(self, standing: Standing, withheld: Positions) -> Candidates:
         """What is proposed for the pool, most doubtful first; of the predictions of all images.

@@ -36,7 +36,7 @@ def test_candidates_equal_the_definition_row_by_row(situation, threshold):
     for position in set(eligible) - set(withheld):
         free = np.flatnonzero(~forbidden[position])
         mass = probabilities[position, free].sum()
-        if len(free) < 2 or mass == 0:
+        if len(free) < 2 or mass == 0 or len(set(probabilities[position, free])) == 1:
             continue
         best = free[probabilities[position, free].argmax()]
         confidence = probabilities[position, best] / mass
@@ -80,6 +80,16 @@ def test_the_one_class_left_is_not_proposed_by_itself():
     forbidden = np.array([[True, False], [True, True], [False, False]])
     found = candidates(rows([0.9, 0.1], [0.5, 0.5], [0.2, 0.8]), np.arange(3), 0.0, forbidden, NONE)
     assert found.positions.tolist() == [2]
+
+
+def test_what_no_label_reaches_is_no_candidate_at_any_threshold():
+    table = np.array([[1 / 3, 1 / 3, 1 / 3], [0.4, 0.3, 0.3], [0, 0.5, 0.5]], dtype=np.float32)
+    nothing, nobody = np.zeros_like(table, dtype=bool), np.zeros(0, dtype=np.int64)
+    found = candidates(table, np.arange(3), 0.0, nothing, nobody)
+    assert found.positions.tolist() == [1, 2]  # of the last one class at least is ruled out
+    forbidden = nothing.copy()
+    forbidden[2, 0] = forbidden[1, 0] = True
+    assert len(candidates(table, np.arange(3), 0.0, forbidden, nobody)) == 0
 
 
 def test_the_most_doubtful_come_first_and_equals_by_position():

@@ -60,7 +60,7 @@ def test_an_image_with_one_class_left_has_none_to_propose(reviewed) -> None:
         found = predictions_at(conn, reviewed.workspace, finished_round(conn, 1), FEW)
     assert found.proposed[0] == NO_CLASS
     assert (found.proposed[1:] != NO_CLASS).all()
-    with pytest.raises(Refused, match="Image 70 has no class left to propose"):
+    with pytest.raises(Refused, match="Image 70 has no class to propose"):
         found.must_propose()
 
 
