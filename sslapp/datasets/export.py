@@ -129,12 +129,12 @@ def write_workbook(rows: pd.DataFrame, path: Path, provenance: Provenance) -> Pa
     Args and errors as for `write_csv`; also when there are more rows than a sheet can have.
     """
     rows = _checked(rows, provenance)
-    cells = ([_plain(each) for each in row] for row in rows.itertuples(index=False))
+    cells = ([_value(each) for each in row] for row in rows.itertuples(index=False))
     durable.write_bytes(path, workbook_of("labels", [*map(str, rows.columns)], cells))
     return _manifest_beside(path, rows, provenance)
 
 
-def _plain(value: Any) -> Any:
+def _value(value: Any) -> Any:
     """A cell of a data frame as a plain value."""
     if pd.isna(value):
         return None

@@ -9,7 +9,6 @@ import random
 from collections import Counter
 from collections.abc import Callable, Sequence
 from dataclasses import asdict, dataclass, field
-from functools import partial
 from itertools import pairwise
 from pathlib import Path
 from typing import Any
@@ -18,13 +17,12 @@ import numpy as np
 
 from sslapp.datasets.own_exports import own_table
 from sslapp.datasets.pictures import copies as copies_of
-from sslapp.datasets.pictures import folder
-from sslapp.datasets.pictures.archive import archive_listing, opened_archive
 from sslapp.datasets.pictures.copies import Copies, without_copies
+from sslapp.datasets.pictures.described import opened, pictures_listing
 from sslapp.datasets.pictures.files import Placed, natural_order
 from sslapp.datasets.pictures.layout import Layout, layout
 from sslapp.datasets.pictures.levels import Level, Question
-from sslapp.datasets.pictures.listing import Listing, Opened
+from sslapp.datasets.pictures.listing import Listing
 from sslapp.datasets.pictures.reading import AS_SUGGESTED, Meaning, Reading
 from sslapp.datasets.registry import open_source
 from sslapp.datasets.source import CountedSource, Refusal
@@ -153,10 +151,8 @@ def list_source(
     path = Path(spec)
     if (table := own_table(path) if path.exists() else None) is not None and table.rows:
         return listing_of(open_source(str(spec)), str(spec))
-    if path.is_dir():
-        return folder.folder_listing(path, should_stop)
-    if path.is_file() and path.suffix.lower() == ".zip":
-        return archive_listing(path, name=name)
+    if path.is_dir() or (path.is_file() and path.suffix.lower() == ".zip"):
+        return pictures_listing(path, name=name, should_stop=should_stop)
     source = open_source(str(spec), root=root, within=within, name=name)
     return listing_of(source, str(spec))
 
@@ -195,13 +191,6 @@ def same_bytes(
     if not listing.names:
         return []
     return copies_of.same_bytes(listing, opened(listing), names, progress, should_stop)
-
-
-def opened(listing: Listing) -> Opened:
-    """What reads the files of a listed folder or archive."""
-    if Path(listing.path).is_file():
-        return Opened(partial(opened_archive, listing))
-    return folder.opened(listing)
 
 
 def look(

@@ -8,10 +8,9 @@ from sslapp.datasets.arrays.parts import npz_source
 from sslapp.datasets.known.catalogue import KNOWN, open_known
 from sslapp.datasets.known.medmnist import check_one_label
 from sslapp.datasets.own_exports import own_source, own_table
-from sslapp.datasets.pictures.archive import archive_source
-from sslapp.datasets.pictures.folder import folder_source
+from sslapp.datasets.pictures.arranged import files_source
+from sslapp.datasets.pictures.described import opened, pictures_listing
 from sslapp.datasets.pictures.manifest import manifest_source
-from sslapp.datasets.pictures.metadata_files import described
 from sslapp.datasets.pictures.reading import AS_SUGGESTED, Reading
 from sslapp.datasets.source import CountedSource
 from sslapp.datasets.tables.reading import LISTS
@@ -68,8 +67,8 @@ def open_source(
     check_one_label(spec)
     raise ValueError(
         f'"{spec}" is neither the name of a set (`sslapp import --list`) nor the path of a folder '
-        f"of images, a zip archive of them, an .npz file or a list of pictures ({', '.join(LISTS)}) "
-        "that is there."
+        "of images, a zip archive of them, an .npz file or a list of pictures "
+        f"({', '.join(LISTS)}) that is there."
     )
 
 
@@ -77,6 +76,5 @@ def _pictures(path: Path, reading: Reading, name: str | None) -> CountedSource:
     """A folder or archive of pictures; one that this program exported brings their labels."""
     if (table := own_table(path)) is not None:
         return own_source(path, table)
-    if path.is_dir():
-        return described(folder_source(path, reading=reading), path)
-    return described(archive_source(path, name=name, reading=reading), path)
+    listing = pictures_listing(path, name=name)
+    return files_source(listing, reading, opened(listing))

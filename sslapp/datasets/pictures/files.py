@@ -103,10 +103,6 @@ class FilesSource:
         """The files and where they belong."""
         return self._files
 
-    def with_files(self, files: Sequence[Placed], refused: list[Refusal]) -> "FilesSource":
-        """The same files, said to belong elsewhere."""
-        return FilesSource(self.name, files, refused, self._reading, self.frames)
-
     def __len__(self) -> int:
         return len(self._files)
 

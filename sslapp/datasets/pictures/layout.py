@@ -9,16 +9,17 @@ photos/4.png                      a folder that holds everything says nothing
 import re
 from collections import Counter
 from collections.abc import Sequence
-from dataclasses import dataclass
+from dataclasses import dataclass, replace
 from fnmatch import translate
 
 from sslapp.datasets.pictures import folder_names as names_of
 from sslapp.datasets.pictures.beside import Beside, found_beside
 from sslapp.datasets.pictures.files import LONGEST_GROUP, Placed, compiled, natural_order
 from sslapp.datasets.pictures.levels import Level, Question, aligned, suggested
-from sslapp.datasets.pictures.listing import Listing
+from sslapp.datasets.pictures.listing import Listed, Listing
 from sslapp.datasets.pictures.reading import AS_SUGGESTED, Meaning, Reading
 from sslapp.datasets.source import Refusal
+from sslapp.datasets.tables.table import ListError
 from sslapp.vocabulary import Split
 
 
@@ -91,6 +92,8 @@ def layout(listing: Listing, reading: Reading = AS_SUGGESTED) -> Layout:
     if given:
         questions = [each for each in questions if each.about == "splits"]
     files, fits = _placed(kept, parts, _wrapped(meanings, depth), full, pattern, left_out)
+    if listing.told:
+        files = [_as_listed(file, listing.told.get(file.name)) for file in files]
     return Layout(
         levels=levels,
         files=files,
@@ -215,6 +218,23 @@ def _placed(  # noqa: PLR0917
             f"{shown}. It is searched in the whole path: correct it, or leave it out."
         )
     return files, fits
+
+
+def _as_listed(file: Placed, said: Listed | None) -> Placed:
+    """A file with what a list among the pictures says of it."""
+    if said is None:
+        return file
+    if said.class_name is not None and file.class_name not in (None, said.class_name):
+        raise ListError(
+            f'{said.where}: it says "{said.class_name[:80]}", and the folder of {file.name} '
+            f'"{file.class_name}". Say that the folders mean something else, or remove the list.'
+        )
+    return replace(
+        file,
+        class_name=said.class_name or file.class_name,
+        split=said.split or file.split,
+        group=said.group or file.group,
+    )
 
 
 def _told(parts: tuple[str, ...], reading: Reading) -> tuple[Split, str | None, str | None]:

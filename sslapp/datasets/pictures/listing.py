@@ -55,6 +55,20 @@ class PictureFile:
     path: str = ""
 
 
+@dataclass(frozen=True, slots=True, kw_only=True)
+class Listed:
+    """What a list that lies among pictures says of one; None where it says nothing.
+
+    Attributes:
+        where: the list and its line, for messages.
+    """
+
+    where: str
+    class_name: str | None = None
+    group: str | None = None
+    split: Split | None = None
+
+
 @dataclass(frozen=True, eq=False, kw_only=True)
 class Listing:
     """The picture files of a source, in natural order of their paths.
@@ -68,6 +82,7 @@ class Listing:
         where: name -> its own spelling, where that is another.
         refused: what is not taken in, and why.
         empty: folders without a file in them or below.
+        told: name -> what a list among the files says of it, which counts more than its folders.
         shares: of a source without folders (a manifest, arrays, a named set), else none; then
             there are no names.
     """
@@ -80,6 +95,7 @@ class Listing:
     where: dict[str, str] = field(default_factory=dict)
     refused: list[Refusal] = field(default_factory=list)
     empty: list[str] = field(default_factory=list)
+    told: dict[str, Listed] = field(default_factory=dict)
     shares: list[Share] = field(default_factory=list)
 
     def save(self, path: Path) -> None:
@@ -89,6 +105,7 @@ class Listing:
             "sizes": self.sizes.tolist(),
             "checksums": self.checksums.tolist(),
             "refused": [asdict(each) for each in self.refused],
+            "told": {name: asdict(each) for name, each in self.told.items()},
             "shares": [asdict(each) for each in self.shares],
         }
         durable.write_bytes(path, json.dumps(plain).encode())
@@ -100,6 +117,10 @@ class Listing:
         for key in ("sizes", "checksums"):
             plain[key] = np.array(plain[key], np.int64)
         plain["refused"] = [Refusal(**each) for each in plain["refused"]]
+        plain["told"] = {
+            name: Listed(**{**each, "split": each["split"] and Split(each["split"])})
+            for name, each in plain["told"].items()
+        }
         plain["shares"] = [
             Share(**{**each, "split": Split(each["split"])}) for each in plain["shares"]
         ]

@@ -9,8 +9,9 @@ from pathlib import Path
 from typing import Any
 
 from sslapp import durable
-from sslapp.datasets.look import Sample, list_source, opened, same_bytes, sample
+from sslapp.datasets.look import Sample, list_source, same_bytes, sample
 from sslapp.datasets.pictures.copies import Copies
+from sslapp.datasets.pictures.described import opened
 from sslapp.datasets.pictures.listing import Listing
 from sslapp.imaging.decode import RefusedFile, decode
 from sslapp.imaging.fit import fit
