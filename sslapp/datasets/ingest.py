@@ -6,13 +6,15 @@ the size of the set, and the result does not depend on the number of threads.
 
 import hashlib
 import os
+from array import array
 from collections import deque
-from collections.abc import Callable, Iterator
+from collections.abc import Callable, Iterator, Sequence
 from concurrent.futures import Future, ThreadPoolExecutor
-from dataclasses import dataclass, field, replace
+from dataclasses import dataclass, field
 from functools import partial
 from itertools import count
 from pathlib import Path
+from typing import overload
 
 import numpy as np
 from numpy.typing import NDArray
@@ -65,6 +67,66 @@ class Row:
     true_class: int | None
 
 
+class Rows(Sequence[Row]):
+    """Imported images in their order, a row made when it is asked for.
+
+    A set may have a hundred thousand, of which each would take half a kilobyte as a Row.
+    """
+
+    def __init__(self) -> None:
+        self._names: list[str] = []
+        self._groups: list[str | None] = []
+        self._digests = bytearray()  # 64 bytes each: of pixels, of the original
+        self._numbers = array("i")  # 5 each: width, height, class or -1, colour, kept
+        self._splits: list[Split] = []
+
+    def __len__(self) -> int:
+        return len(self._names)
+
+    @overload
+    def __getitem__(self, place: int) -> Row: ...
+
+    @overload
+    def __getitem__(self, place: slice) -> list[Row]: ...
+
+    def __getitem__(self, place: int | slice) -> Row | list[Row]:
+        if isinstance(place, slice):
+            return [self[each] for each in range(*place.indices(len(self)))]
+        at = range(len(self))[place]
+        pixels, original = (self._digests[64 * at + k : 64 * at + k + 32].hex() for k in (0, 32))
+        width, height, class_number, colour, kept = self._numbers[5 * at : 5 * at + 5]
+        return Row(
+            name=self._names[at],
+            sha256=pixels,
+            original=original if kept else None,
+            width=width,
+            height=height,
+            colour=bool(colour),
+            split=self._splits[at],
+            group=self._groups[at],
+            true_class=class_number if class_number >= 0 else None,
+        )
+
+    def append(self, row: Row) -> None:
+        """Add an image."""
+        kept = row.original is not None
+        class_number = -1 if row.true_class is None else row.true_class
+        self._names.append(row.name)
+        self._groups.append(row.group)
+        self._digests += bytes.fromhex(row.sha256) + bytes.fromhex(row.original or "00" * 32)
+        self._numbers.extend((row.width, row.height, class_number, row.colour, kept))
+        self._splits.append(row.split)
+
+    def keep(self, place: int, original: str) -> None:
+        """Say what the image's original is."""
+        self._digests[64 * place + 32 : 64 * place + 64] = bytes.fromhex(original)
+        self._numbers[5 * place + 4] = 1
+
+    def has_original(self, place: int) -> bool:
+        """Whether the image has an original of its own."""
+        return bool(self._numbers[5 * place + 4])
+
+
 @dataclass(frozen=True, kw_only=True)
 class Ingested:
     """What an import leaves.
@@ -80,7 +142,7 @@ class Ingested:
         equal: rows whose pixels are those of another row, or of an image of the project.
     """
 
-    rows: list[Row]
+    rows: Rows
     refused: list[Refusal]
     pixels: Path
     size: int
@@ -131,7 +193,7 @@ def ingest(
     seen: dict[str, str] = {}
     shape = _Shape(size, channels)
     keeper = OriginalsWriter(originals) if originals is not None else None
-    rows: list[Row] = []
+    rows = Rows()
     refused = list(source.refused)
     several: dict[str, int] = {}
     path = folder / "pixels.npy"
@@ -153,7 +215,8 @@ def ingest(
                     equal.add(name, other)
             if prepared:
                 shape.admit([each.pixels for each in prepared], writer, _kept(rows, keeper))
-                rows += [each.row for each in prepared]
+                for each in prepared:
+                    rows.append(each.row)
                 several |= {each.row.name: each.frames for each in prepared if each.frames > 1}
                 keep = _kept(rows, keeper, len(rows) - len(prepared))
                 writer.append(np.stack([shape.settle(each.pixels, keep) for each in prepared]))
@@ -241,7 +304,7 @@ def _keep(
 
 
 def _kept(
-    rows: list[Row], keeper: OriginalsWriter | None, start: int = 0
+    rows: Rows, keeper: OriginalsWriter | None, start: int = 0
 ) -> Callable[[NDArray[np.uint8], bool], None]:
     """A function that is shown the pixels of every row from `start` on, in order.
 
@@ -251,8 +314,8 @@ def _kept(
 
     def keep(pixels: NDArray[np.uint8], is_resized: bool) -> None:
         number = next(numbers)
-        if is_resized and keeper is not None and rows[number].original is None:
-            rows[number] = replace(rows[number], original=keeper.add(png_bytes(pixels)))
+        if is_resized and keeper is not None and not rows.has_original(number):
+            rows.keep(number, keeper.add(png_bytes(pixels)))
 
     return keep
 

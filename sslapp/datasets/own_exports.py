@@ -8,6 +8,7 @@ import hashlib
 import io
 import json
 import zipfile
+from collections import Counter
 from collections.abc import Callable, Iterator, Mapping
 from contextlib import AbstractContextManager, contextmanager
 from dataclasses import dataclass
@@ -29,7 +30,7 @@ from sslapp.datasets.pictures.files import (
     printable,
 )
 from sslapp.datasets.pictures.folder import read_file, wrong_target
-from sslapp.datasets.source import Refusal
+from sslapp.datasets.source import Refusal, Share
 from sslapp.datasets.tables.cells import unescape_cell
 from sslapp.vocabulary import Source, Split
 
@@ -116,6 +117,17 @@ class OwnSource(FilesSource):
         super().__init__(table.project, files, refused, reading)
         self.table = table
         self.class_names = table.class_names
+        self._there = {file.name for file in files}
+
+    def shares(self) -> list[Share]:
+        """See `source.CountedSource`; the classes are those of the labels that come with them."""
+        found = Counter(
+            (row.split, row.class_name) for row in self.table.rows if row.file in self._there
+        )
+        return [
+            Share(split=split, class_name=class_name, count=count)
+            for (split, class_name), count in found.items()
+        ]
 
 
 def own_table(

@@ -19,6 +19,7 @@ from sslapp.datasets.export import (
     write_parquet,
     write_workbook,
 )
+from sslapp.datasets.look import list_source, look
 from sslapp.datasets.pictures.folder import folder_source
 from sslapp.datasets.tables.cells import escape_cell, safe_stem, unescape_cell
 from sslapp.datasets.tables.reading import open_table
@@ -172,6 +173,9 @@ def test_an_image_folder_can_be_read_back(tmp_path, provenance, picture):
         ("cat/2_d.png", decode(pictures[2], "").tolist()),
         ("dog/1_c.png", decode(pictures[1], "").tolist()),
     ]
+    # the export itself brings its labels, which name the classes
+    found = look(list_source(tmp_path / "out"))
+    assert (found.images, found.classes, found.questions) == (3, {"cat": 2, "dog": 1}, [])
     manifest = json.loads((tmp_path / "out" / "manifest.json").read_text())
     for name, facts in manifest["files"].items():
         content = (tmp_path / "out" / name).read_bytes()

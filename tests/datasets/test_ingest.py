@@ -52,7 +52,7 @@ def test_the_result_does_not_depend_on_the_number_of_threads(tree, picture, tmp_
     results = []
     for threads in (1, 4):
         done = ingest(folder_source(root), tmp_path / str(threads), threads=threads)
-        results.append((done.rows, done.pixels.read_bytes()))
+        results.append((list(done.rows), done.pixels.read_bytes()))
     assert results[0] == results[1]
 
 
