@@ -31,6 +31,8 @@ from sslapp.vocabulary import Split
 
 SAMPLED = 2000
 _EXAMPLES = 10
+_SAMPLED_BYTES = 512 * 2**20
+_OTHER_CLASS = ", which is in another class"
 
 
 @dataclass(frozen=True, kw_only=True)
@@ -270,7 +272,11 @@ def _left_out(refused: Sequence[Refusal]) -> list[LeftOut]:
 
 def _without_name(reason: str) -> str:
     """The reason of many copies is one, whatever each is a copy of."""
-    return "a copy of another file" if reason.startswith("a copy of ") else reason
+    if not reason.startswith("a copy of "):
+        return reason
+    if reason.endswith(_OTHER_CLASS):
+        return f"a copy of a file{_OTHER_CLASS}"
+    return "a copy of another file"
 
 
 def _group_examples(files: Sequence[Placed]) -> list[tuple[str, str]]:
@@ -293,10 +299,21 @@ def _warnings(listing: Listing, found: Layout, files: Sequence[Placed]) -> list[
             said.append(
                 f"{count:,} images of {listed} are test images: nothing is trained on them."
             )
+    alike = _differ_in_capitals(found)
+    if alike:
+        said.append(f"Classes that differ in capitals only: {', '.join(alike)}. Are they two?")
     if listing.empty:
         listed = ", ".join(f'"{name}"' for name in listing.empty[:_EXAMPLES])
         said.append(f"Folders without a picture are left out: {listed}.")
     return said
+
+
+def _differ_in_capitals(found: Layout) -> list[str]:
+    classes = [
+        name for level in found.levels if level.meaning is Meaning.CLASS for name in level.folders
+    ]
+    counts = Counter(name.casefold() for name in classes)
+    return [f'"{name}"' for name in classes if counts[name.casefold()] > 1]
 
 
 def sample(
@@ -316,6 +333,9 @@ def sample(
         should_stop: polled after each file; what was read until then is the sample.
     """
     names = listing.names if names is None else names
+    if len(listing.names) > 0:
+        # large files cost more than they tell
+        count = max(1, min(count, int(_SAMPLED_BYTES // max(1.0, float(listing.sizes.mean())))))
     sizes: Counter[tuple[int, int]] = Counter()
     kinds: Counter[str] = Counter()
     formats: Counter[str] = Counter()

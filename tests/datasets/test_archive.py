@@ -96,6 +96,8 @@ def test_groups_and_name_are_taken_over(archive, picture):
         (".git/a.png", "in a hidden folder"),
         ("cat/.a.png", "a hidden file"),
         ("page.svg", ".svg is not a picture type that is read"),
+        ("cat/._more.zip", "a hidden file"),
+        ("more.v2.zip", "not a readable zip archive: File is not a zip file"),
         ("more.zip", "not a readable zip archive: File is not a zip file"),
         ("more.tar.gz", "an archive inside the archive; unpack it first"),
         ("a" * 1001 + ".png", "its path has more than 1000 letters"),

@@ -189,6 +189,12 @@ def test_what_systems_add_is_one_line():
     ]
 
 
+def test_classes_that_differ_in_capitals_only_are_pointed_out():
+    found = look(listing("Cat/1.png", "cat/2.png", "dog/3.png"))
+    assert found.classes == {"Cat": 1, "cat": 1, "dog": 1}
+    assert found.warnings == ['Classes that differ in capitals only: "Cat", "cat". Are they two?']
+
+
 def test_empty_folders_are_named():
     found = look(listing("cat/1.png", "dog/2.png", folders=["cat", "dog", "fox", "fox/old"]))
     assert found.empty == ["fox"]

@@ -32,6 +32,7 @@ from sslapp.datasets.pictures.files import (
     nothing,
     printable,
     wrong_name,
+    wrong_path,
 )
 from sslapp.datasets.pictures.listing import Listing, Opened, PictureFile, listed
 from sslapp.datasets.pictures.reading import AS_SUGGESTED, Reading
@@ -307,7 +308,7 @@ def _wrong_kind(info: zipfile.ZipInfo, name: str, limits: Limits, *, is_inner: b
             "an archive inside the archive; unpack it first",
         ),
     )
-    strange = None if _is_zip(name) else wrong_name(name)
+    strange = wrong_path(name) if _is_zip(name) else wrong_name(name)
     return plain or strange or _wrong_content(info, limits)
 
 

@@ -160,6 +160,11 @@ class _Frames:
 
 def wrong_name(name: str) -> str | None:
     """Why a file of that relative path is not taken in, or None."""
+    return wrong_path(name) or _wrong_suffix(PurePosixPath(name).name)
+
+
+def wrong_path(name: str) -> str | None:
+    """Why a file of that relative path is not taken in whatever it holds, or None."""
     if printable(name) != name:
         return "its name has characters that cannot be shown; rename it"
     if len(name) > LONGEST_NAME:
@@ -167,9 +172,7 @@ def wrong_name(name: str) -> str | None:
     file = PurePosixPath(name).name
     if file.startswith("."):
         return HIDDEN
-    if file.lower() in _OF_WINDOWS:
-        return OF_WINDOWS
-    return _wrong_suffix(file)
+    return OF_WINDOWS if file.lower() in _OF_WINDOWS else None
 
 
 def _wrong_suffix(file: str) -> str | None:

@@ -26,6 +26,7 @@ from sslapp.datasets.pictures.files import (
     nothing,
     printable,
     wrong_name,
+    wrong_path,
 )
 from sslapp.datasets.pictures.listing import ENDS, Listing, Opened, PictureFile, ScanStopped, listed
 from sslapp.datasets.pictures.reading import AS_SUGGESTED, Reading
@@ -68,7 +69,7 @@ def folder_listing(root: Path, should_stop: Callable[[], bool] = lambda: False) 
         if should_stop():
             raise ScanStopped
         is_archive = name.lower().endswith(".zip")
-        reason = wrong_name(name.removesuffix(path.suffix) if is_archive else name)
+        reason = wrong_path(name) if is_archive else wrong_name(name)
         reason = reason or wrong_target(path, top)
         if reason is None and is_archive:
             _enter(name, path, found, refused, folders)
