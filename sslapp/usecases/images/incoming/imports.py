@@ -139,12 +139,16 @@ def _result(context: JobContext, ingested: Ingested) -> dict[str, Any]:
 
 
 def _met(ingested: Ingested) -> Iterator[str]:
-    """What was met of images that the project has already."""
+    """What a person should know of images that were taken in, or not."""
     if ingested.here:
         yield (
             f"{count(ingested.here, 'image')} of the source {_are(ingested.here)} here already "
             "under the same name, and not taken in again."
         )
+    if ingested.several:
+        held = [f"{name} ({number:,})" for name, number in ingested.several.items()]
+        more = f" and {len(held) - SHOWN:,} more" if len(held) > SHOWN else ""
+        yield f"Of files with several images the first was taken: {', '.join(held[:SHOWN])}{more}."
     if ingested.equal.count:
         pairs = "; ".join(f"{name} as {other}" for name, other in ingested.equal.examples)
         more = ", ..." if ingested.equal.count > len(ingested.equal.examples) else ""
@@ -262,6 +266,9 @@ def nothing_new(jobs: Sequence[Mapping[str, Any]]) -> str:
         return ""
     return " ".join(["The newest import added nothing.", *newest["result"]["notes"]])
 
+
+SHOWN = 100
+"""Files with several images that a note names."""
 
 Refusals = Sequence[Mapping[str, str]]
 """Entries {"name": ..., "reason": ...}, as an image set keeps them."""
