@@ -98,6 +98,22 @@ def test_rows_of_arrays_that_are_there_are_not_taken_again(access, tmp_path) -> 
     assert (more["images"], more["here"]) == (2, 4)
 
 
+def test_new_images_that_show_the_same_as_a_test_image_are_named(access, tmp_path) -> None:
+    pictures, _ = small_project.digits(8)
+    for kind in ("test", "train"):
+        (tmp_path / "set" / kind).mkdir(parents=True)
+    for number, picture in enumerate(pictures[:4]):
+        kind = "test" if number == 0 else "train"
+        Image.fromarray(picture).save(tmp_path / "set" / kind / f"{number}.png")
+    (tmp_path / "more").mkdir()
+    brighter = np.clip(pictures[0].astype(int) + 10, 0, 255).astype(np.uint8)
+    Image.fromarray(brighter).save(tmp_path / "more" / "again.png")
+    Image.fromarray(pictures[7]).save(tmp_path / "more" / "other.png")
+    imported(access, tmp_path / "set")
+    (told,) = imported(access, tmp_path / "more")["notes"]
+    assert "(1): again.png as test/0.png." in told
+
+
 def test_an_import_that_was_killed_is_begun_again_and_says_so(access, tmp_path, launcher) -> None:
     source = small_project.write_npz(tmp_path / "digits.npz")
     root = access.workspace.root

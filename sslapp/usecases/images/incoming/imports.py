@@ -23,6 +23,7 @@ from sslapp.store.database import reading, writing
 from sslapp.store.images import NewImage
 from sslapp.usecases.access import Access, find_project, require
 from sslapp.usecases.images.incoming.known_sets import fetch_known, with_root
+from sslapp.usecases.images.incoming.likeness import EXAMPLES, MOST_NEW, alike, kept_apart
 from sslapp.usecases.images.incoming.origin import Origin
 from sslapp.usecases.images.incoming.shape import Shape, shape_of, what_differs
 from sslapp.usecases.images.incoming.uploads import forget
@@ -158,6 +159,30 @@ def _met(ingested: Ingested) -> Iterator[str]:
         )
 
 
+def _near(context: JobContext, ingested: Ingested) -> Iterator[str]:
+    """What was met of new images that show the same as holdout or test images."""
+    with reading(context.engine) as conn:
+        apart = kept_apart(conn, context.workspace, context.claim.project_id)
+    if apart is None:
+        return
+    if len(ingested.rows) > MOST_NEW:
+        yield (
+            "Whether new images show the same as holdout or test images was not looked for, for "
+            "they are many; Review looks for near-duplicates."
+        )
+        return
+    context.progress(len(ingested.rows), len(ingested.rows), "comparing with holdout and test")
+    found = alike(apart, ingested.pixels, [row.name for row in ingested.rows])
+    if found:
+        pairs = "; ".join(f"{name} as {other}" for name, other in found[:EXAMPLES])
+        more = "; ..." if len(found) > EXAMPLES else ""
+        yield (
+            f"New images that show nearly the same as a holdout or test image ({len(found):,}): "
+            f"{pairs}{more}. Whatever is trained on them has seen what it is measured by: leave "
+            "them unlabelled, or look at them under Review."
+        )
+
+
 def _are(number: int) -> str:
     return "is" if number == 1 else "are"
 
@@ -174,7 +199,7 @@ def _add(  # noqa: PLR0917
     project_id = context.claim.project_id
     result = _result(context, ingested)
     if not shape.is_first:
-        result["notes"] += notes(ingested)
+        result["notes"] += [*notes(ingested), *_near(context, ingested)]
     try:
         with context.finishing(result) as conn:
             if shape_of(conn, context.workspace, project_id) != shape:
