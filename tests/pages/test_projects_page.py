@@ -147,6 +147,28 @@ def test_another_project_is_opened_from_the_list(project, open_app) -> None:
     assert page.query_params["project"] in ("1", ["1"])
 
 
+def test_a_known_set_shows_what_it_is_and_whether_it_is_here(empty, open_app) -> None:
+    (empty.workspace.data / "cifar-10-batches-py").mkdir(parents=True)
+    page = open_app(empty.workspace.root)
+
+    def shown() -> str:
+        return texts(page).replace("\\", "")
+
+    assert "It comes with the program" in shown()
+    page.selectbox(key="projects-new-set").select("flowers102").run()
+    assert "102 classes" in shown() and "to be downloaded: 345 MB" in shown()
+    assert page.checkbox(key="projects-new-download").value
+    page.selectbox(key="projects-new-set").select("cifar10").run()
+    assert f"It lies in {empty.workspace.data / 'cifar-10-batches-py'}." in shown()
+    assert "projects-new-download" not in {each.key for each in page.checkbox}
+    page.text_input(key="projects-new-name").set_value("Small photographs")
+    press(page, "projects-create")
+    (job,) = [
+        each for each in status(empty, "Small photographs").jobs if each["kind"] == JobKind.IMPORT
+    ]
+    assert (job["params"]["source"], job["params"]["download"]) == ("cifar10", False)
+
+
 @pytest.mark.slow
 def test_a_project_is_created_with_its_images(empty, open_app) -> None:
     page = open_app(empty.workspace.root)

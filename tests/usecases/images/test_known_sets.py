@@ -61,7 +61,7 @@ def test_each_set_tells_where_it_is_or_what_a_download_brings(access, tmp_path) 
     assert told["kmnist"] == "It is not here; to be downloaded: 21 MB."
     assert told["stl10"] == "It is not here; to be downloaded: 2.6 GB."
     assert told["pathmnist_224"].endswith("how much, its server says.")
-    assert "nobody offers a download: put the folder stanford_cars" in told["cars"]
+    assert "nobody offers a download. Put the folder stanford_cars" in told["cars"]
 
 
 def test_a_download_that_fails_is_the_jobs_error_and_leaves_nothing(access) -> None:

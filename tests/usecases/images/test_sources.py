@@ -107,7 +107,10 @@ def test_a_folder_beside_with_the_same_beginning_is_not_below(access, tmp_path) 
     ("text", "words"),
     [
         ("none", "There is no folder or file"),
-        ("notes.txt", "neither a folder nor a .zip, .npz, .csv, .parquet file"),
+        (
+            "notes.txt",
+            "neither a folder nor a .zip, .npz, .csv, .tsv, .xlsx, .parquet, .jsonl, .ndjson file",
+        ),
         ("", "Write the path"),
         ("a\0b", "Write the path"),
     ],

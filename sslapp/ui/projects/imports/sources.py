@@ -130,19 +130,15 @@ def chosen_labels(key: str) -> LabelChoice:
 
 def _named(access: Access, key: str) -> SourceChoice:
     name = st.selectbox(
-        "Set",
+        "Set (type a part of its name to find it)",
         list(TITLES),
         format_func=lambda each: TITLES[each],
-        label_visibility="collapsed",
         key=f"{key}-set",
-        help="Type a part of its name to find it.",
     )
     found = known_here(access, name)
     with st.container(border=True, gap=None):
-        st.markdown(f"**{plain.markdown(found.card.title)}**")
-        st.caption(
-            f"{plain.markdown(found.card.about)} Licence: {plain.markdown(found.card.licence)}."
-        )
+        st.markdown(plain.markdown(found.card.about))
+        st.caption(f"Licence: {plain.markdown(found.card.licence)}.")
         st.caption(plain.markdown(found.whereabouts()))
     if found.there or not found.offered:
         return SourceChoice(SourceKind.NAMED, name)

@@ -41,8 +41,10 @@ class KnownHere:
     @property
     def download_size(self) -> str:
         """How much a download brings, in words."""
+        if not self.card.layout:
+            return "none needed"
         if not self.offered:
-            return "no download"
+            return "not offered"
         return size(self.card.megabytes * 1e6) if self.card.megabytes else "size not known"
 
     def whereabouts(self) -> str:
@@ -52,7 +54,10 @@ class KnownHere:
         if self.there:
             return "It comes with the program."
         if not self.offered:
-            return f"It is not here, and nobody offers a download: put {self.card.by_hand} there."
+            return (
+                f"It is not here, and nobody offers a download. Put {self.card.by_hand} into the "
+                "workspace's folder data."
+            )
         known = self.card.megabytes is not None
         much = self.download_size if known else "how much, its server says"
         return f"It is not here; to be downloaded: {much}."

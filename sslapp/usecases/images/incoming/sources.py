@@ -190,7 +190,7 @@ def server_path(access: Access, text: str) -> Path:
         raise ValueError(f"This path is not below a folder that may be imported: {folders}.")
     if not path.exists():
         raise ValueError(f"There is no folder or file {path}. Correct the path.")
-    files = (*FILES, *TABLES[1:])
+    files = tuple(dict.fromkeys((*FILES, *TABLES)))
     if not path.is_dir() and path.suffix.lower() not in files:
         raise ValueError(
             f"{path.name} is neither a folder nor a {', '.join(files)} file. Choose one of those."
