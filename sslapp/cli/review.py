@@ -14,6 +14,7 @@ from sslapp.usecases.reviewing.board import read_board
 from sslapp.usecases.reviewing.candidates import DEFAULT_THRESHOLD, propose
 from sslapp.usecases.reviewing.findings import newest_search, queued
 from sslapp.usecases.reviewing.searching import start_search
+from sslapp.usecases.training.preview import listed
 from sslapp.vocabulary import Finding
 
 review = typer.Typer(no_args_is_help=True, help="Find what may be wrong or odd.")
@@ -102,7 +103,11 @@ def _selected(
             strict=True,
         )
     ]
-    return [row for row in rows if class_name is None or row["class"] == class_name], found.doubts
+    words = [found.doubts] if found.doubts else []
+    if found.bare and class_name is None:
+        words.append(f"No candidate is {listed(found.bare)}.")
+    chosen = [row for row in rows if class_name is None or row["class"] == class_name]
+    return chosen, "\n".join(words)
 
 
 @command(app, "candidates")

@@ -97,7 +97,11 @@ def start(
     as_json: Json = False,
 ) -> None:
     """Freeze a snapshot and queue a round on it."""
+    from sslapp.usecases.training.preview import warnings_now  # scipy
+
     who = access()
+    for sentence in warnings_now(who, project, same_as):
+        typer.echo(sentence, err=True)
     number = rounds.start_round(
         who,
         project,

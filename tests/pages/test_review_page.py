@@ -136,6 +136,8 @@ def test_the_counts_follow_the_threshold(reviewed, open_review) -> None:
         expected = len(board.candidates(threshold))
         assert number(page, r"\*\*([\d,]+) candidates?\*\*") == expected
         assert number(page, r"\*\*([\d,]+) selected\*\*") == expected
+        bare = board.counts_by_class(board.candidates(threshold)) == 0
+        assert ("No candidate is " in said(page)) == (expected > 0 and bool(bare.any()))
 
 
 def test_a_lasso_narrows_the_selection_and_does_not_redraw_the_map(reviewed, open_review) -> None:

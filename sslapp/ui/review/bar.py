@@ -12,8 +12,13 @@ from sslapp.ui.review import board as review_board
 from sslapp.ui.review import findings, proof, state, tally
 from sslapp.usecases.access import Access
 from sslapp.usecases.reviewing.board import Board
-from sslapp.usecases.reviewing.candidates import DEFAULT_THRESHOLD
+from sslapp.usecases.reviewing.candidates import (
+    DEFAULT_THRESHOLD,
+    Candidates,
+    without_candidate,
+)
 from sslapp.usecases.reviewing.queue import Choice, Show
+from sslapp.usecases.training.preview import listed
 from sslapp.words import count, percent
 
 RULES = {state.THRESHOLD_RULE: "Threshold", state.COVERAGE_RULE: "Conformal sets"}
@@ -66,7 +71,7 @@ def _proposals(access: Access, project_id: int, board: Board) -> None:
         findings.choose(board, again)
     with st.container(horizontal=True, vertical_alignment="center", gap="small"):
         if chosen.finding is None:
-            _preview(access, project_id, board, chosen, found.positions)
+            _preview(access, project_id, board, chosen, found)
         findings.show(access, project_id, board, again)
 
 
@@ -184,7 +189,11 @@ def _details(
 
 
 def _preview(
-    access: Access, project_id: int, board: Board, chosen: Choice, found: NDArray[np.int64]
+    access: Access,
+    project_id: int,
+    board: Board,
+    chosen: Choice,
+    found: Candidates,
 ) -> None:
     """What the rule proposes in the whole project, and what is proven of it."""
     total = len(board.proposals)
@@ -196,8 +205,15 @@ def _preview(
     st.markdown(
         f"**{count(len(found), 'candidate')}** of {total:,} open images{share}", width="content"
     )
+    counts = board.counts_by_class(found)[: board.known]
+    bare = without_candidate(board.classes[: board.known], counts)
+    if bare:
+        st.caption(
+            f":orange[:material/warning:] No candidate is {plain.markdown(listed(bare))}.",
+            width="content",
+        )
     if len(found):
-        proof.show(access, project_id, board, chosen, found, again=again)
+        proof.show(access, project_id, board, chosen, found.positions, again=again)
 
 
 def _part(chosen: Choice) -> None:

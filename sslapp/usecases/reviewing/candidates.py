@@ -1,11 +1,17 @@
 """The candidates of a round: what it proposes with enough confidence, for the command line."""
 
-from collections.abc import Mapping
+from collections.abc import Mapping, Sequence
 from dataclasses import dataclass
 
 import numpy as np
+from numpy.typing import NDArray
 
-from sslapp.review.candidates import DEFAULT_THRESHOLD, Candidates, check_threshold
+from sslapp.review.candidates import (
+    DEFAULT_THRESHOLD,
+    Candidates,
+    check_threshold,
+    counts_by_class,
+)
 from sslapp.rounds.coverage import read_coverages
 from sslapp.rounds.predictions import Predictions, predictions_of
 from sslapp.store import projects
@@ -14,10 +20,17 @@ from sslapp.store.errors import Refused
 from sslapp.store.rounds import finished_round
 from sslapp.store.state import load_state, withheld
 from sslapp.usecases.access import Access, find_project
-from sslapp.usecases.projects.classes import class_id
+from sslapp.usecases.projects.classes import ClassRow, class_id
 from sslapp.usecases.training.trust import doubts, missing_holdout, why_no_coverage
 
-__all__ = ["DEFAULT_COVERAGE", "DEFAULT_THRESHOLD", "Proposal", "propose"]
+__all__ = [
+    "DEFAULT_COVERAGE",
+    "DEFAULT_THRESHOLD",
+    "Candidates",
+    "Proposal",
+    "propose",
+    "without_candidate",
+]
 
 DEFAULT_COVERAGE = 0.9
 
@@ -28,6 +41,7 @@ class Proposal:
 
     Attributes:
         doubts: why there are none, or what to know before any is accepted.
+        bare: names of the classes in use that have none, in column order, where others have some.
         missing_holdout: how many more labels of the holdout would calibrate an uncalibrated round;
             0 for another one.
     """
@@ -35,6 +49,7 @@ class Proposal:
     predictions: Predictions
     candidates: Candidates
     doubts: str
+    bare: list[str]
     missing_holdout: int
 
 
@@ -86,4 +101,21 @@ def propose(
     reaching = everything.among(chosen)
     holdout = len(state.validation)
     missing = 0 if found.is_calibrated or found.proposes else missing_holdout(holdout)
-    return Proposal(predictions, reaching, doubts(found, rows, holdout), missing)
+    named = {each.id: each for each in rows}
+    bare = without_candidate(
+        [named[each] for each in found.class_ids], counts_by_class(reaching, len(limits))
+    )
+    return Proposal(predictions, reaching, doubts(found, rows, holdout), bare, missing)
+
+
+def without_candidate(classes: Sequence[ClassRow], counts: NDArray[np.int64]) -> list[str]:
+    """Names of the classes in use that have no candidate, where others have some.
+
+    Args:
+        classes: C, of the round's columns.
+        counts: (C,) candidates of each.
+    """
+    if not counts.any():
+        return []
+    pairs = zip(classes, counts.tolist(), strict=True)
+    return [each.name for each, number in pairs if not number and not each.retired]

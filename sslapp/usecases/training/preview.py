@@ -17,14 +17,14 @@ from sslapp.store.projects import ClassRow
 from sslapp.store.state import Standing, load_state
 from sslapp.training.calibration.sources import LEAST_HOLDOUT, LEAST_LABELS, source_for
 from sslapp.training.configuration import MethodConfig
-from sslapp.usecases.access import Access, require
+from sslapp.usecases.access import Access, find_project, require
 from sslapp.usecases.images.encoded_views import NOT_ENCODED
 from sslapp.usecases.training.trials import PastTrials, covering, newest_compared
 from sslapp.vocabulary import CalibratedOn, Gear, Source
 from sslapp.words import count
 from sslapp.workspace import Workspace
 
-UNEVEN = 20
+UNEVEN = 5
 """So many times more labels than another class has are worth a warning."""
 
 
@@ -228,10 +228,13 @@ def warnings(found: Preview, can: Choices, same_as: int | None = None) -> list[s
     sentences = []
     if found.labelled and bare:
         sentences.append(f"No label yet for {listed(bare)}: no image will be predicted to be one.")
-    elif found.labelled and counts.max() >= UNEVEN * counts.min():
-        most, least = found.classes[int(counts.argmax())], found.classes[int(counts.argmin())]
+    given = np.flatnonzero(counts)
+    if len(given) and counts.max() >= UNEVEN * counts[given].min():
+        most, least = int(counts.argmax()), int(given[counts[given].argmin()])
         sentences.append(
-            f"Labels are uneven: {counts.max():,} of {most.name}, {counts.min():,} of {least.name}."
+            f"Labels are uneven: {counts[most]:,} of {found.classes[most].name}, "
+            f"{counts[least]:,} of {found.classes[least].name}. Balanced batches (the option "
+            "labelled_batches, where a method has it) teach every class equally often."
         )
     if found.labelled and found.validation == 0:
         sentences.append("No holdout label yet: the accuracy stays unknown.")
@@ -240,6 +243,17 @@ def warnings(found: Preview, can: Choices, same_as: int | None = None) -> list[s
     if same_as is not None:
         sentences += _outdated(found, can, same_as)
     return sentences
+
+
+def warnings_now(access: Access, project: str | int | None, same_as: int | None) -> list[str]:
+    """What a reader should know before a round on the labels of this moment starts.
+
+    Args:
+        same_as: as in `warnings`.
+    """
+    with reading(access.engine) as conn:
+        project_id = find_project(conn, access, project)
+    return warnings(preview(access, project_id, same_as), choices(access, project_id), same_as)
 
 
 def calibrated_on(found: Preview, config: MethodConfig, gear: Gear) -> CalibratedOn:

@@ -115,6 +115,10 @@ def test_nothing_is_said_when_all_is_well() -> None:
 @pytest.mark.parametrize(
     ("seen", "said"),
     [
+        (
+            found(26, 2, 2),
+            "26 of class 0, 2 of class 1. Balanced batches (the option labelled_batches",
+        ),
         (found(5, 0, 9), "No label yet for class 1: no image will be predicted to be one."),
         (found(0, 0, 9), "No label yet for class 0 and class 1"),
         (found(40, 2, 9), "Labels are uneven: 40 of class 0, 2 of class 1."),
