@@ -18,7 +18,7 @@ from sslapp.usecases.maintenance.files import UNKNOWN
 from sslapp.usecases.maintenance.verification import Checked, rebuild, record, verify_workspace
 from sslapp.usecases.people import members
 from sslapp.usecases.projects import classes
-from sslapp.usecases.projects.settings import ProjectSettings, create_project
+from sslapp.usecases.projects.settings import ProjectSettings, create_project, rename_project
 from sslapp.usecases.projects.status import status as read_status
 from sslapp.vocabulary import Intensities, Role, Source
 from sslapp.words import count
@@ -83,6 +83,20 @@ def sibling(
     taken = f"It has the {count(result['images'], 'image')}" if wait else "It gets the images"
     words = f'Project "{name}" is ready. {taken} of the other and decisions of its own.'
     show({"project_id": made.project_id, "name": name, **result}, as_json, words)
+
+
+@command(project_app, "rename")
+def rename(
+    name: Annotated[str, typer.Argument(help="The name that the project gets.")],
+    project: Project = None,
+    as_json: Json = False,
+) -> None:
+    """Give a project another name; everything decided about it stays."""
+    changed = rename_project(access(), project, name)
+    told = (
+        f'The project is called "{name.strip()}" now.' if changed else "It has that name already."
+    )
+    show({"name": name.strip(), "changed": changed}, as_json, told)
 
 
 @command(class_app, "add")

@@ -142,6 +142,32 @@ def create_project(conn: Connection, name: str, settings: ProjectSettings) -> in
     return int(seals.insert(conn, project, row))
 
 
+def rename_project(
+    conn: Connection, project_id: int, name: str, reader_id: int | None = None
+) -> bool:
+    """Give a project another name and log it; return whether it differed.
+
+    Raises:
+        Refused: as in `create_project`.
+    """
+    name = checked_name("project", name)
+    before = find_project(conn, project_id).name
+    if name == before:
+        return False
+    if conn.execute(select(project.c.id).where(project.c.name == name)).scalar() is not None:
+        raise Refused(f"There is a project {name} already. Choose another name.")
+    seals.update(conn, project, [project.c.id == project_id], {"name": name})
+    append(
+        conn,
+        project_id,
+        EventKind.SETTINGS,
+        key=f"settings:{uuid.uuid4().hex}",
+        reader_id=reader_id,
+        payload={"before": {"name": before}, "after": {"name": name}},
+    )
+    return True
+
+
 def list_projects(conn: Connection) -> list[ProjectRow]:
     """Every project, in order of creation."""
     return [_project(row) for row in conn.execute(select(project).order_by(project.c.id))]

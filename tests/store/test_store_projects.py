@@ -48,6 +48,25 @@ def test_settings_take_no_unknown_name() -> None:
         ProjectSettings.model_validate({"colour": True})
 
 
+def test_a_renamed_project_keeps_what_it_is_and_no_two_have_one_name(
+    engine: Engine, desk: Desk
+) -> None:
+    with writing(engine, desk.project_id) as conn:
+        before = projects.find_project(conn, desk.project_id)
+        projects.create_project(conn, "Other", ProjectSettings())
+        for wrong in ("Other", " ", "a\nb"):
+            with pytest.raises(Refused):
+                projects.rename_project(conn, desk.project_id, wrong)
+        assert projects.rename_project(conn, desk.project_id, " Nodules 2 ", desk.ann)
+        assert not projects.rename_project(conn, desk.project_id, "Nodules 2")
+        found = projects.find_project(conn, "Nodules 2")
+        last = list(events.read(conn, desk.project_id))[-1]
+        assert verify(conn, desk.project_id).problem is None
+    assert (found.id, found.settings) == (desk.project_id, before.settings)
+    assert last.kind == EventKind.SETTINGS
+    assert last.payload == {"before": {"name": before.name}, "after": {"name": "Nodules 2"}}
+
+
 def test_classes_get_numbers_keys_and_colours_that_differ(engine: Engine) -> None:
     with writing(engine) as conn:
         project_id = projects.create_project(conn, "many", ProjectSettings())

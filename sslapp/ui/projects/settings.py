@@ -6,7 +6,7 @@ import streamlit as st
 
 from sslapp.ui.common import faults
 from sslapp.usecases.access import Access
-from sslapp.usecases.projects.settings import change_settings
+from sslapp.usecases.projects.settings import change_settings, rename_project
 from sslapp.usecases.projects.status import Status
 
 FAULT = "projects-settings-fault"
@@ -48,6 +48,17 @@ def show(access: Access, status: Status, *, may_change: bool) -> None:
         may_change: whether the reader is an admin of the project.
     """
     settings = status.settings
+    name_key = f"projects-name-{status.project_id}-{status.name}"
+    st.text_input(
+        "Name",
+        value=status.name,
+        max_chars=200,
+        key=name_key,
+        disabled=not may_change,
+        help="Everything decided stays; what was exported before says the name that it had.",
+        on_change=_rename,
+        args=(access, status.project_id, name_key),
+    )
     for name, label, about in CHOICES:
         value = getattr(settings, name)
         # another reader's change gives the switch another key, so that it shows what is true now
@@ -83,6 +94,11 @@ def show(access: Access, status: Status, *, may_change: bool) -> None:
     faults.forget(FAULT)
     if settings.grey:
         st.caption("Fixed when the project was made: images are grey.")
+
+
+def _rename(access: Access, project_id: int, key: str) -> None:
+    wanted = str(st.session_state[key])
+    faults.attempt(FAULT, lambda: rename_project(access, project_id, wanted))
 
 
 def _change(access: Access, project_id: int, name: str, key: str) -> None:

@@ -12,7 +12,13 @@ from sslapp.store.projects import ProjectSettings
 from sslapp.usecases.access import Access, find_project, require, require_server_admin
 from sslapp.vocabulary import Intensities, Role
 
-__all__ = ["ProjectSettings", "change_settings", "create_project", "new_project"]
+__all__ = [
+    "ProjectSettings",
+    "change_settings",
+    "create_project",
+    "new_project",
+    "rename_project",
+]
 
 
 def create_project(
@@ -45,6 +51,21 @@ def new_project(
     for each in classes:
         projects.add_class(conn, project_id, each, access.reader_id)
     return project_id
+
+
+def rename_project(access: Access, project: str | int | None, name: str) -> bool:
+    """Give a project another name; return whether it differed.
+
+    What was exported before says the name that it had.
+
+    Raises:
+        NotAllowed: when the reader is no admin of the project.
+        Refused: when the name is taken or cannot be one.
+    """
+    with writing(access.engine) as conn:
+        project_id = find_project(conn, access, project)
+        require(conn, access, project_id, Role.ADMIN)
+        return projects.rename_project(conn, project_id, name, access.reader_id)
 
 
 def change_settings(
