@@ -9,7 +9,7 @@ import random
 from collections import Counter
 from collections.abc import Callable, Sequence
 from dataclasses import asdict, dataclass, field
-from itertools import pairwise
+from itertools import islice, pairwise
 from pathlib import Path
 from typing import Any
 
@@ -25,13 +25,14 @@ from sslapp.datasets.pictures.levels import Level, Question
 from sslapp.datasets.pictures.listing import Listing
 from sslapp.datasets.pictures.reading import AS_SUGGESTED, Meaning, Reading
 from sslapp.datasets.registry import open_source
-from sslapp.datasets.source import CountedSource, Refusal
+from sslapp.datasets.source import CountedSource, Item, Refusal
 from sslapp.imaging.headers import header
 from sslapp.vocabulary import Split
 
 SAMPLED = 2000
 _EXAMPLES = 10
 _SAMPLED_BYTES = 512 * 2**20
+_FIRST = 64
 _OTHER_CLASS = ", which is in another class"
 
 
@@ -326,49 +327,98 @@ def sample(
 ) -> Sample:
     """Read the headers of some files, spread over the source.
 
+    Of a source that is no folder or archive the first images are taken, if it is a file.
+
     Args:
         names: of the files to choose from; all by default.
-        count: how many.
+        count: how many; fewer where files are large.
         seed: of the choice among neighbours.
         should_stop: polled after each file; what was read until then is the sample.
     """
-    names = listing.names if names is None else names
-    if len(listing.names) > 0:
-        # large files cost more than they tell
-        count = max(1, min(count, int(_SAMPLED_BYTES // max(1.0, float(listing.sizes.mean())))))
-    sizes: Counter[tuple[int, int]] = Counter()
-    kinds: Counter[str] = Counter()
-    formats: Counter[str] = Counter()
-    several, unreadable = [], []
-    looked = 0
-    if names:
-        with opened(listing).whole() as read:
-            for name in _spread(names, count, seed):
+    tally = _Tally()
+    if listing.shares:
+        if Path(listing.path).is_file():
+            for entry in islice(open_source(listing.path).items(), min(count, _FIRST)):
                 if should_stop():
                     break
-                looked += 1
-                try:
-                    told = header(read(listing.where.get(name, name)), name)
-                except (OSError, ValueError) as error:
-                    unreadable.append((name, str(error).removeprefix(f"{name}: ")))
-                    continue
-                sizes[told.width, told.height] += 1
-                kinds[f"{told.kind}, {told.bits} bits"] += 1
-                formats[told.format] += 1
-                if told.frames > 1:
-                    several.append((name, told.frames))
-    by_pixels = sorted(sizes, key=lambda size: size[0] * size[1])
-    return Sample(
-        looked=looked,
-        images=len(names),
-        sizes={f"{width} x {height}": n for (width, height), n in sizes.most_common(_EXAMPLES)},
-        kinds=dict(kinds.most_common()),
-        formats=dict(formats.most_common()),
-        several=several,
-        unreadable=unreadable,
-        smallest=by_pixels[0] if by_pixels else None,
-        largest=by_pixels[-1] if by_pixels else None,
-    )
+                tally.add_entry(entry)
+        return tally.sample(sum(share.count for share in listing.shares))
+    names = listing.names if names is None else names
+    mean = float(listing.sizes.mean()) if len(listing.sizes) else 1.0
+    few = max(1, min(count, int(_SAMPLED_BYTES // max(1.0, mean))))
+    with opened(listing).whole() as read:
+        for name in _spread(names, few, seed):
+            if should_stop():
+                break
+            try:
+                tally.add_file(name, read(listing.where.get(name, name)))
+            except (OSError, ValueError) as error:
+                tally.refuse(name, error)
+    return tally.sample(len(names))
+
+
+class _Tally:
+    """Counts what headers say."""
+
+    def __init__(self) -> None:
+        self._looked = 0
+        self._sizes: Counter[tuple[int, int]] = Counter()
+        self._kinds: Counter[str] = Counter()
+        self._formats: Counter[str] = Counter()
+        self._several: list[tuple[str, int]] = []
+        self._unreadable: list[tuple[str, str]] = []
+
+    def add_file(self, name: str, content: bytes) -> None:
+        """Count a file.
+
+        Raises:
+            RefusedFile: (a ValueError) when it is no picture; nothing is counted.
+        """
+        told = header(content, name)
+        self._count((told.width, told.height), told.kind, told.bits)
+        self._formats[told.format] += 1
+        if told.frames > 1:
+            self._several.append((name, told.frames))
+
+    def add_entry(self, entry: Item | Refusal) -> None:
+        """Count an image of a source that is no folder or archive."""
+        if isinstance(entry, Refusal):
+            return
+        if entry.array is not None:
+            height, width = entry.array.shape[:2]
+            kind = "grey" if entry.array.ndim == 2 or entry.array.shape[2] == 1 else "colour"
+            self._count((width, height), kind, 8)
+            return
+        try:
+            self.add_file(entry.name, entry.content or b"")
+        except ValueError as error:
+            self.refuse(entry.name, error)
+
+    def refuse(self, name: str, error: Exception) -> None:
+        """Count a file that cannot be read."""
+        self._looked += 1
+        self._unreadable.append((name, str(error).removeprefix(f"{name}: ")))
+
+    def _count(self, size: tuple[int, int], kind: str, bits: int) -> None:
+        self._looked += 1
+        self._sizes[size] += 1
+        self._kinds[f"{kind}, {bits} bits"] += 1
+
+    def sample(self, images: int) -> Sample:
+        """What was counted, of how many images."""
+        by_pixels = sorted(self._sizes, key=lambda size: size[0] * size[1])
+        frequent = self._sizes.most_common(_EXAMPLES)
+        return Sample(
+            looked=self._looked,
+            images=images,
+            sizes={f"{width} x {height}": number for (width, height), number in frequent},
+            kinds=dict(self._kinds.most_common()),
+            formats=dict(self._formats.most_common()),
+            several=self._several,
+            unreadable=self._unreadable,
+            smallest=by_pixels[0] if by_pixels else None,
+            largest=by_pixels[-1] if by_pixels else None,
+        )
 
 
 def _spread(names: Sequence[str], count: int, seed: int) -> list[str]:

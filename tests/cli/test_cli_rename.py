@@ -1,4 +1,4 @@
-"""`sslapp rename`: a project that was named wrongly gets its right name."""
+"""`sslapp project rename`: a project that was named wrongly gets its right name."""
 
 
 def test_a_project_is_renamed_with_all_that_is_decided(project, ask, refusal) -> None:

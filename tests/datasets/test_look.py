@@ -179,6 +179,9 @@ def test_sources_without_folders_have_a_look_too(medmnist, tree, picture):
     assert (found.images, found.levels, found.questions) == (10, [], [])
     assert found.splits == {Split.POOL: 7, Split.TEST: 3}
     assert found.classes == {"0": 4, "1": 4, "2": 2}
+    shown = sample(list_source(medmnist()))
+    assert (shown.looked, shown.images, shown.sizes) == (10, 10, {"6 x 6": 10})
+    assert shown.kinds == {"grey, 8 bits": 10}
     digits = looked("digits")
     assert (digits.images, len(digits.classes), digits.without_class) == (1797, 10, 0)
     root = tree({"a.png": picture(1), "b.png": picture(2)})
@@ -187,6 +190,7 @@ def test_sources_without_folders_have_a_look_too(medmnist, tree, picture):
     assert (listed.classes, listed.without_class) == ({"cat": 1}, 1)
     assert listed.splits == {Split.POOL: 1, Split.TEST: 1}
     assert listed.left_out[0].reason == "there is no such file"
+    assert sample(list_source(root / "list.csv")).sizes == {"8 x 8": 2}
 
 
 def test_a_suggestion_gives_its_reasons(tree, picture):
