@@ -67,7 +67,7 @@ class Row:
     true_class: int | None
 
 
-class Rows(Sequence[Row]):
+class ImportedRows(Sequence[Row]):
     """Imported images in their order, a row made when it is asked for.
 
     A set may have a hundred thousand, of which each would take half a kilobyte as a Row.
@@ -142,7 +142,7 @@ class Ingested:
         equal: rows whose pixels are those of another row, or of an image of the project.
     """
 
-    rows: Rows
+    rows: ImportedRows
     refused: list[Refusal]
     pixels: Path
     size: int
@@ -193,7 +193,7 @@ def ingest(
     seen: dict[str, str] = {}
     shape = _Shape(size, channels)
     keeper = OriginalsWriter(originals) if originals is not None else None
-    rows = Rows()
+    rows = ImportedRows()
     refused = list(source.refused)
     several: dict[str, int] = {}
     path = folder / "pixels.npy"
@@ -304,7 +304,7 @@ def _keep(
 
 
 def _kept(
-    rows: Rows, keeper: OriginalsWriter | None, start: int = 0
+    rows: ImportedRows, keeper: OriginalsWriter | None, start: int = 0
 ) -> Callable[[NDArray[np.uint8], bool], None]:
     """A function that is shown the pixels of every row from `start` on, in order.
 
