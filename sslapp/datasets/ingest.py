@@ -190,7 +190,7 @@ def ingest(
     total = len(source)
     held = held or Held()
     here, equal = 0, Equal()
-    seen: dict[str, str] = {}
+    seen: dict[bytes, int] = {}  # pixels -> the first row that has them
     shape = _Shape(size, channels)
     keeper = OriginalsWriter(originals) if originals is not None else None
     rows = ImportedRows()
@@ -209,10 +209,15 @@ def ingest(
             prepared = [each for each in results if isinstance(each, _Prepared)]
             refused += [each for each in results if isinstance(each, Refusal)]
             here += results.count(Known.HERE)
-            for each in prepared:
-                sha256, name = each.row.sha256, each.row.name
-                if (other := held.pixels.get(sha256) or seen.setdefault(sha256, name)) != name:
-                    equal.add(name, other)
+            for place, each in enumerate(prepared, len(rows)):
+                first = seen.setdefault(bytes.fromhex(each.row.sha256), place)
+                other = held.pixels.get(each.row.sha256)
+                if other is None and first != place:
+                    other = (
+                        rows[first] if first < len(rows) else prepared[first - len(rows)].row
+                    ).name
+                if other is not None:
+                    equal.add(each.row.name, other)
             if prepared:
                 shape.admit([each.pixels for each in prepared], writer, _kept(rows, keeper))
                 for each in prepared:

@@ -69,7 +69,7 @@ def _draw(access: Access, seen: OpenLook) -> None:
         plan = _plan(access, seen, scan, reading)
     except ValueError as error:
         wrong, plan = str(error), looks
-    still = unanswered(looks, plan, asked)
+    still = unanswered(looks, plan, asked) if plan.new else []
     with st.container(border=True, key=f"{key}-panel"):
         st.subheader(f"Import of {plain.markdown(seen.name)}", anchor=False)
         _figures(plan)
