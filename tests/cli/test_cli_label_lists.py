@@ -48,8 +48,7 @@ def test_a_list_is_planned_then_saved(project, tmp_path, command, ask, refusal) 
         "Images found: 1 by name but for leading zeros, 1 by name without its ending.",
         'Classes: "4" 1, "5" 1.',
         "Left out, 1 line: the class is empty (row 4: 52, , 32).",
-        'Left out, 1 line: the image is not here (row 5: no image is called "nothing.png". '
-        "Correct or remove the line.).",
+        'Left out, 1 line: the image is not here (row 5: no image is called "nothing.png").',
     ]
     assert len(small_project.log(project)) == before
     assert ask(root, "label", path, "--sheet", "labels", "--only-matched") == {"labels": 2}

@@ -234,7 +234,8 @@ class _Labels:
         return None if position is None else LabelRow(line, position, name)
 
     def _leave(self, kind: str, line: int, cells: Sequence[str], why: str = "") -> None:
-        said = why or ", ".join(cells)[:80]
+        said = why.removesuffix(" Correct or remove the line.") or ", ".join(cells)[:80]
+        said = said.removesuffix(".")
         self._found.left_out.setdefault(kind, LinesOfAKind()).add(
             f"{self._table.unit} {line}: {said}"
         )

@@ -22,6 +22,11 @@ _MOST_ALIKE = 1000
 """Images that are compared with a name; that many more are not told apart by it."""
 
 
+_DRIVE = re.compile(r"[A-Za-z]:(?=[\\/])")
+_WHOLE = re.compile(r"^(\d+)\.0$")
+_ZEROS = re.compile(r"(?<!\d)0+(?=\d)")
+
+
 class Rule(StrEnum):
     """How the image of a line was found; in words for a plan."""
 
@@ -55,6 +60,7 @@ class ImageNames:
         self._names = names
         self._exact = places(names)
         self._paths: list[tuple[str, ...]] = []  # of all images, once a name is not found as it is
+        self._loosely: list[str] = []  # their last parts, as loosely as they are compared
         self._deepest = 0
         self._ends: dict[int, Mapping[str, list[int]]] = {}  # parts of the end -> its images
 
@@ -65,10 +71,12 @@ class ImageNames:
                 return self._exact[name], Rule.NAME
         if not self._paths:
             self._paths = [_parts(name) for name in self._names]
+            self._loosely = [_loosely(parts[-1]) if parts else "" for parts in self._paths]
             self._deepest = max(map(len, self._paths), default=0)
         parts = _parts(unescape_cell(cell.strip()))
+        loosely = _loosely(parts[-1]) if parts else ""
         for count in range(min(len(parts), self._deepest), 0, -1):
-            alike = self._end(count).get(_end(parts, count))
+            alike = self._end(count).get(_end(parts, count, loosely))
             if alike:
                 return self._closest(parts, count, alike)
         return [], Rule.NAME
@@ -86,7 +94,7 @@ class ImageNames:
             found = defaultdict(list)
             for position, parts in enumerate(self._paths):
                 if len(parts) >= count:
-                    found[_end(parts, count)].append(position)
+                    found[_end(parts, count, self._loosely[position])].append(position)
             self._ends[count] = dict(found)
         return self._ends[count]
 
@@ -115,18 +123,22 @@ class ImageNames:
 
 def _parts(name: str) -> tuple[str, ...]:
     """The parts of a path of any system, in NFC."""
-    name = re.sub(r"^[A-Za-z]:(?=[\\/])", "", unicodedata.normalize("NFC", name))
-    return tuple(each for each in re.split(r"[\\/]", name) if each not in ("", "."))
+    name = unicodedata.normalize("NFC", name).replace("\\", "/")
+    if _DRIVE.match(name):
+        name = name[2:]
+    return tuple(each for each in name.split("/") if each not in ("", "."))
 
 
 def _stem(part: str) -> str:
-    return re.sub(r"(?<=.)\.[A-Za-z][A-Za-z0-9]{0,4}$", "", part, flags=re.DOTALL)
+    stem, _, ending = part.rpartition(".")
+    is_ending = len(ending) <= 5 and ending.isascii() and ending.isalnum() and ending[0].isalpha()
+    return stem if stem and is_ending else part
 
 
 def _without_zeros(part: str) -> str:
     """The stem, of which no number has leading zeros; 7.0 is the 7 that a table made a number."""
-    part = re.sub(r"^(\d+)\.0$", r"\1", _stem(part))
-    return re.sub(r"(?<!\d)0+(?=\d)", "", part)
+    stem = _stem(part)
+    return _ZEROS.sub("", _WHOLE.sub(r"\1", stem)) if "0" in stem else stem
 
 
 def _loosely(part: str) -> str:
@@ -143,10 +155,11 @@ _SAME: Sequence[tuple[Rule, Callable[[tuple[str, ...]], tuple[str, ...]]]] = (
 """What makes the ends of two paths equal, the strictest first."""
 
 
-def _end(parts: tuple[str, ...], count: int) -> str:
+def _end(parts: tuple[str, ...], count: int, loosely: str) -> str:
     """The last parts of a path, such that names that may mean the same are equal."""
-    folders = [each.casefold() for each in parts[-count:-1]]
-    return "/".join([*folders, _loosely(parts[-1])])
+    if count == 1:
+        return loosely
+    return "/".join([*(each.casefold() for each in parts[-count:-1]), loosely])
 
 
 def places(values: Sequence[str]) -> Mapping[str, list[int]]:
@@ -173,7 +186,8 @@ class ImageFinder:
     def __init__(self, names: Sequence[str], hashes: Sequence[str]) -> None:
         self._names = names
         self._by_name = ImageNames(names)
-        self._by_hash = places(hashes)
+        self._hashes = hashes
+        self._by_hash: Mapping[str, list[int]] | None = None  # most lists have no hashes
         self._missed = 0
 
     def find(self, said: Mapping[Use, str]) -> tuple[int, Rule]:
@@ -245,6 +259,8 @@ class ImageFinder:
         raise Unmatched(f'no image is called "{cell[:80]}"{hint}. Correct or remove the line.')
 
     def _alike(self, cell: str) -> list[int]:
+        if self._by_hash is None:
+            self._by_hash = places(self._hashes)
         found = self._by_hash.get(cell.strip().lower())
         if found is None:
             raise Unmatched(

@@ -89,6 +89,8 @@ def _sent(access: Access, key: str) -> SentTable | None:
     st.caption("A table or workbook of labels, or a table that sslapp exported.", help=FORMATS)
     if table is None:
         return None
+    if not table.name.lower().endswith((".csv", ".parquet")):  # what sslapp exports with one
+        return SentTable(table.id)
     manifest = upload.show(f"{key}-manifest", url, limit=most, accept=MANIFESTS)
     st.caption("Its .manifest.json, if sslapp exported it.")
     return SentTable(table.id, manifest.id if manifest else "")
