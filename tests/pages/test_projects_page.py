@@ -353,6 +353,10 @@ def test_a_class_is_added_and_retired(project, open_app) -> None:
 
 def test_settings_change_with_a_switch(project, open_app) -> None:
     page = open_app(project.workspace.root)
+    page.text_input(key="projects-name-1-Digits").set_value("Numerals").run()
+    assert status(project).name == "Numerals"
+    page.text_input(key="projects-name-1-Numerals").set_value(" ").run()
+    assert "1 to 200 characters" in texts(page)
     page.toggle(key="projects-flip-1-False").set_value(True).run()
     page.toggle(key="projects-single_reads-1-True").set_value(False).run()
     assert not page.exception
