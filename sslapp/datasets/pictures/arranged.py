@@ -23,7 +23,7 @@ class OpenQuestions(ValueError):
     def __init__(self, name: str, questions: list[Question]) -> None:
         told = " ".join(each.text for each in questions)
         super().__init__(
-            f"{name}: {told} Say so with the import (--levels and --splits), or on its page."
+            f"{name}: {told} Say so with the import (--levels, --test and --pool), or on its page."
         )
         self.questions = questions
 

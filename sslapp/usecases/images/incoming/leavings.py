@@ -47,6 +47,10 @@ def remove_unused(conn: Connection, workspace: Workspace, project_id: int) -> in
 
 def _others_import(conn: Connection, context: JobContext) -> bool:
     """Whether another import into the project runs, elsewhere: it may count on the same files."""
-    running = history.under_way(conn, JobKind.IMPORT, context.claim.project_id)
+    running = [
+        each
+        for kind in (JobKind.IMPORT, JobKind.SIBLING)
+        for each in history.under_way(conn, kind, context.claim.project_id)
+    ]
     others = [each for each in running if each["id"] != context.claim.job_id]
     return any(each["state"] == JobState.RUNNING for each in others)
