@@ -122,7 +122,7 @@ def test_a_scan_can_be_stopped(tree, picture):
 
 def test_what_is_in_doubt_is_refused_with_the_way_to_say_it(tree, picture):
     root = tree({"train/a/1.png": picture(1), "holdout/a/2.png": picture(2)})
-    with pytest.raises(OpenQuestions, match=r'^set: "holdout" may be a split .* --splits\)'):
+    with pytest.raises(OpenQuestions, match=r'^set: "holdout" may be a split .* --pool\)'):
         open_source(str(root))
     named = Reading(splits={"holdout": Split.TEST})
     assert [item.split for item in open_source(str(root), reading=named).items()] == [

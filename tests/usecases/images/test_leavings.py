@@ -78,9 +78,13 @@ def test_a_full_disk_fails_the_import_in_a_sentence_and_the_next_one_finds_room(
 
 
 def test_an_import_that_the_project_refuses_leaves_no_original(access, scans) -> None:
-    (scans / "large.png").unlink()
-    scans.rename(scans.parent / "cat")  # a folder of a class that the project has not
-    row = small_project.finish(access, import_images(access, None, str(scans.parent)))
+    for name in ("cat", "dog"):  # classes that the project has not
+        (scans / name).mkdir()
+    large, *others = [each for each in scans.iterdir() if each.is_file()]
+    large.rename(scans / "cat" / large.name)
+    for each in others:
+        each.rename(scans / "dog" / each.name)
+    row = small_project.finish(access, import_images(access, None, str(scans)))
     assert row["state"] == JobState.FAILED
     assert 'The set has the class "cat"' in row["error"]
     assert originals(access) == []
