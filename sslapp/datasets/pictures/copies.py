@@ -11,6 +11,7 @@ from contextlib import AbstractContextManager
 from functools import partial
 
 import numpy as np
+from numpy.typing import NDArray
 
 from sslapp.datasets.pictures.files import Placed, Read
 from sslapp.datasets.pictures.listing import Listing, Opened, ScanStopped
@@ -66,11 +67,11 @@ def _alike(
     should_stop: Callable[[], bool],
 ) -> list[list[str]]:
     """Split groups into those of which the same was read."""
-    alike: list[list[str]] = []
+    names: list[str] = []
+    keys = bytearray()  # 24 bytes each: group and half a sha256, for there may be very many
     done = 0
     with opened() as read:
-        for group in groups:
-            found: dict[bytes, list[str]] = defaultdict(list)
+        for number, group in enumerate(groups):
             for name in group:
                 if should_stop():
                     raise ScanStopped
@@ -81,9 +82,21 @@ def _alike(
                     content = read(listing.where.get(name, name))
                 except (OSError, ValueError):
                     continue  # the import says so
-                found[hashlib.sha256(content).digest()].append(name)
-            alike += [same for same in found.values() if len(same) > 1]
-    return alike
+                keys += number.to_bytes(8, "little") + hashlib.sha256(content).digest()[:16]
+                names.append(name)
+    return _together(names, np.frombuffer(keys, np.uint64).reshape(-1, 3))
+
+
+def _together(names: Sequence[str], keys: NDArray[np.generic]) -> list[list[str]]:
+    """Names whose rows of keys are equal, where there are several."""
+    if not len(names):
+        return []
+    _, inverse, counts = np.unique(keys, axis=0, return_inverse=True, return_counts=True)
+    inverse = inverse.ravel()
+    found: dict[int, list[str]] = defaultdict(list)
+    for place in np.flatnonzero(counts[inverse] > 1).tolist():
+        found[int(inverse[place])].append(names[place])
+    return list(found.values())
 
 
 def _suspects(listing: Listing, wanted: set[str] | None) -> list[tuple[list[str], bool]]:
