@@ -51,6 +51,13 @@ def test_a_name_is_understood_as_people_write_it(cell, position, rule):
     assert ImageNames(NAMES).find(cell) == ([position], rule)
 
 
+def test_letters_of_every_script_are_names():
+    names = ["猫/照片一.png", "狗/照片二.png", "Ärzte/Übersicht.png"]
+    found = ImageNames(names)
+    assert found.find("照片二")[0] == [1]
+    assert found.find("D:\\ärzte\\übersicht.PNG")[0] == [2]
+
+
 @pytest.mark.parametrize(
     ("names", "cell", "found"),
     [

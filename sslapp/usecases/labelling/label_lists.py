@@ -56,9 +56,10 @@ _OWN = ("CSV", "Parquet")
 """Kinds of exported tables that are read back with who gave each label."""
 
 _WRONG = {
-    "file": "The list cannot be read.",
+    "file": "It is not clear yet how to read the list.",
     "empty": "There is nothing to save.",
-    "image": "{} without an image here, or with several that may be meant.",
+    "image": "{} without an image here, or with several that may be meant. Correct them, or leave "
+    "them out (--only-matched; on the page under More choices).",
     "class": "{} with a class that the project has not.",
     "several": "{} with several findings.",
     "cells": "{} with too few or too many cells.",

@@ -5,7 +5,7 @@ from dataclasses import dataclass, replace
 from enum import StrEnum
 from pathlib import Path
 
-from sslapp.datasets.own_exports import TABLES, own_table
+from sslapp.datasets.own_exports import own_table
 from sslapp.datasets.registry import FILES, NAMES
 from sslapp.store.errors import Unknown
 from sslapp.usecases.access import Access, NotAllowed, require_server_admin
@@ -190,9 +190,8 @@ def server_path(access: Access, text: str) -> Path:
         raise ValueError(f"This path is not below a folder that may be imported: {folders}.")
     if not path.exists():
         raise ValueError(f"There is no folder or file {path}. Correct the path.")
-    files = tuple(dict.fromkeys((*FILES, *TABLES)))
-    if not path.is_dir() and path.suffix.lower() not in files:
+    if not path.is_dir() and path.suffix.lower() not in FILES:
         raise ValueError(
-            f"{path.name} is neither a folder nor a {', '.join(files)} file. Choose one of those."
+            f"{path.name} is neither a folder nor a {', '.join(FILES)} file. Choose one of those."
         )
     return path

@@ -92,7 +92,7 @@ class Incoming:
         if self._suffix not in (*PICTURES, *TABLES, *MANIFESTS):
             raise ValueError(
                 f"{self._name}: only {' and '.join(PICTURES)} files of pictures and "
-                f"{' and '.join(TABLES)} files of labels can be uploaded. Pack the pictures into a "
+                f"{', '.join(TABLES)} files of labels can be uploaded. Pack the pictures into a "
                 "zip archive."
             )
         self._limit = limit(access, self._suffix)
