@@ -116,7 +116,7 @@ class MetadataPlan:
         """The plan in sentences."""
         said = [f"{self.file} ({self.read}) means {count(self.images, 'image')} of this project."]
         if self.unmatched:
-            said.append(f"{count(self.unmatched, 'line')} of it mean no image here.")
+            said.append(f"Without an image here: {count(self.unmatched, 'line')}.")
         for each in self.taken:
             instead = f", {each.replaced:,} of them in place of another" if each.replaced else ""
             values = f"{count(each.images, 'value')}{instead}"
