@@ -10,7 +10,7 @@ EXAMPLES = 10
 """Of images with equal pixels that are named."""
 
 
-class Known(Enum):
+class HeldAs(Enum):
     """What an image is to a project that is no refusal."""
 
     NEW = "new"
@@ -33,18 +33,18 @@ class Held:
     pixels: Mapping[str, str] = field(default_factory=dict)
     count: int = 0
 
-    def of_file(self, name: str, sha256: str) -> Known | Refusal:
+    def of_file(self, name: str, sha256: str) -> HeldAs | Refusal:
         """What a file is to the project, by the sha256 of its bytes."""
         if self.names.get(name, (None, ""))[0] == sha256:
-            return Known.HERE
+            return HeldAs.HERE
         if sha256 in self.files:
             shown = f"{name} (here as {self.files[sha256]})"
             return Refusal(shown, "the project has this very file already")
-        return Known.NEW
+        return HeldAs.NEW
 
-    def of_row(self, name: str, sha256: str) -> Known:
+    def of_row(self, name: str, sha256: str) -> HeldAs:
         """What a row of an array is to the project, by the sha256 of its pixels."""
-        return Known.HERE if self.names.get(name, (None, ""))[1] == sha256 else Known.NEW
+        return HeldAs.HERE if self.names.get(name, (None, ""))[1] == sha256 else HeldAs.NEW
 
 
 @dataclass

@@ -19,7 +19,7 @@ from typing import overload
 import numpy as np
 from numpy.typing import NDArray
 
-from sslapp.datasets.held import Equal, Held, Known
+from sslapp.datasets.held import Equal, Held, HeldAs
 from sslapp.datasets.source import ImageSource, Item, Refusal
 from sslapp.imaging.decode import RefusedFile, pixel_sha256
 from sslapp.imaging.fit import fit
@@ -199,7 +199,7 @@ def ingest(
     path = folder / "pixels.npy"
     done = 0
 
-    def work(batch: list[Item | Refusal]) -> list[_Prepared | Refusal | Known]:
+    def work(batch: list[Item | Refusal]) -> list[_Prepared | Refusal | HeldAs]:
         return [
             _prepare(entry, size, channels, aspect, intensities, keeper, held) for entry in batch
         ]
@@ -208,7 +208,7 @@ def ingest(
         for results in _in_order(source.items(), work, threads or min(8, os.cpu_count() or 1)):
             prepared = [each for each in results if isinstance(each, _Prepared)]
             refused += [each for each in results if isinstance(each, Refusal)]
-            here += results.count(Known.HERE)
+            here += results.count(HeldAs.HERE)
             for place, each in enumerate(prepared, len(rows)):
                 first = seen.setdefault(bytes.fromhex(each.row.sha256), place)
                 other = held.pixels.get(each.row.sha256)
@@ -260,12 +260,12 @@ def _prepare(  # noqa: PLR0917
     intensities: IntensityMapping,
     keeper: OriginalsWriter | None,
     held: Held,
-) -> _Prepared | Refusal | Known:
+) -> _Prepared | Refusal | HeldAs:
     if isinstance(entry, Refusal):
         return entry
     if entry.content is not None and held.names:
         known = held.of_file(entry.name, hashlib.sha256(entry.content).hexdigest())
-        if known is not Known.NEW:
+        if known is not HeldAs.NEW:
             return known
     try:
         image = entry.image(intensities)
@@ -274,8 +274,8 @@ def _prepare(  # noqa: PLR0917
     if image.ndim == 3 and image.shape[2] == 1:
         image = image[:, :, 0]
     sha256 = pixel_sha256(image)
-    if entry.content is None and held.of_row(entry.name, sha256) is not Known.NEW:
-        return Known.HERE
+    if entry.content is None and held.of_row(entry.name, sha256) is not HeldAs.NEW:
+        return HeldAs.HERE
     height, width = image.shape[:2]
     native = width == height <= LARGEST_NATIVE
     own = size or (width if native else LARGEST_NATIVE)
@@ -365,11 +365,11 @@ class _Shape:
 
 def _in_order(
     entries: Iterator[Item | Refusal],
-    work: Callable[[list[Item | Refusal]], list[_Prepared | Refusal | Known]],
+    work: Callable[[list[Item | Refusal]], list[_Prepared | Refusal | HeldAs]],
     threads: int,
-) -> Iterator[list[_Prepared | Refusal | Known]]:
+) -> Iterator[list[_Prepared | Refusal | HeldAs]]:
     """Yield work(batch) in order, with at most two batches a thread or 64 MiB under way."""
-    waiting: deque[tuple[int, Future[list[_Prepared | Refusal | Known]]]] = deque()
+    waiting: deque[tuple[int, Future[list[_Prepared | Refusal | HeldAs]]]] = deque()
     under_way = 0
     with ThreadPoolExecutor(threads) as pool:
         try:
