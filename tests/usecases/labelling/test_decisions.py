@@ -377,7 +377,7 @@ def test_a_class_may_have_a_threshold_of_its_own(reviewed):
     everything, class_ids = columns(threshold=0.0)
     names = {each.id: each.name for each in status(reviewed).classes}
     chosen = int(everything[0])
-    kept, _ = columns(threshold=0.0, per_class={names[class_ids[chosen]]: 1.1})
+    kept, _ = columns(threshold=0.0, per_class={names[class_ids[chosen]]: 1.0})
     assert chosen not in kept
     assert len(kept) == (everything != chosen).sum()
     with pytest.raises(ValueError, match='no class "ghost"'):
