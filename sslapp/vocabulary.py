@@ -120,7 +120,6 @@ class EventKind(StrEnum):
     AUDIT_NONE = "audit_none"
     AUDIT_REPEAT = "audit_repeat"
     DRAW_HOLDOUT = "draw_holdout"
-    LOOK = "look"
     IMPORT = "import"
     ADD_CLASS = "add_class"
     EDIT_CLASS = "edit_class"

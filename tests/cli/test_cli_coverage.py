@@ -26,11 +26,13 @@ def test_candidates_of_a_coverage_are_listed_and_accepted_as_one_decision(
     assert (event.payload["coverage"], "threshold" in event.payload) == (0.9, False)
 
 
-def test_a_coverage_is_refused_with_the_reason(reviewed, refusal) -> None:
+def test_a_coverage_is_refused_with_the_reason(reviewed, refusal, command) -> None:
     root = reviewed.workspace.root
     said = refusal(root, "candidates", "--coverage", 0.9)
     assert said.startswith("Round 1: A coverage of 90 % needs 9 labels of each class; 10 classes")
-    assert "coverage: 1.5 is no share" in refusal(root, "candidates", "--coverage", 1.5)
+    wrong = command(root, "candidates", "--coverage", 1.5)
+    assert (wrong.exit_code, "1.5" in wrong.stderr) == (2, True)
+    assert "number from 0 to 1" in " ".join(wrong.stderr.replace("\u2502", " ").split())
     both = ("--coverage", 0.9, "--threshold", 0.5)
     assert "Name either --threshold or --coverage" in refusal(root, "withhold", *both)
     assert "Name either positions" in refusal(root, "accept", 60, "--coverage", 0.9)

@@ -136,7 +136,7 @@ def test_a_damaged_history_is_told_with_exit_status_1(project, command) -> None:
 @pytest.mark.timeout(180)
 def test_waiting_for_a_job_whose_worker_died_starts_another(project, tmp_path) -> None:
     root = project.workspace.root
-    source = str(small_project.write_npz(tmp_path / "more.npz"))
+    source = str(small_project.write_more(tmp_path / "more.npz"))
     with writing(project.engine) as conn:  # left by a worker that died
         lost = queue.enqueue(conn, 1, "import", {})
         dead = {"state": "running", "attempt": 1, "pid": 2**22 - 1, "host": os.uname().nodename}
@@ -181,7 +181,7 @@ def _plan_for_another_machine(access) -> None:
 
 def test_jobs_can_be_left_to_a_worker(project, ask, tmp_path) -> None:
     root = project.workspace.root
-    source = small_project.write_npz(tmp_path / "more.npz")
+    source = small_project.write_more(tmp_path / "more.npz")
     queued = [ask(root, "import", source, "--no-wait"), ask(root, "embed", "--no-wait")]
     queued.append(ask(root, "export", tmp_path / "labels.csv", "--no-wait"))
     small_project.run_jobs(project)

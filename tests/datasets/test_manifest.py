@@ -192,7 +192,9 @@ def test_a_list_that_contradicts_its_folders_is_refused(tree, picture):
             "metadata.csv": b"file_name,class\ncat/1.png,dog\n",
         }
     )
-    with pytest.raises(ValueError, match=r"metadata.csv line 2: it says \"dog\", and the folder"):
+    with pytest.raises(
+        ValueError, match=r"metadata.csv line 2 says \"dog\" of cat/1.png, and its folder"
+    ):
         open_source(str(root))
 
 

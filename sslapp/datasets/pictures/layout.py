@@ -93,6 +93,10 @@ def layout(listing: Listing, reading: Reading = AS_SUGGESTED) -> Layout:
         questions = [each for each in questions if each.about == "splits"]
     files, fits = _placed(kept, parts, _wrapped(meanings, depth), full, pattern, left_out)
     if listing.told:
+        doubt = _contradiction(files, listing, meanings)
+        if doubt is not None and given:
+            raise ListError(f"{doubt.text} Say that the folders mean something else.")
+        questions += [] if doubt is None else [doubt]
         files = [_as_listed(file, listing.told.get(file.name)) for file in files]
     return Layout(
         levels=levels,
@@ -220,15 +224,28 @@ def _placed(  # noqa: PLR0917
     return files, fits
 
 
+def _contradiction(
+    files: Sequence[Placed], listing: Listing, meanings: Sequence[Meaning]
+) -> Question | None:
+    """The first file that a list among the pictures gives another class than its folder."""
+    for file in files:
+        said = listing.told.get(file.name)
+        if said is None or said.class_name is None or file.class_name is None:
+            continue
+        if said.class_name != file.class_name:
+            text = (
+                f'{said.where} says "{said.class_name[:80]}" of {file.name}, and its folder '
+                f'"{file.class_name}": what does this level of folders mean?'
+            )
+            level = list(meanings).index(Meaning.CLASS)
+            return Question(level=level, about="levels", folders=(file.class_name,), text=text)
+    return None
+
+
 def _as_listed(file: Placed, said: Listed | None) -> Placed:
-    """A file with what a list among the pictures says of it."""
+    """A file with what a list among the pictures says of it, which counts more than its folders."""
     if said is None:
         return file
-    if said.class_name is not None and file.class_name not in (None, said.class_name):
-        raise ListError(
-            f'{said.where}: it says "{said.class_name[:80]}", and the folder of {file.name} '
-            f'"{file.class_name}". Say that the folders mean something else, or remove the list.'
-        )
     return replace(
         file,
         class_name=said.class_name or file.class_name,

@@ -144,7 +144,7 @@ def test_views_that_cannot_be_encoded_are_refused_with_the_mend(project, wanted,
 def test_strangers_may_not_encode_and_new_images_have_to_be_embedded_first(project, tmp_path):
     with pytest.raises(NotAllowed):
         start_encoding(enter(project.workspace, "Mallory"), 1, FEW)
-    more = small_project.write_npz(tmp_path / "more.npz")
+    more = small_project.write_more(tmp_path / "more.npz")
     small_project.finish(project, import_images(project, None, str(more)))
     with pytest.raises(ValueError, match=r"Not all images are embedded yet.*`sslapp embed`"):
         start_encoding(project, None, FEW)

@@ -7,6 +7,7 @@ import pytest
 import small_project
 from PIL import Image
 
+from sslapp.datasets.pictures.reading import Reading
 from sslapp.rounds.project_pixels import training_store
 from sslapp.store import embeddings, images
 from sslapp.store.database import reading, writing
@@ -53,7 +54,9 @@ def photographs(tmp_path):
         path.mkdir(parents=True, exist_ok=True)
         noise = np.random.default_rng(number).integers(0, 256, (40, 30, 3), dtype=np.uint8)
         Image.fromarray(noise).save(path / f"p{number // 2}-{number}.png")
-    import_images(access, None, str(tmp_path / "photographs"), group_pattern=r"(p\d)")
+    import_images(
+        access, None, str(tmp_path / "photographs"), reading=Reading(group_pattern=r"(p\d)")
+    )
     small_project.run_jobs(access)
     yield access
     access.engine.dispose()

@@ -140,7 +140,7 @@ def test_an_image_that_is_none_of_the_classes_leaves_the_pool(reviewed) -> None:
         verdicts.reject(reviewed, None, 60, str(column))
     assert 60 not in proposed(reviewed)
     assert status(reviewed).counts["none_of_these"] == 1
-    with pytest.raises(ValueError, match="no class left"):
+    with pytest.raises(ValueError, match="no class to propose: fewer than two are left"):
         verdicts.accept(reviewed, None, [60])
     next_round(reviewed)
 
@@ -211,7 +211,7 @@ def test_only_unsure_skip_and_flag_are_notes(project) -> None:
 
 
 def test_names_that_two_images_share_are_refused_in_a_file(project, tmp_path) -> None:
-    import_images(project, None, str(small_project.write_npz(tmp_path / "digits.npz")))
+    import_images(project, None, str(small_project.write_more(tmp_path / "digits.npz")))
     small_project.run_jobs(project)
     path = tmp_path / "labels.csv"
     path.write_text("image,class\ntrain/00060,3\n")
@@ -260,7 +260,7 @@ def test_a_class_retired_between_rounds_is_proposed_no_more(reviewed) -> None:
 @pytest.mark.slow
 def test_a_second_import_appends_and_the_old_round_covers_what_it_knew(reviewed, tmp_path) -> None:
     before = proposed(reviewed)
-    import_images(reviewed, None, str(small_project.write_npz(tmp_path / "digits.npz")))
+    import_images(reviewed, None, str(small_project.write_more(tmp_path / "digits.npz")))
     small_project.run_jobs(reviewed)
     state = standing(reviewed)
     assert len(state.labels) == 320
@@ -278,7 +278,7 @@ def test_a_second_import_appends_and_the_old_round_covers_what_it_knew(reviewed,
 @pytest.fixture
 def grown(reviewed, tmp_path):
     """Round 1 covers the images 0 to 159 of 320."""
-    import_images(reviewed, None, str(small_project.write_npz(tmp_path / "digits.npz")))
+    import_images(reviewed, None, str(small_project.write_more(tmp_path / "digits.npz")))
     small_project.run_jobs(reviewed)
     return reviewed
 
@@ -361,7 +361,7 @@ def test_withholding_leaves_pool_and_holdout_as_they_are(reviewed) -> None:
 def test_features_that_do_not_cover_a_later_import_are_refused_with_the_mend(
     reviewed, tmp_path
 ) -> None:
-    import_images(reviewed, None, str(small_project.write_npz(tmp_path / "digits.npz")))
+    import_images(reviewed, None, str(small_project.write_more(tmp_path / "digits.npz")))
     small_project.run_jobs(reviewed)
     with pytest.raises(ValueError, match=r"Not all images are embedded yet\. Run `sslapp embed`"):
         picks.next_images(reviewed, None)

@@ -195,7 +195,7 @@ def test_disagreement_with_a_newest_round_without_members_is_refused(reviewed, e
 
 
 def test_images_that_came_after_the_round_are_picked_last(ensembled, tmp_path) -> None:
-    source = small_project.write_npz(tmp_path / "more.npz")
+    source = small_project.write_more(tmp_path / "more.npz")
     import_images(ensembled, None, str(source))
     small_project.run_jobs(ensembled)
     embed(ensembled, None)

@@ -64,11 +64,9 @@ def _draw(access: Access, seen: OpenLook) -> None:
     # as it looks, but for what is left out: what each level is suggested to mean, what is asked
     looks = _plan(access, seen, scan, Reading(splits=asked.splits, leave_out=asked.leave_out))
     reading = asked.reading(looks.look.levels)
-    wrong = ""
-    try:
-        plan = _plan(access, seen, scan, reading)
-    except ValueError as error:
-        wrong, plan = str(error), looks
+    plans = [looks]
+    wrong = faults.refusal(lambda: plans.append(_plan(access, seen, scan, reading)))
+    plan = plans[-1]
     still = unanswered(looks, plan, asked) if plan.new else []
     with st.container(border=True, key=f"{key}-panel"):
         st.subheader(f"Import of {plain.markdown(seen.name)}", anchor=False)
