@@ -100,8 +100,7 @@ def start(
     from sslapp.usecases.training.preview import warnings_now  # scipy
 
     who = access()
-    for sentence in warnings_now(who, project, same_as):
-        typer.echo(sentence, err=True)
+    warnings = warnings_now(who, project, same_as)  # of the labels as they are
     number = rounds.start_round(
         who,
         project,
@@ -113,6 +112,8 @@ def start(
         seed=seed,
         plugin=None if plugin is None else read_plugin(plugin),
     )
+    for sentence in warnings:
+        typer.echo(sentence, err=True)
     row = rounds.round_status(who, project, number)
     result: dict[str, Any] = {"round": number}
     if wait:

@@ -159,7 +159,10 @@ def finish(
 def _accept_in_bulk(
     desk: Desk, reader: SimulatedReader, threshold: float
 ) -> tuple[int, NDArray[np.int64]]:
-    """How many candidates there are, and their positions, which are accepted."""
+    """How many candidates there are, and their positions, which are accepted; above 1 there are
+    none."""
+    if threshold > 1:
+        return 0, np.zeros(0, dtype=np.int64)
     proposed = desk.propose(threshold)
     if len(proposed.positions):
         reader.decide_in_bulk()

@@ -89,7 +89,7 @@ def test_no_acknowledged_label_is_lost(launcher, moments, prepared, tmp_path) ->
 def test_an_import_is_there_completely_or_not_at_all_and_the_next_worker_completes_it(
     how, launcher, moments, prepared, tmp_path
 ) -> None:
-    source = small_project.write_npz(tmp_path / "more.npz")
+    source = small_project.write_more(tmp_path / "more.npz")
 
     def make(name):
         access = small_project.copy(prepared, tmp_path / name)
@@ -130,7 +130,7 @@ def test_the_first_import_killed_at_every_point_leaves_no_half_class_list(
     from sslapp.usecases.projects.settings import create_project
     from sslapp.usecases.projects.status import status
 
-    source = small_project.write_npz(tmp_path / "digits.npz")
+    source = small_project.write_more(tmp_path / "digits.npz")
     point, state = 0, -signal.SIGKILL
     while state == -signal.SIGKILL:
         point += 1

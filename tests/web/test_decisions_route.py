@@ -125,7 +125,7 @@ def test_no_word_of_a_prediction_is_in_the_queue(client) -> None:
     assert {name for each in said["items"] for name in each} == {
         *("position", "image", "reason", "strategy")
     }
-    assert set(said) == {"items", "note", "gone", "images", "progress"}
+    assert set(said) == {"items", "note", "gone", "images", "metadata", "progress"}
 
 
 def test_what_was_decided_comes_newest_first_and_page_by_page(client, project) -> None:

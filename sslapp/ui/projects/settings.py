@@ -50,7 +50,7 @@ def show(access: Access, status: Status, *, may_change: bool) -> None:
     settings = status.settings
     name_key = f"projects-name-{status.project_id}-{status.name}"
     st.text_input(
-        "Name",
+        "Project name",
         value=status.name,
         max_chars=200,
         key=name_key,

@@ -175,8 +175,8 @@ def test_an_existing_target_and_an_unknown_ending_are_refused(decided, tmp_path)
     (tmp_path / "there.csv").write_text("mine")
     with pytest.raises(ValueError, match="exists already"):
         export(decided, None, tmp_path / "there.csv")
-    with pytest.raises(ValueError, match=r"end it in \.csv or \.parquet"):
-        export(decided, None, tmp_path / "labels.xlsx")
+    with pytest.raises(ValueError, match=r"end it in \.csv"):
+        export(decided, None, tmp_path / "labels.ods")
     assert (tmp_path / "there.csv").read_text() == "mine"
 
 

@@ -182,7 +182,7 @@ def two_rounds(open_copy, with_two_rounds) -> Path:
 @pytest.mark.slow
 def test_damaged_pages_are_reported_in_sentences(two_rounds):
     """A hundredth or so of benchmarks/damage.py, at random pages."""
-    trials = list(damage.pages(two_rounds, step=9))
+    trials = list(damage.pages(two_rounds, step=7))
     assert {trial.outcome for trial in trials} <= {"reported", "passed"}
     passed = [trial for trial in trials if trial.outcome == "passed"]
     assert [trial for trial in passed if trial.damaging] == []
