@@ -25,7 +25,6 @@ import numpy as np
 from PIL import Image
 
 from sslapp.datasets.ingest import Ingested, ingest
-from sslapp.datasets.pictures.folder import folder_source
 from sslapp.datasets.registry import open_source
 from sslapp.datasets.source import Refusal
 from sslapp.imaging.pixels import PixelStore
@@ -70,7 +69,7 @@ def timed(seconds: list[float]) -> Iterator[None]:
 
 def import_folder(files: Path, work: Path, threads: int) -> Ingested:
     return ingest(
-        folder_source(files), work / "project", originals=work / "originals", threads=threads
+        open_source(str(files)), work / "project", originals=work / "originals", threads=threads
     )
 
 

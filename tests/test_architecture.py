@@ -63,7 +63,6 @@ PROVEN_BY = {
     "An image format": """
         from PIL import Image
         import io
-        from sslapp.datasets.pictures.folder import folder_source
         from sslapp.imaging.decode import decode
         (folder / "scans").mkdir()
         Image.new("RGB", (4, 4), (9, 99, 199)).save(folder / "scans" / "a.qoi")

@@ -5,22 +5,21 @@ from sslapp.cli import (
     exports,
     images,
     labelling,
-    maps,
     model,
     project,
-    prompts,
     readers,
     review,
     rounds,
     simulation,
     suggestion,
-    weights,
 )
 from sslapp.cli.application import app
+from sslapp.cli.embedding import encoding, maps, prompts, weights
 
 __all__ = [
     "app",
     "auditing",
+    "encoding",
     "exports",
     "images",
     "labelling",

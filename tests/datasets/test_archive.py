@@ -9,10 +9,10 @@ from pathlib import Path
 import pytest
 from hypothesis import HealthCheck, given, settings
 from hypothesis import strategies as st
+from picture_sources import archive_source, folder_source
 
 from sslapp.datasets.ingest import ingest
-from sslapp.datasets.pictures.archive import Limits, archive_source
-from sslapp.datasets.pictures.folder import folder_source
+from sslapp.datasets.pictures.archive import Limits
 from sslapp.datasets.pictures.reading import Reading
 from sslapp.datasets.source import Item, Refusal
 from sslapp.vocabulary import Split

@@ -1,9 +1,9 @@
 """DICOM is not read yet: one sentence says so and what to do, whatever the files are called."""
 
 import pytest
+from picture_sources import folder_source
 
 from sslapp.datasets.ingest import ingest
-from sslapp.datasets.pictures.folder import folder_source
 from sslapp.imaging.decode import DICOM
 
 CONTENT = bytes(128) + b"DICM" + bytes(200)

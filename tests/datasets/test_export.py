@@ -10,6 +10,7 @@ import pandas as pd
 import pytest
 from hypothesis import given
 from hypothesis import strategies as st
+from picture_sources import folder_source
 
 from sslapp.datasets.export import (
     Provenance,
@@ -20,7 +21,6 @@ from sslapp.datasets.export import (
     write_workbook,
 )
 from sslapp.datasets.look import list_source, look
-from sslapp.datasets.pictures.folder import folder_source
 from sslapp.datasets.tables.cells import escape_cell, safe_stem, unescape_cell
 from sslapp.datasets.tables.reading import open_table
 from sslapp.imaging.decode import decode

@@ -1,9 +1,9 @@
 import os
 
 import pytest
+from picture_sources import folder_source
 
 from sslapp.datasets.pictures.arranged import OpenQuestions
-from sslapp.datasets.pictures.folder import folder_source
 from sslapp.datasets.pictures.layout import NoGroups
 from sslapp.datasets.pictures.reading import Meaning, Reading
 from sslapp.datasets.source import Item, Refusal

@@ -7,11 +7,11 @@ import tracemalloc
 
 import numpy as np
 import pytest
+from picture_sources import folder_source
 
 from sslapp.datasets.arrays.parts import ArraySource, Part, in_memory, npz_source
 from sslapp.datasets.ingest import IngestStopped, ingest
 from sslapp.datasets.known.digits import digits_source
-from sslapp.datasets.pictures.folder import folder_source
 from sslapp.imaging.decode import decode, pixel_sha256
 from sslapp.imaging.fit import fit
 from sslapp.imaging.originals import original_path
@@ -198,14 +198,14 @@ def test_a_killed_import_leaves_no_pixel_file_and_the_next_one_is_complete(tree,
         """
         import sys, time
         from pathlib import Path
-        from sslapp.datasets.pictures.folder import folder_source
         from sslapp.datasets.ingest import ingest
+        from sslapp.datasets.registry import open_source
         def progress(done, total):
             if done > 100:
                 print("half", flush=True)
                 time.sleep(60)
         root, work = Path(sys.argv[1]), Path(sys.argv[2])
-        ingest(folder_source(root), work / "p", originals=work / "o", progress=progress)
+        ingest(open_source(str(root)), work / "p", originals=work / "o", progress=progress)
         """
     )
     child = subprocess.Popen(

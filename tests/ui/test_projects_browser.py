@@ -123,6 +123,8 @@ def test_an_upload_can_be_given_up_and_a_wrong_file_is_named(
     page.get_by_text(re.compile(r"^slow\.zip: .* of 2\.0 MB$")).wait_for()
     page.get_by_role("button", name="Cancel", exact=True).click()
     page.get_by_text("or drop it here").wait_for()
+    assert [*(root / "uploads").glob("*")] == []
+    assert page.refused == []
     page.close()
 
 

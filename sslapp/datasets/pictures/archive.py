@@ -16,26 +16,23 @@ import zipfile
 import zlib
 from collections.abc import Callable, Iterable, Iterator
 from contextlib import AbstractContextManager, ExitStack, contextmanager
-from dataclasses import dataclass, replace
+from dataclasses import dataclass
 from functools import partial
 from pathlib import Path, PurePosixPath
 from typing import IO
 from urllib.parse import unquote
 
 from sslapp.datasets.pictures.archive_names import UNTOLD, readable_names
-from sslapp.datasets.pictures.arranged import files_source
 from sslapp.datasets.pictures.files import (
     IN_HIDDEN,
     MACOS,
-    FilesSource,
     Read,
     nothing,
     printable,
     wrong_name,
     wrong_path,
 )
-from sslapp.datasets.pictures.listing import Listing, Opened, PictureFile, listed
-from sslapp.datasets.pictures.reading import AS_SUGGESTED, Reading
+from sslapp.datasets.pictures.listing import Listing, PictureFile, listed
 from sslapp.datasets.source import Refusal
 from sslapp.imaging.decode import MAX_BYTES
 
@@ -74,31 +71,6 @@ class Limits:
     ratio: int = 500
     free: int = 2**20
     nested: int = 64 * 2**30
-
-
-def archive_source(
-    path: Path,
-    *,
-    name: str | None = None,
-    reading: Reading = AS_SUGGESTED,
-    group_pattern: str | None = None,
-    limits: Limits | None = None,
-) -> FilesSource:
-    """The pictures of a zip archive in natural order, as `reading` says what folders mean.
-
-    Args:
-        path: the archive.
-        name: how the source is called; the file's name by default.
-        reading, group_pattern: as for a folder.
-        limits: what an archive may hold.
-
-    Raises:
-        ValueError: when it is no archive, holds no picture or more than the limits, or a question
-            about the reading is open.
-    """
-    listing = archive_listing(path, name=name, limits=limits)
-    wanted = reading if group_pattern is None else replace(reading, group_pattern=group_pattern)
-    return files_source(listing, wanted, Opened(partial(opened_archive, listing, limits)))
 
 
 def archive_listing(

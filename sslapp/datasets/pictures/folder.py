@@ -17,11 +17,9 @@ from sslapp.datasets.pictures.archive import (
     folder_of,
     reading_archive,
 )
-from sslapp.datasets.pictures.arranged import files_source
 from sslapp.datasets.pictures.files import (
     HIDDEN_FOLDER,
     MACOS,
-    FilesSource,
     Read,
     nothing,
     printable,
@@ -29,28 +27,8 @@ from sslapp.datasets.pictures.files import (
     wrong_path,
 )
 from sslapp.datasets.pictures.listing import ENDS, Listing, Opened, PictureFile, ScanStopped, listed
-from sslapp.datasets.pictures.reading import AS_SUGGESTED, Reading
 from sslapp.datasets.source import Refusal
 from sslapp.imaging.decode import MAX_BYTES
-
-
-def folder_source(
-    root: Path, *, reading: Reading = AS_SUGGESTED, group_pattern: str | None = None
-) -> FilesSource:
-    """The pictures below `root` in natural order, as `reading` says what folders mean.
-
-    Args:
-        root: the folder.
-        reading: see pictures.layout.
-        group_pattern: that of `reading`, for short.
-
-    Raises:
-        ValueError: when the folder is missing, holds no picture, the pattern is wrong or a question
-            about the reading is open.
-    """
-    listing = folder_listing(root)
-    wanted = reading if group_pattern is None else replace(reading, group_pattern=group_pattern)
-    return files_source(listing, wanted, opened(listing))
 
 
 def folder_listing(root: Path, should_stop: Callable[[], bool] = lambda: False) -> Listing:

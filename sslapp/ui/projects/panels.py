@@ -45,7 +45,7 @@ def show(access: Access, found: Status, role: Role, working: frozenset[JobKind])
     """
     is_admin = role is Role.ADMIN
     if is_admin:
-        plan.show(access, found.project_id)
+        plan.show(access, found.project_id, revision=found.head[0])
     with st.container():
         if found.counts["images"]:
             counts.show(found)
@@ -65,9 +65,14 @@ def show(access: Access, found: Status, role: Role, working: frozenset[JobKind])
             _images(access, found, working, is_admin=is_admin)
             if found.counts["images"] and found.classes:
                 names = [each.name for each in found.classes]
-                labels.show(access, found.project_id, class_names=names, is_admin=is_admin)
+                labels.show(
+                    *(access, found.project_id),
+                    revision=found.head[0],
+                    class_names=names,
+                    is_admin=is_admin,
+                )
             if found.counts["images"] and is_admin:
-                metadata.show(access, found.project_id)
+                metadata.show(access, found.project_id, revision=found.head[0])
             if found.counts["images"] and access.server_admin:
                 sibling.show(access, found.project_id)
         with _panel("Embedding"):

@@ -5,10 +5,10 @@ from collections.abc import Mapping
 from dataclasses import dataclass
 
 import numpy as np
-from natsort import natsorted, ns
 from numpy.typing import NDArray
 from sqlalchemy import Connection
 
+from sslapp.datasets.pictures.files import natural_order
 from sslapp.store.database import reading, writing
 from sslapp.store.metadata import columns
 from sslapp.store.metadata.columns import MetadataColumn
@@ -100,7 +100,7 @@ def groups_of(values: Mapping[int, str], kind: MetadataKind, count: int) -> Grou
     codes = np.zeros(count, dtype=np.int16)
     said = [values[position] for position in there]
     if kind is MetadataKind.TEXT:
-        names = natsorted(set(said), alg=ns.IGNORECASE)
+        names = natural_order(set(said))
         place = {name: code for code, name in enumerate(names, 1)}
         codes[there] = [place[each] for each in said]
         return Groups(codes, (NO_VALUE, *names), ordered=False)

@@ -4,6 +4,7 @@ import streamlit as st
 
 from sslapp.ui.common import addresses, faults, plain
 from sslapp.ui.projects.imports import list_choices, sources, upload
+from sslapp.ui.projects.imports.kept import once
 from sslapp.usecases.access import Access
 from sslapp.usecases.images.incoming.uploads import MANIFESTS, TABLES, limit
 from sslapp.usecases.images.own_labels.plan import LabelPlan
@@ -25,10 +26,13 @@ FORMATS = (
 _TURN, _DONE = "projects-labels-turn", "projects-labels-done"
 
 
-def show(access: Access, project_id: int, *, class_names: list[str], is_admin: bool) -> None:
+def show(
+    access: Access, project_id: int, *, revision: int, class_names: list[str], is_admin: bool
+) -> None:
     """Draw the form; for readers of a project with images.
 
     Args:
+        revision: number of the project's newest event.
         class_names: of the project.
         is_admin: whether the reader may add classes, and name another reader.
     """
@@ -46,8 +50,15 @@ def show(access: Access, project_id: int, *, class_names: list[str], is_admin: b
 
         def plan() -> None:
             reading, given_by = list_choices.chosen_reading(key)
+            how = {"reading": reading, "given_by": given_by}
             plans.append(
-                plan_sent(access, project_id, sent, choice, reading=reading, given_by=given_by)
+                once(
+                    f"labels-{project_id}",
+                    (project_id, revision, sent, choice, str(how)),
+                    lambda: plan_sent(
+                        access, project_id, sent, choice, reading=reading, given_by=given_by
+                    ),
+                )
             )
 
         why = faults.refusal(plan)

@@ -4,6 +4,7 @@ import streamlit as st
 
 from sslapp.ui.common import addresses, faults, plain
 from sslapp.ui.projects.imports import upload
+from sslapp.ui.projects.imports.kept import once
 from sslapp.usecases.access import Access
 from sslapp.usecases.images.incoming.metadata import (
     MetadataPlan,
@@ -24,8 +25,12 @@ FAULT = "projects-metadata-fault"
 _TURN, _DONE = "projects-metadata-turn", "projects-metadata-done"
 
 
-def show(access: Access, project_id: int) -> None:
-    """Draw the columns and the form; for admins of a project with images."""
+def show(access: Access, project_id: int, *, revision: int) -> None:
+    """Draw the columns and the form; for admins of a project with images.
+
+    Args:
+        revision: number of the project's newest event.
+    """
     with st.expander("Metadata", key=f"projects-metadata-{project_id}"):
         there = metadata_columns(access, project_id)
         for each in there:
@@ -40,7 +45,7 @@ def show(access: Access, project_id: int) -> None:
         sent = upload.show(f"{key}-table", url, limit=most, accept=TABLES)
         st.caption("A list of images with further columns.", help=ABOUT)
         if sent is not None:
-            _bring(access, project_id, key, sent.id)
+            _bring(access, project_id, key, sent.id, revision)
 
 
 def _column(access: Access, project_id: int, found: MetadataColumn) -> None:
@@ -68,9 +73,17 @@ def _change(access: Access, project_id: int, found: MetadataColumn, key: str) ->
         st.session_state[key] = not shown
 
 
-def _bring(access: Access, project_id: int, key: str, sent: str) -> None:
+def _bring(access: Access, project_id: int, key: str, sent: str, revision: int) -> None:
     plans: list[MetadataPlan] = []
-    why = faults.refusal(lambda: plans.append(plan_sent_metadata(access, project_id, sent)))
+
+    def planned(wanted: list[str] | None) -> None:
+        slot = f"metadata-{project_id}-{'found' if wanted is None else 'wanted'}"
+        about = (project_id, revision, sent, None if wanted is None else tuple(wanted))
+        plans.append(
+            once(slot, about, lambda: plan_sent_metadata(access, project_id, sent, wanted))
+        )
+
+    why = faults.refusal(lambda: planned(None))
     for line in why.splitlines():
         st.caption(f":red[{plain.markdown(line)}]")
     if not plans:
@@ -86,9 +99,7 @@ def _bring(access: Access, project_id: int, key: str, sent: str) -> None:
         help=ABOUT,
     )
     if [*wanted] != [each.name for each in plan.taken]:
-        again = faults.refusal(
-            lambda: plans.append(plan_sent_metadata(access, project_id, sent, wanted))
-        )
+        again = faults.refusal(lambda: planned(wanted))
         if again:
             st.caption(f":red[{plain.markdown(again)}]")
     with st.container(border=True):

@@ -1,12 +1,12 @@
 """The plan of an import: what comes, what folders mean, what is asked, and the button."""
 
-from collections.abc import Callable, Hashable, Mapping, Sequence
+from collections.abc import Mapping, Sequence
 from dataclasses import dataclass
-from typing import TypeVar
 
 import streamlit as st
 
 from sslapp.ui.common import faults, plain
+from sslapp.ui.projects.imports.kept import once
 from sslapp.usecases.access import Access
 from sslapp.usecases.images.incoming.looking import (
     OpenLook,
@@ -45,27 +45,30 @@ FRAMES = {
     FrameChoice.REFUSE: "none: refuse these files",
 }
 SPLITS = {Split.POOL: "pool", Split.TEST: "test"}
-_KEPT = "projects-plan-kept"
-
-T = TypeVar("T")
 
 
-def show(access: Access, project_id: int) -> None:
-    """Draw the plan of the project's open look, if there is one; for admins of the project."""
+def show(access: Access, project_id: int, *, revision: int) -> None:
+    """Draw the plan of the project's open look, if there is one; for admins of the project.
+
+    Args:
+        revision: number of the project's newest event.
+    """
     seen = open_look(access, project_id)
     if seen is not None:
-        faults.fragment(lambda: _draw(access, seen), key=f"projects-plan-{seen.id}")
+        faults.fragment(lambda: _draw(access, seen, revision), key=f"projects-plan-{seen.id}")
 
 
-def _draw(access: Access, seen: OpenLook) -> None:
+def _draw(access: Access, seen: OpenLook, revision: int) -> None:
     key = f"plan-{seen.id}"
-    scan: Scan = _once(f"{key}-scan", seen.id, lambda: Scan.load(seen.folder))
+    scan: Scan = once(f"{key}-scan", seen.id, lambda: Scan.load(seen.folder))
     asked = Asked.read(key)
     # as it looks, but for what is left out: what each level is suggested to mean, what is asked
-    looks = _plan(access, seen, scan, Reading(splits=asked.splits, leave_out=asked.leave_out))
+    looks = _plan(
+        access, seen, revision, scan, Reading(splits=asked.splits, leave_out=asked.leave_out)
+    )
     reading = asked.reading(looks.look.levels)
     plans = [looks]
-    wrong = faults.refusal(lambda: plans.append(_plan(access, seen, scan, reading)))
+    wrong = faults.refusal(lambda: plans.append(_plan(access, seen, revision, scan, reading)))
     plan = plans[-1]
     still = unanswered(looks, plan, asked) if plan.new else []
     with st.container(border=True, key=f"{key}-panel"):
@@ -316,20 +319,13 @@ def _details(key: str, looks: ImportPlan, plan: ImportPlan) -> None:
 # -- what is worked out once ---------------------------------------------------------------------
 
 
-def _plan(access: Access, seen: OpenLook, scan: Scan, reading: Reading) -> ImportPlan:
+def _plan(
+    access: Access, seen: OpenLook, revision: int, scan: Scan, reading: Reading
+) -> ImportPlan:
     """Worked out anew when the reading changes: for a hundred thousand files that takes a while."""
     slot = f"plan-{seen.id}-{'read' if reading.levels else 'looks'}"
-    about = (seen.id, str(reading.to_json()))
-    plan: ImportPlan = _once(
+    about = (seen.id, revision, str(reading.to_json()))
+    plan: ImportPlan = once(
         slot, about, lambda: plan_of_scan(access, seen.project_id, scan, reading)
     )
     return plan
-
-
-def _once(slot: str, about: Hashable, make: Callable[[], T]) -> T:
-    """What `make` gives, kept until it is asked for about something else."""
-    kept = st.session_state.setdefault(_KEPT, {})
-    if kept.get(slot, (None,))[0] != about:
-        kept[slot] = about, make()
-    made: T = kept[slot][1]
-    return made
