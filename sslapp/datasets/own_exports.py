@@ -20,7 +20,8 @@ from typing import Any
 import pandas as pd
 
 from sslapp.datasets.export import BESIDE, NONE_OF_THESE
-from sslapp.datasets.pictures.archive import archive_members, small_member
+from sslapp.datasets.pictures.archives.listing import archive_members
+from sslapp.datasets.pictures.archives.reading import small_member
 from sslapp.datasets.pictures.files import (
     LONGEST_GROUP,
     LONGEST_NAME,

@@ -12,7 +12,7 @@ from hypothesis import strategies as st
 from picture_sources import archive_source, folder_source
 
 from sslapp.datasets.ingest import ingest
-from sslapp.datasets.pictures.archive import Limits
+from sslapp.datasets.pictures.archives.limits import Limits
 from sslapp.datasets.pictures.reading import Reading
 from sslapp.datasets.source import Item, Refusal
 from sslapp.vocabulary import Split

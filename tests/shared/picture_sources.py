@@ -4,7 +4,8 @@ from dataclasses import replace
 from functools import partial
 from pathlib import Path
 
-from sslapp.datasets.pictures.archive import Limits, archive_listing, opened_archive
+from sslapp.datasets.pictures.archives.limits import Limits
+from sslapp.datasets.pictures.archives.listing import archive_listing, opened_archive
 from sslapp.datasets.pictures.arranged import files_source
 from sslapp.datasets.pictures.files import FilesSource
 from sslapp.datasets.pictures.folder import folder_listing, opened

@@ -13,7 +13,8 @@ from functools import partial
 from pathlib import Path, PurePosixPath
 
 from sslapp.datasets.pictures import folder
-from sslapp.datasets.pictures.archive import archive_listing, opened_archive, small_member
+from sslapp.datasets.pictures.archives.listing import archive_listing, opened_archive
+from sslapp.datasets.pictures.archives.reading import small_member
 from sslapp.datasets.pictures.files import LONGEST_GROUP, SPLITS, printable
 from sslapp.datasets.pictures.listing import Listed, Listing, Opened, plain_path
 from sslapp.datasets.pictures.manifest import told_lines

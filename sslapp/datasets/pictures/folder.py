@@ -11,12 +11,8 @@ from dataclasses import replace
 from functools import partial
 from pathlib import Path
 
-from sslapp.datasets.pictures.archive import (
-    INSIDE,
-    archive_members,
-    folder_of,
-    reading_archive,
-)
+from sslapp.datasets.pictures.archives.listing import archive_members, folder_of
+from sslapp.datasets.pictures.archives.reading import INSIDE, reading_archive
 from sslapp.datasets.pictures.files import (
     HIDDEN_FOLDER,
     MACOS,
