@@ -61,11 +61,14 @@ constraints:
 		--requirement requirements-networks.txt
 	$(BIN)/python tests/pins.py --write < .venv/report.json
 
+# modules are compiled when they are first imported: most of what torch and its like bring never is,
+# and compiling all of it takes longer than everything else here
 $(SETUP): requirements.txt requirements-dev.txt constraints.txt pyproject.toml
 	$(PYTHON) -c 'import sys; sys.exit(sys.version_info < (3, 11) and "sslapp needs Python 3.11 or newer")'
 	test -x $(BIN)/python || $(PYTHON) -m venv .venv
-	$(BIN)/pip install --quiet --constraint constraints.txt --requirement requirements.txt --requirement requirements-dev.txt
-	$(BIN)/pip install --quiet --no-deps --editable .
+	$(BIN)/pip install --quiet --no-compile --constraint constraints.txt \
+		--requirement requirements.txt --requirement requirements-dev.txt
+	$(BIN)/pip install --quiet --no-compile --no-deps --editable .
 	touch $@
 
 clean:
