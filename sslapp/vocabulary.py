@@ -127,6 +127,7 @@ class EventKind(StrEnum):
     IMPORT_METADATA = "import_metadata"
     SHOW_METADATA = "show_metadata"
     REMOVE_METADATA = "remove_metadata"
+    IMPORT_TRUTH = "import_truth"
     SIBLING = "sibling"
     SETTINGS = "settings"
     SNAPSHOT = "snapshot"

@@ -10,12 +10,8 @@ import typer
 from sslapp.cli.application import Json, Project, access, app, command, show, table
 from sslapp.usecases.images.own_labels.plan import plan_import
 from sslapp.usecases.labelling import decisions, duplicates, picks, worksheets
-from sslapp.usecases.labelling.label_lists import (
-    ClassReading,
-    ListReading,
-    plan_list,
-    written_classes,
-)
+from sslapp.usecases.labelling.label_lists import ClassReading, ListReading, written_classes
+from sslapp.usecases.labelling.lists import ListChoice, ListUse, import_as, plan_as
 from sslapp.usecases.reviewing.past_decisions import PAGE, Action, past_decisions
 from sslapp.vocabulary import EventKind
 
@@ -80,6 +76,14 @@ def label(
     only_matched: Annotated[
         bool, typer.Option("--only-matched", help="Leave out lines whose image is not here.")
     ] = False,
+    use: Annotated[
+        ListUse,
+        typer.Option(
+            "--as",
+            help="What a list becomes: labels, or hidden true labels (truth; for admins), which "
+            "simulations and the final score alone read.",
+        ),
+    ] = ListUse.LABELS,
     given_by: Annotated[
         str | None,
         typer.Option(help="The reader who gave the labels, if another; for admins."),
@@ -108,37 +112,34 @@ def label(
             ),
             only_matched=only_matched,
         )
-        _label_from_list(project, Path(what), wanted, given_by, dry_run=dry_run, as_json=as_json)
+        choice = ListChoice(use=use, reading=wanted, given_by=given_by)
+        _bring_list(project, Path(what), choice, dry_run=dry_run, as_json=as_json)
         return
-    if dry_run:
-        raise ValueError("--dry-run is for a list of labels.")
+    if dry_run or use is not ListUse.LABELS:
+        raise ValueError(f"{'--dry-run' if dry_run else '--as'} is for a list of labels.")
     if not what.isdecimal():
         raise ValueError(f'"{what}" is not a position. Give `POSITION CLASS` or one list.')
     event = decisions.label(access(), project, int(what), class_name, adjudicate=adjudicate)
     show({"event": event.number}, as_json, f"Saved as event {event.number}.")
 
 
-def _label_from_list(
-    project: str | None,
-    path: Path,
-    wanted: ListReading,
-    given_by: str | None,
-    *,
-    dry_run: bool,
-    as_json: bool,
+def _bring_list(
+    project: str | None, path: Path, choice: ListChoice, *, dry_run: bool, as_json: bool
 ) -> None:
-    who, own = access(), worksheets.is_own(path)
+    who, as_labels = access(), choice.use is ListUse.LABELS
+    own = as_labels and worksheets.is_own(path)
+    about = (who, project, path, path.name, choice)
     if dry_run:
-        plan = (
-            plan_import(who, project, path)
-            if own
-            else plan_list(who, project, path, path.name, wanted, given_by=given_by)
-        )
+        plan = plan_import(who, project, path) if own else plan_as(*about)
         assert plan is not None
         show(asdict(plan), as_json, lambda: "\n".join(plan.words()))
         return
-    count = worksheets.label_from_list(who, project, path, wanted, given_by=given_by)
-    whose = "with who gave each" if own else f"as {given_by or who.reader}'s own"
+    if not as_labels:
+        saved = import_as(*about)
+        show({str(choice.use): saved.number}, as_json, saved.said)
+        return
+    count = worksheets.label_from_list(who, project, path, choice.reading, given_by=choice.given_by)
+    whose = "with who gave each" if own else f"as {choice.given_by or who.reader}'s own"
     show(
         {"labels": count} | ({"own": True} if own else {}),
         as_json,

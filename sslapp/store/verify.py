@@ -27,6 +27,7 @@ from sslapp.store.metadata.values import wrong_columns
 from sslapp.store.projects import classes
 from sslapp.store.rounds import curves_hash
 from sslapp.store.schema import image_set, round_, snapshot
+from sslapp.store.true_labels import wrong_truth
 from sslapp.vocabulary import EventKind
 
 MOST_OF_A_KIND = 10
@@ -78,6 +79,7 @@ def verify(conn: Connection, project_id: int, head: str | None = None) -> Verifi
         lambda: _imports(conn, project_id, walk.facts),
         lambda: _classes(conn, project_id, walk.facts),
         lambda: wrong_columns(conn, project_id, walk.facts),
+        lambda: wrong_truth(conn, project_id, walk.facts),
         lambda: log.undone_events(conn, project_id),
         lambda: log.derived_tables(conn, project_id),
         lambda: _images_seen(conn, project_id, walk),

@@ -385,6 +385,7 @@ _TABLE = (
     EventRule(kind=EventKind.IMPORT_METADATA, tells_rows=True),
     EventRule(kind=EventKind.SHOW_METADATA, tells_rows=True),
     EventRule(kind=EventKind.REMOVE_METADATA, tells_rows=True),
+    EventRule(kind=EventKind.IMPORT_TRUTH, tells_rows=True),
     EventRule(kind=EventKind.SIBLING),
     EventRule(kind=EventKind.SETTINGS),
     EventRule(kind=EventKind.SNAPSHOT, tells_rows=True),

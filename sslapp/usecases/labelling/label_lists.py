@@ -4,36 +4,26 @@ Its labels are those of who brings it. An admin may say that another reader gave
 come as labels of an import, which tells so, and leave what is labelled here as it is.
 """
 
-import hashlib
 import re
-from collections.abc import Mapping, Sequence
 from dataclasses import dataclass
 from pathlib import Path
 
 import numpy as np
-from sqlalchemy import Connection
 
+from sslapp import durable
 from sslapp.datasets.own_exports import OwnRow, OwnTable
 from sslapp.datasets.tables.class_cells import ClassReading
-from sslapp.datasets.tables.label_list import (
-    LabelList,
-    LabelRow,
-    LinesOfAKind,
-    ListReading,
-    read_labels,
-)
-from sslapp.datasets.tables.reading import open_table
-from sslapp.datasets.tables.table import ListTable
+from sslapp.datasets.tables.label_list import LabelRow, ListReading
 from sslapp.store.database import reading as reading_of
 from sslapp.store.database import writing
-from sslapp.store.images import image_rows, names_and_hashes
+from sslapp.store.images import image_rows
 from sslapp.store.labels import current_labels
-from sslapp.store.projects import classes
 from sslapp.store.state import load_state
 from sslapp.usecases.access import Access, find_project, require
 from sslapp.usecases.images.own_labels.recording import bring_in
 from sslapp.usecases.images.own_labels.sorting import LabelChoice
 from sslapp.usecases.labelling.decisions import label_many
+from sslapp.usecases.labelling.read_lists import SHOWN, ReadPlan, read_list
 from sslapp.vocabulary import Role, Source, Split
 from sslapp.words import count
 
@@ -46,71 +36,35 @@ __all__ = [
     "written_classes",
 ]
 
-SHOWN = 10
-"""Lines, columns and classes that a plan names of each kind."""
-
 _EXPORTED = {"sha256", "source", "reader"}
 """Columns that together only an exported table has."""
 
 _OWN = ("CSV", "Parquet")
 """Kinds of exported tables that are read back with who gave each label."""
 
-_WRONG = {
-    "file": "It is not clear yet how to read the list.",
-    "empty": "There is nothing to save.",
-    "image": "{} without an image here, or with several that may be meant. Correct them, or leave "
-    "them out (--only-matched; on the page under More choices).",
-    "class": "{} with a class that the project has not.",
-    "several": "{} with several findings.",
-    "cells": "{} with too few or too many cells.",
-    "repeated": "{} about an image that an earlier one is about.",
-}
-
 
 @dataclass(frozen=True, kw_only=True)
-class ListPlan:
+class ListPlan(ReadPlan):
     """What a list does: a label for each of its images.
 
     Attributes:
-        file, read: what it is called, and how it was read.
-        sheets, headings: of its file: what can be chosen among.
-        columns: (use, heading) of the columns that are read.
-        unread: headings of the others.
-        rules: how many images were found by which rule.
-        classes: (what the list says, the project's class, lines), most frequent first.
         new: images that have no label yet.
         same: those that have this one.
         instead: those that have another one, which this takes the place of; or which stays, where
             the labels are another reader's.
         conflicts: the first of them, a sentence each.
         settled: those whose other label another adjudicator settled, and which stays.
-        left_out: lines that bring no label, by kind.
-        wrong: why nothing would be saved, by kind.
         exported: whether it looks like an exported table that lacks its manifest.
         given_by: the other reader whose labels they are; None for those of who asks.
     """
 
-    file: str
-    read: str
-    sheets: tuple[str, ...]
-    headings: list[str]
-    columns: list[tuple[str, str]]
-    unread: list[str]
-    rules: list[tuple[str, int]]
-    classes: list[tuple[str, str, int]]
     new: int
     same: int
     instead: int
     conflicts: list[str]
     settled: int
-    left_out: Mapping[str, LinesOfAKind]
-    wrong: Mapping[str, LinesOfAKind]
     exported: bool
     given_by: str | None
-
-    def words(self) -> list[str]:
-        """The plan in sentences: what would be saved first, then how it was read."""
-        return [*self.outcome(), *self.reading()]
 
     def outcome(self) -> list[str]:
         """What would be saved, or why nothing."""
@@ -133,50 +87,6 @@ class ListPlan:
                 "each label is lost."
             )
         return said
-
-    def refusals(self) -> list[str]:
-        """Why nothing would be saved: each kind with its first lines."""
-        said = []
-        for kind, lines in self.wrong.items():
-            said.append(_WRONG[kind].format(count(lines.count, "line")))
-            said += [f"... {each}" for each in lines.first]
-            if lines.count > len(lines.first):
-                said.append(f"... and {lines.count - len(lines.first):,} more.")
-        return said
-
-    def reading(self) -> list[str]:
-        """How the list was read, and what is left out."""
-        said = [f"Read as {self.read}."]
-        if self.columns:
-            by_use: dict[str, list[str]] = {}
-            for use, heading in self.columns:
-                by_use.setdefault(use, []).append(f'"{heading}"')
-            found = "; ".join(f"{use}: {_some(names)}" for use, names in by_use.items())
-            said.append(f"Columns: {found}.")
-        if self.unread:
-            others = [f'"{each}"' for each in self.unread]
-            said.append(f"Columns not read: {_some(others)}.")
-        if self.rules:
-            ways = ", ".join(f"{number:,} by {rule}" for rule, number in self.rules)
-            said.append(f"Images found: {ways}.")
-        if self.classes:
-            shown = [
-                f'"{name}" {number:,}' + (f' (written "{told}")' if told != name else "")
-                for told, name, number in self.classes
-            ]
-            said.append(f"Classes: {_some(shown)}.")
-        for reason, lines in self.left_out.items():
-            shown = [*lines.first[:3], *(["..."] if lines.count > 3 else [])]
-            said.append(
-                f"Left out, {count(lines.count, 'line')}: the {reason} ({'; '.join(shown)})."
-            )
-        return said
-
-
-def _some(shown: Sequence[str]) -> str:
-    """The first of what is listed, and how many more there are."""
-    more = len(shown) - SHOWN
-    return ", ".join(shown[:SHOWN]) + (f" and {more:,} more" if more > 0 else "")
 
 
 def plan_list(
@@ -202,28 +112,20 @@ def plan_list(
     given_by = _other(access, given_by)
     with reading_of(access.engine) as conn:
         project_id = find_project(conn, access, project)
-        table, found = _read(conn, project_id, path, name, reading)
+        found = read_list(conn, project_id, path, name, reading)
+        table, rows, known = found.table, found.found.rows, found.classes
         state = load_state(conn, project_id)
-        known = classes(conn, project_id)
-        column = {each.name: number for number, each in enumerate(known)}
-        place = np.array([row.position for row in found.rows], dtype=np.int64)
-        named = np.array([column[row.class_name] for row in found.rows], dtype=np.int64)
+        place, named = found.positions, found.columns
         held = state.labels[place]
         same, other = held == named, (held >= 0) & (held != named)
         final = place[other & (state.source[place] == Source.ADJUDICATED)].tolist()
         given = current_labels(conn, project_id, final)
         settled = {at for at, each in given.items() if each.reader_id != access.reader_id}
-        instead = [found.rows[at] for at in np.flatnonzero(other) if place[at] not in settled]
+        instead = [rows[at] for at in np.flatnonzero(other) if place[at] not in settled]
         here = image_rows(conn, project_id, [each.position for each in instead[:SHOWN]])
     return ListPlan(
         file=name,
-        read=table.words(),
-        sheets=table.sheets,
-        headings=table.headings,
-        columns=found.columns,
-        unread=found.unread,
-        rules=[(str(rule), number) for rule, number in found.rules.most_common()],
-        classes=[(*pair, number) for pair, number in found.classes.most_common()],
+        **found.told(),
         new=int((held < 0).sum()),
         same=int(same.sum()),
         instead=len(instead),
@@ -233,8 +135,6 @@ def plan_list(
             for row, image in zip(instead, here, strict=False)
         ],
         settled=len(settled),
-        left_out=found.left_out,
-        wrong=found.wrong,
         exported=table.kind in _OWN and set(table.headings) >= _EXPORTED,
         given_by=given_by,
     )
@@ -263,29 +163,25 @@ def import_list(
         project_id = find_project(conn, access, project)
         if given_by is not None:
             require(conn, access, project_id, Role.ADMIN)
-        _, found = _read(conn, project_id, path, name, reading)
-        class_names = [each.name for each in classes(conn, project_id)]
-    if found.errors:
-        more = len(found.errors) + found.further - SHOWN
-        tail = [f"... and {more:,} more."] if more > 0 else []
-        raise ValueError("\n".join(["No label was saved.", *found.errors[:SHOWN], *tail]))
+        found = read_list(conn, project_id, path, name, reading)
+    found.check()
+    rows = found.found.rows
     if given_by is None:
-        pairs = [(row.position, row.class_name) for row in found.rows]
+        pairs = [(row.position, row.class_name) for row in rows]
         return label_many(access, project_id, pairs, origin=name)
     table = OwnTable(
         name=name,
-        sha256=_sha256(path),
+        sha256=durable.sha256(path),
         project="",
         workspace="",
         snapshot="",
-        class_names=class_names,
-        rows=[_row(each, given_by) for each in found.rows],
+        class_names=[each.name for each in found.classes],
+        rows=[_row(each, given_by) for each in rows],
         lacking=[],
     )
-    places = np.array([row.position for row in found.rows], dtype=np.int64)
     with writing(access.engine) as conn:
         require(conn, access, project_id, Role.ADMIN)
-        done = bring_in(conn, project_id, access.reader_id, table, places, LabelChoice())
+        done = bring_in(conn, project_id, access.reader_id, table, found.positions, LabelChoice())
     return sum(done.labels.values())
 
 
@@ -313,21 +209,6 @@ def _other(access: Access, given_by: str | None) -> str | None:
     """The other reader, if it is one."""
     name = (given_by or "").strip()
     return None if name in ("", access.reader) else name
-
-
-def _read(
-    conn: Connection, project_id: int, path: Path, name: str, reading: ListReading
-) -> tuple[ListTable, LabelList]:
-    table = open_table(path, name, sheet=reading.sheet, encoding=reading.encoding)
-    names, hashes = names_and_hashes(conn, project_id)
-    class_names = [each.name for each in classes(conn, project_id)]
-    found = read_labels(table, names=names, hashes=hashes, class_names=class_names, reading=reading)
-    return table, found
-
-
-def _sha256(path: Path) -> str:
-    with path.open("rb") as file:
-        return hashlib.file_digest(file, "sha256").hexdigest()
 
 
 def _row(row: LabelRow, reader: str) -> OwnRow:

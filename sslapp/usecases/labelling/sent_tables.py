@@ -1,7 +1,7 @@
-"""Labels that a browser sends as a table: what they would do, and then brought in at once.
+"""A table that a browser sends: what it would do, and then brought in at once.
 
-An exported table comes with its manifest and keeps who gave each label; the labels of any other
-list are those of the reader who sends it.
+An exported table comes with its manifest and keeps who gave each label; any other list becomes what
+the reader who sends it says, and so does an exported one that is to be something else than labels.
 """
 
 from dataclasses import dataclass
@@ -13,12 +13,9 @@ from sslapp.usecases.images.incoming.uploads import MANIFESTS, TABLES, Upload, f
 from sslapp.usecases.images.own_labels.plan import LabelPlan, plan_table
 from sslapp.usecases.images.own_labels.recording import import_table
 from sslapp.usecases.images.own_labels.sorting import LabelChoice
-from sslapp.usecases.labelling.label_lists import (
-    ListPlan,
-    ListReading,
-    import_list,
-    plan_list,
-)
+from sslapp.usecases.labelling.lists import ListChoice, ListUse, Saved, import_as, plan_as
+from sslapp.usecases.labelling.read_lists import ReadPlan
+from sslapp.words import count
 
 
 @dataclass(frozen=True)
@@ -39,26 +36,23 @@ def plan_sent(
     project_id: int,
     sent: SentTable,
     choice: LabelChoice,
-    *,
-    reading: ListReading | None = None,
-    given_by: str | None = None,
-) -> LabelPlan | ListPlan:
+    listed: ListChoice | None = None,
+) -> LabelPlan | ReadPlan:
     """What a table would bring. Nothing is changed.
 
     Args:
         choice: how the labels of an exported one are brought in.
-        reading, given_by: how any other list is read; as for `label_lists.plan_list`.
+        listed: how any other list is.
 
     Raises:
         ValueError: when it cannot be read, or an exported table was changed.
         Unknown: when there is no such upload of this reader.
     """
-    made, path, own = _read(access, sent)
+    listed = listed or ListChoice()
+    made, path, own = _read(access, sent, listed.use)
     if own is not None:
         return plan_table(access, project_id, own, choice)
-    return plan_list(
-        access, project_id, path, made.name, reading or ListReading(), given_by=given_by
-    )
+    return plan_as(access, project_id, path, made.name, listed)
 
 
 def import_sent(
@@ -66,11 +60,9 @@ def import_sent(
     project_id: int,
     sent: SentTable,
     choice: LabelChoice,
-    *,
-    reading: ListReading | None = None,
-    given_by: str | None = None,
-) -> int:
-    """Bring in the labels of a table, all or none; return how many, and forget the upload.
+    listed: ListChoice | None = None,
+) -> Saved:
+    """Bring in a table, all of it or nothing, and forget the upload.
 
     Raises:
         ValueError: listing every wrong line and its mend, and as for `plan_sent`.
@@ -78,24 +70,26 @@ def import_sent(
         NotAllowed: when classes are to be added, or the labels are another reader's, and who asks
             is no admin.
     """
-    made, path, own = _read(access, sent)
+    listed = listed or ListChoice()
+    made, path, own = _read(access, sent, listed.use)
     if own is not None:
         plan = import_table(access, project_id, own, choice)
-        brought = sum(plan.labels.values()) + plan.none_of_these
+        number = sum(plan.labels.values()) + plan.none_of_these
+        brought = Saved(number, f"{count(number, 'label')} imported.")
     else:
-        how = reading or ListReading()
-        brought = import_list(access, project_id, path, made.name, how, given_by=given_by)
+        brought = import_as(access, project_id, path, made.name, listed)
     for each in filter(None, (sent.table, sent.manifest)):
         forget(access.workspace, each)
     return brought
 
 
-def _read(access: Access, sent: SentTable) -> tuple[Upload, Path, OwnTable | None]:
-    """The upload, its file, and what it says where it is an exported table."""
+def _read(access: Access, sent: SentTable, use: ListUse) -> tuple[Upload, Path, OwnTable | None]:
+    """The upload, its file, and what it says where it is an exported table of labels."""
     made, path = find_upload(access, sent.table)
     if made.suffix not in TABLES:
         raise ValueError(f"{made.name} is no table of labels. Send a {' or '.join(TABLES)} file.")
-    own = _exported(access, sent.manifest, made, path) if sent.manifest else None
+    named = sent.manifest if use is ListUse.LABELS else ""
+    own = _exported(access, named, made, path) if named else None
     return made, path, own
 
 

@@ -54,7 +54,7 @@ def test_a_list_is_planned_and_then_recorded_as_the_senders(project) -> None:
     assert plan.conflicts == ['line 4: "train/00052" is "4" here, "5" in the list.']
     assert plan.words()[0] == "4 labels of yours, 1 of them for images without one."
     assert len(small_project.log(project)) == before
-    assert import_sent(project, 1, sent, ASK) == 4
+    assert import_sent(project, 1, sent, ASK).number == 4
     assert held(project, 50, 51, 52) == [(each, "Ann", Source.EXPERT) for each in "745"]
     assert held(project, 53) == [("4", "Ben", Source.ADJUDICATED)]
     assert small_project.log(project)[-1].payload["origin"] == "mine.csv"
@@ -97,7 +97,7 @@ def test_an_exported_table_keeps_who_gave_each_label_where_its_manifest_comes_to
     plan = plan_sent(ben, 1, both, ASK)
     assert isinstance(plan, LabelPlan)
     assert (plan.file, plan.labels, plan.readers) == ("labels.csv", {"expert": 1}, ["Ann"])
-    assert import_sent(ben, 1, both, ASK) == 1
+    assert import_sent(ben, 1, both, ASK).number == 1
     assert held(ben, 50) == [("7", "Ann", Source.EXPERT)]
     ben.engine.dispose()
 

@@ -1,4 +1,4 @@
-"""Import labels: a table from this computer, with what it would bring before it is brought in."""
+"""Import labels: a list from this computer, with what it would bring before it is brought in."""
 
 import streamlit as st
 
@@ -10,12 +10,9 @@ from sslapp.usecases.images.incoming.uploads import MANIFESTS, TABLES, limit
 from sslapp.usecases.images.own_labels.plan import LabelPlan
 from sslapp.usecases.images.own_labels.sorting import LabelChoice
 from sslapp.usecases.labelling.label_lists import ListPlan
-from sslapp.usecases.labelling.sent_tables import (
-    SentTable,
-    import_sent,
-    plan_sent,
-)
-from sslapp.words import count
+from sslapp.usecases.labelling.lists import Saved
+from sslapp.usecases.labelling.read_lists import ReadPlan
+from sslapp.usecases.labelling.sent_tables import SentTable, import_sent, plan_sent
 
 FORMATS = (
     "A .csv, .tsv, .xlsx, .parquet or .jsonl file with a line for each label: a column for the "
@@ -45,19 +42,17 @@ def show(
         if sent is None:
             return
         key = f"{key}-{sent.table}"
+        list_choices.draw_use(key, is_admin=is_admin)
         choice = sources.chosen_labels(key)
-        plans: list[LabelPlan | ListPlan] = []
+        plans: list[LabelPlan | ReadPlan] = []
 
         def plan() -> None:
-            reading, given_by = list_choices.chosen_reading(key)
-            how = {"reading": reading, "given_by": given_by}
+            listed = list_choices.chosen(key)
             plans.append(
                 once(
                     f"labels-{project_id}",
-                    (project_id, revision, sent, choice, str(how)),
-                    lambda: plan_sent(
-                        access, project_id, sent, choice, reading=reading, given_by=given_by
-                    ),
+                    (project_id, revision, sent, choice, str(listed)),
+                    lambda: plan_sent(access, project_id, sent, choice, listed),
                 )
             )
 
@@ -70,26 +65,24 @@ def show(
         if found is None:
             return
         _draw(key, found, may_add=is_admin)
-        wrong = isinstance(found, ListPlan) and bool(found.wrong)
-        if st.button("Import labels", key="projects-labels-import", disabled=wrong):
+        refused = isinstance(found, ReadPlan) and found.refused
+        what = list_choices.BRINGS[list_choices.chosen_use(key)]
+        if st.button(what, key="projects-labels-import", disabled=refused):
             _bring_in(access, project_id, sent, choice, key)
 
 
 def _bring_in(
     access: Access, project_id: int, sent: SentTable, choice: LabelChoice, key: str
 ) -> None:
-    brought: list[int] = []
+    brought: list[Saved] = []
 
     def bring() -> None:
-        reading, given_by = list_choices.chosen_reading(key)
-        brought.append(
-            import_sent(access, project_id, sent, choice, reading=reading, given_by=given_by)
-        )
+        brought.append(import_sent(access, project_id, sent, choice, list_choices.chosen(key)))
 
     if why := faults.refusal(bring):
         st.error(plain.markdown(why))
         return
-    st.session_state[_DONE] = f"{count(brought[0], 'label')} imported."
+    st.session_state[_DONE] = brought[0].said
     st.session_state[_TURN] = st.session_state.get(_TURN, 0) + 1
     st.rerun()
 
@@ -107,17 +100,21 @@ def _sent(access: Access, key: str) -> SentTable | None:
     return SentTable(table.id, manifest.id if manifest else "")
 
 
-def _draw(key: str, plan: LabelPlan | ListPlan, *, may_add: bool) -> None:
+def _draw(key: str, plan: LabelPlan | ReadPlan, *, may_add: bool) -> None:
     if isinstance(plan, LabelPlan):
         sources.draw_plan(key, plan, may_add=may_add)
         return
     with st.container(border=True):
-        whose = "yours" if plan.given_by is None else f"{plain.markdown(plan.given_by)}'s"
-        if plan.wrong:
-            st.markdown("**A list of labels** that cannot be brought in yet")
+        use = list_choices.chosen_use(key)
+        title = f"**A list of {list_choices.NAMES[use].lower()}**"
+        if plan.refused:
+            st.markdown(f"{title} that cannot be brought in yet")
+        elif isinstance(plan, ListPlan):
+            whose = "yours" if plan.given_by is None else f"{plain.markdown(plan.given_by)}'s"
+            st.markdown(f"{title}, {whose} from now on")
         else:
-            st.markdown(f"**A list of labels**, {whose} from now on")
-        outcome = plan.refusals() if plan.wrong else plan.outcome()
+            st.markdown(title)
+        outcome = plan.refusals() if plan.refused else plan.outcome()
         st.caption("\n".join(map(_bullet, outcome)))
         st.caption("\n".join(map(_bullet, plan.reading())))
 

@@ -1,15 +1,19 @@
-"""How a list of labels is read: its columns, its classes, and what may be left out."""
+"""What a list becomes and how it is read: columns, classes, and what may be left out."""
 
 import streamlit as st
 
 from sslapp.ui.common import plain
-from sslapp.usecases.labelling.label_lists import (
-    ClassReading,
-    ListPlan,
-    ListReading,
-    written_classes,
-)
+from sslapp.usecases.labelling.label_lists import ClassReading, ListReading, written_classes
+from sslapp.usecases.labelling.lists import ListChoice, ListUse
+from sslapp.usecases.labelling.read_lists import ReadPlan
 
+NAMES = {ListUse.LABELS: "Labels", ListUse.TRUTH: "Hidden true labels"}
+BRINGS = {ListUse.LABELS: "Import labels", ListUse.TRUTH: "Import true labels"}
+OF_ADMINS = (ListUse.TRUTH,)
+_USES = (
+    "Labels count as if they were given here. Hidden true labels are read by simulations and by "
+    "the final score alone, for images that came without theirs."
+)
 AS_FOUND = "as found"
 _WRITTEN = (
     "What is written in the list = the class, with commas between: 0=normal, 1=pneumonia. The word "
@@ -20,8 +24,26 @@ _FINDING = (
 )
 
 
-def chosen_reading(key: str) -> tuple[ListReading, str]:
-    """How the list is to be read and whose labels it holds, as the run before chose.
+def draw_use(key: str, *, is_admin: bool) -> None:
+    """Draw the choice of what the list becomes, which `chosen_use` reads."""
+    st.segmented_control(
+        "It holds",
+        [each for each in ListUse if is_admin or each not in OF_ADMINS],
+        default=ListUse.LABELS,
+        required=True,
+        format_func=lambda each: NAMES[each],
+        key=f"{key}-use",
+        help=_USES,
+    )
+
+
+def chosen_use(key: str) -> ListUse:
+    """What the list becomes, as the run before chose."""
+    return ListUse(st.session_state.get(f"{key}-use") or ListUse.LABELS)
+
+
+def chosen(key: str) -> ListChoice:
+    """How the list is brought in, as the run before chose.
 
     Raises:
         ValueError: when the map of classes is none.
@@ -44,11 +66,13 @@ def chosen_reading(key: str) -> tuple[ListReading, str]:
         classes=classes,
         only_matched=bool(state.get(f"{key}-matched")),
     )
-    return reading, state.get(f"{key}-given-by") or ""
+    use = chosen_use(key)
+    given_by = (state.get(f"{key}-given-by") or "") if use is ListUse.LABELS else None
+    return ListChoice(use=use, reading=reading, given_by=given_by)
 
 
-def draw(key: str, plan: ListPlan | None, class_names: list[str], *, is_admin: bool) -> None:
-    """Draw the choices, which `chosen_reading` reads at the next run.
+def draw(key: str, plan: ReadPlan | None, class_names: list[str], *, is_admin: bool) -> None:
+    """Draw the choices of how it is read, which `chosen` reads at the next run.
 
     Args:
         key: what the widgets' keys begin with.
@@ -87,7 +111,7 @@ def draw(key: str, plan: ListPlan | None, class_names: list[str], *, is_admin: b
                     key=f"{key}-{word}",
                 )
         st.checkbox("Leave out lines whose image is not here", key=f"{key}-matched")
-        if is_admin:
+        if is_admin and chosen_use(key) is ListUse.LABELS:
             st.text_input(
                 "Given by another reader (optional)",
                 key=f"{key}-given-by",

@@ -1,0 +1,87 @@
+"""What a list of images and classes can become: labels, hidden true labels."""
+
+from dataclasses import dataclass, field
+from enum import StrEnum
+from pathlib import Path
+
+from sslapp.datasets.tables.label_list import ListReading
+from sslapp.usecases.access import Access
+from sslapp.usecases.labelling.label_lists import import_list, plan_list
+from sslapp.usecases.labelling.read_lists import ReadPlan
+from sslapp.usecases.labelling.true_lists import import_truth, plan_truth
+from sslapp.words import count
+
+
+class ListUse(StrEnum):
+    """What the rows of a list become."""
+
+    LABELS = "labels"
+    TRUTH = "truth"
+
+
+@dataclass(frozen=True, kw_only=True)
+class ListChoice:
+    """How a list is brought in.
+
+    Attributes:
+        use: what its rows become.
+        reading: how it is read.
+        given_by: of labels: the reader whose they are, where it is another than who asks.
+    """
+
+    use: ListUse = ListUse.LABELS
+    reading: ListReading = field(default_factory=ListReading)
+    given_by: str | None = None
+
+
+@dataclass(frozen=True)
+class Saved:
+    """What was brought in.
+
+    Attributes:
+        number: how many images got something.
+        said: that in a sentence.
+    """
+
+    number: int
+    said: str
+
+
+def plan_as(
+    access: Access, project: str | int | None, path: Path, name: str, choice: ListChoice
+) -> ReadPlan:
+    """What a list would bring. Nothing is changed.
+
+    Args:
+        path: the file.
+        name: what messages call it.
+        choice: what it becomes, and how it is read.
+
+    Raises:
+        ValueError: when the file is no list that can be read.
+        NotAllowed: when only an admin may bring this.
+    """
+    about = (access, project, path, name, choice.reading)
+    if choice.use is ListUse.TRUTH:
+        return plan_truth(*about)
+    return plan_list(*about, given_by=choice.given_by)
+
+
+def import_as(
+    access: Access, project: str | int | None, path: Path, name: str, choice: ListChoice
+) -> Saved:
+    """Bring in a list, all of it or nothing.
+
+    Args:
+        path, name, choice: as for `plan_as`.
+
+    Raises:
+        ValueError: listing what is wrong with which lines, and the mend.
+        NotAllowed: when only an admin may bring this.
+    """
+    about = (access, project, path, name, choice.reading)
+    if choice.use is ListUse.TRUTH:
+        number = import_truth(*about)
+        return Saved(number, f"{count(number, 'hidden true label')} imported.")
+    number = import_list(*about, given_by=choice.given_by)
+    return Saved(number, f"{count(number, 'label')} imported.")
