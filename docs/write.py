@@ -33,7 +33,7 @@ from sslapp.datasets.pictures.reading import Meaning, Reading
 from sslapp.datasets.registry import open_source
 from sslapp.datasets.source import ImageSource, Refusal
 from sslapp.datasets.tables.columns import USUAL
-from sslapp.datasets.tables.label_list import read_labels
+from sslapp.datasets.tables.label_list import LabelRow, ListReading, read_labels
 from sslapp.datasets.tables.reading import LISTS, open_table
 from sslapp.methods.registry import BUILT_IN
 from sslapp.methods.threshold.config import AveragingConfig, ThresholdConfig, WeightsConfig
@@ -156,18 +156,28 @@ def list_becomes(content: str) -> str:
     images, classes, *rest = content.splitlines()
     names = [each.strip() for each in images.removeprefix("images:").split(",")]
     ((name, text),) = files_of("\n".join(rest)).items()
+    class_names = [each.strip() for each in classes.removeprefix("classes:").split(",")]
+    predictions = name.startswith("predictions")
     found = read_labels(
         open_table(text, name),
         names=names,
         hashes=[f"{number:064x}" for number in range(len(names))],
-        class_names=[each.strip() for each in classes.removeprefix("classes:").split(",")],
+        class_names=class_names,
+        reading=ListReading(predictions=predictions),
     )
-    rows = [[str(row.line), names[row.position], row.class_name] for row in found.rows]
-    parts = [_table(("line", "image", "class"), rows)] if rows else []
+    rows = [
+        [str(row.line), names[row.position], row.class_name, *_shares(row)] for row in found.rows
+    ]
+    headings = ("line", "image", "class", *(class_names if predictions else ()))
+    parts = [_table(headings, rows)] if rows else []
     parts += [f"Refused: *{each}*\n" for each in found.errors]
     for kind, lines in found.left_out.items():
         parts.append(f"Left alone, because the {kind}: {'; '.join(lines.first)}\n")
     return "\n".join(parts)
+
+
+def _shares(row: LabelRow) -> list[str]:
+    return [] if row.shares is None else [f"{each:.2f}" for each in row.shares]
 
 
 def files_of(tree: str) -> dict[str, bytes]:

@@ -8,6 +8,7 @@ from typing import Annotated
 import typer
 
 from sslapp.cli.application import Json, Project, access, app, command, show, table
+from sslapp.cli.jobs import Wait, wait_for
 from sslapp.usecases.images.own_labels.plan import plan_import
 from sslapp.usecases.labelling import decisions, duplicates, picks, worksheets
 from sslapp.usecases.labelling.label_lists import ClassReading, ListReading, written_classes
@@ -61,6 +62,10 @@ def label(
     class_column: Annotated[
         str | None, typer.Option(help="Heading of the column with the class.")
     ] = None,
+    confidence_column: Annotated[
+        str | None,
+        typer.Option(help="Of proposals: heading of the column that says how sure a class is."),
+    ] = None,
     classes_of: Annotated[
         list[str] | None,
         typer.Option(
@@ -80,8 +85,9 @@ def label(
         ListUse,
         typer.Option(
             "--as",
-            help="What a list becomes: labels, or hidden true labels (truth; for admins), which "
-            "simulations and the final score alone read.",
+            help="What a list becomes: labels; hidden true labels (truth; for admins), which "
+            "simulations and the final score alone read; or a round of proposals to review, of "
+            "what another model predicted.",
         ),
     ] = ListUse.LABELS,
     given_by: Annotated[
@@ -92,6 +98,7 @@ def label(
     encoding: Annotated[
         str | None, typer.Option(help="Of a text, such as gbk; default: the one that is found.")
     ] = None,
+    wait: Wait = True,
     project: Project = None,
     as_json: Json = False,
 ) -> None:
@@ -111,9 +118,10 @@ def label(
                 no=no,
             ),
             only_matched=only_matched,
+            confidence_column=confidence_column,
         )
         choice = ListChoice(use=use, reading=wanted, given_by=given_by)
-        _bring_list(project, Path(what), choice, dry_run=dry_run, as_json=as_json)
+        _bring_list(project, Path(what), choice, dry_run=dry_run, wait=wait, as_json=as_json)
         return
     if dry_run or use is not ListUse.LABELS:
         raise ValueError(f"{'--dry-run' if dry_run else '--as'} is for a list of labels.")
@@ -124,7 +132,13 @@ def label(
 
 
 def _bring_list(
-    project: str | None, path: Path, choice: ListChoice, *, dry_run: bool, as_json: bool
+    project: str | None,
+    path: Path,
+    choice: ListChoice,
+    *,
+    dry_run: bool,
+    wait: bool,
+    as_json: bool,
 ) -> None:
     who, as_labels = access(), choice.use is ListUse.LABELS
     own = as_labels and worksheets.is_own(path)
@@ -136,7 +150,12 @@ def _bring_list(
         return
     if not as_labels:
         saved = import_as(*about)
-        show({str(choice.use): saved.number}, as_json, saved.said)
+        if saved.job_id is None:
+            show({str(choice.use): saved.number}, as_json, saved.said)
+            return
+        result = {"round": saved.number, **wait_for(who, saved.job_id, wait)}
+        said = f"Round {saved.number} holds what {path.name} proposes." if wait else saved.said
+        show(result, as_json, said)
         return
     count = worksheets.label_from_list(who, project, path, choice.reading, given_by=choice.given_by)
     whose = "with who gave each" if own else f"as {choice.given_by or who.reader}'s own"

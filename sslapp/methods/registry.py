@@ -22,6 +22,7 @@ from sslapp.methods.fixmatch.config import CARD as FIXMATCH
 from sslapp.methods.flexmatch.config import CARD as FLEXMATCH
 from sslapp.methods.freematch.config import CARD as FREEMATCH
 from sslapp.methods.head_ensemble.config import CARD as HEAD_ENSEMBLE
+from sslapp.methods.imported_predictions.config import CARD as IMPORTED_PREDICTIONS
 from sslapp.methods.installed import find_installed
 from sslapp.methods.instant.config import CARD as INSTANT
 from sslapp.methods.label_propagation.config import CARD as LABEL_PROPAGATION
@@ -81,6 +82,11 @@ CARDS: Mapping[str, MethodCard] = MappingProxyType(
     {**BUILT_IN, **{name: each.card for name, each in _INSTALLED.items()}}
 )
 """The cards by name, those of other packages last."""
+
+TITLES: Mapping[str, str] = MappingProxyType(
+    {card.name: card.title for card in (*CARDS.values(), IMPORTED_PREDICTIONS)}
+)
+"""What a page calls each method, and what rounds that nothing trained are called."""
 
 PROBLEMS = tuple(_problems)
 """Why methods of other packages cannot be used, a sentence each."""

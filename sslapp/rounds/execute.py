@@ -4,7 +4,6 @@ import math
 import time
 from collections import defaultdict
 from collections.abc import Callable, Mapping, Sequence
-from dataclasses import asdict, dataclass
 from pathlib import Path
 from typing import Any
 
@@ -13,62 +12,34 @@ import torch
 from numpy.typing import NDArray
 from sqlalchemy import Connection
 
-from sslapp import durable
 from sslapp.jobs.context import Cancelled, JobContext
 from sslapp.jobs.worker import JobRefused
 from sslapp.methods.card import MethodCard
 from sslapp.methods.plugin import read_planned
 from sslapp.methods.registry import find_card, method_class
-from sslapp.review.candidates import DEFAULT_THRESHOLD
-from sslapp.review.collapse import Collapse, find_collapse
-from sslapp.review.proposals import best_classes, likeliest_columns
 from sslapp.rounds import PASSED_OVER, RoundPhase
 from sslapp.rounds.frames import Frames
+from sslapp.rounds.listed import publish_listed
 from sslapp.rounds.loading import load_task, pixel_segments
 from sslapp.rounds.own_map import write_own_map
 from sslapp.rounds.pictures import Pictures
 from sslapp.rounds.plan import apply_plan, as_planned, differences, make_plan
-from sslapp.store import files, rounds
+from sslapp.rounds.publishing import Ended, publish
+from sslapp.store import rounds
 from sslapp.store.database import reading
-from sslapp.store.log import events
-from sslapp.store.rounds import PIXELS, PLUGIN, is_planned
-from sslapp.training.calibration.calibration import Calibration, calibrate
-from sslapp.training.calibration.out_of_sample import OutOfSample, ask, source_of
+from sslapp.store.rounds import LISTED, PIXELS, PLUGIN, is_planned
+from sslapp.training.calibration.out_of_sample import ask, source_of
 from sslapp.training.calibration.sources import FITS
-from sslapp.training.folds import experts
 from sslapp.training.method import Method, Predictor
 from sslapp.training.run import Report, Run, Stopped
 from sslapp.training.task import Features, Pixels, Task
-from sslapp.vocabulary import EventKind, FailureKind, Gear, Projection
+from sslapp.vocabulary import FailureKind, Gear
 
 PREDICT_CHUNK = 2048
 """Rows predicted at once, so that no set has to fit into memory."""
 
 CHECKPOINT_SECONDS = 20.0
 """Least time between two checkpoints of a training: what a kill costs at most."""
-
-
-@dataclass(frozen=True, eq=False)
-class Ended:
-    """What the fits of a round have left.
-
-    Attributes:
-        predictor: of the whole task.
-        logits: (N, C) float32 its scores of every image.
-        members: by name, (N, C) float16 probabilities of its members; empty without any.
-        answers: about labelled images that the fit which answers was not taught.
-        own: column -> file of what the trained model makes of the images; empty on frozen features.
-        frames: folder of the round's film, if there is one.
-        seconds: what the attempt has taken.
-    """
-
-    predictor: Predictor
-    logits: NDArray[np.float32]
-    members: Mapping[str, NDArray[np.float16]]
-    answers: OutOfSample
-    own: Mapping[str, Path]
-    frames: Path | None
-    seconds: float
 
 
 def run_round(context: JobContext) -> None:
@@ -81,6 +52,9 @@ def run_round(context: JobContext) -> None:
     started = time.monotonic()
     with reading(context.engine) as conn:
         row = rounds.round_columns(conn, context.claim.params["round_id"])
+    if LISTED in row["plan"]:
+        publish_listed(context, row)
+        return
     card, method = _method(row)
     plan = _planned(context, row)
     say = _sayer(context, row["id"], plan)
@@ -119,8 +93,16 @@ def run_round(context: JobContext) -> None:
     except Stopped:
         raise Cancelled from None
     seconds = time.monotonic() - started
-    ended = Ended(predictor, logits, members, answers, own, frames.finish(), seconds)
-    _publish(context, row, task, ended)
+    ended = Ended(
+        probabilities=torch.softmax(torch.from_numpy(logits), dim=1).numpy(),
+        answers=answers,
+        seconds=seconds,
+        predictor=predictor,
+        members=members,
+        own=own,
+        frames=frames.finish(),
+    )
+    publish(context, row, task, ended)
 
 
 def _method(row: Mapping[str, Any]) -> tuple[MethodCard, type[Method]]:
@@ -297,104 +279,3 @@ def _own_map(context: JobContext, predictor: Predictor, task: Task, run: Run) ->
 
     source = _source(task, run.gear)
     return write_own_map(predictor, source, count, context.folder, seed=run.seed, said=said)
-
-
-def _publish(context: JobContext, row: Mapping[str, Any], task: Task, ended: Ended) -> None:
-    calibration = calibrate(ended.answers)
-    probabilities = torch.softmax(torch.from_numpy(ended.logits), dim=1).numpy()
-    path = context.folder / "probabilities.npy"
-    ended.predictor.save(context.folder / "predictor")
-    durable.write_array(path, probabilities)
-    beside = _write_beside(context, ended)
-    collapse = _collapse(probabilities, task, calibration)
-    metrics = {
-        **_holdout_metrics(probabilities, task),
-        **_calibration_metrics(calibration),
-        "collapse": None if collapse is None else asdict(collapse),
-        "sure": _sure(probabilities, task, calibration, collapse),
-        "members": list(ended.members),
-        "seconds": ended.seconds,
-    }
-    result: dict[str, Any] = {"round_id": row["id"], "round": row["number"], **metrics}
-    written = context.written()
-    with context.finishing(result, written) as conn:
-        values = {
-            "probabilities": context.workspace.relative(path),
-            **beside,
-            "projection": Projection.PCA if ended.own else None,
-            "frames": None if ended.frames is None else context.workspace.relative(ended.frames),
-            "temperature": calibration.temperature,
-            "metrics": metrics,
-            "curves": rounds.curves_hash(conn, row["id"]),
-        }
-        rounds.change_round(conn, row["id"], values)
-        events.append(
-            conn,
-            row["project_id"],
-            EventKind.ROUND_DONE,
-            key=f"round-{row['id']}-done",
-            round_id=row["id"],
-            payload={
-                "probabilities_sha256": durable.sha256(path),
-                "files_sha256": files.digest(written),
-            },
-        )
-
-
-def _write_beside(context: JobContext, ended: Ended) -> dict[str, str]:
-    """Write what a round has besides its predictions. Returns column -> path."""
-    found = ended.answers
-    written = dict(ended.own)
-    if len(found):
-        table = rounds.Answers(found.rows, found.labels.numpy(), found.logits.numpy()).table()
-        written["answers"] = context.folder / "answers.npy"
-        durable.write_array(written["answers"], table)
-    if ended.members:
-        written["members"] = context.folder / "members.npy"
-        durable.write_array(written["members"], np.stack(list(ended.members.values()), axis=1))
-    return {column: context.workspace.relative(path) for column, path in written.items()}
-
-
-def _holdout_metrics(probabilities: NDArray[np.float32], task: Task) -> dict[str, Any]:
-    rows = task.validation
-    right = probabilities[rows].argmax(axis=1) == task.labels[rows]
-    return {
-        "holdout": len(rows),
-        "holdout_accuracy": float(right.mean()) if len(rows) else None,
-    }
-
-
-def _collapse(
-    probabilities: NDArray[np.float32], task: Task, calibration: Calibration
-) -> Collapse | None:
-    """Whether what the round would propose for the pool is nearly all one class."""
-    judged = np.concatenate([experts(task), task.validation])
-    proposed = likeliest_columns(probabilities, calibration.scaling)[task.pool]
-    return find_collapse(proposed, task.labels[judged], task.labels[task.validation])
-
-
-def _sure(
-    probabilities: NDArray[np.float32],
-    task: Task,
-    calibration: Calibration,
-    collapse: Collapse | None,
-) -> int:
-    """For how many images of the pool a class is proposed at the usual threshold."""
-    if not calibration.calibrated or (collapse is not None and collapse.contradicted):
-        return 0
-    best = best_classes(probabilities, calibration.scaling, task.forbidden)
-    return int((best.confidence[task.pool] >= DEFAULT_THRESHOLD).sum())
-
-
-def _calibration_metrics(found: Calibration) -> dict[str, Any]:
-    return {
-        "calibrated": found.calibrated,
-        "calibrated_on": found.source,
-        "calibrated_count": found.count,
-        "cautious": found.cautious,
-        "ece_before": found.ece_before if found.count else None,
-        "ece_after": found.ece_after if found.count else None,
-        "ece_interval": list(found.interval) if found.count else None,
-        "temperature": found.temperature,
-        "scaling": found.scaling.stored(),
-    }

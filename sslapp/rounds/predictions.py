@@ -13,7 +13,7 @@ import numpy as np
 from numpy.typing import NDArray
 from sqlalchemy import Connection
 
-from sslapp.review.candidates import Candidates
+from sslapp.review.candidates import Candidates, says_nothing
 from sslapp.review.confidence import scaling_of
 from sslapp.review.proposals import CHUNK, Proposals, best_classes, by_doubt, likeliest_columns
 from sslapp.rounds.coverage import Coverage
@@ -166,16 +166,32 @@ def likeliest(
     """(q,) class ids that a round gave most probability, whatever is ruled out by now.
 
     Args:
-        positions: (q,) images, or a slice of all; NO_CLASS for one that the round does not cover.
+        positions: (q,) images, or a slice of all; NO_CLASS for one that the round does not cover,
+            or that its list does not name.
     """
     whole = found.read_probabilities(workspace)
-    ids, scaling = np.array(found.class_ids, dtype=np.int64), scaling_of(found)
     if isinstance(positions, slice):
-        return ids[likeliest_columns(whole[positions], scaling)]
+        return _likeliest(found, whole[positions])
     classes = np.full(len(positions), NO_CLASS, dtype=np.int64)
     there = np.flatnonzero(positions < len(whole))
-    classes[there] = ids[likeliest_columns(whole[positions[there]], scaling)]
+    classes[there] = _likeliest(found, whole[positions[there]])
     return classes
+
+
+def _likeliest(found: FinishedRound, raw: NDArray[np.float32]) -> NDArray[np.int64]:
+    ids = np.array(found.class_ids, dtype=np.int64)[likeliest_columns(raw, scaling_of(found))]
+    return np.where(named_by(found, raw), ids, NO_CLASS)
+
+
+def named_by(found: FinishedRound, raw: NDArray[np.float32]) -> NDArray[np.bool_]:
+    """(q,) bool: of which of (q, C) rows of its probabilities a round says something.
+
+    What was trained says something of every image, a list of those that it names.
+    """
+    if not found.is_listed:
+        return np.ones(len(raw), dtype=np.bool_)
+    nothing = np.zeros((1, raw.shape[1]), dtype=np.bool_)
+    return ~says_nothing(np.asarray(raw, dtype=np.float32), nothing)
 
 
 def in_columns(

@@ -42,6 +42,10 @@ PLUGIN = "plugin"
 """Key of a plan: the file that holds the round's method, as {"path", "sha256"}, if it is one. It is
 there from the start, all else from the first attempt on."""
 
+LISTED = "list"
+"""Key of a plan: what the round's predictions were read from, if it is a list and nothing was
+trained, as {"file", "sha256", "images", "path", "array_sha256"}; there from the start as well."""
+
 FORMERLY_FIXMATCH = {"flexible": "flexmatch", "adaptive": "freematch"}
 """FixMatch's former option `threshold` -> the method that its value is by now."""
 
@@ -139,6 +143,11 @@ class StoredRound:
         return self.snapshot.class_ids
 
     @property
+    def is_listed(self) -> bool:
+        """Whether its predictions are those of a list, and nothing was trained."""
+        return LISTED in self.plan
+
+    @property
     def shown_map(self) -> str | None:
         """Path of the map of its own features that is shown; None where it has none."""
         return self.umap if self.projection == Projection.UMAP else self.pca
@@ -160,12 +169,14 @@ class FinishedRound(StoredRound):
     def proposes(self) -> bool:
         """Whether its confidence may be acted on: calibrated, and not contradicted by the holdout.
 
-        A round of an earlier version proposes as it did when it was published.
+        That of a list is taken as it says where it is not calibrated: who brought it wants to see
+        its proposals. A round of an earlier version proposes as it did when it was published.
         """
         if "calibrated_on" not in self.metrics:
             return True
         collapse = self.metrics.get("collapse")
-        return self.is_calibrated and not (collapse and collapse["contradicted"])
+        sure = self.is_calibrated or self.is_listed
+        return sure and not (collapse and collapse["contradicted"])
 
     @property
     def judged(self) -> int:
@@ -291,14 +302,14 @@ def add_round(conn: Connection, values: Mapping[str, Any]) -> int:
 
     Args:
         conn: a write transaction.
-        values: column -> value, but for `created_at`; the plan holds PLUGIN at most.
+        values: column -> value, but for `created_at`; the plan holds PLUGIN or LISTED at most.
     """
     return int(seals.insert(conn, round_, {**values, "created_at": now()}))
 
 
 def is_planned(plan: Mapping[str, Any]) -> bool:
     """Whether an attempt has made the plan complete."""
-    return bool(plan.keys() - {PLUGIN})
+    return bool(plan.keys() - {PLUGIN, LISTED})
 
 
 def round_columns(conn: Connection, round_id: int) -> dict[str, Any]:

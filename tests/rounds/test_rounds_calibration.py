@@ -9,7 +9,7 @@ import small_project
 
 from sslapp import durable
 from sslapp.jobs.context import JobContext
-from sslapp.rounds import RoundPhase, execute
+from sslapp.rounds import RoundPhase, publishing
 from sslapp.store import rounds
 from sslapp.store.database import reading, writing
 from sslapp.store.state import load_state
@@ -127,9 +127,9 @@ def test_a_collapsed_round_is_said_and_withheld_where_the_holdout_contradicts(
 
 def test_a_collapse_is_looked_for_in_what_is_proposed(project, monkeypatch) -> None:
     swayed = Vector(1.0, (1.0,) * 10, (999.0, *[0.0] * 9))
-    calibrate = execute.calibrate
+    calibrate = publishing.calibrate
     monkeypatch.setattr(
-        execute,
+        publishing,
         "calibrate",
         lambda *given, **options: replace(calibrate(*given, **options), scaling=swayed),
     )

@@ -15,6 +15,7 @@ class Use(StrEnum):
     SHA256 = "sha256"
     POSITION = "position"
     CLASS = "class"
+    PREDICTION = "prediction"
     GROUP = "group"
     SPLIT = "split"
     READER = "reader"
@@ -40,16 +41,23 @@ USUAL: Mapping[Use, Sequence[Sequence[str]]] = {
             *("finding", "findings", "finding_labels", "target", "category"),
         ),
     ),
+    Use.PREDICTION: (
+        ("prediction", "predicted", "predicted_class", "predicted_label", "pred", "pred_class"),
+    ),
     Use.GROUP: (("group", "group_id", "patient", "patient_id", "subject", "subject_id"),),
     Use.SPLIT: (("split", "subset", "partition"),),
     Use.READER: (("reader", "annotator", "rater"),),
-    Use.CONFIDENCE: (("confidence", "probability"),),
+    Use.CONFIDENCE: (("confidence", "conf", "probability", "prob"),),
 }
 """What a column is for -> its usual names in the order in which they count: those of one group are
 equally likely, so that two of them are asked about. Case, spaces, - and _ make no difference.
 """
 
-_OPTIONS = {Use.IMAGE: "--image-column", Use.CLASS: "--class-column"}
+_OPTIONS = {
+    Use.IMAGE: "--image-column",
+    Use.CLASS: "--class-column",
+    Use.CONFIDENCE: "--confidence-column",
+}
 
 
 def find_columns(

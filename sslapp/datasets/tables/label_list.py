@@ -20,6 +20,7 @@ from sslapp.datasets.tables.matching import (
     Unmatched,
     said_of,
 )
+from sslapp.datasets.tables.shares import Shares, ShareTeller, share_teller
 from sslapp.datasets.tables.table import ListError, ListTable
 
 MOST_ERRORS = 1000
@@ -34,11 +35,13 @@ class LabelRow:
         line: where it stands, from 1.
         position: the image.
         class_name: one of the project's classes.
+        shares: of a list of predictions: the probability of every class.
     """
 
     line: int
     position: int
     class_name: str
+    shares: Shares | None = None
 
 
 @dataclass(frozen=True, kw_only=True)
@@ -50,6 +53,8 @@ class ListReading:
         image_column: the heading of the column that names the image.
         classes: what its cells mean as classes.
         only_matched: leave out lines whose image is not here, in place of refusing the list.
+        predictions: it says how sure each class is.
+        confidence_column: then the heading of the column that does; None as found.
     """
 
     sheet: str | None = None
@@ -57,6 +62,8 @@ class ListReading:
     image_column: str | None = None
     classes: ClassReading = field(default_factory=ClassReading)
     only_matched: bool = False
+    predictions: bool = False
+    confidence_column: str | None = None
 
 
 @dataclass
@@ -160,9 +167,7 @@ class _Labels:
     def _columns(self) -> tuple[dict[Use, int], ClassTeller]:
         chosen = {Use.IMAGE: self._reading.image_column} if self._reading.image_column else {}
         columns = find_columns(self._table, IMAGE_USES, chosen)
-        teller = class_teller(
-            self._table, self._class_names, self._reading.classes, taken=[*columns.values()]
-        )
+        teller = self._teller([*columns.values()])
         if teller is None or not columns:
             raise wrong_headings(
                 self._table,
@@ -177,6 +182,12 @@ class _Labels:
         others = [each for at, each in enumerate(headings) if at not in used and each.strip()]
         self._found.unread = [*others, *self._table.left_out]
         return columns, teller
+
+    def _teller(self, taken: Sequence[int]) -> ClassTeller | None:
+        about = (self._table, self._class_names, self._reading.classes)
+        if self._reading.predictions:
+            return share_teller(*about, self._reading.confidence_column, taken=taken)
+        return class_teller(*about, taken=taken)
 
     def _read_rows(self, columns: Mapping[Use, int], teller: ClassTeller) -> None:
         last = max(*columns.values(), *teller.columns)
@@ -231,7 +242,10 @@ class _Labels:
             self._note(wrong.kind, line, str(wrong))
             return None
         self._found.classes[said, name] += 1
-        return None if position is None else LabelRow(line, position, name)
+        if position is None:
+            return None
+        shares = teller.shares(cells) if isinstance(teller, ShareTeller) else None
+        return LabelRow(line, position, name, shares)
 
     def _leave(self, kind: str, line: int, cells: Sequence[str], why: str = "") -> None:
         said = why.removesuffix(" Correct or remove the line.") or ", ".join(cells)[:80]

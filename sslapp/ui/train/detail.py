@@ -33,7 +33,7 @@ def show(access: Access, project_id: int, number: int, titles: dict[str, str]) -
     if drawn:
         with sides.container(gap="xsmall"):
             round_figures.losses(found.curves, found.steps, key=f"detail-losses-{number}")
-    if found.state is JobState.DONE:
+    if found.state is JobState.DONE and not found.listed:
         model.show(access, project_id, number)
 
 
@@ -54,6 +54,8 @@ def facts(found: Detail) -> list[tuple[str, str]]:
         ("Gear", f"{gear} · seed {found.seed}"),
         ("Options", _listed(found.changed) if found.changed else "all as by default"),
     ]
+    if found.listed:
+        told = [("Read from", found.listed), ("Labels then", " · ".join(labels))]
     if found.plugin:
         told.append(("Plugin", found.plugin))
     if found.metrics.get("temperature") is not None:

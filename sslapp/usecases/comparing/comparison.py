@@ -18,6 +18,7 @@ from sqlalchemy import Connection
 
 from sslapp.review.confidence import scaling_of
 from sslapp.review.confusion import Paired, cohen_kappa, confusion, paired
+from sslapp.rounds.predictions import named_by
 from sslapp.store import images, projects, rounds, snapshots
 from sslapp.store.database import reading
 from sslapp.store.projects import ClassRow
@@ -66,7 +67,8 @@ class Compared:
     Attributes:
         predicted: (N,) int16 likeliest class by number, whatever readers ruled out.
         raw, sure: (N,) float32 probability of that class, raw and calibrated.
-        pool: (p,) images that could receive a pseudo-label.
+        named: (N,) bool, images that it says something of: all, but for those that a list lacks.
+        pool: (p,) of these, images that could receive a pseudo-label.
         truth: for each measure there is, (n,) ascending positions and their (n,) int16 classes.
     """
 
@@ -74,6 +76,7 @@ class Compared:
     predicted: Classes
     raw: NDArray[np.float32]
     sure: NDArray[np.float32]
+    named: NDArray[np.bool_]
     pool: Positions
     truth: Mapping[Measure, tuple[Positions, Classes]]
 
@@ -165,9 +168,10 @@ class Comparison:
         return paired(one.predicted[positions] == classes, other.predicted[positions] == classes)
 
     def common(self, first: int, second: int) -> Positions:
-        """(n,) images that both rounds cover and whose predictions may be seen."""
-        count = min(len(self.of(each).predicted) for each in (first, second))
-        return np.flatnonzero(self.open[:count])
+        """(n,) images of which both rounds say something, and whose predictions may be seen."""
+        one, other = self.of(first).named, self.of(second).named
+        count = min(len(one), len(other))
+        return np.flatnonzero(self.open[:count] & one[:count] & other[:count])
 
     def agreement(self, first: int, second: int) -> NDArray[np.int64]:
         """(C, C) int64: images for which the first says class i and the second class j."""
@@ -254,15 +258,18 @@ def _compared(
     stored = stored_round.read_probabilities(access.workspace)
     predicted = np.zeros(len(stored), dtype=np.int16)
     raw, sure = (np.zeros(len(stored), dtype=np.float32) for _ in range(2))
+    named = np.zeros(len(stored), dtype=np.bool_)
     for at in range(0, len(stored), CHUNK):  # probabilities of a large set do not fit into memory
         part = slice(at, at + CHUNK)
         p = stored[part]
         rows, best = np.arange(len(p)), p.argmax(axis=1)
         predicted[part] = columns[best]
+        named[part] = named_by(stored_round, p)
         raw[part] = p[rows, best]
         sure[part] = scaling.apply(p)[rows, best]
+    open_ = open_[: len(named)] & named
     truth = {
-        Measure.TEST: _asked(test, len(stored), columns),
+        Measure.TEST: _asked(test, named, columns),
         Measure.HOLDOUT: _holdout_truth(frozen, columns, open_),
     }
     return Compared(
@@ -270,17 +277,19 @@ def _compared(
         predicted,
         raw,
         sure,
+        named,
         pool=frozen.pool[open_[frozen.pool]],
         truth={measure: pair for measure, pair in truth.items() if len(pair[0])},
     )
 
 
 def _asked(
-    truth: tuple[Positions, Classes], count: int, columns: Classes
+    truth: tuple[Positions, Classes], named: NDArray[np.bool_], columns: Classes
 ) -> tuple[Positions, Classes]:
-    """The images a round covers whose class it could give at all."""
+    """The images that a round says something of whose class it could give at all."""
     positions, classes = truth
-    asked = (positions < count) & np.isin(classes, columns)
+    asked = (positions < len(named)) & np.isin(classes, columns)
+    asked[asked] = named[positions[asked]]
     return positions[asked], classes[asked]
 
 

@@ -11,6 +11,7 @@ from sslapp.jobs import queue
 from sslapp.jobs.context import JobContext
 from sslapp.packaging import needs, package
 from sslapp.store.database import reading, writing
+from sslapp.store.errors import Refused
 from sslapp.store.log import events
 from sslapp.store.rounds import finished_round
 from sslapp.usecases.access import Access, find_project
@@ -30,12 +31,17 @@ def export_model(
     Raises:
         ValueError: when the target exists or has another ending.
         NotFinished: when the round has not finished.
+        Refused: when nothing was trained in it.
     """
     if target is not None:
         package.check_target(target)
     with writing(access.engine) as conn:
         project_id = find_project(conn, access, project)
         found = finished_round(conn, project_id, number)
+        if found.is_listed:
+            raise Refused(
+                f"Round {found.number} is a list of predictions and has no model to export."
+            )
         moment = f"{queue.now():%Y%m%d-%H%M%S-%f}"  # a second may see two
         kept = f"exports/{project_id}/{moment}/model-round-{found.number}.zip"
         named = kept if target is None else str(target.expanduser().resolve())

@@ -1,12 +1,13 @@
-"""What a list of images and classes can become: labels, hidden true labels."""
+"""What a list of images and classes can become: labels, hidden true labels, proposals."""
 
-from dataclasses import dataclass, field
+from dataclasses import dataclass, field, replace
 from enum import StrEnum
 from pathlib import Path
 
 from sslapp.datasets.tables.label_list import ListReading
 from sslapp.usecases.access import Access
 from sslapp.usecases.labelling.label_lists import import_list, plan_list
+from sslapp.usecases.labelling.proposal_lists import import_proposals, plan_proposals
 from sslapp.usecases.labelling.read_lists import ReadPlan
 from sslapp.usecases.labelling.true_lists import import_truth, plan_truth
 from sslapp.words import count
@@ -17,6 +18,7 @@ class ListUse(StrEnum):
 
     LABELS = "labels"
     TRUTH = "truth"
+    PROPOSALS = "proposals"
 
 
 @dataclass(frozen=True, kw_only=True)
@@ -39,12 +41,14 @@ class Saved:
     """What was brought in.
 
     Attributes:
-        number: how many images got something.
+        number: how many images got something, or of the round.
         said: that in a sentence.
+        job_id: of the job that makes a round of them, if one does.
     """
 
     number: int
     said: str
+    job_id: int | None = None
 
 
 def plan_as(
@@ -61,9 +65,12 @@ def plan_as(
         ValueError: when the file is no list that can be read.
         NotAllowed: when only an admin may bring this.
     """
-    about = (access, project, path, name, choice.reading)
+    reading = replace(choice.reading, predictions=choice.use is ListUse.PROPOSALS)
+    about = (access, project, path, name, reading)
     if choice.use is ListUse.TRUTH:
         return plan_truth(*about)
+    if choice.use is ListUse.PROPOSALS:
+        return plan_proposals(*about)
     return plan_list(*about, given_by=choice.given_by)
 
 
@@ -79,9 +86,13 @@ def import_as(
         ValueError: listing what is wrong with which lines, and the mend.
         NotAllowed: when only an admin may bring this.
     """
-    about = (access, project, path, name, choice.reading)
+    reading = replace(choice.reading, predictions=choice.use is ListUse.PROPOSALS)
+    about = (access, project, path, name, reading)
     if choice.use is ListUse.TRUTH:
         number = import_truth(*about)
         return Saved(number, f"{count(number, 'hidden true label')} imported.")
+    if choice.use is ListUse.PROPOSALS:
+        number, job_id = import_proposals(*about)
+        return Saved(number, f"Round {number} is queued, of what {name} proposes.", job_id)
     number = import_list(*about, given_by=choice.given_by)
     return Saved(number, f"{count(number, 'label')} imported.")

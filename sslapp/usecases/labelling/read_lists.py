@@ -31,6 +31,7 @@ _WRONG = {
     "class": "{} with a class that the project has not.",
     "several": "{} with several findings.",
     "cells": "{} with too few or too many cells.",
+    "confidence": "{} whose probability cannot be read.",
     "repeated": "{} about an image that an earlier one is about.",
 }
 

@@ -359,7 +359,7 @@ def previous_columns(access: Access, project_id: int, board: Board) -> NDArray[n
         return None
     place = {each.id: column for column, each in enumerate(board.classes)}
     classes = likeliest(access.workspace, found, slice(0, len(board)))
-    column_of = np.full(max(found.class_ids) + 1, -1, dtype=np.int16)
+    column_of = np.full(max(found.class_ids) + 2, -1, dtype=np.int16)  # its last for no class
     column_of[found.class_ids] = [place.get(each, -1) for each in found.class_ids]
     before = np.full(len(board), -1, dtype=np.int16)
     before[: len(classes)] = column_of[classes]

@@ -175,8 +175,9 @@ def _suspicious(search: _Search) -> Found:
         seed=search.seed,
         report=search.report("asking about labels"),
     )
-    if search.found is not None and search.found.is_calibrated:
-        _take_over(search, search.found, rows, said)
+    known = search.found
+    if known is not None and known.is_calibrated and not known.is_listed:
+        _take_over(search, known, rows, said)
     found = suspects(said, state.labels[rows])
     classes = state.class_ids[found.columns]
     return rows_of(rows[found.rows], found.shares, class_ids=classes)

@@ -21,6 +21,7 @@ from sslapp.usecases.access import Access, require
 from sslapp.usecases.jobs import may_control
 from sslapp.usecases.training.metrics import curves, latest
 from sslapp.vocabulary import FailureKind, JobState
+from sslapp.words import count
 
 
 @dataclass(frozen=True, kw_only=True)
@@ -108,7 +109,7 @@ class Detail:
     @property
     def environment(self) -> dict[str, Any]:
         """What it was planned to run with: threads, numbers, versions."""
-        apart = ("inexact", PASSED_OVER, rounds.PLUGIN)
+        apart = ("inexact", PASSED_OVER, rounds.PLUGIN, rounds.LISTED)
         return {name: value for name, value in self.plan.items() if name not in apart}
 
     @property
@@ -116,6 +117,15 @@ class Detail:
         """The file that holds its method, as name and hash; "" without one."""
         found = self.plan.get(rounds.PLUGIN)
         return f"{Path(found['path']).name}, sha256 {found['sha256'][:12]}" if found else ""
+
+    @property
+    def listed(self) -> str:
+        """The list that its predictions were read from; "" where they were not."""
+        found = self.plan.get(rounds.LISTED)
+        if not found:
+            return ""
+        images = count(found["images"], "image")
+        return f"{found['file']}, {images}, sha256 {found['sha256'][:12]}"
 
     @property
     def inexact(self) -> list[str]:

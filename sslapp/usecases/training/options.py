@@ -14,7 +14,7 @@ from pydantic.fields import FieldInfo
 
 from sslapp.methods.card import MethodCard
 from sslapp.methods.challengers import CHALLENGERS
-from sslapp.methods.registry import CARDS, PROBLEMS, find_card
+from sslapp.methods.registry import CARDS, PROBLEMS, TITLES, find_card
 from sslapp.training.configuration import Automatic, TrainingConfig, defaults_for, steps_of
 from sslapp.vocabulary import Gear
 
@@ -117,8 +117,8 @@ class Option:
 
 
 def method_titles() -> dict[str, str]:
-    """How a page calls each method, by name."""
-    return {name: card.title for name, card in CARDS.items()}
+    """How a page calls the method of each round, by name."""
+    return dict(TITLES)
 
 
 def explained(card: MethodCard) -> str:

@@ -41,6 +41,11 @@ def why_nothing(found: FinishedRound, classes: Sequence[ClassRow], holdout: int)
 def warning(found: FinishedRound, classes: Sequence[ClassRow]) -> str:
     """What to know about a round that proposes; "" where there is nothing to say."""
     collapse = found.metrics.get("collapse")
+    if found.is_listed and not found.is_calibrated:
+        return (
+            f"Round {found.number} is a list: how sure it is, is what the list says. Nothing here "
+            "has measured it."
+        )
     if not collapse or not found.proposes:
         return ""
     return f"{_collapsed(found, classes)} Look at some of them before you accept any."
@@ -92,6 +97,8 @@ def calibrating_map(found: FinishedRound) -> str:
 
 def calibration(found: FinishedRound) -> str:
     """How a round's probabilities were calibrated, as it stands above them."""
+    if found.is_listed and not found.is_calibrated:
+        return "as its list says"
     said, by = rests_on(found.metrics), calibrating_map(found)
     if not found.is_calibrated and found.temperature == 1:
         return said

@@ -7,12 +7,21 @@ from sslapp.usecases.labelling.label_lists import ClassReading, ListReading, wri
 from sslapp.usecases.labelling.lists import ListChoice, ListUse
 from sslapp.usecases.labelling.read_lists import ReadPlan
 
-NAMES = {ListUse.LABELS: "Labels", ListUse.TRUTH: "Hidden true labels"}
-BRINGS = {ListUse.LABELS: "Import labels", ListUse.TRUTH: "Import true labels"}
+NAMES = {
+    ListUse.LABELS: "Labels",
+    ListUse.TRUTH: "Hidden true labels",
+    ListUse.PROPOSALS: "Proposals to review",
+}
+BRINGS = {
+    ListUse.LABELS: "Import labels",
+    ListUse.TRUTH: "Import true labels",
+    ListUse.PROPOSALS: "Import proposals",
+}
 OF_ADMINS = (ListUse.TRUTH,)
 _USES = (
     "Labels count as if they were given here. Hidden true labels are read by simulations and by "
-    "the final score alone, for images that came without theirs."
+    "the final score alone, for images that came without theirs. Proposals are what another model "
+    "predicted, a class and a confidence or a probability for each class: they become a round."
 )
 AS_FOUND = "as found"
 _WRITTEN = (
@@ -51,7 +60,9 @@ def chosen(key: str) -> ListChoice:
     state = st.session_state
     written, by_order = written_classes(state.get(f"{key}-written") or "")
     sheet = state.get(f"{key}-sheet")
+    use = chosen_use(key)
     finding = (state.get(f"{key}-finding") or "").strip()
+    finding = "" if use is ListUse.PROPOSALS else finding
     classes = ClassReading(
         column=_said(f"{key}-{sheet}-class"),
         classes_of=written,
@@ -65,8 +76,8 @@ def chosen(key: str) -> ListChoice:
         image_column=_said(f"{key}-{sheet}-image"),
         classes=classes,
         only_matched=bool(state.get(f"{key}-matched")),
+        confidence_column=_said(f"{key}-{sheet}-confidence"),
     )
-    use = chosen_use(key)
     given_by = (state.get(f"{key}-given-by") or "") if use is ListUse.LABELS else None
     return ListChoice(use=use, reading=reading, given_by=given_by)
 
@@ -87,10 +98,13 @@ def draw(key: str, plan: ReadPlan | None, class_names: list[str], *, is_admin: b
     if len(sheets) > 1:
         st.selectbox("Sheet", sheets, key=f"{key}-sheet")
     sheet = st.session_state.get(f"{key}-sheet")
-    of_image, of_class = st.columns(2)
+    use = chosen_use(key)
+    of_image, of_class, *others = st.columns(3 if use is ListUse.PROPOSALS else 2)
     named = [AS_FOUND, *dict.fromkeys(each for each in headings if each.strip())]
     of_image.selectbox("Image column", named, key=f"{key}-{sheet}-image")
     of_class.selectbox("Class column", named, key=f"{key}-{sheet}-class")
+    for each in others:
+        each.selectbox("Confidence column", named, key=f"{key}-{sheet}-confidence")
     with st.popover("More choices"):
         st.text_input(
             "Classes as they are written (optional)",
@@ -98,7 +112,7 @@ def draw(key: str, plan: ReadPlan | None, class_names: list[str], *, is_admin: b
             placeholder="0=normal, 1=pneumonia",
             help=_WRITTEN,
         )
-        if st.text_input(
+        if use is not ListUse.PROPOSALS and st.text_input(
             "One finding as yes or no (optional)", key=f"{key}-finding", help=_FINDING
         ):
             with_it, without = st.columns(2)
@@ -111,7 +125,7 @@ def draw(key: str, plan: ReadPlan | None, class_names: list[str], *, is_admin: b
                     key=f"{key}-{word}",
                 )
         st.checkbox("Leave out lines whose image is not here", key=f"{key}-matched")
-        if is_admin and chosen_use(key) is ListUse.LABELS:
+        if is_admin and use is ListUse.LABELS:
             st.text_input(
                 "Given by another reader (optional)",
                 key=f"{key}-given-by",
