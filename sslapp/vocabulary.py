@@ -185,6 +185,12 @@ class JobKind(StrEnum):
     MAP = "map"
     FINDING = "finding"
 
+    @property
+    def light(self) -> bool:
+        """Whether somebody waits for it who shall not wait for a round: a worker of its own takes
+        it while another job runs. It needs little memory and no torch."""
+        return self is JobKind.LOOK
+
 
 class Finding(StrEnum):
     """What may be wrong or odd about images, and is looked for."""

@@ -229,6 +229,12 @@ def worker(
         int | None, typer.Option(min=1, help="Default: as planned; all cores but one if not.")
     ] = None,
     until_idle: Annotated[bool, typer.Option("--until-idle", help="End with the queue.")] = False,
+    light: Annotated[
+        bool,
+        typer.Option(
+            "--light", help="Take only jobs that need not wait for others: looks before an import."
+        ),
+    ] = False,
     hung_after: Annotated[
         float, typer.Option(help="Seconds without a sign of life after which a job is taken over.")
     ] = 600.0,
@@ -242,6 +248,7 @@ def worker(
         access(),
         threads=threads,
         until_idle=until_idle,
+        light=light,
         hung_after=timedelta(seconds=hung_after),
         should_end=told_to_end.is_set,
     )

@@ -100,14 +100,23 @@ def find_job(conn: Connection, job_id: int) -> RowMapping | None:
     return conn.execute(select(job).where(job.c.id == job_id)).mappings().one_or_none()
 
 
-def claim(engine: Engine, pid: int) -> Claim | None:
-    """Take the oldest queued job, unless this machine already runs one."""
+def claim(engine: Engine, pid: int, *, light: bool = False) -> Claim | None:
+    """Take the oldest queued job, unless this machine already runs one; a light one beside another.
+
+    Args:
+        pid: of the worker.
+        light: take light jobs alone.
+    """
     host = socket.gethostname()
     with writing(engine) as conn:
-        busy = select(job.c.id).where(job.c.state == JobState.RUNNING, job.c.host == host)
-        if conn.execute(busy.limit(1)).first():
-            return None
-        waiting = select(job).where(job.c.state == JobState.QUEUED).order_by(job.c.id)
+        runs = select(job.c.kind).where(job.c.state == JobState.RUNNING, job.c.host == host)
+        busy = {JobKind(each).light for each in conn.execute(runs).scalars()}
+        free = [each for each in JobKind if each.light not in busy and (each.light or not light)]
+        waiting = (
+            select(job)
+            .where(job.c.state == JobState.QUEUED, job.c.kind.in_(free))
+            .order_by(job.c.id)
+        )
         row = conn.execute(waiting.limit(1).with_for_update(skip_locked=True)).mappings().first()
         if row is None:
             return None
@@ -130,6 +139,18 @@ def claim(engine: Engine, pid: int) -> Claim | None:
         reader_id=row["reader_id"],
         folder=row["folder"],
     )
+
+
+def light_waits(conn: Connection) -> bool:
+    """Whether a light job waits while this machine's worker is at another one."""
+    host = socket.gethostname()
+    light = [each for each in JobKind if each.light]
+    queued = select(job.c.id).where(job.c.state == JobState.QUEUED, job.c.kind.in_(light))
+    if conn.execute(queued.limit(1)).first() is None:
+        return False
+    runs = select(job.c.kind).where(job.c.state == JobState.RUNNING, job.c.host == host)
+    kinds = {JobKind(each).light for each in conn.execute(runs).scalars()}
+    return kinds == {False}
 
 
 def _owned(held: Claim) -> Update:
@@ -270,7 +291,8 @@ def _is_lost(
         return False
     if row["pid"] == own_pid:
         return True
-    return not is_held(lock_path(workspace, row["host"], row["pid"]))
+    locks = (lock_path(workspace, row["host"], row["pid"], light=each) for each in (False, True))
+    return not any(is_held(each) for each in locks)
 
 
 def _after_loss(row: RowMapping) -> dict[str, Any]:
@@ -285,17 +307,20 @@ def _after_loss(row: RowMapping) -> dict[str, Any]:
     return {"state": JobState.QUEUED}
 
 
-def lock_path(workspace: Workspace, host: str, pid: int) -> Path:
+def lock_path(workspace: Workspace, host: str, pid: int, *, light: bool = False) -> Path:
     """The file whose flock the worker process holds for life."""
-    return workspace.root / "workers" / f"{host}-{pid}.lock"
+    return workspace.root / "workers" / f"{host}-{pid}{'-light' * light}.lock"
 
 
-def worker_alive(workspace: Workspace) -> bool:
+def worker_alive(workspace: Workspace, *, light: bool = False) -> bool:
     """Whether a worker process lives on this workspace and machine, busy or not.
 
     A lock of another machine says nothing here: not every shared folder carries locks.
+
+    Args:
+        light: whether the worker is meant that takes light jobs alone.
     """
-    mine = re.compile(rf"{re.escape(socket.gethostname())}-\d+\.lock")
+    mine = re.compile(rf"{re.escape(socket.gethostname())}-\d+{'-light' * light}\.lock")
     locks = (workspace.root / "workers").glob("*.lock")
     return any(mine.fullmatch(lock.name) and is_held(lock) for lock in locks)
 

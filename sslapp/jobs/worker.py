@@ -47,6 +47,7 @@ def work(
     *,
     threads: int | None = None,
     until_idle: bool = False,
+    light: bool = False,
     hung_after: timedelta = queue.HUNG_AFTER,
     should_end: Callable[[], bool] = lambda: False,
 ) -> int:
@@ -56,12 +57,13 @@ def work(
         handlers: what to do for each kind of job.
         threads: for numerical work; None lets a job's plan decide.
         until_idle: return when nothing is queued.
+        light: take light jobs alone, beside the worker that takes all.
     """
     done = 0
-    with LifeLock(queue.lock_path(workspace, socket.gethostname(), os.getpid())):
+    with LifeLock(queue.lock_path(workspace, socket.gethostname(), os.getpid(), light=light)):
         queue.reclaim(engine, workspace, hung_after=hung_after, pid=os.getpid())
         while not should_end():
-            held = queue.claim(engine, os.getpid())
+            held = queue.claim(engine, os.getpid(), light=light)
             if held is not None:
                 run_claimed(workspace, engine, handlers, held, threads)
                 done += 1

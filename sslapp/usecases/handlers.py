@@ -88,6 +88,7 @@ def run_worker(
     *,
     threads: int | None = None,
     until_idle: bool = False,
+    light: bool = False,
     hung_after: timedelta = queue.HUNG_AFTER,
     should_end: Callable[[], bool] = lambda: False,
 ) -> int:
@@ -98,6 +99,7 @@ def run_worker(
         HANDLERS,
         threads=threads,
         until_idle=until_idle,
+        light=light,
         hung_after=hung_after,
         should_end=should_end,
     )

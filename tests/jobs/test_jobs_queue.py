@@ -99,6 +99,31 @@ def test_a_machine_runs_one_job_at_a_time(shop) -> None:
     assert queue.claim(shop.engine, 2) is None
 
 
+def test_a_light_job_is_taken_beside_a_long_one_and_no_two_of_a_kind(shop) -> None:
+    with writing(shop.engine) as conn:
+        long, look, other = (
+            queue.enqueue(conn, shop.project_id, each, {})
+            for each in (JobKind.ROUND, JobKind.LOOK, JobKind.LOOK)
+        )
+
+    def claimed(**about):
+        held = queue.claim(shop.engine, 1, **about)
+        return None if held is None else held.job_id
+
+    def waits() -> bool:
+        with reading(shop.engine) as conn:
+            return queue.light_waits(conn)
+
+    assert not waits(), "the worker that takes all jobs will take it"
+    assert claimed(light=True) == look
+    assert claimed(light=True) is None, "one look at a time"
+    assert (claimed(), waits()) == (long, False)
+    shop.change(look, state=JobState.DONE)
+    assert waits(), "it is queued, and the worker is at a round"
+    assert claimed(light=True) == other
+    assert claimed() is None
+
+
 def test_a_queued_job_is_cancelled_at_once_and_never_runs(shop) -> None:
     job_id = shop.enqueue()
     assert shop.cancel(job_id) == JobState.CANCELLED

@@ -16,11 +16,21 @@ import pytest
 
 from sslapp.jobs import supervisor
 from sslapp.jobs.lock import LifeLock, is_held
-from sslapp.jobs.queue import enqueue, lock_path, now, worker_alive, worker_seen
+from sslapp.jobs.queue import (
+    ENDED,
+    claim,
+    enqueue,
+    lock_path,
+    now,
+    read_job,
+    worker_alive,
+    worker_seen,
+)
 from sslapp.jobs.supervisor import Supervisor
-from sslapp.store.database import open_database, writing
+from sslapp.store.database import open_database, reading, writing
 from sslapp.store.projects import ProjectSettings, create_project
 from sslapp.store.schema import job
+from sslapp.usecases.images.incoming.origin import Origin
 from sslapp.vocabulary import JobKind, JobState
 from sslapp.workspace import Workspace
 
@@ -36,9 +46,10 @@ def workspace(tmp_path: Path) -> Workspace:
 def watch(workspace: Workspace) -> Iterator[Supervisor]:
     made = Supervisor(workspace)
     yield made
-    if made.worker is not None:
-        made.worker.kill()
-        made.worker.wait()
+    for each in (made.worker, made.light):
+        if each is not None:
+            each.kill()
+            each.wait()
 
 
 def until(true: Callable[[], bool], seconds: float = 30) -> None:
@@ -61,6 +72,36 @@ def test_a_worker_is_started_and_ends_when_it_is_told_to(
     watch.end()
     assert watch.worker.wait(timeout=30) == 0  # it ended by itself, at the end of its loop
     assert not worker_alive(workspace)
+
+
+@pytest.mark.slow
+def test_a_look_does_not_wait_for_the_round_that_runs(
+    workspace: Workspace, watch: Supervisor, tmp_path: Path
+) -> None:
+    (tmp_path / "scans").mkdir()
+    engine = open_database(workspace.url)
+    with writing(engine) as conn:
+        project = create_project(conn, "p", ProjectSettings())
+        enqueue(conn, project, JobKind.ROUND, {})
+    here = lock_path(workspace, socket.gethostname(), os.getpid())
+    with LifeLock(here):  # this process is the worker, and at the round
+        assert claim(engine, os.getpid()) is not None
+        watch.look()
+        assert (watch.worker, watch.light) == (None, None)
+        origin = Origin(source=str(tmp_path / "scans"))
+        with writing(engine) as conn:
+            look = enqueue(conn, project, JobKind.LOOK, origin.to_json(workspace))
+        watch.look()
+        started = watch.light
+        assert started is not None and watch.worker is None
+        watch.look()
+        assert watch.light is started
+        assert started.wait(timeout=60) == 0  # the look has ended, and it with it
+        with reading(engine) as conn:
+            assert read_job(conn, look)["state"] in ENDED
+        watch.look()
+        assert watch.light is None
+    engine.dispose()
 
 
 def test_workers_of_other_machines_are_no_worker_of_this_one(
