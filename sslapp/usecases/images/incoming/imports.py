@@ -18,12 +18,13 @@ from sslapp.datasets.source import ImageSource
 from sslapp.datasets.tables.cells import escape_cell
 from sslapp.jobs import queue
 from sslapp.jobs.context import Cancelled, JobContext
+from sslapp.review.findings.difference_hashes import MOST_PAIRS
 from sslapp.store import images, projects
 from sslapp.store.database import reading, writing
 from sslapp.store.images import NewImage
 from sslapp.usecases.access import Access, find_project, require
 from sslapp.usecases.images.incoming.known_sets import fetch_known, with_root
-from sslapp.usecases.images.incoming.likeness import EXAMPLES, MOST_NEW, alike, kept_apart
+from sslapp.usecases.images.incoming.likeness import EXAMPLES, alike, kept_apart, too_many
 from sslapp.usecases.images.incoming.origin import Origin
 from sslapp.usecases.images.incoming.shape import Shape, shape_of, what_differs
 from sslapp.usecases.images.incoming.uploads import forget
@@ -165,21 +166,29 @@ def _near(context: JobContext, ingested: Ingested) -> Iterator[str]:
         apart = kept_apart(conn, context.workspace, context.claim.project_id)
     if apart is None:
         return
-    if len(ingested.rows) > MOST_NEW:
+    if too_many(apart, len(ingested.rows)):
         yield (
-            "Whether new images show the same as holdout or test images was not looked for, for "
-            "they are many; Review looks for near-duplicates."
+            "Whether new images show the same as holdout or test images was not looked for: "
+            f"{len(ingested.rows):,} new ones and {len(apart.names):,} of those are more than "
+            f"{MOST_PAIRS:,} pairs. Review looks for near-duplicates."
         )
         return
     context.progress(len(ingested.rows), len(ingested.rows), "comparing with holdout and test")
-    found = alike(apart, ingested.pixels, [row.name for row in ingested.rows])
-    if found:
-        pairs = "; ".join(f"{name} as {other}" for name, other in found[:EXAMPLES])
-        more = "; ..." if len(found) > EXAMPLES else ""
+    names = [row.name for row in ingested.rows]
+    found = alike(apart, ingested.pixels, names, context.check)
+    if found.pairs:
+        pairs = "; ".join(f"{name} as {other}" for name, other in found.pairs[:EXAMPLES])
+        more = "; ..." if len(found.pairs) > EXAMPLES else ""
         yield (
-            f"New images that show nearly the same as a holdout or test image ({len(found):,}): "
+            "New images that show nearly the same as a holdout or test image "
+            f"({len(found.pairs):,}): "
             f"{pairs}{more}. Whatever is trained on them has seen what it is measured by: leave "
             "them unlabelled, or look at them under Review."
+        )
+    if found.left:
+        yield (
+            f"{count(found.left, 'more new image')} may show nearly the same as one of holdout or "
+            "test: too many were alike to look at all of them closely."
         )
 
 
