@@ -94,6 +94,13 @@ def label(
         str | None,
         typer.Option(help="The reader who gave the labels, if another; for admins."),
     ] = None,
+    metadata: Annotated[
+        str,
+        typer.Option(
+            help="Further columns of a list of labels to keep as metadata, with commas between; "
+            "for admins."
+        ),
+    ] = "",
     sheet: Annotated[str | None, typer.Option(help="Of a workbook; default: the first.")] = None,
     encoding: Annotated[
         str | None, typer.Option(help="Of a text, such as gbk; default: the one that is found.")
@@ -120,7 +127,10 @@ def label(
             only_matched=only_matched,
             confidence_column=confidence_column,
         )
-        choice = ListChoice(use=use, reading=wanted, given_by=given_by)
+        kept = tuple(each.strip() for each in metadata.split(",") if each.strip())
+        if kept and use is not ListUse.LABELS:
+            raise ValueError("--metadata goes with labels. `sslapp metadata LIST` takes any list.")
+        choice = ListChoice(use=use, reading=wanted, given_by=given_by, metadata=kept)
         _bring_list(project, Path(what), choice, dry_run=dry_run, wait=wait, as_json=as_json)
         return
     if dry_run or use is not ListUse.LABELS:
@@ -157,7 +167,12 @@ def _bring_list(
         said = f"Round {saved.number} holds what {path.name} proposes." if wait else saved.said
         show(result, as_json, said)
         return
-    count = worksheets.label_from_list(who, project, path, choice.reading, given_by=choice.given_by)
+    if own and choice.metadata:
+        raise ValueError(
+            f"{path.name} is an export of sslapp, whose labels come alone. Take its columns with "
+            f"`sslapp metadata {path.name}`."
+        )
+    count = worksheets.label_from_list(who, project, path) if own else import_as(*about).number
     whose = "with who gave each" if own else f"as {choice.given_by or who.reader}'s own"
     show(
         {"labels": count} | ({"own": True} if own else {}),

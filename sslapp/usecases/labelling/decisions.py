@@ -71,20 +71,31 @@ def label_many(
     """
     with writing(access.engine) as conn:
         project_id = find_project(conn, access, project)
-        pairs = list(labels)
-        ids = {name: class_id(conn, project_id, name) for name in {name for _, name in pairs}}
-        entries = [
-            Draft(
-                kind=EventKind.LABEL,
-                key=new_key(),
-                reader_id=access.reader_id,
-                position=position,
-                class_id=ids[name],
-                payload={"origin": origin},
-            )
-            for position, name in pairs
-        ]
-        events.append_many(conn, project_id, entries)
+        return append_labels(conn, access, project_id, labels, origin)
+
+
+def append_labels(
+    conn: Connection,
+    access: Access,
+    project_id: int,
+    labels: Iterable[tuple[int, str]],
+    origin: str,
+) -> int:
+    """The same in an open write transaction."""
+    pairs = list(labels)
+    ids = {name: class_id(conn, project_id, name) for name in {name for _, name in pairs}}
+    entries = [
+        Draft(
+            kind=EventKind.LABEL,
+            key=new_key(),
+            reader_id=access.reader_id,
+            position=position,
+            class_id=ids[name],
+            payload={"origin": origin},
+        )
+        for position, name in pairs
+    ]
+    events.append_many(conn, project_id, entries)
     return len(entries)
 
 

@@ -5,10 +5,12 @@ come as labels of an import, which tells so, and leave what is labelled here as 
 """
 
 import re
+from collections.abc import Sequence
 from dataclasses import dataclass
 from pathlib import Path
 
 import numpy as np
+from sqlalchemy import Connection
 
 from sslapp import durable
 from sslapp.datasets.own_exports import OwnRow, OwnTable
@@ -20,10 +22,11 @@ from sslapp.store.images import image_rows
 from sslapp.store.labels import current_labels
 from sslapp.store.state import load_state
 from sslapp.usecases.access import Access, find_project, require
+from sslapp.usecases.images.incoming.metadata import bring_metadata, plan_metadata
 from sslapp.usecases.images.own_labels.recording import bring_in
 from sslapp.usecases.images.own_labels.sorting import LabelChoice
-from sslapp.usecases.labelling.decisions import label_many
-from sslapp.usecases.labelling.read_lists import SHOWN, ReadPlan, read_list
+from sslapp.usecases.labelling.decisions import append_labels
+from sslapp.usecases.labelling.read_lists import SHOWN, ReadList, ReadPlan, read_list
 from sslapp.vocabulary import Role, Source, Split
 from sslapp.words import count
 
@@ -56,6 +59,7 @@ class ListPlan(ReadPlan):
         settled: those whose other label another adjudicator settled, and which stays.
         exported: whether it looks like an exported table that lacks its manifest.
         given_by: the other reader whose labels they are; None for those of who asks.
+        metadata: what else it brings, a sentence each.
     """
 
     new: int
@@ -65,6 +69,7 @@ class ListPlan(ReadPlan):
     settled: int
     exported: bool
     given_by: str | None
+    metadata: list[str]
 
     def outcome(self) -> list[str]:
         """What would be saved, or why nothing."""
@@ -86,7 +91,7 @@ class ListPlan(ReadPlan):
                 "It looks like a table that sslapp exported. Send its manifest too, or who gave "
                 "each label is lost."
             )
-        return said
+        return [*said, *(f"Metadata: {each}" for each in self.metadata)]
 
 
 def plan_list(
@@ -97,6 +102,7 @@ def plan_list(
     reading: ListReading,
     *,
     given_by: str | None = None,
+    metadata: Sequence[str] = (),
 ) -> ListPlan:
     """What a list would bring. Nothing is changed; what is wrong with it is part of the plan.
 
@@ -105,11 +111,17 @@ def plan_list(
         name: what messages call it.
         reading: how it is read.
         given_by: the reader whose labels they are, where it is another than who asks.
+        metadata: headings of further columns to keep as metadata.
 
     Raises:
-        ValueError: when the file is no list that can be read.
+        ValueError: when the file is no list that can be read, or has no such column.
+        NotAllowed: when metadata is to be kept and who asks is no admin.
     """
     given_by = _other(access, given_by)
+    beside, kept = list[str](), set[str]()
+    if metadata:
+        planned = plan_metadata(access, project, path, name, wanted=metadata, how=reading)
+        beside, kept = planned.wanted_words(), {each.name for each in planned.taken}
     with reading_of(access.engine) as conn:
         project_id = find_project(conn, access, project)
         found = read_list(conn, project_id, path, name, reading)
@@ -125,7 +137,7 @@ def plan_list(
         here = image_rows(conn, project_id, [each.position for each in instead[:SHOWN]])
     return ListPlan(
         file=name,
-        **found.told(),
+        **{**found.told(), "unread": [each for each in found.found.unread if each not in kept]},
         new=int((held < 0).sum()),
         same=int(same.sum()),
         instead=len(instead),
@@ -137,6 +149,7 @@ def plan_list(
         settled=len(settled),
         exported=table.kind in _OWN and set(table.headings) >= _EXPORTED,
         given_by=given_by,
+        metadata=beside,
     )
 
 
@@ -148,15 +161,17 @@ def import_list(
     reading: ListReading,
     *,
     given_by: str | None = None,
+    metadata: Sequence[str] = (),
 ) -> int:
-    """Record the labels of a list, all or none; return how many.
+    """Record the labels of a list, all or none, and keep metadata with them; return how many.
 
     Args:
-        path, name, reading, given_by: as for `plan_list`.
+        path, name, reading, given_by, metadata: as for `plan_list`.
 
     Raises:
         ValueError: listing what is wrong with which lines, and the mend.
-        NotAllowed: when they are another reader's and who asks is no admin.
+        NotAllowed: when they are another reader's, or metadata is to be kept, and who asks is no
+            admin.
     """
     given_by = _other(access, given_by)
     with reading_of(access.engine) as conn:
@@ -166,9 +181,29 @@ def import_list(
         found = read_list(conn, project_id, path, name, reading)
     found.check()
     rows = found.found.rows
-    if given_by is None:
-        pairs = [(row.position, row.class_name) for row in rows]
-        return label_many(access, project_id, pairs, origin=name)
+    with writing(access.engine) as conn:
+        if given_by is None:
+            pairs = [(row.position, row.class_name) for row in rows]
+            number = append_labels(conn, access, project_id, pairs, name)
+        else:
+            require(conn, access, project_id, Role.ADMIN)
+            number = _bring_in(conn, access, project_id, found, given_by, about=(path, name))
+        if metadata:
+            bring_metadata(*(conn, access, project_id, path, name), wanted=metadata, how=reading)
+    return number
+
+
+def _bring_in(
+    conn: Connection,
+    access: Access,
+    project_id: int,
+    found: ReadList,
+    given_by: str,
+    *,
+    about: tuple[Path, str],
+) -> int:
+    """Record labels as another reader's."""
+    path, name = about
     table = OwnTable(
         name=name,
         sha256=durable.sha256(path),
@@ -176,12 +211,10 @@ def import_list(
         workspace="",
         snapshot="",
         class_names=[each.name for each in found.classes],
-        rows=[_row(each, given_by) for each in rows],
+        rows=[_row(each, given_by) for each in found.found.rows],
         lacking=[],
     )
-    with writing(access.engine) as conn:
-        require(conn, access, project_id, Role.ADMIN)
-        done = bring_in(conn, project_id, access.reader_id, table, found.positions, LabelChoice())
+    done = bring_in(conn, project_id, access.reader_id, table, found.positions, LabelChoice())
     return sum(done.labels.values())
 
 

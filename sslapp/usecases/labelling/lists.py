@@ -29,11 +29,13 @@ class ListChoice:
         use: what its rows become.
         reading: how it is read.
         given_by: of labels: the reader whose they are, where it is another than who asks.
+        metadata: of labels: headings of further columns that are kept as metadata.
     """
 
     use: ListUse = ListUse.LABELS
     reading: ListReading = field(default_factory=ListReading)
     given_by: str | None = None
+    metadata: tuple[str, ...] = ()
 
 
 @dataclass(frozen=True)
@@ -71,7 +73,7 @@ def plan_as(
         return plan_truth(*about)
     if choice.use is ListUse.PROPOSALS:
         return plan_proposals(*about)
-    return plan_list(*about, given_by=choice.given_by)
+    return plan_list(*about, given_by=choice.given_by, metadata=choice.metadata)
 
 
 def import_as(
@@ -94,5 +96,5 @@ def import_as(
     if choice.use is ListUse.PROPOSALS:
         number, job_id = import_proposals(*about)
         return Saved(number, f"Round {number} is queued, of what {name} proposes.", job_id)
-    number = import_list(*about, given_by=choice.given_by)
+    number = import_list(*about, given_by=choice.given_by, metadata=choice.metadata)
     return Saved(number, f"{count(number, 'label')} imported.")

@@ -24,6 +24,23 @@ _USES = (
     "predicted, a class and a confidence or a probability for each class: they become a round."
 )
 AS_FOUND = "as found"
+ENCODINGS = {
+    "utf-8": "UTF-8",
+    "cp1252": "Windows-1252, Western Europe",
+    "cp1250": "Windows-1250, Central Europe",
+    "cp1251": "Windows-1251, Cyrillic",
+    "mac_roman": "Mac Roman",
+    "utf-16": "UTF-16",
+    "gbk": "GBK, Chinese",
+    "big5": "Big5, Chinese",
+    "shift_jis": "Shift JIS, Japanese",
+    "euc_kr": "EUC-KR, Korean",
+}
+"""Of texts, by what Python calls them: what a person may choose."""
+
+GUESSED = "Windows-1252"
+"""What a text is taken for that is nothing surer."""
+
 _WRITTEN = (
     "What is written in the list = the class, with commas between: 0=normal, 1=pneumonia. The word "
     "order says that the numbers count the project's classes from 0."
@@ -73,13 +90,16 @@ def chosen(key: str) -> ListChoice:
     )
     reading = ListReading(
         sheet=sheet,
+        encoding=_said(f"{key}-encoding"),
         image_column=_said(f"{key}-{sheet}-image"),
         classes=classes,
         only_matched=bool(state.get(f"{key}-matched")),
         confidence_column=_said(f"{key}-{sheet}-confidence"),
     )
-    given_by = (state.get(f"{key}-given-by") or "") if use is ListUse.LABELS else None
-    return ListChoice(use=use, reading=reading, given_by=given_by)
+    if use is not ListUse.LABELS:
+        return ListChoice(use=use, reading=reading)
+    kept = tuple(state.get(f"{key}-{sheet}-metadata") or ())
+    return ListChoice(reading=reading, given_by=state.get(f"{key}-given-by") or "", metadata=kept)
 
 
 def draw(key: str, plan: ReadPlan | None, class_names: list[str], *, is_admin: bool) -> None:
@@ -95,6 +115,15 @@ def draw(key: str, plan: ReadPlan | None, class_names: list[str], *, is_admin: b
     if plan is not None:
         st.session_state[kept] = (plan.headings, plan.sheets)
     headings, sheets = st.session_state.get(kept, ([], ()))
+    encoding = f"{key}-encoding"
+    if plan is None or plan.encoding == GUESSED or _said(encoding):
+        st.selectbox(
+            "Encoding of the text",
+            [AS_FOUND, *ENCODINGS],
+            format_func=lambda each: ENCODINGS.get(each, _found(plan)),
+            key=encoding,
+            help="Choose another one where letters of names and classes are not those of the list.",
+        )
     if len(sheets) > 1:
         st.selectbox("Sheet", sheets, key=f"{key}-sheet")
     sheet = st.session_state.get(f"{key}-sheet")
@@ -105,6 +134,17 @@ def draw(key: str, plan: ReadPlan | None, class_names: list[str], *, is_admin: b
     of_class.selectbox("Class column", named, key=f"{key}-{sheet}-class")
     for each in others:
         each.selectbox("Confidence column", named, key=f"{key}-{sheet}-confidence")
+    if is_admin and use is ListUse.LABELS:
+        used = {heading for _, heading in plan.columns} if plan is not None else set()
+        st.multiselect(
+            "Keep as metadata (optional)",
+            [each for each in named[1:] if each not in used],
+            key=f"{key}-{sheet}-metadata",
+            placeholder="Further columns: age, site, view ...",
+            help="They come in together with the labels: colour and filter in Review, groups in "
+            "Compare. Names of people and patients can be chosen, too; nobody sees a column while "
+            "labelling unless an admin lets it be shown.",
+        )
     with st.popover("More choices"):
         st.text_input(
             "Classes as they are written (optional)",
@@ -132,6 +172,10 @@ def draw(key: str, plan: ReadPlan | None, class_names: list[str], *, is_admin: b
                 help="They come as that reader's, as labels of an import do, and what is labelled "
                 "here stays as it is.",
             )
+
+
+def _found(plan: ReadPlan | None) -> str:
+    return AS_FOUND if plan is None or not plan.encoding else f"{AS_FOUND}: {plan.encoding}"
 
 
 def _said(key: str) -> str | None:

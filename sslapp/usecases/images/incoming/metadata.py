@@ -16,6 +16,7 @@ from sqlalchemy import Connection
 
 from sslapp import durable
 from sslapp.datasets.tables.columns import USUAL, Use, named_column, plain
+from sslapp.datasets.tables.label_list import ListReading
 from sslapp.datasets.tables.matching import IMAGE_USES, MatchedLines, match_lines
 from sslapp.datasets.tables.other_columns import OtherColumns, other_columns
 from sslapp.datasets.tables.reading import open_table
@@ -36,6 +37,8 @@ from sslapp.usecases.access import Access, find_project, require
 from sslapp.usecases.images.incoming.uploads import find_upload, forget
 from sslapp.vocabulary import MetadataKind, Role
 from sslapp.words import count
+
+_NOT_NAMED = "it was not named."
 
 _MISSING = {"na", "n/a", "#n/a", "nan", "null", "none", "-", "?"}
 """What stands for no value among numbers."""
@@ -117,12 +120,23 @@ class MetadataPlan:
         said = [f"{self.file} ({self.read}) means {count(self.images, 'image')} of this project."]
         if self.unmatched:
             said.append(f"Without an image here: {count(self.unmatched, 'line')}.")
+        said += self.taken_words()
+        left = [each for each in self.columns if not each.taken]
+        said += [f"{each.name} is left out: {each.why_not}" for each in left]
+        return said
+
+    def wanted_words(self) -> list[str]:
+        """A sentence on each column that was asked for."""
+        left = [each for each in self.columns if not each.taken and each.why_not != _NOT_NAMED]
+        return [*self.taken_words(), *(f"{each.name} is left out: {each.why_not}" for each in left)]
+
+    def taken_words(self) -> list[str]:
+        """A sentence on each column that comes in."""
+        said = []
         for each in self.taken:
             instead = f", {each.replaced:,} of them in place of another" if each.replaced else ""
             values = f"{count(each.images, 'value')}{instead}"
             said.append(f"{each.name}: {each.kind}, {values}, as {each.example[:60]}.")
-        left = [each for each in self.columns if not each.taken]
-        said += [f"{each.name} is left out: {each.why_not}" for each in left]
         return said
 
 
@@ -133,6 +147,7 @@ def plan_metadata(
     name: str,
     *,
     wanted: Sequence[str] | None = None,
+    how: ListReading | None = None,
 ) -> MetadataPlan:
     """What a list would bring. Nothing is changed.
 
@@ -141,6 +156,7 @@ def plan_metadata(
         name: what it is called.
         wanted: headings of the columns to take, whatever they look like; None for those that look
             harmless.
+        how: it is read: sheet, encoding, image column.
 
     Raises:
         NotAllowed: when the reader is no admin of the project.
@@ -149,7 +165,7 @@ def plan_metadata(
     with reading(access.engine) as conn:
         project_id = find_project(conn, access, project)
         require(conn, access, project_id, Role.ADMIN)
-        plan, _ = _plan(conn, project_id, source, name, wanted)
+        plan, _ = _plan(conn, project_id, source, name, wanted=wanted, how=how)
     return plan
 
 
@@ -168,12 +184,30 @@ def import_metadata(
     """
     with writing(access.engine) as conn:
         project_id = find_project(conn, access, project)
-        require(conn, access, project_id, Role.ADMIN)
-        plan, cells = _plan(conn, project_id, source, name, wanted)
-        if not plan.taken:
-            raise Refused(f"Nothing of {name} would come in. {' '.join(plan.words()[1:])}".strip())
-        found = {each.name: cells[each.name] for each in plan.taken}
-        import_values(conn, project_id, access.reader_id, found, file=name, sha256=_sha256(source))
+        return bring_metadata(conn, access, project_id, source, name, wanted=wanted)
+
+
+def bring_metadata(
+    conn: Connection,
+    access: Access,
+    project_id: int,
+    source: Source,
+    name: str,
+    *,
+    wanted: Sequence[str] | None,
+    how: ListReading | None = None,
+) -> MetadataPlan:
+    """The same in an open write transaction.
+
+    Args:
+        how: as for `plan_metadata`.
+    """
+    require(conn, access, project_id, Role.ADMIN)
+    plan, cells = _plan(conn, project_id, source, name, wanted=wanted, how=how)
+    if not plan.taken:
+        raise Refused(f"Nothing of {name} would come in. {' '.join(plan.words()[1:])}".strip())
+    found = {each.name: cells[each.name] for each in plan.taken}
+    import_values(conn, project_id, access.reader_id, found, file=name, sha256=_sha256(source))
     return plan
 
 
@@ -205,11 +239,15 @@ def _plan(
     project_id: int,
     source: Source,
     name: str,
+    *,
     wanted: Sequence[str] | None,
+    how: ListReading | None,
 ) -> tuple[MetadataPlan, dict[str, Cells]]:
-    table = open_table(source, name)
+    how = how or ListReading()
+    table = open_table(source, name, sheet=how.sheet, encoding=how.encoding)
     names, hashes = images.names_and_hashes(conn, project_id)
-    matched = match_lines(table, names=names, hashes=hashes)
+    chosen = {Use.IMAGE: how.image_column} if how.image_column else {}
+    matched = match_lines(table, names=names, hashes=hashes, chosen=chosen)
     found = other_columns(table, matched.positions, without=matched.used)
     asked = _asked(table, matched, wanted)
     labels = {plain(each.name) for each in projects.classes(conn, project_id, retired=True)}
@@ -281,7 +319,7 @@ def _why_not(
 ) -> str:
     """Why a column stays out, a sentence; "" for one that comes in."""
     if asked is not None and heading not in asked:
-        return "it was not named."
+        return _NOT_NAMED
     unfit = {
         "it is empty for these images.": not cells,
         "another column has this name. Rename one of them.": heading.casefold() in before,
