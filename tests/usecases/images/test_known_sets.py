@@ -8,7 +8,15 @@ import tiny_sets
 
 from sslapp.usecases.access import enter
 from sslapp.usecases.images.incoming.imports import import_images
-from sslapp.usecases.images.incoming.known_sets import known_here, known_sets, root_of
+from sslapp.usecases.images.incoming.known_sets import (
+    images_of_set,
+    known_here,
+    known_sets,
+    root_of,
+    with_root,
+)
+from sslapp.usecases.images.incoming.origin import Origin
+from sslapp.usecases.images.incoming.plan import plan_source
 from sslapp.usecases.images.incoming.sources import SourceChoice, SourceKind, import_chosen
 from sslapp.usecases.projects.settings import create_project
 from sslapp.usecases.projects.status import status
@@ -41,6 +49,12 @@ def test_a_set_below_an_allowed_folder_is_found_and_imported_by_name(access, tmp
     assert [each.name for each in found.sets] == ["food101"]
     assert (found.counts["images"], found.counts["test"]) == (5, 2)
     assert [each.name for each in found.classes] == ["apple_pie", "waffles"]
+    assert images_of_set(access, project, "food101") == 5
+    assert images_of_set(access, project, "digits") == 0
+    origin = with_root(access, Origin(source="food101"))
+    plan = plan_source(access, project, origin, lambda done, total, what: None)
+    assert (plan.look.images, plan.here, plan.new) == (5, 5, 0)
+    assert plan.look.classes == {"apple_pie": 2, "waffles": 3}
 
 
 def test_the_workspace_comes_first_and_what_others_allow_is_for_server_admins(access) -> None:

@@ -8,6 +8,7 @@ from sslapp.ui.common import faults, plain
 from sslapp.ui.projects.imports import sources
 from sslapp.usecases.access import Access
 from sslapp.usecases.images.incoming.imports import by_reason, refusals_csv
+from sslapp.usecases.images.incoming.known_sets import images_of_set
 from sslapp.usecases.images.incoming.sources import SourceKind, import_chosen
 from sslapp.usecases.projects.status import ImageSetRow
 from sslapp.words import ago, count
@@ -64,6 +65,13 @@ def add(access: Access, project_id: int, *, expanded: bool) -> None:
         turn = st.session_state.get(_TURN, 0)
         key = f"projects-add-{project_id}" + f"-{turn}" * bool(turn)
         choice = sources.show(access, key, found, may_be_none=False)
+        if choice.kind is SourceKind.NAMED and (
+            here := images_of_set(access, project_id, choice.value)
+        ):
+            st.caption(
+                f"{count(here, 'image')} of this set {'is' if here == 1 else 'are'} here already. "
+                "Importing it again adds only what is new."
+            )
         labels = sources.show_plan(access, key, choice, found, project_id=project_id)
         of_files = choice.kind in (SourceKind.UPLOAD, SourceKind.SERVER) and labels is None
         arrived = choice.kind is SourceKind.UPLOAD and bool(choice.value)

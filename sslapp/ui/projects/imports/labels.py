@@ -108,7 +108,7 @@ def _draw(key: str, plan: LabelPlan | ReadPlan, *, may_add: bool) -> None:
         use = list_choices.chosen_use(key)
         title = f"**A list of {list_choices.NAMES[use].lower()}**"
         if plan.refused:
-            st.markdown(f"{title} that cannot be brought in yet")
+            st.markdown(f"{title} that cannot be brought in")
         elif isinstance(plan, ListPlan):
             whose = "yours" if plan.given_by is None else f"{plain.markdown(plan.given_by)}'s"
             st.markdown(f"{title}, {whose} from now on")

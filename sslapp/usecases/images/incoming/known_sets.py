@@ -8,7 +8,9 @@ from sslapp.datasets.known.catalogue import KNOWN, SetPlace, data_folders, find
 from sslapp.datasets.known.fetch import DownloadStopped, fetch
 from sslapp.datasets.known.medmnist import check_one_label
 from sslapp.jobs.context import Cancelled, JobContext
-from sslapp.usecases.access import Access
+from sslapp.store.database import reading
+from sslapp.store.images import image_sets
+from sslapp.usecases.access import Access, require
 from sslapp.usecases.images.incoming.origin import Origin
 from sslapp.words import size
 
@@ -77,6 +79,13 @@ def known_sets(access: Access) -> list[KnownHere]:
     """
     places = data_folders(_folders(access))
     return [KnownHere(card, find(card, places)) for card in KNOWN.values()]
+
+
+def images_of_set(access: Access, project_id: int, name: str) -> int:
+    """How many images of a set a project has from earlier imports of it."""
+    with reading(access.engine) as conn:
+        require(conn, access, project_id)
+        return sum(each.count for each in image_sets(conn, project_id) if each.name == name)
 
 
 def root_of(access: Access, name: str) -> Path:

@@ -50,7 +50,8 @@ class ImportPlan:
         look: what the source holds, read as `look.reading` says.
         scan: that it was worked out from.
         beside: masks and changed copies that were met beside images.
-        here: images that the project has already, by path and size; the import compares bytes.
+        here: images that the project has already: by path and size, and of a set without files by
+            the name of an earlier import; the import compares bytes and pixels.
         lacking: classes that the project, which has others, has not; an import refuses them.
         differs: what becomes of images unlike those that the project has; "" for nothing.
         seconds: that the import takes on this machine, or None.
@@ -100,7 +101,7 @@ def plan_of_scan(
     found = look(scan.listing, reading, scan.copies)
     with reading_of(access.engine) as conn:
         shape = shape_of(conn, access.workspace, project_id)
-        here = _here(conn, access, project_id, scan, found.reading)
+        here = min(_here(conn, access, project_id, scan, found.reading), found.images)
         known = {each.name for each in projects.classes(conn, project_id)}
     side, channels = _stored(scan, shape)
     new = found.images - here
@@ -150,7 +151,11 @@ def open_questions(origin: Origin) -> list[Question]:
 
 
 def _here(conn: Connection, access: Access, project_id: int, scan: Scan, reading: Reading) -> int:
-    """Files that are read so and whose name and size are those of an image of the project."""
+    """Files that are read so and whose name and size are those of an image of the project; images
+    of earlier imports of the same set where it is none of files."""
+    if scan.listing.shares:
+        sets = images.image_sets(conn, project_id)
+        return sum(each.count for each in sets if each.name == scan.listing.name)
     if not scan.listing.names or not images.image_count(conn, project_id):
         return 0
     sizes = dict(zip(scan.listing.names, scan.listing.sizes.tolist(), strict=True))
