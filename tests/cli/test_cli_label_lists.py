@@ -87,3 +87,24 @@ def test_an_admin_says_whose_labels_they_are(project, tmp_path, command, ask) ->
     event = small_project.log(project)[-1]
     assert event.payload["imported"]["file"] == "list.csv"
     assert event.payload["readers"] == ["Dr. Who"]
+
+
+def test_a_list_becomes_what_is_said(project, tmp_path, command, ask, refusal) -> None:
+    root, path = project.workspace.root, tmp_path / "list.csv"
+    path.write_text("position,class,confidence,age\n50,4,0.9,30\n51,5,0.8,31\n")
+    plan = command(root, "label", path, "--as", "proposals", "--dry-run").stdout.splitlines()
+    assert plan[0].startswith(
+        "A round of proposals for 2 images, 2 of them in the pool; 0 of these"
+    )
+    queued = ask(root, "label", path, "--as", "proposals", "--no-wait")
+    assert queued["round"] == 1 and queued.keys() == {"round", "job_id"}
+    small_project.run_jobs(project)
+    found = ask(root, "candidates", "--threshold", "0.85")
+    assert found["count"] == 1
+    assert "A true label never changes" in refusal(root, "label", path, "--as", "truth")
+    assert "--metadata goes with labels" in refusal(
+        root, "label", path, "--as", "truth", "--metadata", "age"
+    )
+    assert "--as is for a list" in refusal(root, "label", "50", "4", "--as", "truth")
+    assert ask(root, "label", path, "--metadata", "age") == {"labels": 2}
+    assert [each["name"] for each in ask(root, "metadata")] == ["age"]

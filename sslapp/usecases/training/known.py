@@ -13,7 +13,7 @@ from sslapp.review.candidates import Candidates
 from sslapp.review.confidence import scaling_of
 from sslapp.review.confusion import Paired, confusion, paired
 from sslapp.rounds.coverage import read_coverages
-from sslapp.rounds.predictions import Predictions, predictions_of
+from sslapp.rounds.predictions import Predictions, named_by, predictions_of
 from sslapp.store import projects, rounds
 from sslapp.store.database import reading
 from sslapp.store.projects import ClassRow
@@ -254,5 +254,7 @@ def _judged(workspace: Workspace, found: FinishedRound) -> dict[int, bool]:
         return dict(zip(answers.positions.tolist(), right.tolist(), strict=True))
     frozen = load(workspace, found.snapshot)
     rows = frozen.validation
-    said = np.asarray(found.read_probabilities(workspace)[rows]).argmax(axis=1)
+    raw = np.asarray(found.read_probabilities(workspace)[rows])
+    named = named_by(found, raw)
+    rows, said = rows[named], raw[named].argmax(axis=1)
     return dict(zip(rows.tolist(), (said == frozen.labels[rows]).tolist(), strict=True))
