@@ -73,8 +73,9 @@ class ProposalPlan(ReadPlan):
             said.append(f"{count(self.holdout, 'label')} of the holdout calibrate it.")
         else:
             said.append(
-                "Its confidence is taken as the list says: it is calibrated where the list names "
-                f"{LEAST_HOLDOUT} labelled images of the holdout, and names {self.holdout:,}."
+                "How sure it is, is what the list says: it names "
+                f"{count(self.holdout, 'labelled image')} of the holdout, and {LEAST_HOLDOUT} "
+                "calibrate it."
             )
         return said
 

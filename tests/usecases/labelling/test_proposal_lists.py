@@ -64,7 +64,7 @@ def test_a_plan_counts_and_changes_nothing(project, listed) -> None:
         "A round of proposals for 22 images, 9 of them in the pool; 8 of these with a confidence "
         "of 0.95 and more."
     )
-    assert "and names 1." in plan.words()[2]
+    assert "it names 1 labelled image of the holdout, and 30" in plan.words()[2]
     assert len(small_project.log(project)) == before
 
 

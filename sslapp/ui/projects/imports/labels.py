@@ -17,7 +17,8 @@ from sslapp.usecases.labelling.sent_tables import SentTable, import_sent, plan_s
 FORMATS = (
     "A .csv, .tsv, .xlsx, .parquet or .jsonl file with a line for each label: a column for the "
     "image (path, file_name, image_id ...; also position or sha256) and one for the class (class, "
-    "label, diagnosis ...), or a 0/1 column a class. Its labels are yours. A table that sslapp "
+    "label, diagnosis ...), or a 0/1 column a class. Its labels are yours. Predictions of another "
+    "model have a confidence as well, or a probability for each class. A table that sslapp "
     "exported, sent with its .manifest.json, keeps who gave each label, when and how."
 )
 _TURN, _DONE = "projects-labels-turn", "projects-labels-done"
