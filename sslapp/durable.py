@@ -25,6 +25,13 @@ from numpy.typing import NDArray
 NO_ROOM = (errno.ENOSPC, errno.EDQUOT, errno.EFBIG)
 """What a write ends with where the disk, or what one may use of it, is full."""
 
+_MENDS = {
+    (errno.EACCES, errno.EPERM): " Give the account that runs sslapp the right to it.",
+    (errno.EROFS,): " Let its disk be written to, then try again.",
+    (errno.EIO,): " The disk itself failed: check it, and copy what it holds elsewhere first.",
+}
+"""What can be done about an error of the disk, by its numbers."""
+
 _NAMED = re.compile(r"(?P<stem>[^.].*)-(?P<hash>[0-9a-f]{32})(?P<suffix>\.[^.]+)")
 
 
@@ -69,8 +76,19 @@ def write_array(path: Path, array: NDArray[np.generic]) -> None:
 
 
 def read_array(path: Path) -> NDArray[np.generic]:
-    """Map a .npy file into memory, read-only."""
-    return np.load(path, mmap_mode="r", allow_pickle=False)
+    """Map a .npy file into memory, read-only.
+
+    Raises:
+        ValueError: naming the file, when it is none or was cut off.
+        OSError: when it cannot be read.
+    """
+    try:
+        return np.load(path, mmap_mode="r", allow_pickle=False)
+    except (ValueError, EOFError) as error:
+        raise ValueError(
+            f"{path} is damaged ({error}). `sslapp verify` says what else is, and what can be done "
+            "about each file."
+        ) from error
 
 
 def link(source: Path, target: Path) -> None:
@@ -160,7 +178,8 @@ def in_words(error: OSError, kept_in: Path) -> str:
             f"{where} is missing. `sslapp verify` says what else is, and what can be done about "
             "each file."
         )
-    return f"{where}: {error.strerror}."
+    mend = next((each for numbers, each in _MENDS.items() if error.errno in numbers), "")
+    return f"{where}: {error.strerror}.{mend}"
 
 
 def passed_over(path: Path, depth: int, why: Exception | str) -> str:

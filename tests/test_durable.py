@@ -5,6 +5,7 @@ import os
 import threading
 from pathlib import Path
 
+import numpy as np
 import pytest
 
 from sslapp import durable
@@ -60,7 +61,20 @@ def test_what_the_disk_refuses_is_said_with_the_mend(tmp_path) -> None:
     assert words(errno.EDQUOT, None) == "The disk is full. Free some space, then try again."
     assert words(errno.ENOENT, own).startswith(f"{own} is missing. `sslapp verify` says")
     assert words(errno.ENOENT, foreign) == f"{foreign}: No such file or directory."
-    assert words(errno.EACCES, own) == f"{own}: Permission denied."
+    assert words(errno.EACCES, own) == (
+        f"{own}: Permission denied. Give the account that runs sslapp the right to it."
+    )
+    assert words(errno.EROFS, foreign).endswith("Let its disk be written to, then try again.")
+    assert "check it" in words(errno.EIO, own)
+
+
+def test_an_array_that_was_cut_off_is_named(tmp_path) -> None:
+    path = tmp_path / "features.npy"
+    durable.write_array(path, np.zeros((100, 10)))
+    for content in (path.read_bytes()[:200], b"no array", b""):
+        path.write_bytes(content)
+        with pytest.raises(ValueError, match=r"features\.npy is damaged .* `sslapp verify` says"):
+            durable.read_array(path)
 
 
 def test_the_longest_name_of_a_file_system_can_be_written(tmp_path) -> None:

@@ -215,7 +215,9 @@ def _open(path: Path) -> NDArray[np.uint8]:
     try:
         rows = np.load(path, mmap_mode="r", allow_pickle=False)
     except (ValueError, EOFError) as error:
-        raise ValueError(f"{path}: not a complete pixel file; import the images again.") from error
+        raise ValueError(
+            f"{path}: not a complete pixel file. `sslapp verify` says what can be done."
+        ) from error
     if rows.dtype != np.uint8 or rows.ndim != 4 or rows.shape[1] != rows.shape[2]:
         raise ValueError(f"{path}: not a pixel file (N, S, S, C) uint8, but {rows.shape}.")
     return rows.view(np.ndarray)

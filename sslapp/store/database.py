@@ -64,7 +64,7 @@ def open_database(url: str | URL, *, may_create: bool = True) -> Engine:
     parsed = make_url(url)
     if parsed.get_backend_name() != "sqlite":
         engine = create_engine(parsed)
-        event.listen(engine, "handle_error", _tell_of_a_full_disk)
+        event.listen(engine, "handle_error", _tell_of_the_disk)
         with engine.begin() as conn:
             conn.execute(select(func.pg_advisory_xact_lock(_MIGRATION_LOCK, 0)))
             _bring_up_to_date(conn, may_create)
@@ -131,7 +131,7 @@ def _sqlite(url: URL, path: Path) -> Engine:
     path.touch()
     opened = _Opened(path)
     engine = create_engine(url, connect_args={"timeout": _BUSY_MILLISECONDS / 1000})
-    event.listen(engine, "handle_error", _tell_of_a_full_disk)
+    event.listen(engine, "handle_error", _tell_of_the_disk)
     event.listen(engine, "connect", _set_pragmas)
     event.listen(engine, "begin", _begin)
     event.listen(engine, "begin", opened.check)
@@ -172,13 +172,29 @@ def _file_id(path: Path) -> tuple[int, int] | None:
     return found.st_dev, found.st_ino
 
 
-def _tell_of_a_full_disk(context: ExceptionContext) -> None:
-    """Raise the error that any other file would end with."""
+def _tell_of_the_disk(context: ExceptionContext) -> None:
+    """Where the disk refused, raise the error that any other file would end with."""
     error, engine = context.original_exception, context.engine
     code = getattr(error, "sqlite_errorcode", None) or getattr(error, "sqlstate", None)
-    if code in _FULL:
-        where = None if engine is None else engine.url.database
-        raise OSError(errno.ENOSPC, os.strerror(errno.ENOSPC), where) from error
+    where = None if engine is None else engine.url.database
+    number = errno.ENOSPC if code in _FULL else _refused(code, where)
+    if number is not None:
+        raise OSError(number, os.strerror(number), where) from error
+
+
+def _refused(code: int | str | None, where: str | None) -> int | None:
+    """The number of the error with which the disk refuses SQLite its file; None for any other."""
+    if not isinstance(code, int) or where is None:
+        return None
+    primary = code & 0xFF
+    if primary == sqlite3.SQLITE_IOERR:
+        return errno.EIO
+    if primary not in (sqlite3.SQLITE_READONLY, sqlite3.SQLITE_CANTOPEN):
+        return None
+    # a transaction that only reads is refused a write in the same words
+    if all(os.access(each, os.W_OK) for each in (where, Path(where).parent)):
+        return None
+    return errno.EROFS if os.statvfs(Path(where).parent).f_flag & os.ST_RDONLY else errno.EACCES
 
 
 def _set_pragmas(connection: Any, _: object) -> None:

@@ -13,8 +13,9 @@ and the reader's number follow: what a page decides is its reader's, whoever rea
 
 What they return is sent as JSON, unless it is a Response already. Errors that a use case raises
 are answered as {"error": "sentence"}: 401 nobody has signed in, 403 not allowed, 404 not there,
-409 refused by the project's state, 400 any other wrong value. With "stop": true the page has lost
-its workspace: it must show the sentence and take nothing more.
+409 refused by the project's state, 400 any other wrong value, 507 what the server's disk refuses or
+holds no more. With "stop": true the page has lost its workspace: it must show the sentence and take
+nothing more.
 """
 
 import json
@@ -27,9 +28,16 @@ from starlette.requests import Request
 from starlette.responses import JSONResponse, Response
 from starlette.routing import Route
 
-from sslapp.store.errors import DatabaseGone, OtherWorkspace, Refused, Unknown
-from sslapp.usecases.access import Access, NotAllowed, NotSignedIn, require_workspace
+from sslapp.store.errors import Damaged, DatabaseGone, OtherWorkspace, Refused, Unknown
+from sslapp.usecases.access import (
+    Access,
+    NotAllowed,
+    NotSignedIn,
+    require_workspace,
+    what_the_disk_refused,
+)
 from sslapp.web.identity import reader_of
+from sslapp.workspace import Workspace
 
 STATUS: tuple[tuple[type[Exception], int], ...] = (
     (NotSignedIn, 401),
@@ -37,6 +45,9 @@ STATUS: tuple[tuple[type[Exception], int], ...] = (
     (Unknown, 404),
     (Refused, 409),
     (ValueError, 400),
+    (Damaged, 507),
+    (FileNotFoundError, 404),
+    (OSError, 507),
 )
 """The first that fits counts; anything else is a fault of the program and answered with 500."""
 
@@ -127,4 +138,6 @@ def _sentence(error: Exception) -> str:
         first = error.errors()[0]
         where = ".".join(str(each) for each in first["loc"])
         return f"{where}: {first['msg']}." if where else f"{first['msg']}."
+    if isinstance(error, OSError):
+        return what_the_disk_refused(error, Workspace())
     return str(error)

@@ -16,6 +16,7 @@ from alembic.autogenerate import compare_metadata
 from alembic.migration import MigrationContext
 from alembic.script import ScriptDirectory
 from sqlalchemy import Engine, create_engine, text
+from sqlalchemy.exc import OperationalError
 from store_desk import Desk
 
 from sslapp.store.database import PROJECT_LOCK, REVISION, open_database, reading, writing
@@ -66,6 +67,26 @@ def test_a_full_disk_is_an_error_of_the_disk(tmp_path: Path, migrated: Path) -> 
         for number in range(200):
             create_project(conn, f"{number}".rjust(200, "x"), ProjectSettings())
     assert (caught.value.errno, caught.value.filename) == (errno.ENOSPC, str(path))
+    engine.dispose()
+
+
+def test_a_disk_that_lets_nothing_be_written_is_told_from_a_transaction_that_only_reads(
+    tmp_path: Path, migrated: Path, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    path = tmp_path / "sslapp.db"
+    shutil.copy(migrated, path)
+    engine = open_database(f"sqlite:///{path}")
+
+    def write() -> None:
+        with reading(engine) as conn:  # SQLite says the same of a file that cannot be written
+            conn.execute(text("UPDATE alembic_version SET version_num = '9999'"))
+
+    with pytest.raises(OperationalError, match="readonly"):
+        write()
+    monkeypatch.setattr(os, "access", lambda *_: False)
+    with pytest.raises(PermissionError) as caught:
+        write()
+    assert caught.value.filename == str(path)
     engine.dispose()
 
 

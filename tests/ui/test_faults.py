@@ -1,9 +1,11 @@
 """What a page says of an error that a reader can mend, and what it does afterwards."""
 
+import errno
+
 import pytest
 from streamlit.testing.v1 import AppTest
 
-from sslapp.store.errors import Refused, Unknown
+from sslapp.store.errors import Damaged, Refused, Unknown
 from sslapp.ui.common import faults
 from sslapp.usecases.access import NotAllowed
 from sslapp.usecases.images.incoming.sources import WrongFields
@@ -21,6 +23,17 @@ def test_a_readers_error_is_its_sentence(kind) -> None:
     assert faults.refusal(raising(kind("Choose another."))) == "Choose another."
     assert faults.of_fields(raising(kind("Choose another.")), "name") == {"name": "Choose another."}
     assert faults.refusal(lambda: None) == ""
+
+
+def test_what_the_disk_refuses_is_a_sentence_with_file_and_mend(tmp_path, monkeypatch) -> None:
+    monkeypatch.setenv("SSLAPP_WORKSPACE", str(tmp_path))
+    full = OSError(errno.ENOSPC, "No space left on device", str(tmp_path / "a.npy"))
+    assert faults.refusal(raising(full)).startswith(f"The disk is full: {tmp_path}/a.npy")
+    gone = FileNotFoundError(errno.ENOENT, "No such file", str(tmp_path / "b.npy"))
+    assert faults.of_fields(raising(gone), "name")["name"].startswith(
+        f"{tmp_path}/b.npy is missing."
+    )
+    assert faults.refusal(raising(Damaged("Restore it."))) == "Restore it."
 
 
 def test_a_forms_faults_stay_at_their_fields() -> None:

@@ -9,15 +9,24 @@ from contextlib import contextmanager
 
 import streamlit as st
 
-from sslapp.store.errors import Unknown
+from sslapp.store.errors import Damaged, Unknown
 from sslapp.ui.common import plain
-from sslapp.usecases.access import NotAllowed
+from sslapp.usecases.access import NotAllowed, what_the_disk_refused
 from sslapp.usecases.images.incoming.sources import WrongFields
+from sslapp.workspace import Workspace
 
-READERS = (ValueError, Unknown, NotAllowed)
-"""Errors whose message is a sentence for the reader; what the store refuses is a ValueError."""
+READERS = (ValueError, Unknown, NotAllowed, Damaged, OSError)
+"""Errors that are told the reader in a sentence; what the store refuses is a ValueError, and what
+the disk refuses an OSError."""
 
 _WORD, _AGAIN = "faults-word", "faults-again"
+
+
+def sentence(error: Exception) -> str:
+    """What to say of an error that a reader, or who runs the server, can mend."""
+    if isinstance(error, OSError):
+        return what_the_disk_refused(error, Workspace())
+    return str(error)
 
 
 def refusal(command: Callable[[], object]) -> str:
@@ -25,7 +34,7 @@ def refusal(command: Callable[[], object]) -> str:
     try:
         command()
     except READERS as error:
-        return str(error)
+        return sentence(error)
     return ""
 
 
@@ -40,7 +49,7 @@ def of_fields(command: Callable[[], object], rest: str) -> dict[str, str]:
     except WrongFields as error:
         return dict(error.fields)
     except READERS as error:
-        return {rest: str(error)}
+        return {rest: sentence(error)}
     return {}
 
 
@@ -126,7 +135,7 @@ def page() -> Iterator[None]:
     try:
         yield
     except READERS as error:
-        st.error(plain.markdown(str(error)))
+        st.error(plain.markdown(sentence(error)))
         st.button(
             "Start over",
             key="faults-start-over",
@@ -148,7 +157,7 @@ def fragment(draw: Callable[[], object], *, key: str, run_every: float | None = 
             draw()
         except READERS as error:
             if st.session_state.get(_AGAIN) == key:
-                st.error(plain.markdown(str(error)))
+                st.error(plain.markdown(sentence(error)))
                 return
             st.session_state[_AGAIN] = key
             st.rerun()

@@ -124,10 +124,7 @@ def _offer_deletion(access: Access, line: ExportLine) -> None:
 
 
 def _delete(access: Access, job_id: int) -> None:
-    try:
-        faults.attempt(FAULT, lambda: delete_export(access, job_id))
-    except OSError:
-        st.session_state[FAULT] = "The server's disk did not let go of all files of that export."
+    faults.attempt(FAULT, lambda: delete_export(access, job_id))
 
 
 def facts(line: ExportLine) -> str:

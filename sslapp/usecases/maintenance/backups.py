@@ -11,10 +11,13 @@ from pathlib import Path
 from typing import Any, BinaryIO
 
 from sslapp import durable
+from sslapp.imaging.originals import original_path
 from sslapp.jobs import queue
 from sslapp.store import files, identity
 from sslapp.store.database import open_database, reading, writing
 from sslapp.store.files import Recorded
+from sslapp.store.images import originals
+from sslapp.store.projects import list_projects
 from sslapp.usecases.access import IDENTITY, Access
 from sslapp.usecases.maintenance.verification import verify_workspace
 from sslapp.vocabulary import JobKind
@@ -52,7 +55,7 @@ def backup(access: Access, target: Path) -> int:
     with tempfile.TemporaryDirectory(dir=root, prefix=_WORKING) as folder:
         copy = Path(folder) / DATABASE
         _copy_database(root / DATABASE, copy)
-        own, on_record = _vouched(copy)
+        own, on_record, named = _vouched(copy, access.workspace)
 
         def fill(file: BinaryIO) -> None:
             with tarfile.open(fileobj=file, mode="w") as archive:
@@ -65,6 +68,7 @@ def backup(access: Access, target: Path) -> int:
                     except FileNotFoundError:  # a checkpoint that a round has just superseded
                         continue
                 _check_vouched(members, on_record)
+                _check_originals(members, named)
                 _add_manifest(archive, own, members)
 
         durable.write(target, fill)
@@ -111,12 +115,19 @@ def _copy_database(source: Path, target: Path) -> None:
         from_.backup(to)
 
 
-def _vouched(copy: Path) -> tuple[str, list[Recorded]]:
-    """The workspace's id and the files on record, of the copied database."""
+def _vouched(copy: Path, workspace: Workspace) -> tuple[str, list[Recorded], dict[str, str]]:
+    """Of the copied database: the workspace's id, the files on record, and path -> sha256 of the
+    originals that images have."""
     engine = open_database(Workspace(workspace=copy.parent, database_url="").url)
     try:
         with reading(engine) as conn:
-            return identity.workspace_id(conn), files.recorded(conn)
+            named = {
+                workspace.relative(original_path(folder, sha256)): sha256
+                for row in list_projects(conn)
+                for folder in [workspace.project(row.id) / "originals"]
+                for sha256 in originals(conn, row.id)
+            }
+            return identity.workspace_id(conn), files.recorded(conn), named
     finally:
         engine.dispose()
 
@@ -169,11 +180,22 @@ def _check_vouched(members: Mapping[str, Recorded], on_record: list[Recorded]) -
     for each in on_record:
         found = members.get(each.path)
         if found != each:
-            what = "is missing" if found is None else "is not what was written"
-            raise ValueError(
-                f"{each.path} {what}, so no backup was made. `sslapp verify` says what can be "
-                "done; if it was deleted on purpose just now, make the backup again."
-            )
+            raise _not_backed_up(each.path, found, "is not what was written")
+
+
+def _check_originals(members: Mapping[str, Recorded], named: Mapping[str, str]) -> None:
+    for path, sha256 in named.items():
+        found = members.get(path)
+        if found is None or found.sha256 != sha256:
+            raise _not_backed_up(path, found, "is not the original that was imported")
+
+
+def _not_backed_up(path: str, found: Recorded | None, otherwise: str) -> ValueError:
+    what = "is missing" if found is None else otherwise
+    return ValueError(
+        f"{path} {what}, so no backup was made. `sslapp verify` says what can be done; if it was "
+        "deleted on purpose just now, make the backup again."
+    )
 
 
 def _add_manifest(

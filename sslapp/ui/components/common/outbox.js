@@ -15,6 +15,7 @@ import { readStored, writeStored } from "./storage.js"
 const BATCH = 200
 const TIMEOUT_MS = 20000
 const WAITS_MS = [300, 600, 1200, 2500, 5000]
+const DISK = 507 // the server answers, and its disk takes nothing: the sentence says what to do
 const MOST_AT_LEAVING = 60000 // characters that a browser sends from a page that goes
 
 // On the window, and not in this module: after a restart of the server with other code a page has
@@ -120,7 +121,9 @@ function openOutbox(key) {
       })
       const body = await answer.json()
       if (answer.ok) settle(sent[0].client, body)
-      else fail(answer.status < 500 ? (body.error ?? `The server answers ${answer.status}.`) : "")
+      else if (answer.status < 500 || answer.status === DISK) {
+        fail(body.error ?? `The server answers ${answer.status}.`)
+      } else fail("")
     } catch {
       fail("") // no answer: away, restarting, or cut off
     }
