@@ -121,6 +121,7 @@ class EventKind(StrEnum):
     AUDIT_REPEAT = "audit_repeat"
     DRAW_HOLDOUT = "draw_holdout"
     IMPORT = "import"
+    WITHDRAW_IMPORT = "withdraw_import"
     ADD_CLASS = "add_class"
     EDIT_CLASS = "edit_class"
     RETIRE_CLASS = "retire_class"
@@ -134,6 +135,7 @@ class EventKind(StrEnum):
     ROUND_START = "round_start"
     ROUND_DONE = "round_done"
     EXPORT = "export"
+    DELETE_PROJECT = "delete_project"
 
 
 class Sight(StrEnum):
@@ -184,6 +186,7 @@ class JobKind(StrEnum):
     WEIGHTS = "weights"
     MAP = "map"
     FINDING = "finding"
+    REMOVAL = "removal"
 
     @property
     def light(self) -> bool:

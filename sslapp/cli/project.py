@@ -13,11 +13,13 @@ from sslapp.usecases.auditing.in_force import count_proofs
 from sslapp.usecases.exporting import exports
 from sslapp.usecases.images.incoming.creation import class_names, ensure_demo
 from sslapp.usecases.images.sibling import make_sibling
+from sslapp.usecases.images.withdrawal import plan_withdrawal
+from sslapp.usecases.images.withdrawal import withdraw as withdraw_import
 from sslapp.usecases.maintenance import backups
-from sslapp.usecases.maintenance.files import UNKNOWN
+from sslapp.usecases.maintenance.files import OF_DELETED, UNKNOWN
 from sslapp.usecases.maintenance.verification import Checked, rebuild, record, verify_workspace
 from sslapp.usecases.people import members
-from sslapp.usecases.projects import classes
+from sslapp.usecases.projects import classes, deletion
 from sslapp.usecases.projects.settings import ProjectSettings, create_project, rename_project
 from sslapp.usecases.projects.status import status as read_status
 from sslapp.vocabulary import Intensities, Role, Source
@@ -25,7 +27,9 @@ from sslapp.words import count
 
 class_app = typer.Typer(help="Add, edit and retire classes.", no_args_is_help=True)
 app.add_typer(class_app, name="class")
-project_app = typer.Typer(help="Projects over the images of others.", no_args_is_help=True)
+project_app = typer.Typer(
+    help="Rename, share and delete projects; withdraw imports.", no_args_is_help=True
+)
 app.add_typer(project_app, name="project")
 
 
@@ -97,6 +101,47 @@ def rename(
         f'The project is called "{name.strip()}" now.' if changed else "It has that name already."
     )
     show({"name": name.strip(), "changed": changed}, as_json, told)
+
+
+@command(project_app, "withdraw")
+def withdraw(
+    project: Project = None,
+    dry_run: Annotated[
+        bool, typer.Option("--dry-run", help="Say what would go, and change nothing.")
+    ] = False,
+    wait: Wait = True,
+    as_json: Json = False,
+) -> None:
+    """Withdraw the last import, as long as nothing is decided about or made of its images."""
+    who = access()
+    plan = plan_withdrawal(who, project)
+    if dry_run:
+        show(asdict(plan), as_json, "\n".join(plan.words()))
+        return
+    job_id = withdraw_import(who, project, plan.id)
+    wait_for(who, job_id, wait)
+    told = f'"{plan.name}" is withdrawn: {count(plan.images, "image")}. It can be imported again.'
+    show({**asdict(plan), "job_id": job_id}, as_json, told)
+
+
+@command(project_app, "delete")
+def delete(
+    name: Annotated[str, typer.Argument(help="The project's name.")],
+    yes: Annotated[bool, typer.Option("--yes", help="Do it; without, say what would go.")] = False,
+    wait: Wait = True,
+    as_json: Json = False,
+) -> None:
+    """Delete a project with its images and files for good; who decided what stays in the log."""
+    who = access()
+    plan = deletion.plan_deletion(who, name)
+    if not yes:
+        asked = f"Nothing was deleted yet. Give --yes to delete {plan.name}."
+        show({**asdict(plan), "deleted": False}, as_json, "\n".join([*plan.words(), asked]))
+        return
+    job_id = deletion.delete_project(who, name, name)
+    wait_for(who, job_id, wait)
+    told = f'Project "{plan.name}" is deleted, and its name is free.'
+    show({**asdict(plan), "deleted": True, "job_id": job_id}, as_json, told)
 
 
 @command(class_app, "add")
@@ -212,7 +257,9 @@ def _verdict(found: Checked, quick: bool) -> str:
         lines += [f"Not recorded: {note}" for note in each.notes]
     if any(each.notes for each in found.projects.values()):
         lines.append("`sslapp verify --record` records it from now on.")
-    lines += [f"Left over: {each}" for each in found.leftovers if each.endswith(UNKNOWN)]
+    lines += [
+        f"Left over: {each}" for each in found.leftovers if each.endswith((UNKNOWN, OF_DELETED))
+    ]
     return "\n".join(lines) or "There is no project yet."
 
 

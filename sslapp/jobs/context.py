@@ -14,6 +14,8 @@ from sslapp.jobs.queue import Claim
 from sslapp.store import files
 from sslapp.store.database import writing
 from sslapp.store.files import Recorded
+from sslapp.store.projects import is_deleted
+from sslapp.vocabulary import JobKind
 from sslapp.workspace import Workspace
 
 BEAT_EVERY = 0.5
@@ -134,10 +136,13 @@ class JobContext:
 
         Raises:
             GivenUp: when another attempt owns the job; nothing is written.
+            Cancelled: when the project was deleted meanwhile; neither.
         """
         found = self.written() if written is None else written
         with writing(self.engine, self.claim.project_id) as conn:
             queue.write_owned(conn, self.claim, beat=queue.now())
+            if self.claim.kind is not JobKind.REMOVAL and is_deleted(conn, self.claim.project_id):
+                raise Cancelled
             files.record(conn, self.claim.project_id, found)
             yield conn
             queue.finish(conn, self.claim, result)

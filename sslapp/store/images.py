@@ -14,7 +14,7 @@ from sslapp.store import seals
 from sslapp.store.database import lock_project
 from sslapp.store.errors import OtherImage, Refused
 from sslapp.store.log.chain import canonical, now
-from sslapp.store.log.events import append
+from sslapp.store.log.events import append, head
 from sslapp.store.schema import image, image_set, label_class, true_label
 from sslapp.vocabulary import EventKind, Split
 
@@ -132,7 +132,7 @@ def add_image_set(  # noqa: PLR0917
         conn,
         project_id,
         EventKind.IMPORT,
-        key=f"import:{first}",
+        key=f"import:{first}:{head(conn, project_id)[0]}",  # a withdrawn one began there, too
         reader_id=reader_id,
         payload={
             "name": name,

@@ -1,20 +1,22 @@
 """Projects, their settings and their classes."""
 
+import json
 import re
 import unicodedata
 import uuid
 from collections.abc import Mapping, Sequence
-from dataclasses import dataclass
+from dataclasses import dataclass, replace
 from datetime import datetime
 from typing import Any
 
 from pydantic import BaseModel, ConfigDict, Field
-from sqlalchemy import Connection, func, select
+from sqlalchemy import Column, Connection, Select, func, select
 
 from sslapp.store import seals
 from sslapp.store.errors import Refused, Unknown
 from sslapp.store.log.chain import now
 from sslapp.store.log.events import append
+from sslapp.store.log.kinds import kinds_where
 from sslapp.store.schema import current_label, event, label_class, project
 from sslapp.vocabulary import Aspect, EventKind, Intensities
 
@@ -33,6 +35,8 @@ have other duties."""
 
 _BEFORE = {"intensities": Intensities.EXTREMES}
 """Settings of projects that were made before these could be chosen."""
+
+_ENDS = kinds_where(lambda rule: rule.ends)
 
 _COLOUR = re.compile(r"#[0-9a-fA-F]{6}")
 
@@ -85,12 +89,13 @@ class ProjectSettings(BaseModel):
 
 @dataclass(frozen=True)
 class ProjectRow:
-    """A project."""
+    """A project; of a deleted one its row and its log are left, and nobody can open it."""
 
     id: int
     name: str
     settings: ProjectSettings
     created_at: datetime
+    deleted: bool = False
 
 
 @dataclass(frozen=True)
@@ -168,9 +173,27 @@ def rename_project(
     return True
 
 
-def list_projects(conn: Connection) -> list[ProjectRow]:
-    """Every project, in order of creation."""
-    return [_project(row) for row in conn.execute(select(project).order_by(project.c.id))]
+def list_projects(conn: Connection, *, deleted: bool = False) -> list[ProjectRow]:
+    """Every project, in order of creation; with `deleted` those that were deleted as well."""
+    said = _end_of(project.c.id).scalar_subquery()  # of each by an index: a log may be long
+    rows = conn.execute(select(project, said.label("said")).order_by(project.c.id)).all()
+    there = [_project(row) for row in rows if row.said is None]
+    gone = [
+        replace(_project(row), name=json.loads(row.said)["name"], deleted=True)
+        for row in rows
+        if deleted and row.said is not None
+    ]
+    return sorted([*there, *gone], key=lambda row: row.id)
+
+
+def is_deleted(conn: Connection, project_id: int) -> bool:
+    """Whether the project was deleted, which the last event of its log says."""
+    return conn.execute(_end_of(project_id)).first() is not None
+
+
+def _end_of(project_id: int | Column[int]) -> Select[str]:
+    """Payload of the event that ended a project's log; no row of one that goes on."""
+    return select(event.c.payload).where(event.c.project_id == project_id, event.c.kind.in_(_ENDS))
 
 
 def last_event(conn: Connection, project_id: int) -> tuple[int, datetime] | None:
@@ -198,7 +221,7 @@ def find_project(conn: Connection, name: str | int) -> ProjectRow:
     """
     wanted = project.c.id == name if isinstance(name, int) else project.c.name == name
     row = conn.execute(select(project).where(wanted)).one_or_none()
-    if row is None:
+    if row is None or is_deleted(conn, row.id):
         there = ", ".join(found.name for found in list_projects(conn)) or "none yet"
         raise Unknown(f"There is no project {name}. Projects: {there}.")
     return _project(row)
@@ -419,6 +442,26 @@ def change_settings(
         payload={"before": {what: getattr(before, what) for what in changed}, "after": changed},
     )
     return True
+
+
+def forget_limits(conn: Connection, project_id: int, reader_id: int | None = None) -> None:
+    """Let the next import decide again what is black and white in the set; logs it."""
+    before = find_project(conn, project_id).settings
+    if before.intensity_limits is None:
+        return
+    settings = before.model_copy(update={"intensity_limits": None})
+    seals.update(conn, project, [project.c.id == project_id], {"settings": settings.model_dump()})
+    append(
+        conn,
+        project_id,
+        EventKind.SETTINGS,
+        key=f"settings:{uuid.uuid4().hex}",
+        reader_id=reader_id,
+        payload={
+            "before": {"intensity_limits": before.intensity_limits},
+            "after": {"intensity_limits": None},
+        },
+    )
 
 
 def _free_name(name: str, others: Sequence[ClassRow]) -> str:

@@ -22,6 +22,7 @@ from sslapp.store.images import (
 )
 from sslapp.store.log import verify as log
 from sslapp.store.log.chain import Event
+from sslapp.store.log.kinds import rule_of
 from sslapp.store.log.verify import RESTORE, ChainWalk
 from sslapp.store.metadata.values import wrong_columns
 from sslapp.store.projects import classes
@@ -137,9 +138,8 @@ def integrity(conn: Connection) -> Iterator[str]:
 
 def _imports(conn: Connection, project_id: int, facts: list[Event]) -> Iterator[str]:
     covered = 0
-    for fact in facts:
-        if fact.kind is not EventKind.IMPORT:
-            continue
+    imported = _standing_imports(facts)
+    for fact in imported:
         first, count = fact.payload["first"], fact.payload["count"]
         found = rows_hash(stored_rows(conn, project_id, first, count))
         if found != fact.payload["sha256"]:
@@ -152,13 +152,28 @@ def _imports(conn: Connection, project_id: int, facts: list[Event]) -> Iterator[
     if there != covered:
         yield (f"image: {there} positions, but the imports in the log cover {covered}. {RESTORE}")
     sets = image_sets(conn, project_id)
-    imported = [fact for fact in facts if fact.kind is EventKind.IMPORT]
     if len(sets) != len(imported):
         yield f"image_set: {len(sets)} rows, but the log has {len(imported)} imports. {RESTORE}"
     for row in sets:
         if row.truth not in (None, truth_hash(conn, project_id, row.first, row.count)):
             last = row.first + row.count - 1
             yield f"true_label: those of images {row.first} to {last} were changed. {RESTORE}"
+
+
+def _standing_imports(facts: list[Event]) -> list[Event]:
+    """Those that were neither withdrawn nor deleted with their project."""
+    standing: list[Event] = []
+    for fact in facts:
+        if fact.kind is EventKind.IMPORT:
+            standing.append(fact)
+        if fact.kind is EventKind.WITHDRAW_IMPORT:
+            standing.pop()
+    return [] if _has_ended(facts) else standing
+
+
+def _has_ended(facts: list[Event]) -> bool:
+    """Whether the project was deleted."""
+    return any(rule_of(fact.kind).ends for fact in facts)
 
 
 def _classes(conn: Connection, project_id: int, facts: list[Event]) -> Iterator[str]:
@@ -185,7 +200,7 @@ def _classes(conn: Connection, project_id: int, facts: list[Event]) -> Iterator[
 
 def _images_seen(conn: Connection, project_id: int, walk: ChainWalk) -> Iterator[str]:
     """Decisions keep the hash of the image that was on screen; it must be the image still."""
-    numbers = iter(walk.seen)
+    numbers = iter(() if _has_ended(walk.facts) else walk.seen)
     while chunk := list(islice(numbers, 500)):
         there = pixel_hashes(conn, project_id, [walk.seen[each][0] for each in chunk])
         for number in chunk:

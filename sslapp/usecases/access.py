@@ -201,8 +201,11 @@ def require(conn: Connection, access: Access, project_id: int, role: Role = Role
 
     Raises:
         NotAllowed: when not.
+        NoSuchProject: when the project was deleted; it has no members.
     """
     held = readers.role_of(conn, project_id, access.reader_id)
+    if held is None and projects.is_deleted(conn, project_id):
+        raise NoSuchProject("This project was deleted. Go on with another one.")
     if held is None or _RANK[held] < _RANK[role]:
         raise NotAllowed(
             f"{access.reader} is {held or 'not a member'} in this project; this needs {role}. "

@@ -17,6 +17,7 @@ from sslapp.usecases.images.incoming.leavings import none_left
 from sslapp.usecases.images.incoming.looking import run_look
 from sslapp.usecases.images.maps import run_projection
 from sslapp.usecases.images.pixels_again import run_pixels
+from sslapp.usecases.images.removal import run_removal
 from sslapp.usecases.images.sibling import run_sibling
 from sslapp.usecases.images.weights import run_weights
 from sslapp.usecases.reviewing.searching import run_search
@@ -79,6 +80,7 @@ HANDLERS: Handlers = MappingProxyType(
         JobKind.WEIGHTS: run_weights,
         JobKind.FINDING: run_search,
         JobKind.MAP: run_round_map,
+        JobKind.REMOVAL: run_removal,
     }
 )
 

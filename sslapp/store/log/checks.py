@@ -10,9 +10,11 @@ from sqlalchemy import Connection, Table, func, select
 from sslapp.store.errors import Refused
 from sslapp.store.log.chain import Event
 from sslapp.store.log.fold import ImageState, Step
-from sslapp.store.log.kinds import EventRule, Names, rule_of
+from sslapp.store.log.kinds import EventRule, Names, kinds_where, rule_of
 from sslapp.store.schema import event, image, label_class, project, reader, round_, snapshot, undone
 from sslapp.vocabulary import EventKind, Source, Split
+
+_ENDS = kinds_where(lambda rule: rule.ends)
 
 
 @dataclass(frozen=True)
@@ -47,10 +49,13 @@ def scope(conn: Connection, project_id: int, batch: Sequence[Event]) -> Scope:
     """Read what the events of a batch are checked against.
 
     Raises:
-        Refused: when there is no such project.
+        Refused: when there is no such project, or it was deleted.
     """
     if conn.execute(select(project.c.id).where(project.c.id == project_id)).scalar() is None:
         raise Refused(f"There is no project {project_id}.")
+    ended = select(event.c.number).where(event.c.project_id == project_id, event.c.kind.in_(_ENDS))
+    if conn.execute(ended.limit(1)).first() is not None:
+        raise Refused("This project was deleted, so nothing more is decided in it.")
     last = conn.execute(
         select(func.max(image.c.position)).where(image.c.project_id == project_id)
     ).scalar()

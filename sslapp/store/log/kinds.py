@@ -74,6 +74,7 @@ class EventRule:
         puts_aside: its reader is offered the image no more.
         in_snapshot: it can change what a snapshot holds.
         tells_rows: its payload says what stands in another table, which `verify` compares.
+        ends: it is the last of its project's log; the project takes no event after it.
     """
 
     kind: EventKind
@@ -97,6 +98,7 @@ class EventRule:
     puts_aside: bool = False
     in_snapshot: bool = False
     tells_rows: bool = False
+    ends: bool = False
 
     @property
     def folded(self) -> bool:
@@ -379,6 +381,7 @@ _TABLE = (
         in_snapshot=True,
     ),
     EventRule(kind=EventKind.IMPORT, in_snapshot=True, tells_rows=True),
+    EventRule(kind=EventKind.WITHDRAW_IMPORT, in_snapshot=True, tells_rows=True),
     EventRule(kind=EventKind.ADD_CLASS, takes_class=True, in_snapshot=True, tells_rows=True),
     EventRule(kind=EventKind.EDIT_CLASS, takes_class=True, tells_rows=True),
     EventRule(kind=EventKind.RETIRE_CLASS, takes_class=True, in_snapshot=True, tells_rows=True),
@@ -392,6 +395,7 @@ _TABLE = (
     EventRule(kind=EventKind.ROUND_START, tells_rows=True),
     EventRule(kind=EventKind.ROUND_DONE),
     EventRule(kind=EventKind.EXPORT),
+    EventRule(kind=EventKind.DELETE_PROJECT, tells_rows=True, ends=True),
 )
 
 RULES: Mapping[EventKind, EventRule] = MappingProxyType({rule.kind: rule for rule in _TABLE})

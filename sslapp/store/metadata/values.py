@@ -19,6 +19,7 @@ from sslapp.store.errors import Refused
 from sslapp.store.images import image_count
 from sslapp.store.log.chain import Event, canonical
 from sslapp.store.log.events import append
+from sslapp.store.log.kinds import rule_of
 from sslapp.store.log.verify import RESTORE
 from sslapp.store.metadata.columns import LONGEST_NAME, MetadataColumn, columns
 from sslapp.store.schema import metadata_column, metadata_value
@@ -131,6 +132,38 @@ def copy_metadata(conn: Connection, project_id: int, target: int, reader_id: int
         import_values(conn, target, reader_id, found, file=file, sha256=digest.hexdigest())
 
 
+def cut_values(conn: Connection, project_id: int, count: int) -> list[dict[str, object]]:
+    """Take out the cells of all images but the first `count`; what the log is to say of it.
+
+    Args:
+        conn: a write transaction that logs what is returned.
+        project_id: the project.
+        count: of the images that stay. A column that none of them has a value in goes with all.
+
+    Returns:
+        Of every column that changed its name, kind, images that have a value, and hash.
+    """
+    told: list[dict[str, object]] = []
+    for each in columns(conn, project_id):
+        held = values_of(conn, each.id)
+        kept = {position: value for position, value in held.items() if position < count}
+        if len(kept) == len(held):
+            continue
+        mine = metadata_value.c.column_id == each.id
+        conn.execute(metadata_value.delete().where(mine, metadata_value.c.position >= count))
+        kind = kind_of(kept.values())
+        about = {"kind": kind, "images": len(kept), "different": len(set(kept.values()))}
+        this = metadata_column.c.id == each.id
+        if kept:
+            seals.update(conn, metadata_column, [this], about)
+        else:
+            conn.execute(metadata_column.delete().where(this))
+        told.append(
+            {"name": each.name, "kind": kind, "images": len(kept), "sha256": values_hash(kept)}
+        )
+    return told
+
+
 def values_hash(cells: Cells) -> str:
     """sha256 over a column's cells, whatever their order."""
     digest = hashlib.sha256()
@@ -161,11 +194,18 @@ def _told(facts: Sequence[Event]) -> dict[str, tuple[str, str, bool]]:
             for each in payload["columns"]:
                 _, _, shown = told.get(each["name"], ("", "", False))
                 told[each["name"]] = (each["sha256"], each["kind"], shown)
+        if fact.kind is EventKind.WITHDRAW_IMPORT:
+            for each in payload["columns"]:
+                _, _, shown = told.pop(each["name"])
+                if each["images"]:
+                    told[each["name"]] = (each["sha256"], each["kind"], shown)
         if fact.kind is EventKind.SHOW_METADATA:
             sha256, kind, _ = told[payload["column"]]
             told[payload["column"]] = (sha256, kind, payload["shown"])
         if fact.kind is EventKind.REMOVE_METADATA:
             del told[payload["column"]]
+        if rule_of(fact.kind).ends:
+            told.clear()
     return told
 
 

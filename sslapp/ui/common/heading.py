@@ -65,6 +65,12 @@ def remember(project_id: int) -> None:
     st.query_params["project"] = str(project_id)
 
 
+def forget() -> None:
+    """Keep no project open, for the one that was is there no more."""
+    st.session_state.pop(OPENED, None)
+    st.query_params.pop("project", None)
+
+
 def opened(known: Sequence[int]) -> int:
     """Which of the known projects is open; the last of them when none was opened yet."""
     asked = st.query_params.get("project", "")

@@ -27,6 +27,7 @@ TITLES = {
     JobKind.WEIGHTS: "Fetching an encoder's weights",
     JobKind.FINDING: "Looking for what is wrong or odd",
     JobKind.MAP: "Making a round's map",
+    JobKind.REMOVAL: "Deleting what nothing needs any more",
 }
 
 _SHEET = "learned-neighbours"

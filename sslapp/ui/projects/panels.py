@@ -5,9 +5,9 @@ from streamlit.delta_generator import DeltaGenerator
 
 from sslapp.ui.audit import certificate
 from sslapp.ui.common import class_balance
-from sslapp.ui.projects import classes, counts, embedding, settings, training_store
+from sslapp.ui.projects import classes, counts, deletion, embedding, settings, training_store
 from sslapp.ui.projects import members as members_panel
-from sslapp.ui.projects.imports import images, labels, metadata, plan, sibling
+from sslapp.ui.projects.imports import images, labels, metadata, plan, sibling, withdrawal
 from sslapp.usecases.access import Access
 from sslapp.usecases.images.embeddings import newest_embedding
 from sslapp.usecases.images.incoming.imports import notes_of, nothing_new
@@ -85,6 +85,8 @@ def show(access: Access, found: Status, role: Role, working: frozenset[JobKind])
             training_store.show(access, found, may_change=is_admin, working=making)
         with _panel("Settings"):
             settings.show(access, found, may_change=is_admin)
+            if is_admin:
+                deletion.show(access, found)
     if proven is not None:
         with proven:  # last, for it reads every label
             certificate.card(access, found.project_id, found.head[0])
@@ -101,6 +103,8 @@ def _images(access: Access, found: Status, working: frozenset[JobKind], *, is_ad
     if is_admin:
         empty = not found.sets and not {JobKind.IMPORT, JobKind.SIBLING} & working
         images.add(access, found.project_id, expanded=empty)
+        if found.sets:
+            withdrawal.show(access, found.project_id, found.sets[-1].id)
 
 
 def _classes(access: Access, found: Status, *, is_admin: bool) -> None:

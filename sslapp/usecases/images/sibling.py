@@ -111,9 +111,12 @@ class _Shared:
             newest = embeddings.newest_of_encoders(conn, source)
             found = [embeddings.latest_embedding(conn, source, each.encoder) for each in newest]
             rows = sorted((each for each in found if each is not None), key=lambda row: row["id"])
+            sets = images.image_sets(conn, source)
+            if not sets:
+                raise Refused("The images that were to be shared are there no more.")
             return cls(
                 source,
-                images.image_sets(conn, source),
+                sets,
                 rows,
                 [embeddings.latest_views(conn, row["id"]) for row in rows],
                 images.originals(conn, source),

@@ -13,8 +13,10 @@ from sslapp.store.files import Recorded
 from sslapp.store.identity import is_recorded
 from sslapp.store.images import originals
 from sslapp.store.log.verify import RESTORE
+from sslapp.store.projects import list_projects
 from sslapp.store.snapshots import find_snapshot, load, snapshot_ids
 from sslapp.usecases.access import IDENTITY
+from sslapp.usecases.projects.deletion import own_folders
 from sslapp.vocabulary import JobKind
 from sslapp.workspace import DATABASE, Workspace
 
@@ -30,6 +32,7 @@ MENDS = {
     JobKind.WEIGHTS: "Fetch the weights again.",
     JobKind.FINDING: "Look for it again.",
     JobKind.MAP: RESTORE,
+    JobKind.REMOVAL: RESTORE,
 }
 
 PASSING = {
@@ -44,6 +47,8 @@ PASSING = {
     "resized": "images at the size of a round, made again when one needs them",
 }
 """Names of files and folders that the workspace can do without, and what they are."""
+
+OF_DELETED = "of a project that was deleted; a job deletes it, or do it yourself"
 
 UNKNOWN = "nothing refers to it, or it is older than its hash"
 
@@ -92,8 +97,12 @@ def leftovers(conn: Connection, workspace: Workspace) -> Iterator[str]:
     """ "PATH: what it is" of each file of the workspace that nothing vouches for."""
     known = {each.path for each in files.recorded(conn)}
     known |= {IDENTITY, *(f"{DATABASE}{end}" for end in ("", "-wal", "-shm"))}
+    deleted = [each.id for each in list_projects(conn, deleted=True) if each.deleted]
+    folders = {folder for each in deleted for folder in own_folders(conn, workspace, each)}
     for path in sorted(workspace.root.rglob("*")):
-        if path.is_file() and not _is_known(workspace, path, known):
+        if not folders.isdisjoint(path.parents) and path.is_file():
+            yield f"{path.relative_to(workspace.root).as_posix()}: {OF_DELETED}"
+        elif path.is_file() and not _is_known(workspace, path, known):
             relative = path.relative_to(workspace.root)
             yield f"{relative.as_posix()}: {_what(relative)}"
 

@@ -93,7 +93,8 @@ def verify_project(
     """Check one project of a workspace that opens, as one of its members."""
     with reading(access.engine) as conn:
         project_id = find_project(conn, access, project)
-        return _verify(conn, access.workspace, project_id, head, quick)
+        row = projects.find_project(conn, project_id)
+        return _verify(conn, access.workspace, row, head, quick)
 
 
 def record(workspace: Workspace) -> int:
@@ -140,7 +141,8 @@ def rebuild(workspace: Workspace, project: str | None = None) -> list[str]:
             if log_problems(conn, row.id):
                 raise Refused(f'The log of "{row.name}" is damaged itself. {RESTORE}')
             replay.rebuild(conn, row.id)
-            done.append(row.name)
+            if not row.deleted:
+                done.append(row.name)
     return done
 
 
@@ -162,25 +164,35 @@ def _verify_opened(
     try:
         with reading(engine) as conn:
             problems += findings(lambda: integrity(conn))
-            there = projects.list_projects(conn)
+            there = projects.list_projects(conn, deleted=True)
             for row in there:
                 if project in (None, row.name, str(row.id)):
-                    checked[row.name] = _verify(conn, workspace, row.id, head, quick)
+                    checked[_title(row)] = _verify(conn, workspace, row, head, quick)
             if not quick:
                 left += leftovers(conn, workspace)
     except Exception as error:
         problems.append(unreadable(error))
     if project is not None and not checked and not problems:
-        names = ", ".join(row.name for row in there) or "none yet"
+        names = ", ".join(row.name for row in there if not row.deleted) or "none yet"
         raise Unknown(f'There is no project "{project}"; known: {names}.')
     return Checked(tuple(problems), checked, tuple(left))
 
 
+def _title(row: projects.ProjectRow) -> str:
+    """What a project is called here; several that were deleted may have had one name."""
+    return f"{row.name} (deleted, number {row.id})" if row.deleted else row.name
+
+
 def _verify(
-    conn: Connection, workspace: Workspace, project_id: int, head: str | None, quick: bool
+    conn: Connection,
+    workspace: Workspace,
+    row: projects.ProjectRow,
+    head: str | None,
+    quick: bool,
 ) -> Verification:
+    project_id = row.id
     found = verify(conn, project_id, head)
-    if quick:
+    if quick or row.deleted:  # which has its log and no files
         return found
     problems = findings(lambda: other_weights(conn, project_id))
     problems += findings(lambda: damaged_files(conn, workspace, project_id))
@@ -195,5 +207,5 @@ def _verify(
 def _chosen(conn: Connection, project: str | None) -> list[projects.ProjectRow]:
     """The project of that name or id; None means all."""
     if project is None:
-        return projects.list_projects(conn)
+        return projects.list_projects(conn, deleted=True)
     return [projects.find_project(conn, int(project) if project.isdecimal() else project)]

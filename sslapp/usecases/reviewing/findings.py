@@ -22,6 +22,7 @@ from sslapp.review.findings.rounds_apart import rounds_apart
 from sslapp.review.proposals import best_classes
 from sslapp.store.database import reading
 from sslapp.store.labels import labelled_since
+from sslapp.store.removal import last_withdrawal
 from sslapp.store.rounds import finished_round, newest_finished
 from sslapp.usecases.access import Access, require
 from sslapp.usecases.reviewing.board import Board
@@ -239,7 +240,12 @@ def _share(value: Any) -> str:
 
 def _newest(conn: Connection, project_id: int, finding: Finding) -> RowMapping | None:
     rows = history.newest_jobs(conn, project_id, kind=JobKind.FINDING)
-    done = (row for row in rows if row["state"] == JobState.DONE)
+    withdrawn = last_withdrawal(conn, project_id)  # other images may have their positions by now
+    done = (
+        row
+        for row in rows
+        if row["state"] == JobState.DONE and row["result"]["event_number"] >= withdrawn
+    )
     return next((row for row in done if row["params"]["finding"] == finding), None)
 
 

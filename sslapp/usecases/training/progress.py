@@ -180,7 +180,8 @@ def _live_job(
         cancelling=row["cancel"],
         error=row["error"],
         failure=queue.failure_of(row),
-        controllable=may_control(conn, access, row["project_id"], row["reader_id"]),
+        controllable=row["kind"] != JobKind.REMOVAL
+        and may_control(conn, access, row["project_id"], row["reader_id"]),
         ahead=history.count_ahead(conn, row["id"]) if row["state"] == JobState.QUEUED else 0,
         eta=_eta(row, None),
         memory=_memory(row) if row["state"] == JobState.RUNNING else None,

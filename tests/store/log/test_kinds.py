@@ -132,6 +132,7 @@ def test_a_snapshot_takes_these_kinds() -> None:
             "audit_none",
             "draw_holdout",
             "import",
+            "withdraw_import",
             "add_class",
             "retire_class",
         ]

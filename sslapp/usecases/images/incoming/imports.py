@@ -284,7 +284,7 @@ def notes_of(jobs: Sequence[Mapping[str, Any]]) -> dict[int, list[str]]:
             break
         result = each["result"]
         if each["kind"] == JobKind.IMPORT and result.get("notes") and "first" in result:
-            found[result["first"]] = result["notes"]
+            found.setdefault(result["first"], result["notes"])
     return found
 
 

@@ -27,7 +27,7 @@ def none_left(context: JobContext) -> Iterator[None]:
         raise  # the attempt that owns the job now is writing the same files
     except BaseException:
         with writing(context.engine, context.claim.project_id) as conn:
-            if not _others_import(conn, context):
+            if not others_import(conn, context):
                 remove_unused(conn, context.workspace, context.claim.project_id)
         raise
 
@@ -45,7 +45,7 @@ def remove_unused(conn: Connection, workspace: Workspace, project_id: int) -> in
     return len(unused)
 
 
-def _others_import(conn: Connection, context: JobContext) -> bool:
+def others_import(conn: Connection, context: JobContext) -> bool:
     """Whether another import into the project runs, elsewhere: it may count on the same files."""
     running = [
         each
