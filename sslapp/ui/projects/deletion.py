@@ -22,7 +22,6 @@ def show(access: Access, status: Status) -> None:
         typed = st.text_input(
             "Its name, to delete it",
             key=f"{key}-name",
-            placeholder=status.name,
             autocomplete="off",
         )
         if st.button("Delete for good", key="projects-delete", disabled=not (typed or "").strip()):

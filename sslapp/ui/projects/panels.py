@@ -75,6 +75,8 @@ def show(access: Access, found: Status, role: Role, working: frozenset[JobKind])
                 metadata.show(access, found.project_id, revision=found.head[0])
             if found.counts["images"] and access.server_admin:
                 sibling.show(access, found.project_id)
+            if found.sets and is_admin:
+                withdrawal.show(access, found.project_id, found.sets[-1].id)
         with _panel("Embedding"):
             newest = newest_embedding(access, found.project_id)
             embedding.show(
@@ -103,8 +105,6 @@ def _images(access: Access, found: Status, working: frozenset[JobKind], *, is_ad
     if is_admin:
         empty = not found.sets and not {JobKind.IMPORT, JobKind.SIBLING} & working
         images.add(access, found.project_id, expanded=empty)
-        if found.sets:
-            withdrawal.show(access, found.project_id, found.sets[-1].id)
 
 
 def _classes(access: Access, found: Status, *, is_admin: bool) -> None:

@@ -50,7 +50,7 @@ class Withdrawal:
             return [f'The import "{self.name}" stays: {self.in_the_way}']
         said = [
             f'"{self.name}" goes: {count(self.images, "image")} with hidden true labels, metadata '
-            f"and originals ({size(self.bytes)}).",
+            f"and files ({size(self.bytes)}).",
             f"{count(self.left, 'image')} of other imports stay, and so do classes. What was "
             "withdrawn can be imported again.",
         ]
