@@ -1,8 +1,6 @@
 import os
 import signal
-import subprocess
-import sys
-import textwrap
+import time
 from pathlib import Path
 
 import numpy as np
@@ -59,27 +57,22 @@ def test_an_exception_leaves_nothing_or_what_was_there(tmp_path):
 
 @pytest.mark.slow
 def test_a_kill_leaves_no_visible_file(tmp_path):
-    script = textwrap.dedent(
-        """
-        import sys, time
-        from pathlib import Path
-        import numpy as np
-        from sslapp.imaging.pixels import PixelWriter
-        with PixelWriter(Path(sys.argv[1]), 100, 64, 3) as writer:
-            writer.append(np.ones((50, 64, 64, 3), np.uint8))
-            print("written", flush=True)
-            time.sleep(60)
-        """
-    )
     path = tmp_path / "pixels.npy"
-    child = subprocess.Popen(
-        [sys.executable, "-c", script, str(path)], stdout=subprocess.PIPE, text=True
-    )
-    assert child.stdout is not None
-    assert child.stdout.readline() == "written\n"
-    os.kill(child.pid, signal.SIGKILL)
-    child.wait()
-    child.stdout.close()
+    told, tells = os.pipe()
+    child = os.fork()
+    if child == 0:
+        try:
+            with PixelWriter(path, 100, 64, 3) as writer:
+                writer.append(np.ones((50, 64, 64, 3), np.uint8))
+                os.write(tells, b"written")
+                time.sleep(60)
+        finally:
+            os._exit(1)
+    os.close(tells)
+    assert os.read(told, 7) == b"written"
+    os.close(told)
+    os.kill(child, signal.SIGKILL)
+    os.waitpid(child, 0)
     assert not path.exists()
     assert not list(tmp_path.glob("*.npy"))
 
