@@ -1,12 +1,17 @@
 """A certificate in a file that is verified without the workspace."""
 
+import shutil
 import zipfile
+from collections.abc import Iterator
 from dataclasses import asdict
+from pathlib import Path
 
 import pytest
 import small_project
 
 from sslapp.store.errors import Damaged
+from sslapp.usecases.access import Access
+from sslapp.usecases.auditing import opening
 from sslapp.usecases.auditing.answers import answer, next_looks
 from sslapp.usecases.auditing.certificate import certify
 from sslapp.usecases.auditing.certificate_file import (
@@ -19,16 +24,20 @@ from sslapp.usecases.auditing.certificate_file import (
 from sslapp.usecases.auditing.opening import audit_labels
 
 
-@pytest.fixture
-def written(accepted, tmp_path):
-    """The file of a certificate after some looks."""
-    audit_labels(accepted, None, target=0.8)
-    truth = small_project.true_columns(accepted)
-    for look in next_looks(accepted, None, count=30):
-        answer(accepted, None, None, look.position, str(truth[look.position]))
-    path = tmp_path / "certificate.zip"
-    write_certificate(accepted, None, path)
-    return path
+@pytest.fixture(scope="module")
+def certified(with_accepted, tmp_path_factory) -> Iterator[tuple[Access, Path]]:
+    """A project after some looks, to read, and the file of its certificate."""
+    folder = tmp_path_factory.mktemp("certified")
+    access = small_project.copy(with_accepted, folder / "workspace")
+    with pytest.MonkeyPatch.context() as patch:
+        patch.setattr(opening, "fresh_seed", lambda: 11)
+        audit_labels(access, None, target=0.8)
+    truth = small_project.true_columns(access)
+    for look in next_looks(access, None, count=30):
+        answer(access, None, None, look.position, str(truth[look.position]))
+    write_certificate(access, None, folder / "certificate.zip")
+    yield access, folder / "certificate.zip"
+    access.engine.dispose()
 
 
 def rewrite(path, name, change) -> None:
@@ -41,8 +50,9 @@ def rewrite(path, name, change) -> None:
             archive.writestr(each, text)
 
 
-def test_the_file_alone_gives_the_certificate_again(accepted, written) -> None:
-    stated = certify(accepted, None)
+def test_the_file_alone_gives_the_certificate_again(certified) -> None:
+    access, written = certified
+    stated = certify(access, None)
     found = verify_certificate(written)
     assert asdict(found) == asdict(stated)
     assert found.lots[0].looks == 30
@@ -62,10 +72,12 @@ def test_the_file_alone_gives_the_certificate_again(accepted, written) -> None:
         (FACTS, lambda t: t[:40], "no certificate"),
     ],
 )
-def test_what_was_changed_is_found(written, part, change, said) -> None:
-    rewrite(written, part, change)
+def test_what_was_changed_is_found(certified, tmp_path, part, change, said) -> None:
+    _, written = certified
+    changed = Path(shutil.copy(written, tmp_path))
+    rewrite(changed, part, change)
     with pytest.raises(Damaged, match=said):
-        verify_certificate(written)
+        verify_certificate(changed)
 
 
 def test_another_file_is_no_certificate(tmp_path) -> None:
