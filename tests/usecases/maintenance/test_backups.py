@@ -49,10 +49,13 @@ def test_a_restored_backup_verifies_and_exports_the_same(reviewed, tmp_path) -> 
 
 
 @pytest.mark.slow
-def test_a_restored_workspace_goes_on_working(reviewed, tmp_path) -> None:
-    backup(reviewed, tmp_path / "backup.tar")
+def test_a_restored_workspace_goes_on_working(project, tmp_path) -> None:
+    few = {"steps": 10, "batch_size": 8, "calibration_trainings": "none"}
+    start_round(project, None, method="supervised", config=few)
+    small_project.run_jobs(project)
+    backup(project, tmp_path / "backup.tar")
     access = restored(tmp_path)
-    start_round(access, None, method="supervised", config=small_project.TINY_SUPERVISED)
+    start_round(access, None, method="supervised", config=few)
     small_project.run_jobs(access)
     assert round_status(access, None)["state"] == JobState.DONE
     # the same snapshot, options and seed: the same bits as before the backup

@@ -6,7 +6,8 @@ labels, a finished round, four decisions on it.
 """
 
 import tarfile
-from collections.abc import Callable
+from collections.abc import Callable, Iterator
+from functools import cache
 from pathlib import Path
 
 import pytest
@@ -18,7 +19,7 @@ from sslapp.store import snapshots
 from sslapp.store.database import reading, writing
 from sslapp.store.log.events import read
 from sslapp.store.schema import embedding, event, round_, view_set
-from sslapp.usecases.access import enter
+from sslapp.usecases.access import Access, enter
 from sslapp.usecases.maintenance.backups import restore
 from sslapp.usecases.maintenance.verification import record, verify_workspace
 from sslapp.usecases.reviewing.candidates import propose
@@ -32,6 +33,7 @@ UNSEALED = [revision for revision in REVISIONS if revision < "0003"]
 """Those that were written before rows had seals."""
 
 Open = Callable[[str], Workspace]
+Enter = Callable[[str], Access]
 
 
 @pytest.fixture
@@ -42,6 +44,35 @@ def unpacked(tmp_path: Path) -> Open:
         return Workspace(workspace=tmp_path / "old", database_url="")
 
     return unpack
+
+
+@pytest.fixture(scope="module")
+def upgraded(tmp_path_factory: pytest.TempPathFactory) -> Callable[[str], Path]:
+    """A function that gives a workspace after its first opening, closed: copy it."""
+
+    @cache
+    def upgrade(revision: str) -> Path:
+        folder = tmp_path_factory.mktemp(f"upgraded-{revision}")
+        with tarfile.open(HERE / f"{revision}.tar.xz") as archive:
+            archive.extractall(folder / "old", filter="data")
+        enter(Workspace(workspace=folder / "old", database_url=""), "Ann").engine.dispose()
+        return folder / "old"
+
+    return upgrade
+
+
+@pytest.fixture
+def entered(upgraded: Callable[[str], Path], tmp_path: Path) -> Iterator[Callable[[str], Access]]:
+    """A function that opens a copy of an upgraded workspace as Ann."""
+    opened = []
+
+    def open_copy(revision: str) -> Access:
+        opened.append(small_project.copy(upgraded(revision), tmp_path / revision))
+        return opened[-1]
+
+    yield open_copy
+    for access in opened:
+        access.engine.dispose()
 
 
 def test_there_is_a_workspace_of_every_revision_before_this_one() -> None:
@@ -71,11 +102,10 @@ def test_it_opens_and_verifies_and_all_of_it_was_recorded(unpacked: Open, revisi
 
 @pytest.mark.parametrize("revision", REVISIONS)
 def test_its_snapshot_keeps_its_hash_and_the_same_kinds_have_a_say_in_the_next(
-    unpacked: Open, revision: str
+    entered: Enter, revision: str
 ) -> None:
-    workspace = unpacked(revision)
-    engine = enter(workspace, "Ann").engine
-    with reading(engine) as conn:
+    access = entered(revision)
+    with reading(access.engine) as conn:
         row = snapshots.find_snapshot(conn, 1)
         events = list(read(conn, 1))
         (frozen,) = (each for each in events if each.kind is EventKind.SNAPSHOT)
@@ -84,15 +114,14 @@ def test_its_snapshot_keeps_its_hash_and_the_same_kinds_have_a_say_in_the_next(
         # the bulk of withheld candidates after it and the end of the round before it have none
         assert events[-1].kind is EventKind.BULK_WITHHOLD
         assert snapshots.last_content(conn, 1) == accepted.number
-    assert snapshots.load(workspace, row).hash == row.hash
-    engine.dispose()
+    assert snapshots.load(access.workspace, row).hash == row.hash
 
 
 @pytest.mark.parametrize("revision", REVISIONS)
 def test_its_log_takes_a_kind_of_a_later_version_and_no_change(
-    unpacked: Open, revision: str
+    entered: Enter, revision: str
 ) -> None:
-    engine = enter(unpacked(revision), "Ann").engine
+    engine = entered(revision).engine
     for change in ("UPDATE event SET kind = 'skip'", "DELETE FROM event"):
         with pytest.raises(DBAPIError, match="append-only"), writing(engine) as conn:
             conn.execute(text(change))
@@ -100,7 +129,6 @@ def test_its_log_takes_a_kind_of_a_later_version_and_no_change(
         row = dict(conn.execute(event.select().order_by(event.c.number.desc())).first()._mapping)
         later = {"number": row["number"] + 1, "kind": "a_kind_of_later", "key": "later"}
         conn.execute(event.insert(), {**row, **later})
-    engine.dispose()
 
 
 @pytest.mark.slow
@@ -122,9 +150,9 @@ def test_what_was_not_recorded_can_be_and_is_watched_from_then_on(
 
 @pytest.mark.parametrize("revision", REVISIONS)
 def test_its_round_names_what_it_was_trained_on_and_the_next_one_works(
-    unpacked: Open, revision: str
+    entered: Enter, revision: str
 ) -> None:
-    access = enter(unpacked(revision), "Ann")
+    access = entered(revision)
     with reading(access.engine) as conn:
         row = conn.execute(select(round_)).one()
         embedded = conn.execute(select(embedding.c.id)).scalar_one()
@@ -135,7 +163,6 @@ def test_its_round_names_what_it_was_trained_on_and_the_next_one_works(
     small_project.run_jobs(access)
     assert round_status(access, None)["state"] == JobState.DONE
     assert small_project.damage(access) is None
-    access.engine.dispose()
 
 
 @pytest.mark.parametrize("revision", REVISIONS)

@@ -1,7 +1,6 @@
 """What `verify` says of a workspace; tests/store has what it says of a project's rows."""
 
 import random
-from itertools import islice
 from pathlib import Path
 
 import pytest
@@ -191,7 +190,8 @@ def test_damaged_pages_are_reported_in_sentences(two_rounds):
 
 @pytest.mark.slow
 def test_a_flipped_byte_in_any_file_is_reported(two_rounds):
-    trials = list(islice(damage.files(two_rounds, step=1), 60))
+    """A third of what benchmarks/damage.py --parts files does, evenly spread."""
+    trials = list(damage.files(two_rounds, step=3))
     assert len(trials) > 10
     assert [each for each in trials if each.damaging and each.outcome != "reported"] == []
     assert {each.outcome for each in trials} <= {"reported", "passed"}
