@@ -405,7 +405,7 @@ ACTS = st.one_of(
 
 @pytest.mark.slow
 @settings(
-    max_examples=40, deadline=None, suppress_health_check=[HealthCheck.function_scoped_fixture]
+    max_examples=25, deadline=None, suppress_health_check=[HealthCheck.function_scoped_fixture]
 )
 @given(acts=st.lists(ACTS, max_size=40))
 # the second undo of the first decision is refused, and would fit once the last one is stored
