@@ -148,7 +148,7 @@ def test_a_retired_class_is_not_exported(decided, tmp_path) -> None:
 @pytest.mark.slow
 def test_a_label_accepted_in_an_old_round_keeps_that_rounds_confidence(decided, tmp_path) -> None:
     first = propose(decided, None, threshold=0.0).predictions.calibrated[60].max()
-    start_round(decided, None, method="supervised", config=small_project.TINY_SUPERVISED, seed=9)
+    start_round(decided, None, method="label-propagation")
     small_project.run_jobs(decided)
     (event,) = verdicts.accept(decided, None, [70])
     exported(decided, tmp_path / "labels.csv")

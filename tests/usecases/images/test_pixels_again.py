@@ -35,6 +35,8 @@ from sslapp.usecases.training.rounds import cancel_round, resume_round, round_st
 from sslapp.vocabulary import Aspect, Intensities, JobState
 from sslapp.workspace import Workspace
 
+FEW_STEPS = {"steps": 10, "batch_size": 8, "calibration_trainings": "none"}
+
 
 @pytest.fixture
 def access(tmp_path):
@@ -144,8 +146,7 @@ def test_images_that_an_earlier_version_kept_small_are_counted(access, tmp_path)
 
 def test_a_round_that_has_begun_goes_on_with_its_pixels(project) -> None:
     """Its predictions are those of a round that nothing came between, bit for bit."""
-    options = {**small_project.TINY_SUPERVISED}
-    start_round(project, None, method="supervised", config=options)
+    start_round(project, None, method="supervised", config={**FEW_STEPS})
     small_project.run_jobs(project)
     with reading(project.engine) as conn:
         first = rounds.finished_round(conn, 1, 1)
@@ -154,7 +155,7 @@ def test_a_round_that_has_begun_goes_on_with_its_pixels(project) -> None:
     assert plan[rounds.PIXELS] == [_segment(project)]
 
     # the same round, planned and then interrupted
-    start_round(project, None, method="supervised", config=options, same_as=1)
+    start_round(project, None, method="supervised", config={**FEW_STEPS}, same_as=1)
     cancel_round(project, None)
     with writing(project.engine) as conn:
         second = rounds.find_round(conn, 1, 2)
@@ -181,7 +182,7 @@ def test_pixels_go_when_neither_the_project_nor_a_round_needs_them(project) -> N
     imported = _segment(project)
     again(project, 12)
     second = _segment(project)
-    start_round(project, None, method="supervised", config={**small_project.TINY_SUPERVISED})
+    start_round(project, None, method="supervised", config={**FEW_STEPS})
     cancel_round(project, None)
     with writing(project.engine) as conn:  # as if it had begun
         found = rounds.find_round(conn, 1)
