@@ -25,9 +25,15 @@ from sslapp.usecases.training.history import history
 from sslapp.usecases.training.rounds import round_status, start_round
 from sslapp.vocabulary import EventKind, JobState, Source
 
+IN_PIXELS = {
+    "method": "supervised",
+    "config": {"steps": 6, "batch_size": 8, "calibration_trainings": "one"},
+}
+"""A round of images that are not all embedded."""
 
-def next_round(access) -> int:
-    number = start_round(access, None, method="supervised", config=small_project.TINY_SUPERVISED)
+
+def next_round(access, method: str = "label-propagation", **options) -> int:
+    number = start_round(access, None, method=method, **options)
     small_project.run_jobs(access)
     assert round_status(access, None, number)["state"] == JobState.DONE
     return number
@@ -269,7 +275,7 @@ def test_a_second_import_appends_and_the_old_round_covers_what_it_knew(reviewed,
     verdicts.accept(reviewed, None, [60])
     with pytest.raises(ValueError, match="covers images 0 to 159; image 170 came later"):
         verdicts.accept(reviewed, None, [170])
-    next_round(reviewed)
+    next_round(reviewed, **IN_PIXELS)
     assert set(range(160, 280)) <= set(proposed(reviewed))
     verdicts.accept(reviewed, None, [170])
     assert small_project.damage(reviewed) is None
@@ -342,7 +348,7 @@ def test_older_judgements_of_images_that_a_round_does_not_cover_break_nothing(
     assert sum(counted) == 1 + 2, "one acceptance, which names its class, and images 60 and 61"
     last = next(each for each in small_project.log(grown) if each.kind is E.BULK_RELABEL)
     decisions.undo(grown, None, last.number)
-    next_round(grown)
+    next_round(grown, **IN_PIXELS)
 
 
 def test_withholding_leaves_pool_and_holdout_as_they_are(reviewed) -> None:
