@@ -55,7 +55,8 @@ def pytest_collection_modifyitems(items: list[pytest.Item]) -> None:
         for mark, fixtures in TIERS.items():
             if fixtures & set(item.fixturenames):
                 item.add_marker(mark)
-        if hasattr(item, "callspec") and item.callspec.params.get("url") == "postgresql":
+        params = item.callspec.params if hasattr(item, "callspec") else {}
+        if "postgresql" in (params.get("url"), params.get("kept")):
             item.add_marker("postgres")
     takes: Counter[Path] = Counter()
     for item in items:

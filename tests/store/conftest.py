@@ -3,36 +3,52 @@
 import os
 import shutil
 import uuid
-from collections.abc import Iterator
+from collections.abc import Callable, Iterator
 from contextlib import contextmanager
 from pathlib import Path
 from typing import Any
 
 import pytest
-from sqlalchemy import Engine, create_engine, event, make_url, text
+from sqlalchemy import Connection, Engine, event, make_url
 from store_desk import Desk, lay_desk
 
-from sslapp.store.database import open_database, writing
+from sslapp.store.database import lock_project, open_database, writing
 
 SERVER = os.environ.get("SSLAPP_TEST_POSTGRES", "")
+KINDS = ["sqlite", "postgresql"] if SERVER else ["sqlite"]
+IN_SCHEMA = "-csearch_path="
 
 
-@pytest.fixture(params=["sqlite", "postgresql"] if SERVER else ["sqlite"])
+@pytest.fixture(scope="session")
+def server() -> Iterator[Any]:
+    """One connection to PostgreSQL for what stands around the tests: an engine's first one asks
+    the server a lot."""
+    import psycopg
+
+    address = make_url(SERVER).set(drivername="postgresql").render_as_string(hide_password=False)
+    with psycopg.connect(address, autocommit=True) as conn:
+        yield conn
+
+
+@pytest.fixture(params=KINDS)
 def url(request: pytest.FixtureRequest, tmp_path: Path) -> Iterator[str]:
     """The URL of a database that does not exist yet (SQLite) or is empty (PostgreSQL)."""
+    with _address(request, tmp_path) as address:
+        yield address
+
+
+@contextmanager
+def _address(request: pytest.FixtureRequest, folder: Path) -> Iterator[str]:
     if request.param == "sqlite":
-        yield f"sqlite:///{tmp_path / 'work' / 'sslapp.db'}"
+        yield f"sqlite:///{folder / 'work' / 'sslapp.db'}"
         return
     # A schema of its own stands for a fresh database.
     schema = f"test_{uuid.uuid4().hex}"
-    admin = create_engine(SERVER)
-    with admin.begin() as conn:
-        conn.execute(text(f"CREATE SCHEMA {schema}"))
-    own = make_url(SERVER).update_query_dict({"options": f"-csearch_path={schema}"})
+    server = request.getfixturevalue("server")
+    server.execute(f"CREATE SCHEMA {schema}")
+    own = make_url(SERVER).update_query_dict({"options": f"{IN_SCHEMA}{schema}"})
     yield own.render_as_string(hide_password=False)
-    with admin.begin() as conn:
-        conn.execute(text(f"DROP SCHEMA {schema} CASCADE"))
-    admin.dispose()
+    server.execute(f"DROP SCHEMA {schema} CASCADE")
 
 
 @pytest.fixture(scope="session")
@@ -50,20 +66,63 @@ def migrating() -> list[tuple[str, Any]]:
 
 
 @pytest.fixture
-def engine(url: str, migrated: Path, migrating: list[tuple[str, Any]]) -> Iterator[Engine]:
+def engine(url: str, made: Callable[[str], Engine]) -> Iterator[Engine]:
     """A new database at the newest revision, open."""
-    if url.startswith("sqlite"):
-        path = Path(str(make_url(url).database))
-        path.parent.mkdir()
-        shutil.copy(migrated, path)
-    elif migrating:
-        _repeat(migrating, url)
-    else:
-        with recorded(migrating):
-            open_database(url).dispose()
-    opened = open_database(url)
+    opened = made(url)
     yield opened
     opened.dispose()
+
+
+@pytest.fixture(scope="session")
+def made(
+    request: pytest.FixtureRequest, migrated: Path, migrating: list[tuple[str, Any]]
+) -> Callable[[str], Engine]:
+    """A function that makes a database at the newest revision and opens it."""
+
+    def make(url: str) -> Engine:
+        if url.startswith("sqlite"):
+            path = Path(str(make_url(url).database))
+            path.parent.mkdir()
+            shutil.copy(migrated, path)
+        elif migrating:
+            _repeat(migrating, url, request.getfixturevalue("server"))
+        else:
+            with recorded(migrating):
+                open_database(url).dispose()
+        return open_database(url)
+
+    return make
+
+
+@pytest.fixture(scope="module", params=KINDS)
+def kept(
+    request: pytest.FixtureRequest,
+    tmp_path_factory: pytest.TempPathFactory,
+    made: Callable[[str], Engine],
+) -> Iterator[tuple[Engine, Desk]]:
+    """A desk in a database that tests of a module share: they change it by `undone` alone."""
+    with _address(request, tmp_path_factory.mktemp("kept")) as url:
+        opened = made(url)
+        with writing(opened) as conn:
+            desk = lay_desk(conn)
+        yield opened, desk
+        opened.dispose()
+
+
+@pytest.fixture
+def kept_desk(kept: tuple[Engine, Desk]) -> Desk:
+    """The desk that `undone` has."""
+    return kept[1]
+
+
+@pytest.fixture
+def undone(kept: tuple[Engine, Desk]) -> Iterator[Connection]:
+    """One transaction of a test, which is rolled back; making a database takes much longer."""
+    engine, desk = kept
+    with engine.connect() as conn, conn.begin() as transaction:
+        lock_project(conn, desk.project_id)
+        yield conn
+        transaction.rollback()
 
 
 @contextmanager
@@ -80,13 +139,14 @@ def recorded(statements: list[tuple[str, Any]]) -> Iterator[None]:
     event.remove(Engine, "before_cursor_execute", keep)
 
 
-def _repeat(statements: list[tuple[str, Any]], url: str) -> None:
+def _repeat(statements: list[tuple[str, Any]], url: str, server: Any) -> None:
     """Make in a new schema what a migration made in another; Alembic takes ten times as long."""
-    engine = create_engine(url)
-    with engine.begin() as conn:
+    options = make_url(url).query["options"]
+    assert isinstance(options, str)
+    with server.transaction():
+        server.execute(f"SET LOCAL search_path TO {options.removeprefix(IN_SCHEMA)}")
         for statement, parameters in statements:
-            conn.exec_driver_sql(statement, parameters or None)
-    engine.dispose()
+            server.execute(statement, parameters or {})
 
 
 @pytest.fixture

@@ -5,7 +5,7 @@ from functools import partial
 
 import pytest
 from pydantic import ValidationError
-from sqlalchemy import Engine
+from sqlalchemy import Connection, Engine
 from store_desk import Desk
 
 from sslapp.store import projects
@@ -31,9 +31,9 @@ def test_a_project_is_found_by_name_and_by_id(engine: Engine) -> None:
 
 
 @pytest.mark.parametrize("name", ["", "   ", "x" * 201])
-def test_names_without_letters_or_without_end_are_refused(engine: Engine, name: str) -> None:
-    with writing(engine) as conn, pytest.raises(Refused, match="1 to 200 characters"):
-        projects.create_project(conn, name, ProjectSettings())
+def test_names_without_letters_or_without_end_are_refused(undone: Connection, name: str) -> None:
+    with pytest.raises(Refused, match="1 to 200 characters"):
+        projects.create_project(undone, name, ProjectSettings())
 
 
 def test_a_second_project_of_that_name_is_refused(engine: Engine) -> None:
@@ -121,12 +121,11 @@ def test_a_retired_class_keeps_its_number_and_frees_its_key(engine: Engine, desk
     ],
 )
 def test_classes_that_would_be_confused_are_refused(
-    engine: Engine, desk: Desk, name: str, key: str | None, message: str
+    undone: Connection, kept_desk: Desk, name: str, key: str | None, message: str
 ) -> None:
-    with writing(engine, desk.project_id) as conn:
-        projects.add_class(conn, desk.project_id, "caf\u00e9")
-        with pytest.raises(Refused, match=message):
-            projects.add_class(conn, desk.project_id, name, key=key)
+    projects.add_class(undone, kept_desk.project_id, "caf\u00e9")
+    with pytest.raises(Refused, match=message):
+        projects.add_class(undone, kept_desk.project_id, name, key=key)
 
 
 UNSHOWABLE = (
@@ -213,10 +212,10 @@ def test_an_edit_that_changes_nothing_is_not_logged(engine: Engine, desk: Desk) 
     ],
 )
 def test_an_edit_that_would_confuse_is_refused(
-    engine: Engine, desk: Desk, change: dict, message: str
+    undone: Connection, kept_desk: Desk, change: dict, message: str
 ) -> None:
-    with writing(engine, desk.project_id) as conn, pytest.raises(Refused, match=message):
-        projects.edit_class(conn, desk.project_id, desk.dog, **change)
+    with pytest.raises(Refused, match=message):
+        projects.edit_class(undone, kept_desk.project_id, kept_desk.dog, **change)
 
 
 def test_a_class_may_do_without_a_key_and_change_the_case_of_its_name(

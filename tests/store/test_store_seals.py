@@ -1,7 +1,7 @@
 """A row that carries a seal is reported when any of its columns says something else."""
 
 import pytest
-from sqlalchemy import Engine, text
+from sqlalchemy import Connection, Engine, text
 from store_desk import Desk
 
 from sslapp.store import identity, projects, seals
@@ -31,12 +31,10 @@ CHANGES = [
 
 @pytest.mark.parametrize(("table", "change"), CHANGES)
 def test_a_changed_column_is_found_and_its_table_named(
-    engine: Engine, desk: Desk, table: str, change: str
+    undone: Connection, kept_desk: Desk, table: str, change: str
 ) -> None:
-    with writing(engine) as conn:
-        conn.execute(text(f'UPDATE "{table}" SET {change}'))
-    with reading(engine) as conn:
-        problems = verify(conn, desk.project_id).problems
+    undone.execute(text(f'UPDATE "{table}" SET {change}'))
+    problems = verify(undone, kept_desk.project_id).problems
     assert any(each.startswith(f"{table}: the row") for each in problems), problems
 
 

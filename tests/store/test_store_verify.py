@@ -1,11 +1,10 @@
 """Verification finds every kind of tampering and names the place."""
 
 import pytest
-from sqlalchemy import Connection, Engine, text
+from sqlalchemy import Connection, text
 from store_desk import Desk
 
 from sslapp.store import projects
-from sslapp.store.database import reading, writing
 from sslapp.store.log import events
 from sslapp.store.verify import verify
 from sslapp.vocabulary import EventKind
@@ -20,32 +19,38 @@ def drop_triggers(conn: Connection) -> None:
 
 
 @pytest.fixture
-def numbers(engine: Engine, desk: Desk) -> dict[str, int]:
+def desk(kept_desk: Desk) -> Desk:
+    return kept_desk
+
+
+@pytest.fixture
+def conn(undone: Connection) -> Connection:
+    return undone
+
+
+@pytest.fixture
+def numbers(conn: Connection, desk: Desk) -> dict[str, int]:
     """A history that fills every column of the log and every derived table."""
-    with writing(engine, desk.project_id) as conn:
-        label = desk.do(
-            conn, E.LABEL, position=1, class_id=desk.cat, payload={"ms": 120, "name": "é"}
-        )
-        accept = desk.do(
-            conn,
-            E.BULK_ACCEPT,
-            members=[2, 3],
-            member_classes=[desk.cat, desk.dog],
-            round_id=desk.rounds[0],
-        )
-        desk.do(conn, E.REJECT, position=5, class_id=desk.dog, reader_id=desk.bob)
-        desk.do(conn, E.WITHHOLD, position=6, round_id=desk.rounds[0])
-        desk.do(conn, E.DRAW_HOLDOUT, reader_id=None, members=[7, 8])
-        unsure = desk.do(conn, E.UNSURE, position=9)
-        undo = desk.do(conn, E.UNDO, target=unsure.number)
-        projects.retire_class(conn, desk.project_id, desk.cow)
+    label = desk.do(conn, E.LABEL, position=1, class_id=desk.cat, payload={"ms": 120, "name": "é"})
+    accept = desk.do(
+        conn,
+        E.BULK_ACCEPT,
+        members=[2, 3],
+        member_classes=[desk.cat, desk.dog],
+        round_id=desk.rounds[0],
+    )
+    desk.do(conn, E.REJECT, position=5, class_id=desk.dog, reader_id=desk.bob)
+    desk.do(conn, E.WITHHOLD, position=6, round_id=desk.rounds[0])
+    desk.do(conn, E.DRAW_HOLDOUT, reader_id=None, members=[7, 8])
+    unsure = desk.do(conn, E.UNSURE, position=9)
+    undo = desk.do(conn, E.UNDO, target=unsure.number)
+    projects.retire_class(conn, desk.project_id, desk.cow)
     return {"label": label.number, "bulk": accept.number, "undo": undo.number}
 
 
-def test_an_untouched_project_verifies(engine: Engine, desk: Desk, numbers) -> None:
-    with reading(engine) as conn:
-        found = verify(conn, desk.project_id)
-        number, head = events.head(conn, desk.project_id)
+def test_an_untouched_project_verifies(conn: Connection, desk: Desk, numbers) -> None:
+    found = verify(conn, desk.project_id)
+    number, head = events.head(conn, desk.project_id)
     assert (found.ok, found.problem) == (True, None)
     assert (found.events, found.head) == (number, head)
 
@@ -69,28 +74,24 @@ CHANGES = [
 
 @pytest.mark.parametrize(("which", "change"), CHANGES)
 def test_a_changed_column_is_found_and_its_event_named(
-    engine: Engine, desk: Desk, numbers, which, change
+    conn: Connection, desk: Desk, numbers, which, change
 ) -> None:
     number = numbers[which]
-    with writing(engine) as conn:
-        drop_triggers(conn)
-        conn.execute(
-            text(f"UPDATE event SET {change} WHERE project_id = :p AND number = :n"),
-            {"p": desk.project_id, "n": number},
-        )
-    with reading(engine) as conn:
-        found = verify(conn, desk.project_id)
+    drop_triggers(conn)
+    conn.execute(
+        text(f"UPDATE event SET {change} WHERE project_id = :p AND number = :n"),
+        {"p": desk.project_id, "n": number},
+    )
+    found = verify(conn, desk.project_id)
     assert not found.ok
     assert f"Event {number} " in (found.problem or "")
     assert found.events == number - 1
 
 
-def test_a_removed_event_is_found(engine: Engine, desk: Desk, numbers) -> None:
-    with writing(engine) as conn:
-        drop_triggers(conn)
-        conn.execute(text(f"DELETE FROM event WHERE number = {numbers['label']}"))
-    with reading(engine) as conn:
-        problem = verify(conn, desk.project_id).problem
+def test_a_removed_event_is_found(conn: Connection, desk: Desk, numbers) -> None:
+    drop_triggers(conn)
+    conn.execute(text(f"DELETE FROM event WHERE number = {numbers['label']}"))
+    problem = verify(conn, desk.project_id).problem
     assert problem.startswith(
         f"Event {numbers['label']} is missing: the next one is {numbers['bulk']}."
     )
@@ -109,12 +110,10 @@ DERIVED_CHANGES = [
 
 @pytest.mark.parametrize(("change", "named"), DERIVED_CHANGES)
 def test_a_changed_derived_row_is_found_and_named(
-    engine: Engine, desk: Desk, numbers, change, named
+    conn: Connection, desk: Desk, numbers, change, named
 ) -> None:
-    with writing(engine) as conn:
-        conn.execute(text(change))
-    with reading(engine) as conn:
-        found = verify(conn, desk.project_id)
+    conn.execute(text(change))
+    found = verify(conn, desk.project_id)
     assert not found.ok
     assert (found.problem or "").startswith(named)
 
@@ -130,23 +129,19 @@ def test_a_changed_derived_row_is_found_and_named(
     ],
 )
 def test_changed_images_and_classes_are_found(
-    engine: Engine, desk: Desk, numbers, change, named
+    conn: Connection, desk: Desk, numbers, change, named
 ) -> None:
-    with writing(engine) as conn:
-        conn.execute(text(change))
-    with reading(engine) as conn:
-        assert (verify(conn, desk.project_id).problem or "").startswith(named)
+    conn.execute(text(change))
+    assert (verify(conn, desk.project_id).problem or "").startswith(named)
 
 
-def test_images_that_no_import_brought_are_found(engine: Engine, desk: Desk) -> None:
-    with writing(engine) as conn:
-        conn.execute(
-            text(
-                "INSERT INTO image (project_id, position, name, sha256, width, height, split) "
-                "VALUES (:p, 12, 'x', 'x', 1, 1, 'pool')"
-            ),
-            {"p": desk.project_id},
-        )
-    with reading(engine) as conn:
-        problem = verify(conn, desk.project_id).problem
+def test_images_that_no_import_brought_are_found(conn: Connection, desk: Desk) -> None:
+    conn.execute(
+        text(
+            "INSERT INTO image (project_id, position, name, sha256, width, height, split) "
+            "VALUES (:p, 12, 'x', 'x', 1, 1, 'pool')"
+        ),
+        {"p": desk.project_id},
+    )
+    problem = verify(conn, desk.project_id).problem
     assert problem.startswith("image: 13 positions, but the imports in the log cover 12.")

@@ -2,9 +2,9 @@
 
 import numpy as np
 import pytest
-from sqlalchemy import Engine, func, select, text
+from sqlalchemy import Connection, Engine, func, select, text
 from sqlalchemy.exc import DBAPIError
-from store_desk import COUNT, new_images
+from store_desk import COUNT, Desk, new_images
 
 from sslapp.store import images, projects
 from sslapp.store.database import reading, writing
@@ -104,14 +104,13 @@ REFUSALS = [
 
 @pytest.mark.parametrize(("kind", "fields", "message"), REFUSALS)
 def test_what_does_not_belong_to_the_project_is_refused(
-    engine: Engine, desk, kind, fields, message
+    undone: Connection, kept_desk: Desk, kind, fields, message
 ) -> None:
-    fields = {n: getattr(desk, v) if v in ("cat",) else v for n, v in fields.items()}
-    with writing(engine, desk.project_id) as conn:
-        before = events.head(conn, desk.project_id)
-        with pytest.raises(Refused, match=message):
-            desk.do(conn, EventKind(kind), **fields)
-        assert events.head(conn, desk.project_id) == before
+    fields = {n: getattr(kept_desk, v) if v in ("cat",) else v for n, v in fields.items()}
+    before = events.head(undone, kept_desk.project_id)
+    with pytest.raises(Refused, match=message):
+        kept_desk.do(undone, EventKind(kind), **fields)
+    assert events.head(undone, kept_desk.project_id) == before
 
 
 def test_classes_and_images_of_another_project_are_refused(engine: Engine, desk) -> None:
