@@ -1,8 +1,10 @@
 """The encoder "open_clip", on a tiny model with random weights: real ones cannot be had here."""
 
+import io
 import json
 import socket
 from pathlib import Path
+from types import SimpleNamespace
 
 import numpy as np
 import open_clip
@@ -110,11 +112,28 @@ def test_a_text_that_takes_too_long_or_is_no_text_is_refused(weights, monkeypatc
 
 
 @pytest.mark.slow
-def test_weights_that_do_not_fit_are_named_also_by_the_process(weights) -> None:
+def test_weights_that_do_not_fit_are_named_also_by_the_process(
+    weights, monkeypatch, capsys
+) -> None:
     safetensors.torch.save_file({"weight": torch.zeros(3)}, weights)
     with pytest.raises(ValueError, match=r"open_clip\.safetensors does not hold the weights"):
         open_encoder("open_clip", weights)
-    with pytest.raises(ValueError, match=r"open_clip\.safetensors does not hold the weights"):
+    given = SimpleNamespace(buffer=io.BytesIO(b"a cat"))
+    monkeypatch.setattr(text_query.sys, "stdin", given)
+    monkeypatch.setattr(text_query.sys, "argv", ["text_query", str(weights)])
+    assert text_query.main() == 1, "what the process does, without loading all anew"
+    said = capsys.readouterr().err
+    assert "open_clip.safetensors does not hold the weights" in said.splitlines()[-1]
+
+
+def test_the_last_line_of_a_process_that_fails_is_the_reason(
+    weights, tmp_path, monkeypatch
+) -> None:
+    fails = tmp_path / "fails"
+    fails.write_text("#!/bin/sh\necho Loading >&2\necho The weights do not fit. >&2\nexit 1\n")
+    fails.chmod(0o700)
+    monkeypatch.setattr(text_query.sys, "executable", str(fails))
+    with pytest.raises(ValueError, match=r"could not be encoded: The weights do not fit\."):
         ask(weights, "a cat")
 
 
