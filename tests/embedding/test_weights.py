@@ -250,14 +250,20 @@ def test_what_cannot_be_had_is_named(hub, tmp_path, name, why) -> None:
         fetched(name, tmp_path)
 
 
-def test_what_a_library_does_not_list_is_named(monkeypatch, tmp_path) -> None:
-    """Without a process of its own, for which timm or open_clip would be loaded once more."""
+@pytest.fixture
+def in_process(monkeypatch):
+    """What fetches, without a process of its own: timm or open_clip would be loaded once more."""
     for name in ("TRANSFORMERS_OFFLINE", "HF_HUB_OFFLINE", "HF_HUB_DISABLE_XET"):
         monkeypatch.setenv(name, "1")  # what the module sets for its process is taken back
     for name in ("HF_HUB_DISABLE_TELEMETRY", "HF_HUB_DISABLE_PROGRESS_BARS"):
         monkeypatch.setenv(name, "1")
-    from sslapp.embedding.weights.hub import plan
+    from sslapp.embedding.weights import hub
 
+    return hub
+
+
+def test_what_a_library_does_not_list_is_named(in_process, tmp_path) -> None:
+    plan = in_process.plan
     with pytest.raises(ValueError, match="timm has no weights of no_such_network"):
         plan(parse("timm:no_such_network"), tmp_path)
     with pytest.raises(ValueError, match="open_clip lists no weights ViT-B-32/no_such"):
@@ -265,21 +271,19 @@ def test_what_a_library_does_not_list_is_named(monkeypatch, tmp_path) -> None:
 
 
 @pytest.mark.slow
-def test_without_a_network_the_files_and_their_place_are_named(tmp_path, monkeypatch) -> None:
+def test_without_a_network_the_files_and_their_place_are_named(
+    in_process, tmp_path, monkeypatch
+) -> None:
     monkeypatch.setenv("HF_ENDPOINT", "http://127.0.0.1:9")
-    for command, name, what in (
-        (fetched, VIT, f"model.safetensors (or pytorch_model.bin) of {VIT_AT}"),
-        (
-            expected,
-            RESNET,
-            f"model.safetensors (or pytorch_model.bin) and config.json of {RESNET_AT}",
-        ),
-    ):
-        folder = folder_of(name, tmp_path)
+    what, folder = "model.safetensors (or pytorch_model.bin)", folder_of(RESNET, tmp_path)
+    for command in (fetched, expected):
         with pytest.raises(ValueError, match=r"could not be fetched from http://127\.") as caught:
-            command(name, tmp_path)
-        assert f"put {what} into {folder}." in str(caught.value)
+            command(RESNET, tmp_path)
+        assert f"put {what} and config.json of {RESNET_AT} into {folder}." in str(caught.value)
         assert not folder.exists()
+    folder = folder_of(VIT, tmp_path)
+    said = in_process._reason(OSError("There is no network."), parse(VIT), folder)
+    assert f"put {what} of {VIT_AT} into {folder}." in said
 
 
 @pytest.mark.slow

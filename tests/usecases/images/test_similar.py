@@ -69,6 +69,7 @@ def test_text_finds_images_where_the_embedding_comes_from_such_an_encoder(projec
     import small_project
     import tiny_clip
 
+    from sslapp.embedding.encoders import weights_version
     from sslapp.usecases.images.embeddings import embed
 
     model = tiny_clip.build()
@@ -81,7 +82,7 @@ def test_text_finds_images_where_the_embedding_comes_from_such_an_encoder(projec
         row, pool = latest_embedding(conn, 1), load_state(conn, 1).pool
     assert row["encoder"] == "open_clip"
     features = np.asarray(durable.read_array(project.workspace.path(row["features"])))
-    query = similar.text_vectors(weights, "0", ["a seven"])[0]
+    query = similar.text_vectors(weights, weights_version(weights), ["a seven"])[0]
     found = similar.like_text(project, None, "a seven", 12)
     assert found.tolist() == by_hand(features, query, pool.tolist(), 12)
     some = pool[::3]

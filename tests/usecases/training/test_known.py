@@ -97,7 +97,7 @@ def test_it_is_compared_with_the_round_before_on_the_same_images(twice) -> None:
 
 @pytest.mark.slow
 def test_a_round_without_answers_is_not_known_and_a_stranger_is_told_nothing(project) -> None:
-    config = {**small_project.TINY_SUPERVISED, "calibration_trainings": "none"}
+    config = {"steps": 4, "batch_size": 8, "calibration_trainings": "none"}
     start_round(project, None, method="supervised", config=config)
     small_project.run_jobs(project)
     assert read_known(project, 1, 1) is None
