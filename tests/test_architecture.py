@@ -247,6 +247,7 @@ def prover(copy: Path) -> Iterator[subprocess.Popen[str]]:
         env={**os.environ, "PYTHONPATH": str(copy), "SSLAPP_IMPORT_ROOTS": str(copy)},
     ) as process:
         yield process
+        process.kill()  # what it has loaded takes a second to go in order
 
 
 @pytest.fixture(scope="module")
