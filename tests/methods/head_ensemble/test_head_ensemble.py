@@ -53,6 +53,12 @@ def fit(task, run):
     return HeadEnsemble(HeadEnsemble.Config()).fit(task, run)
 
 
+def few(digits, count):
+    """The task of so many labels with a pool of 500, and its truth."""
+    task, truth = digits(count)
+    return replace(task, pool=task.pool[:500]), truth
+
+
 def accuracy(fitted, task, truth) -> float:
     return float(
         (fitted.logits(task.features, task.pool).argmax(1).numpy() == truth[task.pool]).mean()
@@ -123,30 +129,6 @@ def test_classes_that_readers_ruled_out_have_no_share_in_any_member(digits) -> N
     assert b[1].item() == pytest.approx(0.407556 / (0.407556 + 0.223672), abs=1e-6)
 
 
-@pytest.mark.slow
-def test_it_is_no_worse_than_its_members_on_average(digits, make_run) -> None:
-    task, truth = digits(40)
-    fitted = fit(task, make_run(Gear.FEATURES))
-    alone = [
-        accuracy(
-            kind.method(kind.method.Config()).fit(task, make_run(Gear.FEATURES, name)), task, truth
-        )
-        for name, kind in MEMBERS.items()
-    ]
-    assert accuracy(fitted, task, truth) > np.mean(alone) + 0.02
-
-
-@pytest.mark.slow
-def test_it_is_the_same_after_saving(digits, make_run, tmp_path) -> None:
-    task, _ = digits(30)
-    task.forbidden[task.pool[:2], 3] = True
-    fitted = fit(task, make_run(Gear.FEATURES))
-    fitted.save(tmp_path / "predictor")
-    loaded = HeadEnsemblePredictor.load(tmp_path / "predictor")
-    rows = task.pool[:7]
-    assert torch.equal(loaded.logits(task.features, rows), fitted.logits(task.features, rows))
-
-
 def two_encoders(task, second):
     """The task with the features of a second encoder beside its own."""
     own = type(task.features)
@@ -156,8 +138,10 @@ def two_encoders(task, second):
 
 
 @pytest.mark.slow
-def test_every_encoder_brings_three_members_that_see_its_features_alone(digits, make_run) -> None:
-    task, truth = digits(40)
+def test_every_encoder_brings_three_members_that_see_its_features_alone_and_are_saved(
+    digits, make_run, tmp_path
+) -> None:
+    task, truth = few(digits, 40)
     noise = np.random.default_rng(0).normal(size=(len(truth), 20)).astype(np.float32)
     both, other = two_encoders(task, task.features.array[:, ::2] + 4 * noise[:, :1])
     fitted = fit(both, make_run(Gear.FEATURES))
@@ -175,13 +159,6 @@ def test_every_encoder_brings_three_members_that_see_its_features_alone(digits, 
     stacked = torch.stack(list(said.values()))
     assert (p >= stacked.amin(dim=0) - 1e-6).all()
     assert (p <= stacked.amax(dim=0) + 1e-6).all()
-
-
-@pytest.mark.slow
-def test_several_encoders_are_the_same_after_saving(digits, make_run, tmp_path) -> None:
-    task, _ = digits(30)
-    both, other = two_encoders(task, task.features.array[:, :30].copy())
-    fitted = fit(both, make_run(Gear.FEATURES))
     fitted.save(tmp_path / "predictor")
     loaded = HeadEnsemblePredictor.load(tmp_path / "predictor")
     rows = task.pool[:7]
@@ -191,23 +168,39 @@ def test_several_encoders_are_the_same_after_saving(digits, make_run, tmp_path) 
 
 
 @pytest.mark.slow
-def test_a_killed_fit_ends_like_an_undisturbed_one(digits, make_run, tmp_path) -> None:
-    task, _ = digits(30)
+def test_a_killed_fit_ends_like_an_undisturbed_one_and_is_the_same_after_saving(
+    digits, make_run, tmp_path
+) -> None:
+    task, _ = few(digits, 30)
+    task.forbidden[task.pool[:2], 3] = True
     undisturbed = fit(task, make_run(Gear.FEATURES, "undisturbed"))
     polls = iter(range(40))
     with pytest.raises(Stopped):
         fit(task, make_run(Gear.FEATURES, "killed", should_stop=lambda: next(polls, None) is None))
     again = fit(task, make_run(Gear.FEATURES, "again", earlier=(tmp_path / "killed",)))
     rows = task.pool
-    assert torch.equal(again.logits(task.features, rows), undisturbed.logits(task.features, rows))
+    said = undisturbed.logits(task.features, rows)
+    assert torch.equal(again.logits(task.features, rows), said)
+    again.save(tmp_path / "predictor")
+    loaded = HeadEnsemblePredictor.load(tmp_path / "predictor")
+    assert torch.equal(loaded.logits(task.features, rows), said)
 
 
 @pytest.mark.slow
-def test_its_own_answers_cost_no_further_fits(digits, make_run, monkeypatch) -> None:
-    task, truth = digits(40)
+def test_it_is_no_worse_than_its_members_on_average_and_its_answers_cost_no_further_fits(
+    digits, make_run, monkeypatch
+) -> None:
+    task, truth = few(digits, 40)
     run = make_run(Gear.FEATURES)
     method = HeadEnsemble(HeadEnsemble.Config())
-    method.fit(task, run)
+    fitted = method.fit(task, run)
+    alone = [
+        accuracy(
+            kind.method(kind.method.Config()).fit(task, make_run(Gear.FEATURES, name)), task, truth
+        )
+        for name, kind in MEMBERS.items()
+    ]
+    assert accuracy(fitted, task, truth) > np.mean(alone) + 0.02
 
     def refuse(*_):
         raise AssertionError("fitted again")
@@ -225,7 +218,7 @@ def test_its_own_answers_cost_no_further_fits(digits, make_run, monkeypatch) -> 
 
 @pytest.mark.slow
 def test_with_one_class_it_says_that_class(digits, make_run) -> None:
-    task, truth = digits(60)
+    task, truth = few(digits, 60)
     ones = task.labelled[truth[task.labelled] == 4]
     task = type(task)(**{**vars(task), "labelled": ones})
     fitted = fit(task, make_run(Gear.FEATURES))
