@@ -57,13 +57,13 @@ class Launcher:
         self,
         workspace: Path,
         *commands: Sequence[str],
-        die_at: int | None = None,
+        die_at: int | str | None = None,
         die_after: float | None = None,
     ) -> int:
         """Start the commands, one after the other in one process, and return its id.
 
         Args:
-            die_at: number of the point, from 1, at which the process ends itself.
+            die_at: number of the point, from 1, at which the process ends itself, or what it is.
             die_after: seconds after which it is ended.
         """
         if self._running is not None:  # a test that failed left it; its status is read first
@@ -117,7 +117,7 @@ def said(workspace: Path) -> list[dict[str, Any]]:
 class Doom:
     """Counts points and ends the process at one of them."""
 
-    def __init__(self, die_at: int | None, record: Path) -> None:
+    def __init__(self, die_at: int | str | None, record: Path) -> None:
         self._die_at = die_at
         self._count = 0
         self._record = os.open(record, os.O_WRONLY | os.O_CREAT | os.O_TRUNC)
@@ -125,7 +125,7 @@ class Doom:
     def reached(self, what: str) -> None:
         os.write(self._record, f"{what}\n".encode())
         self._count += 1
-        if self._count == self._die_at:
+        if self._die_at in (self._count, what):
             os.kill(os.getpid(), signal.SIGKILL)
 
     def watch(self) -> None:

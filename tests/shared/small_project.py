@@ -33,7 +33,7 @@ from sslapp.usecases.images.incoming.imports import import_images
 from sslapp.usecases.jobs import job_status
 from sslapp.usecases.labelling import decisions
 from sslapp.usecases.projects.settings import create_project
-from sslapp.usecases.training.rounds import round_status, start_round
+from sslapp.usecases.training.rounds import start_round
 from sslapp.vocabulary import EventKind, JobState
 from sslapp.workspace import Workspace
 
@@ -198,12 +198,16 @@ def damage(access: Access, project_id: int = 1) -> str | None:
 def wait_for_step(access: Access, step: int) -> None:
     """Wait until the newest round runs and has taken so many steps."""
     until = time.monotonic() + 40
+    with reading(access.engine) as conn:
+        newest = select(round_.c.job_id).order_by(round_.c.number.desc()).limit(1)
+        job_id = conn.execute(newest).scalar_one()
     while time.monotonic() < until:
-        row = round_status(access, None)
+        with reading(access.engine) as conn:
+            row = queue.read_job(conn, job_id)
         if row["state"] == JobState.RUNNING and row["step"] >= step:
             return
         assert row["state"] != JobState.DONE, f"the round ended before step {step} was seen"
-        time.sleep(0.002)
+        time.sleep(0.005)
     raise AssertionError(f"step {step} was not reached: {row}")
 
 
