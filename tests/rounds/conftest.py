@@ -1,6 +1,5 @@
 """A round that waits for its worker, and how it ends when nobody disturbs it."""
 
-import os
 import signal
 from collections.abc import Callable
 from pathlib import Path
@@ -29,20 +28,30 @@ def queued(prepared: Path, tmp_path_factory: pytest.TempPathFactory) -> Callable
     return make
 
 
-@pytest.fixture(scope="session")
-def undisturbed(queued, launcher, tmp_path_factory: pytest.TempPathFactory) -> Callable:
-    """A function that says how a round of so many steps ends when nobody disturbs it."""
-    made: dict[int, killing.Ending] = {}
+HALF = 8
+"""Of the steps of `killed_halfway`."""
 
-    def make(steps: int) -> killing.Ending:
+
+@pytest.fixture(scope="session")
+def ended(queued, launcher, tmp_path_factory: pytest.TempPathFactory) -> Callable:
+    """A function: a closed workspace whose round of so many steps nobody disturbed, its ending."""
+    made: dict[int, tuple[Path, killing.Ending]] = {}
+
+    def make(steps: int) -> tuple[Path, killing.Ending]:
         if steps not in made:
             root = tmp_path_factory.mktemp("undisturbed") / "workspace"
             access = small_project.copy(queued(steps), root)
-            made[steps] = killing.undisturbed(launcher, access)
+            made[steps] = root, killing.undisturbed(launcher, access)
             access.engine.dispose()
         return made[steps]
 
     return make
+
+
+@pytest.fixture(scope="session")
+def undisturbed(ended) -> Callable:
+    """A function that says how a round of so many steps ends when nobody disturbs it."""
+    return lambda steps: ended(steps)[1]
 
 
 @pytest.fixture
@@ -53,20 +62,18 @@ def waiting(open_copy, queued) -> Callable:
 
 @pytest.fixture(scope="session")
 def killed_halfway(launcher, queued, tmp_path_factory: pytest.TempPathFactory) -> Path:
-    """A closed workspace with a round that was killed at step 20 of 40; see `half_done`."""
+    """A closed workspace with a round that was killed after step 8 of 16; see `half_done`."""
     root = tmp_path_factory.mktemp("killed-halfway") / "workspace"
-    access = small_project.copy(queued(40), root)
-    worker = launcher.start(root, doomed.WORKER)
-    small_project.wait_for_step(access, 20)
-    os.kill(worker, signal.SIGKILL)
-    launcher.wait()
+    access = small_project.copy(queued(2 * HALF), root)
+    death = f"in checkpoint-{HALF + 1}.safetensors"
+    assert launcher.run(root, doomed.WORKER, die_at=death) == -signal.SIGKILL
     access.engine.dispose()
     return root
 
 
 @pytest.fixture
 def half_done(open_copy, killed_halfway):
-    """Access to a project whose round was killed at step 20 of 40, planned with one thread."""
+    """Access to a project whose round was killed after step 8 of 16, planned with one thread."""
     return open_copy(killed_halfway)
 
 

@@ -22,11 +22,20 @@ from sslapp.usecases.training.known import read_known
 from sslapp.usecases.training.trust import what_lacks, why_no_coverage
 
 
+@pytest.fixture(scope="module")
+def asked_evenly(prepared, tmp_path_factory):
+    """A closed workspace whose round was asked about ten labels of each class."""
+    root = tmp_path_factory.mktemp("asked-evenly") / "workspace"
+    access = small_project.copy(prepared, root)
+    small_project.run_a_round_asked_evenly(access)
+    access.engine.dispose()
+    return root
+
+
 @pytest.fixture
-def asked(project):
-    """A project whose round was asked about ten labels of each class."""
-    small_project.run_a_round_asked_evenly(project)
-    return project
+def asked(open_copy, asked_evenly):
+    """Access to a project whose round was asked about ten labels of each class."""
+    return open_copy(asked_evenly)
 
 
 @pytest.mark.parametrize(

@@ -21,6 +21,9 @@ from sslapp.usecases.reviewing.candidates import propose
 from sslapp.usecases.training.rounds import start_round
 from sslapp.vocabulary import CalibratedOn, Gear
 
+BRIEF = {**small_project.TINY_SUPERVISED, "steps": 12}
+"""Options of a round that need not have learned much."""
+
 
 def trained(access, **options) -> rounds.FinishedRound:
     start_round(access, None, **options)
@@ -46,7 +49,7 @@ def test_on_pixels_further_trainings_answer_about_labels_they_were_not_taught(
 ) -> None:
     import torch
 
-    config = {**small_project.TINY_SUPERVISED, "calibration_trainings": trainings}
+    config = {**BRIEF, "calibration_trainings": trainings}
     found = trained(project, method="supervised", config=config)
     assert found.metrics["calibrated_on"] == source
     answers = found.read_answers(project.workspace)
@@ -86,7 +89,7 @@ def test_on_features_every_label_is_asked_about_and_members_are_kept(project) ->
 
 @pytest.mark.slow
 def test_a_round_without_further_trainings_is_uncalibrated_and_proposes_nothing(project) -> None:
-    config = {**small_project.TINY_SUPERVISED, "calibration_trainings": "none"}
+    config = {**BRIEF, "calibration_trainings": "none"}
     found = trained(project, method="supervised", config=config)
     assert not found.is_calibrated
     assert found.temperature == 1
@@ -151,17 +154,9 @@ def test_a_round_of_an_earlier_version_proposes_as_it_did(reviewed) -> None:
 
 
 @pytest.mark.slow
-def test_a_fit_beside_the_round_adds_nothing_to_its_curves(project) -> None:
-    found = trained(project, method="supervised", config=small_project.TINY_SUPERVISED)
-    with reading(project.engine) as conn:
-        (curve,) = (rounds.curves(conn, [found.id])[found.id][name] for name in ("loss",))
-    steps = [step for step, _ in curve]
-    assert steps == sorted(set(steps))
-    assert steps[-1] == small_project.TINY_SUPERVISED["steps"]
-
-
-@pytest.mark.slow
-def test_progress_counts_every_fit_of_the_round(project, monkeypatch) -> None:
+def test_progress_counts_every_fit_of_the_round_and_its_curves_show_its_own(
+    project, monkeypatch
+) -> None:
     told = []
     shown = JobContext.progress
 
@@ -171,10 +166,14 @@ def test_progress_counts_every_fit_of_the_round(project, monkeypatch) -> None:
 
     monkeypatch.setattr(JobContext, "progress", progress)
     config = {"steps": 6, "batch_size": 8, "calibration_trainings": "three"}
-    trained(project, method="supervised", config=config)
+    found = trained(project, method="supervised", config=config)
     phases = {RoundPhase.TRAINING, RoundPhase.CALIBRATING}
     fits = [each for each in told if each[0] in phases]
     assert {total for _, _, total in fits} == {24}
     assert [step for _, step, _ in fits] == sorted(step for _, step, _ in fits)
     own = [step for phase, step, _ in fits if phase == RoundPhase.TRAINING]
     assert (max(own), fits[-1]) == (6, (RoundPhase.CALIBRATING, 24, 24))
+    with reading(project.engine) as conn:
+        curve = rounds.curves(conn, [found.id])[found.id]["loss"]
+    assert [step for step, _ in curve] == sorted({step for step, _ in curve})
+    assert curve[-1][0] == 6

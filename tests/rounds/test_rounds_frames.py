@@ -1,6 +1,5 @@
 """The frames of a training: what they show, that watching changes nothing, and kills."""
 
-import os
 import signal
 
 import doomed
@@ -14,12 +13,14 @@ from sslapp.rounds.frames import Frames
 from sslapp.store.database import reading
 from sslapp.store.images import image_sets
 from sslapp.store.state import load_state
+from sslapp.usecases.access import enter
 from sslapp.usecases.jobs import job_status
 from sslapp.usecases.training.rounds import round_status, start_round
+from sslapp.workspace import Workspace
 
 pytestmark = pytest.mark.timeout(180)
 
-STEPS = 40
+STEPS = 16
 
 
 def published(access) -> dict[str, np.ndarray]:
@@ -29,10 +30,9 @@ def published(access) -> dict[str, np.ndarray]:
 
 
 @pytest.fixture(scope="session")
-def film(queued, launcher, tmp_path_factory):
+def film(ended):
     """The frames of a round that nobody disturbed, and where they lie."""
-    access = small_project.copy(queued(STEPS), tmp_path_factory.mktemp("film") / "workspace")
-    assert launcher.run(access.workspace.root, doomed.WORKER) == 0
+    access = enter(Workspace(workspace=ended(STEPS)[0]), "Ann")
     yield published(access), access
     access.engine.dispose()
 
@@ -40,7 +40,7 @@ def film(queued, launcher, tmp_path_factory):
 def test_a_film_runs_from_the_first_step_to_the_last_over_rows_in_play(film) -> None:
     found, access = film
     steps = found[frames.STEPS]
-    assert (steps[0], steps[-1], len(steps)) == (1, STEPS, frames.MOMENTS)
+    assert steps.tolist() == frames.moments(STEPS) == [1, 2, 3, 5, 7, 11, STEPS]
     with reading(access.engine) as conn:
         state = load_state(conn, 1)
     in_play = np.concatenate([state.labelled, state.pool])
@@ -79,29 +79,17 @@ def test_watching_changes_no_prediction(film, waiting, monkeypatch) -> None:
 
 
 @pytest.mark.slow
-@pytest.mark.parametrize("stops", [(1, 9), (6, 24), (15, 28)])
-def test_killed_between_steps_it_leaves_the_same_film(stops, film, launcher, waiting) -> None:
-    access = waiting(STEPS)
-    for step in stops:
-        worker = launcher.start(access.workspace.root, doomed.WORKER)
-        small_project.wait_for_step(access, step)
-        os.kill(worker, signal.SIGKILL)
-        launcher.wait()
-    assert launcher.run(access.workspace.root, doomed.WORKER) == 0
-    assert job_status(access, 3)["attempt"] == 1 + len(stops)
-    for name, array in published(access).items():
-        assert array.tobytes() == film[0][name].tobytes(), name
-
-
-@pytest.mark.parametrize("file", ["14.npy", f"{STEPS}.npy", frames.STEPS, frames.XY])
 @pytest.mark.parametrize("when", ["in", "after rename"])
-def test_killed_while_a_frame_is_written_it_leaves_the_same_film(
-    when, file, film, launcher, waiting
+def test_killed_while_frames_are_written_it_leaves_the_same_film(
+    when, film, launcher, waiting
 ) -> None:
     access = waiting(STEPS)
-    point = doomed.points(film[1].workspace.root).index(f"{when} {file}") + 1
-    assert launcher.run(access.workspace.root, doomed.WORKER, die_at=point) == -signal.SIGKILL
+    files = ("7.npy", f"{STEPS}.npy", frames.STEPS, frames.XY)
+    for file in files:
+        status = launcher.run(access.workspace.root, doomed.WORKER, die_at=f"{when} {file}")
+        assert status == -signal.SIGKILL, file
     assert launcher.run(access.workspace.root, doomed.WORKER) == 0
+    assert job_status(access, 3)["attempt"] == 1 + len(files)
     for name, array in published(access).items():
         assert array.tobytes() == film[0][name].tobytes(), name
 

@@ -26,7 +26,9 @@ from sslapp.usecases.training.history import detail
 from sslapp.usecases.training.rounds import cancel_round, resume_round, round_status, start_round
 from sslapp.vocabulary import JobState
 
-STEPS = 40
+STEPS = 16
+LONG = 40
+"""Steps of a round that is met on its way: whoever looks for it may be late by many."""
 TENSORS = (".safetensors", ".json", ".tmp")
 
 
@@ -34,7 +36,7 @@ TENSORS = (".safetensors", ".json", ".tmp")
 def test_a_stopped_worker_that_wakes_after_another_finished_writes_nothing(
     launcher, waiting, assert_undisturbed
 ) -> None:
-    access = waiting(STEPS)
+    access = waiting(LONG)
     stopped = launcher.start(access.workspace.root, WORKER)
     small_project.wait_for_step(access, 10)
     os.kill(stopped, signal.SIGSTOP)
@@ -65,27 +67,26 @@ def test_a_stopped_worker_that_wakes_after_another_finished_writes_nothing(
     assert "given up" in (own / "log.jsonl").read_text()
     assert job_status(access, 3) == row
     assert small_project.log(access)[-1].hash == head
-    assert_undisturbed(access, STEPS)
+    assert_undisturbed(access, LONG)
 
 
-def test_resuming_with_another_thread_count_is_refused_with_the_reason(half_done) -> None:
+def test_with_another_thread_count_it_is_refused_and_resumes_exactly_with_the_planned_one(
+    half_done, assert_undisturbed
+) -> None:
     small_project.run_jobs(half_done, threads=2)
     row = round_status(half_done, None)
     assert row["state"] == JobState.FAILED
     assert "threads was 1 and would be 2" in row["error"]
     assert "--inexact" in row["error"]
     assert row["probabilities"] is None
-
-
-@pytest.mark.slow
-def test_after_a_refusal_it_resumes_exactly_with_the_planned_threads(
-    half_done, assert_undisturbed
-) -> None:
-    small_project.run_jobs(half_done, threads=2)
     resume_round(half_done, None)
     small_project.run_jobs(half_done, threads=1)
     assert "inexact" not in round_status(half_done, None)["plan"]
     assert_undisturbed(half_done, STEPS)
+    with reading(half_done.engine) as conn:
+        query = select(round_metric.c.step).where(round_metric.c.name == "loss")
+        steps = conn.execute(query.order_by(round_metric.c.step)).scalars().all()
+    assert steps == list(range(1, STEPS + 1)), "its curve has every step once"
 
 
 @pytest.mark.slow
@@ -116,25 +117,17 @@ def test_every_inexact_resumption_stays_on_record(half_done) -> None:
 def test_a_cancelled_round_resumes_from_its_checkpoint_and_ends_the_same(
     launcher, waiting, assert_undisturbed
 ) -> None:
-    access = waiting(STEPS)
+    access = waiting(LONG)
     launcher.start(access.workspace.root, WORKER)
     small_project.wait_for_step(access, 10)
     assert cancel_round(access, None) == JobState.RUNNING
     assert launcher.wait() == 0
     row = round_status(access, None)
     assert (row["state"], row["probabilities"]) == (JobState.CANCELLED, None)
-    assert 10 <= row["step"] < STEPS
+    assert 10 <= row["step"] < LONG
     resume_round(access, None)
     small_project.run_jobs(access)
-    assert_undisturbed(access, STEPS)
-
-
-def test_the_curve_of_a_resumed_round_has_every_step_once(half_done) -> None:
-    small_project.run_jobs(half_done)
-    with reading(half_done.engine) as conn:
-        query = select(round_metric.c.step).where(round_metric.c.name == "loss")
-        steps = conn.execute(query.order_by(round_metric.c.step)).scalars().all()
-    assert steps == list(range(1, STEPS + 1))
+    assert_undisturbed(access, LONG)
 
 
 def test_a_round_keeps_the_features_it_was_started_with(project) -> None:
@@ -156,7 +149,7 @@ def test_a_round_keeps_the_features_it_was_started_with(project) -> None:
 
 @pytest.mark.slow
 def test_a_round_on_a_snapshot_of_an_earlier_version_resumes_and_is_compared_with(project) -> None:
-    config = small_project.TINY_SUPERVISED
+    config = {**small_project.TINY_SUPERVISED, "steps": 4}
     start_round(project, None, method="supervised", config=config)
     with writing(project.engine) as conn:
         row = find_snapshot(conn, round_status(project, None, 1)["snapshot_id"])
@@ -175,8 +168,9 @@ def test_a_round_on_a_snapshot_of_an_earlier_version_resumes_and_is_compared_wit
 
 @pytest.mark.slow
 def test_a_round_of_fixmatchs_former_threshold_resumes_as_flexmatch(project) -> None:
-    start_round(project, None, method="flexmatch", config=small_project.TINY)
-    start_round(project, None, method="flexmatch", config=small_project.TINY, same_as=1)
+    tiny = {**small_project.TINY, "steps": 4}
+    start_round(project, None, method="flexmatch", config=tiny)
+    start_round(project, None, method="flexmatch", config=tiny, same_as=1)
     cancel_round(project, None, 2)
     config = round_status(project, None, 2)["config"]
     del config["threshold_warm_up"]
@@ -190,7 +184,7 @@ def test_a_round_of_fixmatchs_former_threshold_resumes_as_flexmatch(project) -> 
     assert one.tobytes() == other.tobytes()
     shown = detail(project, 1, 2)
     assert (shown.state, shown.method, shown.config) == (JobState.DONE, "flexmatch", config)
-    assert shown.config.items() <= shown.defaults.items() | small_project.TINY.items()
+    assert shown.config.items() <= shown.defaults.items() | tiny.items()
     assert verify_project(project, None).ok
 
 

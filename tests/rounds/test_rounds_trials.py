@@ -40,21 +40,6 @@ def noise(task, name):
     return found
 
 
-def test_every_quick_method_is_asked_about_every_label_once(make_run) -> None:
-    task = small_tasks.blobs(30, 0)
-    said = []
-    trials = try_methods(
-        named(task, "clouds"), make_run(), say=lambda step, total, what: said.append((step, total))
-    )
-    assert [each.method for each in trials] == ["head-ensemble", *QUICK]
-    assert {each.judged for each in trials} == {30}
-    assert {each.encoders for each in trials} == {("clouds",)}
-    assert said == [(k, len(QUICK)) for k in range(len(QUICK))]
-    assert (trials[0].only_this, trials[0].only_ensemble) == (0, 0)
-    for each in trials:
-        assert each.right - trials[0].right == each.only_this - each.only_ensemble
-
-
 def test_the_answers_are_those_of_the_methods_themselves(make_run) -> None:
     task = small_tasks.blobs(40, 0, apart=1.5)
     trials = {each.method: each for each in try_methods(task, make_run())}
@@ -112,23 +97,11 @@ def test_without_a_label_to_leave_out_there_are_no_trials(make_run) -> None:
 
 
 @pytest.mark.slow  # a diffusion model, however small
-def test_a_long_method_and_the_ensemble_are_asked_about_the_same_third(
+def test_long_methods_are_asked_about_the_same_third_on_images_of_the_size_that_they_want(
     make_run, monkeypatch
 ) -> None:
-    monkeypatch.setattr("sslapp.methods.diff_sysc.method.FIRST_STEPS", 60)
-    monkeypatch.setattr("sslapp.methods.diff_sysc.method.LATER_STEPS", 30)
-    task = small_tasks.blobs(30, 0)
-    options = {"iterations": 1, "first_epochs": 2, "later_epochs": 1, "width": 16}
-    diffusion = replace(CHALLENGERS["diff-sysc"], settings=options)
-    trials = try_methods(named(task, "clouds"), make_run(), also=[diffusion])
-    last = trials[-1]
-    assert (last.method, last.gear, last.encoders) == ("diff-sysc", Gear.FEATURES, ("clouds",))
-    assert 8 <= last.judged <= 10
-    assert last.only_this <= last.right
-
-
-@pytest.mark.slow
-def test_a_network_is_asked_on_images_of_the_size_that_it_wants(make_run) -> None:
+    monkeypatch.setattr("sslapp.methods.diff_sysc.method.FIRST_STEPS", 20)
+    monkeypatch.setattr("sslapp.methods.diff_sysc.method.LATER_STEPS", 10)
     task, asked = small_tasks.blobs(30, 0), []
 
     def pixels_at(side):
@@ -136,24 +109,44 @@ def test_a_network_is_asked_on_images_of_the_size_that_it_wants(make_run) -> Non
         images = np.random.default_rng(side).integers(0, 256, (200, 1, side, side), dtype=np.uint8)
         return small_tasks.Clouds(images)
 
+    options = {"iterations": 1, "first_epochs": 2, "later_epochs": 1, "width": 16}
+    diffusion = replace(CHALLENGERS["diff-sysc"], settings=options)
     quick = {"network": "small-cnn", "steps": 1, "batch_size": 4}
     tuned = replace(FINE_TUNING, settings={"flip": True}, config={**quick, "image_size": 96})
-    *_, last = try_methods(task, make_run(), also=[tuned], pixels_at=pixels_at)
+    *_, long, network = try_methods(
+        named(task, "clouds"), make_run(), also=[diffusion, tuned], pixels_at=pixels_at
+    )
+    assert (long.method, long.gear, long.encoders) == ("diff-sysc", Gear.FEATURES, ("clouds",))
+    for each in (long, network):
+        assert 8 <= each.judged <= 10
+        assert each.only_this <= each.right
     assert asked == [96]
-    assert (last.method, last.gear, last.encoders) == ("supervised", Gear.PIXELS, ())
-    assert last.config == {**quick, "image_size": 96}, "the project's settings are its own"
-    assert Trial.of_row(last.row()) == last
+    assert (network.method, network.gear, network.encoders) == ("supervised", Gear.PIXELS, ())
+    assert network.config == {**quick, "image_size": 96}, "the project's settings are its own"
+    assert Trial.of_row(network.row()) == network
 
 
 @pytest.mark.slow
-def test_a_killed_comparison_ends_like_an_undisturbed_one(make_run, tmp_path) -> None:
-    task = small_tasks.blobs(30, 0)
-    undisturbed = try_methods(task, make_run("undisturbed"))
+def test_quick_methods_are_asked_about_every_label_once_and_a_kill_changes_nothing(
+    make_run, tmp_path
+) -> None:
+    task = named(small_tasks.blobs(30, 0), "clouds")
+    said = []
+    trials = try_methods(
+        task, make_run("undisturbed"), say=lambda step, total, what: said.append((step, total))
+    )
+    assert [each.method for each in trials] == ["head-ensemble", *QUICK]
+    assert {each.judged for each in trials} == {30}
+    assert {each.encoders for each in trials} == {("clouds",)}
+    assert said == [(k, len(QUICK)) for k in range(len(QUICK))]
+    assert (trials[0].only_this, trials[0].only_ensemble) == (0, 0)
+    for each in trials:
+        assert each.right - trials[0].right == each.only_this - each.only_ensemble
     polls = iter(range(12))
     with pytest.raises(Stopped):
         try_methods(task, make_run("killed", should_stop=lambda: next(polls, None) is None))
     assert any((tmp_path / "killed").rglob("result-*"))
     again = try_methods(task, make_run("again", earlier=(tmp_path / "killed",)))
     assert [replace(each, seconds=0) for each in again] == [
-        replace(each, seconds=0) for each in undisturbed
+        replace(each, seconds=0) for each in trials
     ]
