@@ -134,13 +134,13 @@ def test_a_killed_fine_tuning_ends_like_an_undisturbed_one(
     larger, make_run, method, config, options
 ):
     """Dropped paths and the matrices of LoRA follow the seed; frozen parts are what they were."""
-    options = {**SIZES, "steps": 3, **options}
+    options = {**SIZES, **options}
 
     def weights(run):
         return method(config(**options)).fit(larger, run).state
 
     undisturbed = weights(make_run("undisturbed"))
-    polls = iter(range(2))
+    polls = iter(range(1))
     stop = {"checkpoint_seconds": 0, "should_stop": lambda: next(polls, None) is None}
     with pytest.raises(Stopped):
         weights(make_run("killed", **stop))

@@ -65,7 +65,7 @@ def stop_after(polls):
 def test_a_killed_training_of_a_transformer_ends_like_an_undisturbed_one(stripes, make_run):
     """AdamW's moments and step counts are kept, and dropped paths follow the step's own seed."""
     config = FixMatchConfig(
-        network=SMALL_VIT, steps=6, batch_size=4, unlabelled_ratio=1, layer_decay=0.65, warm_up=2
+        network=SMALL_VIT, steps=4, batch_size=4, unlabelled_ratio=1, layer_decay=0.65, warm_up=2
     )
 
     def weights(run):
@@ -73,7 +73,7 @@ def test_a_killed_training_of_a_transformer_ends_like_an_undisturbed_one(stripes
 
     undisturbed = weights(make_run("undisturbed"))
     with pytest.raises(Stopped):
-        weights(make_run("killed", checkpoint_seconds=0, should_stop=stop_after(3)))
+        weights(make_run("killed", checkpoint_seconds=0, should_stop=stop_after(2)))
     torch.rand(7)  # the global generator has no part in it
     again = weights(make_run("again", after=("killed",)))
     assert all(torch.equal(again[name], value) for name, value in undisturbed.items())
