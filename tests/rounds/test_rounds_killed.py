@@ -1,4 +1,7 @@
-"""A round whose worker dies anywhere ends like one that nobody disturbed, bit for bit."""
+"""A round whose worker dies anywhere ends like one that nobody disturbed, bit for bit.
+
+Of the points and moments an evenly spread part; `benchmarks/kills.py` has them all.
+"""
 
 import os
 import signal
@@ -8,7 +11,6 @@ import sys
 import killing
 import numpy as np
 import pytest
-import small_project
 from doomed import WORKER
 from job_folders import attempt_folder
 
@@ -19,32 +21,29 @@ from sslapp.vocabulary import JobState
 
 pytestmark = pytest.mark.timeout(180)  # processes by the dozen; minutes on a busy machine
 
-LONG = 70
+LONG = 40
 """Steps of a training that can be killed between two of them."""
-LATEST = 40
+LATEST = 20
 """The last of them at which it is: whoever looks for it may be late by many steps."""
 MIDDLE = 12
 """Steps of a training that is killed before, in and after it."""
 SHORT = 3
-"""Steps of a training all of whose points are tried."""
-SHARDS = 4
-KILLS = 12
+"""Steps of a training of whose points one in `EVERY` is tried."""
+EVERY = 8
+KILLS = 4
 """Of the workers at random moments; the pages' are in `usecases`."""
 
 
-@pytest.mark.parametrize("number", range(3))
-def test_killed_at_random_steps_it_ends_the_same(
-    number, launcher, waiting, assert_undisturbed
+def test_killed_at_random_steps_and_finished_by_a_worker_as_it_is_it_ends_the_same(
+    launcher, waiting, assert_undisturbed
 ) -> None:
-    rng = np.random.default_rng([17, number])
+    rng = np.random.default_rng(17)
     steps = np.sort(rng.choice(np.arange(1, LATEST), MAX_ATTEMPTS - 1, replace=False))
     access = waiting(LONG)
-    for step in steps.tolist():
-        worker = launcher.start(access.workspace.root, WORKER)
-        small_project.wait_for_step(access, step)
-        os.kill(worker, signal.SIGKILL)
-        assert launcher.wait() == -signal.SIGKILL
-    assert launcher.run(access.workspace.root, WORKER) == 0
+    killing.kill_at_steps(launcher, access, steps.tolist())
+    environment = {**os.environ, "SSLAPP_WORKSPACE": str(access.workspace.root)}
+    # without a test's launcher and its checkpoint spacing
+    subprocess.run([sys.executable, "-m", "sslapp", *WORKER], env=environment, check=True)
     assert round_status(access, None)["attempt"] == MAX_ATTEMPTS
     stages = [
         attempt_folder(access.workspace, access.engine, 3, attempt) / "stages"
@@ -63,38 +62,11 @@ def test_killed_at_random_moments_it_ends_the_same(launcher, waiting, undisturbe
     assert tally.identical == tally.rounds
 
 
-def test_a_worker_process_as_it_is_ends_a_killed_round_the_same(
-    launcher, waiting, assert_undisturbed
+def test_killed_at_writes_renames_and_commits_it_ends_the_same(
+    launcher, waiting, undisturbed
 ) -> None:
-    access = waiting(LONG)
-    killed = launcher.start(access.workspace.root, WORKER)
-    small_project.wait_for_step(access, 15)
-    os.kill(killed, signal.SIGKILL)
-    assert launcher.wait() == -signal.SIGKILL
-    environment = {**os.environ, "SSLAPP_WORKSPACE": str(access.workspace.root)}
-    # without a test's launcher and its checkpoint spacing
-    subprocess.run([sys.executable, "-m", "sslapp", *WORKER], env=environment, check=True)
-    assert round_status(access, None)["attempt"] == 2
-    assert_undisturbed(access, LONG)
-
-
-@pytest.mark.parametrize("shard", range(SHARDS))
-def test_killed_at_every_write_rename_and_commit_it_ends_the_same(
-    shard, launcher, waiting, undisturbed, assert_undisturbed
-) -> None:
-    names = undisturbed(SHORT).points
-    for point in range(1 + shard, 1 + len(names), SHARDS):
-        access = waiting(SHORT)
-        root = access.workspace.root
-        assert launcher.run(root, WORKER, die_at=point) == -signal.SIGKILL, names[point - 1]
-        small_project.run_jobs(access)
-        row = round_status(access, None)
-        assert row["state"] == JobState.DONE, f"killed {names[point - 1]}: {row['error']}"
-        assert_undisturbed(access, SHORT)
-
-
-def test_the_points_cover_checkpoints_and_the_publication(undisturbed) -> None:
-    names = set(undisturbed(SHORT).points)
+    ending = undisturbed(SHORT)
+    names = ending.points
     assert {
         "before commit",
         "after commit",
@@ -103,7 +75,10 @@ def test_the_points_cover_checkpoints_and_the_publication(undisturbed) -> None:
         "in probabilities.npy",
         "after rename probabilities.npy",
         "after fsync",
-    } <= names
+    } <= set(names)
+    for point in killing.spread(len(names), EVERY, seed=7):
+        differs = killing.kill_at_point(launcher, waiting(SHORT), point, ending=ending)
+        assert differs is None, differs
 
 
 def test_a_round_that_kills_its_worker_every_time_fails_in_the_end(launcher, waiting) -> None:

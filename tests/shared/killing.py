@@ -7,10 +7,11 @@ fast the machine is.
 """
 
 import json
+import os
 import signal
 import time
 from collections import Counter
-from collections.abc import Mapping
+from collections.abc import Iterable, Mapping
 from dataclasses import dataclass, field
 from pathlib import Path
 from typing import Any
@@ -228,6 +229,45 @@ def kill_round(
         tally.problems.append(f"A killed round did not end as it should: {differs}.")
     check_job(access, tally)
     tally.problems += partial_files(access.workspace.root)
+
+
+def kill_at_steps(launcher: doomed.Launcher, access: Access, steps: Iterable[int]) -> None:
+    """Kill one worker of the round that waits after another, each once it has taken such a step.
+
+    Args:
+        launcher: of commands.
+        steps: rising.
+    """
+    for step in steps:
+        worker = launcher.start(access.workspace.root, doomed.WORKER)
+        small_project.wait_for_step(access, step)
+        os.kill(worker, signal.SIGKILL)
+        assert launcher.wait() == -signal.SIGKILL
+
+
+def kill_at_point(
+    launcher: doomed.Launcher, access: Access, point: int, *, ending: Ending
+) -> str | None:
+    """Kill the worker of the round that waits at a point, finish it here, and compare.
+
+    Args:
+        launcher: of commands.
+        point: number of it, from 1.
+
+    Returns:
+        What is not as in the undisturbed round; None when all is.
+    """
+    status = launcher.run(access.workspace.root, doomed.WORKER, die_at=point)
+    assert status == -signal.SIGKILL, f"point {point} was not reached"
+    small_project.run_jobs(access)
+    differs = difference(access, ending)
+    return None if differs is None else f"killed {ending.points[point - 1]}: {differs}"
+
+
+def spread(count: int, every: int, seed: int) -> list[int]:
+    """Of points 1 to `count` one in each `every`, drawn: no part of a pattern is left out."""
+    rng, ends = np.random.default_rng(seed), range(every, count + every, every)
+    return [int(rng.integers(end - every + 1, min(end, count) + 1)) for end in ends]
 
 
 def death(rng: np.random.Generator, *, points: int, seconds: float) -> Mapping[str, Any]:

@@ -1,5 +1,12 @@
-"""What one of many readers does; a module of its own so that its process starts quickly."""
+"""Readers at work at once, each in a process of its own.
 
+    python reader_process.py WORKSPACE READERS LABELS_EACH
+
+As a program this module loads everything once and forks a process for each reader.
+"""
+
+import multiprocessing
+import sys
 from pathlib import Path
 
 from sslapp.store import projects
@@ -29,3 +36,22 @@ def label(root: str, name: str, count: int) -> None:
                 class_id=ids[number % 10],
             )
     access.engine.dispose()
+
+
+def main() -> None:
+    """Start all readers, wait for them, and fail when one of them did."""
+    root, count, each = sys.argv[1:]
+    processes = multiprocessing.get_context("fork")
+    started = [
+        processes.Process(target=label, args=(root, f"reader-{i}", int(each)))
+        for i in range(int(count))
+    ]
+    for process in started:
+        process.start()
+    for process in started:
+        process.join()
+    assert [process.exitcode for process in started] == [0] * len(started)
+
+
+if __name__ == "__main__":
+    main()
