@@ -18,13 +18,20 @@ def manifests_read_once() -> None:
 
 @pytest.fixture
 def open_app(monkeypatch: pytest.MonkeyPatch) -> Callable[..., AppTest]:
-    """A function that opens the app on a workspace folder as the reader of that name."""
+    """A function that opens a page on a workspace folder as the reader of that name.
 
-    def make(root: Path, reader: str = "Ann") -> AppTest:
+    As from a link to it: no other page is drawn before.
+    """
+
+    def make(root: Path, page: str = "projects", *, reader: str = "Ann", **queries: str) -> AppTest:
         monkeypatch.setenv("SSLAPP_WORKSPACE", str(root))
         monkeypatch.setenv("LOGNAME", reader)
-        page = AppTest.from_file(str(MAIN), default_timeout=30).run()
-        assert not page.exception, page.exception
-        return page
+        shown = AppTest.from_file(str(MAIN), default_timeout=30)
+        shown.switch_page(f"../pages/{page}.py")
+        for name, value in queries.items():
+            shown.query_params[name] = value
+        shown.run()
+        assert not shown.exception, shown.exception
+        return shown
 
     return make

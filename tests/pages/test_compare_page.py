@@ -14,13 +14,9 @@ from sslapp.usecases.comparing.comparison import Measure, read_comparison
 from sslapp.usecases.labelling import decisions
 from sslapp.usecases.training.rounds import cancel_round, round_status, start_round
 
-PAGE = "compare.py"
-
 
 def open_compare(open_app, access) -> AppTest:
-    page = open_app(access.workspace.root).switch_page(f"../pages/{PAGE}").run()
-    assert not page.exception, page.exception
-    return page
+    return open_app(access.workspace.root, "compare")
 
 
 def words(page: AppTest) -> str:
@@ -179,6 +175,6 @@ def test_names_are_shown_as_the_text_they_are(open_copy, with_two_rounds, open_a
 
 def test_a_stranger_sees_no_round(open_copy, with_two_rounds, open_app) -> None:
     access = open_copy(with_two_rounds)
-    page = open_app(access.workspace.root, reader="Eve").switch_page(f"../pages/{PAGE}").run()
+    page = open_app(access.workspace.root, "compare", reader="Eve")
     assert not page.get("plotly_chart")
     assert not page.dataframe

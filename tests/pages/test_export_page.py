@@ -16,19 +16,13 @@ from sslapp.usecases.projects.settings import create_project
 from sslapp.usecases.reviewing import bulk_decisions
 from sslapp.vocabulary import JobState, Role, Source
 
-PAGE = str(Path(__file__).parents[2] / "pages" / "export.py")
-
 
 @pytest.fixture
 def show(open_app):
     """A function that opens the page on a project of a workspace."""
 
     def make(access, project_id: int = 1) -> AppTest:
-        page = open_app(access.workspace.root)
-        page.query_params["project"] = str(project_id)
-        page.switch_page(PAGE).run()
-        assert not page.exception, page.exception
-        return page
+        return open_app(access.workspace.root, "export", project=str(project_id))
 
     return make
 
@@ -154,6 +148,5 @@ def test_who_may_not_delete_an_export_is_not_offered_it(project, open_app) -> No
     grant(project, 1, "Ben", Role.READER)
     export_here(project, None, Format.CSV)
     small_project.run_jobs(project)
-    page = open_app(project.workspace.root, reader="Ben")
-    page.switch_page(PAGE).run()
+    page = open_app(project.workspace.root, "export", reader="Ben")
     assert not any((each.key or "").startswith("export-delete") for each in page.button)

@@ -16,7 +16,7 @@ from sslapp.workspace import Workspace
 
 
 def opened(open_app, access) -> AppTest:
-    return open_app(access.workspace.root).switch_page("../pages/label.py").run()
+    return open_app(access.workspace.root, "label")
 
 
 def sent(page: AppTest) -> dict:
@@ -52,10 +52,9 @@ def test_the_component_gets_classes_and_ways_and_no_prediction(open_app, reviewe
 
 
 def test_its_address_can_ask_for_a_way_to_choose_images(open_app, reviewed) -> None:
-    app = open_app(reviewed.workspace.root)
     for said, asked in (("holdout", "holdout"), ("whatever", "")):
-        app.query_params["strategy"] = said
-        assert sent(app.switch_page("../pages/label.py").run())["asked"] == asked
+        app = open_app(reviewed.workspace.root, "label", strategy=said)
+        assert sent(app)["asked"] == asked
 
 
 def test_what_a_browser_keeps_is_apart_for_each_workspace_project_and_reader(

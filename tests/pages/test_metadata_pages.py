@@ -17,9 +17,7 @@ def tell(access) -> None:
 
 
 def opened(open_app, access, name):
-    page = open_app(access.workspace.root).switch_page(f"../pages/{name}.py").run()
-    assert not page.exception, page.exception
-    return page
+    return open_app(access.workspace.root, name)
 
 
 def test_an_admin_lets_label_show_a_column(project, open_app) -> None:

@@ -437,7 +437,9 @@ def test_server_admins_set_readers_inactive_and_active_again(project, open_app) 
     press(page, f"projects-reader-{ben}-True")
     assert {each.name: each.active for each in members(project, 1)} == {"Ann": True, "Ben": False}
     assert "inactive · 1 project" in texts(page)
-    assert "No access" in {each.value for each in open_app(project.workspace.root, "Ben").title}
+    assert "No access" in {
+        each.value for each in open_app(project.workspace.root, reader="Ben").title
+    }
     page = open_app(project.workspace.root)
     press(page, f"projects-reader-{ben}-False")
     assert all(each.active for each in members(project, 1))

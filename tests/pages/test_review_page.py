@@ -33,9 +33,7 @@ RING = ((-0.6, -0.6), (0.5, -0.6), (0.5, 0.7), (-0.6, 0.4))
 @pytest.fixture
 def open_review(open_app):
     def make(access) -> AppTest:
-        page = open_app(access.workspace.root).switch_page("../pages/review.py").run()
-        assert not page.exception, page.exception
-        return page
+        return open_app(access.workspace.root, "review")
 
     return make
 
@@ -83,11 +81,30 @@ def test_a_first_round_on_its_way_is_followed(project, open_review) -> None:
     assert "Round 1" in said(page)
 
 
+def test_a_round_is_opened_with_the_pictures_and_rules_that_it_has(reviewed, open_review) -> None:
+    page = open_review(reviewed)
+    images = shown_at_desk(page)["images"]
+    assert images
+    for each in images:
+        assert each["image"] == small_project.image_hash(each["p"])
+    # a coverage that labels do not suffice for is not offered
+    assert page.segmented_control(key=state.RULE).disabled
+    assert "needs 4 labels of each class" not in said(page)
+    page.session_state["review-details"] = True  # opens it
+    page.run()
+    assert "needs 4 labels of each class" in said(page)
+    page.session_state["review-image"] = small_project.POOL + 3
+    page.run()
+    assert "labelled without a prediction on the Label page" in said(page)
+
+
 @pytest.mark.slow
-def test_the_counts_follow_the_coverage(project, open_review) -> None:
-    small_project.run_a_round_asked_evenly(project)
-    board = read_board(project, 1)
-    page = open_review(project)
+def test_the_counts_follow_the_coverage_which_a_round_without_it_gives_up(
+    reviewed, open_review
+) -> None:
+    small_project.run_a_round_asked_evenly(reviewed)
+    board = read_board(reviewed, 1)
+    page = open_review(reviewed)
     page.segmented_control(key=state.RULE).set_value(state.COVERAGE_RULE).run()
     assert state.THRESHOLD not in {each.key for each in page.slider}
     for share in (0.9, 0.8):
@@ -98,20 +115,6 @@ def test_the_counts_follow_the_coverage(project, open_review) -> None:
     page.segmented_control(key=state.RULE).set_value(state.THRESHOLD_RULE).run()
     assert number(page, r"\*\*([\d,]+) candidate") == len(board.candidates(0.95))
 
-
-def test_a_coverage_that_labels_do_not_suffice_for_is_not_offered(reviewed, open_review) -> None:
-    page = open_review(reviewed)
-    assert page.segmented_control(key=state.RULE).disabled
-    assert "needs 4 labels of each class" not in said(page)
-    page.session_state["review-details"] = True  # opens it
-    page.run()
-    assert "needs 4 labels of each class" in said(page)
-
-
-@pytest.mark.slow
-def test_a_rule_that_another_round_does_not_have_gives_way(reviewed, open_review) -> None:
-    small_project.run_a_round_asked_evenly(reviewed)
-    page = open_review(reviewed)
     page.session_state[state.RULE] = state.COVERAGE_RULE
     page.session_state[state.COVERAGE] = 0.95  # of a round with more labels
     page.run()
@@ -186,8 +189,12 @@ def test_the_map_keeps_its_labels_until_it_is_redrawn(reviewed, open_review) -> 
 
 
 @pytest.mark.slow
-def test_every_colouring_and_order_is_drawn(ensembled, open_review) -> None:
+def test_every_colouring_and_order_of_a_round_on_frozen_features_is_drawn(
+    ensembled, open_review
+) -> None:
     page = open_review(ensembled)
+    assert state.SPACE not in [each.key for each in page.get("segmented_control")]
+    assert "Projection of the pixels embedding." in said(page)
     for facet in Facet:
         page.selectbox(key="review-colour").select(facet).run()
         assert not page.exception
@@ -303,12 +310,6 @@ def test_the_maps_space_is_switched_said_and_drops_the_outline(reviewed, open_re
     assert page.run().button(key=PROJECTION).label == "PCA map"
 
 
-def test_a_round_on_frozen_features_has_no_switch(ensembled, open_review) -> None:
-    page = open_review(ensembled)
-    assert state.SPACE not in [each.key for each in page.get("segmented_control")]
-    assert "Projection of the pixels embedding." in said(page)
-
-
 @pytest.mark.slow
 def test_a_map_that_is_mounted_anew_shows_the_outline_of_the_selection(
     reviewed, open_review
@@ -323,13 +324,6 @@ def test_a_map_that_is_mounted_anew_shows_the_outline_of_the_selection(
     page.switch_page("../pages/review.py").run()
     assert len(chart(page)["layout"]["selections"]) == 1
     assert "inside" in said(page)
-
-
-def test_one_image_that_measures_is_not_proposed(reviewed, open_review) -> None:
-    page = open_review(reviewed)
-    page.session_state["review-image"] = small_project.POOL + 3
-    page.run()
-    assert "labelled without a prediction on the Label page" in said(page)
 
 
 def selected_now(page: AppTest) -> int:
@@ -459,38 +453,34 @@ def shown_at_desk(page: AppTest) -> dict:
 
 
 @pytest.mark.slow
-@pytest.mark.parametrize(
-    "change",
-    [{}, {"workspace": "0" * 32}, {"sheet": "0" * 16}, {"workspace": None}, {"sheet": None}],
-)
 def test_a_bulk_decision_counts_for_the_workspace_and_sheet_that_were_shown(
-    change, reviewed, open_review
+    reviewed, open_review
 ) -> None:
     page = open_review(reviewed)
-    shown = shown_at_desk(page)
-    assert shown["workspace"] == small_project.WORKSPACE
     before = len(small_project.log(reviewed))
-    asked = {"action": "withhold", "class_id": None, "key": "k" * 16, "excluded": [], "opened": 0}
-    named = {name: shown[name] for name in ("workspace", "sheet")}
-    page.session_state["review-sheet-ask"] = {**asked, **named, **change}
-    page.run()
-    assert not page.exception
-    made = small_project.log(reviewed)[before:]
-    if change:
-        assert not made
-        assert "no longer the one in front of you" in said(page)
+
+    def ask(**change: object) -> list[EventKind]:
+        """Ask for it from the sheet that is shown, but for a change; return what was stored."""
+        shown = shown_at_desk(page)
+        assert shown["workspace"] == small_project.WORKSPACE
+        asked = {"action": "withhold", "class_id": None, "excluded": [], "opened": 0}
+        named = {name: shown[name] for name in ("workspace", "sheet")}
+        page.session_state["review-sheet-ask"] = {**asked, "key": "k" * 16, **named, **change}
         page.run()
-        assert len(small_project.log(reviewed)) == before, "it is asked once"
-    else:
-        assert [each.kind for each in made] == [EventKind.BULK_WITHHOLD]
+        assert not page.exception
+        return [each.kind for each in small_project.log(reviewed)[before:]]
 
-
-@pytest.mark.slow
-def test_the_desk_names_the_picture_of_every_image(reviewed, open_review) -> None:
-    images = shown_at_desk(open_review(reviewed))["images"]
-    assert images
-    for each in images:
-        assert each["image"] == small_project.image_hash(each["p"])
+    changes: list[dict[str, object]] = [
+        *({"workspace": "0" * 32}, {"sheet": "0" * 16}),
+        *({"workspace": None}, {"sheet": None}),
+    ]
+    for change in changes:
+        assert ask(**change) == []
+        assert "no longer the one in front of you" in said(page)
+    page.run()
+    assert "no longer the one in front of you" not in said(page), "it is asked once"
+    assert len(small_project.log(reviewed)) == before
+    assert ask() == [EventKind.BULK_WITHHOLD]
 
 
 def test_suspicious_labels_are_looked_for_and_become_the_selection(reviewed, open_review) -> None:

@@ -28,17 +28,13 @@ from sslapp.usecases.training.rounds import cancel_round, round_status, start_ro
 from sslapp.vocabulary import CalibratedOn, FailureKind, JobState
 from sslapp.workspace import Workspace
 
-TRAIN = Path(__file__).parents[2] / "pages" / "train.py"
-
 
 @pytest.fixture
 def open_train(open_app):
     """A function that opens the Train page on a workspace folder."""
 
     def make(root: Path) -> AppTest:
-        page = open_app(root).switch_page(str(TRAIN)).run()
-        assert not page.exception, page.exception
-        return page
+        return open_app(root, "train")
 
     return make
 

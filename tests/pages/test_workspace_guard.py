@@ -12,7 +12,7 @@ PAGES = sorted((Path(__file__).parents[2] / "pages").glob("*.py"))
 
 @pytest.mark.parametrize("name", [each.stem for each in PAGES])
 def test_no_page_goes_on_when_the_browser_was_on_another_workspace(name, open_app, project) -> None:
-    page = open_app(project.workspace.root).switch_page(f"../pages/{name}.py").run()
+    page = open_app(project.workspace.root, name)
     assert page.text_input(key=MARK).value == project.workspace_id
     page.session_state[MARK] = "0" * 32
     page.run()
