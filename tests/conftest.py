@@ -217,6 +217,29 @@ def quick_umap(monkeypatch: pytest.MonkeyPatch) -> None:
     monkeypatch.setitem(sys.modules, "umap", quick_umap)
 
 
+@pytest.fixture
+def secrets(tmp_path: Path) -> Iterator[Callable[[str], None]]:
+    """A function that makes this text the server's secrets."""
+    from streamlit import config
+    from streamlit.runtime.secrets import secrets_singleton
+
+    from sslapp.web import identity
+
+    before = config.get_option("secrets.files")
+    file = tmp_path / "secrets.toml"
+
+    def use(text: str) -> None:
+        file.write_text(text)
+        config.set_option("secrets.files", [str(file)])
+        secrets_singleton._reset()
+        identity.sign_in.cache_clear()
+
+    yield use
+    config.set_option("secrets.files", before)
+    secrets_singleton._reset()
+    identity.sign_in.cache_clear()
+
+
 @pytest.fixture(scope="session")
 def launcher() -> Iterator:
     """Starts sslapp commands in processes that die where a test wants it; see `doomed`."""

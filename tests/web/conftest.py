@@ -1,16 +1,13 @@
 """The server's routes and middleware, in local mode or with sign-in."""
 
-from collections.abc import Callable, Iterator
-from pathlib import Path
+from collections.abc import Callable
 
 import identity_provider
 import pytest
 from starlette.applications import Starlette
 from starlette.testclient import TestClient
-from streamlit import config
-from streamlit.runtime.secrets import secrets_singleton
 
-from sslapp.web import identity, middleware, routes
+from sslapp.web import middleware, routes
 
 ORIGIN = "https://labels.example.org"
 
@@ -21,24 +18,6 @@ def client(project, monkeypatch: pytest.MonkeyPatch) -> TestClient:
     monkeypatch.setenv("SSLAPP_WORKSPACE", str(project.workspace.root))
     monkeypatch.setenv("LOGNAME", "Ann")
     return TestClient(Starlette(routes=routes, middleware=middleware), "http://localhost:8501")
-
-
-@pytest.fixture
-def secrets(tmp_path: Path) -> Iterator[Callable[[str], None]]:
-    """A function that makes this text the server's secrets."""
-    before = config.get_option("secrets.files")
-    file = tmp_path / "secrets.toml"
-
-    def use(text: str) -> None:
-        file.write_text(text)
-        config.set_option("secrets.files", [str(file)])
-        secrets_singleton._reset()
-        identity.sign_in.cache_clear()
-
-    yield use
-    config.set_option("secrets.files", before)
-    secrets_singleton._reset()
-    identity.sign_in.cache_clear()
 
 
 @pytest.fixture
