@@ -16,8 +16,8 @@ import subprocess
 import sys
 import time
 import traceback
-from collections.abc import Callable, Sequence
-from contextlib import suppress
+from collections.abc import Callable, Iterator, Sequence
+from contextlib import contextmanager, suppress
 from functools import partial
 from pathlib import Path
 from typing import IO, Any
@@ -59,12 +59,14 @@ class Launcher:
         *commands: Sequence[str],
         die_at: int | str | None = None,
         die_after: float | None = None,
+        watched: bool = True,
     ) -> int:
         """Start the commands, one after the other in one process, and return its id.
 
         Args:
             die_at: number of the point, from 1, at which the process ends itself, or what it is.
             die_after: seconds after which it is ended.
+            watched: whether its points are counted; else it does what it does anywhere.
         """
         if self._running is not None:  # a test that failed left it; its status is read first
             with suppress(ProcessLookupError):
@@ -72,7 +74,7 @@ class Launcher:
             self.wait()
         request = {"commands": commands, "workspace": str(workspace), "die_at": die_at}
         stdin, _ = self._pipes()
-        stdin.write(json.dumps({**request, "die_after": die_after}) + "\n")
+        stdin.write(json.dumps({**request, "die_after": die_after, "watched": watched}) + "\n")
         stdin.flush()
         pid = self._answer()
         assert pid > 1, f"{pid} is no process that a test may kill"
@@ -89,6 +91,27 @@ class Launcher:
         """Start and wait."""
         self.start(workspace, *commands, **options)
         return self.wait()
+
+    @contextmanager
+    def working(self, workspace: Path) -> Iterator[None]:
+        """Have a worker wait for jobs in the workspace, which loads nothing before it runs one.
+
+        One at a time; another process that is started ends it.
+        """
+        from sslapp.jobs.queue import worker_alive
+        from sslapp.workspace import Workspace
+
+        pid = self.start(workspace, ("worker", "--threads", "1"), watched=False)
+        until = time.monotonic() + 30
+        while not worker_alive(Workspace(workspace=workspace)):
+            assert time.monotonic() < until, "the worker did not start"
+            time.sleep(0.01)
+        try:
+            yield
+        finally:
+            if self._running == pid:
+                os.kill(pid, signal.SIGKILL)
+                self.wait()
 
     def _answer(self) -> int:
         line = self._pipes()[1].readline()
@@ -134,6 +157,12 @@ class Doom:
 
         from sslapp import durable
 
+        if "sslapp.rounds.execute" in sys.modules:
+            import sslapp.jobs.context
+            import sslapp.rounds.execute
+
+            sslapp.rounds.execute.CHECKPOINT_SECONDS = 0.0  # a checkpoint at every report
+            sslapp.jobs.context.BEAT_EVERY = math.inf  # the same points in every process
         self._around(os, "fsync", "fsync")
         self._around(os, "replace", "rename")
         self._around(os, "rename", "rename")
@@ -212,8 +241,6 @@ def main() -> None:
         method_class(name)
     torch.optim.SGD([torch.zeros(1, requires_grad=True)])  # the first one imports a second long
     sslapp.embedding.pca.fit([np.eye(4)], 2)  # the first one looks for libraries of threads
-    sslapp.rounds.execute.CHECKPOINT_SECONDS = 0.0  # a checkpoint at every report
-    sslapp.jobs.context.BEAT_EVERY = math.inf  # the same points in every process
     command = typer.main.get_command(sslapp.cli.app)
     gc.freeze()  # a collection in a forked process would copy what the processes share
     serve(partial(_run_commands, command))
@@ -244,7 +271,8 @@ def _serve(request: dict[str, Any], run: Callable[[Path, Any], object]) -> None:
         os.dup2(os.open(root / name, os.O_WRONLY | os.O_CREAT | os.O_TRUNC), number)
     status = 1
     try:
-        Doom(request["die_at"], root / POINTS).watch()
+        if request["watched"]:
+            Doom(request["die_at"], root / POINTS).watch()
         run(root, request["commands"])
         status = 0
     except BaseException:

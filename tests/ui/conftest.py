@@ -3,6 +3,7 @@
 import os
 import shutil
 from collections.abc import Callable, Iterator
+from contextlib import ExitStack
 from pathlib import Path
 from typing import Any
 
@@ -30,6 +31,7 @@ def browser() -> Iterator[object]:
     from playwright import sync_api
 
     path = next(filter(None, map(shutil.which, SYSTEM_BROWSERS)), None)
+    sync_api.expect.set_options(timeout=30_000)  # the five seconds of by default are few
     options = ["--no-sandbox", "--disable-dev-shm-usage"]
     with sync_api.sync_playwright() as playwright:
         try:
@@ -50,11 +52,23 @@ def server_launcher() -> Iterator[ServerLauncher]:
 
 
 @pytest.fixture
-def make_server(server_launcher, tmp_path: Path) -> Iterator[Callable[..., MortalServer]]:
-    """A function that starts a server of a workspace; it and its worker end after the test."""
-    made: list[MortalServer] = []
+def make_server(
+    server_launcher, request: pytest.FixtureRequest, tmp_path: Path
+) -> Iterator[Callable[..., MortalServer]]:
+    """A function that starts a server of a workspace; it and its worker end after the test.
 
-    def make(root: Path, *options: str, **about: Any) -> MortalServer:
+    Where both are to find loaded what they load, the worker is there before the server would start
+    its own.
+    """
+    made: list[MortalServer] = []
+    workers = ExitStack()
+
+    def make(
+        root: Path, *options: str, worker: bool = False, loaded: bool = True, **about: Any
+    ) -> MortalServer:
+        if worker and loaded:
+            workers.enter_context(request.getfixturevalue("launcher").working(root))
+        about |= {"worker": worker, "loaded": loaded}
         server = MortalServer(server_launcher, root, tmp_path / "server.log", *options, **about)
         made.append(server)
         server.start()
@@ -62,6 +76,7 @@ def make_server(server_launcher, tmp_path: Path) -> Iterator[Callable[..., Morta
         return server
 
     yield make
+    workers.close()
     for server in made:
         server.end()
 
