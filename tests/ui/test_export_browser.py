@@ -8,11 +8,11 @@ import small_project
 from downloads import fetch
 
 from sslapp.usecases.exporting.exported import exports_of
-from sslapp.usecases.labelling import verdicts
 from sslapp.usecases.reviewing import bulk_decisions
 from sslapp.vocabulary import EventKind
 
 SECONDS = 1000
+pytestmark = pytest.mark.timeout(120)  # several sides of one page, and what they need is started
 
 
 @pytest.fixture
@@ -25,14 +25,14 @@ def reader(browser):
     window.close()
 
 
-def test_labels_that_are_exported_and_fetched_are_those_that_were_decided(
+def test_what_is_fetched_is_what_was_decided_and_the_report_needs_no_network(
     reviewed, serve, reader, tmp_path: Path
 ) -> None:
     bulk_decisions.bulk_accept(reviewed, None, [60, 61, 62], unproven=True)
     reader.goto(f"{serve(reviewed.workspace.root, worker=True)}/export")
     reader.get_by_role("button", name="Adjudicated · 0").click()  # takes it out
     reader.get_by_role("button", name="Export 43 labels").click()
-    # the server's own worker writes it; the page follows without a reload
+    # a worker writes it; the page follows without a reload
     reader.get_by_text("43 labels from expert, accepted").wait_for()
     frame = pd.read_csv(fetch(reader, tmp_path)).set_index("position")
 
@@ -44,12 +44,6 @@ def test_labels_that_are_exported_and_fetched_are_those_that_were_decided(
         assert event.position == position or position in event.members
     assert (frame["snapshot"] == exports_of(reviewed, 1)[0].snapshot).all()
 
-
-def test_the_report_opens_from_the_disk_without_a_network(
-    reviewed, serve, reader, tmp_path: Path
-) -> None:
-    verdicts.accept(reviewed, None, [60, 61])
-    reader.goto(f"{serve(reviewed.workspace.root, worker=True)}/export")
     reader.get_by_role("button", name="Write the report").click()
     reader.get_by_text("read at event").wait_for()
     file = fetch(reader, tmp_path)

@@ -3,6 +3,7 @@
 import math
 import re
 import time
+import urllib.request
 from pathlib import Path
 
 import numpy as np
@@ -52,6 +53,12 @@ class Person:
         self.page.get_by_role("link", name="Label", exact=True).wait_for()
         self.until(self.demo_is_embedded)
         self.page.get_by_text("numbers an image").first.wait_for()  # a person sees that it is done
+        # the main script ran: the page's title is its own, and there is no list of files as pages
+        self.page.wait_for_function("document.title === 'sslapp'")
+        assert self.page.get_by_test_id("stSidebarNav").count() == 0
+        self.page.get_by_text("1,797 images · 10 classes").wait_for()
+        self.page.locator(".js-plotly-plot").first.wait_for()
+        self.page.get_by_role("button", name="Go to Label").wait_for()
 
     def demo_is_embedded(self) -> bool:
         if not known_projects(self.access):
@@ -139,7 +146,15 @@ def person(tmp_path: Path, serve, browser):
     expect.set_options(timeout=20 * SECONDS)
     errors: list[str] = []
     page.on("pageerror", lambda error: errors.append(str(error)))
-    page.goto(serve(root, worker=True, loaded=False))
+    page.on(
+        "console",
+        lambda said: errors.append(said.text) if "Content Security Policy" in said.text else None,
+    )
+    address = serve(root, worker=True, loaded=False)  # all of it as a person starts it
+    with urllib.request.urlopen(f"{address}/", timeout=10) as answer:
+        assert answer.headers["X-Frame-Options"] == "DENY"
+        assert "frame-ancestors 'none'" in answer.headers["Content-Security-Policy"]
+    page.goto(address)
     found = Person(page, root)
     yield found
     found.access.engine.dispose()
@@ -197,7 +212,7 @@ def test_a_person_labels_trains_reviews_and_exports(person, tmp_path: Path) -> N
     assert [each.position for each in person.log(EventKind.REJECT)] == rejected
     assert [each.position for each in person.log(EventKind.RELABEL)] == [relabelled]
 
-    person.starts_a_round(steps=30)
+    person.starts_a_round(steps=10)
     person.until(lambda: round_status(person.access, None)["number"] == 2)
     person.until(lambda: round_status(person.access, None)["state"] == JobState.DONE, 120)
 

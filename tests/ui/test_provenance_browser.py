@@ -17,6 +17,7 @@ from sslapp.usecases.projects.listing import known_projects
 from sslapp.vocabulary import Source
 
 SECONDS = 1000
+pytestmark = pytest.mark.timeout(120)  # several sides of one page, and what they need is started
 
 
 @pytest.fixture
@@ -48,8 +49,7 @@ def said_of(access, project_id: int) -> dict[str, tuple]:
 def test_labels_of_a_grid_survive_an_archive_and_a_fresh_project(
     project, serve, page, tmp_path: Path
 ) -> None:
-    address = serve(project.workspace.root, worker=True)
-    page.goto(f"{address}/review?project=1")
+    page.goto(f"{serve(project.workspace.root, worker=True)}/review?project=1")
     page.locator(".tile.can-be-marked").first.wait_for()
     tiles = page.locator(".tile")
     tiles.nth(1).click()
@@ -63,7 +63,7 @@ def test_labels_of_a_grid_survive_an_archive_and_a_fresh_project(
     expect(tiles.nth(6).locator(".stamp")).to_have_text("none of these")
     expect(page.locator("span.saved")).to_have_text("")
 
-    page.goto(f"{address}/export?project=1")
+    page.get_by_role("link", name="Export", exact=True).click()
     page.get_by_role("radio", name="Images").or_(
         page.get_by_role("button", name="Images", exact=True)
     ).first.click()
@@ -71,7 +71,7 @@ def test_labels_of_a_grid_survive_an_archive_and_a_fresh_project(
     page.get_by_role("link", name="Download").first.wait_for()
     packed = fetch(page, tmp_path)
 
-    page.goto(f"{address}/?project=1")
+    page.get_by_role("link", name="Projects", exact=True).click()
     page.get_by_role("button", name="New project").click()
     page.get_by_label("Name", exact=True).fill("Fresh")
     page.get_by_role("radio", name="Upload").or_(
