@@ -57,9 +57,9 @@ CASES = {
 
 
 @pytest.mark.parametrize("case", CASES)
-def test_an_error_is_one_line_with_the_mend(case, project, refusal) -> None:
+def test_an_error_is_one_line_with_the_mend(case, unchanged, refusal) -> None:
     words, expected = CASES[case]
-    message = refusal(project.workspace.root, *words)
+    message = refusal(unchanged, *words)
     assert expected in message
     assert "\n" not in message
 
@@ -158,15 +158,16 @@ def _stages(project) -> Iterator[Path]:
 @pytest.mark.timeout(180)
 def test_a_wait_that_ends_in_a_refusal_to_resume_says_why(project, launcher) -> None:
     start_round(project, None, config={**small_project.TINY, "steps": 30})
-    worker = launcher.start(project.workspace.root, ("worker", "--until-idle", "--threads", "1"))
+    killed = launcher.start(project.workspace.root, ("worker", "--until-idle", "--threads", "1"))
     until = time.monotonic() + 60
     while not list(_stages(project)):
         assert time.monotonic() < until
         time.sleep(0.01)
-    os.kill(worker, signal.SIGKILL)
+    os.kill(killed, signal.SIGKILL)
     launcher.wait()
     _plan_for_another_machine(project)
-    with pytest.raises(ValueError, match="cannot be resumed exactly here") as caught:
+    refuses = pytest.raises(ValueError, match="cannot be resumed exactly here")
+    with launcher.working(project.workspace.root), refuses as caught:
         wait_for(project, 3)
     assert "processor" in str(caught.value)
 

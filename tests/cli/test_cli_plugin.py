@@ -47,11 +47,11 @@ def test_a_round_of_it_is_started_with_its_options(project, path, ask, command) 
         (["start", "--plugin", "{broken}"], "broken.py, line 1, cannot be used: division by zero."),
     ],
 )
-def test_a_refusal_says_why(project, path, refusal, words, expected) -> None:
+def test_a_refusal_says_why(unchanged, path, refusal, words, expected) -> None:
     broken = path.with_name("broken.py")
     broken.write_text(f"1 / 0\n{FILE}", encoding="utf-8")
     filled = [each.format(path=path, broken=broken) for each in words]
-    said = refusal(project.workspace.root, "round", *filled)
+    said = refusal(unchanged, "round", *filled)
     assert expected in said.replace("ZeroDivisionError: ", "")
 
 

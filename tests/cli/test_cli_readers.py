@@ -31,7 +31,7 @@ def test_a_reader_is_shut_out_and_let_in_again(project, ask, command) -> None:
         (("reader", "activate", "Eve"), 'no reader "Eve"'),
     ],
 )
-def test_a_refusal_is_one_line(project, refusal, words, expected) -> None:
-    message = refusal(project.workspace.root, *words)
+def test_a_refusal_is_one_line(unchanged, refusal, words, expected) -> None:
+    message = refusal(unchanged, *words)
     assert expected in message
     assert "\n" not in message

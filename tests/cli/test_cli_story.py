@@ -1,9 +1,6 @@
 """Every command, end to end: the digits from an empty workspace to a backup restored."""
 
 import json
-import os
-import subprocess
-import sys
 from pathlib import Path
 from types import SimpleNamespace
 
@@ -21,7 +18,7 @@ def folder(tmp_path_factory: pytest.TempPathFactory) -> Path:
 
 
 @pytest.fixture(scope="module")
-def story(folder, ask, command) -> SimpleNamespace:
+def story(folder, ask, command, launcher) -> SimpleNamespace:
     """Play the whole story once, beside one worker, and keep what every command printed."""
     root, said = folder / "workspace", {}
 
@@ -30,12 +27,7 @@ def story(folder, ask, command) -> SimpleNamespace:
         return said[name]
 
     play("init", "init", "Digits")
-    worker = subprocess.Popen(
-        [sys.executable, "-m", "sslapp", "worker", "--threads", "1"],
-        env={**os.environ, "SSLAPP_WORKSPACE": str(root)},
-        stderr=subprocess.DEVNULL,
-    )
-    try:
+    with launcher.working(root):
         _, truth = digits(1797)
         play("import", "import", "digits")
         play("embed", "embed")
@@ -75,9 +67,6 @@ def story(folder, ask, command) -> SimpleNamespace:
         said["restore"] = ask(folder / "elsewhere", "restore", folder / "backup.tar")
         said["verify restored"] = ask(folder / "elsewhere", "verify")
         said["status restored"] = ask(folder / "elsewhere", "status")
-    finally:
-        worker.kill()
-        worker.wait()
     return SimpleNamespace(said=said, root=root, folder=folder, truth=truth)
 
 

@@ -17,9 +17,12 @@ def test_before_a_comparison_it_says_what_is_offered_unseen(root, command, ask) 
     assert found["labelled"] == small_project.LABELLED - 6
 
 
-@pytest.mark.slow  # a worker is started for it
-def test_it_compares_and_prints_a_line_a_method_and_the_reason(root, command, ask) -> None:
-    lines = command(root, "suggest").stdout.splitlines()
+@pytest.mark.slow
+def test_it_compares_and_prints_a_line_a_method_and_the_reason(
+    root, command, ask, launcher
+) -> None:
+    with launcher.working(root):
+        lines = command(root, "suggest").stdout.splitlines()
     assert lines[0].split() == ["Method", "Sees", "Right", "Against", "the", "ensemble", "Took"]
     assert [line.split("  ")[0] for line in lines[1:-1]] == [
         "Ensemble of heads",
