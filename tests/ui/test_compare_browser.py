@@ -82,7 +82,6 @@ def test_two_rounds_are_compared_and_a_cell_opens_its_images(
         f"image {position}" for position in positions
     ]
     assert all(pictures.evaluate_all("all => all.map(each => each.naturalWidth > 0)"))
-    page.screenshot(path=tmp_path / "compare.png")
 
     with page.expect_popup() as opened:
         pictures.first.click()

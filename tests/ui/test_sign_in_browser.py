@@ -15,6 +15,7 @@ from sslapp.usecases.access import admit
 from sslapp.vocabulary import Role
 
 SECONDS = 1000
+pytestmark = pytest.mark.timeout(120)  # several sides of one page, and what they need is started
 ROUTE = f"/api/{small_project.WORKSPACE}/projects/1/decisions"
 ACCOUNTS = {
     "Ann": {"sub": "1", "email": "Ann@example.org", "email_verified": True},

@@ -17,6 +17,7 @@ from sslapp.usecases.training.rounds import round_status, start_round
 from sslapp.vocabulary import CalibratedOn, EventKind, JobKind, JobState
 
 SECONDS = 1000
+pytestmark = pytest.mark.timeout(120)  # several sides of one page, and what they need is started
 MOVING = re.compile(r"training · \d+ of 3,600 · \d+ %")
 
 
@@ -38,29 +39,11 @@ def change(page, label: str, value: str) -> None:
     page.get_by_role("button", name=f"{label} {value}").wait_for()
 
 
-def test_a_round_is_set_up_followed_to_its_end_and_leads_to_its_review(train) -> None:
-    page, access = train
-    change(page, "Steps", "10")
-    change(page, "Tau", "0.8")
-    page.get_by_text("2 changed:").wait_for()
-    page.get_by_role("button", name="Tau 0.8").click()
-    page.get_by_text("1 changed:").wait_for()
-    page.get_by_role("button", name="Start round").click()
-
-    page.get_by_role("heading", name="Round 1 · FixMatch").wait_for()
-    page.get_by_text("Round 1 is done.").wait_for()
-    row = round_status(access, None)
-    assert row["state"] == JobState.DONE
-    assert (row["config"]["steps"], row["config"]["tau"]) == (10, 0.95)
-    page.get_by_text("on this machine, from round 1.").wait_for()
-    page.get_by_test_id("stMain").get_by_role("button", name=re.compile("[Rr]eview")).click()
-    page.get_by_role("heading", name="Review", exact=True).wait_for()
-
-
-def test_the_live_panel_moves_by_itself_until_the_round_is_cancelled(train) -> None:
+def test_a_round_is_set_up_followed_cancelled_and_the_next_leads_to_its_review(train) -> None:
     page, access = train
     change(page, "Steps", "900")
     page.get_by_role("button", name="Start round").click()
+    page.get_by_role("heading", name="Round 1 · FixMatch").wait_for()
     bar = page.get_by_text(MOVING)
     bar.wait_for()
     before = bar.inner_text()
@@ -70,7 +53,23 @@ def test_the_live_panel_moves_by_itself_until_the_round_is_cancelled(train) -> N
     page.get_by_role("button", name="Cancel", exact=True).click()
     page.get_by_text("Round 1 was cancelled.").wait_for()
     assert round_status(access, None)["state"] == JobState.CANCELLED
+
     page.get_by_role("button", name="Start round").wait_for()
+    change(page, "Steps", "10")
+    change(page, "Tau", "0.8")
+    page.get_by_text("2 changed:").wait_for()
+    page.get_by_role("button", name="Tau 0.8").click()
+    page.get_by_text("1 changed:").wait_for()
+    page.get_by_role("button", name="Start round").click()
+
+    page.get_by_role("heading", name="Round 2 · FixMatch").wait_for()
+    page.get_by_text("Round 2 is done.").wait_for()
+    row = round_status(access, None)
+    assert row["state"] == JobState.DONE
+    assert (row["config"]["steps"], row["config"]["tau"]) == (10, 0.95)
+    page.get_by_text("on this machine, from round 2.").wait_for()
+    page.get_by_test_id("stMain").get_by_role("button", name=re.compile("[Rr]eview")).click()
+    page.get_by_role("heading", name="Review", exact=True).wait_for()
 
 
 def test_the_page_runs_nothing_until_work_moves_and_then_the_panel_alone(
