@@ -1,4 +1,4 @@
-"""What tests do at the page for labelling and at the one for audits: read, press, wait."""
+"""What tests do at the pages for labelling, audits and reviews: turn to, read, press, wait."""
 
 IMAGE = """() => {
     const roots = [...document.querySelectorAll('*')].map(each => each.shadowRoot)
@@ -7,9 +7,18 @@ IMAGE = """() => {
 }"""
 
 
+def turn_to(page, title: str) -> None:
+    """Go to another page of the application by its bar: its code is not loaded anew."""
+    page.get_by_test_id("stTopNavLink").get_by_text(title, exact=True).click()
+
+
 def ready(page) -> int:
     """Wait until a key counts, and say which image is on screen."""
-    page.locator(".stage[aria-busy=false]").wait_for()
+    stage = page.locator(".stage[aria-busy=false]")
+    stage.wait_for()
+    if page.evaluate(IMAGE) is None:  # the page waits for further images
+        page.wait_for_function(f"() => ({IMAGE})() !== null")
+        stage.wait_for()
     return page.evaluate(IMAGE)
 
 

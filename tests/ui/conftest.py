@@ -3,7 +3,7 @@
 import os
 import shutil
 from collections.abc import Callable, Iterator
-from contextlib import ExitStack
+from contextlib import ExitStack, contextmanager
 from pathlib import Path
 from typing import Any
 
@@ -51,11 +51,11 @@ def server_launcher() -> Iterator[ServerLauncher]:
         yield made
 
 
-@pytest.fixture
-def make_server(
-    server_launcher, request: pytest.FixtureRequest, tmp_path: Path
+@contextmanager
+def serving(
+    request: pytest.FixtureRequest, launcher: ServerLauncher, log: Path
 ) -> Iterator[Callable[..., MortalServer]]:
-    """A function that starts a server of a workspace; it and its worker end after the test.
+    """A function that starts a server of a workspace; they and their workers end with it.
 
     Where both are to find loaded what they load, the worker is there before the server would start
     its own.
@@ -69,7 +69,7 @@ def make_server(
         if worker and loaded:
             workers.enter_context(request.getfixturevalue("launcher").working(root))
         about |= {"worker": worker, "loaded": loaded}
-        server = MortalServer(server_launcher, root, tmp_path / "server.log", *options, **about)
+        server = MortalServer(launcher, root, log, *options, **about)
         made.append(server)
         server.start()
         server.wait()
@@ -82,6 +82,35 @@ def make_server(
 
 
 @pytest.fixture
+def make_server(
+    request: pytest.FixtureRequest, server_launcher, tmp_path: Path
+) -> Iterator[Callable[..., MortalServer]]:
+    """A function that starts a server of a workspace; it and its worker end after the test."""
+    with serving(request, server_launcher, tmp_path / "server.log") as make:
+        yield make
+
+
+@pytest.fixture(scope="module")
+def make_lasting_server(
+    request: pytest.FixtureRequest, server_launcher, tmp_path_factory: pytest.TempPathFactory
+) -> Iterator[Callable[..., MortalServer]]:
+    """As `make_server`, for servers that end after the last test of the module."""
+    log = tmp_path_factory.mktemp("server") / "server.log"
+    with serving(request, server_launcher, log) as make:
+        yield make
+
+
+@pytest.fixture
 def serve(make_server) -> Callable[..., str]:
     """A function that serves a workspace and returns the address."""
     return lambda root, *options, **about: make_server(root, *options, **about).address
+
+
+@pytest.fixture(scope="module")
+def lasting_review(with_round: Path, tmp_path_factory: pytest.TempPathFactory) -> Iterator[Any]:
+    """Access to a copy of the project with one finished round that the module's tests share."""
+    import small_project
+
+    access = small_project.copy(with_round, tmp_path_factory.mktemp("review") / "workspace")
+    yield access
+    access.engine.dispose()
