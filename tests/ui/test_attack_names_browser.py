@@ -1,6 +1,7 @@
 """Names that would be markup: every page shows them as the text they are."""
 
 import pytest
+from reading_page import turn_to
 from sqlalchemy import update
 
 from sslapp.store.database import writing
@@ -10,7 +11,7 @@ from sslapp.usecases.projects.settings import create_project
 SECONDS = 1000
 MARKUP = "<img src=x onerror=alert(1)>"
 MARKDOWN = "**b** [x](javascript:alert(1)) :material/home:"
-PAGES = ("", "label", "train", "review", "compare", "export")
+PAGES = ("Projects", "Label", "Train", "Review", "Compare", "Export")
 
 FOUND = """() => {
     const main = document.querySelector(".stMain");
@@ -43,13 +44,14 @@ def attacked(reviewed):
 
 def test_no_name_becomes_markup_on_any_page(attacked, serve, browser) -> None:
     address = serve(attacked, LOGNAME=f"{MARKUP} Ann")
-    page = browser.new_page()
-    page.set_default_timeout(30 * SECONDS)
+    page = browser.new_page(viewport={"width": 1440, "height": 1000})
+    page.set_default_timeout(60 * SECONDS)
     dialogs = []
     page.on("dialog", lambda dialog: (dialogs.append(dialog.message), dialog.dismiss()))
+    page.goto(f"{address}/?project=1")
     for name in PAGES:
-        page.goto(f"{address}/{name}?project=1")
-        page.get_by_role("heading").first.wait_for()
+        turn_to(page, name)
+        page.get_by_role("heading", name=name, exact=True).first.wait_for()
         page.wait_for_function("!document.querySelector('[data-test-script-state=running]')")
         shown = page.get_by_text("onerror=alert").or_(page.locator('input[value*="onerror=alert"]'))
         shown.first.wait_for(state="attached")

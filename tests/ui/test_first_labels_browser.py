@@ -13,7 +13,8 @@ from sslapp.store.state import load_state
 from sslapp.usecases.reviewing.bulk_decisions import bulk_label
 from sslapp.vocabulary import EventKind, Sight, Source
 
-PATIENCE = 30_000
+PATIENCE = 60_000
+POSITIONS = "tiles => tiles.map(each => Number(each.dataset.position))"
 
 
 @pytest.fixture
@@ -39,10 +40,31 @@ def labels(access) -> tuple[np.ndarray, np.ndarray]:
     return state.labels, state.source
 
 
-def test_marked_images_get_a_class_as_one_decision_that_backspace_takes_back(project, desk) -> None:
+def test_a_decision_is_taken_back_in_the_history_and_one_about_marked_images_by_backspace(
+    project, desk
+) -> None:
+    first = bulk_label(project, None, [50, 51, 52], "3", seen_in_grid=3)
+    desk.get_by_role("button", name="Decisions").click()
+    dialog = desk.get_by_role("dialog")
+    dialog.get_by_label("Kind").click()
+    desk.get_by_role("option", name="In bulk").click()
+    expect(dialog.get_by_role("button", name="Show")).to_have_count(1)
+    dialog.get_by_role("button", name="Show").click()
+    expect(desk.locator(".tile")).to_have_count(3)
+    expect(desk.locator(".tile.can-be-marked")).to_have_count(0)
+    desk.get_by_role("button", name="Decisions").click()
+    dialog.get_by_role("button", name="Undo").first.click()
+    expect(desk.locator(".tile.can-be-marked")).to_have_count(3)
+    undo = small_project.log(project)[-1]
+    assert (undo.kind, undo.target) == (EventKind.UNDO, first.number)
+    desk.keyboard.press("Escape")
+    expect(dialog).to_have_count(0)
+    desk.locator(".st-key-review-selected").get_by_role("button", name="Clear").click()
+    expect(desk.locator(".tile.can-be-marked")).to_have_count(72)
+
     since = small_project.log(project)[-1].number
     pool = [each for each in range(small_project.POOL) if labels(project)[0][each] < 0]
-    sheet = [int(each.get_attribute("data-position")) for each in desk.locator(".tile").all()]
+    sheet = desk.locator(".tile").evaluate_all(POSITIONS)
     assert sheet == pool[:72]
     for name in ("Accept", "Withhold", "Check a sample"):
         expect(desk.get_by_role("button", name=re.compile(f"^{name}"))).to_have_count(0)
@@ -87,20 +109,3 @@ def test_marked_images_get_a_class_as_one_decision_that_backspace_takes_back(pro
     desk.keyboard.press("Escape")
     expect(desk.locator(".tile.is-marked")).to_have_count(0)
     assert small_project.damage(project) is None
-
-
-def test_a_decision_is_found_shown_and_taken_back_in_the_history(project, desk) -> None:
-    made = bulk_label(project, None, [50, 51, 52], "3", seen_in_grid=3)
-    desk.get_by_role("button", name="Decisions").click()
-    dialog = desk.get_by_role("dialog")
-    dialog.get_by_label("Kind").click()
-    desk.get_by_role("option", name="In bulk").click()
-    expect(dialog.get_by_role("button", name="Show")).to_have_count(1)
-    dialog.get_by_role("button", name="Show").click()
-    expect(desk.locator(".tile")).to_have_count(3)
-    expect(desk.locator(".tile.can-be-marked")).to_have_count(0)
-    desk.get_by_role("button", name="Decisions").click()
-    dialog.get_by_role("button", name="Undo").first.click()
-    expect(desk.locator(".tile.can-be-marked")).to_have_count(3)
-    undo = small_project.log(project)[-1]
-    assert (undo.kind, undo.target) == (EventKind.UNDO, made.number)

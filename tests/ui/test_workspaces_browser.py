@@ -92,7 +92,7 @@ def look(browser, server) -> Iterator[Callable]:
     def open_(name: str):
         windows.append(browser.new_context(viewport={"width": 1440, "height": 1400}))
         page = windows[-1].new_page()
-        page.set_default_timeout(30 * SECONDS)
+        page.set_default_timeout(60 * SECONDS)
         page.on(
             "dialog", lambda dialog: dialog.accept()
         )  # leaving with unsaved work is asked about
@@ -141,27 +141,39 @@ def all_sent(page) -> None:
         !/-outbox$|^sslapp-review-.*\\d$/.test(name) || JSON.parse(text).items.length === 0)""")
 
 
-def test_another_workspace_at_the_address_takes_nothing_and_the_first_one_gets_it_all(
-    ours, theirs, server, look
+def test_another_workspace_or_a_restored_one_takes_nothing_and_the_first_one_gets_it_all(
+    ours, theirs, server, look, tmp_path
 ) -> None:
+    backup(ours, tmp_path / "backup.tar")
+    restored = Workspace(workspace=tmp_path / "restored")
+    restore(tmp_path / "backup.tar", restored)
     page = look("label")
-    ready(page)
+    pressed = [(press(page, "1"), "1")]
+    page.locator(".saved[data-state=saved]").wait_for()
     before = len(small_project.log(theirs))
     server.kill()
-    pressed = [(press(page, key), key) for key in ("1", "2")]
+    pressed += [(press(page, key), key) for key in ("2", "3")]
     page.get_by_text("2 unsaved, retrying").wait_for()
-    server.start(theirs.workspace.root)
+    server.start(restored.root)
     server.wait()
     page.locator(".saved", has_text=SAID).wait_for()
     kept, values = ready(page)
-    page.keyboard.press("3")
+    page.keyboard.press("4")
     page.locator(".cue.on", has_text=SAID).wait_for()
     page.keyboard.press("Backspace")
     assert ready(page) == (kept, values), "the page takes nothing more, and shows what it showed"
     assert [(each["position"], each["kind"]) for each in unsent(page)] == [
-        (position, "label") for position, _ in pressed
+        (position, "label") for position, _ in pressed[1:]
     ]
+    page.reload()
+    ready(page)
+    then = enter(restored, "Ann")
+    assert labels(then) == []
+    assert small_project.damage(then) is None
+    then.engine.dispose()
+    assert len(unsent(page)) == 2
 
+    replace(server, theirs.workspace.root)
     page.reload()
     position, values = ready(page)
     assert position in FREE
@@ -171,7 +183,7 @@ def test_another_workspace_at_the_address_takes_nothing_and_the_first_one_gets_i
     assert labels(theirs) == [(new, "5")]
     assert len(unsent(page)) == 2
     assert [e.kind for e in small_project.log(theirs)[before:]].count(EventKind.LABEL) == 1
-    assert labels(ours) == []
+    assert labels(ours) == pressed[:1]
 
     replace(server, ours.workspace.root)
     page.reload()
@@ -180,34 +192,6 @@ def test_another_workspace_at_the_address_takes_nothing_and_the_first_one_gets_i
     assert labels(ours) == pressed
     assert labels(theirs) == [(new, "5")]
     assert small_project.damage(ours) is None and small_project.damage(theirs) is None
-
-
-def test_a_restored_backup_takes_nothing_from_a_page_of_before(
-    ours, server, look, tmp_path
-) -> None:
-    backup(ours, tmp_path / "backup.tar")
-    page = look("label")
-    pressed = [(press(page, "1"), "1")]
-    page.locator(".saved[data-state=saved]").wait_for()
-    server.kill()
-    pressed.append((press(page, "2"), "2"))
-    restored = Workspace(workspace=tmp_path / "restored")
-    restore(tmp_path / "backup.tar", restored)
-    server.start(restored.root)
-    server.wait()
-    page.locator(".saved", has_text=SAID).wait_for()
-    page.keyboard.press("3")
-    page.locator(".cue.on", has_text=SAID).wait_for()
-    page.reload()
-    ready(page)
-    then = enter(restored, "Ann")
-    assert labels(then) == []
-    assert small_project.damage(then) is None
-    then.engine.dispose()
-    replace(server, ours.workspace.root)
-    page.reload()
-    all_sent(page)
-    assert labels(ours) == pressed
 
 
 def test_a_copy_with_another_image_at_the_position_takes_no_decision_about_it(
@@ -267,7 +251,7 @@ def test_the_review_desk_takes_nothing_for_another_workspace(
     before = len(small_project.log(ours))
     server = make_server(ours.workspace.root)
     page = browser.new_page(viewport={"width": 1440, "height": 1400})
-    page.set_default_timeout(30 * SECONDS)
+    page.set_default_timeout(60 * SECONDS)
     page.goto(f"{server.address}/review?project=1")
     page.locator(".stage[data-ready]").wait_for()
     replace(server, theirs.workspace.root)
