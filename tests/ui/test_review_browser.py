@@ -12,16 +12,15 @@ from reading_page import accept_unproven
 from sslapp.review.selection import inside
 from sslapp.store.database import reading
 from sslapp.store.state import load_state
-from sslapp.usecases.access import enter
 from sslapp.usecases.reviewing.board import read_board
 from sslapp.usecases.reviewing.candidates import DEFAULT_THRESHOLD
 from sslapp.usecases.reviewing.facets import Facet, coded
 from sslapp.vocabulary import EventKind, Source
-from sslapp.workspace import Workspace
 
 SECONDS = 1000
 MAP = ".st-key-review-map .js-plotly-plot"
 SELECTED = ".st-key-review-selected"
+WINDOW = {"width": 1440, "height": 1000}
 MOST = 10_000
 """Bytes that an interaction after a selection may send."""
 
@@ -38,23 +37,33 @@ BOTTOM = "document.querySelector('.st-key-review-room').getBoundingClientRect().
 RINGS = f"() => document.querySelector('{MAP}').layout.selections.map(each => each.path)"
 
 
-@pytest.fixture
-def review(reviewed, serve, browser):
-    """The Review page of the project with one round, drawn and hooked, and its sent frames."""
-    root = reviewed.workspace.root
-    reviewed.engine.dispose()
-    page = browser.new_page(viewport={"width": 1440, "height": 1000})
-    page.set_default_timeout(40 * SECONDS)
+@pytest.fixture(scope="module")
+def opened(lasting_review, make_lasting_server, browser):
+    """The Review page of the project with one round, for all tests, and its sent frames."""
+    page = browser.new_page(viewport=WINDOW)
+    page.set_default_timeout(60 * SECONDS)
     frames: list[int] = []
     page.on(
         "websocket", lambda socket: socket.on("framesent", lambda sent: frames.append(len(sent)))
     )
-    page.goto(f"{serve(root)}/review")
-    page.locator(f"{MAP}[data-hooked=yes]").wait_for(state="attached")
-    page.locator(SELECTED).get_by_text("the whole project").wait_for()
+    page.goto(f"{make_lasting_server(lasting_review.workspace.root).address}/review")
     page.get_by_role("button", name=re.compile("^Accept")).first.wait_for()
-    yield page, root, frames
+    yield page, frames
     page.close()
+
+
+@pytest.fixture
+def review(opened, lasting_review):
+    """That page with the whole project selected, its map drawn and hooked."""
+    page, frames = opened
+    page.set_viewport_size(WINDOW)
+    back = page.locator(SELECTED).get_by_role("button", name=re.compile("^(Clear|Select all)$"))
+    if back.count():
+        back.click()
+    page.locator(SELECTED).get_by_text("the whole project").wait_for()
+    page.locator(f"{MAP}[data-hooked=yes]").wait_for(state="attached")
+    wait(lambda: not page.evaluate(OUTLINES))
+    return page, lasting_review, frames
 
 
 def lasso(page, corners: list[tuple[float, float]]) -> None:
@@ -81,8 +90,7 @@ def circle(around: np.ndarray, radius: float) -> list[tuple[float, float]]:
 
 
 def test_a_lasso_selects_what_lies_inside_and_is_accepted_and_undone(review) -> None:
-    page, root, frames = review
-    access = enter(Workspace(workspace=root), "Ann")
+    page, access, frames = review
     board = read_board(access, 1)
     found = board.candidates(DEFAULT_THRESHOLD).positions
     chart = page.locator(MAP).element_handle()
@@ -119,14 +127,11 @@ def test_a_lasso_selects_what_lies_inside_and_is_accepted_and_undone(review) -> 
     page.get_by_text(f"Accepted {len(expected)} image").wait_for(state="hidden")
     wait(lambda: len(small_project.log(access)) == made.number + 1)
     assert read_board(access, 1).labels.tolist() == board.labels.tolist()
-    access.engine.dispose()
 
 
 def test_hover_shows_an_image_with_its_evidence_and_a_click_selects_it(review) -> None:
-    page, root, frames = review
-    access = enter(Workspace(workspace=root), "Ann")
+    page, access, frames = review
     board = read_board(access, 1)
-    access.engine.dispose()
     position = lonely(board)
     x, y = page.evaluate(AT, board.xy[position].tolist())
     page.mouse.move(x - 3, y - 3)
@@ -170,14 +175,12 @@ def test_clear_takes_the_outline_off_the_map(review) -> None:
 
 
 def test_the_legend_filters_and_names_and_numbers_are_found(review) -> None:
-    page, root, _ = review
-    access = enter(Workspace(workspace=root), "Ann")
+    page, access, _ = review
     board = read_board(access, 1)
     every = board.drawn.sum()
     name = board.classes[int(board.candidates(DEFAULT_THRESHOLD).columns[0])].name
     of_class = coded(access, 1, board, Facet.CLASS).within((name,))
     shown = of_class & board.drawn
-    access.engine.dispose()
     page.get_by_role("group", name="What the colours mean").get_by_text(name, exact=True).click()
     page.locator(SELECTED).get_by_text(f"only {name}").wait_for()
     wait(lambda: page.evaluate(POINTS) == shown.sum())
