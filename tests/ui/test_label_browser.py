@@ -5,11 +5,12 @@ import os
 import re
 import time
 from collections.abc import Callable, Iterator
-from pathlib import Path
 
+import numpy as np
 import pytest
 import small_project
 from keyboard import stroke
+from mortal_server import MortalServer
 from playwright.sync_api import expect
 from reading_page import IMAGE, all_saved, press, ready
 
@@ -17,100 +18,144 @@ from sslapp.store import projects
 from sslapp.store.database import reading, writing
 from sslapp.store.projects import classes
 from sslapp.store.state import load_state
-from sslapp.usecases.access import enter
-from sslapp.usecases.images.incoming.creation import ensure_demo
+from sslapp.usecases.access import Access, enter
+from sslapp.usecases.images.incoming.imports import import_images
 from sslapp.usecases.labelling import decisions
 from sslapp.usecases.people.members import grant
 from sslapp.usecases.projects.classes import add_class
+from sslapp.usecases.projects.settings import create_project
 from sslapp.vocabulary import EventKind, Role
 from sslapp.workspace import Workspace
 
 SECONDS = 1000
-KEYS = int(os.environ.get("SSLAPP_LABEL_KEYS", "120"))
-"""How many keys the long tests press."""
+KEYS = int(os.environ.get("SSLAPP_LABEL_KEYS", "56"))
+"""How many keys the longest test presses: more than the 50 images that a page has in hand."""
+BURST = 40
+"""Keys that are pressed without a pause: fewer than a page has images in hand."""
+PROJECTS = 20
+IMAGES = max(70, KEYS + 4)
+"""Of each project."""
 
 pytestmark = pytest.mark.timeout(150)  # minutes of a loaded machine; half a minute of an idle one
 
-BOOK = """() => JSON.parse(sessionStorage.getItem(
-    Object.keys(sessionStorage).find(each => each.endsWith('-book'))))"""
+BOOK = """project => JSON.parse(sessionStorage.getItem(
+    Object.keys(sessionStorage).find(each => RegExp(`-${project}-[0-9]+-book$`).test(each))))"""
+
+IS_SHOWN = """project => [...document.querySelectorAll('*')].some(each =>
+    each.shadowRoot?.querySelector('.box img')?.src.includes(`/projects/${project}/`))"""
 
 
 @pytest.fixture(scope="module")
-def demo(tmp_path_factory) -> Path:
-    """A workspace with the digits demo, embedded, closed; copy it, never open it."""
-    root = tmp_path_factory.mktemp("demo") / "workspace"
-    access = enter(Workspace(workspace=root), "Ann")
-    ensure_demo(access)
+def digits(tmp_path_factory) -> Iterator[Access]:
+    """A workspace with a project of digits for each test, without a label."""
+    folder = tmp_path_factory.mktemp("digits")
+    pictures, truth = small_project.digits(IMAGES)
+    np.savez(folder / "digits.npz", train_images=pictures, train_labels=truth)
+    access = enter(Workspace(workspace=folder / "workspace"), "Ann")
+    for number in range(PROJECTS):
+        project = create_project(access, name_of(number + 1))
+        import_images(access, project, str(folder / "digits.npz"))
     small_project.run_jobs(access)
-    access.engine.dispose()
-    return root
-
-
-@pytest.fixture
-def digits(demo, tmp_path):
-    """Access to a fresh copy of the demo."""
-    access = small_project.copy(demo, tmp_path / "digits")
     yield access
     access.engine.dispose()
 
 
+def name_of(project: int) -> str:
+    return f"Digits {project:02d}"
+
+
+@pytest.fixture(scope="module")
+def unused() -> Iterator[int]:
+    """The projects that no test has had yet."""
+    return iter(range(1, PROJECTS + 1))
+
+
 @pytest.fixture
-def look(browser) -> Iterator[Callable]:
-    """A function that opens the Label page of a server in a window of its own."""
-    windows = []
-
-    def open_(address: str):
-        window = browser.new_context(viewport={"width": 1440, "height": 900})
-        windows.append(window)
-        page = window.new_page()
-        page.set_default_timeout(30 * SECONDS)
-        page.on("pageerror", lambda error: page.errors.append(str(error)))
-        page.errors = []
-        page.goto(f"{address}/label")
-        ready(page)
-        return page
-
-    yield open_
-    for window in windows:
-        for page in window.pages:
-            assert getattr(page, "errors", []) == []
-        window.close()
+def project(unused) -> int:
+    """The test's own project."""
+    return next(unused)
 
 
-def read(access) -> list[tuple[int, str]]:
+@pytest.fixture(scope="module")
+def server(digits, make_lasting_server) -> MortalServer:
+    """Serves the workspace to all tests."""
+    return make_lasting_server(digits.workspace.root)
+
+
+def open_label(context, address: str, project: int):
+    """Open the Label page of a project in a tab of its own, which notes its errors."""
+    page = context.new_page()
+    page.set_default_timeout(60 * SECONDS)
+    page.errors = []
+    page.on("pageerror", lambda error: page.errors.append(str(error)))
+    page.goto(f"{address}/label?project={project}")
+    ready(page)
+    return page
+
+
+@pytest.fixture(scope="module")
+def tab(browser, server):
+    """The Label page on which the tests turn to their projects: loading it takes seconds."""
+    window = browser.new_context(viewport={"width": 1440, "height": 900})
+    yield open_label(window, server.address, PROJECTS)
+    window.close()
+
+
+@pytest.fixture
+def look(tab) -> Iterator[Callable]:
+    """A function that turns the page to a project."""
+
+    def turn(project: int):
+        choice = tab.get_by_role("combobox", name="Project", exact=True)
+        choice.fill(name_of(project))
+        choice.press("Enter")
+        choice.blur()
+        tab.wait_for_function(IS_SHOWN, arg=project)
+        ready(tab)
+        return tab
+
+    yield turn
+    tab.unroute_all()
+    assert tab.errors == []
+
+
+def read(access, project: int) -> list[tuple[int, str]]:
     """(image, class name) of the label events, in the order of the log."""
     with reading(access.engine) as conn:
-        names = {each.id: each.name for each in classes(conn, 1)}
-    log = small_project.log(access)
+        names = {each.id: each.name for each in classes(conn, project)}
+    log = small_project.log(access, project)
     return [(e.position, names[e.class_id]) for e in log if e.kind is EventKind.LABEL]
 
 
-def test_every_key_is_a_decision_about_the_image_on_screen(digits, serve, look) -> None:
-    page = look(serve(digits.workspace.root))
+def test_every_key_is_a_decision_about_the_image_on_screen(digits, project, look) -> None:
+    page = look(project)
     pressed = []
     for number in range(KEYS):
         key, start = str(number * 7 % 10), time.monotonic()
         pressed.append((press(page, key), key))
         time.sleep(max(0.0, 0.06 - (time.monotonic() - start)))
     all_saved(page)
-    assert read(digits) == pressed
+    assert read(digits, project) == pressed
     assert len({position for position, _ in pressed}) == KEYS
+    log = small_project.log(digits, project)
+    looks = [e.payload["active_ms"] for e in log if e.kind is EventKind.LABEL]
+    assert sum(looks) > 0 and max(looks) <= 30 * SECONDS
     assert "not taken" not in page.locator(".cue").text_content()
-    assert small_project.damage(digits) is None
-    page.get_by_text(f"{KEYS} of 1,797 labelled").wait_for()
+    assert small_project.damage(digits, project) is None
+    page.get_by_text(f"{KEYS} of {IMAGES} labelled").wait_for()
 
 
-def test_a_key_that_comes_too_early_is_refused_and_never_queued(digits, serve, look) -> None:
-    page = look(serve(digits.workspace.root))
-    queue = [each["position"] for each in page.evaluate(BOOK)["queue"]]
-    for number in range(KEYS):
+def test_a_key_that_comes_too_early_is_refused_and_never_queued(digits, project, look) -> None:
+    page = look(project)
+    queue = [each["position"] for each in page.evaluate(BOOK, project)["queue"]]
+    for number in range(BURST):
         page.keyboard.press(str(number % 10))
     page.locator(".cue.on").wait_for()
     refused = int(re.search(r"(\d+) keys? not taken", page.locator(".cue").text_content())[1])
     all_saved(page)
-    rows = [e for e in small_project.log(digits) if e.kind is EventKind.LABEL]
-    assert 0 < len(rows) < KEYS
-    assert len(rows) + refused == KEYS
+    rows = [e for e in small_project.log(digits, project) if e.kind is EventKind.LABEL]
+    assert 0 < len(rows) < BURST
+    assert len(rows) + refused == BURST
     shown = ready(page)
     assert [e.position for e in rows] == queue[: len(rows)]
     assert shown == queue[len(rows)]
@@ -122,67 +167,52 @@ def test_a_key_that_comes_too_early_is_refused_and_never_queued(digits, serve, l
     assert all(pressed < painted for pressed, painted in zip(starts, paints[1:], strict=False))
 
 
-def test_no_decision_is_lost_doubled_or_moved_when_the_server_is_killed(
-    digits, make_server, look
+def test_a_reload_sends_what_was_unsaved_goes_on_there_and_takes_back_what_came_before(
+    digits, project, look
 ) -> None:
-    server = make_server(digits.workspace.root)
-    page = look(server.address)
-    for number in range(12):
-        press(page, str(number % 10))
-    for number in range(30):  # the server dies in the middle of a burst
-        page.keyboard.press(str(number % 10))
-        time.sleep(0.04)
-        if number == 8:
-            server.kill()
-    page.locator(".saved", has_text="unsaved, retrying").wait_for()
-    server.start()
-    for number in range(12):
-        page.keyboard.press(str(number % 10))
-        time.sleep(0.1)
-    server.wait()
-    all_saved(page)
-    press(page, "4")
-    all_saved(page)
-    accepted = [each for each in page.evaluate(BOOK)["history"] if "painted_at" in each]
-    rows = [e for e in small_project.log(digits) if e.kind is EventKind.LABEL]
-    assert [(e.key, e.position, e.class_id) for e in rows] == [
-        (each["key"], each["position"], each["class_id"]) for each in accepted
-    ]
-    assert len({e.position for e in rows}) == len(rows) > 12
-    assert small_project.damage(digits) is None
-    page.close()
-
-
-def test_after_a_reload_the_reader_goes_on_and_takes_back_what_came_before(
-    digits, serve, look
-) -> None:
-    page = look(serve(digits.workspace.root))
+    page = look(project)
     before = [press(page, key) for key in ("3", "u", " ", "7")]
-    here = ready(page)
     all_saved(page)
+    stored_so_far = [(before[0], "3"), (before[3], "7")]
+    page.route("**/decisions", lambda route: route.abort())
+    pressed = [(press(page, key), key) for key in ("1", "2", "3")]
+    here = ready(page)
+    page.get_by_text("3 unsaved, retrying").wait_for()
+    assert read(digits, project) == stored_so_far
+    stored = page.evaluate("() => ({ ...sessionStorage })")
+    (outbox,) = (v for k, v in stored.items() if k.endswith(f"-{project}-1-outbox"))
+    assert len(json.loads(outbox)["items"]) == 3
+    page.unroute("**/decisions")
+    page.once("dialog", lambda dialog: dialog.accept())  # leaving with unsaved work is asked about
     page.reload()
+    all_saved(page)
     assert ready(page) == here
-    for position in reversed(before):
+    pressed.append((press(page, "4"), "4"))
+    all_saved(page)
+    assert read(digits, project) == [*stored_so_far, *pressed]
+
+    done = [*before, *(position for position, _ in pressed)]
+    for position in reversed(done):
         page.keyboard.press("Backspace")
         page.get_by_text(f"Image {position}", exact=True).wait_for()
         assert ready(page) == position
     page.get_by_text("You decided this before and took it back.").wait_for()
     all_saved(page)
     with reading(digits.engine) as conn:
-        assert (load_state(conn, 1).labels == -1).all()
+        assert (load_state(conn, project).labels == -1).all()
     page.keyboard.press("Backspace")
     page.locator(".cue.on", has_text="There is nothing to take back.").wait_for()
     again = [press(page, "5"), press(page, "6")]
-    assert again == before[:2]
-    assert press(page, "1") == before[2]
+    assert again == done[:2]
+    assert press(page, "1") == done[2]
     all_saved(page)
-    assert read(digits)[-3:] == [(before[0], "5"), (before[1], "6"), (before[2], "1")]
+    assert read(digits, project)[-3:] == [(done[0], "5"), (done[1], "6"), (done[2], "1")]
 
 
-def test_buttons_comments_help_and_names_that_look_like_markup(digits, serve, look) -> None:
+def test_buttons_comments_help_and_names_that_look_like_markup(digits, project, look) -> None:
     hostile = "<img src=x onerror=alert(1)> **bold**"
-    add_class(digits, None, hostile)
-    page = look(serve(digits.workspace.root))
+    add_class(digits, project, hostile)
+    page = look(project)
     image = ready(page)
     page.get_by_role("button", name=hostile).click()
     page.wait_for_function(f"old => ({IMAGE})() !== old", arg=image)
@@ -199,21 +229,21 @@ def test_buttons_comments_help_and_names_that_look_like_markup(digits, serve, lo
     page.get_by_role("button", name="Unsure").click()
     page.keyboard.press("Control+3")
     all_saved(page)
-    kinds = [(e.kind, e.position) for e in small_project.log(digits)[-3:]]
+    kinds = [(e.kind, e.position) for e in small_project.log(digits, project)[-3:]]
     assert kinds == [
         (EventKind.LABEL, image),
         (EventKind.FLAG, second),
         (EventKind.UNSURE, second),
     ]
-    log = small_project.log(digits)
+    log = small_project.log(digits, project)
     assert log[-2].payload["comment"] == "odd 3 u"
-    assert read(digits) == [(image, hostile)]
+    assert read(digits, project) == [(image, hostile)]
     assert page.locator("img[src='x']").count() == 0
 
 
-def test_caps_lock_and_other_keyboards_label_alike(digits, serve, look) -> None:
-    add_class(digits, None, "eleven", key="e")
-    page = look(serve(digits.workspace.root))
+def test_caps_lock_and_other_keyboards_label_alike(digits, project, look) -> None:
+    add_class(digits, project, "eleven", key="e")
+    page = look(project)
     strokes = [
         ("E", "KeyE", "eleven"),  # with Caps Lock
         ("&", "Digit1", "1"),  # French
@@ -231,14 +261,14 @@ def test_caps_lock_and_other_keyboards_label_alike(digits, serve, look) -> None:
     stroke(page, "U", "KeyU")
     page.wait_for_function(f"old => ({IMAGE})() !== old", arg=here)
     all_saved(page)
-    assert read(digits) == given
-    last = small_project.log(digits)[-1]
+    assert read(digits, project) == given
+    last = small_project.log(digits, project)[-1]
     assert (last.kind, last.position) == (EventKind.UNSURE, here)
 
 
-def test_signs_zoom_and_window_and_a_class_leaves_shift_to_the_view(digits, serve, look) -> None:
-    add_class(digits, None, "eleven", key="i")
-    page = look(serve(digits.workspace.root))
+def test_signs_zoom_and_window_and_a_class_leaves_shift_to_the_view(digits, project, look) -> None:
+    add_class(digits, project, "eleven", key="i")
+    page = look(project)
     ready(page)
     style = page.locator(".box img")
     seen = [style.get_attribute("style")]
@@ -254,12 +284,13 @@ def test_signs_zoom_and_window_and_a_class_leaves_shift_to_the_view(digits, serv
     page.keyboard.press("?")
     page.get_by_role("heading", name="Keys").wait_for()
     assert page.locator("dialog.help dt", has_text="⇧I").count() == 1
-    assert read(digits) == []
+    page.keyboard.press("Escape")
+    assert read(digits, project) == []
 
 
-def flags(access) -> list[tuple[int, str | None]]:
+def flags(access, project: int) -> list[tuple[int, str | None]]:
     """(image, comment) of the flags, in the order of the log."""
-    log = small_project.log(access)
+    log = small_project.log(access, project)
     return [(e.position, e.payload.get("comment")) for e in log if e.kind is EventKind.FLAG]
 
 
@@ -271,8 +302,8 @@ def write_comment(page, text: str):
     return page.locator("#comment")
 
 
-def test_a_comment_stays_in_its_field_while_the_server_refuses(digits, serve, look) -> None:
-    page = look(serve(digits.workspace.root))
+def test_a_comment_stays_in_its_field_while_the_server_refuses(digits, project, look) -> None:
+    page = look(project)
     why = "The disk is full: make room."
     page.route("**/decisions", lambda route: route.fulfill(status=409, json={"error": why}))
     press(page, "1")
@@ -291,12 +322,12 @@ def test_a_comment_stays_in_its_field_while_the_server_refuses(digits, serve, lo
     field.press("Enter")
     field.wait_for(state="hidden")
     all_saved(page)
-    assert flags(digits) == [(here, "a blurred digit")]
+    assert flags(digits, project) == [(here, "a blurred digit")]
 
 
-def test_a_comment_stays_in_its_field_until_the_image_is_on_screen(digits, serve, look) -> None:
-    page = look(serve(digits.workspace.root))
-    late = page.evaluate(BOOK)["queue"][8]["position"]
+def test_a_comment_stays_in_its_field_until_the_image_is_on_screen(digits, project, look) -> None:
+    page = look(project)
+    late = page.evaluate(BOOK, project)["queue"][8]["position"]
     held = []
 
     def hold(route) -> None:
@@ -314,11 +345,11 @@ def test_a_comment_stays_in_its_field_until_the_image_is_on_screen(digits, serve
     field.press("Enter")
     field.wait_for(state="hidden")
     all_saved(page)
-    assert flags(digits) == [(late, "too dark")]
+    assert flags(digits, project) == [(late, "too dark")]
 
 
-def test_a_comment_is_never_given_to_another_image(digits, serve, look) -> None:
-    page = look(serve(digits.workspace.root))
+def test_a_comment_is_never_given_to_another_image(digits, project, look) -> None:
+    page = look(project)
     here = ready(page)
     page.keyboard.press("f")
     page.keyboard.type("about the first")
@@ -331,11 +362,11 @@ def test_a_comment_is_never_given_to_another_image(digits, serve, look) -> None:
     page.locator("#comment").press("Enter")
     page.locator("#comment").wait_for(state="hidden")
     all_saved(page)
-    assert flags(digits) == [(here, "about the first")]
+    assert flags(digits, project) == [(here, "about the first")]
 
 
-def test_zoom_pan_and_window_touch_the_view_alone(digits, serve, look) -> None:
-    page = look(serve(digits.workspace.root))
+def test_zoom_pan_and_window_touch_the_view_alone(digits, project, look) -> None:
+    page = look(project)
     style = page.locator(".box img")
     fitted = style.get_attribute("style")
     page.keyboard.press("+")
@@ -352,16 +383,19 @@ def test_zoom_pan_and_window_touch_the_view_alone(digits, serve, look) -> None:
     page.locator(".box.movable").wait_for()
     page.mouse.dblclick(box["x"] + 50, box["y"] + 50)
     page.locator(".box:not(.movable)").wait_for()
-    assert read(digits) == []
-    assert not [e for e in small_project.log(digits) if e.reader_id and e.kind is EventKind.SKIP]
+    assert read(digits, project) == []
+    assert not [
+        e for e in small_project.log(digits, project) if e.reader_id and e.kind is EventKind.SKIP
+    ]
 
 
 def test_two_readers_label_at_once_and_no_image_is_given_to_both(
-    digits, serve, look, monkeypatch
+    digits, project, look, serve, browser
 ) -> None:
-    grant(digits, None, "Bob", Role.READER)
-    here = look(serve(digits.workspace.root))
-    there = look(serve(digits.workspace.root, LOGNAME="Bob"))
+    grant(digits, project, "Bob", Role.READER)
+    here = look(project)
+    window = browser.new_context(viewport={"width": 1440, "height": 900})
+    there = open_label(window, serve(digits.workspace.root, LOGNAME="Bob"), project)
     mine, theirs = [], []
     for number in range(10):
         mine.append((press(here, str(number)), str(number)))
@@ -369,55 +403,44 @@ def test_two_readers_label_at_once_and_no_image_is_given_to_both(
     for page in (here, there):
         all_saved(page)
     assert not {p for p, _ in mine} & {p for p, _ in theirs}
-    labelled = read(digits)
+    labelled = read(digits, project)
     assert [each for each in labelled if each in mine] == mine
     assert [each for each in labelled if each in theirs] == theirs
     assert len(labelled) == 20
 
     contested = ready(here)  # its lease may lapse, and another reader may be quicker
     bob = enter(digits.workspace, "Bob")
-    decisions.label(bob, None, contested, "8")
+    decisions.label(bob, project, contested, "8")
     bob.engine.dispose()
     press(here, "0")
     here.get_by_text(f"Bob: image {contested} is 8").wait_for()
-    assert read(digits)[-2:] == [(contested, "8"), (contested, "0")]
+    assert read(digits, project)[-2:] == [(contested, "8"), (contested, "0")]
+    assert there.errors == []
+    window.close()
 
 
-def test_what_is_decided_in_one_window_disappears_from_the_other(digits, serve, look) -> None:
-    address = serve(digits.workspace.root)
-    one, two = look(address), look(address)
+def test_what_is_decided_in_one_window_disappears_from_the_other(
+    digits, project, look, server, tab
+) -> None:
+    one = look(project)
+    two = open_label(tab.context, server.address, project)
     assert ready(one) == ready(two)
     done = [press(one, "1") for _ in range(3)]
     all_saved(one)
     press(two, "2")
     all_saved(two)
+    gone = "!queue.slice(1).some(each => gone.includes(each.position))"
     two.wait_for_function(
-        f"gone => !({BOOK})().queue.slice(1).some(each => gone.includes(each.position))", arg=done
+        f"([project, gone]) => {{ const {{ queue }} = ({BOOK})(project); return {gone} }}",
+        arg=[project, done],
     )
+    assert two.errors == []
+    two.close()
 
 
-def test_unsaved_decisions_are_sent_after_a_reload(digits, serve, look) -> None:
-    page = look(serve(digits.workspace.root))
-    page.route("**/decisions", lambda route: route.abort())
-    pressed = [(press(page, key), key) for key in ("1", "2", "3")]
-    page.get_by_text("3 unsaved, retrying").wait_for()
-    assert read(digits) == []
-    stored = page.evaluate("() => ({ ...sessionStorage })")
-    assert (
-        len(json.loads(next(v for k, v in stored.items() if k.endswith("-outbox")))["items"]) == 3
-    )
-    page.unroute("**/decisions")
-    page.once("dialog", lambda dialog: dialog.accept())  # leaving with unsaved work is asked about
-    page.reload()
-    all_saved(page)
-    pressed.append((press(page, "4"), "4"))
-    all_saved(page)
-    assert read(digits) == pressed
-
-
-def test_an_image_that_does_not_load_takes_no_key_and_can_wait(digits, serve, look) -> None:
-    page = look(serve(digits.workspace.root))
-    bad = page.evaluate(BOOK)["queue"][8]["position"]
+def test_an_image_that_does_not_load_takes_no_key_and_can_wait(digits, project, look) -> None:
+    page = look(project)
+    bad = page.evaluate(BOOK, project)["queue"][8]["position"]
     page.route(f"**/images/{bad}/*", lambda route: route.abort())
     for _ in range(8):
         press(page, "1")
@@ -427,31 +450,31 @@ def test_an_image_that_does_not_load_takes_no_key_and_can_wait(digits, serve, lo
     page.get_by_role("button", name="Put it last").click()
     assert press(page, "3") != bad
     all_saved(page)
-    assert bad not in [position for position, _ in read(digits)]
-    assert len(read(digits)) == 9
+    assert bad not in [position for position, _ in read(digits, project)]
+    assert len(read(digits, project)) == 9
 
 
-def test_the_page_says_when_nothing_is_left(open_copy, prepared, serve, look) -> None:
-    access = open_copy(prepared)
-    free = range(small_project.LABELLED, small_project.POOL - 2)
-    decisions.label_many(access, None, [(position, "3") for position in free], "test")
-    page = look(serve(access.workspace.root))
+def test_the_page_says_when_nothing_is_left(digits, project, look) -> None:
+    labelled = [(position, "3") for position in range(IMAGES - 2)]
+    decisions.label_many(digits, project, labelled, "test")
+    page = look(project)
     press(page, "1")
     press(page, "2")
     page.get_by_role("heading", name="Every image has a label").wait_for()
-    assert page.get_by_role("link", name="Train a round").get_attribute("href") == "train?project=1"
+    train = page.get_by_role("link", name="Train a round")
+    assert train.get_attribute("href") == f"train?project={project}"
     page.keyboard.press("Backspace")
     ready(page)
 
 
-def test_a_class_is_given_by_its_name_and_none_of_these_by_n(digits, serve, look) -> None:
+def test_a_class_is_given_by_its_name_and_none_of_these_by_n(digits, project, look) -> None:
     """With more classes than keys: those given lately have a row, the others are typed."""
-    with writing(digits.engine, 1) as conn:
+    with writing(digits.engine, project) as conn:
         for number in range(30):
-            projects.add_class(conn, 1, f"Öltank {number:02d}", digits.reader_id)
-        without_key = [each for each in classes(conn, 1) if not each.key]
+            projects.add_class(conn, project, f"Öltank {number:02d}", digits.reader_id)
+        without_key = [each for each in classes(conn, project) if not each.key]
     typed = without_key[2]
-    page = look(serve(digits.workspace.root))
+    page = look(project)
     named = page.locator(".found [role=option]")
     expect(page.locator(".classes button")).to_have_count(0)
     first = press(page, "/")
@@ -473,7 +496,36 @@ def test_a_class_is_given_by_its_name_and_none_of_these_by_n(digits, serve, look
     assert press(page, "Backspace") != fourth
     assert ready(page) == fourth
     all_saved(page)
-    assert read(digits) == [(first, typed.name), (second, "0")]
+    assert read(digits, project) == [(first, typed.name), (second, "0")]
     with reading(digits.engine) as conn:
-        assert load_state(conn, 1).none_of_these.tolist() == [third]
+        assert load_state(conn, project).none_of_these.tolist() == [third]
     assert page.locator(".strip .name").first.text_content() == "none of these"
+
+
+def test_no_decision_is_lost_doubled_or_moved_when_the_server_is_killed(
+    digits, server, project, look
+) -> None:
+    page = look(project)
+    for number in range(12):
+        press(page, str(number % 10))
+    for number in range(30):  # the server dies in the middle of a burst
+        page.keyboard.press(str(number % 10))
+        time.sleep(0.04)
+        if number == 8:
+            server.kill()
+    page.locator(".saved", has_text="unsaved, retrying").wait_for()
+    server.start()
+    for number in range(12):
+        page.keyboard.press(str(number % 10))
+        time.sleep(0.1)
+    server.wait()
+    all_saved(page)
+    press(page, "4")
+    all_saved(page)
+    accepted = [each for each in page.evaluate(BOOK, project)["history"] if "painted_at" in each]
+    rows = [e for e in small_project.log(digits, project) if e.kind is EventKind.LABEL]
+    assert [(e.key, e.position, e.class_id) for e in rows] == [
+        (each["key"], each["position"], each["class_id"]) for each in accepted
+    ]
+    assert len({e.position for e in rows}) == len(rows) > 12
+    assert small_project.damage(digits, project) is None
