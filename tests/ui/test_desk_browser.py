@@ -88,6 +88,7 @@ def desk(opened, reviewed) -> Iterator[Callable[[], Page]]:
 
     opened.on("pageerror", note)
     yield lay
+    expect(opened.locator("span.saved")).to_have_text("")  # what the next test decides comes later
     opened.remove_listener("pageerror", note)
     opened.unroute_all()
     assert errors == []
@@ -98,6 +99,7 @@ def going_on(opened) -> Iterator[Page]:
     """The page with the sheet that is on it, at an image that is still open."""
     opened.locator(".tile:not(.is-decided)").first.click()
     yield opened
+    expect(opened.locator("span.saved")).to_have_text("")
     opened.unroute_all()
 
 
@@ -239,6 +241,8 @@ def test_a_key_before_the_image_is_on_screen_is_refused_with_a_cue(reviewed, goi
     page.unroute("**/projects/1/images/**")
     assert press(page, "a") == position
     expect(tile(page, position).locator(".stamp")).to_have_text("accepted")
+    (accepted,) = made(reviewed, page, since)
+    assert (accepted.kind, accepted.position) == (EventKind.ACCEPT, position)
 
 
 def test_what_another_reader_holds_or_has_decided_is_marked_and_not_overruled(

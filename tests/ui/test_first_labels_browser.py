@@ -22,7 +22,7 @@ def desk(project, serve, browser):
     """The Review page of the project without a round, with its tiles on screen."""
     address = serve(project.workspace.root)
     expect.set_options(timeout=PATIENCE)
-    page = browser.new_page(viewport={"width": 1440, "height": 1400})
+    page = browser.new_page(viewport={"width": 1440, "height": 1000})
     page.set_default_timeout(PATIENCE)
     page.goto(f"{address}/review?project=1")
     page.locator(".tile.can-be-marked").first.wait_for()
