@@ -47,14 +47,24 @@ def get(path: str) -> tuple[int, dict[str, str], bytes]:
     return sent[0]["status"], headers, b"".join(each.get("body", b"") for each in sent[1:])
 
 
-@pytest.fixture
-def kept(project, monkeypatch: pytest.MonkeyPatch):
-    """A project with a finished export of each kind; the number of each job by format."""
-    monkeypatch.setenv("SSLAPP_WORKSPACE", str(project.workspace.root))
-    monkeypatch.setenv("LOGNAME", "Ann")
+@pytest.fixture(scope="module")
+def exported(prepared: Path, tmp_path_factory: pytest.TempPathFactory):
+    """A closed workspace with a finished export of each kind; the number of each job by format."""
+    project = small_project.copy(prepared, tmp_path_factory.mktemp("exported") / "workspace")
     others = (Format.FOLDER, Format.MODEL)  # no single file, and not of the labels
     jobs = {each: export_here(project, None, each) for each in Format if each not in others}
     small_project.run_jobs(project)
+    project.engine.dispose()
+    return project.workspace.root, jobs
+
+
+@pytest.fixture
+def kept(open_copy, exported, monkeypatch: pytest.MonkeyPatch):
+    """A copy of it, and the same numbers."""
+    root, jobs = exported
+    project = open_copy(root)
+    monkeypatch.setenv("SSLAPP_WORKSPACE", str(project.workspace.root))
+    monkeypatch.setenv("LOGNAME", "Ann")
     return project, jobs
 
 

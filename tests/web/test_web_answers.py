@@ -1,6 +1,7 @@
 """How a route answers what a use case returns or raises."""
 
 import shutil
+from pathlib import Path
 
 import pytest
 from pydantic import BaseModel
@@ -10,9 +11,10 @@ from starlette.routing import Route
 from starlette.testclient import TestClient
 
 from sslapp.store.errors import KeyReused, Refused, Unknown
-from sslapp.usecases.access import NoSuchProject, NotAllowed, NotSignedIn
+from sslapp.usecases.access import NoSuchProject, NotAllowed, NotSignedIn, enter
 from sslapp.web import answers, routes
 from sslapp.web.identity import current_reader
+from sslapp.workspace import Workspace
 
 
 class Form(BaseModel):
@@ -29,8 +31,17 @@ def own_id() -> str:
     return current_reader(dict).workspace_id
 
 
+@pytest.fixture(scope="module")
+def fresh(tmp_path_factory: pytest.TempPathFactory) -> Path:
+    """A closed workspace without a project."""
+    root = tmp_path_factory.mktemp("fresh") / "workspace"
+    enter(Workspace(workspace=root), "Ann").engine.dispose()
+    return root
+
+
 @pytest.fixture(autouse=True)
-def workspace(tmp_path, monkeypatch: pytest.MonkeyPatch) -> None:
+def workspace(fresh: Path, tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> None:
+    shutil.copytree(fresh, tmp_path, dirs_exist_ok=True)
     monkeypatch.setenv("SSLAPP_WORKSPACE", str(tmp_path))
     monkeypatch.setenv("LOGNAME", "Ann")
 
