@@ -36,7 +36,7 @@ def test_the_newest_import_is_withdrawn_after_it_was_said_what_goes(
 
 def test_a_project_is_deleted_by_whoever_types_its_name(project, open_app) -> None:
     grant(project, None, "Bo", Role.READER)
-    other = open_app(project.workspace.root, "Bo")
+    other = open_app(project.workspace.root, reader="Bo")
     assert not [each for each in other.expander if each.label == "Delete this project"]
     page = open_app(project.workspace.root)
     page.session_state["projects-delete-1"] = True
