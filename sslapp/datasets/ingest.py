@@ -122,6 +122,12 @@ class ImportedRows(Sequence[Row]):
         self._digests[64 * place + 32 : 64 * place + 64] = bytes.fromhex(original)
         self._numbers[5 * place + 4] = 1
 
+    def first_alike(self) -> NDArray[np.int64]:
+        """(n,) the first image with the same pixels as each, which may be itself."""
+        digests = np.frombuffer(bytes(self._digests), "V32").reshape(-1, 2)[:, 0]
+        _, first, same = np.unique(digests, return_index=True, return_inverse=True)
+        return first[same].astype(np.int64, copy=False)
+
     def has_original(self, place: int) -> bool:
         """Whether the image has an original of its own."""
         return bool(self._numbers[5 * place + 4])
@@ -189,8 +195,7 @@ def ingest(
     """
     total = len(source)
     held = held or Held()
-    here, equal = 0, Equal()
-    seen: dict[bytes, int] = {}  # pixels -> the first row that has them
+    here = 0
     shape = _Shape(size, channels)
     keeper = OriginalsWriter(originals) if originals is not None else None
     rows = ImportedRows()
@@ -209,15 +214,6 @@ def ingest(
             prepared = [each for each in results if isinstance(each, _Prepared)]
             refused += [each for each in results if isinstance(each, Refusal)]
             here += results.count(HeldAs.HERE)
-            for place, each in enumerate(prepared, len(rows)):
-                first = seen.setdefault(bytes.fromhex(each.row.sha256), place)
-                other = held.pixels.get(each.row.sha256)
-                if other is None and first != place:
-                    other = (
-                        rows[first] if first < len(rows) else prepared[first - len(rows)].row
-                    ).name
-                if other is not None:
-                    equal.add(each.row.name, other)
             if prepared:
                 shape.admit([each.pixels for each in prepared], writer, _kept(rows, keeper))
                 for each in prepared:
@@ -241,8 +237,20 @@ def ingest(
         channels=writer.channels,
         several=several,
         here=here,
-        equal=equal,
+        equal=_equal(rows, held),
     )
+
+
+def _equal(rows: ImportedRows, held: Held) -> Equal:
+    """Rows whose pixels are those of an image of the project, or of a row before them."""
+    found = Equal()
+    for place, first in enumerate(rows.first_alike().tolist()):
+        other = held.pixels.get(rows[place].sha256) if held.pixels else None
+        if other is None and first != place:
+            other = rows[first].name
+        if other is not None:
+            found.add(rows[place].name, other)
+    return found
 
 
 @dataclass(frozen=True, slots=True)

@@ -4,7 +4,8 @@ import ctypes
 import hashlib
 import os
 import re
-from collections.abc import Callable, Iterable, Sequence
+from collections.abc import Callable, Iterable, Iterator, Sequence
+from itertools import chain
 from pathlib import Path
 
 from sslapp import durable
@@ -32,16 +33,18 @@ class OriginalsWriter:
 
     def __init__(self, folder: Path) -> None:
         self._folder = folder
-        self._added: set[Path] = set()
+        self._folders: set[Path] = set()
+        self._added = bytearray()  # 32 bytes each, for there may be very many
 
     def add(self, content: bytes) -> str:
         """Store `content` unless it is there already and return its sha256."""
-        sha256 = hashlib.sha256(content).hexdigest()
+        digest = hashlib.sha256(content)
+        sha256 = digest.hexdigest()
         path = original_path(self._folder, sha256)
-        if path.parent not in self._added:
+        if path.parent not in self._folders:
             path.parent.mkdir(parents=True, exist_ok=True)
-            self._added.add(path.parent)
-        self._added.add(path)
+            self._folders.add(path.parent)
+        self._added += digest.digest()
         # compared, because a power cut before `finish` may leave a name without its content
         if path.exists() and path.read_bytes() == content:
             return sha256
@@ -61,8 +64,13 @@ class OriginalsWriter:
             OSError: when the disk did not take it.
         """
         if self._added:
-            _sync(self._folder, self._added)
+            _sync(self._folder, chain(self._folders, self._paths()))
+        self._folders.clear()
         self._added.clear()
+
+    def _paths(self) -> Iterator[Path]:
+        for start in range(0, len(self._added), 32):
+            yield original_path(self._folder, self._added[start : start + 32].hex())
 
 
 def share_originals(
@@ -100,7 +108,7 @@ def _named(folder: Path, name: str) -> tuple[Path, Path]:
 
 def _sync(folder: Path, paths: Iterable[Path]) -> None:
     if not _sync_file_system(folder):
-        for path in sorted(paths):
+        for path in sorted(set(paths)):
             durable.sync_folder(path)  # opens and fsyncs, which is right for files as well
         durable.sync_folder(folder)
 

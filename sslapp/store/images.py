@@ -4,6 +4,7 @@ import hashlib
 from collections.abc import Iterable, Iterator, Mapping, Sequence
 from dataclasses import dataclass
 from datetime import datetime
+from itertools import islice
 from typing import Any
 
 import numpy as np
@@ -19,6 +20,9 @@ from sslapp.store.schema import image, image_set, label_class, true_label
 from sslapp.vocabulary import EventKind, Split
 
 _AT_ONCE = 500
+_WRITTEN_AT_ONCE = 5000
+"""Rows of images: what is kept of them on the way to the database takes a kilobyte each."""
+
 _NOT_SHOWN = ("project_id", "seal")
 
 
@@ -111,22 +115,19 @@ def add_image_set(  # noqa: PLR0917
     """
     lock_project(conn, project_id)
     first = image_count(conn, project_id)
-    new = list(rows)
-    if not new:
+    count, sha256 = _add_rows(conn, project_id, first, iter(rows))
+    if not count:
         raise Refused(f"{name}: none of its files could be read as an image.")
-    values = [_image_values(project_id, first + i, row) for i, row in enumerate(new)]
     described = {
         "project_id": project_id,
         "name": name,
         "first": first,
-        "count": len(new),
+        "count": count,
         "pixels": pixels_path,
         "refused": [dict(entry) for entry in refused],
         "created_at": now(),
+        "truth": truth_hash(conn, project_id, first, count),
     }
-    conn.execute(image.insert(), values)
-    _add_true_labels(conn, project_id, first, new)
-    described["truth"] = truth_hash(conn, project_id, first, len(new))
     seals.insert(conn, image_set, described)
     append(
         conn,
@@ -137,12 +138,26 @@ def add_image_set(  # noqa: PLR0917
         payload={
             "name": name,
             "first": first,
-            "count": len(new),
+            "count": count,
             "refused": len(refused),
-            "sha256": rows_hash(values),
+            "sha256": sha256,
         },
     )
     return first
+
+
+def _add_rows(
+    conn: Connection, project_id: int, first: int, rows: Iterator[NewImage]
+) -> tuple[int, str]:
+    """Write images and their true labels; return how many, and their hash as by `rows_hash`."""
+    digest, count = hashlib.sha256(), 0
+    while new := list(islice(rows, _WRITTEN_AT_ONCE)):
+        values = [_image_values(project_id, first + count + i, row) for i, row in enumerate(new)]
+        conn.execute(image.insert(), values)
+        _add_true_labels(conn, project_id, first + count, new)
+        _take_in(digest, values)
+        count += len(new)
+    return count, digest.hexdigest()
 
 
 def replace_pixels(conn: Connection, set_id: int, pixels_path: str, whole: str | None) -> None:
@@ -161,10 +176,14 @@ def replace_pixels(conn: Connection, set_id: int, pixels_path: str, whole: str |
 def rows_hash(rows: Iterable[Mapping[str, Any]]) -> str:
     """sha256 over image rows (columns of the image table) in order; what an import commits to."""
     digest = hashlib.sha256()
+    _take_in(digest, rows)
+    return digest.hexdigest()
+
+
+def _take_in(digest: "hashlib._Hash", rows: Iterable[Mapping[str, Any]]) -> None:
     names = [column.name for column in image.c]
     for row in rows:
         digest.update(canonical([row[name] for name in names]).encode() + b"\n")
-    return digest.hexdigest()
 
 
 def truth_hash(conn: Connection, project_id: int, first: int, count: int) -> str:

@@ -363,7 +363,7 @@ def _rows(
     class_names: Sequence[str] | None,
     rows: Sequence[Row],
     reader_id: int | None,
-) -> list[NewImage]:
+) -> Iterator[NewImage]:
     """The rows with true classes as the project's; a project without classes takes the set's.
 
     Raises:
@@ -385,7 +385,7 @@ def _rows(
                 f"({', '.join(known)}). Add it, or import into a new project."
             )
         ids[number] = known[name]
-    return [
+    return (
         NewImage(
             name=row.name,
             sha256=row.sha256,
@@ -397,4 +397,4 @@ def _rows(
             true_class=ids[row.true_class],
         )
         for row in rows
-    ]
+    )
