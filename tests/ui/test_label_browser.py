@@ -5,13 +5,14 @@ import os
 import re
 import time
 from collections.abc import Callable, Iterator
+from contextlib import suppress
 
 import numpy as np
 import pytest
 import small_project
 from keyboard import stroke
 from mortal_server import MortalServer
-from playwright.sync_api import expect
+from playwright.sync_api import TimeoutError, expect
 from reading_page import IMAGE, all_saved, press, ready
 
 from sslapp.store import projects
@@ -107,8 +108,12 @@ def look(tab) -> Iterator[Callable]:
 
     def turn(project: int):
         choice = tab.get_by_role("combobox", name="Project", exact=True)
-        choice.fill(name_of(project))
-        choice.press("Enter")
+        for _ in range(6):  # a run of the page, after what was decided before, closes the list
+            choice.fill("")
+            choice.fill(name_of(project))
+            with suppress(TimeoutError):
+                tab.get_by_role("option", name=name_of(project), exact=True).click(timeout=10_000)
+                break
         choice.blur()
         tab.wait_for_function(IS_SHOWN, arg=project)
         ready(tab)

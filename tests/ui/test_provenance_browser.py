@@ -77,6 +77,7 @@ def test_labels_of_a_grid_survive_an_archive_and_a_fresh_project(
     page.get_by_role("radio", name="Upload").or_(
         page.get_by_role("button", name="Upload", exact=True)
     ).first.click()
+    page.get_by_text("or drop it here").wait_for()  # from here on somebody listens
     page.locator("input[type=file]").set_input_files(packed)
     page.get_by_text(re.compile(r"has arrived\.$")).wait_for()
     page.get_by_role("button", name="Create project").click()

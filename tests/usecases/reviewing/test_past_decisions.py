@@ -89,7 +89,7 @@ def test_members_are_counted_and_never_read(decided) -> None:
         access.engine, "before_cursor_execute", lambda *given: asked.append(given[2].lower())
     )
     past_decisions(access, None)
-    (query,) = [each for each in asked if "payload" in each]
+    (query,) = [each for each in asked if "event.members" in each]
     assert query.count("members") == 1
     assert "length(event.members)" in query
 
