@@ -11,7 +11,6 @@ them back when somebody needs the room.
 
 import argparse
 import os
-import shutil
 import subprocess
 import sys
 import tempfile
@@ -91,7 +90,6 @@ def import_files(folder: Path, root: Path) -> tuple[float, int]:
             if running.returncode:
                 output.seek(0)
                 raise RuntimeError(f"The import failed: {output.read()[-2000:]}")
-        shutil.rmtree(environment["SSLAPP_WORKSPACE"], ignore_errors=True)
     return seconds, peak
 
 

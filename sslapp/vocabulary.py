@@ -194,6 +194,11 @@ class JobKind(StrEnum):
         it while another job runs. It needs little memory and no torch."""
         return self is JobKind.LOOK
 
+    @property
+    def outlives_its_project(self) -> bool:
+        """Whether it ends well in a project that was deleted; others are cancelled with it."""
+        return self is JobKind.REMOVAL
+
 
 class Finding(StrEnum):
     """What may be wrong or odd about images, and is looked for."""

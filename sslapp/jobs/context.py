@@ -15,7 +15,6 @@ from sslapp.store import files
 from sslapp.store.database import writing
 from sslapp.store.files import Recorded
 from sslapp.store.projects import is_deleted
-from sslapp.vocabulary import JobKind
 from sslapp.workspace import Workspace
 
 BEAT_EVERY = 0.5
@@ -141,7 +140,8 @@ class JobContext:
         found = self.written() if written is None else written
         with writing(self.engine, self.claim.project_id) as conn:
             queue.write_owned(conn, self.claim, beat=queue.now())
-            if self.claim.kind is not JobKind.REMOVAL and is_deleted(conn, self.claim.project_id):
+            lives_on = self.claim.kind.outlives_its_project
+            if not lives_on and is_deleted(conn, self.claim.project_id):
                 raise Cancelled
             files.record(conn, self.claim.project_id, found)
             yield conn

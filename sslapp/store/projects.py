@@ -431,6 +431,24 @@ def change_settings(
     }
     if not changed:
         return False
+    _change(conn, project_id, before, changed, reader_id)
+    return True
+
+
+def forget_limits(conn: Connection, project_id: int, reader_id: int | None = None) -> None:
+    """Let the next import decide again what is black and white in the set; logs it."""
+    before = find_project(conn, project_id).settings
+    if before.intensity_limits is not None:
+        _change(conn, project_id, before, {"intensity_limits": None}, reader_id)
+
+
+def _change(
+    conn: Connection,
+    project_id: int,
+    before: ProjectSettings,
+    changed: Mapping[str, Any],
+    reader_id: int | None,
+) -> None:
     settings = before.model_copy(update=changed)
     seals.update(conn, project, [project.c.id == project_id], {"settings": settings.model_dump()})
     append(
@@ -440,27 +458,6 @@ def change_settings(
         key=f"settings:{uuid.uuid4().hex}",
         reader_id=reader_id,
         payload={"before": {what: getattr(before, what) for what in changed}, "after": changed},
-    )
-    return True
-
-
-def forget_limits(conn: Connection, project_id: int, reader_id: int | None = None) -> None:
-    """Let the next import decide again what is black and white in the set; logs it."""
-    before = find_project(conn, project_id).settings
-    if before.intensity_limits is None:
-        return
-    settings = before.model_copy(update={"intensity_limits": None})
-    seals.update(conn, project, [project.c.id == project_id], {"settings": settings.model_dump()})
-    append(
-        conn,
-        project_id,
-        EventKind.SETTINGS,
-        key=f"settings:{uuid.uuid4().hex}",
-        reader_id=reader_id,
-        payload={
-            "before": {"intensity_limits": before.intensity_limits},
-            "after": {"intensity_limits": None},
-        },
     )
 
 

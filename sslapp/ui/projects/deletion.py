@@ -3,6 +3,7 @@
 import streamlit as st
 
 from sslapp.ui.common import faults, heading, plain
+from sslapp.ui.projects.imports import kept
 from sslapp.usecases.access import Access
 from sslapp.usecases.projects.deletion import delete_project, plan_deletion
 from sslapp.usecases.projects.status import Status
@@ -17,7 +18,9 @@ def show(access: Access, status: Status) -> None:
     if not folded.open:  # its files are counted only for who asks
         return
     with folded:
-        for each in plan_deletion(access, status.project_id).words():
+        about = (status.project_id, status.head[0])
+        plan = kept.once("deletion", about, lambda: plan_deletion(access, status.project_id))
+        for each in plan.words():
             st.caption(plain.markdown(each))
         typed = st.text_input(
             "Its name, to delete it",

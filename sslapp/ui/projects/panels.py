@@ -76,7 +76,7 @@ def show(access: Access, found: Status, role: Role, working: frozenset[JobKind])
             if found.counts["images"] and access.server_admin:
                 sibling.show(access, found.project_id)
             if found.sets and is_admin:
-                withdrawal.show(access, found.project_id, found.sets[-1].id)
+                withdrawal.show(access, found, working)
         with _panel("Embedding"):
             newest = newest_embedding(access, found.project_id)
             embedding.show(

@@ -16,18 +16,18 @@ from sslapp.datasets.tables.label_list import ListReading
 from sslapp.jobs import queue
 from sslapp.methods.imported_predictions.config import CARD
 from sslapp.review.candidates import DEFAULT_THRESHOLD, says_nothing
-from sslapp.store import files, rounds, snapshots
+from sslapp.rounds.starting import add_round
+from sslapp.store import files, snapshots
 from sslapp.store.database import reading as reading_of
 from sslapp.store.database import writing
 from sslapp.store.errors import Refused
-from sslapp.store.log import events
 from sslapp.store.rounds import LISTED
 from sslapp.store.snapshots import SnapshotRow
 from sslapp.store.state import load_state
 from sslapp.training.calibration.sources import LEAST_HOLDOUT
 from sslapp.usecases.access import Access, find_project
 from sslapp.usecases.labelling.read_lists import ReadList, ReadPlan, read_list
-from sslapp.vocabulary import EventKind, JobKind
+from sslapp.vocabulary import JobKind
 from sslapp.words import count
 
 GEAR = "list"
@@ -148,7 +148,6 @@ def _queue(
     sha256: str,
 ) -> tuple[int, int]:
     project_id = snapshot.project_id
-    number = 1 + rounds.newest_number(conn, project_id)
     job_id = queue.enqueue(conn, project_id, JobKind.ROUND, {}, access.reader_id)
     path = access.workspace.jobs / queue.read_job(conn, job_id)["folder"] / "listed.npy"
     path.parent.mkdir(parents=True, exist_ok=True)
@@ -162,34 +161,15 @@ def _queue(
         "path": written[0].path,
         "array_sha256": written[0].sha256,
     }
-    values = {
-        "project_id": project_id,
-        "number": number,
-        "snapshot_id": snapshot.id,
-        "job_id": job_id,
-        "method": CARD.name,
-        "gear": GEAR,
-        "config": {},
-        "seed": 0,
-        "plan": {LISTED: listed},
-    }
-    round_id = rounds.add_round(conn, values)
-    queue.set_params(conn, job_id, {"round_id": round_id})
-    events.append(
+    told = {each: listed[each] for each in ("file", "sha256", "images", "array_sha256")}
+    number = add_round(
         conn,
-        project_id,
-        EventKind.ROUND_START,
-        key=f"round-{round_id}-start",
-        reader_id=access.reader_id,
-        round_id=round_id,
-        payload={
-            "snapshot": snapshot.hash,
-            "method": CARD.name,
-            "gear": GEAR,
-            "config": {},
-            "seed": 0,
-            "list": {name: listed[name] for name in ("file", "sha256", "images", "array_sha256")},
-        },
+        snapshot,
+        job_id,
+        access.reader_id,
+        asked={"method": CARD.name, "gear": GEAR, "config": {}, "seed": 0},
+        using={"plan": {LISTED: listed}},
+        beside={"list": told},
     )
     return number, job_id
 

@@ -4,7 +4,7 @@ Files are deleted by a job, which any worker takes up again after a kill. Siblin
 their own for the files that they share, so these stay where they are.
 """
 
-from dataclasses import dataclass
+from dataclasses import dataclass, replace
 from pathlib import Path
 
 from sqlalchemy import Connection
@@ -74,7 +74,7 @@ def plan_deletion(access: Access, project: str | int | None) -> Deletion:
             jobs=len(history.active_jobs(conn, project_id)),
         )
         folders = own_folders(conn, access.workspace, project_id)
-    return Deletion(**{**found.__dict__, "bytes": sum(map(_own_bytes, folders))})
+    return replace(found, bytes=sum(map(_own_bytes, folders)))
 
 
 def delete_project(access: Access, project: str | int | None, typed: str) -> int:

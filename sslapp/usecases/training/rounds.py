@@ -8,10 +8,10 @@ from sqlalchemy import Connection, RowMapping
 
 from sslapp.jobs import queue
 from sslapp.methods.card import MethodCard
+from sslapp.rounds.starting import add_round
 from sslapp.store import projects, rounds, snapshots
 from sslapp.store.database import reading, writing
 from sslapp.store.embeddings import latest_embedding, latest_views, newest_of_encoders
-from sslapp.store.log import events
 from sslapp.store.projects import ProjectSettings
 from sslapp.store.rounds import PLUGIN
 from sslapp.store.snapshots import SnapshotRow
@@ -22,7 +22,7 @@ from sslapp.usecases.jobs import require_control
 from sslapp.usecases.training.plugins import Plugin, chosen_card
 from sslapp.usecases.training.suggestion import read_suggested
 from sslapp.usecases.training.trials import covering
-from sslapp.vocabulary import EventKind, Gear, JobKind, JobState
+from sslapp.vocabulary import Gear, JobKind, JobState
 
 DEFAULT_METHOD = "fixmatch"
 
@@ -140,42 +140,22 @@ def _queue(
     if features is not None and features["count"] < snapshot.counts["images"]:
         features = None  # it lacks images that the round covers
     views = None if features is None else latest_views(conn, features["id"])
-    number = 1 + rounds.newest_number(conn, project_id)
     job_id = queue.enqueue(conn, project_id, JobKind.ROUND, {}, access.reader_id)
-    values = {
-        "project_id": project_id,
-        "number": number,
-        "snapshot_id": snapshot.id,
-        "job_id": job_id,
-        "method": card.name,
-        "gear": chosen,
-        "config": options,
-        "seed": seed,
-        "plan": {} if plugin is None else {PLUGIN: plugin.row()},
-        "encoder": features["encoder"] if features else None,
-        "embedding_id": features["id"] if features else None,
-        "embeddings_beside": [each["id"] for each in beside if each] or None,
-        "view_set_id": views["id"] if views else None,
-    }
-    round_id = rounds.add_round(conn, values)
-    queue.set_params(conn, job_id, {"round_id": round_id})
-    events.append(
+    return add_round(
         conn,
-        project_id,
-        EventKind.ROUND_START,
-        key=f"round-{round_id}-start",
-        reader_id=access.reader_id,
-        round_id=round_id,
-        payload={
-            "snapshot": snapshot.hash,
-            "method": card.name,
-            "gear": chosen,
-            "config": options,
-            "seed": seed,
-            **({} if plugin is None else {"plugin_sha256": plugin.sha256}),
+        snapshot,
+        job_id,
+        access.reader_id,
+        asked={"method": card.name, "gear": chosen, "config": options, "seed": seed},
+        using={
+            "plan": {} if plugin is None else {PLUGIN: plugin.row()},
+            "encoder": features["encoder"] if features else None,
+            "embedding_id": features["id"] if features else None,
+            "embeddings_beside": [each["id"] for each in beside if each] or None,
+            "view_set_id": views["id"] if views else None,
         },
+        beside={} if plugin is None else {"plugin_sha256": plugin.sha256},
     )
-    return number
 
 
 def _features(

@@ -42,10 +42,7 @@ def warning(found: FinishedRound, classes: Sequence[ClassRow]) -> str:
     """What to know about a round that proposes; "" where there is nothing to say."""
     collapse = found.metrics.get("collapse")
     if found.is_listed and not found.is_calibrated:
-        return (
-            f"Round {found.number} is a list: how sure it is, is what the list says. Nothing here "
-            "has measured it."
-        )
+        return f"Round {found.number} is only as sure as its list says."
     if not collapse or not found.proposes:
         return ""
     return f"{_collapsed(found, classes)} Look at some of them before you accept any."

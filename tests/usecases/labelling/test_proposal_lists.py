@@ -81,7 +81,7 @@ def test_it_proposes_what_the_list_names_in_the_pool_and_nothing_else(project, l
     assert [*np.flatnonzero(said != NO_CLASS)] == [each for each in NAMED if each != 52]
     sure = propose(project, None, threshold=0.95)
     assert sorted(sure.candidates.positions.tolist()) == [50, *range(53, 60)]
-    assert "how sure it is, is what the list says" in sure.doubts
+    assert "only as sure as its list says" in sure.doubts
     assert len(propose(project, None, threshold=0).candidates) == 9
     board = read_board(project, 1)
     assert board.predicted[60] == -1 and board.predicted[53] >= 0
