@@ -45,7 +45,7 @@ def attacked(reviewed):
 def test_no_name_becomes_markup_on_any_page(attacked, serve, browser) -> None:
     address = serve(attacked, LOGNAME=f"{MARKUP} Ann")
     page = browser.new_page(viewport={"width": 1440, "height": 1000})
-    page.set_default_timeout(60 * SECONDS)
+    page.set_default_timeout(30 * SECONDS)
     dialogs = []
     page.on("dialog", lambda dialog: (dialogs.append(dialog.message), dialog.dismiss()))
     page.goto(f"{address}/?project=1")

@@ -39,7 +39,7 @@ def window(browser) -> Iterator[Callable]:
         made = browser.new_context(viewport={"width": 1440, "height": 1000})
         windows.append(made)
         page = made.new_page()
-        page.set_default_timeout(60 * SECONDS)
+        page.set_default_timeout(30 * SECONDS)
         page.heard = []
         page.on("response", lambda answer: keep(page.heard, answer))
         page.goto(f"{address}/{path}?project=1")

@@ -5,6 +5,7 @@ from pathlib import Path
 import numpy as np
 import pytest
 import small_project
+from reading_page import tried
 
 from sslapp.usecases.access import enter
 from sslapp.usecases.comparing.comparison import Measure, read_comparison
@@ -71,10 +72,15 @@ def test_two_rounds_are_compared_and_a_cell_opens_its_images(
 
     outline_on_the_first_selects_on_both(page, linked)
 
-    x, y = page.evaluate(CELL, ["compare-confusion-chart", int(10 * true + predicted)])
-    page.mouse.move(x, y)
-    page.locator(".hovertext").first.wait_for()
-    page.mouse.click(x, y)
+    def hover(patience: int) -> None:
+        x, y = page.evaluate(CELL, ["compare-confusion-chart", int(10 * true + predicted)])
+        page.mouse.move(x - 3, y - 3)
+        page.mouse.move(x, y)
+        page.locator(".hovertext").first.wait_for(timeout=patience)
+
+    tried(hover)
+    page.mouse.down()
+    page.mouse.up()
     page.get_by_text(f"True {true}, predicted {predicted}: {len(positions)} image").wait_for()
     pictures = page.locator(".st-key-compare-confusion-pictures .pictures img")
     pictures.first.wait_for()

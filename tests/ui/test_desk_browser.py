@@ -8,7 +8,7 @@ import pytest
 import small_project
 from keyboard import stroke
 from playwright.sync_api import Page, Route, expect
-from reading_page import accept_unproven
+from reading_page import accept_unproven, choose
 
 from sslapp.store import projects, rounds
 from sslapp.store.database import reading, writing
@@ -32,7 +32,7 @@ from sslapp.words import count
 SHOW = "review-show"
 DECIDED = re.compile("accepted|rejected|relabelled|none of these|left out")
 BACK = re.compile("^(Clear|Select all)$")
-PATIENCE = 60_000
+PATIENCE = 30_000
 POSITIONS = "tiles => tiles.map(each => Number(each.dataset.position))"
 
 
@@ -280,8 +280,7 @@ def test_the_panel_says_what_each_member_of_an_ensemble_says(ensembled, serve, b
     page.goto(f"{serve(ensembled.workspace.root)}/review?project=1")
     page.locator(".tile").first.wait_for()
     page.locator(".st-key-review-show").get_by_text("All", exact=True).click()
-    page.locator(".st-key-review-queue").click()
-    page.get_by_role("option", name="Members disagree first").click()
+    choose(page, page.locator(".st-key-review-queue"), "Members disagree first")
     board = read_board(ensembled, 1)
     choice = Choice(show=Show.ALL, queue=Queue.MEMBERS)
     first, second = positions(ensembled, 1, board, choice)[:2].tolist()
@@ -315,8 +314,7 @@ def test_a_label_in_question_is_kept_or_changed_by_a_key(reviewed, desk) -> None
     since = small_project.log(reviewed)[-1].number
 
     page = desk()
-    page.get_by_placeholder("Find what may be wrong").click()
-    page.get_by_role("option", name="Suspicious labels").click()
+    choose(page, page.get_by_placeholder("Find what may be wrong"), "Suspicious labels")
     expect(tile(page, kept).locator(".why")).to_have_text(re.compile(f"^Said {held.name}, model"))
     expect(page.locator("button.accept")).to_be_disabled()
     expect(page.locator(".grid")).to_be_focused()  # not the list of what can be found

@@ -7,13 +7,14 @@ import pytest
 import small_project
 from keyboard import stroke
 from playwright.sync_api import Page, expect
+from reading_page import choose
 
 from sslapp.store.database import reading
 from sslapp.store.state import load_state
 from sslapp.usecases.reviewing.bulk_decisions import bulk_label
 from sslapp.vocabulary import EventKind, Sight, Source
 
-PATIENCE = 60_000
+PATIENCE = 30_000
 POSITIONS = "tiles => tiles.map(each => Number(each.dataset.position))"
 
 
@@ -46,8 +47,7 @@ def test_a_decision_is_taken_back_in_the_history_and_one_about_marked_images_by_
     first = bulk_label(project, None, [50, 51, 52], "3", seen_in_grid=3)
     desk.get_by_role("button", name="Decisions").click()
     dialog = desk.get_by_role("dialog")
-    dialog.get_by_label("Kind").click()
-    desk.get_by_role("option", name="In bulk").click()
+    choose(desk, dialog.get_by_label("Kind"), "In bulk")
     expect(dialog.get_by_role("button", name="Show")).to_have_count(1)
     dialog.get_by_role("button", name="Show").click()
     expect(desk.locator(".tile")).to_have_count(3)

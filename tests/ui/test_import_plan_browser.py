@@ -8,6 +8,7 @@ from pathlib import Path
 import numpy as np
 import pytest
 from PIL import Image
+from reading_page import choose
 
 from sslapp.usecases.access import enter
 from sslapp.usecases.projects.settings import create_project
@@ -52,8 +53,7 @@ def test_patients_are_made_groups_by_the_plan_and_nothing_comes_twice(
     page.get_by_text("Import of ward").wait_for()
     page.get_by_text(re.compile("patients \\(groups\\) or classes")).wait_for()
     assert page.get_by_role("button", name="Import 12 images").is_disabled()
-    page.get_by_role("combobox", name="Folders, level 3").click()
-    page.get_by_role("option", name="are patients or groups").click()
+    choose(page, page.get_by_role("combobox", name="Folders, level 3"), "are patients or groups")
     page.locator("[data-testid=stMetric]", has_text="Groups").get_by_text("3").wait_for()
     page.get_by_role("button", name="Import 12 images").click()
     page.get_by_text("12 images · 2 classes").wait_for()

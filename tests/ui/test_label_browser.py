@@ -5,15 +5,14 @@ import os
 import re
 import time
 from collections.abc import Callable, Iterator
-from contextlib import suppress
 
 import numpy as np
 import pytest
 import small_project
 from keyboard import stroke
 from mortal_server import MortalServer
-from playwright.sync_api import TimeoutError, expect
-from reading_page import IMAGE, all_saved, press, ready
+from playwright.sync_api import expect
+from reading_page import IMAGE, all_saved, choose, press, ready
 
 from sslapp.store import projects
 from sslapp.store.database import reading, writing
@@ -86,7 +85,7 @@ def server(digits, make_lasting_server) -> MortalServer:
 def open_label(context, address: str, project: int):
     """Open the Label page of a project in a tab of its own, which notes its errors."""
     page = context.new_page()
-    page.set_default_timeout(60 * SECONDS)
+    page.set_default_timeout(30 * SECONDS)
     page.errors = []
     page.on("pageerror", lambda error: page.errors.append(str(error)))
     page.goto(f"{address}/label?project={project}")
@@ -108,12 +107,7 @@ def look(tab) -> Iterator[Callable]:
 
     def turn(project: int):
         choice = tab.get_by_role("combobox", name="Project", exact=True)
-        for _ in range(6):  # a run of the page, after what was decided before, closes the list
-            choice.fill("")
-            choice.fill(name_of(project))
-            with suppress(TimeoutError):
-                tab.get_by_role("option", name=name_of(project), exact=True).click(timeout=10_000)
-                break
+        choose(tab, choice, name_of(project), typed=name_of(project))
         choice.blur()
         tab.wait_for_function(IS_SHOWN, arg=project)
         ready(tab)

@@ -11,7 +11,7 @@ def test_missing_code_is_told_a_reload_mends_it_and_modules_are_loaded_once_and_
     reviewed, serve, browser
 ) -> None:
     page = browser.new_page(base_url=serve(reviewed.workspace.root))
-    page.set_default_timeout(60 * SECONDS)
+    page.set_default_timeout(30 * SECONDS)
     failure = page.get_by_role("alert").filter(has_text=FAILURE)
     # as when the server was restarted with other code between the page and its modules
     page.route("**/code/**", lambda route: route.fulfill(status=404, body="no such code"))

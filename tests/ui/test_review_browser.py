@@ -7,7 +7,7 @@ import time
 import numpy as np
 import pytest
 import small_project
-from reading_page import accept_unproven
+from reading_page import accept_unproven, tried
 
 from sslapp.review.selection import inside
 from sslapp.store.database import reading
@@ -41,7 +41,7 @@ RINGS = f"() => document.querySelector('{MAP}').layout.selections.map(each => ea
 def opened(lasting_review, make_lasting_server, browser):
     """The Review page of the project with one round, for all tests, and its sent frames."""
     page = browser.new_page(viewport=WINDOW)
-    page.set_default_timeout(60 * SECONDS)
+    page.set_default_timeout(30 * SECONDS)
     frames: list[int] = []
     page.on(
         "websocket", lambda socket: socket.on("framesent", lambda sent: frames.append(len(sent)))
@@ -133,12 +133,15 @@ def test_hover_shows_an_image_with_its_evidence_and_a_click_selects_it(review) -
     page, access, frames = review
     board = read_board(access, 1)
     position = lonely(board)
-    x, y = page.evaluate(AT, board.xy[position].tolist())
-    page.mouse.move(x - 3, y - 3)
-    page.mouse.move(x, y)
     card = page.locator(".card")
-    card.wait_for()
-    card.get_by_text("Nearest expert labels").wait_for()
+
+    def hover(patience: int) -> None:
+        x, y = page.evaluate(AT, board.xy[position].tolist())
+        page.mouse.move(x - 3, y - 3)
+        page.mouse.move(x, y)
+        card.get_by_text("Nearest expert labels").wait_for(timeout=patience)
+
+    tried(hover)
     name = board.classes[board.predicted[position]].name
     told = re.search(rf"Proposed\s+{name}\s+([\d.]+) %", card.inner_text())
     assert told

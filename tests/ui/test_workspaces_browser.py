@@ -92,7 +92,7 @@ def look(browser, server) -> Iterator[Callable]:
     def open_(name: str):
         windows.append(browser.new_context(viewport={"width": 1440, "height": 1400}))
         page = windows[-1].new_page()
-        page.set_default_timeout(60 * SECONDS)
+        page.set_default_timeout(30 * SECONDS)
         page.on(
             "dialog", lambda dialog: dialog.accept()
         )  # leaving with unsaved work is asked about
@@ -251,7 +251,7 @@ def test_the_review_desk_takes_nothing_for_another_workspace(
     before = len(small_project.log(ours))
     server = make_server(ours.workspace.root)
     page = browser.new_page(viewport={"width": 1440, "height": 1400})
-    page.set_default_timeout(60 * SECONDS)
+    page.set_default_timeout(30 * SECONDS)
     page.goto(f"{server.address}/review?project=1")
     page.locator(".stage[data-ready]").wait_for()
     replace(server, theirs.workspace.root)
