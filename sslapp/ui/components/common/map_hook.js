@@ -192,7 +192,7 @@ function makeHook(parentElement) {
   }
 
   function picked(event) {
-    if (performance.now() < clearingUntil) return
+    if (!event?.event?.isTrusted) return // our own, that takes the outline off
     const position = event?.points?.[0]?.customdata
     if (position !== undefined) send("gesture", { kind: "image", position: Number(position) })
   }
