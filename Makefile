@@ -19,9 +19,10 @@ PARALLEL := --numprocesses=auto --maxprocesses=4 --dist=loadfile --no-loadscope-
 test: $(SETUP)
 	$(BIN)/pytest $(PARALLEL)
 
-# what can be run after every change: no browser, no PostgreSQL, no killed process, no long training
+# what can be run after every change: no browser, no PostgreSQL, no killed process, no long training,
+# no copy of a whole project
 quick: $(SETUP)
-	$(BIN)/pytest $(PARALLEL) -m "not browser and not postgres and not slow"
+	$(BIN)/pytest $(PARALLEL) -m "not browser and not postgres and not slow and not project"
 
 coverage: $(SETUP)
 	$(BIN)/pytest $(PARALLEL) \

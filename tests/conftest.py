@@ -36,9 +36,11 @@ if MEMORY.is_dir() and shutil.disk_usage(MEMORY).free >= WORKSPACES_TAKE:
 TIERS = {
     "browser": {"browser", "server_launcher"},
     "slow": {"launcher", "pages", "story"},
+    "project": {"open_copy", "open_app", "migrated"},
 }
-"""Marks, and the fixtures whose tests carry them: those that start a browser or a server, and those
-that kill processes or run jobs in processes of their own. Other slow tests are marked by hand."""
+"""Marks, and the fixtures whose tests carry them: those that start a browser or a server; that kill
+processes or run jobs in processes of their own; that open a project of their own or show a page.
+Other slow tests are marked by hand."""
 
 
 SECONDS = {"browser": 8.0, "slow": 8.0, "postgres": 1.0}
