@@ -8,8 +8,9 @@ import numpy as np
 import pytest
 from PIL import Image
 
+from sslapp.datasets.header_sample import sample
 from sslapp.datasets.ingest import ingest
-from sslapp.datasets.look import list_source, look, same_bytes, sample, suggest
+from sslapp.datasets.look import list_source, look, same_bytes, suggest
 from sslapp.datasets.pictures.arranged import OpenQuestions
 from sslapp.datasets.pictures.listing import Listing, ScanStopped
 from sslapp.datasets.pictures.reading import FrameChoice, Meaning, Reading
@@ -131,21 +132,6 @@ def test_what_is_in_doubt_is_refused_with_the_way_to_say_it(tree, picture):
     ]
 
 
-def test_headers_of_some_images_are_read_spread_over_the_source(tree, picture):
-    files = {f"{n}.png": picture(n, 4 + n // 30, 8, 3 if n < 6 else 1) for n in range(60)}
-    listing = list_source(tree({**files, "broken.png": b"no"}))
-    found = sample(listing)
-    assert (found.looked, found.images) == (61, 61)
-    assert found.sizes == {"8 x 4": 30, "8 x 5": 30}
-    assert found.kinds == {"grey, 8 bits": 54, "colour, 8 bits": 6}
-    assert (found.smallest, found.largest) == ((8, 4), (8, 5))
-    assert [name for name, _ in found.unreadable] == ["broken.png"]
-    some = sample(listing, count=10, seed=3)
-    assert (some.looked, some.images) == (10, 61)
-    assert some == sample(listing, count=10, seed=3)
-    assert set(some.sizes) == {"8 x 4", "8 x 5"}
-
-
 def test_files_with_several_images_are_told_taken_whole_or_refused(tree, tmp_path):
     frames = np.random.default_rng(0).integers(0, 256, (3, 6, 6), dtype=np.uint8)
     file = io.BytesIO()
@@ -179,9 +165,6 @@ def test_sources_without_folders_have_a_look_too(medmnist, tree, picture):
     assert (found.images, found.levels, found.questions) == (10, [], [])
     assert found.splits == {Split.POOL: 7, Split.TEST: 3}
     assert found.classes == {"0": 4, "1": 4, "2": 2}
-    shown = sample(list_source(medmnist()))
-    assert (shown.looked, shown.images, shown.sizes) == (10, 10, {"6 x 6": 10})
-    assert shown.kinds == {"grey, 8 bits": 10}
     digits = looked("digits")
     assert (digits.images, len(digits.classes), digits.without_class) == (1797, 10, 0)
     root = tree({"a.png": picture(1), "b.png": picture(2)})
@@ -190,7 +173,6 @@ def test_sources_without_folders_have_a_look_too(medmnist, tree, picture):
     assert (listed.classes, listed.without_class) == ({"cat": 1}, 1)
     assert listed.splits == {Split.POOL: 1, Split.TEST: 1}
     assert listed.left_out[0].reason == "there is no such file"
-    assert sample(list_source(root / "list.csv")).sizes == {"8 x 8": 2}
 
 
 def test_a_suggestion_gives_its_reasons(tree, picture):

@@ -10,7 +10,7 @@ from sslapp.ui.projects import members as members_panel
 from sslapp.ui.projects.imports import images, labels, metadata, plan, sibling, withdrawal
 from sslapp.usecases.access import Access
 from sslapp.usecases.images.embeddings import newest_embedding
-from sslapp.usecases.images.incoming.imports import notes_of, nothing_new
+from sslapp.usecases.images.incoming.notes import notes_of, nothing_new
 from sslapp.usecases.people.members import members
 from sslapp.usecases.projects.listing import ProjectLine
 from sslapp.usecases.projects.status import Status, status

@@ -12,7 +12,8 @@ from PIL import Image
 from sslapp.store.database import reading
 from sslapp.store.images import contents
 from sslapp.usecases.access import enter
-from sslapp.usecases.images.incoming.imports import import_images, notes_of, nothing_new
+from sslapp.usecases.images.incoming.imports import import_images
+from sslapp.usecases.images.incoming.notes import notes_of, nothing_new
 from sslapp.usecases.projects.settings import create_project
 from sslapp.usecases.projects.status import status
 from sslapp.vocabulary import JobState

@@ -14,7 +14,8 @@ from sslapp.store.errors import Refused
 from sslapp.store.images import image_sets
 from sslapp.usecases.access import Access, NotAllowed, enter
 from sslapp.usecases.images.embeddings import embed
-from sslapp.usecases.images.incoming.imports import import_images, notes_of
+from sslapp.usecases.images.incoming.imports import import_images
+from sslapp.usecases.images.incoming.notes import notes_of
 from sslapp.usecases.images.pictures import picture
 from sslapp.usecases.images.sibling import make_sibling
 from sslapp.usecases.images.withdrawal import plan_withdrawal, withdraw

@@ -1,14 +1,10 @@
-"""The list of projects, and what imports refused."""
-
-import csv
-import io
+"""The list of projects."""
 
 import small_project
 
 from sslapp.store import projects
 from sslapp.store.database import writing
 from sslapp.usecases.access import enter
-from sslapp.usecases.images.incoming.imports import by_reason, refusals_csv
 from sslapp.usecases.labelling import decisions
 from sslapp.usecases.people.members import grant
 from sslapp.usecases.projects.listing import project_list
@@ -47,18 +43,3 @@ def test_only_projects_of_the_reader_are_listed(project) -> None:
     grant(project, 1, "Eve", Role.READER)
     assert [each.role for each in project_list(eve)] == [Role.READER]
     eve.engine.dispose()
-
-
-def test_refusals_are_put_together_by_reason_and_safe_in_a_spreadsheet() -> None:
-    refused = [
-        {"name": "a.txt", "reason": "no picture"},
-        {"name": "=HYPERLINK(1)", "reason": "damaged"},
-        {"name": "b.txt", "reason": "damaged"},
-    ]
-    assert by_reason(refused) == [
-        ("damaged", ["=HYPERLINK(1)", "b.txt"]),
-        ("no picture", ["a.txt"]),
-    ]
-    rows = list(csv.reader(io.StringIO(refusals_csv(refused).decode())))
-    assert rows[0] == ["name", "reason"]
-    assert rows[2] == ["'=HYPERLINK(1)", "damaged"]

@@ -7,8 +7,8 @@ import streamlit as st
 from sslapp.ui.common import faults, plain
 from sslapp.ui.projects.imports import sources
 from sslapp.usecases.access import Access
-from sslapp.usecases.images.incoming.imports import by_reason, refusals_csv
 from sslapp.usecases.images.incoming.known_sets import images_of_set
+from sslapp.usecases.images.incoming.notes import by_reason, refusals_csv
 from sslapp.usecases.images.incoming.sources import SourceKind, import_chosen
 from sslapp.usecases.projects.status import ImageSetRow
 from sslapp.words import ago, count

@@ -9,7 +9,8 @@ from pathlib import Path
 from typing import Any
 
 from sslapp import durable
-from sslapp.datasets.look import Sample, list_source, same_bytes, sample
+from sslapp.datasets.header_sample import Sample, sample
+from sslapp.datasets.look import list_source, same_bytes
 from sslapp.datasets.pictures.copies import Copies
 from sslapp.datasets.pictures.described import opened
 from sslapp.datasets.pictures.listing import Listing
