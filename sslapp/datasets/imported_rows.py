@@ -8,7 +8,12 @@ from typing import overload
 import numpy as np
 from numpy.typing import NDArray
 
+from sslapp.datasets.texts import Texts
 from sslapp.vocabulary import Split
+
+_SPLITS = tuple(Split)
+_KEPT, _COLOUR, _SPLIT = 1, 2, 4
+"""Flags of a row, and the factor of its split's number."""
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)
@@ -45,11 +50,11 @@ class ImportedRows(Sequence[Row]):
     """
 
     def __init__(self) -> None:
-        self._names: list[str] = []
-        self._groups: list[str | None] = []
+        self._names = Texts()
         self._digests = bytearray()  # 64 bytes each: of pixels, of the original
-        self._numbers = array("i")  # 5 each: width, height, class or -1, colour, kept
-        self._splits: list[Split] = []
+        self._numbers = array("i")  # 5 each: width, height, class or -1, group or -1, flags
+        self._groups: dict[str, int] = {}
+        self._group_names: list[str] = []
 
     def __len__(self) -> int:
         return len(self._names)
@@ -65,40 +70,53 @@ class ImportedRows(Sequence[Row]):
             return [self[each] for each in range(*place.indices(len(self)))]
         at = range(len(self))[place]
         pixels, original = (self._digests[64 * at + k : 64 * at + k + 32].hex() for k in (0, 32))
-        width, height, class_number, colour, kept = self._numbers[5 * at : 5 * at + 5]
+        width, height, class_number, group, flags = self._numbers[5 * at : 5 * at + 5]
         return Row(
             name=self._names[at],
             sha256=pixels,
-            original=original if kept else None,
+            original=original if flags & _KEPT else None,
             width=width,
             height=height,
-            colour=bool(colour),
-            split=self._splits[at],
-            group=self._groups[at],
+            colour=bool(flags & _COLOUR),
+            split=_SPLITS[flags // _SPLIT],
+            group=self._group_names[group] if group >= 0 else None,
             true_class=class_number if class_number >= 0 else None,
         )
 
     def append(self, row: Row) -> None:
         """Add an image."""
         kept = row.original is not None
+        flags = kept * _KEPT + row.colour * _COLOUR + _SPLITS.index(row.split) * _SPLIT
         class_number = -1 if row.true_class is None else row.true_class
         self._names.append(row.name)
-        self._groups.append(row.group)
         self._digests += bytes.fromhex(row.sha256) + bytes.fromhex(row.original or "00" * 32)
-        self._numbers.extend((row.width, row.height, class_number, row.colour, kept))
-        self._splits.append(row.split)
+        self._numbers.extend((row.width, row.height, class_number, self._group(row.group), flags))
+
+    def _group(self, name: str | None) -> int:
+        if name is None:
+            return -1
+        if name not in self._groups:
+            self._groups[name] = len(self._group_names)
+            self._group_names.append(name)
+        return self._groups[name]
 
     def keep(self, place: int, original: str) -> None:
         """Say what the image's original is."""
         self._digests[64 * place + 32 : 64 * place + 64] = bytes.fromhex(original)
-        self._numbers[5 * place + 4] = 1
+        self._numbers[5 * place + 4] |= _KEPT
 
     def first_alike(self) -> NDArray[np.int64]:
         """(n,) the first image with the same pixels as each, which may be itself."""
-        digests = np.frombuffer(bytes(self._digests), "V32").reshape(-1, 2)[:, 0]
-        _, first, same = np.unique(digests, return_index=True, return_inverse=True)
-        return first[same].astype(np.int64, copy=False)
+        digests = np.frombuffer(self._digests, "V32").reshape(-1, 2)[:, 0]
+        starts = np.frombuffer(self._digests, np.int64).reshape(-1, 8)[:, 0]
+        firsts = np.arange(len(self))
+        # nearly all differ in the first 8 of their 32 bytes, which take less room to compare
+        ordered = np.sort(starts)
+        suspects = np.flatnonzero(np.isin(starts, ordered[1:][ordered[1:] == ordered[:-1]]))
+        _, first, same = np.unique(digests[suspects], return_index=True, return_inverse=True)
+        firsts[suspects] = suspects[first[same]]
+        return firsts
 
     def has_original(self, place: int) -> bool:
         """Whether the image has an original of its own."""
-        return bool(self._numbers[5 * place + 4])
+        return bool(self._numbers[5 * place + 4] & _KEPT)

@@ -150,8 +150,11 @@ def ingest(
 def _equal(rows: ImportedRows, held: Held) -> Equal:
     """Rows whose pixels are those of an image of the project, or of a row before them."""
     found = Equal()
-    for place, first in enumerate(rows.first_alike().tolist()):
-        other = held.pixels.get(rows[place].sha256) if held.pixels else None
+    firsts = rows.first_alike()
+    again = np.flatnonzero(firsts != np.arange(len(rows)))
+    for place in range(len(rows)) if held.pixels else map(int, again):
+        first = int(firsts[place])
+        other = held.pixels.get(rows[place].sha256)
         if other is None and first != place:
             other = rows[first].name
         if other is not None:

@@ -149,14 +149,13 @@ def suggest(listing: Listing) -> SuggestedReading:
 
 def same_bytes(
     listing: Listing,
-    names: Sequence[str] | None = None,
     progress: Callable[[int, int], None] = lambda done, total: None,
     should_stop: Callable[[], bool] = lambda: False,
 ) -> Copies:
     """Find files of a listing with the same bytes; see `pictures.copies.same_bytes`."""
     if not listing.names:
         return []
-    return copies_of.same_bytes(listing, opened(listing), names, progress, should_stop)
+    return copies_of.same_bytes(listing, opened(listing), None, progress, should_stop)
 
 
 def look(
@@ -175,26 +174,30 @@ def look(
         return _stated(listing)
     found = layout(listing, reading)
     files, again = without_copies(listing, found.files, opened(listing), copies or [])
-    size = dict(zip(listing.names, listing.sizes.tolist(), strict=True))
-    classes = Counter(file.class_name for file in files)
-    groups = Counter(file.group for file in files)
+    classes: Counter[str | None] = Counter()
+    groups: Counter[str | None] = Counter()
+    splits: Counter[Split] = Counter()
+    for each, count in files.counts():
+        classes[each.class_name] += count
+        groups[each.group] += count
+        splits[each.split] += count
     left_out = _left_out([*listing.refused, *found.left_out, *again])
     return SourceLook(
         name=listing.name,
         images=len(files),
-        bytes=sum(size[file.name] for file in files),
+        bytes=int(listing.sizes[files.places].sum()),
         levels=found.levels,
         reading=found.reading,
         classes={name: classes[name] for name in natural_order(filter(None, classes))},
         without_class=classes[None],
-        splits=dict(sorted(Counter(file.split for file in files).items())),
+        splits=dict(sorted(splits.items())),
         groups=len(groups) - (None in groups),
         without_group=groups[None],
-        group_examples=_group_examples(files),
+        group_examples=_group_examples(files) if groups.keys() - {None} else [],
         pattern_matches=found.pattern_matches,
         left_out=left_out,
         empty=listing.empty,
-        warnings=_warnings(listing, found, files),
+        warnings=_warnings(listing, found, splits[Split.TEST]),
         questions=found.questions,
     )
 
@@ -253,15 +256,14 @@ def _group_examples(files: Sequence[Placed]) -> list[tuple[str, str]]:
     return [(path, group) for group, path in found.items()]
 
 
-def _warnings(listing: Listing, found: Layout, files: Sequence[Placed]) -> list[str]:
+def _warnings(listing: Listing, found: Layout, test_images: int) -> list[str]:
     said = list(found.beside.said)
     if any(level.meaning is Meaning.SPLIT for level in found.levels):
         tests = [name for name, split in found.reading.splits.items() if split is Split.TEST]
-        count = sum(file.split is Split.TEST for file in files)
         if tests:
             listed = ", ".join(f'"{name}"' for name in tests)
             said.append(
-                f"{count:,} images of {listed} are test images: nothing is trained on them."
+                f"{test_images:,} images of {listed} are test images: nothing is trained on them."
             )
     alike = _differ_in_capitals(found)
     if alike:

@@ -34,7 +34,7 @@ class OriginalsWriter:
     def __init__(self, folder: Path) -> None:
         self._folder = folder
         self._folders: set[Path] = set()
-        self._added = bytearray()  # 32 bytes each, for there may be very many
+        self._added = None if _syncs_file_systems() else bytearray()  # 32 bytes each
 
     def add(self, content: bytes) -> str:
         """Store `content` unless it is there already and return its sha256."""
@@ -44,7 +44,8 @@ class OriginalsWriter:
         if path.parent not in self._folders:
             path.parent.mkdir(parents=True, exist_ok=True)
             self._folders.add(path.parent)
-        self._added += digest.digest()
+        if self._added is not None:
+            self._added += digest.digest()
         # compared, because a power cut before `finish` may leave a name without its content
         if path.exists() and path.read_bytes() == content:
             return sha256
@@ -63,14 +64,17 @@ class OriginalsWriter:
         Raises:
             OSError: when the disk did not take it.
         """
-        if self._added:
+        if self._folders:
             _sync(self._folder, chain(self._folders, self._paths()))
         self._folders.clear()
-        self._added.clear()
+        if self._added is not None:
+            self._added.clear()
 
     def _paths(self) -> Iterator[Path]:
-        for start in range(0, len(self._added), 32):
-            yield original_path(self._folder, self._added[start : start + 32].hex())
+        """What was added, where it must be synced one by one."""
+        added = self._added or b""
+        for start in range(0, len(added), 32):
+            yield original_path(self._folder, added[start : start + 32].hex())
 
 
 def share_originals(
@@ -113,11 +117,16 @@ def _sync(folder: Path, paths: Iterable[Path]) -> None:
         durable.sync_folder(folder)
 
 
+def _syncs_file_systems() -> bool:
+    """Whether the system can write out a whole file system, as Linux can."""
+    return hasattr(ctypes.CDLL(None), "syncfs")
+
+
 def _sync_file_system(folder: Path) -> bool:
-    """Linux: write out the file system that holds `folder` and wait; elsewhere return False."""
-    syncfs = getattr(ctypes.CDLL(None, use_errno=True), "syncfs", None)
-    if syncfs is None:
+    """Write out the file system that holds `folder` and wait; False where no system call does."""
+    if not _syncs_file_systems():
         return False
+    syncfs = ctypes.CDLL(None, use_errno=True).syncfs
     descriptor = os.open(folder, os.O_RDONLY)
     try:
         if syncfs(descriptor) != 0:

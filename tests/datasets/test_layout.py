@@ -1,10 +1,13 @@
 """What folders mean: classes, groups, splits or nothing, and what nobody can know but a person."""
 
+import random
+import tracemalloc
 from pathlib import Path
 
 import pytest
 
 from sslapp.datasets.look import look, suggest
+from sslapp.datasets.pictures.files import natural_order
 from sslapp.datasets.pictures.layout import NoGroups, layout
 from sslapp.datasets.pictures.listing import PictureFile, listed
 from sslapp.datasets.pictures.reading import FrameChoice, Meaning, Reading
@@ -160,8 +163,24 @@ def test_names_are_written_alike_and_in_the_order_people_count():
     ]
     assert [*found.levels[0].folders] == ["M\u00fcller", "cat", "dog"]
     both = listing("Mu\u0308ller/1.png", "M\u00fcller/1.png")
-    assert both.names == ["M\u00fcller/1.png"]
+    assert list(both.names) == ["M\u00fcller/1.png"]
     assert r"Mu\u0308ller/1.png and M\xfcller/1.png; rename one" in both.refused[0].reason
+
+
+def test_very_many_names_are_ordered_as_few_are_and_take_little_memory():
+    names = [f"{number % 3:02}/{number}.png" for number in range(9000)]
+    random.Random(0).shuffle(names)
+    tracemalloc.start()
+    found = listing(*names, names[100], names[5])
+    files, refused = layout(found).files, found.refused
+    del found
+    held = tracemalloc.get_traced_memory()[0]
+    tracemalloc.stop()
+    assert [file.name for file in files] == natural_order(names)
+    assert held < 60 * len(names)  # a list of their names alone has 70 bytes each
+    assert [(each.name, each.reason) for each in refused] == sorted(
+        (name, "its name occurs twice") for name in (names[100], names[5])
+    )
 
 
 def test_groups_by_a_pattern_are_counted_with_examples():

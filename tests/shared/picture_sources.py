@@ -31,4 +31,4 @@ def archive_source(
 ) -> FilesSource:
     listing = archive_listing(path, name=name, limits=limits)
     wanted = reading if group_pattern is None else replace(reading, group_pattern=group_pattern)
-    return files_source(listing, wanted, Opened(partial(opened_archive, listing, limits)))
+    return files_source(listing, wanted, Opened(partial(opened_archive, path, limits)))

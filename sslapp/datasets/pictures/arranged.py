@@ -51,15 +51,16 @@ def files_source(
     if not files:
         raise nothing(listing.name, refused)
 
+    where = listing.where  # alone is kept, for the listing may be long
+
     @contextmanager
     def reading_all() -> Iterator[Read]:
         with opened.whole() as read:
-            yield lambda name: read(listing.where.get(name, name))
+            yield lambda name: read(where.get(name, name))
 
     frames = found.reading.frames
-    if frames is FrameChoice.ALL:
-        files = _all_frames(files, reading_all)
-    return FilesSource(listing.name, files, refused, reading_all, frames)
+    placed = _all_frames(files, reading_all) if frames is FrameChoice.ALL else files
+    return FilesSource(listing.name, placed, refused, reading_all, frames)
 
 
 def _all_frames(

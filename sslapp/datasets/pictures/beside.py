@@ -86,7 +86,7 @@ def found_beside(names: Sequence[str]) -> Beside:
 def _mask_files(names: Sequence[str]) -> set[str]:
     """Patterns of files that are called like another with "_mask" after it."""
     suspects = []
-    if not _MASK_WORD.search("\n".join(names)):
+    if not any(map(_MASK_WORD.search, names)):
         return set()
     for name in names:
         stem = name.rpartition(".")[0]

@@ -5,9 +5,9 @@ in a folder the ends are compared before the whole.
 """
 
 import hashlib
-from collections import defaultdict
 from collections.abc import Callable, Sequence
 from contextlib import AbstractContextManager
+from dataclasses import dataclass
 from functools import partial
 
 import numpy as np
@@ -15,6 +15,7 @@ from numpy.typing import NDArray
 
 from sslapp.datasets.pictures.files import Placed, Read
 from sslapp.datasets.pictures.listing import Listing, Opened, ScanStopped
+from sslapp.datasets.pictures.placed_files import PlacedFiles
 from sslapp.datasets.source import Refusal
 from sslapp.vocabulary import Split
 
@@ -25,10 +26,30 @@ Copies = list[tuple[str, ...]]
 """Names of files with the same bytes, in the order of the listing."""
 
 
+@dataclass(frozen=True, eq=False)
+class _Suspects:
+    """Files that may be the same, those of a group side by side.
+
+    Attributes:
+        places: (n,) int64 in the listing.
+        groups: (n,) int64, ascending.
+    """
+
+    places: NDArray[np.int64]
+    groups: NDArray[np.int64]
+
+    def __len__(self) -> int:
+        return len(self.places)
+
+    def only(self, kept: NDArray[np.bool_]) -> "_Suspects":
+        """Some of them."""
+        return _Suspects(self.places[kept], self.groups[kept])
+
+
 def same_bytes(
     listing: Listing,
     opened: Opened,
-    names: Sequence[str] | None = None,
+    places: NDArray[np.int64] | None = None,
     progress: Callable[[int, int], None] = lambda done, total: None,
     should_stop: Callable[[], bool] = lambda: False,
 ) -> Copies:
@@ -36,95 +57,95 @@ def same_bytes(
 
     Args:
         opened: reads files.
-        names: of those to compare; all by default.
+        places: (n,) of those to compare, in the listing, ascending; all by default.
         progress: called as progress(done, total) with the files that must be read.
         should_stop: polled after each.
 
     Raises:
         ScanStopped: when `should_stop()` became true.
     """
-    wanted = None if names is None else set(names)
-    suspects = _suspects(listing, wanted)
-    known = [group for group, summed in suspects if summed]
-    by_size = [group for group, summed in suspects if not summed]
-    look = partial(_alike, listing, should_stop=should_stop)
-    total = sum(map(len, known)) + sum(map(len, by_size))
+    places = np.arange(len(listing.names)) if places is None else places
+    suspects = _alike(places, [listing.checksums[places], listing.sizes[places]])
+    summed = listing.checksums[suspects.places] >= 0
+    known, by_size = suspects.only(summed), suspects.only(~summed)
+    look = partial(_read_alike, listing, should_stop=should_stop)
+    total = len(suspects)
     if opened.ends is not None:
         by_size = look(by_size, opened.ends, lambda done: progress(done, total))
-        total = sum(map(len, known)) + sum(map(len, by_size))
-    return [
-        tuple(group)
-        for group in look(known + by_size, opened.whole, lambda done: progress(done, total))
-    ]
+        total = len(known) + len(by_size)
+    together = _Suspects(
+        np.concatenate([known.places, by_size.places]),
+        np.concatenate([known.groups, by_size.groups + len(places)]),
+    )
+    return _named(listing, look(together, opened.whole, lambda done: progress(done, total)))
 
 
-def _alike(
+def _read_alike(
     listing: Listing,
-    groups: Sequence[Sequence[str]],
+    suspects: _Suspects,
     opened: Callable[[], AbstractContextManager[Read]],
     progress: Callable[[int], None],
     *,
     should_stop: Callable[[], bool],
-) -> list[list[str]]:
-    """Split groups into those of which the same was read."""
-    names: list[str] = []
-    keys = bytearray()  # 24 bytes each: group and half a sha256, for there may be very many
-    done = 0
+) -> _Suspects:
+    """Those of a group of which the same was read, as groups of their own."""
+    read_ones = np.zeros(len(suspects), np.bool_)
+    digests = bytearray()  # half a sha256 each, for there may be very many
     with opened() as read:
-        for number, group in enumerate(groups):
-            for name in group:
-                if should_stop():
-                    raise ScanStopped
-                done += 1
-                if done % _TOLD == 0:
-                    progress(done)
-                try:
-                    content = read(listing.where.get(name, name))
-                except (OSError, ValueError):
-                    continue  # the import says so
-                keys += number.to_bytes(8, "little") + hashlib.sha256(content).digest()[:16]
-                names.append(name)
-    return _together(names, np.frombuffer(keys, np.uint64).reshape(-1, 3))
+        for at, place in enumerate(suspects.places):
+            if should_stop():
+                raise ScanStopped
+            if at % _TOLD == _TOLD - 1:
+                progress(at + 1)
+            name = listing.names[place]
+            try:
+                content = read(listing.where.get(name, name))
+            except (OSError, ValueError):
+                continue  # the import says so
+            read_ones[at] = True
+            digests += hashlib.sha256(content).digest()[:16]
+    suspects = suspects.only(read_ones)
+    halves = np.frombuffer(digests, np.int64).reshape(-1, 2)
+    return _alike(suspects.places, [halves[:, 1], halves[:, 0], suspects.groups])
 
 
-def _together(names: Sequence[str], keys: NDArray[np.generic]) -> list[list[str]]:
-    """Names whose rows of keys are equal, where there are several."""
-    if not len(names):
-        return []
-    _, inverse, counts = np.unique(keys, axis=0, return_inverse=True, return_counts=True)
-    inverse = inverse.ravel()
-    found: dict[int, list[str]] = defaultdict(list)
-    for place in np.flatnonzero(counts[inverse] > 1).tolist():
-        found[int(inverse[place])].append(names[place])
-    return list(found.values())
+def _alike(places: NDArray[np.int64], keys: Sequence[NDArray[np.int64]]) -> _Suspects:
+    """Files all of whose keys are those of another's; groups begin where their first file stands.
+
+    Args:
+        places: (n,).
+        keys: (n,) each.
+    """
+    order = np.lexsort(keys)  # equal ones stay in their order
+    starts = np.ones(len(order), np.bool_)
+    if len(order):
+        starts[1:] = np.any([key[order][1:] != key[order][:-1] for key in keys], axis=0)
+    firsts = np.flatnonzero(starts)
+    counts = np.diff(firsts, append=len(order))
+    several = np.repeat(counts > 1, counts)
+    group = np.repeat(order[firsts], counts)[several]  # by its first file
+    order = order[several]
+    by_first = np.lexsort([order, group])
+    return _Suspects(places[order[by_first]], group[by_first])
 
 
-def _suspects(listing: Listing, wanted: set[str] | None) -> list[tuple[list[str], bool]]:
-    """Groups of files that may be the same, and whether their checksums were compared for it."""
-    keys = np.stack([listing.sizes, listing.checksums], axis=1)
-    _, inverse, counts = np.unique(keys, axis=0, return_inverse=True, return_counts=True)
-    inverse = inverse.ravel()
-    groups: dict[int, list[int]] = defaultdict(list)
-    for place in np.flatnonzero(counts[inverse] > 1).tolist():
-        if wanted is None or listing.names[place] in wanted:
-            groups[int(inverse[place])].append(place)
-    return [
-        ([listing.names[place] for place in group], bool(listing.checksums[group[0]] >= 0))
-        for group in groups.values()
-        if len(group) > 1
-    ]
+def _named(listing: Listing, suspects: _Suspects) -> Copies:
+    """The names of each group."""
+    edges = np.flatnonzero(np.diff(suspects.groups)) + 1
+    groups = np.split(suspects.places, edges) if len(suspects) else []
+    return [tuple(listing.names[place] for place in group) for group in groups]
 
 
 def without_copies(
-    listing: Listing, files: list[Placed], opened: Opened, copies: Copies | None
-) -> tuple[list[Placed], list[Refusal]]:
+    listing: Listing, files: PlacedFiles, opened: Opened, copies: Copies | None
+) -> tuple[PlacedFiles, list[Refusal]]:
     """Each image once: a test image stays one, else the name in the fewest folders.
 
     Args:
         copies: as `same_bytes` found them; None to look for them.
     """
     if copies is None:
-        copies = same_bytes(listing, opened, [file.name for file in files])
+        copies = same_bytes(listing, opened, files.places)
     if not copies:
         return files, []
     among = {name for group in copies for name in group}
@@ -138,7 +159,7 @@ def without_copies(
             if file is not kept:
                 why[file.name] = _why(file, kept)
     refused = [Refusal(name, reason) for name, reason in why.items()]
-    return [file for file in files if file.name not in why], refused
+    return files.only(np.array([file.name not in why for file in files], np.bool_)), refused
 
 
 def _why(file: Placed, kept: Placed) -> str:

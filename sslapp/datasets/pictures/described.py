@@ -62,7 +62,7 @@ def pictures_listing(
 def opened(listing: Listing) -> Opened:
     """What reads the files of a listed folder or archive."""
     if Path(listing.path).is_file():
-        return Opened(partial(opened_archive, listing))
+        return Opened(partial(opened_archive, Path(listing.path)))
     return folder.opened(listing)
 
 

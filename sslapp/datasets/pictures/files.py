@@ -110,7 +110,8 @@ class FilesSource:
         """Yield the files from index `start` on; one that cannot be read is a refusal."""
         with self._reading() as read:
             frames = _Frames(read)
-            for file in self._files[start:]:
+            for place in range(start, len(self._files)):  # no slice: there may be very many
+                file = self._files[place]
                 try:
                     content = frames.read(file) if file.frame else read(file.name)
                 except (OSError, ValueError) as error:
@@ -186,7 +187,12 @@ def _wrong_suffix(file: str) -> str | None:
 
 def natural_order(names: Iterable[str]) -> list[str]:
     """Sort as people count: 2.png before 10.png; what lies in one folder stays together."""
-    return sorted(names, key=lambda name: (_NUMBER.sub(_counted, name.replace("/", "\0")), name))
+    return sorted(names, key=natural_key)
+
+
+def natural_key(name: str) -> tuple[str, str]:
+    """What `natural_order` sorts by."""
+    return _NUMBER.sub(_counted, name.replace("/", "\0")), name
 
 
 def _counted(number: re.Match[str]) -> str:

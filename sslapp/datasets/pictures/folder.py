@@ -36,9 +36,19 @@ def folder_listing(root: Path, should_stop: Callable[[], bool] = lambda: False) 
     if not root.is_dir():
         raise ValueError(f"{root}: there is no such folder.")
     top = root.resolve()
-    found: list[PictureFile] = []
     refused: list[Refusal] = []
     folders: list[str] = []
+    found = _found(top, refused, folders, should_stop)
+    listing = listed(top, top.name, found, refused, folders)
+    if not listing.names:
+        raise nothing(root, refused)
+    return listing
+
+
+def _found(
+    top: Path, refused: list[Refusal], folders: list[str], should_stop: Callable[[], bool]
+) -> Iterator[PictureFile]:
+    """Yield the picture files below a folder; the others, and all folders, go to the two lists."""
     for name, path in _walk(top, refused, folders):
         if should_stop():
             raise ScanStopped
@@ -46,51 +56,39 @@ def folder_listing(root: Path, should_stop: Callable[[], bool] = lambda: False) 
         reason = wrong_path(name) if is_archive else wrong_name(name)
         reason = reason or wrong_target(path, top)
         if reason is None and is_archive:
-            _enter(name, path, found, refused, folders)
+            yield from _entered(name, path, refused, folders)
         elif reason is None:
-            found.append(PictureFile(name, path.stat().st_size))
+            yield PictureFile(name, path.stat().st_size)
         else:
             refused.append(Refusal(printable(name), reason))
-    if not found:
-        raise nothing(root, refused)
-    return listed(top, top.name, found, refused, folders)
 
 
-def _enter(
-    name: str,
-    path: Path,
-    found: list[PictureFile],
-    refused: list[Refusal],
-    folders: list[str],
-) -> None:
-    """List the pictures of a zip archive in the folder, as in a folder of its name."""
+def _entered(
+    name: str, path: Path, refused: list[Refusal], folders: list[str]
+) -> Iterator[PictureFile]:
+    """Yield the pictures of a zip archive in the folder, as in a folder of its name."""
     try:
         members = archive_members(path)
     except ValueError as error:
         refused.append(Refusal(name, str(error).removeprefix(f"{path.name}: ")))
         return
     shown = folder_of(name, [each.path or each.where for each in members.found])
-    found += [
-        replace(
-            each,
-            where=f"{name}{INSIDE}{each.where}",
-            path=shown + (each.path or each.where),
-        )
-        for each in members.found
-    ]
     refused += [replace(each, name=f"{name}/{each.name}") for each in members.refused]
     folders += [shown + each for each in members.folders]
+    for each in members.found:
+        where, path_shown = f"{name}{INSIDE}{each.where}", shown + (each.path or each.where)
+        yield replace(each, where=where, path=path_shown)
 
 
 def opened(listing: Listing) -> Opened:
     """What reads the files of a listed folder, and of one their ends."""
-    return Opened(partial(opened_folder, listing), partial(opened_folder, listing, last=ENDS))
+    top = Path(listing.path)  # alone, for the listing may be long
+    return Opened(partial(opened_folder, top), partial(opened_folder, top, last=ENDS))
 
 
 @contextmanager
-def opened_folder(listing: Listing, last: int = 0) -> Iterator[Read]:
+def opened_folder(top: Path, last: int = 0) -> Iterator[Read]:
     """Read the files of a folder by where they lie in it; `last` as for `read_file`."""
-    top = Path(listing.path)
     with ExitStack() as archives:
         read_inside: dict[str, Read] = {}
 

@@ -7,6 +7,7 @@ photos/4.png                      a folder that holds everything says nothing
 """
 
 import re
+from array import array
 from collections import Counter
 from collections.abc import Sequence
 from dataclasses import dataclass, replace
@@ -14,13 +15,16 @@ from fnmatch import translate
 
 from sslapp.datasets.pictures import folder_names as names_of
 from sslapp.datasets.pictures.beside import Beside, found_beside
-from sslapp.datasets.pictures.files import LONGEST_GROUP, Placed, compiled, natural_order
+from sslapp.datasets.pictures.files import LONGEST_GROUP, compiled, natural_order
 from sslapp.datasets.pictures.levels import Level, Question, aligned, suggested
 from sslapp.datasets.pictures.listing import Listed, Listing
+from sslapp.datasets.pictures.placed_files import Belonging, PlacedFiles
 from sslapp.datasets.pictures.reading import AS_SUGGESTED, Meaning, Reading
 from sslapp.datasets.source import Refusal
 from sslapp.datasets.tables.table import ListError
 from sslapp.vocabulary import Split
+
+_NOTHING_SAID = Listed(where="")
 
 
 @dataclass(frozen=True, kw_only=True)
@@ -38,7 +42,7 @@ class Layout:
     """
 
     levels: list[Level]
-    files: list[Placed]
+    files: PlacedFiles
     left_out: list[Refusal]
     reading: Reading
     questions: list[Question]
@@ -61,7 +65,7 @@ def layout(listing: Listing, reading: Reading = AS_SUGGESTED) -> Layout:
     beside = found_beside(listing.names)
     leave_out = beside.suggested if reading.leave_out is None else reading.leave_out
     kept, left_out = _split_off(listing.names, leave_out)
-    counts = Counter(name.rpartition("/")[0] for name in kept)
+    counts = Counter(listing.names[place].rpartition("/")[0] for place in kept)
     parts, depth = aligned(list(counts), listing.name)
     levels, questions = _levels(counts, parts, reading)
     given = reading.levels is not None
@@ -91,13 +95,14 @@ def layout(listing: Listing, reading: Reading = AS_SUGGESTED) -> Layout:
     )
     if given:
         questions = [each for each in questions if each.about == "splits"]
-    files, fits = _placed(kept, parts, _wrapped(meanings, depth), full, pattern, left_out)
+    told = _told(parts, full, _wrapped(meanings, depth))
+    files, fits = _placed(listing.names, kept, told, pattern, left_out)
     if listing.told:
         doubt = _contradiction(files, listing, meanings)
         if doubt is not None and given:
             raise ListError(f"{doubt.text} Say that the folders mean something else.")
         questions += [] if doubt is None else [doubt]
-        files = [_as_listed(file, listing.told.get(file.name)) for file in files]
+        files = _as_listed(files, listing)
     return Layout(
         levels=levels,
         files=files,
@@ -109,15 +114,17 @@ def layout(listing: Listing, reading: Reading = AS_SUGGESTED) -> Layout:
     )
 
 
-def _split_off(names: Sequence[str], leave_out: Sequence[str]) -> tuple[list[str], list[Refusal]]:
-    """The names that are kept, and the others with what left them out."""
+def _split_off(
+    names: Sequence[str], leave_out: Sequence[str]
+) -> tuple[Sequence[int], list[Refusal]]:
+    """Places of the names that are kept, and the others with what left them out."""
     folders = {each.lower(): each for each in leave_out if "*" not in each}
     globs = [(each, re.compile(translate(each.lower()))) for each in leave_out if "*" in each]
     if not leave_out:
-        return list(names), []
+        return range(len(names)), []
     by_parent: dict[str, str | None] = {}
-    kept, refused = [], []
-    for name in names:
+    kept, refused = array("I"), []
+    for place, name in enumerate(names):
         parent, _, file = name.rpartition("/")
         if parent not in by_parent:
             parts = parent.lower().split("/")
@@ -129,7 +136,7 @@ def _split_off(names: Sequence[str], leave_out: Sequence[str]) -> tuple[list[str
         else:
             reason = f"in a folder {why}, which is left out"
         if why is None:
-            kept.append(name)
+            kept.append(place)
         else:
             refused.append(Refusal(name, reason))
     return kept, refused
@@ -192,40 +199,39 @@ def _wrapped(meanings: Sequence[Meaning], depth: int) -> int:
     return count
 
 
-def _placed(  # noqa: PLR0917
+def _placed(
     names: Sequence[str],
-    parts: dict[str, tuple[str, ...]],
-    wrapped: int,
-    reading: Reading,
+    kept: Sequence[int],
+    told: dict[str, Belonging],
     pattern: re.Pattern[str] | None,
     left_out: list[Refusal],
-) -> tuple[list[Placed], int]:
-    told = {parent: _told(found, reading) for parent, found in parts.items()}
+) -> tuple[PlacedFiles, int]:
+    """Where the kept ones belong, by their folder and the group pattern; how many that fits."""
     fits = 0
-    files = []
-    for name in names:
-        split, class_name, group = told[name.rpartition("/")[0]]
+    files = PlacedFiles(names)
+    for place in kept:
+        name = names[place]
+        belongs = told[name.rpartition("/")[0]]
         match = pattern.search(name) if pattern else None
         if match is not None:
             own = next(filter(None, match.groups()), None) if match.re.groups else match[0] or None
             fits += own is not None
-            group = own or group
-        if group is not None and len(group) > LONGEST_GROUP:
+            belongs = replace(belongs, group=own or belongs.group)
+        if belongs.group is not None and len(belongs.group) > LONGEST_GROUP:
             left_out.append(Refusal(name, f"its group has more than {LONGEST_GROUP} letters"))
             continue
-        called = name.split("/", wrapped)[wrapped] if wrapped else ""
-        files.append(Placed(name, split, class_name, group, called))
-    if pattern is not None and names and not fits:
-        shown = ", ".join(names[:: max(1, len(names) // 3)][:3])
+        files.append(place, belongs)
+    if pattern is not None and kept and not fits:
+        some = [names[place] for place in kept[:: max(1, len(kept) // 3)][:3]]
         raise NoGroups(
-            f'The group pattern "{pattern.pattern}" fits none of the {len(names):,} paths, such as '
-            f"{shown}. It is searched in the whole path: correct it, or leave it out."
+            f'The group pattern "{pattern.pattern}" fits none of the {len(kept):,} paths, such as '
+            f"{', '.join(some)}. It is searched in the whole path: correct it, or leave it out."
         )
     return files, fits
 
 
 def _contradiction(
-    files: Sequence[Placed], listing: Listing, meanings: Sequence[Meaning]
+    files: PlacedFiles, listing: Listing, meanings: Sequence[Meaning]
 ) -> Question | None:
     """The first file that a list among the pictures gives another class than its folder."""
     for file in files:
@@ -242,19 +248,38 @@ def _contradiction(
     return None
 
 
-def _as_listed(file: Placed, said: Listed | None) -> Placed:
-    """A file with what a list among the pictures says of it, which counts more than its folders."""
-    if said is None:
-        return file
-    return replace(
-        file,
-        class_name=said.class_name or file.class_name,
-        split=said.split or file.split,
-        group=said.group or file.group,
-    )
+def _as_listed(files: PlacedFiles, listing: Listing) -> PlacedFiles:
+    """Files with what a list among them says of them, which counts more than their folders."""
+    found = PlacedFiles(listing.names)
+    for place, belongs in zip(files.places.tolist(), files.belongings(), strict=True):
+        said = listing.told.get(listing.names[place], _NOTHING_SAID)
+        both = replace(
+            belongs,
+            class_name=said.class_name or belongs.class_name,
+            split=said.split or belongs.split,
+            group=said.group or belongs.group,
+        )
+        found.append(place, both)
+    return found
 
 
-def _told(parts: tuple[str, ...], reading: Reading) -> tuple[Split, str | None, str | None]:
+def _told(
+    parts: dict[str, tuple[str, ...]], reading: Reading, wrapped: int
+) -> dict[str, Belonging]:
+    """What each folder says of its images.
+
+    Args:
+        wrapped: how many folders around everything are left out of the images' names.
+    """
+    found = {}
+    for parent, own in parts.items():
+        split, class_name, group = _said(own, reading)
+        cut = sum(len(part) + 1 for part in parent.split("/")[:wrapped])
+        found[parent] = Belonging(split, class_name, group, cut)
+    return found
+
+
+def _said(parts: tuple[str, ...], reading: Reading) -> tuple[Split, str | None, str | None]:
     """What a folder says of its images: split, class, group."""
     split, class_name, groups = Split.POOL, None, []
     for part, meaning in zip(parts, reading.levels or (), strict=False):

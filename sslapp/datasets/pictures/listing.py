@@ -2,10 +2,12 @@
 
 import json
 import unicodedata
-from collections.abc import Callable, Iterable
+from array import array
+from collections.abc import Callable, Iterable, Iterator, Sequence
 from contextlib import AbstractContextManager
 from dataclasses import asdict, dataclass, field, replace
 from functools import lru_cache
+from heapq import merge
 from pathlib import Path
 from typing import Any
 
@@ -13,12 +15,16 @@ import numpy as np
 from numpy.typing import NDArray
 
 from sslapp import durable
-from sslapp.datasets.pictures.files import SYSTEM, Read, natural_order
+from sslapp.datasets.pictures.files import SYSTEM, Read, natural_key, natural_order
 from sslapp.datasets.source import Refusal, Share
+from sslapp.datasets.texts import Texts
 from sslapp.vocabulary import Split
 
 ENDS = 4096
 """Bytes of a file's end that are compared before the whole."""
+
+_SORTED_AT_ONCE = 8192
+"""Names: what they are sorted by takes 200 bytes each."""
 
 
 @dataclass(frozen=True)
@@ -89,7 +95,7 @@ class Listing:
 
     path: str
     name: str
-    names: list[str]
+    names: Sequence[str]
     sizes: NDArray[np.int64]
     checksums: NDArray[np.int64]
     where: dict[str, str] = field(default_factory=dict)
@@ -101,7 +107,8 @@ class Listing:
     def save(self, path: Path) -> None:
         """Write it as one JSON file that is there whole or not at all."""
         plain = {
-            **{key: getattr(self, key) for key in ("path", "name", "names", "where", "empty")},
+            **{key: getattr(self, key) for key in ("path", "name", "where", "empty")},
+            "names": list(self.names),
             "sizes": self.sizes.tolist(),
             "checksums": self.checksums.tolist(),
             "refused": [asdict(each) for each in self.refused],
@@ -114,6 +121,7 @@ class Listing:
     def load(cls, path: Path) -> "Listing":
         """Read what `save` wrote."""
         plain: dict[str, Any] = json.loads(path.read_bytes())
+        plain["names"] = Texts(plain["names"])
         for key in ("sizes", "checksums"):
             plain[key] = np.array(plain[key], np.int64)
         plain["refused"] = [Refusal(**each) for each in plain["refused"]]
@@ -141,28 +149,82 @@ def listed(
     Args:
         folders: every folder that was met, for those that are empty.
     """
-    files: dict[str, PictureFile] = {}
-    refusals = list(refused)
+    met = _Met()
     for each in found:
-        shown = plain_path(each.path or each.where)
-        if shown in files:
-            first = files[shown].path or files[shown].where
-            refusals.append(
-                Refusal(each.path or each.where, _twice(first, each.path or each.where))
-            )
-        else:
-            files[shown] = each
-    names = natural_order(files)
+        met.add(each)
+    order, twice = met.ordered()
+    refusals = [*refused, *twice]  # now, for a scan goes on refusing until its last file
+    names = Texts(met.names[place] for place in order)
     return Listing(
         path=str(path),
         name=name,
         names=names,
-        sizes=np.array([files[each].size for each in names], np.int64),
-        checksums=np.array([files[each].checksum for each in names], np.int64),
-        where={each: files[each].where for each in names if files[each].where != each},
+        sizes=np.array(met.sizes, np.int64)[order],
+        checksums=np.array(met.checksums, np.int64)[order],
+        where={met.names[place]: met.where[place] for place in order if place in met.where},
         refused=sorted(one_line_each(refusals), key=lambda refusal: refusal.name),
         empty=_empty(names, folders),
     )
+
+
+class _Met:
+    """The files that a scan has met so far, packed.
+
+    Attributes:
+        names: as they are shown.
+        sizes, checksums: as in PictureFile.
+        where: place -> the file's own spelling, where that is another.
+    """
+
+    def __init__(self) -> None:
+        self.names = Texts()
+        self.sizes = array("q")
+        self.checksums = array("q")
+        self.where: dict[int, str] = {}
+        self._paths: dict[int, str] = {}
+
+    def add(self, file: PictureFile) -> None:
+        """Take a file in."""
+        path, place = file.path or file.where, len(self.names)
+        name = plain_path(path)
+        if path != name:
+            self._paths[place] = path
+        if file.where != name:
+            self.where[place] = file.where
+        self.names.append(name)
+        self.sizes.append(file.size)
+        self.checksums.append(file.checksum)
+
+    def ordered(self) -> tuple[Sequence[int], list[Refusal]]:
+        """Places in natural order of the names, and refusals of those whose name was met before."""
+        order = array("q")
+        again = []
+        last = None
+        for place in self._sorted():
+            if self.names[place] == last:
+                again.append((place, order[-1]))
+            else:
+                order.append(place)
+                last = self.names[place]
+        refused = [
+            Refusal(self._path(place), _twice(self._path(first), self._path(place)))
+            for place, first in sorted(again)
+        ]
+        return order, refused
+
+    def _sorted(self) -> Iterator[int]:
+        """All places; equal names in the order in which they were met."""
+
+        def key(place: int) -> tuple[str, str]:
+            return natural_key(self.names[place])
+
+        starts = range(0, len(self.names), _SORTED_AT_ONCE)
+        whole = range(len(self.names))
+        runs = [array("q", sorted(whole[at : at + _SORTED_AT_ONCE], key=key)) for at in starts]
+        return merge(*runs, key=key)
+
+    def _path(self, place: int) -> str:
+        return self._paths.get(place, self.names[place])
 
 
 def plain_path(path: str) -> str:

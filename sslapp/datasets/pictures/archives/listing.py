@@ -40,9 +40,9 @@ def archive_listing(
 
 
 @contextmanager
-def opened_archive(listing: Listing, limits: Limits | None = None) -> Iterator[Read]:
-    """Read the files of a listed archive by where they lie in it."""
-    with reading_archive(Path(listing.path), limits) as read:
+def opened_archive(path: Path, limits: Limits | None = None) -> Iterator[Read]:
+    """Read the files of an archive by where they lie in it."""
+    with reading_archive(path, limits) as read:
         yield read
 
 

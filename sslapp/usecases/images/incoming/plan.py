@@ -147,7 +147,9 @@ def open_questions(origin: Origin) -> list[Question]:
     if not path.is_dir() and path.suffix.lower() != ".zip":
         return []
     listing = list_source(origin.source, origin.within, name=origin.name)
-    return look(listing, origin.reading or AS_SUGGESTED).questions
+    if listing.shares:
+        return []
+    return layout(listing, origin.reading or AS_SUGGESTED).questions
 
 
 def _here(conn: Connection, access: Access, project_id: int, scan: Scan, reading: Reading) -> int:
@@ -158,15 +160,15 @@ def _here(conn: Connection, access: Access, project_id: int, scan: Scan, reading
         return sum(each.count for each in sets if each.name == scan.listing.name)
     if not scan.listing.names or not images.image_count(conn, project_id):
         return 0
-    sizes = dict(zip(scan.listing.names, scan.listing.sizes.tolist(), strict=True))
     folder = access.workspace.project(project_id) / "originals"
     held = dict(images.named_originals(conn, project_id))
     found = 0
-    for file in layout(scan.listing, reading).files:
+    files = layout(scan.listing, reading).files
+    for file, size_there in zip(files, scan.listing.sizes[files.places], strict=True):
         original = held.get(file.called or file.name)
         if original is not None:
             try:
-                found += original_path(folder, original).stat().st_size == sizes[file.name]
+                found += original_path(folder, original).stat().st_size == size_there
             except OSError:
                 continue
     return found
