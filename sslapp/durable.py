@@ -41,9 +41,14 @@ def temporary(path: Path) -> Path:
     Process and thread say to people whose it is. They tell nobody apart: two containers number
     their processes alike.
     """
+    return path.with_name(temporary_name(path.name))
+
+
+def temporary_name(name: str) -> str:
+    """As `temporary`, of a name alone."""
     about = f"{os.getpid()}.{threading.get_native_id()}.{secrets.token_hex(8)}"
-    # shortened, so that it is not too long for the file system where `path` is not
-    return path.with_name(f".{path.name[:40]}.{about}.tmp")
+    # shortened, so that it is not too long for the file system where `name` is not
+    return f".{name[:40]}.{about}.tmp"
 
 
 def write(path: Path, fill: Callable[[BinaryIO], object]) -> None:

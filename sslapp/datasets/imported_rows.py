@@ -47,12 +47,16 @@ class ImportedRows(Sequence[Row]):
     """Imported images in their order, a row made when it is asked for.
 
     A set may have a hundred thousand, of which each would take half a kilobyte as a Row.
+
+    Args:
+        most: how many may come; their room is taken at once, for what grows by and by is moved
+            and leaves holes.
     """
 
-    def __init__(self) -> None:
+    def __init__(self, most: int) -> None:
         self._names = Texts()
-        self._digests = bytearray()  # 64 bytes each: of pixels, of the original
-        self._numbers = array("i")  # 5 each: width, height, class or -1, group or -1, flags
+        self._digests = bytearray(64 * most)  # of pixels, of the original
+        self._numbers = array("i", [0]) * (5 * most)  # width, height, class, group or -1, flags
         self._groups: dict[str, int] = {}
         self._group_names: list[str] = []
 
@@ -88,9 +92,13 @@ class ImportedRows(Sequence[Row]):
         kept = row.original is not None
         flags = kept * _KEPT + row.colour * _COLOUR + _SPLITS.index(row.split) * _SPLIT
         class_number = -1 if row.true_class is None else row.true_class
+        at = len(self)
         self._names.append(row.name)
-        self._digests += bytes.fromhex(row.sha256) + bytes.fromhex(row.original or "00" * 32)
-        self._numbers.extend((row.width, row.height, class_number, self._group(row.group), flags))
+        digests = bytes.fromhex(row.sha256) + bytes.fromhex(row.original or "00" * 32)
+        self._digests[64 * at : 64 * at + 64] = digests
+        numbers = row.width, row.height, class_number, self._group(row.group), flags
+        for place, number in enumerate(numbers, 5 * at):
+            self._numbers[place] = number
 
     def _group(self, name: str | None) -> int:
         if name is None:
@@ -107,8 +115,8 @@ class ImportedRows(Sequence[Row]):
 
     def first_alike(self) -> NDArray[np.int64]:
         """(n,) the first image with the same pixels as each, which may be itself."""
-        digests = np.frombuffer(self._digests, "V32").reshape(-1, 2)[:, 0]
-        starts = np.frombuffer(self._digests, np.int64).reshape(-1, 8)[:, 0]
+        digests = np.frombuffer(self._digests, "V32").reshape(-1, 2)[: len(self), 0]
+        starts = np.frombuffer(self._digests, np.int64).reshape(-1, 8)[: len(self), 0]
         firsts = np.arange(len(self))
         # nearly all differ in the first 8 of their 32 bytes, which take less room to compare
         ordered = np.sort(starts)

@@ -104,7 +104,7 @@ def ingest(
     here = 0
     shape = _Shape(size, channels)
     keeper = OriginalsWriter(originals) if originals is not None else None
-    rows = ImportedRows()
+    rows = ImportedRows(total)
     refused = list(source.refused)
     several: dict[str, int] = {}
     path = folder / "pixels.npy"

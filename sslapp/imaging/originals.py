@@ -33,25 +33,28 @@ class OriginalsWriter:
 
     def __init__(self, folder: Path) -> None:
         self._folder = folder
-        self._folders: set[Path] = set()
+        self._folders: set[str] = set()
         self._added = None if _syncs_file_systems() else bytearray()  # 32 bytes each
 
     def add(self, content: bytes) -> str:
         """Store `content` unless it is there already and return its sha256."""
         digest = hashlib.sha256(content)
         sha256 = digest.hexdigest()
-        path = original_path(self._folder, sha256)
-        if path.parent not in self._folders:
-            path.parent.mkdir(parents=True, exist_ok=True)
-            self._folders.add(path.parent)
+        # few paths as objects, for each takes as long as hashing a small file
+        folder = f"{self._folder}/{sha256[:2]}"
+        path = Path(f"{folder}/{sha256}")
+        if folder not in self._folders:
+            Path(folder).mkdir(parents=True, exist_ok=True)
+            self._folders.add(folder)
         if self._added is not None:
             self._added += digest.digest()
         # compared, because a power cut before `finish` may leave a name without its content
         if path.exists() and path.read_bytes() == content:
             return sha256
-        unfinished = durable.temporary(path)
+        unfinished = Path(f"{folder}/{durable.temporary_name(sha256)}")
         try:
-            unfinished.write_bytes(content)
+            with open(unfinished, "wb") as file:
+                file.write(content)
             unfinished.replace(path)
         except BaseException:
             unfinished.unlink(missing_ok=True)
@@ -65,7 +68,7 @@ class OriginalsWriter:
             OSError: when the disk did not take it.
         """
         if self._folders:
-            _sync(self._folder, chain(self._folders, self._paths()))
+            _sync(self._folder, chain(map(Path, self._folders), self._paths()))
         self._folders.clear()
         if self._added is not None:
             self._added.clear()

@@ -19,7 +19,7 @@ FIRST = Row(
 
 
 def packed(*given: Row) -> ImportedRows:
-    rows = ImportedRows()
+    rows = ImportedRows(len(given) + 2)
     for each in given:
         rows.append(each)
     return rows

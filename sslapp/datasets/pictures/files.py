@@ -161,7 +161,7 @@ class _Frames:
 
 def wrong_name(name: str) -> str | None:
     """Why a file of that relative path is not taken in, or None."""
-    return wrong_path(name) or _wrong_suffix(PurePosixPath(name).name)
+    return wrong_path(name) or _wrong_suffix(_file(name))
 
 
 def wrong_path(name: str) -> str | None:
@@ -170,14 +170,21 @@ def wrong_path(name: str) -> str | None:
         return "its name has characters that cannot be shown; rename it"
     if len(name) > LONGEST_NAME:
         return f"its path has more than {LONGEST_NAME} letters"
-    file = PurePosixPath(name).name
+    file = _file(name)
     if file.startswith("."):
         return HIDDEN
     return OF_WINDOWS if file.lower() in _OF_WINDOWS else None
 
 
+def _file(name: str) -> str:
+    """The last part of a path, by the rules of PurePosixPath, which takes longer."""
+    last = name.rpartition("/")[2]
+    return PurePosixPath(name).name if last in ("", ".") else last
+
+
 def _wrong_suffix(file: str) -> str | None:
-    suffix = PurePosixPath(file).suffix.lower()
+    dot = file.rfind(".")
+    suffix = file[dot:].lower() if 0 < dot < len(file) - 1 else ""
     if suffix in _DICOM:
         return DICOM
     if suffix and suffix not in SUFFIXES and not _UID.fullmatch(file):

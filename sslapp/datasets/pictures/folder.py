@@ -3,6 +3,7 @@
 Nothing outside the folder is ever read, whatever links lie in it.
 """
 
+import errno
 import os
 import stat
 from collections.abc import Callable, Iterator
@@ -49,18 +50,29 @@ def _found(
     top: Path, refused: list[Refusal], folders: list[str], should_stop: Callable[[], bool]
 ) -> Iterator[PictureFile]:
     """Yield the picture files below a folder; the others, and all folders, go to the two lists."""
-    for name, path in _walk(top, refused, folders):
+    for name in _walk(top, refused, folders):
         if should_stop():
             raise ScanStopped
         is_archive = name.lower().endswith(".zip")
         reason = wrong_path(name) if is_archive else wrong_name(name)
-        reason = reason or wrong_target(path, top)
+        size = 0
+        if reason is None:
+            reason, size = _there(f"{top}/{name}", top)
         if reason is None and is_archive:
-            yield from _entered(name, path, refused, folders)
+            yield from _entered(name, top / name, refused, folders)
         elif reason is None:
-            yield PictureFile(name, path.stat().st_size)
+            yield PictureFile(name, size)
         else:
             refused.append(Refusal(printable(name), reason))
+
+
+def _there(path: str, top: Path) -> tuple[str | None, int]:
+    """Why what lies at `path` is not read, or None, and how many bytes it has."""
+    status = os.lstat(path)
+    if stat.S_ISREG(status.st_mode):
+        return None, status.st_size
+    reason = wrong_target(Path(path), top)
+    return reason, 0 if reason else Path(path).stat().st_size
 
 
 def _entered(
@@ -94,24 +106,38 @@ def opened_folder(top: Path, last: int = 0) -> Iterator[Read]:
 
         def read(where: str) -> bytes:
             name, inside, member = where.partition(INSIDE)
-            path = top / name
-            if path.is_symlink():
-                if wrong_target(path, top) is not None:
-                    raise ValueError("a link that leaves the folder")
-                path = path.resolve()
             if not inside:
-                return read_file(path, last)
+                try:
+                    return read_file(f"{top}/{name}", last)
+                except OSError as error:
+                    if error.errno != errno.ELOOP:  # what a link ends with
+                        raise
+                return read_file(_target(top / name, top), last)
             if name not in read_inside:  # one archive at a time, for each holds its list of members
                 archives.close()
                 read_inside.clear()
+                path = _target(top / name, top)
                 read_inside[name] = archives.enter_context(reading_archive(path))
             return read_inside[name](member)
 
         yield read
 
 
-def _walk(top: Path, refused: list[Refusal], folders_met: list[str]) -> Iterator[tuple[str, Path]]:
-    """Yield (relative path, path) of every file; hidden and linked folders are not entered."""
+def _target(path: Path, top: Path) -> Path:
+    """What lies at `path`, or what it links to.
+
+    Raises:
+        ValueError: when that is not below `top`.
+    """
+    if not path.is_symlink():
+        return path
+    if wrong_target(path, top) is not None:
+        raise ValueError("a link that leaves the folder")
+    return path.resolve()
+
+
+def _walk(top: Path, refused: list[Refusal], folders_met: list[str]) -> Iterator[str]:
+    """Yield the relative path of every file; hidden and linked folders are not entered."""
 
     def unreadable(error: OSError) -> None:
         name = Path(error.filename).relative_to(top).as_posix()
@@ -132,7 +158,7 @@ def _walk(top: Path, refused: list[Refusal], folders_met: list[str]) -> Iterator
             elif printable(name) == name:
                 folders_met.append(prefix + name)
         for name in files:
-            yield prefix + name, here / name
+            yield prefix + name
 
 
 def wrong_target(path: Path, top: Path) -> str | None:
@@ -149,7 +175,7 @@ def wrong_target(path: Path, top: Path) -> str | None:
     return None if stat.S_ISREG(mode) else "not a plain file"
 
 
-def read_file(path: Path, last: int = 0) -> bytes:
+def read_file(path: Path | str, last: int = 0) -> bytes:
     """The content of a plain file whose links were resolved when it was listed.
 
     Args:
@@ -161,7 +187,7 @@ def read_file(path: Path, last: int = 0) -> bytes:
     # a link put there since is not followed, and O_NONBLOCK keeps a pipe put there since from
     # hanging the import
     descriptor = os.open(path, os.O_RDONLY | os.O_NOFOLLOW | os.O_NONBLOCK)
-    with open(descriptor, "rb") as file:
+    with open(descriptor, "rb", buffering=0) as file:
         status = os.fstat(descriptor)
         if not stat.S_ISREG(status.st_mode):
             raise ValueError("not a plain file")
