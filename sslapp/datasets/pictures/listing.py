@@ -201,11 +201,12 @@ class _Met:
         again = []
         last = None
         for place in self._sorted():
-            if self.names[place] == last:
+            name = self.names[place]
+            if name == last:
                 again.append((place, order[-1]))
             else:
                 order.append(place)
-                last = self.names[place]
+            last = name
         refused = [
             Refusal(self._path(place), _twice(self._path(first), self._path(place)))
             for place, first in sorted(again)
