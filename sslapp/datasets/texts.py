@@ -1,7 +1,7 @@
 """Many short texts in their order, such as the names of a hundred thousand files."""
 
 from array import array
-from collections.abc import Iterable, Sequence
+from collections.abc import Iterable, Iterator, Sequence
 from typing import overload
 
 
@@ -35,6 +35,12 @@ class Texts(Sequence[str]):
         end = self._ends[place]
         begin = self._ends[place - 1] if place else 0
         return self._written[begin:end].decode("utf-8", "surrogatepass")
+
+    def __iter__(self) -> Iterator[str]:
+        begin = 0
+        for end in self._ends:
+            yield self._written[begin:end].decode("utf-8", "surrogatepass")
+            begin = end
 
     def append(self, text: str) -> None:
         """Add a text."""
