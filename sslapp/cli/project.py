@@ -112,7 +112,10 @@ def withdraw(
     wait: Wait = True,
     as_json: Json = False,
 ) -> None:
-    """Withdraw the last import, as long as nothing is decided about or made of its images."""
+    """Withdraw the last import, as long as nothing is decided about or made of its images.
+
+    Labels that came with the images, as those of an own export, go with them.
+    """
     who = access()
     plan = plan_withdrawal(who, project)
     if dry_run:

@@ -4,13 +4,15 @@ The log keeps every event. Rows that it vouches for go together with the event t
 that no row names any more are for a job to delete, which a kill only delays.
 """
 
+import json
 import uuid
 from collections.abc import Iterator
 from dataclasses import dataclass
 from pathlib import PurePosixPath
 from typing import Any, cast
 
-from sqlalchemy import ColumnElement, Connection, Row, RowMapping, select
+import numpy as np
+from sqlalchemy import ColumnElement, Connection, Row, RowMapping, func, select
 
 from sslapp.store import files, rounds, seals
 from sslapp.store.database import lock_project
@@ -19,12 +21,17 @@ from sslapp.store.files import NamedPaths
 from sslapp.store.images import ImageSetRow, image_count, image_sets, rows_hash, stored_rows
 from sslapp.store.log.chain import unpack
 from sslapp.store.log.events import append
+from sslapp.store.log.kinds import Effect, rule_of
+from sslapp.store.log.origins import WITH_IMAGES
+from sslapp.store.log.withdrawals import withdrawals
 from sslapp.store.metadata.values import cut_values
 from sslapp.store.projects import find_project, forget_limits, label_count
 from sslapp.store.schema import (
+    current_label,
     embedding,
     event,
     file,
+    holdout,
     image,
     image_set,
     lease,
@@ -64,9 +71,10 @@ def last_import(conn: Connection, project_id: int) -> ImageSetRow | None:
 def in_the_way(conn: Connection, project_id: int, first: int) -> str:
     """Why the images from position `first` on have to stay, a sentence; "" where they need not.
 
-    An event that was undone names its image still, and may be brought back.
+    An event that was undone names its image still, and may be brought back. Labels that came with
+    the images do not keep them, nor does being drawn for the holdout.
     """
-    row = _named_by(conn, project_id, first)
+    row = _kept_by(conn, project_id, first)
     if row is not None:
         what = row.kind.replace("_", " ")
         return f"event {row.number} ({what}) is about one of its images, and the log keeps events."
@@ -81,9 +89,21 @@ def in_the_way(conn: Connection, project_id: int, first: int) -> str:
     return ""
 
 
+def go_along(conn: Connection, project_id: int, first: int) -> tuple[int, int]:
+    """How many images from `first` on have a label, and how many are of the holdout."""
+    counts = [
+        conn.execute(
+            select(func.count()).where(table.c.project_id == project_id, table.c.position >= first)
+        ).scalar_one()
+        for table in (current_label, holdout)
+    ]
+    return counts[0], counts[1]
+
+
 def withdraw_import(conn: Connection, project_id: int, reader_id: int) -> TakenBack:
-    """Take back the last import: its images, true labels, metadata and pixels, and embeddings and
-    views that cover them. The next import takes its positions anew.
+    """Take back the last import: its images with the labels that came with them, true labels,
+    metadata and pixels, and embeddings and views that cover them. The next import takes its
+    positions anew.
 
     Args:
         conn: a write transaction.
@@ -103,11 +123,14 @@ def withdraw_import(conn: Connection, project_id: int, reader_id: int) -> TakenB
             "into a new project."
         )
     before = files.named_paths(conn, project_id)
+    labels, drawn = go_along(conn, project_id, last.first)
     told = {
         "name": last.name,
         "first": last.first,
         "count": last.count,
         "sha256": rows_hash(stored_rows(conn, project_id, last.first, last.count)),
+        "labels": labels,
+        "holdout": drawn,
         "columns": cut_values(conn, project_id, last.first),
     }
     covering = _covering(conn, project_id, last.first)
@@ -185,21 +208,35 @@ def delete_project(conn: Connection, project_id: int, reader_id: int) -> None:
         conn.execute(table.delete().where(table.c.project_id == project_id))
 
 
-def _named_by(conn: Connection, project_id: int, first: int) -> Row[Any] | None:
-    """An event that names one of the images from `first` on."""
+def _kept_by(conn: Connection, project_id: int, first: int) -> Row[Any] | None:
+    """An event about one of the images from `first` on for which they have to stay."""
+    gone_from = withdrawals(conn, project_id)
     for condition in (event.c.position >= first, event.c.members.is_not(None)):
         for row in _events(conn, project_id, condition):
             members = unpack(row.members)
-            if members is None or members[-1] >= first:
+            named = np.array([row.position]) if members is None else members
+            mine = (named >= first) & (named < gone_from.end(row.number))
+            if mine.any() and not _goes_along(conn, project_id, row):
                 return row
     return None
+
+
+def _goes_along(conn: Connection, project_id: int, row: Row[Any]) -> bool:
+    """Whether an event goes with its images: a label that came in their own import, or a draw for
+    the holdout, by which nobody has said anything yet."""
+    rule = rule_of(row.kind)
+    if not rule.imported:
+        return rule.effect is Effect.DRAW
+    mine = (event.c.project_id == project_id, event.c.number == row.number)
+    payload = conn.execute(select(event.c.payload).where(*mine)).scalar_one()
+    return WITH_IMAGES in json.loads(payload).get("imported", {})
 
 
 def _events(
     conn: Connection, project_id: int, condition: ColumnElement[bool]
 ) -> Iterator[Row[Any]]:
-    query = select(event.c.number, event.c.kind, event.c.members)
-    mine = query.where(event.c.project_id == project_id, condition)
+    columns = select(event.c.number, event.c.kind, event.c.position, event.c.members)
+    mine = columns.where(event.c.project_id == project_id, condition)
     newest_first = mine.order_by(event.c.number.desc()).execution_options(yield_per=100)
     yield from cast("Iterator[Row[Any]]", conn.execute(newest_first))
 

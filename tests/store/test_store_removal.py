@@ -8,10 +8,19 @@ from sslapp.store import embeddings, images, projects, removal
 from sslapp.store.database import reading, writing
 from sslapp.store.errors import Refused, Unknown
 from sslapp.store.log import replay
+from sslapp.store.log.chain import Event
+from sslapp.store.log.origins import WITH_IMAGES
 from sslapp.store.metadata.columns import columns
 from sslapp.store.metadata.values import import_values, values_of
 from sslapp.store.people import readers
-from sslapp.store.schema import holdout, image, project, reader_label
+from sslapp.store.schema import (
+    current_label,
+    forbidden_class,
+    holdout,
+    image,
+    project,
+    reader_label,
+)
 from sslapp.store.verify import verify
 from sslapp.vocabulary import EventKind
 
@@ -107,7 +116,11 @@ def test_metadata_of_its_images_goes_and_that_of_others_stays(engine: Engine, se
     [
         (EventKind.LABEL, {"position": NEW, "class_id": "cat"}, r"event \d+ \(label\)"),
         (EventKind.SKIP, {"position": NEW + 2}, r"event \d+ \(skip\)"),
-        (EventKind.DRAW_HOLDOUT, {"members": [1, NEW]}, r"event \d+ \(draw holdout\)"),
+        (
+            EventKind.IMPORT_EXPERT,  # of a table that came later
+            {"members": [1, NEW], "member_classes": ["cat", "cat"]},
+            r"event \d+ \(import expert\)",
+        ),
     ],
 )
 def test_what_was_decided_about_an_image_keeps_it(
@@ -115,6 +128,8 @@ def test_what_was_decided_about_an_image_keeps_it(
 ) -> None:
     if "class_id" in fields:
         fields = {**fields, "class_id": second.cat}
+    if "member_classes" in fields:
+        fields = {**fields, "member_classes": [second.cat] * 2}
     with writing(engine, second.project_id) as conn:
         made = second.do(conn, kind, **fields)
     with pytest.raises(Refused, match=why):
@@ -126,6 +141,79 @@ def test_what_was_decided_about_an_image_keeps_it(
             withdraw(engine, second)
     with reading(engine) as conn:
         assert images.image_count(conn, second.project_id) == COUNT + 3
+
+
+def labels_with_images(conn, desk: Desk, key: str, *positions: int) -> Event:
+    """Labels as the import of an own export brings them."""
+    return desk.do(
+        *(conn, EventKind.IMPORT_EXPERT),
+        key=f"labels:{key}:0",
+        members=positions,
+        member_classes=[desk.cat] * len(positions),
+        payload={"imported": {"file": "labels.csv", WITH_IMAGES: True}},
+    )
+
+
+def derived(conn, desk: Desk) -> dict[str, list[int]]:
+    """Positions that the derived tables name, of those of the second import."""
+    return {
+        table.name: sorted(
+            conn.execute(
+                select(table.c.position).where(
+                    table.c.project_id == desk.project_id, table.c.position >= NEW
+                )
+            ).scalars()
+        )
+        for table in (reader_label, current_label, forbidden_class, holdout)
+    }
+
+
+def test_labels_that_came_with_it_go_with_it(engine: Engine, second: Desk) -> None:
+    with writing(engine, second.project_id) as conn:
+        made = labels_with_images(conn, second, "one", NEW, NEW + 1)
+        second.do(
+            conn,
+            EventKind.IMPORT_NONE,
+            class_id=second.dog,
+            members=[NEW + 2],
+            payload={"imported": {WITH_IMAGES: True}},
+        )
+        undo = second.do(conn, EventKind.UNDO, target=made.number)
+        second.do(conn, EventKind.UNDO, target=undo.number)
+    with reading(engine) as conn:
+        assert derived(conn, second)["current_label"] == [NEW, NEW + 1]
+        assert derived(conn, second)["forbidden_class"] == [NEW + 2]
+    withdraw(engine, second)
+    with writing(engine, second.project_id) as conn:
+        assert not any(derived(conn, second).values())
+        others = new_images(3, 50)
+        images.add_image_set(conn, second.project_id, "other", "sets/3.npy", others)
+        replay.rebuild(conn, second.project_id)
+        assert not any(derived(conn, second).values())
+    for target in (made.number, undo.number):
+        with writing(engine, second.project_id) as conn, pytest.raises(Refused, match="withdrawn"):
+            second.do(conn, EventKind.UNDO, target=target)
+    assert problems(engine, second) == []
+    with writing(engine, second.project_id) as conn:  # what is said of the others counts
+        labels_with_images(conn, second, "two", NEW + 1)
+        replay.rebuild(conn, second.project_id)
+        assert derived(conn, second)["current_label"] == [NEW + 1]
+    withdraw(engine, second)
+    assert problems(engine, second) == []
+
+
+def test_a_draw_for_the_holdout_goes_with_its_images_alone(engine: Engine, second: Desk) -> None:
+    with writing(engine, second.project_id) as conn:
+        second.do(conn, EventKind.DRAW_HOLDOUT, position=NEW + 2)
+        second.do(conn, EventKind.DRAW_HOLDOUT, members=[1, NEW])
+        assert removal.go_along(conn, second.project_id, NEW) == (0, 2)
+    withdraw(engine, second)
+    with writing(engine, second.project_id) as conn:
+        images.add_image_set(conn, second.project_id, "other", "sets/3.npy", new_images(3, 50))
+        replay.rebuild(conn, second.project_id)
+        mine = holdout.c.project_id == second.project_id
+        assert conn.execute(select(holdout.c.position).where(mine)).scalars().all() == [1]
+    assert problems(engine, second) == []
 
 
 def test_decisions_about_other_images_keep_nothing(engine: Engine, second: Desk) -> None:

@@ -8,9 +8,11 @@ from numpy.typing import NDArray
 from sqlalchemy import Connection, Table, func, select
 
 from sslapp.store.errors import Refused
-from sslapp.store.log.chain import Event
+from sslapp.store.log import replay
+from sslapp.store.log.chain import Event, unpack
 from sslapp.store.log.fold import ImageState, Step
 from sslapp.store.log.kinds import EventRule, Names, kinds_where, rule_of
+from sslapp.store.log.withdrawals import withdrawals
 from sslapp.store.schema import event, image, label_class, project, reader, round_, snapshot, undone
 from sslapp.vocabulary import EventKind, Source, Split
 
@@ -112,8 +114,25 @@ def check_undo(conn: Connection, undo: Event) -> None:
         raise Refused(f"Event {undo.target} ({row.kind}) is not a reader's decision: it stays.")
     if row.reader_id != undo.reader_id:
         raise Refused(f"Event {undo.target} was another reader's decision: only they can undo it.")
+    if _is_withdrawn(conn, undo):
+        raise Refused(
+            f"Event {undo.target} was about images that were withdrawn since. Import them again."
+        )
     if row.gone is not None:
         raise Refused(f"Event {undo.target} is undone already. To bring it back, undo that undo.")
+
+
+def _is_withdrawn(conn: Connection, undo: Event) -> bool:
+    """Whether images were withdrawn after the decision that an undo is about in the end."""
+    assert undo.target is not None
+    root = replay.root_of(conn, undo.project_id, undo.target)
+    query = select(event.c.position, event.c.members).where(
+        event.c.project_id == undo.project_id, event.c.number == root
+    )
+    row = conn.execute(query).one()
+    members = unpack(row.members)
+    last = row.position if members is None else int(members[-1])
+    return last is not None and last >= withdrawals(conn, undo.project_id).end(root)
 
 
 def check_judgement(position: int, image_state: ImageState, step: Step, within: Scope) -> None:

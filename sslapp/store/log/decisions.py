@@ -276,13 +276,14 @@ def touched_since(
 
     Args:
         number: events above it are looked at.
-        at_most: None is returned when there are more events than that.
+        at_most: None is returned when there are more events than that, or one of them withdrew an
+            import.
     """
-    columns = select(event.c.position, event.c.members, event.c.target)
+    columns = select(event.c.position, event.c.members, event.c.target, event.c.kind)
     mine = event.c.project_id == project_id
     query = columns.where(mine, event.c.number > number).limit(at_most + 1)
     rows = conn.execute(query).all()
-    if len(rows) > at_most:
+    if len(rows) > at_most or any(row.kind == EventKind.WITHDRAW_IMPORT for row in rows):
         return None
     found: list[NDArray[np.int64]] = [np.zeros(0, dtype=np.int64)]
     while rows:  # an undo touches what its target did, which may be an undo itself

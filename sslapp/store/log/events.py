@@ -228,6 +228,8 @@ def _store(conn: Connection, project_id: int, fresh: Sequence[Event]) -> None:
     for made in fresh:
         if made.target is not None:
             replay.apply_undo(conn, project_id, made.target)
+        if made.kind is EventKind.WITHDRAW_IMPORT:
+            replay.cut(conn, project_id, made.payload["first"])
 
 
 def _touched(fresh: Sequence[Event]) -> NDArray[np.int64]:

@@ -23,6 +23,9 @@ from sslapp.store.schema import event, undone
 MOST = 50_000
 """Members that one event takes: their payload has some 3 MB then."""
 
+WITH_IMAGES = "with_images"
+"""Stands in a payload's `imported` where the images came in the same import."""
+
 IMPORTED = kinds_where(lambda rule: rule.imported)
 
 

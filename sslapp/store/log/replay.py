@@ -1,7 +1,8 @@
 """Keeping the derived tables equal to what the events say.
 
 A new decision is applied to the state its images have now. An undo, and a rebuild, apply all
-counting events of the touched images from the beginning. Both use the rule in `fold`.
+counting events of the touched images from the beginning. Both use the rule in `fold`. An import
+that is withdrawn takes what is derived of its images along.
 """
 
 from collections.abc import Iterable, Iterator, Mapping
@@ -14,6 +15,7 @@ from sqlalchemy import Column, ColumnElement, Connection, Row, Table, and_, bind
 from sslapp.store.log.chain import unpack
 from sslapp.store.log.fold import Decision, ImageState, Step, undone
 from sslapp.store.log.kinds import kinds_where
+from sslapp.store.log.withdrawals import withdrawals
 from sslapp.store.schema import (
     current_label,
     event,
@@ -71,6 +73,14 @@ def apply_undo(conn: Connection, project_id: int, target: int) -> None:
         members = np.array([row.position], dtype=np.int64)
     if members is not None:
         derive(conn, project_id, members)
+
+
+def cut(conn: Connection, project_id: int, first: int) -> None:
+    """Take out what is derived of the images from position `first` on, which were withdrawn."""
+    for table in _TABLES:
+        conn.execute(
+            table.delete().where(table.c.project_id == project_id, table.c.position >= first)
+        )
 
 
 def replayed(
@@ -194,21 +204,23 @@ def _steps(
             counting, event.c.members.is_not(None)
         )
     )
+    gone_from = withdrawals(conn, project_id)
     for row in sorted([*found, *bulks], key=lambda row: row.number):
         step = Step(row.number, EventKind(row.kind), row.reader_id, row.class_id, row.round_id)
-        if hasattr(row, "position"):
+        end = gone_from.end(row.number)
+        if not hasattr(row, "position"):
+            yield from _bulk(step, row, positions, end)
+        elif row.position < end:
             yield from single_steps(step, row.position, unpack(row.member_classes))
-        else:
-            yield from _bulk(step, row, positions)
 
 
-def _bulk(step: Step, row: Row[Any], positions: Positions | None) -> Iterator[tuple[int, Step]]:
+def _bulk(
+    step: Step, row: Row[Any], positions: Positions | None, end: int
+) -> Iterator[tuple[int, Step]]:
     members, classes = unpack(row.members), unpack(row.member_classes)
     assert members is not None
-    if positions is not None:
-        kept = np.flatnonzero(np.isin(members, positions))
-        members, classes = members[kept], None if classes is None else classes[kept]
-    yield from bulk_steps(step, members, classes)
+    kept = members < end if positions is None else (members < end) & np.isin(members, positions)
+    yield from bulk_steps(step, members[kept], None if classes is None else classes[kept])
 
 
 def single_steps(

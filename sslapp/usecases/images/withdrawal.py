@@ -1,4 +1,5 @@
-"""An import is withdrawn, as long as nothing is decided on its images: the last one first.
+"""An import is withdrawn, as long as nothing is decided on its images: the last one first. Labels
+that came with them go with them.
 
 The next import takes its positions anew, so all that names a position must come after it. Its files
 are deleted by a job, which any worker takes up again after a kill.
@@ -33,6 +34,8 @@ class Withdrawal:
         left: how many images the project has without it.
         bytes: of its pixels, and of originals that no other image and no sibling has.
         encoders: whose newest features cover its images; they go.
+        labels: of its images that came with it, and
+        holdout: so many of its images are of the holdout.
         in_the_way: why it has to stay, a sentence; "" where it need not.
     """
 
@@ -42,6 +45,8 @@ class Withdrawal:
     left: int
     bytes: int
     encoders: tuple[str, ...]
+    labels: int
+    holdout: int
     in_the_way: str
 
     def words(self) -> list[str]:
@@ -56,6 +61,10 @@ class Withdrawal:
         ]
         if self.encoders:
             said.insert(1, f"So do embeddings that cover them: {', '.join(self.encoders)}.")
+        if self.holdout:
+            said.insert(1, f"{count(self.holdout, 'image')} of them leave the holdout.")
+        if self.labels:
+            said.insert(1, f"{count(self.labels, 'label')} that came with them go too.")
         return said
 
 
@@ -72,6 +81,7 @@ def plan_withdrawal(access: Access, project: str | int | None) -> Withdrawal:
         last = _last(conn, project_id)
         newest = embeddings.newest_of_encoders(conn, project_id)
         why = removal.in_the_way(conn, project_id, last.first) or _working(conn, project_id)
+        labels, drawn = removal.go_along(conn, project_id, last.first)
         return Withdrawal(
             id=last.id,
             name=last.name,
@@ -79,6 +89,8 @@ def plan_withdrawal(access: Access, project: str | int | None) -> Withdrawal:
             left=last.first,
             bytes=_bytes(conn, access.workspace, project_id, last),
             encoders=tuple(each.encoder for each in newest if each.count > last.first),
+            labels=labels,
+            holdout=drawn,
             in_the_way=why,
         )
 

@@ -13,6 +13,7 @@ from sslapp.store.embeddings import latest_embedding
 from sslapp.store.errors import Refused
 from sslapp.store.images import image_sets
 from sslapp.usecases.access import Access, NotAllowed, enter
+from sslapp.usecases.exporting.exports import export
 from sslapp.usecases.images.embeddings import embed
 from sslapp.usecases.images.incoming.imports import import_images
 from sslapp.usecases.images.incoming.notes import notes_of
@@ -21,6 +22,7 @@ from sslapp.usecases.images.sibling import make_sibling
 from sslapp.usecases.images.withdrawal import plan_withdrawal, withdraw
 from sslapp.usecases.jobs import cancel_job
 from sslapp.usecases.labelling.decisions import label
+from sslapp.usecases.labelling.label_counts import label_counts
 from sslapp.usecases.maintenance.backups import backup, restore
 from sslapp.usecases.maintenance.verification import rebuild, verify_workspace
 from sslapp.usecases.people.members import grant
@@ -119,6 +121,39 @@ def test_originals_that_others_have_stay(access, tmp_path) -> None:
     assert picture(access, "Other", 4).content
     assert picture(access, "Scans", 2).content
     sound(access)
+
+
+def test_an_own_export_goes_with_the_labels_that_came_with_it(access, tmp_path) -> None:
+    small_project.draw_holdout(access, 1)
+    label(access, None, 1, "b")
+    small_project.finish(access, export(access, None, tmp_path / "own.zip"))
+    project_id = create_project(access, "Other", ["a", "b"])
+
+    def counts() -> tuple[int, int, int]:
+        with reading(access.engine) as conn:
+            found = label_counts(access.engine, conn, project_id)
+        return status(access, "Other").counts["images"], found.labels.total(), found.holdout
+
+    def bring(source: Path) -> None:
+        row = small_project.finish(access, import_images(access, "Other", str(source)))
+        assert row["state"] == JobState.DONE, row["error"]
+
+    bring(tmp_path / "wrong")
+    before = counts()
+    bring(tmp_path / "own.zip")
+    assert counts() == (5, 2, 1)
+    plan = plan_withdrawal(access, "Other")
+    assert (plan.in_the_way, plan.labels, plan.holdout) == ("", 2, 1)
+    small_project.finish(access, withdraw(access, "Other", plan.id))
+    assert counts() == before == (3, 0, 0)
+    sound(access)
+    rebuild(access.workspace)
+    assert counts() == before
+    bring(tmp_path / "own.zip")
+    assert counts() == (5, 2, 1)
+    sound(access)
+    label(access, "Other", 4, "b")  # by the same reader, and now it was touched
+    assert "(label)" in plan_withdrawal(access, "Other").in_the_way
 
 
 def test_a_decision_a_job_and_a_newer_import_stand_in_the_way(access, tmp_path) -> None:

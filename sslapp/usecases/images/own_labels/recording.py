@@ -14,7 +14,7 @@ from sslapp.store.database import writing
 from sslapp.store.log import events
 from sslapp.store.log.events import Draft
 from sslapp.store.log.kinds import RULES
-from sslapp.store.log.origins import MOST, FirstGiven, new_import, told
+from sslapp.store.log.origins import MOST, WITH_IMAGES, FirstGiven, new_import, told
 from sslapp.usecases.access import Access, find_project, require
 from sslapp.usecases.images.own_labels.plan import LabelPlan, plan_of, with_pictures
 from sslapp.usecases.images.own_labels.sorting import (
@@ -104,20 +104,26 @@ def bring_in(  # noqa: PLR0917
     for name in found.new_classes:
         projects.add_class(conn, project_id, name, reader_id)
     ids = {each.name: each.id for each in projects.classes(conn, project_id)}
-    drafts = [*_drafts(table, found, ids, reader_id)]
+    drafts = [*_drafts(table, found, ids, reader_id, with_images=pictures > 0)]
     if drafts:
         events.append_many(conn, project_id, drafts)
     return plan
 
 
 def _drafts(
-    table: OwnTable, found: SortedRows, ids: dict[str, int], reader_id: int | None
+    table: OwnTable,
+    found: SortedRows,
+    ids: dict[str, int],
+    reader_id: int | None,
+    *,
+    with_images: bool,
 ) -> Iterator[Draft]:
     """The events of one import: one a source, one a class for none of these, one for the holdout;
     further ones where an event has more members than it takes.
     """
     keys = (f"{prefix}{number}" for prefix in (new_import(),) for number in range(10**9))
     about: dict[str, Any] = {"file": table.name, "sha256": table.sha256, "snapshot": table.snapshot}
+    about |= {WITH_IMAGES: True} if with_images else {}
     if found.holdout:
         members = np.array(sorted(found.holdout), dtype=np.int64)
         yield Draft(
