@@ -199,6 +199,12 @@ class JobKind(StrEnum):
         """Whether it ends well in a project that was deleted; others are cancelled with it."""
         return self is JobKind.REMOVAL
 
+    @property
+    def tried_again(self) -> bool:
+        """Whether it is tried again by itself when it has failed: nobody may cancel or resume it,
+        and what it has not done stays."""
+        return self is JobKind.REMOVAL
+
 
 class Finding(StrEnum):
     """What may be wrong or odd about images, and is looked for."""

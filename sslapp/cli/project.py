@@ -16,7 +16,7 @@ from sslapp.usecases.images.sibling import make_sibling
 from sslapp.usecases.images.withdrawal import plan_withdrawal
 from sslapp.usecases.images.withdrawal import withdraw as withdraw_import
 from sslapp.usecases.maintenance import backups
-from sslapp.usecases.maintenance.files import OF_DELETED, UNKNOWN
+from sslapp.usecases.maintenance.files import OF_DELETED, TO_BE_REMOVED, UNKNOWN
 from sslapp.usecases.maintenance.verification import Checked, rebuild, record, verify_workspace
 from sslapp.usecases.people import members
 from sslapp.usecases.projects import classes, deletion
@@ -260,9 +260,8 @@ def _verdict(found: Checked, quick: bool) -> str:
         lines += [f"Not recorded: {note}" for note in each.notes]
     if any(each.notes for each in found.projects.values()):
         lines.append("`sslapp verify --record` records it from now on.")
-    lines += [
-        f"Left over: {each}" for each in found.leftovers if each.endswith((UNKNOWN, OF_DELETED))
-    ]
+    shown = (UNKNOWN, OF_DELETED, TO_BE_REMOVED)
+    lines += [f"Left over: {each}" for each in found.leftovers if each.endswith(shown)]
     return "\n".join(lines) or "There is no project yet."
 
 

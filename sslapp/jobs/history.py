@@ -54,6 +54,13 @@ def under_way(
     return conn.execute(query.order_by(job.c.id)).mappings().all()
 
 
+def not_done(conn: Connection, kind: JobKind) -> Sequence[RowMapping]:
+    """The jobs of a kind, of all projects, that wait, run or have failed, newest first."""
+    states = (*ACTIVE, JobState.FAILED)
+    query = select(job).where(job.c.kind == kind, job.c.state.in_(states))
+    return conn.execute(query.order_by(job.c.id.desc())).mappings().all()
+
+
 def jobs_by_id(conn: Connection, job_ids: Sequence[int]) -> dict[int, RowMapping]:
     """Id -> the job's row, for those that are there."""
     query = select(job).where(job.c.id.in_(list(job_ids)))

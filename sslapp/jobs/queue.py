@@ -27,6 +27,9 @@ MAX_ATTEMPTS = 5
 HUNG_AFTER = timedelta(minutes=10)
 """How long a running job may show no sign of life before it is given up."""
 
+AGAIN = "It is tried again by itself: when a worker starts, and every hour while one runs."
+"""What the reason of a failed job says then, if nobody but the program may resume it."""
+
 _FAILURE = "failure"
 """Name of the kind in a failed job's result."""
 
@@ -185,6 +188,7 @@ def finish(conn: Connection, held: Claim, result: Mapping[str, Any]) -> None:
 def fail(conn: Connection, held: Claim, error: str, kind: FailureKind | None = None) -> None:
     """Mark the job failed, with the reason and the mend, and its kind if a reader may decide."""
     result = None if kind is None else {_FAILURE: kind}
+    error = f"{error} {AGAIN}" if held.kind.tried_again else error
     write_owned(conn, held, state=JobState.FAILED, error=error, result=result, finished_at=now())
 
 
@@ -250,6 +254,24 @@ def requeue(conn: Connection, job_id: int, changes: Mapping[str, Any] | None = N
     conn.execute(update(job).where(job.c.id == job_id).values(values))
 
 
+def take_up_again(engine: Engine, rest: timedelta) -> list[int]:
+    """Queue again the failed jobs that are tried again by themselves, and return their ids.
+
+    Args:
+        rest: how long ago they must have failed.
+    """
+    kinds = [each for each in JobKind if each.tried_again]
+    failed = (job.c.kind.in_(kinds), job.c.state == JobState.FAILED)
+    due = (*failed, job.c.finished_at <= now() - rest)
+    with reading(engine) as conn:
+        ids = [*conn.execute(select(job.c.id).where(*due)).scalars()]
+    if ids:
+        with writing(engine) as conn:
+            again = {"state": JobState.QUEUED, "cancel": False, "finished_at": None}
+            conn.execute(update(job).where(job.c.id.in_(ids), *due).values(again))
+    return ids
+
+
 def reclaim(
     engine: Engine,
     workspace: Workspace,
@@ -299,9 +321,11 @@ def _after_loss(row: RowMapping) -> dict[str, Any]:
     if row["cancel"]:
         return {"state": JobState.CANCELLED, "finished_at": now()}
     if row["attempt"] >= MAX_ATTEMPTS:
+        again = JobKind(row["kind"]).tried_again
         reason = (
             f"The worker died {row['attempt']} times on this job, the last time at step "
-            f"{row['step']} of {row['total']}. See the log; then resume it or start a new one."
+            f"{row['step']} of {row['total']}. See the log"
+            f"{f'. {AGAIN}' if again else '; then resume it or start a new one.'}"
         )
         return {"state": JobState.FAILED, "error": reason, "finished_at": now()}
     return {"state": JobState.QUEUED}

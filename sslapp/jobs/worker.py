@@ -27,6 +27,10 @@ from sslapp.workspace import Workspace
 POLL_EVERY = 0.5
 """Seconds between two looks into an empty queue."""
 
+AGAIN_AT_START, AGAIN = timedelta(minutes=1), timedelta(hours=1)
+"""After how long a worker that starts, and one that has nothing to do, tries a failed job again
+that nobody else may resume. A worker that such a job kills has this minute for other jobs."""
+
 
 class JobRefused(Exception):
     """A handler's way to fail a job with a sentence for the reader instead of a traceback.
@@ -62,12 +66,16 @@ def work(
     done = 0
     with LifeLock(queue.lock_path(workspace, socket.gethostname(), os.getpid(), light=light)):
         queue.reclaim(engine, workspace, hung_after=hung_after, pid=os.getpid())
+        queue.take_up_again(engine, AGAIN_AT_START)
         while not should_end():
             held = queue.claim(engine, os.getpid(), light=light)
             if held is not None:
                 run_claimed(workspace, engine, handlers, held, threads)
                 done += 1
-            elif not queue.reclaim(engine, workspace, hung_after=hung_after):
+            elif not (
+                queue.reclaim(engine, workspace, hung_after=hung_after)
+                or queue.take_up_again(engine, AGAIN)
+            ):
                 if until_idle:
                     break
                 time.sleep(POLL_EVERY)

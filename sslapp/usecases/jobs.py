@@ -6,6 +6,7 @@ from typing import Any
 from sqlalchemy import Connection, RowMapping
 
 from sslapp.jobs import history, queue
+from sslapp.store import projects
 from sslapp.store.database import reading, writing
 from sslapp.store.errors import Refused
 from sslapp.store.people import readers
@@ -26,14 +27,25 @@ def job_status(access: Access, job_id: int) -> dict[str, Any]:
 def jobs_of(access: Access, project: str | int | None, newest: int) -> list[dict[str, Any]]:
     """The rows of a project's jobs, newest first: all that have not ended, and the newest others.
 
+    Before them those that still have to delete files of projects that the reader deleted.
+
     Args:
         newest: how many of those that have ended.
     """
     with reading(access.engine) as conn:
-        project_id = find_project(conn, access, project)
-        rows = [dict(row) for row in history.newest_jobs(conn, project_id)]
+        there = projects.list_projects(conn, deleted=True)
+        gone = {each.id for each in there if each.deleted}
+        left = [
+            dict(row)
+            for row in history.not_done(conn, JobKind.REMOVAL)
+            if row["project_id"] in gone and row["reader_id"] == access.reader_id
+        ]
+        rows: list[dict[str, Any]] = []
+        if not left or project is not None or len(gone) < len(there):
+            project_id = find_project(conn, access, project)
+            rows = [dict(row) for row in history.newest_jobs(conn, project_id)]
     ended = [row["id"] for row in rows if row["state"] in queue.ENDED][:newest]
-    return [row for row in rows if row["id"] in ended or row["state"] not in queue.ENDED]
+    return left + [row for row in rows if row["id"] in ended or row["state"] not in queue.ENDED]
 
 
 def eta(state: str, step: int, total: int, started_at: datetime | None) -> float | None:

@@ -330,6 +330,32 @@ def test_a_job_that_kills_its_workers_fails_after_so_many_attempts(shop) -> None
     assert queue.claim(shop.engine, pid=1) is None
 
 
+def test_only_a_removal_is_tried_again_by_itself_and_not_at_once(shop) -> None:
+    with writing(shop.engine) as conn:
+        removal = queue.enqueue(conn, shop.project_id, JobKind.REMOVAL, {})
+    export = shop.enqueue()
+    tries = []
+
+    def refused(context: JobContext) -> None:
+        tries.append(context.claim.job_id)
+        raise OSError(28, "No space left on device")
+
+    def start() -> list[int]:
+        tries.clear()
+        handlers = {JobKind.REMOVAL: refused, JobKind.EXPORT: refused}
+        work(shop.workspace, shop.engine, handlers, until_idle=True)
+        return tries
+
+    assert start() == [removal, export]
+    assert queue.AGAIN in shop.row(removal)["error"]
+    assert queue.AGAIN not in shop.row(export)["error"]
+    assert start() == []
+    for each in (removal, export):
+        shop.change(each, finished_at=queue.now() - timedelta(minutes=2))
+    assert start() == [removal]
+    assert queue.take_up_again(shop.engine, timedelta(hours=1)) == []
+
+
 def test_a_dead_job_with_a_cancel_is_cancelled_instead_of_tried_again(shop) -> None:
     job_id = shop.enqueue()
     queue.claim(shop.engine, pid=2**22 - 1)

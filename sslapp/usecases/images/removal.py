@@ -1,10 +1,12 @@
 """Deleting files that nothing names any more, as a job: of a withdrawn import, or of a project.
 
-What is deleted is worked out again by every attempt, so one that was killed is gone on with.
+What is deleted is worked out again by every attempt, so one that was killed is gone on with, and
+one that the disk refused is tried again.
 """
 
 import shutil
 import time
+from collections.abc import Sequence
 
 from sqlalchemy import Connection
 
@@ -59,7 +61,7 @@ def _remove_project(context: JobContext) -> None:
                 break
         queue.reclaim(context.engine, context.workspace)  # one whose worker died never ends
         _wait(context, "waiting for cancelled jobs to end")
-    _unlink(context, context.claim.params[OTHERS])
+    _unlink(context, context.claim.params.get(OTHERS, ()))  # an import's removal that was left
     own = context.workspace.jobs / context.claim.folder
     there = [each for each in folders if each.is_dir() and each != own]
     for done, folder in enumerate(there):
@@ -75,7 +77,7 @@ def _runs(conn: Connection, context: JobContext) -> bool:
     return any(each["state"] == JobState.RUNNING for each in others)
 
 
-def _unlink(context: JobContext, paths: list[str]) -> None:
+def _unlink(context: JobContext, paths: Sequence[str]) -> None:
     for each in paths:
         path = context.workspace.path(each)
         path.unlink(missing_ok=True)

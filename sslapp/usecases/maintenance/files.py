@@ -7,6 +7,7 @@ from sqlalchemy import Connection
 
 from sslapp import durable
 from sslapp.imaging.originals import original_path
+from sslapp.jobs import history
 from sslapp.store import files
 from sslapp.store.errors import Damaged
 from sslapp.store.files import Recorded
@@ -16,6 +17,8 @@ from sslapp.store.log.verify import RESTORE
 from sslapp.store.projects import list_projects
 from sslapp.store.snapshots import find_snapshot, load, snapshot_ids
 from sslapp.usecases.access import IDENTITY
+from sslapp.usecases.images.incoming.leavings import unused_originals
+from sslapp.usecases.images.withdrawal import PATHS
 from sslapp.usecases.projects.deletion import own_folders
 from sslapp.vocabulary import JobKind
 from sslapp.workspace import DATABASE, Workspace
@@ -48,7 +51,8 @@ PASSING = {
 }
 """Names of files and folders that the workspace can do without, and what they are."""
 
-OF_DELETED = "of a project that was deleted; a job deletes it, or do it yourself"
+OF_DELETED = "to be removed, of a project that was deleted; a job tries again by itself"
+TO_BE_REMOVED = "to be removed, of an import that was withdrawn; a job tries again by itself"
 
 UNKNOWN = "nothing refers to it, or it is older than its hash"
 
@@ -99,12 +103,28 @@ def leftovers(conn: Connection, workspace: Workspace) -> Iterator[str]:
     known |= {IDENTITY, *(f"{DATABASE}{end}" for end in ("", "-wal", "-shm"))}
     deleted = [each.id for each in list_projects(conn, deleted=True) if each.deleted]
     folders = {folder for each in deleted for folder in own_folders(conn, workspace, each)}
+    withdrawn = _of_withdrawn(conn, workspace)
     for path in sorted(workspace.root.rglob("*")):
         if not folders.isdisjoint(path.parents) and path.is_file():
             yield f"{path.relative_to(workspace.root).as_posix()}: {OF_DELETED}"
+        elif path in withdrawn and path.is_file():
+            yield f"{path.relative_to(workspace.root).as_posix()}: {TO_BE_REMOVED}"
         elif path.is_file() and not _is_known(workspace, path, known):
             relative = path.relative_to(workspace.root)
             yield f"{relative.as_posix()}: {_what(relative)}"
+
+
+def _of_withdrawn(conn: Connection, workspace: Workspace) -> set[Path]:
+    """Files of withdrawn imports that a job has not deleted yet."""
+    waiting = history.not_done(conn, JobKind.REMOVAL)
+    listed = {path for row in waiting for path in row["params"].get(PATHS, ())}
+    listed -= {each.path for each in files.recorded(conn)}
+    unused = {
+        path
+        for project_id in {row["project_id"] for row in waiting}
+        for path in unused_originals(conn, workspace, project_id)
+    }
+    return unused | {workspace.path(each) for each in listed}
 
 
 def _is_known(workspace: Workspace, path: Path, known: set[str]) -> bool:

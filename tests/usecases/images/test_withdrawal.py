@@ -1,5 +1,6 @@
 """An import is withdrawn while nothing is decided on it, with its files, and comes in again."""
 
+from datetime import timedelta
 from pathlib import Path
 
 import numpy as np
@@ -20,10 +21,11 @@ from sslapp.usecases.images.incoming.notes import notes_of
 from sslapp.usecases.images.pictures import picture
 from sslapp.usecases.images.sibling import make_sibling
 from sslapp.usecases.images.withdrawal import plan_withdrawal, withdraw
-from sslapp.usecases.jobs import cancel_job
+from sslapp.usecases.jobs import cancel_job, job_status, jobs_of
 from sslapp.usecases.labelling.decisions import label
 from sslapp.usecases.labelling.label_counts import label_counts
 from sslapp.usecases.maintenance.backups import backup, restore
+from sslapp.usecases.maintenance.files import TO_BE_REMOVED
 from sslapp.usecases.maintenance.verification import rebuild, verify_workspace
 from sslapp.usecases.people.members import grant
 from sslapp.usecases.projects.settings import create_project
@@ -68,7 +70,7 @@ def files(access: Access) -> set[str]:
 def sound(access: Access) -> None:
     found = verify_workspace(access.workspace)
     assert found.ok, found.every_problem
-    assert not [each for each in found.leftovers if "nothing refers to it" in each]
+    assert not [each for each in found.leftovers if "refers to it" in each or "to be" in each]
 
 
 def test_images_embeddings_and_files_go_and_the_source_comes_in_again(access, tmp_path) -> None:
@@ -105,6 +107,35 @@ def test_a_kill_before_and_while_files_go_leaves_nothing_damaged(access, tmp_pat
     assert held is not None
     assert held.job_id == job_id
     access.workspace.path(held.params["paths"][0]).unlink()
+    assert small_project.finish(access, job_id)["state"] == JobState.DONE
+    assert files(access) == before
+    sound(access)
+
+
+def test_what_the_disk_refused_is_tried_again_by_itself(access, tmp_path) -> None:
+    before = files(access)
+    imported(access, tmp_path / "wrong")
+    job_id = withdraw(access, None)
+    with reading(access.engine) as conn:
+        pixels = access.workspace.path(queue.read_job(conn, job_id)["params"]["paths"][0])
+    pixels.unlink()
+    (pixels / "in the way").mkdir(parents=True)  # no unlink takes a folder, whoever asks
+    row = small_project.finish(access, job_id)
+    assert row["state"] == JobState.FAILED
+    assert str(pixels) in row["error"]
+    assert queue.AGAIN in row["error"]
+    (listed,) = [each for each in jobs_of(access, None, 1) if each["id"] == job_id]
+    assert listed["state"] == JobState.FAILED
+    found = verify_workspace(access.workspace)
+    assert found.ok, found.every_problem
+    left = [each for each in found.leftovers if each.endswith(TO_BE_REMOVED)]
+    assert len(left) == 3
+    assert all("originals" in each for each in left)
+    (pixels / "in the way").rmdir()
+    pixels.rmdir()
+    small_project.run_jobs(access)
+    assert job_status(access, job_id)["state"] == JobState.FAILED, "a minute has not passed"
+    assert queue.take_up_again(access.engine, timedelta(0)) == [job_id]
     assert small_project.finish(access, job_id)["state"] == JobState.DONE
     assert files(access) == before
     sound(access)

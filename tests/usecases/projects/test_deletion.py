@@ -1,6 +1,7 @@
 """A deleted project: its log stays and verifies, everything else is gone, and nobody opens it."""
 
 import shutil
+from datetime import timedelta
 from pathlib import Path
 
 import pytest
@@ -16,8 +17,10 @@ from sslapp.usecases.handlers import HANDLERS
 from sslapp.usecases.images.embeddings import embed
 from sslapp.usecases.images.pictures import picture
 from sslapp.usecases.images.sibling import make_sibling
+from sslapp.usecases.jobs import jobs_of
 from sslapp.usecases.labelling import decisions, offers
 from sslapp.usecases.maintenance.backups import backup, restore
+from sslapp.usecases.maintenance.files import OF_DELETED
 from sslapp.usecases.maintenance.verification import rebuild, verify_workspace
 from sslapp.usecases.people.members import grant, members
 from sslapp.usecases.projects.deletion import delete_project, plan_deletion
@@ -25,7 +28,7 @@ from sslapp.usecases.projects.listing import project_list
 from sslapp.usecases.projects.settings import create_project
 from sslapp.usecases.projects.status import status
 from sslapp.usecases.training.progress import live_jobs
-from sslapp.vocabulary import EventKind, JobState, Role
+from sslapp.vocabulary import EventKind, JobKind, JobState, Role
 from sslapp.workspace import Workspace
 
 NAME = small_project.NAME
@@ -66,6 +69,27 @@ def test_its_files_go_and_its_log_stays(reviewed) -> None:
     assert title == f"{NAME} (deleted, number 1)"
     assert rebuild(reviewed.workspace) == []
     sound(reviewed)
+
+
+def test_files_that_the_disk_kept_are_tried_again_and_listed(project) -> None:
+    folder, elsewhere = next(project.workspace.jobs.iterdir()), project.workspace.root / "moved"
+    folder.rename(elsewhere)
+    folder.symlink_to(elsewhere)  # a tree behind a link is never deleted
+    job_id = delete_project(project, NAME, NAME)
+    assert small_project.finish(project, job_id)["state"] == JobState.FAILED
+    (listed,) = jobs_of(project, None, 10)
+    assert (listed["id"], listed["state"]) == (job_id, JobState.FAILED)
+    found = verify_workspace(project.workspace)
+    assert found.ok, found.every_problem
+    assert [each for each in found.leftovers if each.endswith(OF_DELETED)]
+    folder.unlink()
+    elsewhere.rename(folder)
+    assert queue.take_up_again(project.engine, timedelta(0)) == [job_id]
+    assert small_project.finish(project, job_id)["state"] == JobState.DONE
+    assert own_files(project) == []
+    with pytest.raises(NoSuchProject):
+        jobs_of(project, None, 10)
+    sound(project)
 
 
 def test_it_is_listed_nowhere_and_its_name_is_free(project) -> None:
@@ -135,7 +159,7 @@ def test_jobs_are_cancelled_and_one_that_ends_meanwhile_adds_nothing(project) ->
         assert queue.read_job(conn, waiting)["state"] == JobState.CANCELLED
         assert queue.read_job(conn, late)["cancel"]
         row = dict(queue.read_job(conn, late))
-    held = queue.Claim(late, 1, 1, row["kind"], row["params"], 1, row["folder"])
+    held = queue.Claim(late, 1, 1, JobKind(row["kind"]), row["params"], 1, row["folder"])
     run_claimed(project.workspace, project.engine, HANDLERS, held, 1)
     with reading(project.engine) as conn:
         assert queue.read_job(conn, late)["state"] in (JobState.CANCELLED, JobState.FAILED)

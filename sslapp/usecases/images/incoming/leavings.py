@@ -2,6 +2,7 @@
 
 from collections.abc import Iterator
 from contextlib import contextmanager
+from pathlib import Path
 
 from sqlalchemy import Connection
 
@@ -37,12 +38,17 @@ def remove_unused(conn: Connection, workspace: Workspace, project_id: int) -> in
 
     For whoever knows that no import into the project is under way.
     """
-    used = set(images.originals(conn, project_id))
-    folder = workspace.project(project_id) / "originals"
-    unused = [path for path in folder.glob("*/*") if path.name not in used]
+    unused = unused_originals(conn, workspace, project_id)
     for path in unused:
         path.unlink(missing_ok=True)
     return len(unused)
+
+
+def unused_originals(conn: Connection, workspace: Workspace, project_id: int) -> list[Path]:
+    """The originals that lie there and that no image of the project has."""
+    used = set(images.originals(conn, project_id))
+    folder = workspace.project(project_id) / "originals"
+    return [path for path in folder.glob("*/*") if path.name not in used]
 
 
 def others_import(conn: Connection, context: JobContext) -> bool:
