@@ -1,6 +1,8 @@
 """Every known set, read by its name out of a few images in its real layout."""
 
 import os
+import pickle
+import re
 from collections import Counter
 from pathlib import Path
 
@@ -9,7 +11,7 @@ import pytest
 import tiny_sets
 from sklearn.datasets import load_digits
 
-from sslapp.datasets.known.catalogue import KNOWN
+from sslapp.datasets.known.catalogue import KNOWN, outline_known
 from sslapp.datasets.registry import open_source
 from sslapp.vocabulary import Split
 
@@ -30,7 +32,26 @@ def read(name, root):
     source = open_source(name, root=root)
     items = list(source.items())
     assert len(items) == len(source)
+    if not name.startswith("cifar"):  # whose counts are those of the real files
+        check_outline(name, root, source, items)
     return source, items
+
+
+def check_outline(name, root, source, items) -> None:
+    """What is said of a set without reading its images is what they are."""
+    outline = outline_known(name, root)
+    assert outline is not None
+    assert {(each.split, each.class_name): each.count for each in outline.shares} == {
+        (each.split, each.class_name): each.count for each in source.shares()
+    }
+    if outline.files:
+        assert [path.read_bytes() for path in outline.files] == [each.content for each in items]
+        return
+    height, width = items[0].image().shape[:2]
+    assert outline.pixels == (width, height)
+    assert KNOWN[name].layout.endswith(".npz") or outline.pixels == KNOWN[name].announced.pixels
+    assert outline.kind == ("grey" if items[0].image().ndim == 2 else "colour") + ", 8 bits"
+    assert outline.kind == KNOWN[name].announced.kind
 
 
 def classes(source, items) -> list[str | None]:
@@ -90,16 +111,18 @@ def test_a_cut_off_idx_file_names_the_folder_and_the_mend(tmp_path):
     tiny_sets.mnist(tmp_path)
     path = tmp_path / "MNIST" / "raw" / "train-images-idx3-ubyte"
     path.write_bytes(path.read_bytes()[:-100])
-    with pytest.raises(ValueError, match=r"mnist: .*MNIST/raw are incomplete .*Delete what is the"):
-        open_source("mnist", root=tmp_path)
+    for opens in (open_source, outline_known):
+        with pytest.raises(ValueError, match=r"mnist: .*MNIST/raw are incomplete .*Delete what is"):
+            opens("mnist", root=tmp_path)
 
 
 @pytest.mark.parametrize("content", [b"", b"not an idx file", tiny_sets.idx(np.array([3, 1]))])
 def test_labels_that_do_not_go_with_the_images_are_refused(tmp_path, content):
     tiny_sets.mnist(tmp_path)
     (tmp_path / "MNIST" / "raw" / "train-labels-idx1-ubyte").write_bytes(content)
-    with pytest.raises(ValueError, match=r"mnist: .*MNIST/raw are incomplete or damaged"):
-        open_source("mnist", root=tmp_path)
+    for opens in (open_source, outline_known):
+        with pytest.raises(ValueError, match=r"mnist: .*MNIST/raw are incomplete or damaged"):
+            opens("mnist", root=tmp_path)
 
 
 def test_cifar_has_its_own_names_and_of_100_classes_the_fine_ones(tmp_path, monkeypatch):
@@ -109,8 +132,49 @@ def test_cifar_has_its_own_names_and_of_100_classes_the_fine_ones(tmp_path, monk
     assert [item.split for item in items] == [Split.POOL] * 5 + [Split.TEST]
     flat = tiny_sets.pictures(1, (3072,), 2)[0]
     assert np.array_equal(items[2].image(), flat.reshape(3, 32, 32).transpose(1, 2, 0))
+    outline = outline_known("cifar10", tmp_path)
+    assert [each.class_name for each in outline.shares[:10]] == source.class_names
+    assert sum(each.count for each in outline.shares) == 60_000
     tiny_sets.cifar(tmp_path, monkeypatch.setattr, fine=True)
     assert classes(*read("cifar100", tmp_path)) == ["fine 0", "fine 0", "fine 7"]
+    with pytest.raises(ValueError, match=r"cifar100: .* 10 names of 100 classes"):
+        outline_known("cifar100", tmp_path)  # of the real file, which has all of them
+
+
+@pytest.mark.parametrize("protocol", [0, 2])
+def test_names_are_found_in_a_pickle_of_any_age_that_is_not_run(tmp_path, monkeypatch, protocol):
+    tiny_sets.cifar(tmp_path, monkeypatch.setattr, fine=False)
+    names = [f"class {number}" for number in range(10)]
+    told = {"num_cases_per_batch": 10000, "label_names": names, "num_vis": 3072}
+    meta = tmp_path / "cifar-10-batches-py" / "batches.meta"
+    meta.write_bytes(pickle.dumps(told, protocol=protocol))
+    found = outline_known("cifar10", tmp_path)
+    assert [each.class_name for each in found.shares] == names * 2
+
+
+def test_cards_say_the_numbers_that_they_are_counted_by():
+    for known in KNOWN.values():
+        told, held = known.about.replace(",", ""), known.announced
+        images = held.pool + held.test
+        assert re.findall(r"\d+", told)[0] == str(images), known.name
+        assert re.search(rf"\b{held.classes} (classes|dishes|models|breeds|variants)", told)
+        assert held.unlabelled in (0, 100_000)
+        if held.pixels is not None:
+            assert f"{held.pixels[0]} x {held.pixels[1]} pixels" in told, known.name
+        assert held.colour == ("colour" in told), known.name
+
+
+def test_a_set_in_the_layout_of_keras_is_counted_by_its_headers(tmp_path):
+    pictures = tiny_sets.pictures(3, (20, 24))
+    np.savez(tmp_path / "mnist.npz", x_train=pictures, y_train=np.array([7, 1, 7]))
+    found = outline_known("mnist", tmp_path)
+    assert (found.pixels, found.kind) == ((24, 20), "grey, 8 bits")
+    assert {each.class_name: each.count for each in found.shares} == {"1": 1, "7": 2}
+
+
+def test_a_set_that_is_not_there_has_no_outline(tmp_path):
+    assert outline_known("mnist", tmp_path) is None
+    assert outline_known("pathmnist", tmp_path) is None
 
 
 def test_cifar10_files_with_another_checksum_are_never_unpickled(tmp_path):

@@ -118,6 +118,13 @@ def npz_source(path: Path, name: str | None = None, class_names: Sequence[str] =
     )
 
 
+def first_shape(path: Path) -> tuple[tuple[int, ...], np.dtype[np.generic]]:
+    """Shape and dtype of the first array of images of an .npz file that `npz_source` reads."""
+    file = NpzFile(path)
+    names = (images.format(split) for images, _ in _LAYOUTS for split in _SPLITS)
+    return file.shape(next(name for name in names if name in file.keys))
+
+
 def _rows(part: Part, start: int) -> Iterator[Item]:
     row = start
     for block in part.blocks(start):

@@ -1,14 +1,61 @@
 """What is known of a set with a name before any of it is read."""
 
-from collections.abc import Callable, Iterator
+from collections.abc import Callable, Iterator, Sequence
 from contextlib import contextmanager
 from dataclasses import dataclass
 from pathlib import Path
 
-from sslapp.datasets.source import CountedSource
+from sslapp.datasets.source import CountedSource, Share
 
 TERMS = "see its authors' terms"
 """Stands for a licence that the authors do not name, or that is not known for certain here."""
+
+
+@dataclass(frozen=True, kw_only=True)
+class Announced:
+    """What a set holds by its authors' account.
+
+    Attributes:
+        pool, test: images with a class.
+        unlabelled: images of the pool without one.
+        classes: how many.
+        pixels: (width, height) of every image; None where they differ.
+        colour: whether it is no grey.
+    """
+
+    pool: int
+    test: int
+    unlabelled: int = 0
+    classes: int
+    pixels: tuple[int, int] | None
+    colour: bool
+
+    @property
+    def images(self) -> int:
+        """All of them."""
+        return self.pool + self.unlabelled + self.test
+
+    @property
+    def kind(self) -> str:
+        """As a look calls it."""
+        return f"{'colour' if self.colour else 'grey'}, 8 bits"
+
+
+@dataclass(frozen=True, kw_only=True)
+class Outline:
+    """What a set that is here holds, by its headers, labels and lists; no array of images is read.
+
+    Attributes:
+        shares: as its source says them.
+        pixels: (width, height) of every image; None where they differ.
+        kind: "grey, 8 bits", ...; "" where only their files say it.
+        files: of its images, where each has one.
+    """
+
+    shares: Sequence[Share]
+    pixels: tuple[int, int] | None
+    kind: str
+    files: Sequence[Path] = ()
 
 
 @dataclass(frozen=True, kw_only=True)
@@ -24,7 +71,9 @@ class KnownSet:
         home: folder below a data folder that a download makes for it; "" for none of its own.
         megabytes: of the download; None when that is not known.
         by_hand: what somebody without a network puts into a data folder.
+        announced: what it holds.
         read: opens it, this set, in a data folder; ValueError when it is incomplete or damaged.
+        sketch: says what it holds there, with little memory; likewise.
         download: fetches it into an empty folder; None when its authors offer it no more.
     """
 
@@ -36,7 +85,9 @@ class KnownSet:
     home: str = ""
     megabytes: int | None = None
     by_hand: str = ""
+    announced: Announced
     read: Callable[["KnownSet", Path], CountedSource]
+    sketch: Callable[["KnownSet", Path], Outline]
     download: Callable[[Path], None] | None = None
 
     def open(self, root: Path) -> CountedSource:
@@ -46,6 +97,14 @@ class KnownSet:
             ValueError: when it is incomplete or damaged, naming the folder and the mend.
         """
         return self.read(self, root)
+
+    def outline(self, root: Path) -> Outline:
+        """What it holds in a data folder that holds its layout.
+
+        Raises:
+            ValueError: as `open`.
+        """
+        return self.sketch(self, root)
 
     @property
     def mend(self) -> str:

@@ -5,9 +5,10 @@ from dataclasses import dataclass
 from pathlib import Path
 
 from sslapp.datasets.arrays.parts import npz_source
-from sslapp.datasets.known.card import KnownSet
+from sslapp.datasets.known.card import KnownSet, Outline
 from sslapp.datasets.known.digits import DIGITS
 from sslapp.datasets.known.medmnist import MEDICAL, check_one_label
+from sslapp.datasets.known.outlines import npz_outline
 from sslapp.datasets.known.photographs import PHOTOGRAPHS
 from sslapp.datasets.known.torchvision_sets import SETS
 from sslapp.datasets.source import CountedSource
@@ -89,9 +90,30 @@ def open_known(name: str, root: Path | None) -> CountedSource:
     place = find(known, data_folders([root]))
     if place is None:
         raise ValueError(not_there(known, root))
-    if place.path.suffix == ".npz" and place.path.name != known.layout:
-        return npz_source(place.path, name)
-    return known.open(place.root)
+    return npz_source(place.path, name) if _is_other_npz(known, place) else known.open(place.root)
+
+
+def outline_known(name: str, root: Path) -> Outline | None:
+    """What a set holds that lies in a data folder, or in a folder directly in that; None where it
+    is not there.
+
+    Raises:
+        ValueError: when there is no such set, or its files are not whole, with the mend.
+    """
+    known = known_set(name)
+    if not known.layout:
+        return known.outline(Path())
+    place = find(known, data_folders([root]))
+    if place is None:
+        return None
+    if _is_other_npz(known, place):
+        return npz_outline(place.path, name)
+    return known.outline(place.root)
+
+
+def _is_other_npz(known: KnownSet, place: SetPlace) -> bool:
+    """Whether a set lies there as arrays that are not its authors' files."""
+    return place.path.suffix == ".npz" and place.path.name != known.layout
 
 
 def not_there(known: KnownSet, root: Path) -> str:

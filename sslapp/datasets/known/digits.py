@@ -6,7 +6,7 @@ E. Alpaydin and C. Kaynak, "Optical Recognition of Handwritten Digits", UCI repo
 import numpy as np
 
 from sslapp.datasets.arrays.parts import ArraySource, Part, in_memory
-from sslapp.datasets.known.card import KnownSet
+from sslapp.datasets.known.card import Announced, KnownSet, Outline
 from sslapp.vocabulary import Split
 
 
@@ -26,6 +26,8 @@ def digits_source() -> ArraySource:
     return ArraySource("digits", [str(name) for name in data.target_names], [part])
 
 
+_HELD = Announced(pool=1797, test=0, classes=10, pixels=(8, 8), colour=False)
+
 DIGITS = KnownSet(
     name="digits",
     title="Handwritten digits",
@@ -33,5 +35,9 @@ DIGITS = KnownSet(
     "seconds.",
     licence="CC BY 4.0",
     layout="",
+    announced=_HELD,
     read=lambda known, root: digits_source(),
+    sketch=lambda known, root: Outline(
+        shares=digits_source().shares(), pixels=_HELD.pixels, kind=_HELD.kind
+    ),
 )

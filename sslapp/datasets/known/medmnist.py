@@ -10,7 +10,8 @@ from functools import partial
 from pathlib import Path
 
 from sslapp.datasets.arrays.parts import ArraySource, npz_source
-from sslapp.datasets.known.card import KnownSet
+from sslapp.datasets.known.card import Announced, KnownSet, Outline
+from sslapp.datasets.known.outlines import npz_outline
 
 ADDRESS = "https://zenodo.org/records/10519652/files"
 """Where the authors keep the files."""
@@ -42,6 +43,7 @@ class MedicalSet:
         name: of its file with 28 pixels.
         title: as its authors write it.
         about: how many images of what.
+        pool, test: how many images.
         class_names: in the order of the labels.
         megabytes: of the file with 28 pixels.
         md5: of the files, in the order of SIZES.
@@ -51,6 +53,8 @@ class MedicalSet:
     name: str
     title: str
     about: str
+    pool: int
+    test: int
     class_names: tuple[str, ...]
     megabytes: int
     md5: tuple[str, str, str, str]
@@ -62,6 +66,8 @@ _SETS = (
         "pathmnist",
         "PathMNIST",
         "107,180 patches of stained colorectal tissue, colour",
+        100_000,
+        7_180,
         (
             "adipose",
             "background",
@@ -85,6 +91,8 @@ _SETS = (
         "dermamnist",
         "DermaMNIST",
         "10,015 dermatoscopic images of skin lesions, colour",
+        8_010,
+        2_005,
         (
             "actinic keratoses and intraepithelial carcinoma",
             "basal cell carcinoma",
@@ -107,6 +115,8 @@ _SETS = (
         "octmnist",
         "OCTMNIST",
         "109,309 optical coherence tomographies of the retina, grey",
+        108_309,
+        1_000,
         (
             "choroidal neovascularization",
             "diabetic macular edema",
@@ -125,6 +135,8 @@ _SETS = (
         "pneumoniamnist",
         "PneumoniaMNIST",
         "5,856 chest X-rays of children, grey",
+        5_232,
+        624,
         (
             "normal",
             "pneumonia",
@@ -141,6 +153,8 @@ _SETS = (
         "retinamnist",
         "RetinaMNIST",
         "1,600 fundus photographs, five grades of diabetic retinopathy, colour",
+        1_200,
+        400,
         (
             "0",
             "1",
@@ -160,6 +174,8 @@ _SETS = (
         "breastmnist",
         "BreastMNIST",
         "780 ultrasound images of the breast, grey",
+        624,
+        156,
         (
             "malignant",
             "normal, benign",
@@ -176,6 +192,8 @@ _SETS = (
         "bloodmnist",
         "BloodMNIST",
         "17,092 single blood cells under the microscope, colour",
+        13_671,
+        3_421,
         (
             "basophil",
             "eosinophil",
@@ -198,6 +216,8 @@ _SETS = (
         "tissuemnist",
         "TissueMNIST",
         "236,386 single cells of the kidney cortex, grey",
+        189_106,
+        47_280,
         (
             "Collecting Duct, Connecting Tubule",
             "Distal Convoluted Tubule",
@@ -220,6 +240,8 @@ _SETS = (
         "organamnist",
         "OrganAMNIST",
         "58,830 axial slices of abdominal CT, grey",
+        41_052,
+        17_778,
         _ORGANS,
         38,
         (
@@ -233,6 +255,8 @@ _SETS = (
         "organcmnist",
         "OrganCMNIST",
         "23,583 coronal slices of abdominal CT, grey",
+        15_367,
+        8_216,
         _ORGANS,
         15,
         (
@@ -246,6 +270,8 @@ _SETS = (
         "organsmnist",
         "OrganSMNIST",
         "25,211 sagittal slices of abdominal CT, grey",
+        16_384,
+        8_827,
         _ORGANS,
         16,
         (
@@ -265,6 +291,11 @@ def medical_source(medical: MedicalSet, known: KnownSet, root: Path) -> ArraySou
         BadArrays: (a ValueError) naming the file, the key and the mend.
     """
     return npz_source(root / known.layout, known.name, medical.class_names)
+
+
+def medical_sketch(medical: MedicalSet, known: KnownSet, root: Path) -> Outline:
+    """What the file of a set holds, by its headers and labels; errors as `medical_source`."""
+    return npz_outline(root / known.layout, known.name, medical.class_names)
 
 
 def _download(file: str, md5: str, folder: Path) -> None:
@@ -288,7 +319,15 @@ def _cards() -> Iterator[KnownSet]:
                 layout=file,
                 megabytes=medical.megabytes if size == 28 else None,
                 by_hand=f"the file {file} from {ADDRESS}/{file} (md5 {md5})",
+                announced=Announced(
+                    pool=medical.pool,
+                    test=medical.test,
+                    classes=len(medical.class_names),
+                    pixels=(size, size),
+                    colour=medical.about.endswith("colour"),
+                ),
                 read=partial(medical_source, medical),
+                sketch=partial(medical_sketch, medical),
                 download=partial(_download, file, md5),
             )
 

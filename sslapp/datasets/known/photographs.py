@@ -13,7 +13,7 @@ from functools import partial
 from pathlib import Path
 from typing import Any
 
-from sslapp.datasets.known.card import KnownSet, check_inside, reading
+from sslapp.datasets.known.card import Announced, KnownSet, Outline, check_inside, reading
 from sslapp.datasets.pictures.folder import read_file
 from sslapp.datasets.source import Item, Refusal, Share
 from sslapp.vocabulary import Split
@@ -79,6 +79,10 @@ class PhotographSource:
                 name=file.name, split=file.split, true_class=file.true_class, content=content
             )
 
+    def paths(self) -> list[Path]:
+        """Of its files, in their order."""
+        return [file.path for file in self._files]
+
     def shares(self) -> list[Share]:
         """See `source.CountedSource`."""
         found = Counter((file.split, self._names[file.true_class]) for file in self._files)
@@ -110,6 +114,16 @@ def photograph_source(reader: PhotographReader, known: KnownSet, root: Path) -> 
                 files[name] = _Photograph(name, Path(path), split, of_set[label])
         _check_there(base, files.values())
     return PhotographSource(known.name, [*names], [*files.values()])
+
+
+def photograph_sketch(reader: PhotographReader, known: KnownSet, root: Path) -> Outline:
+    """What one of these sets holds, by its lists; sizes are for its files to say.
+
+    Raises:
+        ValueError: as `photograph_source`.
+    """
+    source = photograph_source(reader, known, root)
+    return Outline(shares=source.shares(), pixels=None, kind="", files=source.paths())
 
 
 def _check_there(base: Path, files: Collection[_Photograph]) -> None:
@@ -150,12 +164,22 @@ def _of_cars(reader: Any) -> Iterable[tuple[Path | str, int]]:
     return ((path, int(label)) for path, label in reader._samples)
 
 
-def _known(reader: PhotographReader, *, offered: bool = True, **card: Any) -> KnownSet:
+def _known(
+    reader: PhotographReader,
+    pool: int,
+    test: int,
+    classes: int,
+    *,
+    offered: bool = True,
+    **card: Any,
+) -> KnownSet:
     folder = card["layout"].partition("/")[0]
     return KnownSet(
         **card,
         by_hand=f"the folder {folder} as torchvision keeps it",
+        announced=Announced(pool=pool, test=test, classes=classes, pixels=None, colour=True),
         read=partial(photograph_source, reader),
+        sketch=partial(photograph_sketch, reader),
         download=reader.download if offered else None,
     )
 
@@ -163,6 +187,7 @@ def _known(reader: PhotographReader, *, offered: bool = True, **card: Any) -> Kn
 PHOTOGRAPHS = (
     _known(
         PhotographReader(reader="Flowers102", pool=("train", "val"), files=_listed),
+        *(2_040, 6_149, 102),
         name="flowers102",
         title="Oxford 102 Flowers",
         about="8,189 colour photographs of 500 pixels and more, 102 classes.",
@@ -171,6 +196,7 @@ PHOTOGRAPHS = (
     ),
     _known(
         PhotographReader(reader="OxfordIIITPet", pool=("trainval",), files=_of_pets),
+        *(3_680, 3_669, 37),
         name="pets",
         title="Oxford-IIIT Pets",
         about="7,349 colour photographs of cats and dogs, some hundred pixels wide, 37 breeds.",
@@ -180,6 +206,7 @@ PHOTOGRAPHS = (
     ),
     _known(
         PhotographReader(reader="DTD", pool=("train", "val"), files=_listed),
+        *(3_760, 1_880, 47),
         name="dtd",
         title="Describable Textures (DTD)",
         about="5,640 colour photographs of 300 to 640 pixels, 47 classes; partition 1.",
@@ -189,6 +216,7 @@ PHOTOGRAPHS = (
     ),
     _known(
         PhotographReader(reader="Food101", files=_listed),
+        *(75_750, 25_250, 101),
         name="food101",
         title="Food-101",
         about="101,000 colour photographs of up to 512 pixels, 101 dishes; some labels of the "
@@ -198,6 +226,7 @@ PHOTOGRAPHS = (
     ),
     _known(
         PhotographReader(reader="FGVCAircraft", pool=("train", "val"), files=_listed),
+        *(6_667, 3_333, 100),
         name="aircraft",
         title="FGVC-Aircraft",
         about="10,000 colour photographs of about 1,000 pixels, 100 variants.",
@@ -207,6 +236,7 @@ PHOTOGRAPHS = (
     ),
     _known(
         PhotographReader(reader="StanfordCars", files=_of_cars),
+        *(8_144, 8_041, 196),
         name="cars",
         title="Stanford Cars",
         about="16,185 colour photographs of some hundred pixels and more, 196 models.",

@@ -4,7 +4,8 @@ Their images are pool, but for the official test images. The readers of CIFAR co
 each file before they unpickle it; those of the others read plain numbers.
 """
 
-from collections.abc import Callable, Iterator
+import string
+from collections.abc import Callable, Iterator, Sequence
 from dataclasses import dataclass
 from functools import partial
 from pathlib import Path
@@ -14,7 +15,13 @@ import numpy as np
 from numpy.typing import NDArray
 
 from sslapp.datasets.arrays.parts import ArraySource, Part, in_memory
-from sslapp.datasets.known.card import KnownSet, check_inside, reading
+from sslapp.datasets.known.card import Announced, KnownSet, check_inside, reading
+from sslapp.datasets.known.outlines import (
+    cifar_sketch,
+    idx_sketch,
+    stl10_sketch,
+    svhn_sketch,
+)
 from sslapp.vocabulary import Split
 
 Arrays = tuple[NDArray[np.uint8], NDArray[np.int64]]
@@ -160,6 +167,25 @@ def _letters(reader: Any) -> list[str]:
     return [each for each in _named(reader) if each != "N/A"]
 
 
+_DIGITS = tuple(string.digits)
+_CLOTHES = (
+    *("T-shirt/top", "Trouser", "Pullover", "Dress", "Coat"),
+    *("Sandal", "Shirt", "Sneaker", "Bag", "Ankle boot"),
+)
+_KANA = ("o", "ki", "su", "tsu", "na", "ha", "ma", "ya", "re", "wo")
+_ALIKE = frozenset("cijklmopsuvwxyz")
+"""Small letters that some splits of EMNIST do not tell from the capital ones."""
+
+_CHARACTERS = (*_DIGITS, *string.ascii_uppercase, *string.ascii_lowercase)
+_MERGED = tuple(each for each in _CHARACTERS if each not in _ALIKE)
+_MNIST_FILES = ("train-{}-ubyte", "t10k-{}-ubyte")
+_CIFAR10_FILES = (*(f"data_batch_{number}" for number in range(1, 6)), "test_batch")
+
+
+def _held(pool: int, test: int, classes: int, side: int, *, colour: bool = False) -> Announced:
+    return Announced(pool=pool, test=test, classes=classes, pixels=(side, side), colour=colour)
+
+
 def _known(reader: ArrayReader, **card: Any) -> KnownSet:
     folder = card.get("home") or card["layout"].partition("/")[0]
     return KnownSet(
@@ -170,8 +196,11 @@ def _known(reader: ArrayReader, **card: Any) -> KnownSet:
     )
 
 
-def _emnist(split: str, what: str) -> KnownSet:
+def _emnist(
+    split: str, what: str, pool: int, test: int, *, names: Sequence[str] = _MERGED
+) -> KnownSet:
     both = tuple({"split": split, **options} for options in TRAIN_AND_TEST)
+    files = (f"emnist-{split}-train-{{}}-ubyte", f"emnist-{split}-test-{{}}-ubyte")
     return _known(
         ArrayReader(reader="EMNIST", options=both, arrays=_of_emnist, class_names=_letters),
         name="emnist" if split == "balanced" else f"emnist-{split}",
@@ -179,6 +208,8 @@ def _emnist(split: str, what: str) -> KnownSet:
         about=f"{what}, handwritten, grey, 28 x 28 pixels.",
         layout="EMNIST/raw",
         megabytes=562,
+        announced=_held(pool, test, len(names), 28),
+        sketch=idx_sketch(files, names, first=int(split == "letters")),
     )
 
 
@@ -197,6 +228,8 @@ SETS = (
         about="70,000 handwritten digits, grey, 28 x 28 pixels, 10 classes.",
         layout="MNIST/raw",
         megabytes=12,
+        announced=_held(60_000, 10_000, 10, 28),
+        sketch=idx_sketch(_MNIST_FILES, _DIGITS),
     ),
     _known(
         ArrayReader(reader="FashionMNIST", arrays=_of_mnist, class_names=_named),
@@ -206,6 +239,8 @@ SETS = (
         licence="MIT",
         layout="FashionMNIST/raw",
         megabytes=31,
+        announced=_held(60_000, 10_000, 10, 28),
+        sketch=idx_sketch(_MNIST_FILES, _CLOTHES),
     ),
     _known(
         ArrayReader(reader="KMNIST", arrays=_of_mnist, class_names=_named),
@@ -215,12 +250,27 @@ SETS = (
         licence="CC BY-SA 4.0",
         layout="KMNIST/raw",
         megabytes=21,
+        announced=_held(60_000, 10_000, 10, 28),
+        sketch=idx_sketch(_MNIST_FILES, _KANA),
     ),
-    _emnist("balanced", "131,600 digits and letters of 47 classes, equally many of each"),
-    _emnist("letters", "145,600 letters of 26 classes, capital and small ones together"),
-    _emnist("digits", "280,000 digits of 10 classes"),
-    _emnist("bymerge", "814,255 digits and letters of 47 classes"),
-    _emnist("byclass", "814,255 digits, capital and small letters of 62 classes"),
+    _emnist(
+        "balanced",
+        "131,600 digits and letters of 47 classes, equally many of each",
+        112_800,
+        18_800,
+    ),
+    _emnist(
+        *("letters", "145,600 letters of 26 classes, capital and small ones together"),
+        *(124_800, 20_800),
+        names=tuple(string.ascii_lowercase),
+    ),
+    _emnist("digits", "280,000 digits of 10 classes", 240_000, 40_000, names=_DIGITS),
+    _emnist("bymerge", "814,255 digits and letters of 47 classes", 697_932, 116_323),
+    _emnist(
+        *("byclass", "814,255 digits, capital and small letters of 62 classes"),
+        *(697_932, 116_323),
+        names=_CHARACTERS,
+    ),
     _known(
         ArrayReader(reader="CIFAR10", arrays=_of_mnist, class_names=_named),
         name="cifar10",
@@ -228,6 +278,8 @@ SETS = (
         about="60,000 colour photographs, 32 x 32 pixels, 10 classes.",
         layout="cifar-10-batches-py",
         megabytes=170,
+        announced=_held(50_000, 10_000, 10, 32, colour=True),
+        sketch=cifar_sketch(_CIFAR10_FILES, "batches.meta", "label_names"),
     ),
     _known(
         ArrayReader(reader="CIFAR100", arrays=_of_mnist, class_names=_named),
@@ -236,6 +288,8 @@ SETS = (
         about="60,000 colour photographs, 32 x 32 pixels, 100 classes (the fine ones).",
         layout="cifar-100-python",
         megabytes=169,
+        announced=_held(50_000, 10_000, 100, 32, colour=True),
+        sketch=cifar_sketch(("train", "test"), "meta", "fine_label_names"),
     ),
     _known(
         ArrayReader(
@@ -251,6 +305,8 @@ SETS = (
         layout="train_32x32.mat",
         home="svhn",
         megabytes=246,
+        announced=_held(73_257, 26_032, 10, 32, colour=True),
+        sketch=svhn_sketch,
     ),
     KnownSet(
         name="stl10",
@@ -259,7 +315,11 @@ SETS = (
         layout="stl10_binary",
         megabytes=2640,
         by_hand="the folder stl10_binary as torchvision keeps it",
+        announced=Announced(
+            pool=5_000, test=8_000, unlabelled=100_000, classes=10, pixels=(96, 96), colour=True
+        ),
         read=stl10_source,
+        sketch=stl10_sketch,
         download=_download_stl10,
     ),
 )
