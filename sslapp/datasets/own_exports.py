@@ -11,7 +11,7 @@ import zipfile
 from collections import Counter
 from collections.abc import Callable, Iterator, Mapping
 from contextlib import AbstractContextManager, contextmanager
-from dataclasses import dataclass
+from dataclasses import dataclass, field
 from datetime import datetime
 from functools import partial
 from pathlib import Path
@@ -89,6 +89,7 @@ class OwnTable:
         project, workspace, snapshot: whose labels they are.
         class_names: all classes, in their order.
         rows: a label each, by position there.
+        files: path of a picture -> (sha256, bytes), of what came with the table.
         lacking: columns that the export has not, because an earlier version wrote it.
     """
 
@@ -100,6 +101,7 @@ class OwnTable:
     class_names: list[str]
     rows: list[OwnRow]
     lacking: list[str]
+    files: Mapping[str, tuple[str, int]] = field(default_factory=dict)
 
 
 class OwnSource(FilesSource):
@@ -171,6 +173,11 @@ def own_table(
         class_names=class_names,
         rows=[_row(each, facts, frozenset(class_names), name) for each in frame],
         lacking=[each for each in _SINCE if frame and each not in frame[0]],
+        files={
+            file: (str(said.get("sha256")), int(said.get("bytes") or 0))
+            for file, said in listed.items()
+            if isinstance(said, dict)
+        },
     )
 
 

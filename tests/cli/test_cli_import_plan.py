@@ -119,3 +119,21 @@ def test_the_plan_says_what_differs_from_the_project_and_what_it_lacks(
     assert "The project has no class fox." in words
     again = ask(root, "import", small, "--dry-run")
     assert (again["already_here"], again["differs"], again["classes_lacking"]) == (2, "", [])
+
+
+def test_a_known_set_is_planned_before_it_is_downloaded(root, command, ask) -> None:
+    said = command(root, "import", "kmnist", "--dry-run").stdout
+    assert said.startswith(
+        "kmnist: 70,000 images, 10 classes, 10,000 test.\nLicence: CC BY-SA 4.0."
+    )
+    assert "It is not here; to be downloaded: 21 MB." in said
+    assert "28 x 28 pixels; grey, 8 bits" in said
+    plan = ask(root, "import", "kmnist", "--dry-run")
+    assert plan["named"] == {
+        "title": "KMNIST",
+        "licence": "CC BY-SA 4.0",
+        "download_megabytes": 21,
+        "offered": True,
+        "here": False,
+        "classes": 10,
+    }

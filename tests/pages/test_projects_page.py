@@ -157,16 +157,34 @@ def test_a_known_set_shows_what_it_is_and_whether_it_is_here(empty, open_app) ->
     assert "It comes with the program" in shown()
     page.selectbox(key="projects-new-set").select("flowers102").run()
     assert "102 classes" in shown() and "to be downloaded: 345 MB" in shown()
-    assert page.checkbox(key="projects-new-download").value
     page.selectbox(key="projects-new-set").select("cifar10").run()
     assert f"It lies in {empty.workspace.data / 'cifar-10-batches-py'}." in shown()
-    assert "projects-new-download" not in {each.key for each in page.checkbox}
     page.text_input(key="projects-new-name").set_value("Small photographs")
     press(page, "projects-create")
-    (job,) = [
-        each for each in status(empty, "Small photographs").jobs if each["kind"] == JobKind.IMPORT
-    ]
-    assert (job["params"]["source"], job["params"]["download"]) == ("cifar10", False)
+    (job,) = status(empty, "Small photographs").jobs
+    assert (job["kind"], job["params"]["source"]) == (JobKind.LOOK, "cifar10")
+
+
+def test_a_known_set_has_a_plan_that_says_what_is_downloaded_first(empty, open_app) -> None:
+    create_project(empty, "Dishes", ["a"])
+    page = open_app(empty.workspace.root)
+    page.button_group(key="projects-add-1-kind").set_value("named").run()
+    page.selectbox(key="projects-add-1-set").select("pets").run()
+    press(page, "projects-import")
+    small_project.run_jobs(empty)
+    page.run()
+    (look,) = status(empty).jobs
+    figures = {each.label: each.value for each in page.metric}
+    assert (figures["Images"], figures["Classes"], figures["Test"]) == ("7,349", "37", "3,669")
+    shown = texts(page).replace("\\", "")
+    assert "Licence: CC BY-SA 4.0. It is not here; to be downloaded: 811 MB." in shown
+    assert "All this is its authors' account." in shown
+    button = page.button(key=f"plan-{look['id']}-import")
+    assert button.label == "Download (811 MB) and import 7,349 images"
+    button.click().run()
+    newest = status(empty).jobs[0]
+    assert (newest["kind"], newest["params"]["source"]) == (JobKind.IMPORT, "pets")
+    assert newest["params"]["download"]
 
 
 @pytest.mark.slow

@@ -56,16 +56,23 @@ class Withdrawal:
         said = [
             f'"{self.name}" goes: {count(self.images, "image")} with hidden true labels, metadata '
             f"and files ({size(self.bytes)}).",
-            f"{count(self.left, 'image')} of other imports stay, and so do classes. What was "
-            "withdrawn can be imported again.",
+            f"{self._stays()} What was withdrawn can be imported again.",
         ]
         if self.encoders:
             said.insert(1, f"So do embeddings that cover them: {', '.join(self.encoders)}.")
         if self.holdout:
-            said.insert(1, f"{count(self.holdout, 'image')} of them leave the holdout.")
+            leave = "leaves" if self.holdout == 1 else "leave"
+            said.insert(1, f"{self.holdout:,} of its images {leave} the holdout.")
         if self.labels:
-            said.insert(1, f"{count(self.labels, 'label')} that came with them go too.")
+            go = "goes" if self.labels == 1 else "go"
+            said.insert(1, f"{count(self.labels, 'label')} that came with them {go} too.")
         return said
+
+    def _stays(self) -> str:
+        if not self.left:
+            return "Classes stay."
+        stay = "stays" if self.left == 1 else "stay"
+        return f"{count(self.left, 'image')} of other imports {stay}, and so do classes."
 
 
 def plan_withdrawal(access: Access, project: str | int | None) -> Withdrawal:

@@ -178,7 +178,11 @@ def test_the_page_shows_the_plan_and_brings_in_a_table_at_once(
     archive = SourceChoice(SourceKind.SERVER, "images.zip")
     fresh, here = (plan_chosen(carl, each, archive, LabelChoice()) for each in (None, 1))
     assert (fresh.pictures, fresh.twice, fresh.holdout) == (46, 0, 6)
-    assert (here.pictures, here.twice) == (46, 46)
+    assert (here.pictures, here.here, here.twice) == (46, 0, 46)  # other files with equal pixels
+    with zipfile.ZipFile(told / "images.zip") as archived:
+        held = sum(each.file_size for each in archived.infolist() if each.filename not in BESIDE)
+    assert (fresh.tests, fresh.groups, fresh.bytes) == (1, 0, held)
+    assert fresh.words()[0].startswith("46 new images with their labels, 1 of them test; ")
     few = plan_chosen(carl, None, archive, LabelChoice(), ["0"])
     assert few.left_out['the project has no class "1"'][0] > 0
     for name in ("labels.csv", "labels.parquet"):

@@ -135,9 +135,7 @@ def test_where_people_sign_in_no_folder_is_allowed_unless_named(tmp_path) -> Non
 
 def test_other_choices_are_checked_too(access) -> None:
     assert origin(access, SourceChoice(SourceKind.NONE)) is None
-    assert origin(access, SourceChoice(SourceKind.NAMED, "mnist", download=True)) == Origin(
-        source="mnist", download=True
-    )
+    assert origin(access, SourceChoice(SourceKind.NAMED, "mnist")) == Origin(source="mnist")
     assert (
         "Choose one of the sets"
         in fault(access, SourceChoice(SourceKind.NAMED, "/etc/passwd"))["source"]

@@ -18,6 +18,7 @@ from sslapp.usecases.exporting.exports import export
 from sslapp.usecases.images.embeddings import embed
 from sslapp.usecases.images.incoming.imports import import_images
 from sslapp.usecases.images.incoming.notes import notes_of
+from sslapp.usecases.images.own_labels.plan import plan_import
 from sslapp.usecases.images.pictures import picture
 from sslapp.usecases.images.sibling import make_sibling
 from sslapp.usecases.images.withdrawal import plan_withdrawal, withdraw
@@ -171,8 +172,13 @@ def test_an_own_export_goes_with_the_labels_that_came_with_it(access, tmp_path) 
 
     bring(tmp_path / "wrong")
     before = counts()
+    fresh = plan_import(access, "Other", tmp_path / "own.zip")
+    assert (fresh.pictures, fresh.here, fresh.holdout) == (2, 0, 1)
     bring(tmp_path / "own.zip")
     assert counts() == (5, 2, 1)
+    again = plan_import(access, "Other", tmp_path / "own.zip")
+    assert (again.pictures, again.here, again.labels, again.holdout) == (2, 2, {}, 0)
+    assert "2 images are here already and not taken in again." in " ".join(again.words())
     plan = plan_withdrawal(access, "Other")
     assert (plan.in_the_way, plan.labels, plan.holdout) == ("", 2, 1)
     small_project.finish(access, withdraw(access, "Other", plan.id))

@@ -73,10 +73,9 @@ def add(access: Access, project_id: int, *, expanded: bool) -> None:
                 "Importing it again adds only what is new."
             )
         labels = sources.show_plan(access, key, choice, found, project_id=project_id)
-        of_files = choice.kind in (SourceKind.UPLOAD, SourceKind.SERVER) and labels is None
         arrived = choice.kind is SourceKind.UPLOAD and bool(choice.value)
-        pressed = st.button("Look at them" if of_files else "Import", key="projects-import")
-        if pressed or (of_files and arrived and not found):
+        pressed = st.button("Look at them" if labels is None else "Import", key="projects-import")
+        if pressed or (labels is None and arrived and not found):
             wrong = faults.of_fields(
                 lambda: import_chosen(access, project_id, choice, labels), "source"
             )

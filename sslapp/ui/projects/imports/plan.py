@@ -28,6 +28,7 @@ from sslapp.usecases.images.incoming.plan import (
     some,
     takes,
     told_of_files,
+    told_of_set,
 )
 from sslapp.usecases.images.incoming.scan import Scan
 from sslapp.words import count
@@ -72,11 +73,14 @@ def _draw(access: Access, seen: OpenLook, revision: int) -> None:
     plan = plans[-1]
     still = unanswered(looks, plan, asked) if plan.new else []
     with st.container(border=True, key=f"{key}-panel"):
-        st.subheader(f"Import of {plain.markdown(seen.name)}", anchor=False)
+        title = seen.name if plan.known is None else plan.known.card.title
+        st.subheader(f"Import of {plain.markdown(title)}", anchor=False)
         _figures(plan)
-        files = [*told_of_files(plan)]
-        if files:
-            st.caption(plain.markdown(files[0]))
+        with st.container(gap=None):
+            for each in (*told_of_set(plan), *[*told_of_files(plan)][:1]):
+                st.caption(plain.markdown(each))
+        if plan.differs:
+            st.caption(plain.markdown(plan.differs))
         for each in still:
             st.warning(plain.markdown(each), icon=":material/help:")
         if plan.lacking:
@@ -86,13 +90,24 @@ def _draw(access: Access, seen: OpenLook, revision: int) -> None:
         _groups(key, plan, wrong)
         _details(key, looks, plan)
         with st.container(horizontal=True, vertical_alignment="center"):
-            stopped = bool(still or plan.lacking or wrong or not plan.new)
-            what = f"Import {count(plan.new, 'image')}" if plan.new else "Nothing new to import"
-            pressed = st.button(what, type="primary", key=f"{key}-import", disabled=stopped)
+            stopped = bool(still or plan.lacking or wrong or not plan.new or not plan.can_come)
+            pressed = st.button(_what(plan), type="primary", key=f"{key}-import", disabled=stopped)
             st.button("Discard", key=f"{key}-discard", on_click=_discard, args=(access, seen.id))
-            st.caption(f"Takes {takes(plan)}." if plan.new else "", width="stretch")
+            needs = f"Takes {takes(plan)}." if plan.new and plan.can_come else ""
+            st.caption(needs, width="stretch")
     if pressed:
         faults.carry_out(lambda: import_looked_at(access, seen.id, reading))
+
+
+def _what(plan: ImportPlan) -> str:
+    """What the button does."""
+    if not plan.new:
+        return "Nothing new to import"
+    what = f"mport {count(plan.new, 'image')}"
+    if plan.known is None or plan.is_here or not plan.known.offered:
+        return f"I{what}"
+    much = f" ({plan.known.download_size})" if plan.known.card.megabytes else ""
+    return f"Download{much} and i{what}"
 
 
 def _discard(access: Access, look_id: int) -> None:
@@ -187,8 +202,8 @@ def _figures(plan: ImportPlan) -> None:
     out = sum(each.count for each in found.left_out)
     figures = [("Images", found.images)]
     figures += [("Here already", plan.here)] if plan.here else []
-    figures += [("Classes", len(found.classes))]
-    figures += [("No class", found.without_class)] if found.without_class else []
+    figures += [("Classes", plan.classes)]
+    figures += [("No class", plan.without_class)] if plan.without_class else []
     figures += [("Test", found.splits.get(Split.TEST, 0)), ("Groups", found.groups)]
     figures += [("Left out", out)] if out else []
     with st.grid(len(figures), min_column_width=CELL):

@@ -34,6 +34,11 @@ LAYOUT = (
     "gave them; other lists of labels are read under *Import labels*."
 )
 
+WHERE = (
+    "Sets are looked for in the folder data of the workspace, in the folders that may be imported, "
+    "and in the folders directly in these."
+)
+
 
 def show(access: Access, key: str, found: Mapping[str, str], *, may_be_none: bool) -> SourceChoice:
     """Draw the choice and return it.
@@ -139,17 +144,8 @@ def _named(access: Access, key: str) -> SourceChoice:
     with st.container(border=True, gap=None):
         st.markdown(plain.markdown(found.card.about))
         st.caption(f"Licence: {plain.markdown(found.card.licence)}.")
-        st.caption(plain.markdown(found.whereabouts()))
-    if found.there or not found.offered:
-        return SourceChoice(SourceKind.NAMED, name)
-    download = st.checkbox(
-        "Download it",
-        value=True,
-        key=f"{key}-download",
-        help="Sets are looked for in the folder data of the workspace, in the folders that may be "
-        "imported, and in the folders directly in these.",
-    )
-    return SourceChoice(SourceKind.NAMED, name, download=download)
+        st.caption(plain.markdown(found.whereabouts()), help=None if found.there else WHERE)
+    return SourceChoice(SourceKind.NAMED, name)
 
 
 def _uploaded(access: Access, key: str) -> SourceChoice:

@@ -2,6 +2,7 @@
 
 from dataclasses import dataclass, field
 
+from sslapp.datasets.known.catalogue import KNOWN
 from sslapp.store import projects
 from sslapp.store.database import reading, writing
 from sslapp.store.errors import Refused
@@ -52,7 +53,8 @@ def create(access: Access, wanted: NewProject) -> int:
     """Make the project, queue its import and its embedding, and return its id.
 
     All of it happens or nothing. Where only a look can tell what a source holds, the look is queued
-    instead: its plan is shown in the project, and import and embedding follow from there.
+    instead: its plan is shown in the project, and import and embedding follow from there. A set
+    that comes with the program holds no surprise for a project without images.
 
     Raises:
         NotAllowed: when the reader is no server admin.
@@ -76,7 +78,7 @@ def create(access: Access, wanted: NewProject) -> int:
             faults["name"] = str(error)
         if faults:
             raise WrongFields(faults)  # and nothing of it is kept
-        if found is not None and must_be_looked_at(wanted.source, found):
+        if found is not None and _is_looked_at(wanted.source, found):
             queue_look(conn, access, project_id, found, embeds=True, encoder=wanted.encoder)
         elif found is not None:
             queue_import(conn, access, project_id, found)
@@ -110,6 +112,11 @@ def _origin(access: Access, wanted: NewProject, faults: dict[str, str]) -> Origi
     except WrongFields as error:
         faults |= error.fields
         return None
+
+
+def _is_looked_at(source: SourceChoice, found: Origin) -> bool:
+    comes_along = found.source in KNOWN and not KNOWN[found.source].layout
+    return not comes_along and must_be_looked_at(source, found)
 
 
 def _check_classes(names: tuple[str, ...], faults: dict[str, str]) -> None:

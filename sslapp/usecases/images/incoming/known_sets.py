@@ -2,6 +2,7 @@
 
 from dataclasses import dataclass, replace
 from pathlib import Path
+from typing import Any
 
 from sslapp.datasets.known.card import KnownSet
 from sslapp.datasets.known.catalogue import KNOWN, SetPlace, data_folders, find
@@ -48,6 +49,15 @@ class KnownHere:
         if not self.offered:
             return "not offered"
         return size(self.card.megabytes * 1e6) if self.card.megabytes else "size not known"
+
+    def to_json(self) -> dict[str, Any]:
+        """What a plan says of it, as plain values."""
+        return {
+            "title": self.card.title,
+            "licence": self.card.licence,
+            "download_megabytes": self.card.megabytes,
+            "offered": self.offered,
+        }
 
     def whereabouts(self) -> str:
         """Where it lies, or what a download brings, as one sentence."""

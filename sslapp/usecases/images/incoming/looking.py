@@ -9,6 +9,7 @@ from pathlib import Path
 
 from sqlalchemy import Connection, RowMapping
 
+from sslapp.datasets.known.catalogue import KNOWN
 from sslapp.datasets.pictures.listing import ScanStopped
 from sslapp.datasets.pictures.reading import Reading
 from sslapp.jobs import history, queue
@@ -19,7 +20,7 @@ from sslapp.store.errors import Refused
 from sslapp.usecases.access import Access, require
 from sslapp.usecases.images.embeddings import queue_embed
 from sslapp.usecases.images.incoming.imports import queue_import
-from sslapp.usecases.images.incoming.known_sets import fetch_known, with_root
+from sslapp.usecases.images.incoming.known_sets import with_root
 from sslapp.usecases.images.incoming.origin import Origin
 from sslapp.usecases.images.incoming.scan import is_kept, scan
 from sslapp.vocabulary import JobKind, JobState, Role
@@ -75,8 +76,6 @@ def queue_look(
 def run_look(context: JobContext) -> None:
     """Handle a job of kind `look`. A resume starts over."""
     origin = Origin.from_json(context.claim.params)
-    if origin.download:
-        fetch_known(context)
     try:
         found = scan(
             origin.source,
@@ -110,12 +109,15 @@ def open_look(access: Access, project_id: int) -> OpenLook | None:
 def import_looked_at(access: Access, look_id: int, reading: Reading) -> int:
     """Queue the import that a look was for, and the embedding if it was asked for; return its id.
 
+    A set with a name is fetched by it where it is not there, as its plan has said.
+
     Raises:
         Refused: when an import followed already, or what was looked at is there no longer.
     """
     with writing(access.engine) as conn:
         row = _controlled(conn, access, look_id)
-        origin = replace(Origin.from_json(row["params"]), reading=reading)
+        origin = Origin.from_json(row["params"])
+        origin = replace(origin, reading=reading, download=origin.source in KNOWN)
         if origin.upload is not None and not Path(origin.source).exists():
             raise Refused("The upload was deleted after a day. Send it again.")
         number = queue_import(conn, access, row["project_id"], origin)

@@ -16,6 +16,7 @@ from sslapp.imaging.originals import original_path
 from sslapp.store import images, projects
 from sslapp.store.database import reading as reading_of
 from sslapp.usecases.access import Access, find_project
+from sslapp.usecases.images.incoming.known_sets import KnownHere, known_here, with_root
 from sslapp.usecases.images.incoming.origin import Origin
 from sslapp.usecases.images.incoming.scan import Progress, Scan, cores, scan
 from sslapp.usecases.images.incoming.shape import Shape, shape_of, what_differs
@@ -56,6 +57,7 @@ class ImportPlan:
         differs: what becomes of images unlike those that the project has; "" for nothing.
         seconds: that the import takes on this machine, or None.
         bytes: that it takes on the disk.
+        known: the set with a name that this is; else None.
     """
 
     look: SourceLook
@@ -66,11 +68,34 @@ class ImportPlan:
     differs: str
     seconds: float | None
     bytes: int
+    known: KnownHere | None = None
 
     @property
     def new(self) -> int:
         """Images that the import would add."""
         return self.look.images - self.here
+
+    @property
+    def classes(self) -> int:
+        """How many, also where their names are not known yet."""
+        named = self.scan.named
+        return len(self.look.classes) or (0 if named is None else named.classes)
+
+    @property
+    def without_class(self) -> int:
+        """Images that have none."""
+        named = self.scan.named
+        return self.look.without_class if named is None else named.unlabelled
+
+    @property
+    def is_here(self) -> bool:
+        """Whether there is something to import: a set with a name may have to be fetched first."""
+        return self.scan.named is None or self.scan.named.here
+
+    @property
+    def can_come(self) -> bool:
+        """Whether it is here, or can be fetched."""
+        return self.is_here or (self.known is not None and self.known.offered)
 
     @property
     def questions(self) -> Sequence[Question]:
@@ -87,6 +112,9 @@ class ImportPlan:
             "differs": self.differs,
             "seconds": self.seconds,
             "disk_bytes": self.bytes,
+            "named": None
+            if self.known is None
+            else {**self.known.to_json(), "here": self.is_here, "classes": self.classes},
         }
 
 
@@ -104,6 +132,7 @@ def plan_of_scan(
         here = min(_here(conn, access, project_id, scan, found.reading), found.images)
         known = {each.name for each in projects.classes(conn, project_id)}
     side, channels = _stored(scan, shape)
+    of_files = found.bytes if scan.named is None else scan.named.bytes
     new = found.images - here
     return ImportPlan(
         look=found,
@@ -113,7 +142,8 @@ def plan_of_scan(
         lacking=[name for name in found.classes if name not in known] if known else [],
         differs="" if shape.is_first else _differs(scan, found.images, side, channels),
         seconds=None if scan.seconds is None else scan.seconds * new / cores(),
-        bytes=found.bytes * new // max(found.images, 1) + new * side * side * channels,
+        bytes=of_files * new // max(found.images, 1) + new * side * side * channels,
+        known=None if scan.named is None else known_here(access, scan.named.name),
     )
 
 
@@ -127,9 +157,10 @@ def plan_source(
     """
     with reading_of(access.engine) as conn:
         project_id = find_project(conn, access, project)
+    origin = with_root(access, origin)
     found = scan(
         origin.source,
-        root=origin.root or access.workspace.data,
+        root=origin.root,
         name=origin.name,
         within=origin.within,
         progress=progress,
@@ -208,7 +239,7 @@ def _differs(scan: Scan, number: int, side: int, channels: int) -> str:
 def in_words(plan: ImportPlan) -> list[str]:
     """The plan line by line: the counts first, then what is asked, then the rest."""
     found = plan.look
-    lines = [f"{found.name}: {', '.join(counts(plan))}."]
+    lines = [f"{found.name}: {', '.join(counts(plan))}.", *told_of_set(plan)]
     lines += [f"Question: {each.text}" for each in plan.questions]
     lines += [lacks(plan)] if plan.lacking else []
     lines += [_level(number, each) for number, each in enumerate(found.levels, start=1)]
@@ -220,8 +251,7 @@ def in_words(plan: ImportPlan) -> list[str]:
     if found.group_examples:
         shown = [f"{path} -> {group}" for path, group in found.group_examples[:3]]
         lines.append(f"Groups: {count(found.groups, 'group')}, as in {'; '.join(shown)}.")
-    lines.append(f"Takes {takes(plan)}.")
-    return lines
+    return [*lines, f"Takes {takes(plan)}."] if plan.can_come else lines
 
 
 def counts(plan: ImportPlan) -> list[str]:
@@ -230,10 +260,10 @@ def counts(plan: ImportPlan) -> list[str]:
     parts = [count(found.images, "image")]
     if plan.here:
         parts.append(f"{plan.here:,} of them here already")
-    if found.classes:
-        parts.append(f"{len(found.classes):,} {'class' if len(found.classes) == 1 else 'classes'}")
-    if found.classes and found.without_class:
-        parts.append(f"{found.without_class:,} without a class")
+    if plan.classes:
+        parts.append(f"{plan.classes:,} {'class' if plan.classes == 1 else 'classes'}")
+    if plan.classes and plan.without_class:
+        parts.append(f"{plan.without_class:,} without a class")
     if tests := found.splits.get(Split.TEST, 0):
         parts.append(f"{tests:,} test")
     if found.groups:
@@ -248,7 +278,8 @@ def told_of_files(plan: ImportPlan) -> Iterator[str]:
     headers = plan.scan.sample
     if headers.sizes:
         of = "" if headers.looked == headers.images else f" (of {headers.looked:,} looked at)"
-        yield f"{pixels(plan)}; {some([*headers.kinds])}; {some([*headers.formats])}{of}."
+        parts = [pixels(plan), some([*headers.kinds]), some([*headers.formats])]
+        yield f"{'; '.join(filter(None, parts))}{of}."
     if headers.several:
         held = [f"{name} ({number:,})" for name, number in headers.several]
         yield f"{count(len(held), 'file')} with several images: {some(held)}."
@@ -257,6 +288,19 @@ def told_of_files(plan: ImportPlan) -> Iterator[str]:
         yield f"{count(len(why), 'file')} cannot be read: {some(why)}."
     if plan.differs:
         yield plan.differs
+
+
+def told_of_set(plan: ImportPlan) -> Iterator[str]:
+    """Licence of a set with a name and where it lies; what is not known before it is here."""
+    if plan.known is None:
+        return
+    where = "It is here." if plan.is_here and not plan.known.there else plan.known.whereabouts()
+    yield f"Licence: {plan.known.card.licence}. {where}"
+    if not plan.is_here:
+        yield (
+            "All this is its authors' account. Names of classes are known once it is here: where "
+            "the project has classes and lacks one of them, nothing is imported."
+        )
 
 
 def lacks(plan: ImportPlan) -> str:

@@ -34,12 +34,10 @@ class SourceChoice:
     Attributes:
         kind: which of the ways.
         value: a named set, an upload's id, or the path of a folder or file of the server.
-        download: fetch a named set that is not there.
     """
 
     kind: SourceKind
     value: str = ""
-    download: bool = False
 
 
 class WrongFields(ValueError):
@@ -59,9 +57,9 @@ def import_chosen(
 ) -> int | None:
     """Queue the import of what was chosen, or the look before it, and return the job's id.
 
-    Of files it is a look, whose plan is shown before anything is imported. A known set and an own
-    export, whose plan is shown already, are imported. The labels of an exported table are brought
-    in at once; there is no job then.
+    Of files and known sets it is a look, whose plan is shown before anything is imported. An own
+    export, whose plan is shown already, is imported. The labels of an exported table are brought in
+    at once; there is no job then.
 
     Args:
         labels: how those of an own export are brought in.
@@ -83,8 +81,11 @@ def import_chosen(
 
 
 def must_be_looked_at(choice: SourceChoice, found: Origin) -> bool:
-    """Whether only a look can tell what a source holds: files that are no export of sslapp."""
-    if choice.kind not in (SourceKind.UPLOAD, SourceKind.SERVER):
+    """Whether only a look can tell what a source holds: known sets, and files that are no export of
+    sslapp."""
+    if choice.kind is SourceKind.NAMED:
+        return True
+    if choice.kind is SourceKind.NONE:
         return False
     try:
         return own_table(Path(found.source)) is None
@@ -150,7 +151,7 @@ def _origin(access: Access, choice: SourceChoice) -> Origin | None:
         case SourceKind.NAMED:
             if choice.value not in NAMES:
                 raise ValueError(f"{choice.value[:100]} is no known set. Choose one of the sets.")
-            return Origin(source=choice.value, download=choice.download)
+            return Origin(source=choice.value)
         case SourceKind.UPLOAD:
             if not choice.value:
                 raise ValueError("Upload a file first, and wait until it has arrived.")

@@ -6,9 +6,10 @@ from dataclasses import dataclass, replace
 from pathlib import Path
 
 import numpy as np
+from sqlalchemy import Connection
 
 from sslapp.datasets.own_exports import OwnRow, OwnTable, own_table
-from sslapp.store import projects
+from sslapp.store import images, projects
 from sslapp.store.database import reading
 from sslapp.usecases.access import Access, find_project
 from sslapp.usecases.images.own_labels.sorting import (
@@ -20,7 +21,7 @@ from sslapp.usecases.images.own_labels.sorting import (
     sort_rows,
 )
 from sslapp.vocabulary import Split
-from sslapp.words import count
+from sslapp.words import count, size
 
 EXAMPLES = 5
 """Images and classes that a plan names of each kind."""
@@ -38,7 +39,11 @@ class LabelPlan:
     Attributes:
         file, project: the table, and the project that it was exported from.
         pictures: images that come with it; 0 for a table alone.
-        twice: of them, those that the project has already.
+        here: of them, those that the project has already, under that name or another: neither they
+            nor their labels are taken in.
+        twice: of the others, those that look like an image of the project.
+        tests, groups: among those taken in.
+        bytes: of their files.
         labels: source -> labels that are recorded.
         none_of_these: images recorded as of no class.
         holdout: images drawn for the holdout by it.
@@ -60,7 +65,11 @@ class LabelPlan:
     add_classes: list[str]
     left_out: dict[str, tuple[int, list[str]]]
     lost: list[str]
+    here: int = 0
     twice: int = 0
+    tests: int = 0
+    groups: int = 0
+    bytes: int = 0
 
     def words(self) -> list[str]:
         """The plan in sentences."""
@@ -69,11 +78,15 @@ class LabelPlan:
         by = f", given by {', '.join(self.readers)}" if self.readers else ""
         said = [f'From "{self.project}": {", ".join(given) or "no new label"}{by}.']
         if self.pictures:
-            said.insert(0, f"{count(self.pictures, 'image')} with their labels.")
+            said.insert(0, self._of_pictures())
+        if self.here:
+            said.append(
+                f"{count(self.here, 'image')} {'is' if self.here == 1 else 'are'} here already and "
+                "not taken in again. To bring in labels of those, export a table and import that."
+            )
         if self.twice:
             said.append(
-                f"{count(self.twice, 'image')} that the project has already would be there twice. "
-                "To label those, export a table and import that."
+                f"{count(self.twice, 'image')} taken in whose pixels are those of an image here."
             )
         if self.holdout:
             said.append(f"{count(self.holdout, 'image')} for the holdout, never trained on.")
@@ -85,6 +98,12 @@ class LabelPlan:
             more = ", ..." if number > len(names) else ""
             said.append(f"Left out, {number:,}: {reason} ({', '.join(names)}{more}).")
         return said + [f"Not kept: {each}" for each in self.lost]
+
+    def _of_pictures(self) -> str:
+        parts = [f"{count(self.pictures - self.here, 'new image')} with their labels"]
+        parts += [f"{self.tests:,} of them test"] * bool(self.tests)
+        parts += [f"in {count(self.groups, 'group')}"] * bool(self.groups)
+        return f"{', '.join(parts)}; {size(self.bytes)}."
 
 
 def plan_import(
@@ -111,9 +130,11 @@ def plan_table(
         project_id = find_project(conn, access, project)
         if with_pictures(table):
             known = [each.name for each in projects.classes(conn, project_id)]
-            twice = int((places_of(conn, project_id, table.rows) >= 0).sum())
-            plan = _plan_of_new(table, known or table.class_names, choice)
-            return replace(plan, twice=twice)
+            new, twice = _new_rows(conn, project_id, table)
+            taken = replace(table, rows=new)
+            plan = _plan_of_new(taken, known or table.class_names, choice)
+            rows = len(table.rows)
+            return replace(plan, pictures=rows, here=rows - len(new), twice=twice)
         here = labels_here(conn, project_id)
         found = sort_rows(table.rows, places_of(conn, project_id, table.rows), here, choice)
     return plan_of(table, found, here.class_ids, 0)
@@ -143,7 +164,24 @@ def _plan_of_new(table: OwnTable, names: Sequence[str], choice: LabelChoice) -> 
         holdout=nowhere,
         is_test=np.array([each.split is Split.TEST for each in table.rows], dtype=np.bool_),
     )
-    return plan_of(table, sort_rows(table.rows, np.arange(rows), blank, choice), names, rows)
+    plan = plan_of(table, sort_rows(table.rows, np.arange(rows), blank, choice), names, rows)
+    return replace(
+        plan,
+        tests=int(blank.is_test.sum()),
+        groups=len({each.group for each in table.rows} - {None}),
+        bytes=sum(table.files[each.file][1] for each in table.rows if each.file in table.files),
+    )
+
+
+def _new_rows(conn: Connection, project_id: int, table: OwnTable) -> tuple[list[OwnRow], int]:
+    """The rows whose picture is taken in, and how many of these look like an image that is here."""
+    originals: set[str | None] = set()
+    pixels: set[str] = set()
+    for _, original, sha256 in images.contents(conn, project_id):
+        originals.add(original)
+        pixels.add(sha256)
+    new = [each for each in table.rows if table.files.get(each.file, ("",))[0] not in originals]
+    return new, sum(each.sha256 in pixels for each in new)
 
 
 def with_pictures(table: OwnTable) -> bool:
