@@ -191,7 +191,7 @@ class JobKind(StrEnum):
     @property
     def light(self) -> bool:
         """Whether somebody waits for it who shall not wait for a round: a worker of its own takes
-        it while another job runs. It needs little memory and no torch."""
+        it while another job runs. It needs little memory, and torch for some known sets alone."""
         return self is JobKind.LOOK
 
     @property

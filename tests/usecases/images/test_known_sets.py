@@ -131,6 +131,7 @@ def test_a_set_that_is_not_here_is_planned_by_its_card(access) -> None:
     cars = plan_source(access, "Digits", Origin(source="cars"), lambda done, total, what: None)
     assert (cars.look.images, cars.classes, cars.can_come) == (16_185, 196, False)
     assert "8 x 8" in plan.differs
+    assert plan.bytes == 113_000 * (96 * 96 * 3 + 8 * 8)  # a file for readers beside the store
     said = in_words(plan)
     assert said[0] == "stl10: 113,000 images, 10 classes, 100,000 without a class, 8,000 test."
     assert said[1].endswith("It is not here; to be downloaded: 2.6 GB.")

@@ -132,7 +132,7 @@ def plan_of_scan(
         here = min(_here(conn, access, project_id, scan, found.reading), found.images)
         known = {each.name for each in projects.classes(conn, project_id)}
     side, channels = _stored(scan, shape)
-    of_files = found.bytes if scan.named is None else scan.named.bytes
+    of_files = found.bytes or _bytes_of_originals(scan, side)
     new = found.images - here
     return ImportPlan(
         look=found,
@@ -214,6 +214,19 @@ def _stored(scan: Scan, shape: Shape) -> tuple[int, int]:
         side = width if width == height <= NATIVE else NATIVE
     grey = all(kind.startswith(("grey", "black")) for kind in headers.kinds)
     return side, shape.channels or (1 if grey else 3)
+
+
+def _bytes_of_originals(scan: Scan, side: int) -> int:
+    """What images without a listed file take besides the training store: the files of a named set,
+    and at most its pixels where the store does not hold an image of an array whole."""
+    headers = scan.sample
+    if scan.named is not None and scan.named.bytes:
+        return scan.named.bytes
+    if headers.largest is None or max(headers.largest) <= side:
+        return 0
+    width, height = headers.largest
+    grey = all(kind.startswith(("grey", "black")) for kind in headers.kinds)
+    return headers.images * width * height * (1 if grey else 3)
 
 
 def _differs(scan: Scan, number: int, side: int, channels: int) -> str:
