@@ -128,6 +128,7 @@ class EventKind(StrEnum):
     IMPORT_METADATA = "import_metadata"
     SHOW_METADATA = "show_metadata"
     REMOVE_METADATA = "remove_metadata"
+    UNDO_METADATA = "undo_metadata"
     IMPORT_TRUTH = "import_truth"
     SIBLING = "sibling"
     SETTINGS = "settings"

@@ -23,7 +23,13 @@ from sslapp.usecases.images.incoming.plan import (
     open_questions,
     plan_source,
 )
-from sslapp.usecases.images.metadata import metadata_columns, remove_metadata, show_metadata
+from sslapp.usecases.images.metadata import (
+    last_metadata,
+    metadata_columns,
+    remove_metadata,
+    show_metadata,
+    undo_metadata,
+)
 from sslapp.usecases.images.own_labels.plan import plan_import
 from sslapp.usecases.images.own_labels.recording import import_labels
 from sslapp.usecases.images.own_labels.sorting import Conflicts, LabelChoice
@@ -257,6 +263,10 @@ def metadata_command(
     removed: Annotated[
         str | None, typer.Option("--remove", help="Take a column out, with all its values.")
     ] = None,
+    undo: Annotated[
+        bool,
+        typer.Option("--undo", help="Take the last import back; with --dry-run, say what it was."),
+    ] = False,
     project: Project = None,
     as_json: Json = False,
 ) -> None:
@@ -267,6 +277,11 @@ def metadata_command(
         bring = plan_metadata if dry_run else import_metadata
         plan = bring(who, project, file, file.name, wanted=listed)
         show(asdict(plan), as_json, "\n".join([*plan.words(), *plan.why]))
+        return
+    if undo:
+        found = last_metadata(who, project) if dry_run else undo_metadata(who, project)
+        said = "No import of metadata can be taken back." if found is None else found.words()
+        show(None if found is None else asdict(found), as_json, said)
         return
     for name, to in ((shown, True), (hidden, False)):
         if name is not None:

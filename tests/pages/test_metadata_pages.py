@@ -30,6 +30,21 @@ def test_an_admin_lets_label_show_a_column(project, open_app) -> None:
     assert metadata_columns(project, 1)[0].shown
 
 
+def test_the_last_import_is_taken_back(project, open_app) -> None:
+    tell(project)
+    with writing(project.engine) as conn:
+        found = {"view": {0: "LL"}, "age": {1: "40"}}
+        import_values(conn, 1, project.reader_id, found, file="more.csv", sha256="")
+    page = open_app(project.workspace.root)
+    told = [each.value.replace("\\", "") for each in page.caption]
+    assert "Without the last import, more.csv: age goes; view: 1 value as before." in told
+    next(each for each in page.button if each.label == "Take it back").click().run()
+    assert not page.exception, page.exception
+    assert [each.name for each in metadata_columns(project, 1)] == ["view"]
+    assert "is taken back" in page.success[0].value
+    assert not [each for each in page.button if each.label == "Take it back"]
+
+
 def test_a_sibling_is_made_on_the_page(project, open_app) -> None:
     page = open_app(project.workspace.root)
     page.text_input(key="projects-sibling-1-name").input(small_project.NAME)

@@ -8,6 +8,7 @@ from sslapp.store.database import reading, writing
 from sslapp.store.errors import Refused
 from sslapp.store.log import events
 from sslapp.store.metadata.columns import columns, remove_column, show_column
+from sslapp.store.metadata.undo import last_import, undo_import
 from sslapp.store.metadata.values import (
     LONGEST_VALUE,
     import_values,
@@ -137,3 +138,59 @@ def test_an_unknown_column_is_refused_with_those_there_are(engine, told) -> None
 )
 def test_what_is_a_number(value: str, number: float | None) -> None:
     assert number_in(value) == number
+
+
+def held(conn: Connection, desk: Desk) -> dict[str, dict[int, str]]:
+    return {each.name: values_of(conn, each.id) for each in columns(conn, desk.project_id)}
+
+
+def kinds(conn: Connection, desk: Desk) -> dict[str, tuple[MetadataKind, int, int, bool]]:
+    there = columns(conn, desk.project_id)
+    return {each.name: (each.kind, each.images, each.different, each.shown) for each in there}
+
+
+def test_the_last_import_is_taken_back_to_what_was_before(engine, told) -> None:
+    with writing(engine) as conn:
+        before = held(conn, told), kinds(conn, told)
+        bring(conn, told, Age={1: "old", 2: "40", 7: "9"}, site={4: "A"})
+        show_column(conn, told.project_id, "view", told.ann, shown=True)
+        found = last_import(conn, told.project_id)
+        assert [each.name for each in found.new] == ["site"]
+        assert [(column.name, kept.count) for column, kept in found.changed] == [("age", 2)]
+        assert list(held(conn, told)) == ["age", "view", "site"], "former cells are no column"
+        assert verify(conn, told.project_id).ok
+    with writing(engine) as conn, pytest.raises(Refused, match="only the last one can"):
+        undo_import(conn, told.project_id, told.ann, found.number - 1)
+    with writing(engine) as conn:
+        undo_import(conn, told.project_id, told.ann, found.number)
+        show_column(conn, told.project_id, "view", told.ann, shown=False)
+        assert (held(conn, told), kinds(conn, told)) == before
+        assert verify(conn, told.project_id).ok
+        assert conn.execute(text("SELECT count(*) FROM metadata_column")).scalar() == 2
+        last = list(events.read(conn, told.project_id))[-2]
+        assert (last.kind, last.payload["import"]) == (EventKind.UNDO_METADATA, found.number)
+    with writing(engine) as conn, pytest.raises(Refused, match="taken back"):
+        undo_import(conn, told.project_id, told.ann)
+    with writing(engine) as conn:  # and what comes after it can be again
+        bring(conn, told, site={4: "B"})
+        undo_import(conn, told.project_id, told.ann)
+        assert (held(conn, told), kinds(conn, told)) == before
+
+
+def test_what_is_removed_or_replaced_since_keeps_no_former_value(engine, told) -> None:
+    with writing(engine) as conn:
+        bring(conn, told, age={0: "secret"})
+        bring(conn, told, age={0: "41"}, view={1: "AP"})
+        remove_column(conn, told.project_id, "age", told.ann)
+        assert last_import(conn, told.project_id) is None
+        values = conn.execute(text("SELECT value FROM metadata_value")).scalars().all()
+        assert sorted(values) == ["AP", "AP", "PA"]
+        assert verify(conn, told.project_id).ok
+
+
+def test_values_that_were_changed_past_the_log_are_not_restored(engine, told) -> None:
+    with writing(engine) as conn:
+        bring(conn, told, age={0: "39"})
+        conn.execute(text("UPDATE metadata_value SET value = '99' WHERE position = 1"))
+    with writing(engine) as conn, pytest.raises(Refused, match='"age" is not what its import left'):
+        undo_import(conn, told.project_id, told.ann)

@@ -74,6 +74,7 @@ class EventRule:
         puts_aside: its reader is offered the image no more.
         in_snapshot: it can change what a snapshot holds.
         tells_rows: its payload says what stands in another table, which `verify` compares.
+        takes_values: it takes values of metadata back; its payload says what columns are then.
         ends: it is the last of its project's log; the project takes no event after it.
     """
 
@@ -98,6 +99,7 @@ class EventRule:
     puts_aside: bool = False
     in_snapshot: bool = False
     tells_rows: bool = False
+    takes_values: bool = False
     ends: bool = False
 
     @property
@@ -381,13 +383,14 @@ _TABLE = (
         in_snapshot=True,
     ),
     EventRule(kind=EventKind.IMPORT, in_snapshot=True, tells_rows=True),
-    EventRule(kind=EventKind.WITHDRAW_IMPORT, in_snapshot=True, tells_rows=True),
+    EventRule(kind=EventKind.WITHDRAW_IMPORT, in_snapshot=True, tells_rows=True, takes_values=True),
     EventRule(kind=EventKind.ADD_CLASS, takes_class=True, in_snapshot=True, tells_rows=True),
     EventRule(kind=EventKind.EDIT_CLASS, takes_class=True, tells_rows=True),
     EventRule(kind=EventKind.RETIRE_CLASS, takes_class=True, in_snapshot=True, tells_rows=True),
     EventRule(kind=EventKind.IMPORT_METADATA, tells_rows=True),
     EventRule(kind=EventKind.SHOW_METADATA, tells_rows=True),
     EventRule(kind=EventKind.REMOVE_METADATA, tells_rows=True),
+    EventRule(kind=EventKind.UNDO_METADATA, tells_rows=True, takes_values=True),
     EventRule(kind=EventKind.IMPORT_TRUTH, tells_rows=True),
     EventRule(kind=EventKind.SIBLING),
     EventRule(kind=EventKind.SETTINGS),

@@ -1,6 +1,11 @@
-"""The columns of a project's metadata: which there are, and which are shown while labelling."""
+"""The columns of a project's metadata: which there are, and which are shown while labelling.
+
+Beside them stand, under names that no column has, the cells that the last import replaced: what is
+taken out for good must not stay in the log.
+"""
 
 import uuid
+from collections.abc import Mapping
 from dataclasses import dataclass
 
 from sqlalchemy import Connection, select
@@ -13,6 +18,9 @@ from sslapp.vocabulary import EventKind, MetadataKind
 
 LONGEST_NAME = 200
 """Characters that a column's name may have."""
+
+FORMER = "\x7f"
+"""Begins the name under which former cells stand: of the column whose id follows it."""
 
 
 @dataclass(frozen=True)
@@ -34,6 +42,19 @@ class MetadataColumn:
     different: int
 
 
+@dataclass(frozen=True)
+class FormerCells:
+    """What cells of a column were before the last import.
+
+    Attributes:
+        id: under which they stand, as those of a column do.
+        count: how many.
+    """
+
+    id: int
+    count: int
+
+
 def columns(conn: Connection, project_id: int) -> list[MetadataColumn]:
     """The project's columns, in the order in which they came."""
     query = select(metadata_column).where(metadata_column.c.project_id == project_id)
@@ -42,6 +63,7 @@ def columns(conn: Connection, project_id: int) -> list[MetadataColumn]:
             row.id, row.name, MetadataKind(row.kind), row.shown, row.images, row.different
         )
         for row in conn.execute(query.order_by(metadata_column.c.id))
+        if not row.name.startswith(FORMER)
     ]
 
 
@@ -89,8 +111,8 @@ def remove_column(conn: Connection, project_id: int, name: str, reader_id: int |
         Refused: when there is no such column.
     """
     found = find_column(conn, project_id, name)
-    conn.execute(metadata_value.delete().where(metadata_value.c.column_id == found.id))
-    conn.execute(metadata_column.delete().where(metadata_column.c.id == found.id))
+    forget_former(conn, project_id)
+    delete_column(conn, found.id)
     append(
         conn,
         project_id,
@@ -99,3 +121,43 @@ def remove_column(conn: Connection, project_id: int, name: str, reader_id: int |
         reader_id=reader_id,
         payload={"column": found.name},
     )
+
+
+def delete_column(conn: Connection, column_id: int) -> None:
+    """Delete a column's row and its cells; the caller logs it."""
+    conn.execute(metadata_value.delete().where(metadata_value.c.column_id == column_id))
+    conn.execute(metadata_column.delete().where(metadata_column.c.id == column_id))
+
+
+def keep_former(
+    conn: Connection, project_id: int, column_id: int, cells: Mapping[int, str]
+) -> None:
+    """Keep what cells of a column were before an import.
+
+    Args:
+        cells: position -> value; "" where there was none.
+    """
+    row = {"project_id": project_id, "name": f"{FORMER}{column_id}", "kind": MetadataKind.TEXT}
+    counts = {"shown": False, "images": len(cells), "different": len(set(cells.values()))}
+    kept = int(seals.insert(conn, metadata_column, {**row, **counts}))
+    rows = [{"column_id": kept, "position": at, "value": value} for at, value in cells.items()]
+    if rows:
+        conn.execute(metadata_value.insert(), rows)
+
+
+def former_columns(conn: Connection, project_id: int) -> dict[int, FormerCells]:
+    """Id of a column -> its former cells, of those that the last import changed."""
+    columns_ = metadata_column.c
+    query = select(columns_.id, columns_.name, columns_.images)
+    rows = conn.execute(query.where(columns_.project_id == project_id)).all()
+    return {
+        int(row.name.removeprefix(FORMER)): FormerCells(row.id, row.images)
+        for row in rows
+        if row.name.startswith(FORMER)
+    }
+
+
+def forget_former(conn: Connection, project_id: int) -> None:
+    """Delete all former cells: nobody can take the import back any more that replaced them."""
+    for kept in former_columns(conn, project_id).values():
+        delete_column(conn, kept.id)

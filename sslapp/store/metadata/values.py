@@ -21,7 +21,14 @@ from sslapp.store.log.chain import Event, canonical
 from sslapp.store.log.events import append
 from sslapp.store.log.kinds import rule_of
 from sslapp.store.log.verify import RESTORE
-from sslapp.store.metadata.columns import LONGEST_NAME, MetadataColumn, columns
+from sslapp.store.metadata.columns import (
+    FORMER,
+    LONGEST_NAME,
+    MetadataColumn,
+    columns,
+    forget_former,
+    keep_former,
+)
 from sslapp.store.schema import metadata_column, metadata_value
 from sslapp.vocabulary import EventKind, MetadataKind
 
@@ -78,6 +85,7 @@ def import_values(
     if len({name.casefold() for name in given}) < len(given):
         raise Refused(f"{file} has two columns of the same name. Rename one of them.")
     there = {each.name.casefold(): each for each in columns(conn, project_id)}
+    forget_former(conn, project_id)
     told = [
         _import_column(conn, project_id, there.get(name.casefold()), name, cells)
         for name, cells in given.items()
@@ -144,6 +152,7 @@ def cut_values(conn: Connection, project_id: int, count: int) -> list[dict[str, 
         Of every column that changed its name, kind, images that have a value, and hash.
     """
     told: list[dict[str, object]] = []
+    forget_former(conn, project_id)
     for each in columns(conn, project_id):
         held = values_of(conn, each.id)
         kept = {position: value for position, value in held.items() if position < count}
@@ -194,7 +203,7 @@ def _told(facts: Sequence[Event]) -> dict[str, tuple[str, str, bool]]:
             for each in payload["columns"]:
                 _, _, shown = told.get(each["name"], ("", "", False))
                 told[each["name"]] = (each["sha256"], each["kind"], shown)
-        if fact.kind is EventKind.WITHDRAW_IMPORT:
+        if rule_of(fact.kind).takes_values:
             for each in payload["columns"]:
                 _, _, shown = told.pop(each["name"])
                 if each["images"]:
@@ -212,6 +221,8 @@ def _told(facts: Sequence[Event]) -> dict[str, tuple[str, str, bool]]:
 def _check(name: str, cells: Cells, count: int) -> None:
     if not 1 <= len(name.strip()) <= LONGEST_NAME:
         raise Refused(f"A column's name has 1 to {LONGEST_NAME} characters.")
+    if name.startswith(FORMER):
+        raise Refused("A column's name begins with no control character.")
     for position, value in cells.items():
         if not 0 <= position < count:
             raise Refused(f"There is no image {position} in this project.")
@@ -239,12 +250,15 @@ def _import_column(
     else:
         column_id = there.id
         seals.update(conn, metadata_column, [metadata_column.c.id == column_id], about)
+        former = {at: held.get(at, "") for at, value in cells.items() if held.get(at) != value}
+        keep_former(conn, project_id, column_id, former)
     _replace(conn, column_id, cells, held)
     return {
         "name": name if there is None else there.name,
         "kind": about["kind"],
         "images": len(cells),
         "sha256": values_hash(merged),
+        "new": there is None,
     }
 
 

@@ -10,12 +10,13 @@ from sqlalchemy import Connection
 
 from sslapp.datasets.pictures.files import natural_order
 from sslapp.store.database import reading, writing
-from sslapp.store.metadata import columns
+from sslapp.store.metadata import columns, undo
 from sslapp.store.metadata.columns import MetadataColumn
 from sslapp.store.metadata.values import number_in, values_of
 from sslapp.store.projects import PALETTE
 from sslapp.usecases.access import Access, find_project, require
 from sslapp.vocabulary import MetadataKind, Role
+from sslapp.words import count
 
 __all__ = ["PALETTE", "MetadataColumn"]
 
@@ -72,6 +73,76 @@ def remove_metadata(access: Access, project: str | int | None, name: str) -> Non
         project_id = find_project(conn, access, project)
         require(conn, access, project_id, Role.ADMIN)
         columns.remove_column(conn, project_id, name, access.reader_id)
+
+
+@dataclass(frozen=True)
+class LastMetadata:
+    """The last import of metadata, which can be taken back.
+
+    Attributes:
+        number: of its event.
+        file: what it was read from.
+        new: columns that go.
+        restored: column -> values that become what they were.
+    """
+
+    number: int
+    file: str
+    new: tuple[str, ...]
+    restored: dict[str, int]
+
+    def words(self) -> str:
+        """What taking it back does, as a sentence."""
+        return f"{self.file} is taken back: {self.what()}."
+
+    def what(self) -> str:
+        """What that does to the columns."""
+        go = "goes" if len(self.new) == 1 else "go"
+        parts = [f"{', '.join(self.new)} {go}"] if self.new else []
+        parts += [
+            f"{name}: {count(number, 'value')} as before" for name, number in self.restored.items()
+        ]
+        return "; ".join(parts)
+
+
+def last_metadata(access: Access, project: str | int | None) -> LastMetadata | None:
+    """The project's last import of metadata; None where none can be taken back.
+
+    Raises:
+        NotAllowed: when the reader is no admin of the project.
+    """
+    with reading(access.engine) as conn:
+        project_id = find_project(conn, access, project)
+        require(conn, access, project_id, Role.ADMIN)
+        found = undo.last_import(conn, project_id)
+    return None if found is None else _told(found)
+
+
+def undo_metadata(
+    access: Access, project: str | int | None, number: int | None = None
+) -> LastMetadata:
+    """Take the last import of metadata back, and return what it was.
+
+    Args:
+        number: of the import's event that is meant; None for whichever is the last.
+
+    Raises:
+        NotAllowed: when the reader is no admin of the project.
+        Refused: when there is none, or values were changed since.
+    """
+    with writing(access.engine) as conn:
+        project_id = find_project(conn, access, project)
+        require(conn, access, project_id, Role.ADMIN)
+        return _told(undo.undo_import(conn, project_id, access.reader_id, number))
+
+
+def _told(found: undo.MetadataImport) -> LastMetadata:
+    return LastMetadata(
+        number=found.number,
+        file=found.file,
+        new=tuple(each.name for each in found.new),
+        restored={column.name: former.count for column, former in found.changed},
+    )
 
 
 def groupable(found: MetadataColumn) -> bool:

@@ -11,9 +11,11 @@ from sslapp.usecases.images.metadata import (
     MOST_GROUPS,
     groupable,
     groups_of,
+    last_metadata,
     metadata_columns,
     remove_metadata,
     show_metadata,
+    undo_metadata,
 )
 from sslapp.usecases.labelling.offers import refill
 from sslapp.usecases.people.members import grant
@@ -113,6 +115,8 @@ def test_only_an_admin_shows_or_removes(told) -> None:
     for command in (
         lambda: show_metadata(bo, None, "age", shown=True),
         lambda: remove_metadata(bo, None, "age"),
+        lambda: last_metadata(bo, None),
+        lambda: undo_metadata(bo, None),
     ):
         with pytest.raises(NotAllowed):
             command()

@@ -159,4 +159,12 @@ def test_the_command_plans_brings_shows_hides_and_removes(project, tmp_path) -> 
     assert "yes" not in run()
     assert run("--show", "site").splitlines()[2].split() == ["Site", "text", "3", "2", "yes"]
     assert "yes" not in run("--hide", "Site")
+    path.write_bytes(text(project, ((0, "42", "A"),)))
+    run(str(path), "--columns", "age,View Position")
+    back = "list.csv is taken back: View Position goes; age: 1 value as before.\n"
+    assert run("--undo", "--dry-run") == back
+    assert "View Position" in run()
+    assert run("--undo") == back
+    assert cells(project, "age") == {0: "41", 1: "52"}
+    assert run("--undo", "--dry-run") == "No import of metadata can be taken back.\n"
     assert "Site" not in run("--remove", "Site")

@@ -12,7 +12,14 @@ from sslapp.usecases.images.incoming.metadata import (
     plan_sent_metadata,
 )
 from sslapp.usecases.images.incoming.uploads import TABLES, limit
-from sslapp.usecases.images.metadata import MetadataColumn, metadata_columns, show_metadata
+from sslapp.usecases.images.metadata import (
+    LastMetadata,
+    MetadataColumn,
+    last_metadata,
+    metadata_columns,
+    show_metadata,
+    undo_metadata,
+)
 from sslapp.words import count
 
 ABOUT = (
@@ -37,6 +44,8 @@ def show(access: Access, project_id: int, *, revision: int) -> None:
             _column(access, project_id, each)
         faults.show(FAULT)
         faults.forget(FAULT)
+        if there:
+            _take_back(access, project_id, revision)
         # the browser's part goes on showing what has arrived until it is another one
         key = f"projects-metadata-{project_id}-{st.session_state.get(_TURN, 0)}"
         if done := st.session_state.pop(_DONE, ""):
@@ -71,6 +80,31 @@ def _change(access: Access, project_id: int, found: MetadataColumn, key: str) ->
         FAULT, lambda: show_metadata(access, project_id, found.name, shown=shown)
     ):
         st.session_state[key] = not shown
+
+
+def _take_back(access: Access, project_id: int, revision: int) -> None:
+    about = (project_id, revision)
+    last: LastMetadata | None = once(
+        f"metadata-{project_id}-last", about, lambda: last_metadata(access, project_id)
+    )
+    if last is None:
+        return
+    with st.container(horizontal=True, vertical_alignment="center"):
+        told = f"Without the last import, {last.file}: {last.what()}."
+        st.caption(plain.markdown(told), width="stretch")
+        st.button(
+            "Take it back",
+            key=f"projects-metadata-undo-{last.number}",
+            on_click=_undo,
+            args=(access, project_id, last.number),
+        )
+
+
+def _undo(access: Access, project_id: int, number: int) -> None:
+    done: list[LastMetadata] = []
+    faults.attempt(FAULT, lambda: done.append(undo_metadata(access, project_id, number)))
+    if done:
+        st.session_state[_DONE] = done[0].words()
 
 
 def _bring(access: Access, project_id: int, key: str, sent: str, revision: int) -> None:
