@@ -123,8 +123,7 @@ def withdraw(
         return
     job_id = withdraw_import(who, project, plan.id)
     wait_for(who, job_id, wait)
-    told = f'"{plan.name}" is withdrawn: {count(plan.images, "image")}. It can be imported again.'
-    show({**asdict(plan), "job_id": job_id}, as_json, told)
+    show({**asdict(plan), "job_id": job_id}, as_json, plan.done())
 
 
 @command(project_app, "delete")

@@ -68,6 +68,13 @@ class Withdrawal:
             said.insert(1, f"{count(self.labels, 'label')} that came with them {go} too.")
         return said
 
+    def done(self) -> str:
+        """What has gone once it is withdrawn, as a sentence."""
+        gone = [count(self.images, "image")]
+        gone += [f"{self.holdout:,} of them of the holdout"] * bool(self.holdout)
+        gone += [f"{count(self.labels, 'label')} that came with them"] * bool(self.labels)
+        return f'"{self.name}" is withdrawn: {", ".join(gone)}. It can be imported again.'
+
     def _stays(self) -> str:
         if not self.left:
             return "Classes stay."

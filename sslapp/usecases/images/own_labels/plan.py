@@ -103,7 +103,7 @@ class LabelPlan:
         parts = [f"{count(self.pictures - self.here, 'new image')} with their labels"]
         parts += [f"{self.tests:,} of them test"] * bool(self.tests)
         parts += [f"in {count(self.groups, 'group')}"] * bool(self.groups)
-        return f"{', '.join(parts)}; {size(self.bytes)}."
+        return ", ".join(parts) + (f"; {size(self.bytes)}." if self.bytes else ".")
 
 
 def plan_import(
