@@ -61,7 +61,8 @@ def test_a_set_below_an_allowed_folder_is_found_and_imported_by_name(access, tmp
     assert kept.scan.seconds is not None
     assert kept.bytes > sum(path.stat().st_size for path in (tmp_path / "allowed").rglob("*.jpg"))
     job = import_looked_at(access, seen.id, AS_SUGGESTED)
-    assert small_project.finish(access, job)["state"] == JobState.DONE
+    row = small_project.finish(access, job)
+    assert (row["state"], row["params"]["download"]) == (JobState.DONE, False)
     found = status(access, project)
     assert [each.name for each in found.sets] == ["food101"]
     assert (found.counts["images"], found.counts["test"]) == (5, 2)

@@ -9,7 +9,6 @@ from pathlib import Path
 
 from sqlalchemy import Connection, RowMapping
 
-from sslapp.datasets.known.catalogue import KNOWN
 from sslapp.datasets.pictures.listing import ScanStopped
 from sslapp.datasets.pictures.reading import Reading
 from sslapp.jobs import history, queue
@@ -27,6 +26,9 @@ from sslapp.vocabulary import JobKind, JobState, Role
 
 _ENDS = "ended_by"
 """Name in a look's result of the import that followed, or of 0 where it was put away."""
+
+_LACKS = "not_here"
+"""Name in a look's result of whether it was of a set that has to be fetched first."""
 
 
 @dataclass(frozen=True)
@@ -89,7 +91,9 @@ def run_look(context: JobContext) -> None:
         raise Cancelled from None
     context.check()
     found.save(context.folder)
-    with context.finishing({"name": found.listing.name, "images": len(found.listing.names)}):
+    lacks = found.named is not None and not found.named.here
+    result = {"name": found.listing.name, "images": len(found.listing.names), _LACKS: lacks}
+    with context.finishing(result):
         pass
 
 
@@ -109,7 +113,7 @@ def open_look(access: Access, project_id: int) -> OpenLook | None:
 def import_looked_at(access: Access, look_id: int, reading: Reading) -> int:
     """Queue the import that a look was for, and the embedding if it was asked for; return its id.
 
-    A set with a name is fetched by it where it is not there, as its plan has said.
+    A set with a name is fetched by it where it was not there, as its plan has said.
 
     Raises:
         Refused: when an import followed already, or what was looked at is there no longer.
@@ -117,7 +121,7 @@ def import_looked_at(access: Access, look_id: int, reading: Reading) -> int:
     with writing(access.engine) as conn:
         row = _controlled(conn, access, look_id)
         origin = Origin.from_json(row["params"])
-        origin = replace(origin, reading=reading, download=origin.source in KNOWN)
+        origin = replace(origin, reading=reading, download=row["result"].get(_LACKS, False))
         if origin.upload is not None and not Path(origin.source).exists():
             raise Refused("The upload was deleted after a day. Send it again.")
         number = queue_import(conn, access, row["project_id"], origin)
