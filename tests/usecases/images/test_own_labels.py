@@ -298,4 +298,4 @@ def test_a_picture_that_is_not_what_was_exported_is_refused(told, carl, tmp_path
         "it cannot be read (it is not what was exported)"
     ]
     left = row["result"]["labels"]["left_out"]
-    assert left["the project has no image of this content"][0] == 1
+    assert left["its image was not taken in"][0] == 1

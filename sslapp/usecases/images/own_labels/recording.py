@@ -18,6 +18,7 @@ from sslapp.store.log.origins import MOST, WITH_IMAGES, FirstGiven, new_import, 
 from sslapp.usecases.access import Access, find_project, require
 from sslapp.usecases.images.own_labels.plan import LabelPlan, plan_of, with_pictures
 from sslapp.usecases.images.own_labels.sorting import (
+    NO_IMAGE,
     LabelChoice,
     SortedRows,
     labels_here,
@@ -94,6 +95,8 @@ def bring_in(  # noqa: PLR0917
     """
     here = labels_here(conn, project_id)
     found = sort_rows(table.rows, positions, here, choice)
+    if pictures and NO_IMAGE in found.left_out:  # it may well be here, from another import
+        found.left_out["its image was not taken in"] = found.left_out.pop(NO_IMAGE)
     plan = plan_of(table, found, here.class_ids, pictures)
     if whole and plan.left_out:
         said = "\n".join(each for each in plan.words() if each.startswith("Left out"))

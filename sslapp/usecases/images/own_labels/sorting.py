@@ -23,6 +23,10 @@ class Conflicts(StrEnum):
     REPLACE = "replace"
 
 
+NO_IMAGE = "the project has no image of this content"
+"""Why a label is left out whose image is not here."""
+
+
 @dataclass(frozen=True)
 class LabelChoice:
     """How labels are brought in.
@@ -140,7 +144,7 @@ def sort_rows(
     columns = {each: column for column, each in enumerate(here.class_ids.values())}
     for position, row in zip(positions.tolist(), rows, strict=True):
         if position < 0:
-            found.left_out["the project has no image of this content"].append(row.name)
+            found.left_out[NO_IMAGE].append(row.name)
             continue
         if row.holdout and not (here.holdout[position] or here.is_test[position]):
             found.holdout.append(position)
