@@ -9,6 +9,7 @@ import typer
 
 from sslapp.cli.application import Json, Project, access, app, command, show, table, workspace
 from sslapp.cli.jobs import Wait, wait_for
+from sslapp.usecases.access import Access
 from sslapp.usecases.auditing.in_force import count_proofs
 from sslapp.usecases.exporting import exports
 from sslapp.usecases.images.incoming.creation import class_names, ensure_demo
@@ -122,7 +123,7 @@ def withdraw(
         show(asdict(plan), as_json, "\n".join(plan.words()))
         return
     job_id = withdraw_import(who, project, plan.id)
-    wait_for(who, job_id, wait)
+    _wait_for_files(who, job_id, wait, plan.done())
     show({**asdict(plan), "job_id": job_id}, as_json, plan.done())
 
 
@@ -141,9 +142,21 @@ def delete(
         show({**asdict(plan), "deleted": False}, as_json, "\n".join([*plan.words(), asked]))
         return
     job_id = deletion.delete_project(who, name, name)
-    wait_for(who, job_id, wait)
     told = f'Project "{plan.name}" is deleted, and its name is free.'
+    _wait_for_files(who, job_id, wait, told)
     show({**asdict(plan), "deleted": True, "job_id": job_id}, as_json, told)
+
+
+def _wait_for_files(who: Access, job_id: int, wait: bool, done: str) -> None:
+    """Wait until files that nothing names any more are deleted.
+
+    Raises:
+        ValueError: when that failed: what was done stays done.
+    """
+    try:
+        wait_for(who, job_id, wait)
+    except ValueError as error:
+        raise ValueError(f"{done} Files of it are there still: {error}") from error
 
 
 @command(class_app, "add")
