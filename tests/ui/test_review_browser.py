@@ -235,6 +235,7 @@ def test_the_whole_review_is_on_one_screen_and_divided_as_the_reader_likes(revie
         "an image": ".tile",
         "image in focus": ".stage",
         "evidence": ".near",
+        "the third likeliest class": ".lines .row >> nth=2",
         "decision": ".judge",
     }
     for width, height in ((1440, 900), (1920, 1080)):

@@ -12,6 +12,9 @@ import streamlit as st
 from sslapp.ui.common import addresses, browser_component
 from sslapp.usecases.access import Access
 from sslapp.usecases.labelling.offers import Opening
+from sslapp.web import browser_code
+
+_PAGE = (browser_code.COMPONENTS / "label/page.css").read_text(encoding="utf-8")
 
 _component = browser_component.declare(
     "reading",
@@ -43,6 +46,7 @@ def show(
         _empty(opening)
         return
     what = "label" if audit is None else f"audit-{audit}"
+    st.html(f"<style>{_PAGE}</style>")
     _component(
         key=f"{what}-reading-{project_id}",
         data={

@@ -9,6 +9,7 @@ const LABELLING = [
   { name: "unsure", keys: ["u"], shown: "U", about: "Unsure: I cannot tell" },
   { name: "none", keys: ["n"], shown: "N", about: "None of these classes" },
   { name: "flag", keys: ["f"], shown: "F", about: "Flag with a comment" },
+  { name: "metadata", keys: ["m"], shown: "M", about: "Show or hide the metadata on the image" },
 ]
 
 // an audit passes no image over: who could choose would choose the easy ones

@@ -18,10 +18,11 @@ const WORDS = {
  * @param {string} options.base address of the project's routes
  * @param {ReturnType<typeof import("./book.js").makeBook>} options.reading
  * @param {ReturnType<typeof import("../common/names.js").makeLately>} options.lately
+ * @param {ReturnType<typeof import("./facts.js").makeFacts>} options.facts
  * @param {(event: Event, request: { action: string } | { class: object }) => void} options.onAction
  * @param {(event: Event, key: string) => void} options.onTakeBack
  */
-export function makePanel({ root, base, reading, lately, onAction, onTakeBack }) {
+export function makePanel({ root, base, reading, lately, facts, onAction, onTakeBack }) {
   const find = selector => root.querySelector(selector)
   const stage = find(".stage")
   const dialog = find("dialog.help")
@@ -80,7 +81,6 @@ export function makePanel({ root, base, reading, lately, onAction, onTakeBack })
     rows = new Map(wanted.map(each => [each.id, classButton(each)]))
     const list = find(".classes")
     list.replaceChildren(...rows.values())
-    list.classList.toggle("many", rows.size > 12)
     list.setAttribute("aria-label", few ? "Classes" : "Classes given lately")
   }
 
@@ -122,7 +122,7 @@ export function makePanel({ root, base, reading, lately, onAction, onTakeBack })
     const flagged = each => each.kind === "flag" && each.position === item?.position
     find(".flagged").hidden = !book.history.some(flagged)
     setText(find(".reason"), item?.reason ?? "")
-    drawMetadata(book.metadata[item?.position] ?? [])
+    facts.draw(book.metadata[item?.position] ?? [])
     show(".note", book.note)
     find("#strategy").value = book.strategy
     drawEnd(book)
@@ -165,16 +165,6 @@ export function makePanel({ root, base, reading, lately, onAction, onTakeBack })
     const differs = further !== null && further !== expected
     const clean = differs ? `, ${thousands(further)} if none finds an error` : ""
     return `About ${thousands(expected)} more looks${clean}`
-  }
-
-  // What lists say of the image, as far as the project allows; no prediction is among it.
-  function drawMetadata(pairs) {
-    const list = find(".metadata")
-    const drawn = JSON.stringify(pairs)
-    if (list.dataset.drawn === drawn) return
-    list.dataset.drawn = drawn
-    list.hidden = pairs.length === 0
-    list.replaceChildren(...pairs.flatMap(([name, value]) => [textElement("dt", "", name), textElement("dd", "", value)]))
   }
 
   function drawStrip(decisions) {

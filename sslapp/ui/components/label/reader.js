@@ -8,6 +8,7 @@ import { makeLately, makeNames } from "../common/names.js"
 import { makeOutbox } from "../common/outbox.js"
 import { classesByKey } from "../common/strokes.js"
 import { makeBook } from "./book.js"
+import { makeFacts } from "./facts.js"
 import { keyHelp, keyRequest } from "./keys.js"
 import { makePanel } from "./panel.js"
 import { makeStage } from "./stage.js"
@@ -59,7 +60,8 @@ function openReader(root, first) {
   const clock = makeClock()
   const reading = makeBook({ name: `${name}-book`, base: desk, outbox, onChange: present })
   const lately = makeLately(first.lately)
-  panel = makePanel({ root, base, reading, lately, onAction: act, onTakeBack: takeBack })
+  const facts = makeFacts({ place: find(".metadata"), name: `${name}-metadata-hidden` })
+  panel = makePanel({ root, base, reading, lately, facts, onAction: act, onTakeBack: takeBack })
   const names = makeNames({
     place: find(".typing"),
     classes: () => classes,
@@ -123,6 +125,7 @@ function openReader(root, first) {
     unsure: event => give(event, kinds.unsure),
     none: event => give(event, kinds.none),
     name: event => askName(event),
+    metadata: () => panel.cue(facts.toggle(), "told"),
     flag: () => panel.askComment(reading.book.queue[0]?.position ?? null),
     unflag: () => panel.askComment(null),
     undo: event => takeBack(event),
