@@ -108,6 +108,7 @@ def test_it_is_said_how_a_text_was_read(encoding, said):
 def test_an_encoding_can_be_named():
     content = as_text([["猫/照片.png", "猫", ""]], encoding="gbk")
     assert cells_of(content, encoding="gbk")[1] == ["猫/照片.png", "猫", ""]
+    assert open_table(content, "a.csv", encoding="gbk").words().startswith("CSV, GBK, ")
     with pytest.raises(ListError, match='no encoding "klingon"'):
         open_table(content, "a.csv", encoding="klingon")
 

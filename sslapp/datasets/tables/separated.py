@@ -15,8 +15,15 @@ ENCODINGS = {
     "utf-16-le": "UTF-16",
     "utf-16-be": "UTF-16",
     "cp1252": "Windows-1252",
+    "cp1250": "Windows-1250",
+    "cp1251": "Windows-1251",
+    "mac_roman": "Mac Roman",
+    "gbk": "GBK",
+    "big5": "Big5",
+    "shift_jis": "Shift JIS",
+    "euc_kr": "EUC-KR",
 }
-"""What Python calls an encoding -> what people call it; a list's is found in this order."""
+"""What Python calls an encoding -> what people call it; first those that are found, in order."""
 
 _SEPARATORS = (",", ";", "\t")
 _SAMPLE = 2**16  # characters by which the separator is found

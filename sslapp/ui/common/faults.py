@@ -21,6 +21,11 @@ the disk refuses an OSError."""
 
 _WORD, _AGAIN = "faults-word", "faults-again"
 
+# Streamlit fades a caption to six tenths, and with it the red of what is wrong below a field
+_STYLE = """<style>
+[data-testid="stCaptionContainer"]:has(.stMarkdownColoredText) { opacity: 1; }
+</style>"""
+
 
 def sentence(error: Exception) -> str:
     """What to say of an error that a reader, or who runs the server, can mend."""
@@ -132,6 +137,7 @@ def drop_gone(key: str, offered: Container[object], word: str) -> None:
 @contextmanager
 def page() -> Iterator[None]:
     """Around a page: what no part of it says is said in the end, with a way out."""
+    st.html(_STYLE)
     try:
         yield
     except READERS as error:

@@ -91,7 +91,7 @@ def _bring_in(
 def _sent(access: Access, key: str) -> SentTable | None:
     url, most = addresses.of_uploads(access), limit(access, TABLES[0])
     table = upload.show(f"{key}-table", url, limit=most, accept=TABLES)
-    st.caption("A table or workbook of labels, or a table that sslapp exported.", help=FORMATS)
+    st.caption("A list of labels, or a table that sslapp exported.", help=FORMATS)
     if table is None:
         return None
     if not table.name.lower().endswith((".csv", ".parquet")):  # what sslapp exports with one

@@ -59,7 +59,7 @@ def show(access: Access, project_id: int, *, revision: int) -> None:
 
 def _column(access: Access, project_id: int, found: MetadataColumn) -> None:
     different = "numbers" if found.kind == "number" else count(found.different, "different text")
-    with st.container(horizontal=True, vertical_alignment="center"):
+    with st.container(horizontal=True, wrap=False, vertical_alignment="center"):
         about = f"{count(found.images, 'image')}, {different}"
         st.markdown(f"**{plain.markdown(found.name)}** · {about}", width="stretch")
         # another admin's change gives the switch another key, so that it shows what is true now
