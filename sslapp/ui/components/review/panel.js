@@ -111,7 +111,7 @@ function drawLines(desk, found) {
   const fitted = found.calibrated || found.temperature !== 1
   head.append(
     element("span", "", { textContent: "Probability" }),
-    element("span", "note", { textContent: found.calibration }),
+    element("span", "note", { textContent: found.calibration, title: found.calibration }),
   )
   const shown = found.lines.slice(0, LINES)
   const rest = found.lines.slice(LINES).reduce((sum, each) => sum + each.calibrated, 0)
