@@ -210,7 +210,7 @@ def test_no_two_classes_share_a_name() -> None:
     assert {name: files for name, files in places.items() if len(files) > 1} == {}
 
 
-HEAVY = ("torch", "torchvision", "streamlit", "plotly", "sklearn", "faiss")
+HEAVY = ("torch", "torchvision", "streamlit", "plotly", "sklearn", "faiss", "pydicom")
 
 
 LIGHT = (

@@ -20,12 +20,13 @@ from numpy.typing import NDArray
 from sslapp.datasets.held import Equal, Held, HeldAs
 from sslapp.datasets.imported_rows import ImportedRows, Row
 from sslapp.datasets.source import ImageSource, Item, Refusal
-from sslapp.imaging.decode import RefusedFile, pixel_sha256
+from sslapp.imaging.decode import pixel_sha256
 from sslapp.imaging.fit import fit
 from sslapp.imaging.frames import frame_count
 from sslapp.imaging.intensities import OF_THE_IMAGE, IntensityMapping
 from sslapp.imaging.originals import OriginalsWriter
 from sslapp.imaging.pixels import PixelWriter
+from sslapp.imaging.refused import RefusedFile
 from sslapp.imaging.thumbnails import png_bytes
 from sslapp.vocabulary import Aspect
 

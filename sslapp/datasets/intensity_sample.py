@@ -3,8 +3,9 @@
 import numpy as np
 
 from sslapp.datasets.source import ImageSource, Item
-from sslapp.imaging.decode import RefusedFile, deep_values
+from sslapp.imaging.decode import deep_values
 from sslapp.imaging.intensities import limits_of, sampled
+from sslapp.imaging.refused import RefusedFile
 
 IMAGES = 64
 """How many images are read, evenly spaced in the set."""

@@ -26,6 +26,7 @@ from sslapp.imaging.deep import (
     unopened_tiff,
 )
 from sslapp.imaging.intensities import OF_THE_IMAGE, IntensityMapping, UnclearValues
+from sslapp.imaging.refused import MAX_BYTES, MAX_PIXELS, RefusedFile
 from sslapp.vocabulary import Intensities
 
 FORMATS = {
@@ -46,9 +47,6 @@ DICOM = (
 """Why a DICOM file is refused."""
 
 Image.init()  # here and not at the first file, which several threads may open at once
-
-MAX_PIXELS = 64_000_000
-MAX_BYTES = 256 * 2**20
 
 _ORIENTATION_TAG = 0x0112
 _BROWSER_TYPES = {
@@ -88,10 +86,6 @@ DAMAGE = (
 )
 Found = TypeVar("Found")
 warnings.filterwarnings("error", category=Image.DecompressionBombWarning)
-
-
-class RefusedFile(ValueError):
-    """A file that is not taken in; the message is one sentence for the reader."""
 
 
 def decode(

@@ -9,7 +9,8 @@ from collections.abc import Iterator
 import numpy as np
 from PIL import Image, ImageSequence
 
-from sslapp.imaging.decode import DAMAGE, FORMATS, RefusedFile
+from sslapp.imaging.decode import DAMAGE, FORMATS
+from sslapp.imaging.refused import RefusedFile
 
 MOST_FRAMES = 10_000
 _SEVERAL = ("TIFF", "GIF", "WEBP", "PNG")

@@ -5,8 +5,9 @@ from dataclasses import dataclass
 
 from PIL import Image
 
-from sslapp.imaging.decode import DAMAGE, FORMATS, RefusedFile
+from sslapp.imaging.decode import DAMAGE, FORMATS
 from sslapp.imaging.frames import frame_count
+from sslapp.imaging.refused import RefusedFile
 
 _BITS = {"1": 1, "I;16": 16, "I;16B": 16, "I;16L": 16, "I": 32, "F": 32}
 _KINDS = {

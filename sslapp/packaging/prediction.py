@@ -15,9 +15,10 @@ from numpy.typing import NDArray
 from sslapp import durable
 from sslapp.datasets.pictures.files import SUFFIXES
 from sslapp.datasets.tables.cells import escape_cell
-from sslapp.imaging.decode import MAX_BYTES, RefusedFile, decode
+from sslapp.imaging.decode import decode
 from sslapp.imaging.fit import fit
 from sslapp.imaging.intensities import OF_THE_IMAGE, IntensityMapping
+from sslapp.imaging.refused import MAX_BYTES, RefusedFile
 from sslapp.packaging.inputs import ImageInput
 from sslapp.packaging.model import Model
 

@@ -8,7 +8,8 @@ from hypothesis import HealthCheck, given, settings
 from hypothesis import strategies as st
 from PIL import Image
 
-from sslapp.imaging.decode import MAX_PIXELS, RefusedFile, decode, pixel_sha256, suffix
+from sslapp.imaging.decode import decode, pixel_sha256, suffix
+from sslapp.imaging.refused import MAX_PIXELS, RefusedFile
 
 LOSSLESS = ["PNG", "TIFF", "BMP", "PPM"]
 

@@ -11,9 +11,10 @@ from hypothesis import HealthCheck, given, settings
 from hypothesis import strategies as st
 from PIL import Image
 
-from sslapp.imaging.decode import RefusedFile, browser_type, decode, deep_values, suffix
+from sslapp.imaging.decode import browser_type, decode, deep_values, suffix
 from sslapp.imaging.deep import tiff_bytes
 from sslapp.imaging.intensities import IntensityMapping
+from sslapp.imaging.refused import RefusedFile
 from sslapp.vocabulary import Intensities
 
 EXTREMES = IntensityMapping(Intensities.EXTREMES)

@@ -6,9 +6,10 @@ import numpy as np
 import pytest
 from PIL import Image
 
-from sslapp.imaging.decode import RefusedFile, decode, deep_values
+from sslapp.imaging.decode import decode, deep_values
 from sslapp.imaging.frames import frame_count, frame_files
 from sslapp.imaging.headers import header
+from sslapp.imaging.refused import RefusedFile
 
 
 def several(kind, frames, **options):

@@ -25,7 +25,7 @@ from sslapp.datasets.pictures.files import (
 )
 from sslapp.datasets.pictures.listing import ENDS, Listing, Opened, PictureFile, ScanStopped, listed
 from sslapp.datasets.source import Refusal
-from sslapp.imaging.decode import MAX_BYTES
+from sslapp.imaging.refused import MAX_BYTES
 
 
 def folder_listing(root: Path, should_stop: Callable[[], bool] = lambda: False) -> Listing:

@@ -12,7 +12,7 @@ from pathlib import PurePosixPath
 from urllib.parse import unquote
 
 from sslapp.datasets.pictures.files import IN_HIDDEN, MACOS, wrong_name, wrong_path
-from sslapp.imaging.decode import MAX_BYTES
+from sslapp.imaging.refused import MAX_BYTES
 
 _METHODS = (zipfile.ZIP_STORED, zipfile.ZIP_DEFLATED)  # the others expand without bound at once
 _ARCHIVES = frozenset(

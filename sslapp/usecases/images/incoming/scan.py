@@ -19,8 +19,9 @@ from sslapp.datasets.pictures.copies import Copies
 from sslapp.datasets.pictures.described import opened
 from sslapp.datasets.pictures.listing import Listing
 from sslapp.datasets.source import Share
-from sslapp.imaging.decode import RefusedFile, decode, pixel_sha256
+from sslapp.imaging.decode import decode, pixel_sha256
 from sslapp.imaging.fit import fit
+from sslapp.imaging.refused import RefusedFile
 from sslapp.vocabulary import Split
 
 LISTING, NOTES = "listing.json", "scan.json"

@@ -1,0 +1,1 @@
+"""A DICOM file without whom it is of: written anew from what may stay."""

@@ -1,0 +1,194 @@
+"""A de-identified file of a file: written anew from what is known of it, nothing taken over.
+
+Follows the Basic Application Level Confidentiality Profile (PS3.15, annex E) with the options to
+retain modified dates and patient characteristics and to clean descriptors. It cannot see text that
+is burned into pixels, nor a face in a stack of slices.
+"""
+
+import io
+from collections import Counter
+from collections.abc import Mapping
+from dataclasses import dataclass, replace
+from typing import Any
+
+import numpy as np
+from pydicom import dcmwrite, uid
+from pydicom.datadict import keyword_for_tag
+from pydicom.dataset import Dataset, FileMetaDataset
+from pydicom.encaps import encapsulate
+
+from sslapp.imaging.dicom.deidentification.described import describe
+from sslapp.imaging.dicom.deidentification.pseudonyms import Pseudonyms
+from sslapp.imaging.dicom.encoding import syntaxes
+from sslapp.imaging.dicom.encoding.codestreams import without_remarks
+from sslapp.imaging.dicom.encoding.elements import UnreadDicom, tag_words
+from sslapp.imaging.dicom.header import PixelFormat
+from sslapp.imaging.dicom.opening import DAMAGE, DicomFile, open_dicom
+from sslapp.imaging.dicom.pixels.frames import encoded_frame, frame_count, frame_values
+from sslapp.imaging.dicom.reading.contents import Contents
+from sslapp.imaging.dicom.reading.limits import native_bytes
+from sslapp.imaging.refused import RefusedFile
+
+IMPLEMENTATION = "2.25.204514861247284135741527395016318229307"
+"""Of a file that this program wrote, in place of that of the device (PS3.10, section 7.1)."""
+
+_GROUP_OVERLAY = range(0x6000, 0x6100)
+_KEYWORDS = {
+    "int": "PixelData",
+    "float32": "FloatPixelData",
+    "float64": "DoubleFloatPixelData",
+}
+
+
+@dataclass(frozen=True, slots=True)
+class CleaningReport:
+    """What became of a file's elements; names, never values.
+
+    Attributes:
+        dropped: how many elements were left out, by keyword, "private elements" or "overlays".
+        notes: what else was done, each a sentence without its full stop.
+    """
+
+    dropped: Mapping[str, int]
+    notes: tuple[str, ...]
+
+
+def cleaned(
+    source: bytes | DicomFile, secret: bytes, name: str = "the file"
+) -> tuple[bytes, CleaningReport]:
+    """Write a new file that says what display, sorting and grouping need, and no more.
+
+    The picture is the same to the bit. UIDs and the patient's number become keyed hashes, dates are
+    moved by the patient's own number of days, codes that are no words of the standard are left out.
+    The same file and secret give the same bytes.
+
+    Args:
+        source: a file, or one that was opened.
+        secret: see Pseudonyms.
+        name: what messages call a file that is given as bytes.
+
+    Raises:
+        RefusedFile: as `open_dicom`, and where a frame cannot be taken apart.
+        ValueError: when the secret is too short.
+    """
+    pseudonyms = Pseudonyms(secret)
+    file = source if isinstance(source, DicomFile) else open_dicom(source, name)
+    try:
+        notes: list[str] = []
+        data_set = describe(file, pseudonyms)
+        syntax = _write_pixels(data_set, file, notes)
+        content = _part_10(data_set, syntax)
+    except RefusedFile:
+        raise
+    except UnreadDicom as error:
+        raise RefusedFile(f"{file.name}: a DICOM file that is not read: {error}.") from error
+    except DAMAGE as error:
+        raise RefusedFile(f"{file.name}: the DICOM file is damaged.") from error
+    if not file.header.patient_id:
+        notes.append("it names no patient, and its study stands for one")
+    return content, CleaningReport(_dropped(file.found), tuple(notes))
+
+
+def _part_10(data_set: Dataset, syntax: str) -> bytes:
+    """The bytes of a file (PS3.10, section 7)."""
+    meta = FileMetaDataset()
+    meta.FileMetaInformationGroupLength = 0  # counted when it is written
+    meta.FileMetaInformationVersion = b"\0\1"
+    meta.MediaStorageSOPClassUID = data_set.SOPClassUID
+    meta.MediaStorageSOPInstanceUID = data_set.SOPInstanceUID
+    meta.TransferSyntaxUID = uid.UID(syntax)
+    meta.ImplementationClassUID = uid.UID(IMPLEMENTATION)
+    data_set.file_meta = meta
+    data_set.preamble = bytes(128)
+    target = io.BytesIO()
+    dcmwrite(target, data_set, enforce_file_format=False)
+    return target.getvalue()
+
+
+def _write_pixels(data_set: Dataset, file: DicomFile, notes: list[str]) -> str:
+    """Put the pixels into a data set and return the transfer syntax they are in."""
+    layout = file.header.format
+    if file.fragments is None:
+        content = _native_pixels(file)
+        syntax = syntaxes.EXPLICIT
+    elif layout.samples == 1 and _hides(file):
+        content = _decoded_pixels(file)
+        syntax = syntaxes.EXPLICIT
+        notes.append("its pixels were decompressed, because their unused bits may hold overlays")
+    else:
+        frames = (
+            without_remarks(encoded_frame(file, at), file.header.syntax)
+            for at in range(frame_count(file))
+        )
+        content = encapsulate([_even(each) for each in frames], has_bot=frame_count(file) > 1)
+        syntax = file.header.syntax
+    keyword = _KEYWORDS[layout.kind]
+    setattr(data_set, keyword, _even(content))
+    if keyword == "PixelData":
+        narrow = layout.allocated <= 8 or syntax != syntaxes.EXPLICIT
+        data_set["PixelData"].VR = "OB" if narrow else "OW"
+        data_set["PixelData"].is_undefined_length = syntax != syntaxes.EXPLICIT
+    return syntax
+
+
+def _hides(file: DicomFile) -> bool:
+    layout = file.header.format
+    unused = layout.stored < layout.allocated
+    return unused and (file.header.hidden_overlays > 0 or file.header.syntax == syntaxes.RLE)
+
+
+def _native_pixels(file: DicomFile) -> bytes:
+    """The pixels that the frames have, in little-endian, without what is in their unused bits."""
+    layout = file.header.format
+    length = native_bytes(layout)
+    big = file.header.syntax == syntaxes.BIG_ENDIAN
+    swapped = big and file.pixels.vr == "OW" and layout.allocated <= 8
+    length += length % 2 if swapped else 0
+    content = file.content[file.pixels.start : file.pixels.start + length]
+    width = 2 if swapped else layout.allocated // 8 if big else 1
+    if width > 1:
+        content = np.frombuffer(content, f">u{width}").astype(f"<u{width}").tobytes()
+    return _masked(content, layout)
+
+
+def _masked(content: bytes, layout: PixelFormat) -> bytes:
+    if layout.kind != "int" or layout.allocated in (layout.stored, 1):
+        return content
+    below = layout.high_bit + 1 - layout.stored
+    kind = np.dtype(f"<u{layout.allocated // 8}")
+    values = np.frombuffer(content, kind) >> below & ((1 << layout.stored) - 1)
+    if layout.signed:  # so that what lay there as a sign stays as it is
+        sign = 1 << (layout.stored - 1)
+        values = (values.astype(np.int64) ^ sign) - sign
+    return (values.astype(kind) << below).astype(kind).tobytes()
+
+
+def _decoded_pixels(file: DicomFile) -> bytes:
+    plain = replace(file, header=replace(file.header, palette=None))
+    kind = f"<u{file.header.format.allocated // 8}"
+    below = file.header.format.high_bit + 1 - file.header.format.stored
+    frames: list[Any] = [frame_values(plain, at) for at in range(frame_count(file))]
+    return b"".join((each.astype(kind) << below).astype(kind).tobytes() for each in frames)
+
+
+def _even(content: bytes) -> bytes:
+    return content + b"\0" * (len(content) % 2)
+
+
+def _dropped(found: Contents) -> dict[str, int]:
+    names: Counter[str] = Counter()
+    for tag, count in found.dropped.items():
+        names[_kind_of(tag)] += count
+    for items in found.items.values():
+        for each in items:
+            names.update(_dropped(each))
+    return dict(sorted(names.items()))
+
+
+def _kind_of(tag: int) -> str:
+    group = tag >> 16
+    if group % 2:
+        return "private elements"
+    if group in _GROUP_OVERLAY:
+        return "overlays"
+    return keyword_for_tag(tag) or tag_words(tag)

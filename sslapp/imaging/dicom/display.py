@@ -1,0 +1,191 @@
+"""From stored values to what is seen: the grey pipeline of PS3.4, annex N, to 8 bits.
+
+Values of the modality, then the window or table of interest, then the inversion. A file without
+either of the last two takes the quantiles of imaging/intensities.py where it has more than 8 bits,
+and its whole range where it has 8 or fewer.
+"""
+
+from dataclasses import dataclass
+from typing import Any
+
+import numpy as np
+from numpy.typing import NDArray
+from PIL import Image
+
+from sslapp.imaging.dicom.header import DicomHeader, FrameFacts, LookupTable, Vector, ViewWindow
+from sslapp.imaging.intensities import limits_of
+from sslapp.imaging.refused import MAX_PIXELS
+
+NEARLY_SQUARE = 1.01
+"""Ratio of a pixel's sides up to which it is shown as square."""
+
+LONGEST_PIXEL = 16.0
+"""Ratio of a pixel's sides from which what the file says of them is not believed."""
+
+BACKGROUND = 0
+"""Grey of what is no picture."""
+
+
+@dataclass(frozen=True, slots=True, eq=False)
+class Preset:
+    """A way to show a frame that its file brings.
+
+    Attributes:
+        name: what the file calls it, or a number.
+        view: a window on the values of the modality, or a table for them.
+    """
+
+    name: str
+    view: ViewWindow | LookupTable
+
+
+def presets(header: DicomHeader, frame: int = 0) -> tuple[Preset, ...]:
+    """The ways to show a frame that the file brings, tables first, the first being its default."""
+    views: tuple[ViewWindow | LookupTable, ...] = (
+        *header.voi_tables,
+        *header.frame(frame).windows,
+    )
+    return tuple(
+        Preset(each.explanation or f"{at} of the file", each) for at, each in enumerate(views, 1)
+    )
+
+
+def display(
+    header: DicomHeader,
+    values: NDArray[Any],
+    frame: int = 0,
+    window: ViewWindow | LookupTable | None = None,
+) -> NDArray[np.uint8]:
+    """A frame as it is seen, with square pixels.
+
+    Args:
+        values: (H, W) stored values, or (H, W, 3) uint8 colours, as `frame_values` gives them.
+        frame: whose facts hold, from 0.
+        window: of the values of the modality; None takes the file's first preset.
+
+    Returns:
+        (H, W) or (H, W, 3) uint8. Pixels that are not square are made so by enlarging along their
+        longer side, so that none is lost.
+    """
+    sides = pixel_sides(header, frame)
+    if values.ndim == 3:
+        return _square(values.astype(np.uint8), sides)
+    known = presets(header, frame)
+    view = window if window is not None else known[0].view if known else None
+    rescaled = modality_values(header, values, frame)
+    outside = _outside(header, values)
+    if view is None:
+        inside = rescaled if outside is None else rescaled[~outside]
+        grey = _between(rescaled, *_limits(inside, header, header.frame(frame)))
+    else:
+        grey = _windowed(rescaled, view)
+    if is_inverted(header):
+        grey = 255 - grey
+    if outside is not None:
+        grey[outside] = BACKGROUND
+    return _square(grey, sides)
+
+
+def is_inverted(header: DicomHeader) -> bool:
+    """Whether larger values are darker.
+
+    PresentationLUTShape says again what MONOCHROME1 says (PS3.3, section C.8.11.3.1.2).
+    """
+    return header.inverse or header.format.photometric == "MONOCHROME1"
+
+
+def modality_values(
+    header: DicomHeader, values: NDArray[Any], frame: int = 0
+) -> NDArray[np.floating]:
+    """(H, W) values in the unit of the modality, such as HU (PS3.3, section C.11.1).
+
+    float32 where that holds every stored value exactly, else float64.
+    """
+    table, facts = header.modality_table, header.frame(frame)
+    if table is not None:
+        return _looked_up(table, values).astype(np.float32)
+    exact: type[np.floating] = np.float64 if values.dtype.itemsize > 2 else np.float32
+    numbers = values.astype(exact)
+    if facts.slope is None or facts.intercept is None:
+        return numbers
+    return (numbers.astype(np.float64) * facts.slope + facts.intercept).astype(exact)
+
+
+def _looked_up(table: LookupTable, values: NDArray[Any]) -> NDArray[np.uint16]:
+    places = np.rint(values).astype(np.int64) - table.first
+    return table.entries[np.clip(places, 0, len(table.entries) - 1)]
+
+
+def _outside(header: DicomHeader, values: NDArray[Any]) -> NDArray[np.bool_] | None:
+    """(H, W) of what is padding; None where nothing is."""
+    if header.padding is None:
+        return None
+    low, high = header.padding
+    found = (values >= low) & (values <= high)
+    return found if found.any() and not found.all() else None
+
+
+def _windowed(values: NDArray[Any], view: ViewWindow | LookupTable) -> NDArray[np.uint8]:
+    """(H, W) uint8, larger is brighter."""
+    if isinstance(view, LookupTable):
+        greys = _looked_up(view, values)
+        return np.rint(greys * (255 / ((1 << view.bits) - 1))).clip(0, 255).astype(np.uint8)
+    if view.function == "SIGMOID":
+        return _rounded(1 / (1 + np.exp(-4 * (values - view.center) / view.width)))
+    center, width = view.center, view.width
+    if view.function == "LINEAR":  # PS3.3, section C.11.2.1.2.1: of whole numbers
+        center, width = center - 0.5, width - 1
+    low = center - width / 2
+    if width == 0:
+        return np.where(values <= low, 0, 255).astype(np.uint8)
+    return _between(values, low, low + width)
+
+
+def _limits(values: NDArray[Any], header: DicomHeader, facts: FrameFacts) -> tuple[float, float]:
+    """Black and white of a frame without a window."""
+    layout = header.format
+    plain = header.modality_table is None and facts.slope in (None, 1.0)
+    if layout.kind == "int" and layout.stored <= 8 and plain:
+        low = -(1 << layout.stored - 1) if layout.signed else 0
+        moved = facts.intercept or 0.0
+        return low + moved, low + moved + (1 << layout.stored) - 1
+    finite = values[np.isfinite(values)].astype(np.float64)
+    limits = limits_of([finite])
+    if limits is not None:
+        return limits
+    return (float(finite.min()), float(finite.max())) if finite.size else (0.0, 0.0)
+
+
+def _between(values: NDArray[Any], low: float, high: float) -> NDArray[np.uint8]:
+    if high <= low:
+        return np.zeros(values.shape, np.uint8)
+    return _rounded((values.astype(np.float64) - low) / (high - low))
+
+
+def _rounded(shares: NDArray[Any]) -> NDArray[np.uint8]:
+    """Of 0 to 1; what is no number is black."""
+    return np.rint(np.clip(np.nan_to_num(shares, nan=0.0), 0, 1) * 255).astype(np.uint8)
+
+
+def pixel_sides(header: DicomHeader, frame: int = 0) -> Vector | None:
+    """Height and width of a pixel, in mm or in any unit; None where the file does not say."""
+    facts = header.frame(frame)
+    regions = {each.spacing for each in header.regions if each.spacing is not None}
+    of_regions = regions.pop() if len(regions) == 1 else None
+    return facts.spacing or header.detector_spacing or of_regions or header.aspect
+
+
+def _square(picture: NDArray[np.uint8], sides: Vector | None) -> NDArray[np.uint8]:
+    if sides is None or not NEARLY_SQUARE < max(sides) / min(sides) <= LONGEST_PIXEL:
+        return picture
+    rows, columns = picture.shape[:2]
+    size = (
+        round(columns * max(1.0, sides[1] / sides[0])),
+        round(rows * max(1.0, sides[0] / sides[1])),
+    )
+    if size[0] * size[1] > MAX_PIXELS:
+        return picture
+    enlarged = Image.fromarray(np.ascontiguousarray(picture)).resize(
+        size, Image.Resampling.BILINEAR
+    )
+    return np.array(enlarged)

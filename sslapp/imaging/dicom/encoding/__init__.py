@@ -1,0 +1,1 @@
+"""How a DICOM file is written: elements, transfer syntaxes, fragments, codestreams."""

@@ -1,0 +1,1 @@
+"""What is read of a DICOM file, within limits, and as what."""
