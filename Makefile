@@ -48,9 +48,10 @@ PYTHON_BIN ?= $(BIN)/python
 gpu: $(if $(filter $(BIN)/python,$(PYTHON_BIN)),$(SETUP))
 	PYTHONPATH=. $(PYTHON_BIN) benchmarks/gpu.py --device $(DEVICE) --out $(OUT)
 
-# option tables and the command reference, as the program has them
+# option tables and the command reference, as the program has them; what becomes of real DICOM files
 docs: $(SETUP)
 	$(BIN)/python docs/write.py
+	$(BIN)/python docs/dicom_conformance.py
 
 setup: $(SETUP)
 

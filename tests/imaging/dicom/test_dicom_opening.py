@@ -112,7 +112,7 @@ def test_an_unknown_class_is_named_by_its_modality_or_its_lack_of_pixels() -> No
         ({"BitsAllocated": 12, "BitsStored": 12}, "BitsAllocated (0028,0100) is 12"),
         ({"BitsStored": 17}, "BitsStored (0028,0101) is 17"),
         ({"HighBit": 16}, "HighBit (0028,0102) is 16"),
-        ({"PhotometricInterpretation": "HSV"}, "(0028,0004) is 'HSV' with 1 samples a pixel"),
+        ({"PhotometricInterpretation": "HSV"}, "(0028,0004) is HSV with 1 samples a pixel"),
         ({"SamplesPerPixel": 4}, "with 4 samples a pixel"),
         ({"PixelData": b""}, "(7fe0,0010) has no pixels"),
     ],

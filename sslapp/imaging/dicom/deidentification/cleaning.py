@@ -86,7 +86,7 @@ def cleaned(
         raise RefusedFile(f"{file.name}: the DICOM file is damaged.") from error
     if not file.header.patient_id:
         notes.append("it names no patient, and its study stands for one")
-    return content, CleaningReport(_dropped(file.found), tuple(notes))
+    return content, CleaningReport(_left_out(file.found, data_set), tuple(notes))
 
 
 def _part_10(data_set: Dataset, syntax: str) -> bytes:
@@ -173,6 +173,15 @@ def _decoded_pixels(file: DicomFile) -> bytes:
 
 def _even(content: bytes) -> bytes:
     return content + b"\0" * (len(content) % 2)
+
+
+def _left_out(found: Contents, data_set: Dataset) -> dict[str, int]:
+    """What was never read, and what was read and did not stay."""
+    names = Counter(_dropped(found))
+    for keyword in (*found.texts, *found.numbers, *found.raw, *found.items):
+        if not data_set.get(keyword):
+            names[keyword] += 1
+    return dict(sorted(names.items()))
 
 
 def _dropped(found: Contents) -> dict[str, int]:

@@ -53,8 +53,9 @@ def describe(file: DicomFile, pseudonyms: Pseudonyms) -> Dataset:
 
 def _identify(data_set: Dataset, file: DicomFile, pseudonyms: Pseudonyms) -> None:
     header = file.header
-    known = uid.UID(header.sop_class).type == "SOP Class"
-    data_set.SOPClassUID = uid.UID(header.sop_class) if known else uid.SecondaryCaptureImageStorage
+    sop_class = uid.UID(header.sop_class, validation_mode=0)  # a warning would show what it is
+    known = sop_class.type == "SOP Class"
+    data_set.SOPClassUID = sop_class if known else uid.SecondaryCaptureImageStorage
     own = header.instance_uid or hashlib.sha256(file.content).hexdigest()
     study = header.study_uid or header.series_uid or own
     data_set.SOPInstanceUID = pseudonyms.uid(own)

@@ -1,5 +1,7 @@
 """Transfer syntaxes: how a file is written, and what is said when it does not tell (PS3.5, A)."""
 
+import re
+
 from pydicom import uid
 
 from sslapp.imaging.dicom.encoding.elements import ElementCoding, is_vr
@@ -30,8 +32,11 @@ _FRAMES = {  # of a JPEG, by the marker of its frame header
 
 
 def words(syntax: str) -> str:
-    """What a transfer syntax is called."""
-    return uid.UID(syntax).name
+    """What a transfer syntax is called; nothing that a stranger wrote in its place."""
+    known = uid.UID(syntax, validation_mode=0)
+    if known.name != known:
+        return known.name
+    return syntax if re.fullmatch(r"[0-9.]{1,64}", syntax) else "of no known kind"
 
 
 def is_video(syntax: str) -> bool:

@@ -1,5 +1,6 @@
 """Frames decoded in other processes, which may die over one without anything else."""
 
+import atexit
 import json
 import os
 import queue
@@ -62,10 +63,18 @@ class _Decoder:
 
     def end(self) -> None:
         self.process.kill()
-        self.process.communicate()
+        with self.process:
+            pass
 
 
 _idle: "queue.LifoQueue[_Decoder]" = queue.LifoQueue()
+
+
+@atexit.register
+def end_decoders() -> None:
+    """End the processes that wait; the next frame starts another."""
+    while not _idle.empty():
+        _idle.get_nowait().end()
 
 
 def decoded_apart(frame: bytes, request: dict[str, Any]) -> tuple[NDArray[Any], str]:

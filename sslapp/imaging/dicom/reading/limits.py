@@ -58,6 +58,12 @@ def frame_bytes(layout: PixelFormat) -> int:
     return int(bits * _HALVED.get(layout.photometric, 1)) // 8
 
 
+def _named(photometric: str) -> str:
+    """What is not read, without showing what a stranger wrote in its place."""
+    known = photometric in _COLOURS | _GREYS | {"HSV", "ARGB", "CMYK", "XYB"}
+    return photometric if known else "unknown"
+
+
 def _check_kind(layout: PixelFormat) -> None:
     if layout.kind == "int" and layout.allocated not in (1, 8, 16, 32):
         raise UnreadDicom(f"BitsAllocated (0028,0100) is {layout.allocated}")
@@ -73,7 +79,7 @@ def _check_kind(layout: PixelFormat) -> None:
     known = _COLOURS if layout.samples == 3 else _GREYS if layout.samples == 1 else ()
     if layout.photometric not in known:
         raise UnreadDicom(
-            f"PhotometricInterpretation (0028,0004) is {layout.photometric[:20]!r} with "
+            f"PhotometricInterpretation (0028,0004) is {_named(layout.photometric)} with "
             f"{layout.samples} samples a pixel"
         )
     if layout.samples == 3 and layout.allocated not in (8, 16, 32):
