@@ -47,9 +47,9 @@ DCMTK 3.6.7 (Debian 12), first frame, overlays off, by `benchmarks/dicom_dcmtk.p
 |---|---|---|
 """
 
-BESIDE = """47 pictures, none with a grey level more than 1 away from DCMTK's. Two more have pixels that
-are not square, which this program shows in proportion; eleven are of JPEG 2000 or JPEG-LS, which
-dcmj2pnm does not read."""
+BESIDE = """\
+47 pictures, no grey level more than 1 away from DCMTK's. Two more have pixels that are not square
+and are shown in proportion; eleven are of JPEG 2000 or JPEG-LS, which dcmj2pnm does not read."""
 """As measured; the script says it."""
 
 

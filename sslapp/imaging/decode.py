@@ -40,11 +40,13 @@ FORMATS = {
 }
 """Pillow's format names that are read, and the suffix an exported file of that format gets."""
 
+DICOM_SUFFIX = ".dcm"
+
 DICOM = (
     "a DICOM file, which is not read yet; save it as PNG or TIFF with 16 bits first, as viewers "
     "and DCMTK's dcm2img do"
 )
-"""Why a DICOM file is refused."""
+"""Why a DICOM file is refused that is not de-identified."""
 
 Image.init()  # here and not at the first file, which several threads may open at once
 
@@ -97,7 +99,8 @@ def decode(
 ) -> NDArray[np.uint8]:
     """Decode one picture file to (H, W) grey or (H, W, 3) RGB uint8, upright.
 
-    The first frame of an animation or of a file with pages is taken. The EXIF orientation is
+    The first frame of an animation, of a file with pages or of a de-identified DICOM file is taken,
+    the latter as its own window shows it. The EXIF orientation is
     applied; a damaged EXIF block counts as none. Mapping of what is not 8-bit grey or RGB:
     black-and-white becomes 0 and 255; a palette becomes RGB; transparency is laid over white;
     colours of an ICC profile become sRGB's; CMYK without a profile and YCbCr are converted to RGB.
@@ -110,9 +113,11 @@ def decode(
         max_pixels: largest width x height that is decoded.
 
     Raises:
-        RefusedFile: when the format is not in FORMATS, the file is damaged, truncated or too large,
-            or its samples are of a kind that is not read.
+        RefusedFile: when the format is not in FORMATS (nor DICOM that was de-identified), the file
+            is damaged, truncated or too large, or its samples are of a kind that is not read.
     """
+    if _is_dicom(content):
+        return _of_dicom(content, name, max_pixels)
     return _read(
         content,
         name,
@@ -126,6 +131,9 @@ def deep_values(content: bytes, name: str) -> NDArray[np.generic] | None:
 
     None for a file of at most 8 bits, or of inks. Raises like `decode`.
     """
+
+    if _is_dicom(content):
+        return None  # shown by what it says of itself
 
     def values(image: Image.Image | None) -> NDArray[np.generic] | None:
         found = _samples(image, content, MAX_PIXELS)
@@ -171,8 +179,6 @@ def _read(
 def _unopened(
     content: bytes, name: str, read: Callable[[Image.Image | None], Found], error: Exception
 ) -> Found:
-    if content[128:132] == b"DICM":
-        raise RefusedFile(f"{name}: {DICOM}.") from error
     why = tiff_reason(content)
     if why is None:
         raise RefusedFile(f"{name}: not a readable {_supported()} file.") from error
@@ -182,6 +188,20 @@ def _unopened(
         raise RefusedFile(f"{name}: {unclear}.") from unclear
     except (RefusedFile, *DAMAGE) as damage:
         raise RefusedFile(f"{name}: a TIFF file of {why} is not read.") from damage
+
+
+def _is_dicom(content: bytes) -> bool:
+    return content[128:132] == b"DICM"
+
+
+def _of_dicom(content: bytes, name: str, max_pixels: int) -> NDArray[np.uint8]:
+    """A de-identified file as it is seen; no other is taken in."""
+    from sslapp.imaging.dicom.originals import picture  # pydicom takes a second to import
+
+    seen = picture(content, name, max_pixels)
+    if seen is None:
+        raise RefusedFile(f"{name}: {DICOM}.")
+    return seen
 
 
 def _samples(image: Image.Image | None, content: bytes, max_pixels: int) -> Samples | None:
@@ -233,8 +253,10 @@ def suffix(content: bytes) -> str:
     """The file name suffix that fits what `content` really is.
 
     Raises:
-        RefusedFile: when it is none of FORMATS.
+        RefusedFile: when it is none of FORMATS, nor DICOM.
     """
+    if _is_dicom(content):
+        return DICOM_SUFFIX
     try:
         with Image.open(io.BytesIO(content), formats=list(FORMATS)) as image:
             # a JPEG with several pictures opens as MPO

@@ -40,7 +40,9 @@ DAMAGE = (
 )
 """What readers and decoders raise on damaged or hostile files; there is no common base."""
 
-_PREAMBLE = 128
+PREAMBLE = 128
+"""Bytes before the mark of a file, which are free for whoever writes it (PS3.10, section 7.1)."""
+
 _MARK = b"DICM"
 _META_GROUP = b"\x02\x00"
 _FILE_META = ElementCoding(implicit=False, little=True)
@@ -85,7 +87,7 @@ class DicomFile:
 
 def is_dicom(content: bytes) -> bool:
     """Whether a file looks like DICOM: by its mark, or else by its first element."""
-    if content[_PREAMBLE : _PREAMBLE + 4] == _MARK:
+    if content[PREAMBLE : PREAMBLE + 4] == _MARK:
         return True
     if len(content) < 16:
         return False
@@ -154,8 +156,8 @@ def _opened(content: bytes, name: str) -> DicomFile:
 
 
 def _start(content: bytes, notes: list[str]) -> int:
-    if content[_PREAMBLE : _PREAMBLE + 4] == _MARK:
-        return _PREAMBLE + 4
+    if content[PREAMBLE : PREAMBLE + 4] == _MARK:
+        return PREAMBLE + 4
     notes.append("the preamble is missing")
     return 4 if content.startswith(_MARK) else 0
 

@@ -18,12 +18,13 @@ from pydicom.dataset import Dataset, FileMetaDataset
 from pydicom.encaps import encapsulate
 
 from sslapp.imaging.dicom.deidentification.described import describe
+from sslapp.imaging.dicom.deidentification.mark import marked
 from sslapp.imaging.dicom.deidentification.pseudonyms import Pseudonyms
 from sslapp.imaging.dicom.encoding import syntaxes
 from sslapp.imaging.dicom.encoding.codestreams import without_remarks
 from sslapp.imaging.dicom.encoding.elements import UnreadDicom, tag_words
 from sslapp.imaging.dicom.header import PixelFormat
-from sslapp.imaging.dicom.opening import DAMAGE, DicomFile, open_dicom
+from sslapp.imaging.dicom.opening import DAMAGE, PREAMBLE, DicomFile, open_dicom
 from sslapp.imaging.dicom.pixels.frames import encoded_frame, frame_count, frame_values
 from sslapp.imaging.dicom.reading.contents import Contents
 from sslapp.imaging.dicom.reading.limits import native_bytes
@@ -77,7 +78,7 @@ def cleaned(
         notes: list[str] = []
         data_set = describe(file, pseudonyms)
         syntax = _write_pixels(data_set, file, notes)
-        content = _part_10(data_set, syntax)
+        content = marked(_part_10(data_set, syntax))
     except RefusedFile:
         raise
     except UnreadDicom as error:
@@ -99,7 +100,7 @@ def _part_10(data_set: Dataset, syntax: str) -> bytes:
     meta.TransferSyntaxUID = uid.UID(syntax)
     meta.ImplementationClassUID = uid.UID(IMPLEMENTATION)
     data_set.file_meta = meta
-    data_set.preamble = bytes(128)
+    data_set.preamble = bytes(PREAMBLE)
     target = io.BytesIO()
     dcmwrite(target, data_set, enforce_file_format=False)
     return target.getvalue()
