@@ -72,18 +72,26 @@ def display(
         return _square(values.astype(np.uint8), sides)
     known = presets(header, frame)
     view = window if window is not None else known[0].view if known else None
-    rescaled = modality_values(header, values, frame)
-    outside = _outside(header, values)
     if view is None:
-        inside = rescaled if outside is None else rescaled[~outside]
-        grey = _between(rescaled, *_limits(inside, header, header.frame(frame)))
-    else:
-        grey = _windowed(rescaled, view)
+        view = _whole(header, values, frame)
+    if values.dtype.itemsize > 2:
+        return _square(_greys(header, values, frame, view), sides)
+    # of 8 or 16 bits a table of all values is faster than arithmetic, and smaller
+    bare = np.dtype(f"u{values.dtype.itemsize}")
+    every = np.arange(1 << 8 * bare.itemsize, dtype=bare).view(values.dtype)
+    return _square(_greys(header, every, frame, view)[values.view(bare)], sides)
+
+
+def _greys(
+    header: DicomHeader, values: NDArray[Any], frame: int, view: ViewWindow | LookupTable
+) -> NDArray[np.uint8]:
+    """What stored values are seen as, padding as background."""
+    grey = _windowed(_rescaled(header, values, frame), view)
     if is_inverted(header):
         grey = 255 - grey
-    if outside is not None:
-        grey[outside] = BACKGROUND
-    return _square(grey, sides)
+    if header.padding is not None:
+        grey[_is_padding(header.padding, values)] = BACKGROUND
+    return grey
 
 
 def is_inverted(header: DicomHeader) -> bool:
@@ -101,14 +109,18 @@ def modality_values(
 
     float32 where that holds every stored value exactly, else float64.
     """
+    exact = values.dtype.itemsize <= 2 or values.dtype == np.float32
+    return _rescaled(header, values, frame).astype(np.float32 if exact else np.float64)
+
+
+def _rescaled(header: DicomHeader, values: NDArray[Any], frame: int) -> NDArray[np.float64]:
     table, facts = header.modality_table, header.frame(frame)
     if table is not None:
-        return _looked_up(table, values).astype(np.float32)
-    exact: type[np.floating] = np.float64 if values.dtype.itemsize > 2 else np.float32
-    numbers = values.astype(exact)
+        return _looked_up(table, values).astype(np.float64)
+    numbers = values.astype(np.float64)
     if facts.slope is None or facts.intercept is None:
         return numbers
-    return (numbers.astype(np.float64) * facts.slope + facts.intercept).astype(exact)
+    return numbers * facts.slope + facts.intercept
 
 
 def _looked_up(table: LookupTable, values: NDArray[Any]) -> NDArray[np.uint16]:
@@ -116,13 +128,17 @@ def _looked_up(table: LookupTable, values: NDArray[Any]) -> NDArray[np.uint16]:
     return table.entries[np.clip(places, 0, len(table.entries) - 1)]
 
 
-def _outside(header: DicomHeader, values: NDArray[Any]) -> NDArray[np.bool_] | None:
-    """(H, W) of what is padding; None where nothing is."""
-    if header.padding is None:
-        return None
-    low, high = header.padding
-    found = (values >= low) & (values <= high)
-    return found if found.any() and not found.all() else None
+def _is_padding(padding: tuple[int, int], values: NDArray[Any]) -> NDArray[np.bool_]:
+    return (values >= padding[0]) & (values <= padding[1])
+
+
+def _whole(header: DicomHeader, values: NDArray[Any], frame: int) -> ViewWindow:
+    """A window on the whole of a frame, of a file that brings none."""
+    if header.padding is not None:
+        inside = values[~_is_padding(header.padding, values)]
+        values = inside if inside.size else values
+    low, high = _limits(_rescaled(header, values, frame), header, header.frame(frame))
+    return ViewWindow((low + high) / 2, high - low, "LINEAR_EXACT")
 
 
 def _windowed(values: NDArray[Any], view: ViewWindow | LookupTable) -> NDArray[np.uint8]:
@@ -131,7 +147,8 @@ def _windowed(values: NDArray[Any], view: ViewWindow | LookupTable) -> NDArray[n
         greys = _looked_up(view, values)
         return np.rint(greys * (255 / ((1 << view.bits) - 1))).clip(0, 255).astype(np.uint8)
     if view.function == "SIGMOID":
-        return _rounded(1 / (1 + np.exp(-4 * (values - view.center) / view.width)))
+        bent = np.clip(-4 * (values - view.center) / view.width, -700, 700)
+        return _rounded(1 / (1 + np.exp(bent)))
     center, width = view.center, view.width
     if view.function == "LINEAR":  # PS3.3, section C.11.2.1.2.1: of whole numbers
         center, width = center - 0.5, width - 1

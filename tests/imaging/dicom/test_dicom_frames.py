@@ -246,6 +246,7 @@ def test_a_codestream_of_another_size_is_not_decoded() -> None:
         values_of(content)
 
 
+@pytest.mark.slow
 def test_a_frame_that_ends_its_decoder_is_refused_and_the_next_is_decoded() -> None:
     """GDCM ends the process over a lossless JPEG of 255 bits a sample."""
     good = lossless_jpeg(GREY, 16)

@@ -173,6 +173,27 @@ def test_elements_are_counted(monkeypatch) -> None:
     assert "more than 500 data elements" in refusal(content[:opened] + many + content[opened:])
 
 
+def test_items_and_values_that_are_kept_have_a_limit(monkeypatch) -> None:
+    """A hundred thousand frames of nothing, and a Rows of half a million numbers."""
+    monkeypatch.setattr(elements, "MOST_ITEMS", 10_000)
+    made = data_set(VALUES)
+    made.PerFrameFunctionalGroupsSequence = item()
+    content = written(made, uid.ImplicitVRLittleEndian)
+    start = content.index(struct.pack("<HH", 0x5200, 0x9230))
+    many = struct.pack("<HHL", 0x5200, 0x9230, 800_000)
+    many += struct.pack("<HHL", 0xFFFE, 0xE000, 0) * 100_000
+    rows = content.index(struct.pack("<HH", 0x0028, 0x0010))
+    wide = struct.pack("<HHL", 0x0028, 0x0010, 1_000_000) + struct.pack("<H", 6) * 500_000
+    long = content[:rows] + wide + content[rows + 10 :]
+    tracemalloc.start()
+    try:
+        assert "more than 10,000 items" in refusal(content[:start] + many + content[start + 8 :])
+        np.testing.assert_array_equal(frame_values(open_dicom(long, "a.dcm")), VALUES)
+        assert tracemalloc.get_traced_memory()[1] < 20_000_000
+    finally:
+        tracemalloc.stop()
+
+
 def test_what_is_not_wanted_is_walked_over_whatever_it_is() -> None:
     """Sequences of both kinds of length, in UN, with private elements and pixels of an icon."""
     made = data_set(VALUES)

@@ -12,6 +12,7 @@ from dataclasses import dataclass, replace
 from typing import Any
 
 import numpy as np
+from numpy.typing import NDArray
 from pydicom import dcmwrite, uid
 from pydicom.datadict import keyword_for_tag
 from pydicom.dataset import Dataset, FileMetaDataset
@@ -28,11 +29,12 @@ from sslapp.imaging.dicom.opening import DAMAGE, PREAMBLE, DicomFile, open_dicom
 from sslapp.imaging.dicom.pixels.frames import encoded_frame, frame_count, frame_values
 from sslapp.imaging.dicom.reading.contents import Contents
 from sslapp.imaging.dicom.reading.limits import native_bytes
-from sslapp.imaging.refused import RefusedFile
+from sslapp.imaging.refused import MAX_BYTES, RefusedFile
 
 IMPLEMENTATION = "2.25.204514861247284135741527395016318229307"
 """Of a file that this program wrote, in place of that of the device (PS3.10, section 7.1)."""
 
+_BLOCK = 1 << 22
 _GROUP_OVERLAY = range(0x6000, 0x6100)
 _KEYWORDS = {
     "int": "PixelData",
@@ -155,16 +157,24 @@ def _native_pixels(file: DicomFile) -> bytes:
 def _masked(content: bytes, layout: PixelFormat) -> bytes:
     if layout.kind != "int" or layout.allocated in (layout.stored, 1):
         return content
-    below = layout.high_bit + 1 - layout.stored
     kind = np.dtype(f"<u{layout.allocated // 8}")
-    values = np.frombuffer(content, kind) >> below & ((1 << layout.stored) - 1)
+    values = np.frombuffer(content, kind)
+    blocks = (values[at : at + _BLOCK] for at in range(0, len(values), _BLOCK))
+    return b"".join(_without_others(each, layout).tobytes() for each in blocks)
+
+
+def _without_others(values: NDArray[Any], layout: PixelFormat) -> NDArray[Any]:
+    below = layout.high_bit + 1 - layout.stored
+    used = values >> below & ((1 << layout.stored) - 1)
     if layout.signed:  # so that what lay there as a sign stays as it is
         sign = 1 << (layout.stored - 1)
-        values = (values.astype(np.int64) ^ sign) - sign
-    return (values.astype(kind) << below).astype(kind).tobytes()
+        used = ((used.astype(np.int64) ^ sign) - sign).astype(values.dtype)
+    return (used << below).astype(values.dtype)
 
 
 def _decoded_pixels(file: DicomFile) -> bytes:
+    if native_bytes(file.header.format) > MAX_BYTES:
+        raise UnreadDicom(f"decompressed it has more than the {MAX_BYTES:,} bytes allowed")
     plain = replace(file, header=replace(file.header, palette=None))
     kind = f"<u{file.header.format.allocated // 8}"
     below = file.header.format.high_bit + 1 - file.header.format.stored

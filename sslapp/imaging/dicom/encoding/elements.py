@@ -10,6 +10,9 @@ from dataclasses import dataclass
 from typing import NamedTuple
 
 MOST_ELEMENTS = 3_000_000
+MOST_ITEMS = 150_000
+"""Items of sequences that are kept: 10,000 frames have 80,000 and more."""
+
 DEEPEST = 24
 """Sequences in sequences."""
 
@@ -68,6 +71,7 @@ class ElementWalk:
     def __init__(self, content: bytes) -> None:
         self.content = content
         self._left = MOST_ELEMENTS
+        self._may_keep = MOST_ITEMS
 
     def elements(self, start: int, end: int, coding: ElementCoding) -> Iterator[Element]:
         """Yield the elements between two places of the file, up to a delimiter or the pixels."""
@@ -114,6 +118,16 @@ class ElementWalk:
                     raise UnreadDicom(f"it ends within an item of {tag_words(sequence.tag)}")
                 yield at, end, coding
             at = end
+
+    def keep(self) -> None:
+        """Count an item that is kept.
+
+        Raises:
+            UnreadDicom: when there are too many.
+        """
+        self._may_keep -= 1
+        if self._may_keep < 0:
+            raise UnreadDicom(f"it has more than {MOST_ITEMS:,} items in sequences that are read")
 
     def _count(self) -> None:
         self._left -= 1

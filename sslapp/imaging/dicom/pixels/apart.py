@@ -13,6 +13,9 @@ from typing import Any, BinaryIO, cast
 import numpy as np
 from numpy.typing import NDArray
 
+MOST = min(4, os.cpu_count() or 1)
+"""Processes at once; each takes some 100 MB."""
+
 LONGEST = 60.0
 """Seconds that a frame may take."""
 
@@ -68,6 +71,7 @@ class _Decoder:
 
 
 _idle: "queue.LifoQueue[_Decoder]" = queue.LifoQueue()
+_turns = threading.BoundedSemaphore(MOST)
 
 
 @atexit.register
@@ -80,18 +84,19 @@ def end_decoders() -> None:
 def decoded_apart(frame: bytes, request: dict[str, Any]) -> tuple[NDArray[Any], str]:
     """What `decoding.decoded` makes of a frame, made by another process.
 
-    As many processes are kept as frames were ever decoded at once. Threads may call it.
+    Threads may call it; beyond MOST of them they wait. Processes are kept for the next frames.
 
     Raises:
         DecoderFailed: when the frame is damaged, or takes longer than LONGEST.
     """
-    decoder = _a_decoder()
-    try:
-        answer, content = decoder.ask(frame, request)
-    except BaseException:
-        decoder.end()
-        raise
-    _idle.put(decoder)
+    with _turns:
+        decoder = _a_decoder()
+        try:
+            answer, content = decoder.ask(frame, request)
+        except BaseException:
+            decoder.end()
+            raise
+        _idle.put(decoder)
     if "error" in answer:
         raise DecoderFailed(answer["error"])
     values = np.frombuffer(content, answer["dtype"]).reshape(answer["shape"])

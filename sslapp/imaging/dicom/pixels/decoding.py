@@ -8,7 +8,6 @@ line of JSON with the length of what follows it.
 
 import json
 import logging
-import resource
 import sys
 from typing import Any, BinaryIO
 
@@ -92,6 +91,8 @@ def serve(requests: BinaryIO, answers: BinaryIO) -> None:
 
 
 if __name__ == "__main__":
+    import resource
+
     logging.disable()
     resource.setrlimit(resource.RLIMIT_AS, (MOST_MEMORY, MOST_MEMORY))
     resource.setrlimit(resource.RLIMIT_CORE, (0, 0))

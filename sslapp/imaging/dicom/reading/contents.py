@@ -22,6 +22,9 @@ from sslapp.imaging.dicom.reading.whitelist import Wanted
 LONGEST = 2**20
 """Bytes of one value other than pixels: a table of 65,536 entries has 131,072."""
 
+MOST_VALUES = 64
+"""Numbers and texts that are taken of one element; no element that is read has as many."""
+
 _NUMBERS = {"US": "H", "SS": "h", "UL": "L", "SL": "l", "FL": "f", "FD": "d"}
 _DECIMALS = {"DS", "IS"}
 _RAW = {"OW", "OV", "US or SS", "US or OW"}  # what words mean, others say
@@ -29,7 +32,7 @@ _OVERLAYS = range(0x6000, 0x6020, 2)
 _OVERLAY_DATA = 0x3000
 
 
-@dataclass(eq=False)
+@dataclass(eq=False, slots=True)
 class Contents:
     """The values of a data set, or of an item of a sequence.
 
@@ -84,6 +87,7 @@ def contents(
     Raises:
         UnreadDicom: when the file is cut off or absurd there.
     """
+    walk.keep()
     found = Contents()
     for each in walk.elements(start, end, coding):
         _take(found, each, walk, wanted)
@@ -120,14 +124,15 @@ def _value(found: Contents, each: Element, content: bytes, keyword: str, vr: str
         found.numbers[keyword] = tuple(_finite(_decimals(value)))
     else:
         # codes, digits and identifiers; whatever characters these have, none is shown to anybody
-        texts = tuple(part.strip(" \0") for part in value.decode("latin-1").split("\\"))
+        parts = value.decode("latin-1").split("\\", MOST_VALUES)[:MOST_VALUES]
+        texts = tuple(part.strip(" \0") for part in parts)
         if any(texts):
             found.texts[keyword] = texts
 
 
 def _unpacked(value: bytes, kind: str, little: bool) -> tuple[float, ...]:
     size = struct.calcsize(f"<{kind}")
-    count = len(value) // size
+    count = min(len(value) // size, MOST_VALUES)
     return struct.unpack(f"{'<' if little else '>'}{count}{kind}", value[: count * size])
 
 
@@ -135,7 +140,8 @@ _DECIMAL = re.compile(r"[+-]?(?:\d+\.?\d*|\.\d+)(?:[eE][+-]?\d+)?")
 
 
 def _decimals(value: bytes) -> Iterator[float]:
-    for part in value.decode("latin-1").replace(",", ".").split("\\"):
+    parts = value.decode("latin-1").replace(",", ".").split("\\", MOST_VALUES)
+    for part in parts[:MOST_VALUES]:
         text = part.strip(" \0")
         if _DECIMAL.fullmatch(text):
             yield float(text)
