@@ -234,6 +234,25 @@ def test_remarks_of_jpeg_2000_and_lossless_jpeg_are_gone() -> None:
         np.testing.assert_array_equal(frame_values(open_dicom(found, "a.dcm")), GREY)
 
 
+def test_rle_with_anything_beside_its_segments_is_refused() -> None:
+    from test_dicom_frames import COLOURS, run_lengths
+
+    for values in (GREY, COLOURS):
+        frame = run_lengths(values)
+        assert frame[20:64] == bytes(44)
+        content = written(personal(values), uid.RLELossless, frames=[frame])
+        after = open_dicom(cleaned(content, SECRET)[0], "a.dcm")
+        assert after.header.syntax == uid.RLELossless
+        np.testing.assert_array_equal(frame_values(after), values)
+        planted = [frame[:20] + NUMBER.encode().ljust(44, b"\0") + frame[64:]]
+        for place in (len(frame), int.from_bytes(frame[8:12], "little")):
+            planted.append(frame[:place] + NAME.encode() + frame[place:])
+        for each in planted:
+            content = written(personal(values), uid.RLELossless, frames=[each])
+            with pytest.raises(RefusedFile, match="is damaged or cut off"):
+                cleaned(content, SECRET)
+
+
 def test_frames_keep_their_places_windows_and_number() -> None:
     made = personal(np.stack([GREY, GREY + 5, GREY + 9]))
     groups = item(PlanePositionSequence=item(ImagePositionPatient=["1", "2", "3.25"]))

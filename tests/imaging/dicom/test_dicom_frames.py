@@ -135,10 +135,10 @@ def test_a_palette_in_segments_is_written_out() -> None:
     assert values_of(written(made))[0, :, 0].tolist() == [1, 0x10, 0x20, 0x30]
 
 
-def encoded(values: np.ndarray, syntax: str, **elements: object) -> bytes:
-    made = data_set(values, **elements)
-    encoder = get_encoder(syntax)
-    frame = encoder.encode(
+def coded(values: np.ndarray, syntax: str) -> bytes:
+    """A frame of (H, W) or (H, W, 3)."""
+    made = data_set(values)
+    frame: bytes = get_encoder(syntax).encode(
         values,
         rows=values.shape[0],
         columns=values.shape[1],
@@ -150,7 +150,11 @@ def encoded(values: np.ndarray, syntax: str, **elements: object) -> bytes:
         photometric_interpretation=made.PhotometricInterpretation,
         planar_configuration=0,
     )
-    return written(made, syntax, frames=[frame])
+    return frame
+
+
+def run_lengths(values: np.ndarray) -> bytes:
+    return coded(values, uid.RLELossless)
 
 
 @pytest.mark.parametrize(
@@ -169,7 +173,7 @@ def encoded(values: np.ndarray, syntax: str, **elements: object) -> bytes:
     ids=["uint16", "int16", "uint8", "colours"],
 )
 def test_lossless_compressions_give_the_values_back(syntax, values) -> None:
-    found = values_of(encoded(values, syntax))
+    found = values_of(written(data_set(values), syntax, frames=[coded(values, syntax)]))
     np.testing.assert_array_equal(found, values)
     assert found.dtype == values.dtype
 
@@ -214,21 +218,7 @@ def test_one_frame_of_a_thousand_is_decoded_without_the_others() -> None:
     stack = np.arange(1000, dtype=np.uint16)[:, None, None] + GREY[None, :2, :2]
     made = data_set(stack)
     assert values_of(written(made), 999).tolist() == (GREY[:2, :2] + 999).tolist()
-    rle = get_encoder(uid.RLELossless)
-    one = [
-        rle.encode(
-            each,
-            rows=2,
-            columns=2,
-            number_of_frames=1,
-            samples_per_pixel=1,
-            bits_allocated=16,
-            bits_stored=16,
-            pixel_representation=0,
-            photometric_interpretation="MONOCHROME2",
-        )
-        for each in stack[:30]
-    ]
+    one = [run_lengths(each) for each in stack[:30]]
     file = open_dicom(written(data_set(stack[:30]), uid.RLELossless, frames=one), "a.dcm")
     for at in (0, 17, 29):
         np.testing.assert_array_equal(frame_values(file, at), stack[at])

@@ -26,7 +26,11 @@ from sslapp.imaging.dicom.encoding.codestreams import without_remarks
 from sslapp.imaging.dicom.encoding.elements import UnreadDicom, tag_words
 from sslapp.imaging.dicom.header import PixelFormat
 from sslapp.imaging.dicom.opening import DAMAGE, PREAMBLE, DicomFile, open_dicom
-from sslapp.imaging.dicom.pixels.frames import encoded_frame, frame_count, frame_values
+from sslapp.imaging.dicom.pixels.frames import (
+    encoded_frame,
+    frame_count,
+    frame_values,
+)
 from sslapp.imaging.dicom.reading.contents import Contents
 from sslapp.imaging.dicom.reading.limits import native_bytes
 from sslapp.imaging.refused import MAX_BYTES, RefusedFile
@@ -119,11 +123,8 @@ def _write_pixels(data_set: Dataset, file: DicomFile, notes: list[str]) -> str:
         syntax = syntaxes.EXPLICIT
         notes.append("its pixels were decompressed, because their unused bits may hold overlays")
     else:
-        frames = (
-            without_remarks(encoded_frame(file, at), file.header.syntax)
-            for at in range(frame_count(file))
-        )
-        content = encapsulate([_even(each) for each in frames], has_bot=frame_count(file) > 1)
+        frames = [_even(_bare_frame(file, at)) for at in range(frame_count(file))]
+        content = encapsulate(frames, has_bot=len(frames) > 1)
         syntax = file.header.syntax
     keyword = _KEYWORDS[layout.kind]
     setattr(data_set, keyword, _even(content))
@@ -132,6 +133,13 @@ def _write_pixels(data_set: Dataset, file: DicomFile, notes: list[str]) -> str:
         data_set["PixelData"].VR = "OB" if narrow else "OW"
         data_set["PixelData"].is_undefined_length = syntax != syntaxes.EXPLICIT
     return syntax
+
+
+def _bare_frame(file: DicomFile, index: int) -> bytes:
+    """A compressed frame without anything that is no picture."""
+    if file.header.syntax == syntaxes.RLE:
+        frame_values(file, index)  # refuses one with anything beside its segments
+    return without_remarks(encoded_frame(file, index), file.header.syntax)
 
 
 def _hides(file: DicomFile) -> bool:

@@ -64,7 +64,7 @@ def without_remarks(frame: bytes, syntax: str) -> bytes:
     if syntax in syntaxes.JPEG_2000:
         return _jpeg_2000_without_remarks(frame)
     if syntax == syntaxes.RLE:
-        return frame
+        return frame  # has no such thing
     kept = [b"\xff\xd8"]
     for marker, at, end in _segments(frame):
         if marker in _APPLICATION or marker == _COMMENT:
