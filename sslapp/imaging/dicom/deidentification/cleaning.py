@@ -22,7 +22,7 @@ from sslapp.imaging.dicom.deidentification.described import describe
 from sslapp.imaging.dicom.deidentification.mark import marked
 from sslapp.imaging.dicom.deidentification.pseudonyms import Pseudonyms
 from sslapp.imaging.dicom.encoding import syntaxes
-from sslapp.imaging.dicom.encoding.codestreams import without_remarks
+from sslapp.imaging.dicom.encoding.codestreams import codestream_facts, without_remarks
 from sslapp.imaging.dicom.encoding.elements import UnreadDicom, tag_words
 from sslapp.imaging.dicom.header import PixelFormat
 from sslapp.imaging.dicom.opening import DAMAGE, PREAMBLE, DicomFile, open_dicom
@@ -121,7 +121,7 @@ def _write_pixels(data_set: Dataset, file: DicomFile, notes: list[str]) -> str:
     elif layout.samples == 1 and _hides(file):
         content = _decoded_pixels(file)
         syntax = syntaxes.EXPLICIT
-        notes.append("its pixels were decompressed, because their unused bits may hold overlays")
+        notes.append("its pixels were decompressed, because their unused bits held something")
     else:
         frames = [_even(_bare_frame(file, at)) for at in range(frame_count(file))]
         content = encapsulate(frames, has_bot=len(frames) > 1)
@@ -143,9 +143,19 @@ def _bare_frame(file: DicomFile, index: int) -> bytes:
 
 
 def _hides(file: DicomFile) -> bool:
+    """Whether the unused bits of a grey compressed file hold anything, such as an overlay."""
     layout = file.header.format
-    unused = layout.stored < layout.allocated
-    return unused and (file.header.hidden_overlays > 0 or file.header.syntax == syntaxes.RLE)
+    if layout.stored == layout.allocated:
+        return False
+    if file.header.hidden_overlays:
+        return True
+    facts = codestream_facts(encoded_frame(file, 0), file.header.syntax)
+    if facts is not None and facts.bits <= layout.stored:
+        return False
+    whole = replace(layout, stored=layout.allocated, high_bit=layout.allocated - 1, signed=False)
+    bare = replace(file, header=replace(file.header, format=whole, palette=None))
+    frames = (frame_values(bare, at) for at in range(frame_count(file)))
+    return any((_without_others(each, layout) != each).any() for each in frames)
 
 
 def _native_pixels(file: DicomFile) -> bytes:
