@@ -1,5 +1,6 @@
 """DICOM files that tests make."""
 
+import base64
 import io
 import zlib
 from copy import deepcopy
@@ -10,10 +11,20 @@ from pydicom import dcmwrite, uid
 from pydicom.dataset import Dataset, FileMetaDataset
 from pydicom.encaps import encapsulate
 from pydicom.filewriter import write_file_meta_info
+from pydicom.pixels import get_encoder
 from pydicom.sequence import Sequence
 
 EXPLICIT = uid.ExplicitVRLittleEndian
 SECRET = bytes(range(32))
+GREY = np.arange(64, dtype=np.uint16).reshape(8, 8) * 1000
+COLOURS = np.random.default_rng(0).integers(0, 256, (8, 8, 3), dtype=np.uint8)
+
+HTJ2K = base64.b64decode(
+    "/0//UQApQAAAAAAIAAAACAAAAAAAAAAAAAAACAAAAAgAAAAAAAAAAAABDwEB/1AACAACAAAAC/9SAAwAAgABAAIE"
+    "BEAB/1wACiCQmJiYkJCY/2QAFgABT3BlbkpQSCBWZXIgMC45LjAu/5AACgAAAAAAUgAB/5PAABWA/38mnSwuM/AC"
+    "gLQAwAAJ4AAFQJIhGQOCdACejJ6MAUNUAMAAFVAABWjOO++886pygnUAfr6f9/N+/sCEAey2AP/Z"
+)
+"""GREY as ojph_compress 0.9 (Debian's openjph-tools) writes it, reversible."""
 
 
 def data_set(values: NDArray | None = None, **elements: object) -> Dataset:
@@ -115,3 +126,25 @@ def _meta(made: Dataset, syntax: str) -> bytes:
     target = io.BytesIO()
     write_file_meta_info(target, meta, enforce_standard=False)
     return target.getvalue()
+
+
+def coded(values: np.ndarray, syntax: str) -> bytes:
+    """A frame of (H, W) or (H, W, 3)."""
+    made = data_set(values)
+    frame: bytes = get_encoder(syntax).encode(
+        values,
+        rows=values.shape[0],
+        columns=values.shape[1],
+        number_of_frames=1,
+        samples_per_pixel=made.SamplesPerPixel,
+        bits_allocated=made.BitsAllocated,
+        bits_stored=made.BitsStored,
+        pixel_representation=made.PixelRepresentation,
+        photometric_interpretation=made.PhotometricInterpretation,
+        planar_configuration=0,
+    )
+    return frame
+
+
+def run_lengths(values: np.ndarray) -> bytes:
+    return coded(values, uid.RLELossless)

@@ -132,7 +132,7 @@ class DicomHeader:
         palette: (n, 3) uint8 and the value of its first entry.
         facts: of all frames; own: what functional groups say of each, or nothing.
         inverse: whether PresentationLUTShape is INVERSE.
-        detector_spacing: mm at the detector, as radiographs have it; magnified in the patient.
+        detector_spacing: mm at the detector or on the film; in the patient things are smaller.
         aspect: height and width of a pixel, in any unit.
         burned_in: whether the file says that text is burned in; None where it says nothing.
         face: whether it says that a face may be recognised.

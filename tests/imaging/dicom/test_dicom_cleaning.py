@@ -8,7 +8,7 @@ import struct
 import numpy as np
 import pydicom
 import pytest
-from dicom_files import SECRET, data_set, item, written
+from dicom_files import COLOURS, GREY, HTJ2K, SECRET, data_set, item, run_lengths, written
 from lossless_jpeg import lossless_jpeg
 from PIL import Image
 from pydicom import uid
@@ -22,7 +22,6 @@ from sslapp.imaging.refused import RefusedFile
 NAME = "ZZMÜSTER"
 NUMBER = "ZZ-ID-4711"
 DATES = ("19470311", "20240229")
-GREY = np.arange(64, dtype=np.uint16).reshape(8, 8) * 1000
 
 
 def forms(text: str) -> list[bytes]:
@@ -70,7 +69,7 @@ def personal(values: np.ndarray = GREY, **elements: object) -> pydicom.Dataset:
         "RequestAttributesSequence": item(RequestedProcedureDescription=NAME),
         "WindowCenter": ["100", "200"],
         "WindowWidth": ["100", "200"],
-        "WindowCenterWidthExplanation": [NAME, f"{NAME} LUNG"],
+        "WindowCenterWidthExplanation": [NAME, f"{NAME} LUNG 1947 2"],
         "RescaleSlope": "1",
         "RescaleIntercept": "0",
         "RescaleType": "ZZMUSTER",
@@ -131,7 +130,7 @@ def test_the_picture_and_what_shows_it_stay_to_the_bit() -> None:
     for name in ("format", "padding", "burned_in", "sex", "instance_number", "modality"):
         assert getattr(after.header, name) == getattr(before.header, name), name
     assert after.header.facts.position == before.header.facts.position
-    assert [each.explanation for each in after.header.facts.windows] == ["", "LUNG"]
+    assert [each.explanation for each in after.header.facts.windows] == ["", "LUNG 2"]
     assert after.header.image_type == ("ORIGINAL", "PRIMARY", "AXIAL")
     assert (after.header.age_years, after.header.notes) == (76, ())
 
@@ -192,8 +191,6 @@ def test_overlays_in_unused_bits_are_gone_and_signs_stay() -> None:
 @pytest.mark.parametrize("syntax", [uid.JPEGLosslessSV1, uid.RLELossless])
 def test_compressed_overlays_in_unused_bits_are_decompressed_away(syntax) -> None:
     """Declared or not; a file whose unused bits are empty stays compressed."""
-    from test_dicom_frames import run_lengths
-
     code = run_lengths if syntax == uid.RLELossless else lambda each: lossless_jpeg(each, 16)
     bits = {"BitsStored": 12, "HighBit": 11}
     for values, hides in ((GREY | 0xF000, True), (GREY & 0xFFF, False)):
@@ -228,8 +225,6 @@ def test_comments_and_application_data_of_a_jpeg_are_gone_and_its_frames_stay() 
 
 
 def test_remarks_of_jpeg_2000_and_lossless_jpeg_are_gone() -> None:
-    from test_dicom_frames import HTJ2K
-
     remark = b"\xff\x64" + struct.pack(">HH", 4 + len(NUMBER), 1) + NUMBER.encode()
     at = HTJ2K.index(b"\xff\x64")
     comment = b"\xff\xfe" + struct.pack(">H", 2 + len(NUMBER)) + NUMBER.encode()
@@ -244,8 +239,6 @@ def test_remarks_of_jpeg_2000_and_lossless_jpeg_are_gone() -> None:
 
 
 def test_rle_with_anything_beside_its_segments_is_refused() -> None:
-    from test_dicom_frames import COLOURS, run_lengths
-
     for values in (GREY, COLOURS):
         frame = run_lengths(values)
         assert frame[20:64] == bytes(44)

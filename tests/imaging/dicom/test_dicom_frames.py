@@ -1,17 +1,16 @@
 """Stored values of frames: bits, signs, colours, and every compression."""
 
-import base64
 import io
+import tracemalloc
 from pathlib import Path
 
 import numpy as np
 import pydicom
 import pytest
-from dicom_files import data_set, written
+from dicom_files import COLOURS, GREY, HTJ2K, coded, data_set, run_lengths, written
 from lossless_jpeg import lossless_jpeg
 from PIL import Image
 from pydicom import uid
-from pydicom.pixels import get_encoder
 
 from sslapp.imaging.dicom.opening import open_dicom
 from sslapp.imaging.dicom.pixels import frames
@@ -20,16 +19,7 @@ from sslapp.imaging.dicom.pixels.frames import frame_values
 from sslapp.imaging.refused import RefusedFile
 
 PYDICOM = Path(pydicom.__file__).parent / "data" / "test_files"
-GREY = np.arange(64, dtype=np.uint16).reshape(8, 8) * 1000
 LARGE = np.arange(64 * 80, dtype=np.uint16).reshape(64, 80) * 12
-COLOURS = np.random.default_rng(0).integers(0, 256, (8, 8, 3), dtype=np.uint8)
-
-HTJ2K = base64.b64decode(
-    "/0//UQApQAAAAAAIAAAACAAAAAAAAAAAAAAACAAAAAgAAAAAAAAAAAABDwEB/1AACAACAAAAC/9SAAwAAgABAAIE"
-    "BEAB/1wACiCQmJiYkJCY/2QAFgABT3BlbkpQSCBWZXIgMC45LjAu/5AACgAAAAAAUgAB/5PAABWA/38mnSwuM/AC"
-    "gLQAwAAJ4AAFQJIhGQOCdACejJ6MAUNUAMAAFVAABWjOO++886pygnUAfr6f9/N+/sCEAey2AP/Z"
-)
-"""GREY as ojph_compress 0.9 (Debian's openjph-tools) writes it, reversible."""
 
 
 def values_of(content: bytes, index: int = 0) -> np.ndarray:
@@ -135,28 +125,6 @@ def test_a_palette_in_segments_is_written_out() -> None:
     assert values_of(written(made))[0, :, 0].tolist() == [1, 0x10, 0x20, 0x30]
 
 
-def coded(values: np.ndarray, syntax: str) -> bytes:
-    """A frame of (H, W) or (H, W, 3)."""
-    made = data_set(values)
-    frame: bytes = get_encoder(syntax).encode(
-        values,
-        rows=values.shape[0],
-        columns=values.shape[1],
-        number_of_frames=1,
-        samples_per_pixel=made.SamplesPerPixel,
-        bits_allocated=made.BitsAllocated,
-        bits_stored=made.BitsStored,
-        pixel_representation=made.PixelRepresentation,
-        photometric_interpretation=made.PhotometricInterpretation,
-        planar_configuration=0,
-    )
-    return frame
-
-
-def run_lengths(values: np.ndarray) -> bytes:
-    return coded(values, uid.RLELossless)
-
-
 @pytest.mark.parametrize(
     "syntax",
     [uid.RLELossless, uid.JPEGLSLossless, uid.JPEG2000Lossless],
@@ -216,8 +184,13 @@ def test_baseline_jpeg_is_read_in_grey_and_in_colour() -> None:
 
 def test_one_frame_of_a_thousand_is_decoded_without_the_others() -> None:
     stack = np.arange(1000, dtype=np.uint16)[:, None, None] + GREY[None, :2, :2]
-    made = data_set(stack)
-    assert values_of(written(made), 999).tolist() == (GREY[:2, :2] + 999).tolist()
+    file = open_dicom(written(data_set(stack)), "a.dcm")
+    tracemalloc.start()
+    try:
+        assert frame_values(file, 999).tolist() == (GREY[:2, :2] + 999).tolist()
+        assert tracemalloc.get_traced_memory()[1] < 5_000
+    finally:
+        tracemalloc.stop()
     one = [run_lengths(each) for each in stack[:30]]
     file = open_dicom(written(data_set(stack[:30]), uid.RLELossless, frames=one), "a.dcm")
     for at in (0, 17, 29):

@@ -31,7 +31,7 @@ from sslapp.imaging.dicom.pixels.frames import (
     frame_count,
     frame_values,
 )
-from sslapp.imaging.dicom.reading.contents import Contents
+from sslapp.imaging.dicom.reading.contents import OTHERS, PRIVATE, Contents
 from sslapp.imaging.dicom.reading.limits import native_bytes
 from sslapp.imaging.refused import MAX_BYTES, RefusedFile
 
@@ -40,6 +40,7 @@ IMPLEMENTATION = "2.25.204514861247284135741527395016318229307"
 
 _BLOCK = 1 << 22
 _GROUP_OVERLAY = range(0x6000, 0x6100)
+_KINDS = {PRIVATE: "private elements", OTHERS: "other elements"}
 _KEYWORDS = {
     "int": "PixelData",
     "float32": "FloatPixelData",
@@ -224,9 +225,6 @@ def _dropped(found: Contents) -> dict[str, int]:
 
 
 def _kind_of(tag: int) -> str:
-    group = tag >> 16
-    if group % 2:
-        return "private elements"
-    if group in _GROUP_OVERLAY:
-        return "overlays"
-    return keyword_for_tag(tag) or tag_words(tag)
+    if tag in _KINDS:
+        return _KINDS[tag]
+    return "overlays" if tag >> 16 in _GROUP_OVERLAY else keyword_for_tag(tag) or tag_words(tag)

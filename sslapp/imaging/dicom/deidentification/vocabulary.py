@@ -54,10 +54,10 @@ def known(text: str, words: frozenset[str], otherwise: str = "") -> str:
 
 
 def window_name(text: str) -> str:
-    """Of what a window is called, the usual words and numbers of 1 to 4 digits."""
+    """Of what a window is called, the usual words and numbers of 1 or 2 digits."""
     kept = (each for each in re.split(r"[\s_/-]+", text) if _is_window_word(each))
     return " ".join(kept)
 
 
 def _is_window_word(text: str) -> bool:
-    return text.upper() in _WINDOW_WORDS or bool(re.fullmatch(r"\d{1,4}", text))
+    return text.upper() in _WINDOW_WORDS or bool(re.fullmatch(r"\d{1,2}", text))

@@ -11,7 +11,7 @@ from typing import NamedTuple
 
 MOST_ELEMENTS = 3_000_000
 MOST_ITEMS = 150_000
-"""Items of sequences that are kept: 10,000 frames have 80,000 and more."""
+"""Items of sequences, and fragments, that are kept: 10,000 frames have 80,000 and more."""
 
 DEEPEST = 24
 """Sequences in sequences."""
@@ -127,7 +127,7 @@ class ElementWalk:
         """
         self._may_keep -= 1
         if self._may_keep < 0:
-            raise UnreadDicom(f"it has more than {MOST_ITEMS:,} items in sequences that are read")
+            raise UnreadDicom(f"it has more than {MOST_ITEMS:,} items or fragments that are read")
 
     def _count(self) -> None:
         self._left -= 1

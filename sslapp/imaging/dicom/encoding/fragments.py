@@ -31,9 +31,12 @@ def fragments_of(walk: ElementWalk, pixels: Element) -> Fragments:
     """Find the fragments of an encapsulated file.
 
     Raises:
-        UnreadDicom: when the file is cut off there.
+        UnreadDicom: when the file is cut off there, or has too many.
     """
-    items = [(start, end - start) for start, end, _ in walk.items(pixels)]
+    items = []
+    for start, end, _ in walk.items(pixels):
+        walk.keep()
+        items.append((start, end - start))
     if not items:
         raise UnreadDicom("(7fe0,0010) has no fragments")
     (table, length), *places = items

@@ -36,6 +36,7 @@ class _Decoder:
             stdin=subprocess.PIPE,
             stdout=subprocess.PIPE,
             stderr=subprocess.DEVNULL,  # decoders write what they like there
+            start_new_session=True,  # an interrupt of this process is none of its business
             env={**os.environ, **_ONE_THREAD},
         )
 

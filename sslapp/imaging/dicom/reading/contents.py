@@ -25,6 +25,8 @@ LONGEST = 2**20
 MOST_VALUES = 64
 """Numbers and texts that are taken of one element; no element that is read has as many."""
 
+PRIVATE, OTHERS, MOST_TAGS = 0x00010000, 0, 2_000
+
 _NUMBERS = {"US": "H", "SS": "h", "UL": "L", "SL": "l", "FL": "f", "FD": "d"}
 _DECIMALS = {"DS", "IS"}
 _RAW = {"OW", "OV", "US or SS", "US or OW"}  # what words mean, others say
@@ -43,7 +45,8 @@ class Contents:
         items: of each sequence, its items.
         pixels: the element of the pixels.
         overlays: groups of overlays, and whether each has its data apart from the pixels.
-        dropped: how many elements were walked over, by tag.
+        dropped: how many elements were walked over, by tag; private ones as PRIVATE, and from
+            MOST_TAGS of others on as OTHERS.
     """
 
     texts: dict[str, tuple[str, ...]] = field(default_factory=dict)
@@ -103,8 +106,11 @@ def _take(found: Contents, each: Element, walk: ElementWalk, wanted: Wanted) -> 
     elif each.tag in wanted.values:
         _value(found, each, walk.content, *wanted.values[each.tag])
     else:
-        found.dropped[each.tag] = found.dropped.get(each.tag, 0) + 1
         group, number = each.tag >> 16, each.tag & 0xFFFF
+        key = PRIVATE if group % 2 else each.tag
+        if key not in found.dropped and len(found.dropped) >= MOST_TAGS:
+            key = OTHERS
+        found.dropped[key] = found.dropped.get(key, 0) + 1
         if group in _OVERLAYS:
             apart = found.overlays.get(group, False)
             found.overlays[group] = apart or (number == _OVERLAY_DATA and each.end > each.start)

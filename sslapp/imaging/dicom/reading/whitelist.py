@@ -57,7 +57,6 @@ FRAME = _wanted(
     PixelValueTransformationSequence=_wanted(*_RESCALE),
     FrameVOILUTSequence=_wanted(*_WINDOWS),
     FrameAnatomySequence=_wanted("FrameLaterality"),
-    FrameContentSequence=_wanted("StackID", "InStackPositionNumber"),
     RealWorldValueMappingSequence=REAL_WORLD,
 )
 """Functional groups of a frame (PS3.3, section C.7.6.16.2)."""
@@ -95,17 +94,13 @@ DATA_SET = _wanted(
     *("FrameOfReferenceUID", "PatientID", "IssuerOfPatientID", "InstanceNumber", "SeriesNumber"),
     *("Modality", "ImageType", "BodyPartExamined", "ViewPosition", "Laterality", "ImageLaterality"),
     *("PatientAge", "PatientBirthDate", "PatientSex", "Manufacturer", "ManufacturerModelName"),
-    *("StudyDate", "SeriesDate", "AcquisitionDate", "SeriesTime", "AcquisitionTime"),
+    *("StudyDate", "SeriesDate", "AcquisitionDate", "SeriesTime"),
     *("PatientWeight", "Units", "DecayCorrection", "BurnedInAnnotation", "LossyImageCompression"),
-    *("RecognizableVisualFeatures", "PatientIdentityRemoved"),
+    "RecognizableVisualFeatures",
     *("Rows", "Columns", "NumberOfFrames", "SamplesPerPixel", "PhotometricInterpretation"),
     *("PlanarConfiguration", "BitsAllocated", "BitsStored", "HighBit", "PixelRepresentation"),
     *("PixelPaddingValue", "PixelPaddingRangeLimit", "PresentationLUTShape", "PixelAspectRatio"),
-    *(
-        "ImagerPixelSpacing",
-        "NominalScannedPixelSpacing",
-        "EstimatedRadiographicMagnificationFactor",
-    ),
+    *("ImagerPixelSpacing", "NominalScannedPixelSpacing"),
     *("ImagePositionPatient", "ImageOrientationPatient", "SliceLocation"),
     *("ExtendedOffsetTable", "ExtendedOffsetTableLengths"),
     *(*_SPACING, *_RESCALE, *_WINDOWS, *_PALETTE),
