@@ -13,7 +13,7 @@ from PIL import Image
 from pydicom import uid
 
 from sslapp.imaging.dicom.opening import open_dicom
-from sslapp.imaging.dicom.pixels import frames
+from sslapp.imaging.dicom.pixels import apart, frames
 from sslapp.imaging.dicom.pixels.apart import DecoderFailed, decoded_apart
 from sslapp.imaging.dicom.pixels.frames import frame_values
 from sslapp.imaging.refused import RefusedFile
@@ -224,6 +224,22 @@ def test_a_frame_that_ends_its_decoder_is_refused_and_the_next_is_decoded() -> N
         values_of(written(made, uid.JPEGLosslessSV1, frames=[bad]))
     found = values_of(written(made, uid.JPEGLosslessSV1, frames=[good]))
     np.testing.assert_array_equal(found, GREY)
+
+
+@pytest.mark.slow
+def test_a_decoder_that_died_or_takes_too_long_is_replaced(monkeypatch) -> None:
+    content = written(data_set(GREY), uid.RLELossless, frames=[run_lengths(GREY)])
+    np.testing.assert_array_equal(values_of(content), GREY)
+    waiting = apart._idle.queue[-1].process
+    waiting.kill()
+    waiting.wait()
+    np.testing.assert_array_equal(values_of(content), GREY)
+    apart.end_decoders()
+    monkeypatch.setattr(apart, "LONGEST", 0.01)  # a new one is not yet ready by then
+    with pytest.raises(RefusedFile, match="damaged or cut off"):
+        values_of(content)
+    monkeypatch.undo()
+    np.testing.assert_array_equal(values_of(content), GREY)
 
 
 def test_a_missing_transfer_syntax_is_guessed_from_the_frames() -> None:

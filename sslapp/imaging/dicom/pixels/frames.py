@@ -99,10 +99,8 @@ def _decoded(file: DicomFile, index: int) -> NDArray[Any]:
 def _check(frame: bytes, header: DicomHeader) -> None:
     facts = codestream_facts(frame, header.syntax)
     layout = header.format
-    if facts is not None and (facts.rows, facts.columns, facts.samples) != (
-        *(layout.rows, layout.columns),
-        layout.samples,
-    ):
+    said = (layout.rows, layout.columns, layout.samples)
+    if facts is not None and (facts.rows, facts.columns, facts.samples) != said:
         raise UnreadDicom(
             f"a frame in (7fe0,0010) says that it has {facts.rows:,} x {facts.columns:,} pixels of "
             f"{facts.samples} samples, and the header {layout.rows:,} x {layout.columns:,} of "
