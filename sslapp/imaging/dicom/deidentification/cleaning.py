@@ -27,6 +27,7 @@ from sslapp.imaging.dicom.encoding.elements import UnreadDicom, tag_words
 from sslapp.imaging.dicom.header import PixelFormat
 from sslapp.imaging.dicom.opening import DAMAGE, PREAMBLE, DicomFile, open_dicom
 from sslapp.imaging.dicom.pixels.frames import (
+    compressed_values,
     encoded_frame,
     frame_count,
     frame_values,
@@ -138,9 +139,16 @@ def _write_pixels(data_set: Dataset, file: DicomFile, notes: list[str]) -> str:
 
 def _bare_frame(file: DicomFile, index: int) -> bytes:
     """A compressed frame without anything that is no picture."""
-    if file.header.syntax == syntaxes.RLE:
-        frame_values(file, index)  # refuses one with anything beside its segments
-    return without_remarks(encoded_frame(file, index), file.header.syntax)
+    frame, header = encoded_frame(file, index), file.header
+    if header.syntax == syntaxes.RLE:
+        compressed_values(frame, header)  # refuses one with anything beside its segments
+        return frame
+    bare = without_remarks(frame, header.syntax)
+    if bare != frame.rstrip(b"\0"):
+        before, after = (compressed_values(each, header) for each in (frame, bare))
+        if not np.array_equal(before, after):
+            raise UnreadDicom("a frame in (7fe0,0010) is another without its comments")
+    return bare
 
 
 def _hides(file: DicomFile) -> bool:
@@ -150,13 +158,14 @@ def _hides(file: DicomFile) -> bool:
         return False
     if file.header.hidden_overlays:
         return True
-    facts = codestream_facts(encoded_frame(file, 0), file.header.syntax)
-    if facts is not None and facts.bits <= layout.stored:
+    frames = (encoded_frame(file, at) for at in range(frame_count(file)))
+    facts = [codestream_facts(each, file.header.syntax) for each in frames]
+    if all(each is not None and each.bits <= layout.stored for each in facts):
         return False
     whole = replace(layout, stored=layout.allocated, high_bit=layout.allocated - 1, signed=False)
     bare = replace(file, header=replace(file.header, format=whole, palette=None))
-    frames = (frame_values(bare, at) for at in range(frame_count(file)))
-    return any((_without_others(each, layout) != each).any() for each in frames)
+    whole_values = (frame_values(bare, at) for at in range(frame_count(file)))
+    return any((_without_others(each, layout) != each).any() for each in whole_values)
 
 
 def _native_pixels(file: DicomFile) -> bytes:
@@ -170,6 +179,7 @@ def _native_pixels(file: DicomFile) -> bytes:
     width = 2 if swapped else layout.allocated // 8 if big else 1
     if width > 1:
         content = np.frombuffer(content, f">u{width}").astype(f"<u{width}").tobytes()
+        content = content[: native_bytes(layout)]
     return _masked(content, layout)
 
 

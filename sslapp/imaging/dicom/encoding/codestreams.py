@@ -87,9 +87,9 @@ def _application(content: bytes, marker: int) -> bytes:
 def _segments(frame: bytes) -> Iterator[tuple[int, int, int]]:
     """Yield marker, place and end of the segments of a JPEG; a scan's with the scan itself."""
     at = 2
-    while frame.startswith(b"\xff\xd8") and at + 4 <= len(frame) and frame[at] == 0xFF:
+    while frame.startswith(b"\xff\xd8") and at + 4 <= len(frame):
         marker = frame[at + 1]
-        if marker == 0xFF:  # padding
+        if frame[at] != 0xFF or marker == 0xFF:  # padding, and stray bytes that decoders skip
             at += 1
             continue
         if marker == _END:

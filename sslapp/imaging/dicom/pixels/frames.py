@@ -81,14 +81,24 @@ def encoded_frame(file: DicomFile, index: int) -> bytes:
     return b"".join(file.content[start : start + length] for start, length in file.frames[index])
 
 
+def compressed_values(frame: bytes, header: DicomHeader) -> NDArray[Any]:
+    """The stored values of a compressed frame, as `frame_values` gives them.
+
+    Raises:
+        Exception: one of DAMAGE, when it is damaged.
+    """
+    _check(frame, header)
+    return _meant(*_encapsulated(frame, header), header)
+
+
 def _decoded(file: DicomFile, index: int) -> NDArray[Any]:
-    header = file.header
     if file.fragments is None:
-        values, photometric = _native(file, index)
-    else:
-        frame = encoded_frame(file, index)
-        _check(frame, header)
-        values, photometric = _encapsulated(frame, header)
+        return _meant(*_native(file, index), file.header)
+    return compressed_values(encoded_frame(file, index), file.header)
+
+
+def _meant(values: NDArray[Any], photometric: str, header: DicomHeader) -> NDArray[Any]:
+    """Greys as they are, numbers of a palette and colours as RGB."""
     if header.palette is not None:
         return painted(values, *header.palette)
     if values.ndim == 3:
