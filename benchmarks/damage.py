@@ -118,7 +118,7 @@ def _run(access: Access) -> None:
 
 def _truth(access: Access) -> np.ndarray:
     from sslapp.store.images import true_labels
-    from sslapp.store.projects import classes
+    from sslapp.store.label_classes import classes
 
     with reading(access.engine) as conn:
         ids = {row.id: row.name for row in classes(conn, 1)}

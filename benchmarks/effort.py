@@ -310,7 +310,7 @@ def _truth(access: Access) -> NDArray[np.int64]:
 
 def _curve(cell: Cell, access: Access, truth: NDArray[np.int64], model: ReaderModel) -> list[Point]:
     """The share of images with a right label over the reader's minutes, from the event log."""
-    from sslapp.store import projects
+    from sslapp.store import label_classes
 
     seconds = {
         EventKind.LABEL: model.seconds_label,
@@ -323,7 +323,7 @@ def _curve(cell: Cell, access: Access, truth: NDArray[np.int64], model: ReaderMo
     labels, spent = np.full(len(truth), -1), 0.0
     minutes, share = [0.0], [0.0]
     with reading(access.engine) as conn:
-        columns = {each.id: number for number, each in enumerate(projects.classes(conn, 1))}
+        columns = {each.id: number for number, each in enumerate(label_classes.classes(conn, 1))}
         for event in events.read(conn, 1):
             if event.kind not in seconds:
                 continue

@@ -18,7 +18,7 @@ import time
 from multiprocessing.synchronize import Barrier
 from pathlib import Path
 
-from sslapp.store import images, projects
+from sslapp.store import images, label_classes, projects
 from sslapp.store.database import open_database, reading, writing
 from sslapp.store.log import events
 from sslapp.store.people import readers
@@ -36,7 +36,7 @@ def prepare_log(folder: Path) -> None:
         project_id = projects.create_project(conn, "bench", projects.ProjectSettings())
         readers.ensure_reader(conn, "reader")
         for name in ("cat", "dog"):
-            projects.add_class(conn, project_id, name)
+            label_classes.add_class(conn, project_id, name)
         rows = [images.NewImage(f"{i}.png", f"{i:064x}", 32, 32) for i in range(IMAGES)]
         images.add_image_set(conn, project_id, "set", "sets/1.npy", rows)
 

@@ -16,7 +16,7 @@ import browser as tools
 from playwright.sync_api import Page
 
 from sslapp.jobs.worker import work
-from sslapp.store import images, projects
+from sslapp.store import images, label_classes
 from sslapp.store.database import reading
 from sslapp.usecases.access import Access, enter
 from sslapp.usecases.exporting import exports
@@ -40,7 +40,7 @@ def play(folder: Path) -> Access:
     _work(access)
     with reading(access.engine) as conn:
         truth = images.true_labels(conn, 1).tolist()
-        names = {row.id: row.name for row in projects.classes(conn, 1)}
+        names = {row.id: row.name for row in label_classes.classes(conn, 1)}
     for method, steps in ROUNDS:
         given = LABELS // len(ROUNDS) + 1
         picks = next_images(access, 1, given)
@@ -56,7 +56,7 @@ def play(folder: Path) -> Access:
 def _truth(access: Access) -> list[str]:
     """The keys of the images' true classes."""
     with reading(access.engine) as conn:
-        keys = {row.id: row.key for row in projects.classes(conn, 1)}
+        keys = {row.id: row.key for row in label_classes.classes(conn, 1)}
         return [keys[each] for each in images.true_labels(conn, 1).tolist()]
 
 

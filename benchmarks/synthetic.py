@@ -26,9 +26,10 @@ from sslapp.imaging.decode import pixel_sha256
 from sslapp.imaging.pixels import PixelWriter
 from sslapp.jobs import queue
 from sslapp.methods.registry import CARDS
-from sslapp.store import files, images, projects, rounds, seals, snapshots
+from sslapp.store import images, label_classes, reports, snapshots
 from sslapp.store.database import reading, writing
 from sslapp.store.images import NewImage
+from sslapp.store.integrity import files, seals
 from sslapp.store.log import events
 from sslapp.store.log.events import Draft
 from sslapp.store.projects import ProjectSettings
@@ -135,7 +136,7 @@ def add_images(access: Access, project_id: int, made: Mixture) -> None:
     job_id, folder = begin_job(access, project_id, JobKind.IMPORT, {"source": NAME})
     path = folder / "pixels.npy"
     with reading(access.engine) as conn:
-        ids = [row.id for row in projects.classes(conn, project_id)]
+        ids = [row.id for row in label_classes.classes(conn, project_id)]
 
     def rows() -> Iterator[NewImage]:
         with PixelWriter(path, n, SIDE, 1) as writer:
@@ -179,7 +180,7 @@ def add_labels(
     """Draw every sixth position for the holdout, then label all of them truly."""
     draw = made.generator(f"times {seed}")
     with writing(access.engine, project_id) as conn:
-        ids = [row.id for row in projects.classes(conn, project_id)]
+        ids = [row.id for row in label_classes.classes(conn, project_id)]
         held = np.sort(positions[HOLDOUT_EVERY - 1 :: HOLDOUT_EVERY])
         drafts = [
             Draft(
@@ -242,7 +243,7 @@ def add_round(access: Access, project_id: int, made: Mixture, number: int) -> No
             "metrics": metrics,
         }
         conn.execute(round_metric.insert(), course(round_id))
-        values["curves"] = rounds.curves_hash(conn, round_id)
+        values["curves"] = reports.curves_hash(conn, round_id)
         seals.update(conn, round_, [round_.c.id == round_id], values)
         written = files.describe(access.workspace, [path])
         files.record(conn, project_id, written)

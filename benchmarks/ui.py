@@ -25,7 +25,7 @@ import synthetic
 from playwright.sync_api import Browser, Page, Request
 
 from sslapp.jobs.worker import work
-from sslapp.store import images, projects
+from sslapp.store import images, label_classes
 from sslapp.store.database import reading
 from sslapp.store.log import events
 from sslapp.usecases.access import Access, enter
@@ -71,7 +71,7 @@ def demo(folder: Path) -> Access:
     work(access.workspace, access.engine, HANDLERS, threads=1, until_idle=True)
     with reading(access.engine) as conn:
         truth = images.true_labels(conn, 1).tolist()
-        names = {row.id: row.name for row in projects.classes(conn, 1)}
+        names = {row.id: row.name for row in label_classes.classes(conn, 1)}
     pairs = [(position, names[truth[position]]) for position in range(40)]
     decisions.label_many(access, 1, pairs, "benchmark")
     return access
@@ -214,7 +214,7 @@ def typed(
     page.wait_for_timeout(1500)
     log = page.evaluate("() => bench.log")
     with reading(access.engine) as conn:
-        keys = {row.id: row.key for row in projects.classes(conn, 1)}
+        keys = {row.id: row.key for row in label_classes.classes(conn, 1)}
         new = [each for each in events.read(conn, 1, after=first) if each.kind is EventKind.LABEL]
     stored = [(each.position or 0, keys[each.class_id or 0]) for each in new]
     early = [
@@ -383,7 +383,7 @@ def look_at_sample(access: Access) -> None:
     opened = audit_candidates(access, None, threshold=0.5)
     lot = opened.audit.lot
     with reading(access.engine) as conn:
-        names = {each.id: each.name for each in projects.classes(conn, 1)}
+        names = {each.id: each.name for each in label_classes.classes(conn, 1)}
     for look in next_looks(access, None, opened.number, count=LOOKS):
         row = lot.positions.searchsorted(look.position)
         answer(access, None, opened.number, look.position, names[int(lot.class_ids[row])])

@@ -165,7 +165,7 @@ def _called(node: ast.Call) -> Iterator[tuple[int, str]]:
     if function in ("insert", "update"):
         about = {ast.unparse(each) for each in node.args[:1]}
     if about & SEALED:
-        yield node.lineno, "a sealed table is written by store.seals alone."
+        yield node.lineno, "a sealed table is written by store.integrity alone."
     for name in ("unsafe_allow_html", "unsafe_allow_javascript"):
         if name in given:
             yield node.lineno, f"{name} lets a typed name become markup."

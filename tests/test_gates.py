@@ -15,7 +15,7 @@ FORBIDDEN = {
         ("x.py", "np.load(path, allow_pickle=trusted)"),
         ("x.py", "import shelve as s"),
     ],
-    "store.seals alone": [
+    "store.integrity alone": [
         ("x.py", "conn.execute(round_.update().values(seed=1))"),
         ("x.py", "conn.execute(schema.project.insert(), rows)"),
         ("x.py", "conn.execute(insert(embedding).values(values))"),

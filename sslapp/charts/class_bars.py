@@ -7,7 +7,7 @@ import plotly.graph_objects as go
 from numpy.typing import NDArray
 
 from sslapp.charts import look
-from sslapp.store.projects import ClassRow
+from sslapp.store.label_classes import ClassRow
 from sslapp.vocabulary import Source
 
 

@@ -11,9 +11,9 @@ from sqlalchemy import Connection, Engine
 
 from sslapp.jobs import queue
 from sslapp.jobs.queue import Claim
-from sslapp.store import files
 from sslapp.store.database import writing
-from sslapp.store.files import Recorded
+from sslapp.store.integrity import files
+from sslapp.store.integrity.files import Recorded
 from sslapp.store.projects import is_deleted
 from sslapp.workspace import Workspace
 

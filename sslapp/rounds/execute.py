@@ -25,7 +25,7 @@ from sslapp.rounds.own_map import write_own_map
 from sslapp.rounds.pictures import Pictures
 from sslapp.rounds.plan import apply_plan, as_planned, differences, make_plan
 from sslapp.rounds.publishing import Ended, publish
-from sslapp.store import rounds
+from sslapp.store import reports, rounds
 from sslapp.store.database import reading
 from sslapp.store.rounds import LISTED, PIXELS, PLUGIN, is_planned
 from sslapp.training.calibration.out_of_sample import ask, source_of
@@ -216,7 +216,7 @@ def _training(
             # a mean over nothing has no place in a curve; a resumed attempt repeats a few steps
             known = {**metrics, **cost()}
             finite = {name: value for name, value in known.items() if math.isfinite(value)}
-            rounds.report(conn, round_id, step, finite)
+            reports.report(conn, round_id, step, finite)
 
         context.progress(step, fits * total, RoundPhase.TRAINING, also=write if metrics else None)
 

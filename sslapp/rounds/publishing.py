@@ -13,7 +13,8 @@ from sslapp.jobs.context import JobContext
 from sslapp.review.candidates import DEFAULT_THRESHOLD
 from sslapp.review.collapse import Collapse, find_collapse
 from sslapp.review.proposals import best_classes, likeliest_columns
-from sslapp.store import files, rounds
+from sslapp.store import reports, rounds
+from sslapp.store.integrity import files
 from sslapp.store.log import events
 from sslapp.training.calibration.calibration import Calibration, calibrate
 from sslapp.training.calibration.out_of_sample import OutOfSample
@@ -85,7 +86,7 @@ def publish(context: JobContext, row: Mapping[str, Any], task: Task, ended: Ende
             "frames": None if ended.frames is None else context.workspace.relative(ended.frames),
             "temperature": calibration.temperature,
             "metrics": metrics,
-            "curves": rounds.curves_hash(conn, row["id"]),
+            "curves": reports.curves_hash(conn, row["id"]),
         }
         rounds.change_round(conn, row["id"], values)
         events.append(

@@ -13,8 +13,8 @@ from typing import Any
 
 from sqlalchemy import Connection, Exists, RowMapping, Select, func, select
 
-from sslapp.store import seals
 from sslapp.store.errors import Refused
+from sslapp.store.integrity import seals
 from sslapp.store.log.chain import now
 from sslapp.store.rounds import StoredRound
 from sslapp.store.schema import embedding, view_set

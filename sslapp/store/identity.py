@@ -9,8 +9,8 @@ import uuid
 
 from sqlalchemy import Connection, select
 
-from sslapp.store import seals
 from sslapp.store.errors import OtherWorkspace
+from sslapp.store.integrity import seals
 from sslapp.store.log.chain import now
 from sslapp.store.schema import workspace
 

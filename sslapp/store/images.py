@@ -11,10 +11,11 @@ import numpy as np
 from numpy.typing import NDArray
 from sqlalchemy import Connection, func, select
 
-from sslapp.store import seals
 from sslapp.store.database import lock_project
 from sslapp.store.errors import OtherImage, Refused
-from sslapp.store.log.chain import canonical, now
+from sslapp.store.integrity import seals
+from sslapp.store.integrity.canonical import canonical
+from sslapp.store.log.chain import now
 from sslapp.store.log.events import append, head
 from sslapp.store.schema import image, image_set, label_class, true_label
 from sslapp.vocabulary import EventKind, Split

@@ -14,11 +14,12 @@ from typing import Any, cast
 import numpy as np
 from sqlalchemy import ColumnElement, Connection, Row, RowMapping, func, select
 
-from sslapp.store import files, rounds, seals
+from sslapp.store import rounds
 from sslapp.store.database import lock_project
 from sslapp.store.errors import Refused
-from sslapp.store.files import NamedPaths
 from sslapp.store.images import ImageSetRow, image_count, image_sets, rows_hash, stored_rows
+from sslapp.store.integrity import files, seals
+from sslapp.store.integrity.files import NamedPaths
 from sslapp.store.log.chain import unpack
 from sslapp.store.log.events import append
 from sslapp.store.log.kinds import Effect, rule_of

@@ -7,7 +7,7 @@ holdout. *Work*: lease, snapshot, round, round_metric, job, embedding, view_set,
 are files in the workspace; rows name them by paths relative to its root.
 
 The log vouches for itself, for images, true labels and what is derived. A row of another table
-that a label or a prediction depends on carries a `seal`, see store.seals.
+that a label or a prediction depends on carries a `seal`, see store.integrity.
 """
 
 from sqlalchemy import (

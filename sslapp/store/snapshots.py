@@ -17,12 +17,13 @@ import numpy as np
 from sqlalchemy import Connection, Row, func, select
 
 from sslapp import durable
-from sslapp.store import files, seals
 from sslapp.store.errors import Damaged, Unknown
-from sslapp.store.log.chain import canonical, now
+from sslapp.store.integrity import files, seals
+from sslapp.store.integrity.canonical import canonical
+from sslapp.store.label_classes import classes
+from sslapp.store.log.chain import now
 from sslapp.store.log.events import append
 from sslapp.store.log.kinds import kinds_where
-from sslapp.store.projects import classes
 from sslapp.store.schema import event, snapshot
 from sslapp.store.state import ProjectState, Standing, load_state
 from sslapp.vocabulary import EventKind, Source

@@ -8,9 +8,9 @@ from numpy.typing import NDArray
 from sqlalchemy import Connection, Select, func, select
 
 from sslapp.store.images import splits
+from sslapp.store.label_classes import classes
 from sslapp.store.log.events import head
 from sslapp.store.log.kinds import READER_ACTIONS, kinds_where
-from sslapp.store.projects import classes
 from sslapp.store.schema import (
     current_label,
     event,

@@ -12,10 +12,10 @@ import numpy as np
 from numpy.typing import NDArray
 from sqlalchemy import Connection
 
-from sslapp.store import seals
 from sslapp.store.database import lock_project
 from sslapp.store.errors import Refused
 from sslapp.store.images import ImageSetRow, image_sets, true_labels, truth_hash
+from sslapp.store.integrity import seals
 from sslapp.store.log.chain import Event
 from sslapp.store.log.events import append
 from sslapp.store.log.verify import RESTORE

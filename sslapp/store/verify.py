@@ -10,7 +10,6 @@ from itertools import islice
 
 from sqlalchemy import Connection, func, select
 
-from sslapp.store import seals
 from sslapp.store.identity import is_recorded
 from sslapp.store.images import (
     image_count,
@@ -20,13 +19,14 @@ from sslapp.store.images import (
     stored_rows,
     truth_hash,
 )
+from sslapp.store.integrity import seals
+from sslapp.store.label_classes import classes
 from sslapp.store.log import verify as log
 from sslapp.store.log.chain import Event
 from sslapp.store.log.kinds import rule_of
 from sslapp.store.log.verify import RESTORE, ChainWalk
 from sslapp.store.metadata.values import wrong_columns
-from sslapp.store.projects import classes
-from sslapp.store.rounds import curves_hash
+from sslapp.store.reports import curves_hash
 from sslapp.store.schema import image_set, round_, snapshot
 from sslapp.store.true_labels import wrong_truth
 from sslapp.vocabulary import EventKind

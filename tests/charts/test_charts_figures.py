@@ -12,7 +12,7 @@ from sslapp.charts.curves import CurveLine, curves
 from sslapp.charts.reliability import reliability, short
 from sslapp.charts.trajectory import trajectory
 from sslapp.review.bounds import clopper_pearson
-from sslapp.store.projects import ClassRow
+from sslapp.store.label_classes import ClassRow
 from sslapp.training.calibration.table import calibration_table
 
 HOSTILE = '<b>cat</b><a href="http://x">'

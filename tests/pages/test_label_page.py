@@ -7,7 +7,7 @@ from PIL import Image
 from streamlit.testing.v1 import AppTest
 
 from sslapp.store.database import reading
-from sslapp.store.projects import classes
+from sslapp.store.label_classes import classes
 from sslapp.usecases.access import enter
 from sslapp.usecases.images.incoming.imports import import_images
 from sslapp.usecases.projects.classes import retire_class

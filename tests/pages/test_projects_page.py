@@ -13,8 +13,8 @@ from streamlit.testing.v1 import AppTest
 
 from sslapp.embedding.weights.folders import folder_of
 from sslapp.store.database import writing
+from sslapp.store.label_classes import ClassRow
 from sslapp.store.people import readers
-from sslapp.store.projects import ClassRow
 from sslapp.ui.common import plain
 from sslapp.usecases.access import enter
 from sslapp.usecases.images.embeddings import embed

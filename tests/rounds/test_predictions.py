@@ -11,7 +11,7 @@ from sslapp.rounds.predictions import (
     predictions_at,
     predictions_of,
 )
-from sslapp.store import projects
+from sslapp.store import label_classes
 from sslapp.store.database import reading, writing
 from sslapp.store.errors import NotCovered, Refused
 from sslapp.store.rounds import finished_round
@@ -24,7 +24,7 @@ FEW = np.array([70, 61, 119, 5], dtype=np.int64)
 def test_a_few_images_are_told_what_all_are(reviewed) -> None:
     verdicts.reject(reviewed, None, 70)
     with writing(reviewed.engine) as conn:
-        projects.retire_class(conn, 1, projects.classes(conn, 1)[3].id)
+        label_classes.retire_class(conn, 1, label_classes.classes(conn, 1)[3].id)
     with reading(reviewed.engine) as conn:
         found = finished_round(conn, 1)
         few = predictions_at(conn, reviewed.workspace, found, FEW)
@@ -53,7 +53,7 @@ def test_an_image_that_the_round_does_not_cover_is_refused(reviewed) -> None:
 
 def test_an_image_with_one_class_left_has_none_to_propose(reviewed) -> None:
     with reading(reviewed.engine) as conn:
-        names = [each.name for each in projects.classes(conn, 1)]
+        names = [each.name for each in label_classes.classes(conn, 1)]
     for name in names[1:]:
         verdicts.reject(reviewed, None, 70, name)
     with reading(reviewed.engine) as conn:

@@ -10,7 +10,7 @@ import small_project
 from sslapp import durable
 from sslapp.jobs.context import JobContext
 from sslapp.rounds import RoundPhase, publishing
-from sslapp.store import rounds
+from sslapp.store import reports, rounds
 from sslapp.store.database import reading, writing
 from sslapp.store.state import load_state
 from sslapp.training.calibration.scaling import Vector
@@ -174,6 +174,6 @@ def test_progress_counts_every_fit_of_the_round_and_its_curves_show_its_own(
     own = [step for phase, step, _ in fits if phase == RoundPhase.TRAINING]
     assert (max(own), fits[-1]) == (6, (RoundPhase.CALIBRATING, 24, 24))
     with reading(project.engine) as conn:
-        curve = rounds.curves(conn, [found.id])[found.id]["loss"]
+        curve = reports.curves(conn, [found.id])[found.id]["loss"]
     assert [step for step, _ in curve] == sorted({step for step, _ in curve})
     assert curve[-1][0] == 6

@@ -6,9 +6,9 @@ import small_project
 
 from sslapp import durable
 from sslapp.rounds.data import TaskFeatures
-from sslapp.store import seals
 from sslapp.store.database import reading, writing
 from sslapp.store.embeddings import latest_embedding
+from sslapp.store.integrity import seals
 from sslapp.store.schema import embedding
 from sslapp.training.inputs.joined import JoinedFeatures
 from sslapp.usecases.training.history import detail

@@ -14,9 +14,9 @@ from old_snapshots import as_an_earlier_version_stored_it
 from sqlalchemy import select, update
 
 from sslapp import durable
-from sslapp.store import seals
 from sslapp.store.database import reading, writing
 from sslapp.store.embeddings import latest_embedding
+from sslapp.store.integrity import seals
 from sslapp.store.schema import round_, round_metric
 from sslapp.store.snapshots import find_snapshot
 from sslapp.usecases.images.embeddings import embed

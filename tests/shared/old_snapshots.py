@@ -7,7 +7,7 @@ from dataclasses import replace
 import numpy as np
 from sqlalchemy import Connection
 
-from sslapp.store import seals
+from sslapp.store.integrity import seals
 from sslapp.store.schema import snapshot
 from sslapp.store.snapshots import SnapshotRow
 from sslapp.workspace import Workspace

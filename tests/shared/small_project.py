@@ -19,8 +19,9 @@ from sslapp import durable
 from sslapp.imaging.decode import pixel_sha256
 from sslapp.jobs import queue
 from sslapp.jobs.worker import work
-from sslapp.store import images, projects, seals
+from sslapp.store import images, label_classes
 from sslapp.store.database import reading, writing
+from sslapp.store.integrity import seals
 from sslapp.store.log import events, replay
 from sslapp.store.log.chain import Event, hash_row, now
 from sslapp.store.schema import event, round_, workspace
@@ -159,7 +160,7 @@ def true_columns(access: Access) -> NDArray[np.int64]:
     """(N,) int64 true classes as columns; the digits' classes are called by their column."""
     with reading(access.engine) as conn:
         ids = images.true_labels(conn, 1)
-        columns = {row.id: row.number for row in projects.classes(conn, 1, retired=True)}
+        columns = {row.id: row.number for row in label_classes.classes(conn, 1, retired=True)}
     return np.array([columns[each] for each in ids.tolist()], dtype=np.int64)
 
 

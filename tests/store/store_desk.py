@@ -7,7 +7,8 @@ from typing import Any
 import numpy as np
 from sqlalchemy import Connection
 
-from sslapp.store import images, projects, seals
+from sslapp.store import images, label_classes, projects
+from sslapp.store.integrity import seals
 from sslapp.store.log import events
 from sslapp.store.log.chain import now
 from sslapp.store.log.events import Event
@@ -52,7 +53,9 @@ def lay_desk(conn: Connection) -> Desk:
     project_id = projects.create_project(conn, uuid.uuid4().hex, projects.ProjectSettings())
     ann, bob = (readers.ensure_reader(conn, name) for name in ("ann", "bob"))
     readers.grant(conn, project_id, ann, Role.READER)
-    cat, dog, cow = (projects.add_class(conn, project_id, name) for name in ("cat", "dog", "cow"))
+    cat, dog, cow = (
+        label_classes.add_class(conn, project_id, name) for name in ("cat", "dog", "cow")
+    )
     images.add_image_set(conn, project_id, "set", "sets/1.npy", new_images(COUNT))
     rounds = tuple(_add_round(conn, project_id, number) for number in (1, 2))
     return Desk(project_id, cat, dog, cow, ann, bob, rounds)  # type: ignore[arg-type]

@@ -8,12 +8,13 @@ from pydantic import ValidationError
 from sqlalchemy import Connection, Engine
 from store_desk import Desk
 
-from sslapp.store import projects
+from sslapp.store import label_classes, projects
 from sslapp.store.database import reading, writing
 from sslapp.store.errors import Refused, Unknown
+from sslapp.store.label_classes import KEYS, PALETTE
 from sslapp.store.log import events
 from sslapp.store.people import readers
-from sslapp.store.projects import KEYS, PALETTE, ProjectSettings
+from sslapp.store.projects import ProjectSettings
 from sslapp.store.verify import verify
 from sslapp.vocabulary import EventKind, Role
 
@@ -71,8 +72,8 @@ def test_classes_get_numbers_keys_and_colours_that_differ(engine: Engine) -> Non
     with writing(engine) as conn:
         project_id = projects.create_project(conn, "many", ProjectSettings())
         for number in range(len(KEYS) + 2):
-            projects.add_class(conn, project_id, f"class {number}")
-        rows = projects.classes(conn, project_id)
+            label_classes.add_class(conn, project_id, f"class {number}")
+        rows = label_classes.classes(conn, project_id)
     assert [row.number for row in rows] == list(range(len(KEYS) + 2))
     assert "".join(row.key for row in rows) == KEYS
     assert [row.key for row in rows[-2:]] == ["", ""]
@@ -84,25 +85,25 @@ def test_classes_get_numbers_keys_and_colours_that_differ(engine: Engine) -> Non
 def test_the_last_class_in_use_stays(engine: Engine, desk: Desk) -> None:
     with writing(engine, desk.project_id) as conn:
         for class_id in (desk.dog, desk.cow):
-            projects.retire_class(conn, desk.project_id, class_id)
+            label_classes.retire_class(conn, desk.project_id, class_id)
         before = events.head(conn, desk.project_id)
         with pytest.raises(Refused, match=r"cat is the only class in use\. Add another one"):
-            projects.retire_class(conn, desk.project_id, desk.cat)
+            label_classes.retire_class(conn, desk.project_id, desk.cat)
         assert events.head(conn, desk.project_id) == before
-        assert [row.id for row in projects.classes(conn, desk.project_id)] == [desk.cat]
-        projects.add_class(conn, desk.project_id, "horse")
-        projects.retire_class(conn, desk.project_id, desk.cat)
+        assert [row.id for row in label_classes.classes(conn, desk.project_id)] == [desk.cat]
+        label_classes.add_class(conn, desk.project_id, "horse")
+        label_classes.retire_class(conn, desk.project_id, desk.cat)
 
 
 def test_a_retired_class_keeps_its_number_and_frees_its_key(engine: Engine, desk: Desk) -> None:
     with writing(engine, desk.project_id) as conn:
-        projects.retire_class(conn, desk.project_id, desk.dog, desk.ann)
-        projects.add_class(conn, desk.project_id, "horse", desk.ann)
-        live = projects.classes(conn, desk.project_id)
-        everything = projects.classes(conn, desk.project_id, retired=True)
+        label_classes.retire_class(conn, desk.project_id, desk.dog, desk.ann)
+        label_classes.add_class(conn, desk.project_id, "horse", desk.ann)
+        live = label_classes.classes(conn, desk.project_id)
+        everything = label_classes.classes(conn, desk.project_id, retired=True)
         kinds = [each.kind for each in events.read(conn, desk.project_id)][-2:]
         with pytest.raises(Refused, match="no class"):
-            projects.retire_class(conn, desk.project_id, desk.dog)
+            label_classes.retire_class(conn, desk.project_id, desk.dog)
     found = [(row.number, row.name, row.key) for row in live]
     assert found == [(0, "cat", "1"), (2, "cow", "3"), (3, "horse", "2")]
     assert [row.retired for row in everything] == [False, True, False, False]
@@ -123,9 +124,9 @@ def test_a_retired_class_keeps_its_number_and_frees_its_key(engine: Engine, desk
 def test_classes_that_would_be_confused_are_refused(
     undone: Connection, kept_desk: Desk, name: str, key: str | None, message: str
 ) -> None:
-    projects.add_class(undone, kept_desk.project_id, "caf\u00e9")
+    label_classes.add_class(undone, kept_desk.project_id, "caf\u00e9")
     with pytest.raises(Refused, match=message):
-        projects.add_class(undone, kept_desk.project_id, name, key=key)
+        label_classes.add_class(undone, kept_desk.project_id, name, key=key)
 
 
 UNSHOWABLE = (
@@ -155,8 +156,8 @@ def test_names_that_cannot_be_shown_are_refused_everywhere(engine: Engine, desk:
         for name in UNSHOWABLE:
             told = re.escape(name.encode("unicode_escape").decode())
             for give in (
-                partial(projects.add_class, conn, desk.project_id, name),
-                partial(projects.edit_class, conn, desk.project_id, desk.dog, name=name),
+                partial(label_classes.add_class, conn, desk.project_id, name),
+                partial(label_classes.edit_class, conn, desk.project_id, desk.dog, name=name),
                 partial(projects.create_project, conn, name, ProjectSettings()),
                 partial(readers.ensure_reader, conn, name),
             ):
@@ -167,17 +168,19 @@ def test_names_that_cannot_be_shown_are_refused_everywhere(engine: Engine, desk:
 def test_names_of_any_script_are_taken(engine: Engine, desk: Desk) -> None:
     with writing(engine, desk.project_id) as conn:
         for name in ANY_SCRIPT:
-            projects.add_class(conn, desk.project_id, name)
-        found = [row.name for row in projects.classes(conn, desk.project_id)]
+            label_classes.add_class(conn, desk.project_id, name)
+        found = [row.name for row in label_classes.classes(conn, desk.project_id)]
     assert found[-len(ANY_SCRIPT) :] == list(ANY_SCRIPT)
 
 
 def test_an_edited_class_keeps_its_labels_and_its_number(engine: Engine, desk: Desk) -> None:
     with writing(engine, desk.project_id) as conn:
-        assert projects.edit_class(
+        assert label_classes.edit_class(
             conn, desk.project_id, desk.dog, desk.ann, name="hound", colour="#123ABC", key="9"
         )
-        found = next(row for row in projects.classes(conn, desk.project_id) if row.id == desk.dog)
+        found = next(
+            row for row in label_classes.classes(conn, desk.project_id) if row.id == desk.dog
+        )
         last = list(events.read(conn, desk.project_id))[-1]
         assert verify(conn, desk.project_id).problem is None
     assert (found.number, found.name, found.colour, found.key) == (1, "hound", "#123ABC", "9")
@@ -193,7 +196,7 @@ def test_an_edited_class_keeps_its_labels_and_its_number(engine: Engine, desk: D
 def test_an_edit_that_changes_nothing_is_not_logged(engine: Engine, desk: Desk) -> None:
     with writing(engine, desk.project_id) as conn:
         head = events.head(conn, desk.project_id)
-        assert not projects.edit_class(conn, desk.project_id, desk.dog, name=" dog ", key="2")
+        assert not label_classes.edit_class(conn, desk.project_id, desk.dog, name=" dog ", key="2")
         assert not projects.change_settings(conn, desk.project_id, flip=False)
         assert events.head(conn, desk.project_id) == head
 
@@ -215,24 +218,24 @@ def test_an_edit_that_would_confuse_is_refused(
     undone: Connection, kept_desk: Desk, change: dict, message: str
 ) -> None:
     with pytest.raises(Refused, match=message):
-        projects.edit_class(undone, kept_desk.project_id, kept_desk.dog, **change)
+        label_classes.edit_class(undone, kept_desk.project_id, kept_desk.dog, **change)
 
 
 def test_a_class_may_do_without_a_key_and_change_the_case_of_its_name(
     engine: Engine, desk: Desk
 ) -> None:
     with writing(engine, desk.project_id) as conn:
-        projects.edit_class(conn, desk.project_id, desk.dog, name="DOG", key="")
-        projects.edit_class(conn, desk.project_id, desk.cat, key="2")
-        projects.retire_class(conn, desk.project_id, desk.dog)
+        label_classes.edit_class(conn, desk.project_id, desk.dog, name="DOG", key="")
+        label_classes.edit_class(conn, desk.project_id, desk.cat, key="2")
+        label_classes.retire_class(conn, desk.project_id, desk.dog)
         with pytest.raises(Refused, match="no class"):
-            projects.edit_class(conn, desk.project_id, desk.dog, key="7")
+            label_classes.edit_class(conn, desk.project_id, desk.dog, key="7")
         assert verify(conn, desk.project_id).problem is None
 
 
 def test_a_name_changed_behind_the_log_is_found(engine: Engine, desk: Desk) -> None:
     with writing(engine, desk.project_id) as conn:
-        projects.edit_class(conn, desk.project_id, desk.dog, name="hound")
+        label_classes.edit_class(conn, desk.project_id, desk.dog, name="hound")
         conn.execute(projects.label_class.update().values(name=projects.label_class.c.name + "!"))
         problem = verify(conn, desk.project_id).problem
     assert problem is not None

@@ -2,7 +2,7 @@
 
 from sqlalchemy import insert
 
-from sslapp.store import rounds
+from sslapp.store import reports
 from sslapp.store.database import reading, writing
 from sslapp.store.schema import round_metric
 from sslapp.usecases.training.rounds import start_round
@@ -27,19 +27,19 @@ def report(access) -> None:
 def test_curves_are_by_step_and_only_of_the_rounds_asked_for(project) -> None:
     report(project)
     with reading(project.engine) as conn:
-        both = rounds.curves(conn, [1, 2])
+        both = reports.curves(conn, [1, 2])
         assert both[1]["loss"] == [(10, 0.75), (20, 0.5)]
         assert both[2] == {}
-        assert rounds.curves(conn, [2]) == {2: {}}
-        left = rounds.curves(conn, [1], without=["class_s/"])[1]
+        assert reports.curves(conn, [2]) == {2: {}}
+        left = reports.curves(conn, [1], without=["class_s/"])[1]
     assert list(left) == ["loss", "seconds", "classXs/0"], "and no wildcard in what is left out"
 
 
 def test_the_newest_report_is_that_of_the_last_step(project) -> None:
     report(project)
     with reading(project.engine) as conn:
-        found = rounds.newest_report(conn, 1)
+        found = reports.newest_report(conn, 1)
         assert found == {"loss": 0.5, "class_s/0": 3.0, "classXs/0": 4.0}
-        assert rounds.newest_report(conn, 2) == {}
-        assert rounds.last_steps(conn, 1, "loss") == {1: 20}
-        assert rounds.last_steps(conn, 1, "seconds") == {1: 10}
+        assert reports.newest_report(conn, 2) == {}
+        assert reports.last_steps(conn, 1, "loss") == {1: 20}
+        assert reports.last_steps(conn, 1, "seconds") == {1: 10}

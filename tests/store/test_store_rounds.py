@@ -8,9 +8,10 @@ from sqlalchemy import Connection, Engine
 from store_desk import COUNT, Desk
 
 from sslapp import durable
-from sslapp.store import projects, rounds, seals
+from sslapp.store import label_classes, rounds
 from sslapp.store.database import writing
 from sslapp.store.errors import NotFinished, Refused
+from sslapp.store.integrity import seals
 from sslapp.store.schema import round_, snapshot
 from sslapp.store.state import load_state
 from sslapp.vocabulary import EventKind
@@ -111,7 +112,7 @@ def test_what_is_ruled_out_stands_in_the_columns_of_the_round(engine: Engine, de
     with writing(engine, desk.project_id) as conn:
         desk.do(conn, EventKind.REJECT, position=5, class_id=desk.dog)
         desk.do(conn, EventKind.REJECT, position=6, class_id=desk.cow)
-        projects.retire_class(conn, desk.project_id, desk.cat)
+        label_classes.retire_class(conn, desk.project_id, desk.cat)
         whole = rounds.forbidden_now(load_state(conn, desk.project_id), columns, 7)
         assert whole[:, 1].all()  # retired since
         assert np.argwhere(whole[:, [0, 2]]).tolist() == [[5, 1], [6, 0]]

@@ -4,8 +4,9 @@ import pytest
 from sqlalchemy import Connection, Engine, text
 from store_desk import Desk
 
-from sslapp.store import identity, projects, seals
+from sslapp.store import identity, label_classes, projects
 from sslapp.store.database import reading, writing
+from sslapp.store.integrity import seals
 from sslapp.store.people import readers
 from sslapp.store.schema import project, reader, workspace
 from sslapp.store.verify import verify
@@ -43,8 +44,8 @@ def test_what_the_program_changes_is_sealed_again(engine: Engine, desk: Desk) ->
         readers.set_active(conn, desk.bob, False)
         readers.grant(conn, desk.project_id, desk.ann, Role.ADMIN)
         projects.change_settings(conn, desk.project_id, flip=True)
-        projects.edit_class(conn, desk.project_id, desk.cat, colour="#123456")
-        projects.retire_class(conn, desk.project_id, desk.cow)
+        label_classes.edit_class(conn, desk.project_id, desk.cat, colour="#123456")
+        label_classes.retire_class(conn, desk.project_id, desk.cow)
         identity.renew(conn)
     with reading(engine) as conn:
         assert verify(conn, desk.project_id).problems == ()

@@ -9,7 +9,7 @@ from old_snapshots import as_an_earlier_version_stored_it
 from sqlalchemy import Engine, func, select
 from store_desk import COUNT, Desk, new_images
 
-from sslapp.store import images, projects, snapshots
+from sslapp.store import images, label_classes, projects, snapshots
 from sslapp.store.database import reading, writing
 from sslapp.store.errors import Damaged, Unknown
 from sslapp.store.log import events
@@ -66,7 +66,7 @@ def test_labels_of_a_retired_class_no_longer_count(engine: Engine, desk: Desk) -
     with writing(engine, desk.project_id) as conn:
         desk.do(conn, E.LABEL, position=0, class_id=desk.dog)
         desk.do(conn, E.LABEL, position=1, class_id=desk.cow)
-        projects.retire_class(conn, desk.project_id, desk.dog)
+        label_classes.retire_class(conn, desk.project_id, desk.dog)
         state = load_state(conn, desk.project_id)
     assert state.labels[:2].tolist() == [-1, 1]
     assert state.source[:2].tolist() == [Source.NONE, Source.EXPERT]
@@ -146,7 +146,7 @@ def test_only_what_a_snapshot_holds_changes_it(
     with writing(engine, desk.project_id) as conn:
         desk.do(conn, E.LABEL, position=0, class_id=desk.dog)
         first = snapshots.freeze(conn, workspace, desk.project_id)
-        projects.edit_class(
+        label_classes.edit_class(
             conn, desk.project_id, desk.dog, colour="#123456", key="9", name="hound"
         )
         projects.change_settings(conn, desk.project_id, flip=True, single_reads=False)

@@ -4,7 +4,7 @@ import pytest
 from sqlalchemy import Connection, text
 from store_desk import Desk
 
-from sslapp.store import projects
+from sslapp.store import label_classes
 from sslapp.store.log import events
 from sslapp.store.verify import verify
 from sslapp.vocabulary import EventKind
@@ -44,7 +44,7 @@ def numbers(conn: Connection, desk: Desk) -> dict[str, int]:
     desk.do(conn, E.DRAW_HOLDOUT, reader_id=None, members=[7, 8])
     unsure = desk.do(conn, E.UNSURE, position=9)
     undo = desk.do(conn, E.UNDO, target=unsure.number)
-    projects.retire_class(conn, desk.project_id, desk.cow)
+    label_classes.retire_class(conn, desk.project_id, desk.cow)
     return {"label": label.number, "bulk": accept.number, "undo": undo.number}
 
 

@@ -3,7 +3,7 @@
 import numpy as np
 
 from sslapp.charts.class_bars import balance
-from sslapp.store.projects import ClassRow
+from sslapp.store.label_classes import ClassRow
 from sslapp.vocabulary import Source
 
 CLASSES = [

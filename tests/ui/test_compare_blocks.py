@@ -10,7 +10,7 @@ import pytest
 
 from sslapp.charts.look import UNLABELLED
 from sslapp.review.confusion import Paired
-from sslapp.store.projects import ClassRow
+from sslapp.store.label_classes import ClassRow
 from sslapp.ui.common import matrix
 from sslapp.ui.compare import curves, film, one_round, pair
 from sslapp.usecases.comparing.comparison import Measure

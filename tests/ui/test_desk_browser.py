@@ -10,7 +10,7 @@ from keyboard import stroke
 from playwright.sync_api import Page, Route, expect
 from reading_page import accept_unproven, choose
 
-from sslapp.store import projects, rounds
+from sslapp.store import label_classes, rounds
 from sslapp.store.database import reading, writing
 from sslapp.store.people import leases
 from sslapp.store.people.readers import grant
@@ -129,7 +129,7 @@ def test_keys_decide_in_order_and_the_log_is_clean(reviewed, desk) -> None:
     page = desk()
     since = small_project.log(reviewed)[-1].number
     with reading(reviewed.engine) as conn:
-        three = next(each.id for each in projects.classes(conn, 1) if each.name == "3")
+        three = next(each.id for each in label_classes.classes(conn, 1) if each.name == "3")
     sheet = page.locator(".tile").evaluate_all(POSITIONS)
     proposed = {each.position: each.proposed for each in tiles(reviewed, 1, 1, sheet)}
 
@@ -285,7 +285,7 @@ def test_the_panel_says_what_each_member_of_an_ensemble_says(ensembled, serve, b
     choice = Choice(show=Show.ALL, queue=Queue.MEMBERS)
     first, second = positions(ensembled, 1, board, choice)[:2].tolist()
     with reading(ensembled.engine) as conn:
-        names = {each.id: each.name for each in projects.classes(conn, 1)}
+        names = {each.id: each.name for each in label_classes.classes(conn, 1)}
     expect(tile(page, first)).to_have_class(re.compile("is-focused"))
     for position in (first, second):
         tile(page, position).click()
@@ -334,7 +334,7 @@ def test_caps_lock_and_other_keyboards_decide_alike(reviewed, desk) -> None:
     for name, key in (("eleven", "e"), ("twelve", "s")):
         add_class(reviewed, None, name, key=key)
     with reading(reviewed.engine) as conn:
-        ids = {each.name: each.id for each in projects.classes(conn, 1)}
+        ids = {each.name: each.id for each in label_classes.classes(conn, 1)}
     page = desk()
     since = small_project.log(reviewed)[-1].number
     strokes = [
@@ -375,7 +375,7 @@ def test_caps_lock_and_other_keyboards_decide_alike(reviewed, desk) -> None:
 def test_an_empty_sheet_has_no_image_that_a_key_could_mean(reviewed, desk) -> None:
     most = propose(reviewed, 1, threshold=0.0).candidates.positions
     with reading(reviewed.engine) as conn:
-        three = next(each.id for each in projects.classes(conn, 1) if each.name == "3")
+        three = next(each.id for each in label_classes.classes(conn, 1) if each.name == "3")
     sure = propose(reviewed, 1).candidates.positions
     two = [sure[-1], np.setdiff1d(most, sure)[-1]]
     bulk_decisions.bulk_accept(reviewed, None, np.setdiff1d(most, two), unproven=True)

@@ -14,9 +14,9 @@ from mortal_server import MortalServer
 from playwright.sync_api import expect
 from reading_page import IMAGE, all_saved, choose, press, ready
 
-from sslapp.store import projects
+from sslapp.store import label_classes
 from sslapp.store.database import reading, writing
-from sslapp.store.projects import classes
+from sslapp.store.label_classes import classes
 from sslapp.store.state import load_state
 from sslapp.usecases.access import Access, enter
 from sslapp.usecases.images.incoming.imports import import_images
@@ -470,7 +470,7 @@ def test_a_class_is_given_by_its_name_and_none_of_these_by_n(digits, project, lo
     """With more classes than keys: those given lately have a row, the others are typed."""
     with writing(digits.engine, project) as conn:
         for number in range(30):
-            projects.add_class(conn, project, f"Öltank {number:02d}", digits.reader_id)
+            label_classes.add_class(conn, project, f"Öltank {number:02d}", digits.reader_id)
         without_key = [each for each in classes(conn, project) if not each.key]
     typed = without_key[2]
     page = look(project)

@@ -10,7 +10,7 @@ import pytest
 from numpy.typing import NDArray
 
 from sslapp.charts import look
-from sslapp.store.projects import PALETTE
+from sslapp.store.label_classes import PALETTE
 
 ROOT = Path(__file__).parents[2]
 THEME = tomllib.loads((ROOT / ".streamlit" / "config.toml").read_text())["theme"]

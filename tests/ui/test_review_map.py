@@ -10,7 +10,7 @@ from PIL import Image
 
 from sslapp.charts.raster import Box
 from sslapp.review.candidates import Candidates
-from sslapp.store.projects import ClassRow
+from sslapp.store.label_classes import ClassRow
 from sslapp.ui.common.map import hook
 from sslapp.ui.common.map.hook import Area, Cleared, Picked, parse
 from sslapp.ui.review.map import figure

@@ -9,7 +9,7 @@ import multiprocessing
 import sys
 from pathlib import Path
 
-from sslapp.store import projects
+from sslapp.store import label_classes
 from sslapp.store.database import writing
 from sslapp.store.log.events import append
 from sslapp.store.people import readers
@@ -23,7 +23,7 @@ def label(root: str, name: str, count: int) -> None:
     access = enter(Workspace(workspace=Path(root)), name)
     with writing(access.engine) as conn:
         readers.grant(conn, 1, access.reader_id, Role.READER)
-        ids = [each.id for each in projects.classes(conn, 1)]
+        ids = [each.id for each in label_classes.classes(conn, 1)]
     for number in range(count):
         with writing(access.engine, 1) as conn:
             append(

@@ -68,8 +68,8 @@ def test_a_queued_round_trains_on_the_features_there_were_when_it_was_started(pr
 
 def flipped_features_first(access) -> None:
     """Store other features as the newest embedding before the queued round runs."""
-    from sslapp.store import seals
     from sslapp.store.database import writing
+    from sslapp.store.integrity import seals
 
     row = {name: value for name, value in newest(access).items() if name not in ("id", "seal")}
     path = access.workspace.jobs / "embed-other" / "attempt-1" / "features.npy"

@@ -15,6 +15,7 @@ import numpy as np
 from numpy.typing import NDArray
 from sqlalchemy import Row
 
+from sslapp.store.integrity.canonical import canonical
 from sslapp.vocabulary import EventKind
 
 GENESIS = "0" * 64
@@ -76,17 +77,6 @@ class Event:
         placed = {"number", "at", "prev_hash", "hash"}
         mine, theirs = self.row(), other.row()
         return all(mine[name] == theirs[name] for name in mine.keys() - placed)
-
-
-def canonical(value: object) -> str:
-    """JSON with sorted keys and no spaces: equal values give equal text.
-
-    Raises:
-        ValueError, TypeError: for NaN, infinities and what JSON cannot hold.
-    """
-    return json.dumps(
-        value, sort_keys=True, separators=(",", ":"), ensure_ascii=False, allow_nan=False
-    )
 
 
 def pack(array: NDArray[np.int64] | None) -> bytes | None:

@@ -11,7 +11,7 @@ from typing import Any
 
 from sqlalchemy import Connection, Table, func, insert, select
 
-from sslapp.store import seals
+from sslapp.store.integrity import seals
 from sslapp.store.log import replay
 from sslapp.store.log.chain import now
 from sslapp.store.schema import event, image, label_class, project, reader

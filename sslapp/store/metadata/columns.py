@@ -10,8 +10,8 @@ from dataclasses import dataclass
 
 from sqlalchemy import Connection, select
 
-from sslapp.store import seals
 from sslapp.store.errors import Refused
+from sslapp.store.integrity import seals
 from sslapp.store.log.events import append
 from sslapp.store.schema import metadata_column, metadata_value
 from sslapp.vocabulary import EventKind, MetadataKind

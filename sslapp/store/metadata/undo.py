@@ -12,9 +12,9 @@ from typing import Any
 
 from sqlalchemy import Connection, select
 
-from sslapp.store import seals
 from sslapp.store.database import lock_project
 from sslapp.store.errors import Refused
+from sslapp.store.integrity import seals
 from sslapp.store.log.events import append
 from sslapp.store.metadata.columns import (
     FormerCells,

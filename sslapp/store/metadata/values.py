@@ -13,11 +13,12 @@ from itertools import islice
 
 from sqlalchemy import Connection, select
 
-from sslapp.store import seals
 from sslapp.store.database import lock_project
 from sslapp.store.errors import Refused
 from sslapp.store.images import image_count
-from sslapp.store.log.chain import Event, canonical
+from sslapp.store.integrity import seals
+from sslapp.store.integrity.canonical import canonical
+from sslapp.store.log.chain import Event
 from sslapp.store.log.events import append
 from sslapp.store.log.kinds import rule_of
 from sslapp.store.log.verify import RESTORE

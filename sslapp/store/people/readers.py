@@ -4,7 +4,7 @@ from dataclasses import dataclass
 
 from sqlalchemy import Connection, func, select
 
-from sslapp.store import seals
+from sslapp.store.integrity import seals
 from sslapp.store.log.chain import now
 from sslapp.store.projects import checked_name
 from sslapp.store.schema import membership, reader

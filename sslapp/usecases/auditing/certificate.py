@@ -10,7 +10,7 @@ from sqlalchemy import Connection
 from sslapp.review.audits.audit import ERROR, UNASKED
 from sslapp.review.audits.together import Contribution, most_errors_together
 from sslapp.review.bounds import Interval, clopper_pearson
-from sslapp.store import projects
+from sslapp.store import label_classes, projects
 from sslapp.store.database import reading
 from sslapp.store.log import audits, events
 from sslapp.store.log.audits import LabelsGiven, labels_given
@@ -212,7 +212,7 @@ def _by_class(
 
     They share alpha, so that all of them hold together.
     """
-    rows = [each for each in projects.classes(conn, project_id) if each.id in given.class_ids]
+    rows = [each for each in label_classes.classes(conn, project_id) if each.id in given.class_ids]
     bounds = []
     for each in rows:
         counted = _count(given, lots, given.class_ids == each.id)

@@ -19,9 +19,9 @@ from sqlalchemy import Connection
 from sslapp.review.confidence import scaling_of
 from sslapp.review.confusion import Paired, cohen_kappa, confusion, paired
 from sslapp.rounds.predictions import named_by
-from sslapp.store import images, projects, rounds, snapshots
+from sslapp.store import images, label_classes, rounds, snapshots
 from sslapp.store.database import reading
-from sslapp.store.projects import ClassRow
+from sslapp.store.label_classes import ClassRow
 from sslapp.store.rounds import FinishedRound
 from sslapp.store.snapshots import Snapshot
 from sslapp.store.state import load_state
@@ -212,7 +212,7 @@ def read_comparison(access: Access, project_id: int, numbers: Sequence[int]) -> 
         raise ValueError(f"Round {missing[0]} has not finished; choose among finished rounds.")
     with reading(access.engine) as conn:
         require(conn, access, project_id)
-        everything = projects.classes(conn, project_id, retired=True)
+        everything = label_classes.classes(conn, project_id, retired=True)
         state = load_state(conn, project_id)
         unseen = state.holdout & (state.labels < 0)
         number_of = {each.id: each.number for each in everything}

@@ -9,10 +9,11 @@ from sqlalchemy import RowMapping
 from sslapp.jobs import history
 from sslapp.rounds import frames
 from sslapp.rounds.frames import Film
-from sslapp.store import rounds
+from sslapp.store import reports, rounds
 from sslapp.store.database import reading
 from sslapp.store.log.chain import now
-from sslapp.store.rounds import Curve, StoredRound
+from sslapp.store.reports import Curve
+from sslapp.store.rounds import StoredRound
 from sslapp.store.state import load_state
 from sslapp.usecases.access import Access, require
 from sslapp.usecases.training.metrics import BY_CLASS
@@ -44,7 +45,7 @@ def training_curves(
         require(conn, access, project_id)
         found = [each for each in rounds.all_rounds(conn, project_id) if each.number in numbers]
         jobs = history.jobs_by_id(conn, [each.job_id for each in found])
-        reported = rounds.curves(conn, [each.id for each in found], without=BY_CLASS)
+        reported = reports.curves(conn, [each.id for each in found], without=BY_CLASS)
     return [_training_curves(each, jobs[each.job_id], reported[each.id]) for each in found]
 
 

@@ -3,7 +3,7 @@
 from collections.abc import Sequence
 from dataclasses import dataclass
 
-from sslapp.store import rounds
+from sslapp.store import reports, rounds
 from sslapp.store.database import reading
 from sslapp.store.rounds import FinishedRound
 from sslapp.usecases.access import Access, require
@@ -42,7 +42,7 @@ def comparable_rounds(access: Access, project_id: int) -> list[ComparableRound]:
     """The rounds that can be compared, in order."""
     with reading(access.engine) as conn:
         require(conn, access, project_id)
-        steps = rounds.last_steps(conn, project_id, LOSS)
+        steps = reports.last_steps(conn, project_id, LOSS)
         return [
             _comparable(each, steps.get(each.id))
             for each in rounds.finished_rounds(conn, project_id)

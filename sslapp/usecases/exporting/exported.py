@@ -17,9 +17,10 @@ from sqlalchemy import Connection, RowMapping
 from sslapp import durable
 from sslapp.datasets.tables.cells import safe_stem
 from sslapp.jobs import history, queue
-from sslapp.store import files, projects
+from sslapp.store import projects
 from sslapp.store.database import reading, writing
 from sslapp.store.errors import Unknown
+from sslapp.store.integrity import files
 from sslapp.store.people import readers
 from sslapp.usecases.access import Access, NotAllowed, find_project, require
 from sslapp.usecases.exporting.exports import Format, target_path

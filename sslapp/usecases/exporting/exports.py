@@ -23,8 +23,9 @@ from sslapp.datasets.export import (
 )
 from sslapp.jobs import queue
 from sslapp.jobs.context import JobContext
-from sslapp.store import files, identity, projects, snapshots
+from sslapp.store import identity, label_classes, projects, snapshots
 from sslapp.store.database import reading, writing
+from sslapp.store.integrity import files
 from sslapp.store.log import events
 from sslapp.usecases.access import Access, find_project
 from sslapp.usecases.auditing.certificate import certificate_of
@@ -139,7 +140,7 @@ def _enqueue(
     with writing(access.engine) as conn:
         project_id = find_project(conn, access, project)
         if format_ is not Format.REPORT:
-            class_ids = [each.id for each in projects.classes(conn, project_id)]
+            class_ids = [each.id for each in label_classes.classes(conn, project_id)]
             if not len(
                 labels_frame(conn, access.workspace, project_id, class_ids, sources=wanted, limit=1)
             ):
@@ -182,7 +183,9 @@ def run_labels_export(context: JobContext) -> None:
         )
         if frame.empty:
             raise ValueError(_nothing([Source[name.upper()] for name in names]))
-        classes = {each.id: each.name for each in projects.classes(conn, project_id, retired=True)}
+        classes = {
+            each.id: each.name for each in label_classes.classes(conn, project_id, retired=True)
+        }
         provenance = Provenance(
             project=projects.find_project(conn, project_id).name,
             snapshot=snapshot.hash,

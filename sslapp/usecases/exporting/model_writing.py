@@ -26,7 +26,7 @@ from sslapp.packaging.description import (
 )
 from sslapp.packaging.graph import ModelGraph
 from sslapp.packaging.onnx_graph import TOLERANCE, NotExpressible, OnnxModel
-from sslapp.store import projects
+from sslapp.store import label_classes, projects
 from sslapp.store.database import reading
 from sslapp.training.predictor import NetworkPredictor
 from sslapp.usecases.exporting.model_assembly import Assembled
@@ -97,7 +97,9 @@ def _description(
     agreement: AgreementPart,
 ) -> ModelDescription:
     found, predictor = made.found, made.predictor
-    names = {each.id: each.name for each in projects.classes(conn, found.project_id, retired=True)}
+    names = {
+        each.id: each.name for each in label_classes.classes(conn, found.project_id, retired=True)
+    }
     network = predictor if isinstance(predictor, NetworkPredictor) else None
     mapping = intensity_mapping(conn, found.project_id)
     return ModelDescription(

@@ -11,13 +11,13 @@ from sqlalchemy import Connection
 from sslapp import durable
 from sslapp.datasets.export import NONE_OF_THESE
 from sslapp.review.confidence import scaling_of
-from sslapp.store import projects
+from sslapp.store import label_classes
 from sslapp.store.database import reading
+from sslapp.store.label_classes import ClassRow
 from sslapp.store.labels import count_labels, count_none, exported_labels, exported_none
 from sslapp.store.log.origins import first_given
 from sslapp.store.metadata.columns import columns
 from sslapp.store.metadata.values import number_in, values_of
-from sslapp.store.projects import ClassRow
 from sslapp.store.rounds import finished_rounds
 from sslapp.usecases.access import Access, require
 from sslapp.usecases.auditing.in_force import LabelProof, proofs_of_labels
@@ -91,7 +91,7 @@ def export_counts(access: Access, project_id: int) -> ExportCounts:
     """Count the current labels by class and source."""
     with reading(access.engine) as conn:
         require(conn, access, project_id)
-        classes = projects.classes(conn, project_id)
+        classes = label_classes.classes(conn, project_id)
         column = {each.id: c for c, each in enumerate(classes)}
         counts = np.zeros((len(classes), len(Source)), dtype=np.int64)
         for (class_id, source), number in count_labels(conn, project_id).items():
@@ -114,7 +114,7 @@ def first_rows(
     """The first rows that an export of these sources would hold, as `labels_frame` gives them."""
     with reading(access.engine) as conn:
         require(conn, access, project_id)
-        class_ids = [each.id for each in projects.classes(conn, project_id)]
+        class_ids = [each.id for each in label_classes.classes(conn, project_id)]
         return labels_frame(
             conn, access.workspace, project_id, class_ids, sources=sources, limit=limit
         )

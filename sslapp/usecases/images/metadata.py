@@ -10,10 +10,10 @@ from sqlalchemy import Connection
 
 from sslapp.datasets.pictures.files import natural_order
 from sslapp.store.database import reading, writing
+from sslapp.store.label_classes import PALETTE
 from sslapp.store.metadata import columns, undo
 from sslapp.store.metadata.columns import MetadataColumn
 from sslapp.store.metadata.values import number_in, values_of
-from sslapp.store.projects import PALETTE
 from sslapp.usecases.access import Access, find_project, require
 from sslapp.vocabulary import MetadataKind, Role
 from sslapp.words import count

@@ -22,10 +22,11 @@ from sslapp.imaging.pixels import ImportedPixels, PixelStore, PixelWriter
 from sslapp.jobs import queue
 from sslapp.jobs.context import JobContext
 from sslapp.rounds.project_pixels import imported_pixels, training_store
-from sslapp.store import files, images, projects, rounds
+from sslapp.store import images, projects, rounds
 from sslapp.store.database import reading, writing
 from sslapp.store.errors import Refused
 from sslapp.store.images import ImageSetRow
+from sslapp.store.integrity import files
 from sslapp.store.projects import ProjectSettings
 from sslapp.usecases.access import Access, find_project, require
 from sslapp.vocabulary import Aspect, Intensities, JobKind, Role

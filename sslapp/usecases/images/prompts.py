@@ -8,7 +8,7 @@ from numpy.typing import NDArray
 from sslapp import durable
 from sslapp.embedding.encoders import weights_version
 from sslapp.embedding.text_query import LONGEST, text_vectors
-from sslapp.store import projects
+from sslapp.store import label_classes, projects
 from sslapp.store.database import reading
 from sslapp.store.embeddings import latest_embedding
 from sslapp.store.errors import Refused
@@ -26,7 +26,7 @@ def prompts(access: Access, project: str | int | None) -> dict[str, str]:
         project_id = find_project(conn, access, project)
         require(conn, access, project_id)
         own = projects.find_project(conn, project_id).settings.prompts
-        classes = projects.classes(conn, project_id)
+        classes = label_classes.classes(conn, project_id)
     return {each.name: own.get(str(each.id)) or USUAL.format(each.name) for each in classes}
 
 
@@ -43,7 +43,7 @@ def set_prompts(access: Access, project: str | int | None, wanted: Mapping[str, 
     with reading(access.engine) as conn:
         project_id = find_project(conn, access, project)
         own = dict(projects.find_project(conn, project_id).settings.prompts)
-        ids = {each.name: str(each.id) for each in projects.classes(conn, project_id)}
+        ids = {each.name: str(each.id) for each in label_classes.classes(conn, project_id)}
     for name, text in wanted.items():
         if name not in ids:
             raise Refused(f'There is no class "{name}". Classes: {", ".join(ids)}.')

@@ -12,8 +12,8 @@ from sqlalchemy import Connection
 
 from sslapp.jobs import history, queue
 from sslapp.jobs.context import JobContext
-from sslapp.store import files
 from sslapp.store.database import lock_project, reading, writing
+from sslapp.store.integrity import files
 from sslapp.store.projects import is_deleted
 from sslapp.usecases.images.incoming.leavings import others_import, remove_unused
 from sslapp.usecases.images.withdrawal import PATHS

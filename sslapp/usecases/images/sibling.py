@@ -18,11 +18,12 @@ from sslapp import durable
 from sslapp.imaging.originals import share_originals
 from sslapp.jobs import queue
 from sslapp.jobs.context import JobContext
-from sslapp.store import embeddings, files, images, projects
+from sslapp.store import embeddings, images, projects
 from sslapp.store.database import reading, writing
 from sslapp.store.errors import Refused
-from sslapp.store.files import Recorded
 from sslapp.store.images import ImageSetRow, NewImage
+from sslapp.store.integrity import files
+from sslapp.store.integrity.files import Recorded
 from sslapp.store.log import events
 from sslapp.store.metadata.values import copy_metadata
 from sslapp.usecases.access import Access, find_project, require_server_admin

@@ -11,10 +11,11 @@ from sqlalchemy import Connection
 
 from sslapp.imaging.originals import original_path
 from sslapp.jobs import history, queue
-from sslapp.store import embeddings, files, images, removal
+from sslapp.store import embeddings, images, removal
 from sslapp.store.database import lock_project, reading, writing
 from sslapp.store.errors import Refused
 from sslapp.store.images import ImageSetRow
+from sslapp.store.integrity import files
 from sslapp.usecases.access import Access, find_project, require
 from sslapp.vocabulary import JobKind, Role
 from sslapp.words import count, size

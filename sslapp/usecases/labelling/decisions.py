@@ -5,10 +5,10 @@ from typing import Any
 
 from sqlalchemy import Connection
 
-from sslapp.store import projects
+from sslapp.store import label_classes
 from sslapp.store.database import writing
+from sslapp.store.integrity.canonical import canonical
 from sslapp.store.log import events
-from sslapp.store.log.chain import canonical
 from sslapp.store.log.events import Draft, Event
 from sslapp.store.log.kinds import Action, rule_of
 from sslapp.store.log.origins import taken_back_along
@@ -203,7 +203,7 @@ def repeated(
 
 def class_named(conn: Connection, project_id: int, name: str) -> int | None:
     """The id of the class with that name, retired or not; None when there is none."""
-    known = projects.classes(conn, project_id, retired=True)
+    known = label_classes.classes(conn, project_id, retired=True)
     return next((each.id for each in known if each.name == name), None)
 
 

@@ -12,17 +12,17 @@ import numpy as np
 
 from sslapp.acquisition.cards import STRATEGY_CARDS
 from sslapp.acquisition.state import Pick
-from sslapp.store import projects
+from sslapp.store import label_classes, projects
 from sslapp.store.database import reading, writing
 from sslapp.store.embeddings import is_embedded, latest_embedding
 from sslapp.store.images import image_count, pixel_hashes
+from sslapp.store.label_classes import ClassRow
 from sslapp.store.labels import current_labels, none_among
 from sslapp.store.log.chain import now
 from sslapp.store.log.decisions import positions_decided
 from sslapp.store.log.kinds import kinds_where
 from sslapp.store.metadata.values import shown_values
 from sslapp.store.people import leases
-from sslapp.store.projects import ClassRow
 from sslapp.store.rounds import FinishedRound, newest_finished
 from sslapp.usecases.access import Access, find_project
 from sslapp.usecases.images.similar import text_weights
@@ -105,7 +105,7 @@ def opening(access: Access, project: str | int | None) -> Opening:
         words = row is not None and text_weights(access, row) is not None
         return Opening(
             images=image_count(conn, project_id),
-            classes=projects.classes(conn, project_id),
+            classes=label_classes.classes(conn, project_id),
             strategies=_strategies(newest, is_embedded(conn, project_id), words=words),
         )
 
@@ -230,6 +230,6 @@ def _gone(
         aside = kinds_where(lambda rule: rule.puts_aside)
         done = positions_decided(conn, project_id, access.reader_id, aside, have)
         done |= current_labels(conn, project_id, have).keys()
-        live = [each.id for each in projects.classes(conn, project_id)]
+        live = [each.id for each in label_classes.classes(conn, project_id)]
         done |= none_among(conn, project_id, live, have)
     return [each for each in have if each in done or each not in granted]

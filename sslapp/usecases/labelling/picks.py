@@ -13,7 +13,7 @@ from sslapp.acquisition.cards import STRATEGY_CARDS
 from sslapp.acquisition.state import Pick, Situation, Votes
 from sslapp.review.disagreement import NOTHING, opinions
 from sslapp.rounds.predictions import Predictions, in_columns, predictions_of
-from sslapp.store import images, projects
+from sslapp.store import images, label_classes, projects
 from sslapp.store.database import reading, writing
 from sslapp.store.embeddings import latest_embedding
 from sslapp.store.log import events
@@ -236,7 +236,7 @@ def _votes(
     members = newest.round.read_members(access.workspace)
     if members is None:
         return None
-    classes = projects.classes(conn, newest.round.project_id, retired=True)
+    classes = label_classes.classes(conn, newest.round.project_id, retired=True)
     class_names = {each.id: each.name for each in classes}
     rows = compared[compared < len(newest)]
     found = opinions(members.probabilities, rows, newest.forbidden[rows])

@@ -17,10 +17,11 @@ from sslapp.jobs import queue
 from sslapp.methods.imported_predictions.config import CARD
 from sslapp.review.candidates import DEFAULT_THRESHOLD, says_nothing
 from sslapp.rounds.starting import add_round
-from sslapp.store import files, snapshots
+from sslapp.store import snapshots
 from sslapp.store.database import reading as reading_of
 from sslapp.store.database import writing
 from sslapp.store.errors import Refused
+from sslapp.store.integrity import files
 from sslapp.store.rounds import LISTED
 from sslapp.store.snapshots import SnapshotRow
 from sslapp.store.state import load_state

@@ -17,7 +17,7 @@ from sslapp.datasets.tables.label_list import LabelList, LinesOfAKind, ListReadi
 from sslapp.datasets.tables.reading import open_table
 from sslapp.datasets.tables.table import ListTable
 from sslapp.store.images import names_and_hashes
-from sslapp.store.projects import ClassRow, classes
+from sslapp.store.label_classes import ClassRow, classes
 from sslapp.words import count
 
 SHOWN = 10

@@ -11,7 +11,7 @@ from functools import lru_cache
 from sqlalchemy import Connection, Engine
 
 from sslapp.acquisition.holdout import target
-from sslapp.store import images, projects
+from sslapp.store import images, label_classes
 from sslapp.store.database import reading
 from sslapp.store.log.decisions import standing_decisions
 from sslapp.store.log.kinds import Action, kinds_where
@@ -63,7 +63,7 @@ def label_progress(access: Access, project: str | int | None) -> LabelProgress:
     """Count the project's labels now."""
     with reading(access.engine) as conn:
         project_id = find_project(conn, access, project)
-        live = [each.id for each in projects.classes(conn, project_id)]
+        live = [each.id for each in label_classes.classes(conn, project_id)]
         counts = label_counts(access.engine, conn, project_id)
         per_class = {each: counts.labels[each] for each in live}
         judged = sum(counts.judged[each] for each in live)

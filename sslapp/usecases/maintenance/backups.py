@@ -13,10 +13,11 @@ from typing import Any, BinaryIO
 from sslapp import durable
 from sslapp.imaging.originals import original_path
 from sslapp.jobs import queue
-from sslapp.store import files, identity
+from sslapp.store import identity
 from sslapp.store.database import open_database, reading, writing
-from sslapp.store.files import Recorded
 from sslapp.store.images import originals
+from sslapp.store.integrity import files
+from sslapp.store.integrity.files import Recorded
 from sslapp.store.projects import list_projects
 from sslapp.usecases.access import IDENTITY, Access
 from sslapp.usecases.maintenance.verification import verify_workspace

@@ -8,11 +8,11 @@ from sqlalchemy import Connection
 from sslapp import durable
 from sslapp.imaging.originals import original_path
 from sslapp.jobs import history
-from sslapp.store import files
 from sslapp.store.errors import Damaged
-from sslapp.store.files import Recorded
 from sslapp.store.identity import is_recorded
 from sslapp.store.images import originals
+from sslapp.store.integrity import files
+from sslapp.store.integrity.files import Recorded
 from sslapp.store.log.verify import RESTORE
 from sslapp.store.projects import list_projects
 from sslapp.store.snapshots import find_snapshot, load, snapshot_ids

@@ -6,9 +6,10 @@ from dataclasses import dataclass, replace
 
 from sqlalchemy import Connection, Engine
 
-from sslapp.store import files, identity, projects
+from sslapp.store import identity, projects
 from sslapp.store.database import reading, writing
 from sslapp.store.errors import Refused, Unknown
+from sslapp.store.integrity import files
 from sslapp.store.log import replay
 from sslapp.store.log.verify import RESTORE
 from sslapp.store.verify import (

@@ -6,10 +6,10 @@ import numpy as np
 from numpy.typing import NDArray
 from sqlalchemy import Connection
 
-from sslapp.store import projects
+from sslapp.store import label_classes
 from sslapp.store.database import writing
 from sslapp.store.errors import Refused
-from sslapp.store.projects import KEYS, PALETTE, ClassRow
+from sslapp.store.label_classes import KEYS, PALETTE, ClassRow
 from sslapp.usecases.access import Access, find_project, require
 from sslapp.vocabulary import Role
 
@@ -37,7 +37,9 @@ def add_class(
     with writing(access.engine) as conn:
         project_id = find_project(conn, access, project)
         require(conn, access, project_id, Role.ADMIN)
-        return projects.add_class(conn, project_id, name, access.reader_id, colour=colour, key=key)
+        return label_classes.add_class(
+            conn, project_id, name, access.reader_id, colour=colour, key=key
+        )
 
 
 def edit_class(
@@ -58,7 +60,7 @@ def edit_class(
         project_id = find_project(conn, access, project)
         require(conn, access, project_id, Role.ADMIN)
         found = class_ if isinstance(class_, int) else class_id(conn, project_id, class_)
-        return projects.edit_class(
+        return label_classes.edit_class(
             conn, project_id, found, access.reader_id, name=name, colour=colour, key=key
         )
 
@@ -73,7 +75,7 @@ def retire_class(access: Access, project: str | int | None, class_: str | int) -
         project_id = find_project(conn, access, project)
         require(conn, access, project_id, Role.ADMIN)
         found = class_ if isinstance(class_, int) else class_id(conn, project_id, class_)
-        projects.retire_class(conn, project_id, found, access.reader_id)
+        label_classes.retire_class(conn, project_id, found, access.reader_id)
 
 
 def free_keys(classes: Sequence[ClassRow], edited: ClassRow | None = None) -> list[str]:
@@ -100,7 +102,7 @@ def class_id(conn: Connection, project_id: int, name: str) -> int:
     Raises:
         ValueError: when there is none, listing those there are.
     """
-    known = {each.name: each.id for each in projects.classes(conn, project_id)}
+    known = {each.name: each.id for each in label_classes.classes(conn, project_id)}
     if name not in known:
         raise ValueError(f'There is no class "{name}"; the classes are: {", ".join(known)}.')
     return known[name]
@@ -112,7 +114,7 @@ def live_class_ids(conn: Connection, project_id: int) -> NDArray[np.int64]:
     Raises:
         Refused: when the project has no class.
     """
-    found = sorted(each.id for each in projects.classes(conn, project_id))
+    found = sorted(each.id for each in label_classes.classes(conn, project_id))
     if not found:
         raise Refused("The project has no class yet that an image could be none of. Add one first.")
     return np.array(found, dtype=np.int64)

@@ -10,9 +10,10 @@ from pathlib import Path
 from sqlalchemy import Connection
 
 from sslapp.jobs import history, queue
-from sslapp.store import files, images, projects, removal, rounds
+from sslapp.store import images, projects, removal, rounds
 from sslapp.store.database import reading, writing
 from sslapp.store.errors import Refused
+from sslapp.store.integrity import files
 from sslapp.store.projects import label_count
 from sslapp.usecases.access import Access, find_project, require
 from sslapp.vocabulary import JobKind, Role

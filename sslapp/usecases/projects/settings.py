@@ -4,7 +4,7 @@ from collections.abc import Mapping, Sequence
 
 from sqlalchemy import Connection
 
-from sslapp.store import images, projects
+from sslapp.store import images, label_classes, projects
 from sslapp.store.database import writing
 from sslapp.store.errors import Refused
 from sslapp.store.people import readers
@@ -49,7 +49,7 @@ def new_project(
     project_id = projects.create_project(conn, name, settings or ProjectSettings())
     readers.grant(conn, project_id, access.reader_id, Role.ADMIN)
     for each in classes:
-        projects.add_class(conn, project_id, each, access.reader_id)
+        label_classes.add_class(conn, project_id, each, access.reader_id)
     return project_id
 
 

@@ -6,11 +6,12 @@ from typing import Any
 import numpy as np
 
 from sslapp.jobs.history import newest_jobs
-from sslapp.store import images, projects
+from sslapp.store import images, label_classes, projects
 from sslapp.store.database import reading
 from sslapp.store.images import ImageSetRow
+from sslapp.store.label_classes import ClassRow
 from sslapp.store.log import events
-from sslapp.store.projects import ClassRow, ProjectSettings
+from sslapp.store.projects import ProjectSettings
 from sslapp.store.rounds import rounds_with_jobs
 from sslapp.store.state import ProjectState, load_state
 from sslapp.usecases.access import Access, find_project, require
@@ -52,7 +53,7 @@ def status(access: Access, project: str | int | None = None) -> Status:
         project_id = find_project(conn, access, project)
         row = projects.find_project(conn, project_id)
         state = load_state(conn, project_id)
-        classes = projects.classes(conn, project_id)
+        classes = label_classes.classes(conn, project_id)
         return Status(
             project_id=project_id,
             name=row.name,

@@ -13,12 +13,13 @@ from sslapp import __version__
 from sslapp.review.confusion import confusion
 from sslapp.review.proposals import best_classes
 from sslapp.rounds.predictions import predictions_of
-from sslapp.store import images, projects
+from sslapp.store import images, label_classes, projects
 from sslapp.store.images import ImageSetRow
+from sslapp.store.label_classes import ClassRow
 from sslapp.store.log import events
 from sslapp.store.log.chain import now
-from sslapp.store.projects import ClassRow
-from sslapp.store.rounds import all_rounds, curves, newest_finished
+from sslapp.store.reports import curves
+from sslapp.store.rounds import all_rounds, newest_finished
 from sslapp.store.snapshots import load
 from sslapp.store.state import ProjectState, load_state
 from sslapp.training.calibration.scaling import Temperature
@@ -111,7 +112,7 @@ def gather(conn: Connection, workspace: Workspace, project_id: int) -> Report:
         written_at=now(),
         head=events.head(conn, project_id),
         counts=counts_of(state),
-        classes=projects.classes(conn, project_id, retired=True),
+        classes=label_classes.classes(conn, project_id, retired=True),
         per_class={int(each): table[c] for c, each in enumerate(state.class_ids)},
         rounds=read_lines(conn, project_id),
         activity=activity(conn, project_id),
@@ -153,7 +154,7 @@ def _judged(
     allowed = np.where(predictions.forbidden, np.float32(0), predictions.calibrated)[there]
     sure = allowed[np.arange(len(allowed)), predicted] / allowed.sum(axis=1)
     classes = len(frozen.class_ids)
-    names = {each.id: each.name for each in projects.classes(conn, project_id, retired=True)}
+    names = {each.id: each.name for each in label_classes.classes(conn, project_id, retired=True)}
     return Judged(
         number=found.number,
         names=[names[each] for each in frozen.class_ids[in_use].tolist()],

@@ -4,7 +4,7 @@ import re
 from collections.abc import Iterable, Mapping, Sequence
 
 from sslapp.store.images import ImageSetRow
-from sslapp.store.projects import ClassRow
+from sslapp.store.label_classes import ClassRow
 from sslapp.usecases.auditing.certificate import Certificate
 from sslapp.usecases.exporting.table import ALL_SOURCES
 from sslapp.usecases.reporting.decisions import Activity, RoundVerdicts, Verdicts

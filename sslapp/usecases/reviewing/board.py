@@ -17,11 +17,11 @@ from sslapp.review.disagreement import opinions
 from sslapp.review.selection import inside
 from sslapp.rounds.coverage import Coverage, read_coverages
 from sslapp.rounds.predictions import Predictions, likeliest, predictions_of
-from sslapp.store import projects
+from sslapp.store import label_classes
 from sslapp.store.database import reading
 from sslapp.store.embeddings import neighbourhood, newest_neighbourhood
+from sslapp.store.label_classes import ClassRow
 from sslapp.store.log import events
-from sslapp.store.projects import ClassRow
 from sslapp.store.rounds import FinishedRound, Members, newest_finished, round_or_newest
 from sslapp.store.state import ProjectState, load_state, withheld
 from sslapp.usecases.access import Access, require
@@ -255,7 +255,7 @@ def read_board(
         near = neighbourhood(conn, found, space)
         state = load_state(conn, project_id)
         off = withheld(conn, project_id, found.id)
-        rows = {each.id: each for each in projects.classes(conn, project_id, retired=True)}
+        rows = {each.id: each for each in label_classes.classes(conn, project_id, retired=True)}
     known = [rows[each] for each in found.class_ids]
     added = [rows[each] for each in state.class_ids.tolist() if each not in found.class_ids]
     predictions = predictions_of(access.workspace, found, state)
@@ -306,7 +306,7 @@ def read_bare_board(access: Access, project_id: int) -> Board:
         require(conn, access, project_id)
         near = newest_neighbourhood(conn, project_id)
         state = load_state(conn, project_id)
-        rows = tuple(projects.classes(conn, project_id))
+        rows = tuple(label_classes.classes(conn, project_id))
     size, pool = len(state.labels), state.pool
     blind = state.holdout | state.is_test
     unsure = np.zeros(len(pool), dtype=np.float32)

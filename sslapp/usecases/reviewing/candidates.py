@@ -14,7 +14,7 @@ from sslapp.review.candidates import (
 )
 from sslapp.rounds.coverage import read_coverages
 from sslapp.rounds.predictions import Predictions, predictions_of
-from sslapp.store import projects
+from sslapp.store import label_classes
 from sslapp.store.database import reading
 from sslapp.store.errors import Refused
 from sslapp.store.rounds import finished_round
@@ -83,7 +83,7 @@ def propose(
         found = finished_round(conn, project_id, round_number)
         state = load_state(conn, project_id)
         kept_back = withheld(conn, project_id, found.id)
-        rows = projects.classes(conn, project_id, retired=True)
+        rows = label_classes.classes(conn, project_id, retired=True)
         own = {class_id(conn, project_id, name): at for name, at in (per_class or {}).items()}
     predictions = predictions_of(access.workspace, found, state)
     everything = predictions.candidates(state, kept_back)

@@ -9,7 +9,7 @@ from typing import Any
 import numpy as np
 from sqlalchemy import Connection, Row
 
-from sslapp.store import projects
+from sslapp.store import label_classes
 from sslapp.store.database import reading
 from sslapp.store.log.decisions import Sought, deciders, decisions_made
 from sslapp.store.log.kinds import READER_ACTIONS, Action, kinds_where, rule_of
@@ -89,7 +89,9 @@ def past_decisions(
     kinds = READER_ACTIONS if action is None else kinds_where(lambda rule: rule.action is action)
     with reading(access.engine) as conn:
         project_id = find_project(conn, access, project)
-        named = {each.name: each.id for each in projects.classes(conn, project_id, retired=True)}
+        named = {
+            each.name: each.id for each in label_classes.classes(conn, project_id, retired=True)
+        }
         if class_name is not None and class_name not in named:
             raise ValueError(f"There is no class {class_name} in this project.")
         reader_id = None

@@ -11,7 +11,7 @@ from sslapp.review.candidates import Candidates
 from sslapp.review.evidence import disagreement
 from sslapp.store.database import reading
 from sslapp.store.images import positions_named
-from sslapp.store.log.chain import canonical
+from sslapp.store.integrity.canonical import canonical
 from sslapp.store.log.decisions import images_of_decision
 from sslapp.usecases.access import Access, require
 from sslapp.usecases.images.similar import like_text, similar

@@ -26,7 +26,8 @@ from sslapp.jobs import history
 from sslapp.methods.registry import CARDS
 from sslapp.store import rounds
 from sslapp.store.database import reading
-from sslapp.store.rounds import Curve, StoredRound
+from sslapp.store.reports import Curve
+from sslapp.store.rounds import StoredRound
 from sslapp.training.calibration.sources import FITS
 from sslapp.training.configuration import (
     ConsistencyConfig,

@@ -15,7 +15,8 @@ from sslapp.store import labels, rounds
 from sslapp.store.database import reading
 from sslapp.store.embeddings import encoders_of
 from sslapp.store.log.events import head
-from sslapp.store.rounds import Curve, StoredRound
+from sslapp.store.reports import Curve
+from sslapp.store.rounds import StoredRound
 from sslapp.training.loop import figures
 from sslapp.usecases.access import Access, require
 from sslapp.usecases.jobs import may_control

@@ -14,9 +14,9 @@ from sslapp.review.confidence import scaling_of
 from sslapp.review.confusion import Paired, confusion, paired
 from sslapp.rounds.coverage import read_coverages
 from sslapp.rounds.predictions import Predictions, named_by, predictions_of
-from sslapp.store import projects, rounds
+from sslapp.store import label_classes, rounds
 from sslapp.store.database import reading
-from sslapp.store.projects import ClassRow
+from sslapp.store.label_classes import ClassRow
 from sslapp.store.rounds import FinishedRound
 from sslapp.store.snapshots import load
 from sslapp.store.state import Standing, load_state, withheld
@@ -186,7 +186,7 @@ def read_known(
         answers = found.read_answers(access.workspace)
         if answers is None:
             return None
-        classes = projects.classes(conn, project_id, retired=True)
+        classes = label_classes.classes(conn, project_id, retired=True)
         state = load_state(conn, project_id)
         off = withheld(conn, project_id, found.id)
         before = _before(conn, access.workspace, found)

@@ -4,11 +4,11 @@ from collections.abc import Mapping, Sequence
 
 from sqlalchemy import Connection
 
-from sslapp.store import rounds
-from sslapp.store.projects import ClassRow
+from sslapp.store import reports
+from sslapp.store.label_classes import ClassRow
 from sslapp.training.loop import figures
 
-Curve = rounds.Curve
+Curve = reports.Curve
 """(step, value), by step."""
 
 PSEUDO_LABELS = "pseudo_labels/"
@@ -36,7 +36,7 @@ RECENT = 10
 
 def curves(conn: Connection, round_id: int) -> dict[str, Curve]:
     """Name -> [(step, value), ...] of what a round reported, without what it did of each class."""
-    return rounds.curves(conn, [round_id], without=BY_CLASS)[round_id]
+    return reports.curves(conn, [round_id], without=BY_CLASS)[round_id]
 
 
 def latest(reported: Mapping[str, Curve]) -> dict[str, float]:

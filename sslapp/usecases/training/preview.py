@@ -8,12 +8,12 @@ from numpy.typing import NDArray
 from sqlalchemy import Connection
 
 from sslapp.imaging.pixels import PixelStore
-from sslapp.store import images, projects, rounds, snapshots
+from sslapp.store import images, label_classes, projects, rounds, snapshots
 from sslapp.store.database import reading
 from sslapp.store.embeddings import EncoderFeatures, newest_of_encoders
 from sslapp.store.images import ImageSetRow
+from sslapp.store.label_classes import ClassRow
 from sslapp.store.log import events
-from sslapp.store.projects import ClassRow
 from sslapp.store.state import Standing, load_state
 from sslapp.training.calibration.sources import LEAST_HOLDOUT, LEAST_LABELS, source_for
 from sslapp.training.configuration import MethodConfig
@@ -130,7 +130,7 @@ def choices(access: Access, project_id: int) -> Choices:
             frozen=_frozen(conn, project_id),
             features=newest_of_encoders(conn, project_id),
             flip=projects.find_project(conn, project_id).settings.flip,
-            live=frozenset(each.id for each in projects.classes(conn, project_id)),
+            live=frozenset(each.id for each in label_classes.classes(conn, project_id)),
             compared=newest_compared(conn, project_id),
             newest=rounds.newest_number(conn, project_id),
         )
@@ -164,7 +164,7 @@ def preview(access: Access, project_id: int, same_as: int | None = None) -> Prev
     """
     with reading(access.engine) as conn:
         require(conn, access, project_id)
-        known = {each.id: each for each in projects.classes(conn, project_id, retired=True)}
+        known = {each.id: each for each in label_classes.classes(conn, project_id, retired=True)}
         standing: Standing
         if same_as is None:
             standing = load_state(conn, project_id)

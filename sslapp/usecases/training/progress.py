@@ -12,9 +12,10 @@ from sqlalchemy import Connection, RowMapping
 
 from sslapp.jobs import history, queue
 from sslapp.rounds import RoundPhase
-from sslapp.store import projects, rounds
+from sslapp.store import label_classes, reports, rounds
 from sslapp.store.database import reading
-from sslapp.store.rounds import Curve, StoredRound
+from sslapp.store.reports import Curve
+from sslapp.store.rounds import StoredRound
 from sslapp.training.configuration import steps_of, trainings_of
 from sslapp.training.loop import figures
 from sslapp.usecases.access import Access, require
@@ -204,8 +205,8 @@ def _with_round(conn: Connection, found: LiveJob, row: RowMapping, runs: StoredR
     metrics = curves(conn, runs.id)
     seconds, gpu = metrics.pop(SECONDS, []), metrics.pop(GPU_MEMORY, [])
     rate = recent_rate(seconds) if found.state == JobState.RUNNING else None
-    classes = projects.classes(conn, found.project_id, retired=True) if metrics else []
-    newest = rounds.newest_report(conn, runs.id) if metrics else {}
+    classes = label_classes.classes(conn, found.project_id, retired=True) if metrics else []
+    newest = reports.newest_report(conn, runs.id) if metrics else {}
     return replace(
         found,
         eta=_eta(row, rate),

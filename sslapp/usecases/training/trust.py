@@ -4,7 +4,7 @@ from collections.abc import Mapping, Sequence
 from typing import Any
 
 from sslapp.rounds.coverage import Coverage
-from sslapp.store.projects import ClassRow
+from sslapp.store.label_classes import ClassRow
 from sslapp.store.rounds import FinishedRound
 from sslapp.training.calibration.sources import LEAST_HOLDOUT
 from sslapp.vocabulary import CalibratedOn, ScalingKind

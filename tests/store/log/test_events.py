@@ -6,7 +6,7 @@ from sqlalchemy import Connection, Engine, func, select, text
 from sqlalchemy.exc import DBAPIError
 from store_desk import COUNT, Desk, new_images
 
-from sslapp.store import images, projects
+from sslapp.store import images, label_classes, projects
 from sslapp.store.database import reading, writing
 from sslapp.store.errors import KeyReused, Refused
 from sslapp.store.log import events
@@ -69,7 +69,7 @@ def test_the_same_key_with_another_content_is_refused(engine: Engine, desk, chan
 def test_keys_of_two_projects_do_not_meet(engine: Engine, desk) -> None:
     with writing(engine) as conn:
         other = projects.create_project(conn, "other", projects.ProjectSettings())
-        projects.add_class(conn, other, "cat")
+        label_classes.add_class(conn, other, "cat")
         mine = desk.do(conn, EventKind.EXPORT, key="k")
         theirs = events.append(conn, other, EventKind.EXPORT, key="k", payload={"rows": 2})
     assert (mine.project_id, theirs.project_id) == (desk.project_id, other)
@@ -116,7 +116,7 @@ def test_what_does_not_belong_to_the_project_is_refused(
 def test_classes_and_images_of_another_project_are_refused(engine: Engine, desk) -> None:
     with writing(engine) as conn:
         other = projects.create_project(conn, "other", projects.ProjectSettings())
-        foreign = projects.add_class(conn, other, "cat")
+        foreign = label_classes.add_class(conn, other, "cat")
         with pytest.raises(Refused, match=f"no class {foreign} in this project"):
             desk.do(conn, EventKind.LABEL, position=1, class_id=foreign)
         with pytest.raises(Refused, match="this project has no images yet"):
@@ -127,7 +127,7 @@ def test_classes_and_images_of_another_project_are_refused(engine: Engine, desk)
 
 def test_a_retired_class_takes_no_new_decision(engine: Engine, desk) -> None:
     with writing(engine, desk.project_id) as conn:
-        projects.retire_class(conn, desk.project_id, desk.cow)
+        label_classes.retire_class(conn, desk.project_id, desk.cow)
         with pytest.raises(Refused, match="Class cow is retired"):
             desk.do(conn, EventKind.LABEL, position=1, class_id=desk.cow)
 

@@ -11,7 +11,7 @@ from hypothesis import strategies as st
 from sqlalchemy import Connection, Engine, select
 from store_desk import COUNT, Desk, lay_desk, new_images
 
-from sslapp.store import images, projects
+from sslapp.store import images, label_classes
 from sslapp.store.database import open_database
 from sslapp.store.errors import Refused
 from sslapp.store.log import replay
@@ -201,7 +201,7 @@ def test_a_class_that_is_added_opens_an_image_of_none_again(conn: Connection, de
     classes = [desk.cat, desk.dog, desk.cow]
     desk.do(conn, E.NONE, position=1, member_classes=classes)
     assert 1 not in load_state(conn, desk.project_id).pool
-    projects.add_class(conn, desk.project_id, "emu")
+    label_classes.add_class(conn, desk.project_id, "emu")
     state = load_state(conn, desk.project_id)
     assert state.none_of_these.tolist() == []
     assert 1 in state.pool

@@ -6,7 +6,7 @@ import scipy.stats
 import small_project
 from sklearn import metrics
 
-from sslapp.store import images, projects
+from sslapp.store import images, label_classes
 from sslapp.store.database import reading
 from sslapp.store.state import load_state
 from sslapp.training.calibration.scaling import Temperature
@@ -149,7 +149,7 @@ def test_true_labels_outside_the_test_split_are_not_used(pair, found) -> None:
         assert set(each.truth[Measure.TEST][0].tolist()) == set(TEST.tolist())
     with reading(pair.engine) as conn:
         ids = images.true_labels(conn, 1)
-        number_of = {row.id: row.number for row in projects.classes(conn, 1, retired=True)}
+        number_of = {row.id: row.number for row in label_classes.classes(conn, 1, retired=True)}
         held = load_state(conn, 1)
     positions, classes = found.of(1).truth[Measure.HOLDOUT]
     assert positions.tolist() == held.validation.tolist()

@@ -12,7 +12,7 @@ import small_project
 
 from sslapp import durable
 from sslapp.datasets.export import BESIDE
-from sslapp.store import images, projects
+from sslapp.store import images, label_classes
 from sslapp.store.database import writing
 from sslapp.store.errors import Unknown
 from sslapp.store.images import NewImage
@@ -138,7 +138,7 @@ def test_a_decision_between_order_and_execution_loses_no_row(decided, tmp_path) 
 
 def test_a_retired_class_is_not_exported(decided, tmp_path) -> None:
     with writing(decided.engine) as conn:
-        projects.retire_class(conn, 1, projects.classes(conn, 1)[3].id)
+        label_classes.retire_class(conn, 1, label_classes.classes(conn, 1)[3].id)
     exported(decided, tmp_path / "labels.csv")
     frame = pd.read_csv(tmp_path / "labels.csv")
     assert 3 not in frame["class"].tolist()

@@ -4,7 +4,7 @@ import numpy as np
 import pytest
 import small_project
 
-from sslapp.store import projects
+from sslapp.store import label_classes
 from sslapp.store.database import reading, writing
 from sslapp.store.errors import KeyReused, Refused
 from sslapp.store.images import pixel_hashes
@@ -242,10 +242,10 @@ def test_many_labels_are_saved_all_or_none(project) -> None:
 @pytest.mark.slow
 def test_a_class_retired_between_rounds_is_proposed_no_more(reviewed) -> None:
     with reading(reviewed.engine) as conn:
-        three = projects.classes(conn, 1)[3]
+        three = label_classes.classes(conn, 1)[3]
     assert 3 in proposed(reviewed).values()
     with writing(reviewed.engine) as conn:
-        projects.retire_class(conn, 1, three.id)
+        label_classes.retire_class(conn, 1, three.id)
     found = propose(reviewed, None, threshold=0.0)
     names = {found.predictions.class_ids[column] for column in found.candidates.columns}
     assert three.id not in names

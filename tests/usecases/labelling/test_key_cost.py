@@ -10,8 +10,9 @@ import small_project
 from sqlalchemy import Engine, event
 
 from sslapp.acquisition.holdout import ENOUGH
-from sslapp.store import images, projects, seals
+from sslapp.store import images, label_classes, projects
 from sslapp.store.database import reading, writing
+from sslapp.store.integrity import seals
 from sslapp.store.log import events
 from sslapp.store.log.chain import now
 from sslapp.store.log.events import Draft
@@ -38,7 +39,7 @@ def prepared(root: Path, count: int) -> Access:
     with writing(access.engine) as conn:
         settings = projects.ProjectSettings(single_reads=True)
         project_id = projects.create_project(conn, "Many", settings)
-        classes = [projects.add_class(conn, project_id, str(each)) for each in range(CLASSES)]
+        classes = [label_classes.add_class(conn, project_id, str(each)) for each in range(CLASSES)]
         new = [
             images.NewImage(f"{at}.png", f"{at:064x}", 8, 8, split=_split(at))
             for at in range(count)

@@ -5,7 +5,7 @@ from collections import Counter
 import numpy as np
 import pytest
 
-from sslapp.store import projects
+from sslapp.store import label_classes
 from sslapp.store.database import reading
 from sslapp.store.state import load_state
 from sslapp.usecases.labelling import decisions, label_counts, picks, verdicts
@@ -34,7 +34,7 @@ def by_hand(access) -> tuple[dict[int, int], dict[int, int], int]:
 
 def same(access) -> None:
     with reading(access.engine) as conn:
-        live = {each.id for each in projects.classes(conn, 1)}
+        live = {each.id for each in label_classes.classes(conn, 1)}
     found = counted(access)
     labels, judged, holdout = by_hand(access)
     assert {each: n for each, n in found.labels.items() if n and each in live} == labels

@@ -11,7 +11,7 @@ from sqlalchemy import select
 
 from sslapp.store.database import reading
 from sslapp.store.errors import Refused
-from sslapp.store.projects import classes
+from sslapp.store.label_classes import classes
 from sslapp.store.schema import image
 from sslapp.store.state import load_state
 from sslapp.usecases.access import NotAllowed, enter

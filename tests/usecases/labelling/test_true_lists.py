@@ -10,7 +10,7 @@ from sqlalchemy import delete
 from sslapp.store.database import reading, writing
 from sslapp.store.errors import Refused
 from sslapp.store.images import true_labels
-from sslapp.store.projects import classes
+from sslapp.store.label_classes import classes
 from sslapp.store.schema import true_label
 from sslapp.usecases.access import NotAllowed, enter
 from sslapp.usecases.images.incoming.imports import import_images

@@ -2,7 +2,7 @@
 
 import small_project
 
-from sslapp.store import projects
+from sslapp.store import label_classes
 from sslapp.store.database import writing
 from sslapp.usecases.access import enter
 from sslapp.usecases.labelling import decisions
@@ -31,8 +31,8 @@ def test_each_project_is_counted_and_the_latest_comes_first(reviewed) -> None:
 def test_labels_of_a_retired_class_do_not_count(project) -> None:
     (before,) = project_list(project)
     with writing(project.engine) as conn:
-        row = projects.classes(conn, 1)[3]
-        projects.retire_class(conn, 1, row.id)
+        row = label_classes.classes(conn, 1)[3]
+        label_classes.retire_class(conn, 1, row.id)
     (after,) = project_list(project)
     assert after.labelled < before.labelled
 

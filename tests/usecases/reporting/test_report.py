@@ -11,7 +11,7 @@ import pytest
 import small_project
 import torch
 
-from sslapp.store import projects
+from sslapp.store import label_classes
 from sslapp.store.database import reading, writing
 from sslapp.store.schema import image_set, label_class, project
 from sslapp.store.state import load_state
@@ -93,7 +93,7 @@ def rows_of(found: Reader) -> list[str]:
 def decided(reviewed):
     """Round 1 judged: three accepted, one relabelled, one rejected, some in bulk."""
     with reading(reviewed.engine) as conn:
-        names = {each.id: each.name for each in projects.classes(conn, 1)}
+        names = {each.id: each.name for each in label_classes.classes(conn, 1)}
     (first,) = verdicts.accept(reviewed, None, [60])
     undone = verdicts.accept(reviewed, None, [61])
     decisions.undo(reviewed, None, undone[0].number)
@@ -134,7 +134,7 @@ def test_verdicts_count_what_stands_by_round_and_proposed_class(decided) -> None
     }
     probabilities, _ = small_project.published(decided)
     with reading(decided.engine) as conn:
-        ids = [each.id for each in projects.classes(conn, 1)]
+        ids = [each.id for each in label_classes.classes(conn, 1)]
     for name, positions in (("relabelled", [63]), ("withheld", [80, 81]), ("rejected", [65])):
         proposed = {ids[probabilities[at].argmax()] for at in positions}
         assert {c for c, line in found.by_class.items() if getattr(line, name)} == proposed
@@ -172,7 +172,7 @@ def test_the_newest_round_is_held_against_its_own_snapshot(decided) -> None:
 def test_verdicts_go_by_what_the_round_proposes_after_rejections_and_retirements(reviewed) -> None:
     probabilities, _ = small_project.published(reviewed)
     with reading(reviewed.engine) as conn:
-        ids = [each.id for each in projects.classes(conn, 1)]
+        ids = [each.id for each in label_classes.classes(conn, 1)]
     first, second, third, fourth = (ids[each] for each in np.argsort(-probabilities[60])[:4])
     verdicts.reject(reviewed, None, 60)
     names = {each.id: each.name for each in status(reviewed).classes}
@@ -184,7 +184,7 @@ def test_verdicts_go_by_what_the_round_proposes_after_rejections_and_retirements
 
     assert relabelled() == {second}
     with writing(reviewed.engine) as conn:
-        projects.retire_class(conn, 1, second)
+        label_classes.retire_class(conn, 1, second)
     assert relabelled() == {third}
     assert {each for each, line in report(reviewed).verdicts[0].by_class.items() if line.rejected}
     assert first != second
@@ -198,7 +198,7 @@ def test_the_holdout_is_judged_without_what_was_ruled_out(reviewed) -> None:
     predicted = probabilities[rows].argmax(axis=1)
     (wrong, *_) = np.flatnonzero(predicted != truth)
     with reading(reviewed.engine) as conn:
-        ids = [each.id for each in projects.classes(conn, 1)]
+        ids = [each.id for each in label_classes.classes(conn, 1)]
     # judged before it was drawn into the holdout, in a log of an earlier version
     ruled_out = {"position": int(rows[wrong]), "class_id": ids[predicted[wrong]], "round_id": 1}
     small_project.plant(reviewed, EventKind.REJECT, **ruled_out)
@@ -207,7 +207,7 @@ def test_the_holdout_is_judged_without_what_was_ruled_out(reviewed) -> None:
     assert after.confusion[truth[wrong], predicted[wrong]] == 0
     assert after.confusion.sum() == before.confusion.sum()
     with writing(reviewed.engine) as conn:
-        projects.retire_class(conn, 1, ids[truth[wrong]])
+        label_classes.retire_class(conn, 1, ids[truth[wrong]])
     last = report(reviewed).judged
     assert last.confusion.shape == (9, 9)
     assert last.confusion.sum() == before.confusion[np.arange(10) != truth[wrong]].sum()
@@ -240,7 +240,7 @@ def test_every_place_for_a_chart_has_its_figure(decided) -> None:
 def rename(access, name: str, colour: str) -> None:
     """Call everything that people name by this name."""
     with writing(access.engine) as conn:
-        for each in projects.classes(conn, 1):
+        for each in label_classes.classes(conn, 1):
             changed = label_class.update().where(label_class.c.id == each.id)
             conn.execute(changed.values(name=f"{each.number}{name}", colour=colour))
         conn.execute(project.update().values(name=name))
@@ -285,8 +285,8 @@ def test_a_retired_class_is_named_and_counts_no_longer(decided) -> None:
     add_class(decided, None, "eel")
     decisions.label(decided, None, 110, "eel")
     with writing(decided.engine) as conn:
-        eel = projects.classes(conn, 1)[-1].id
-        projects.retire_class(conn, 1, eel)
+        eel = label_classes.classes(conn, 1)[-1].id
+        label_classes.retire_class(conn, 1, eel)
     found = report(decided)
     assert eel not in found.per_class
     assert "eel (retired)" in page(decided).text

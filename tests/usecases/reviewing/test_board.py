@@ -13,7 +13,7 @@ from sslapp.review.proposals import Proposals, by_doubt
 from sslapp.review.selection import inside
 from sslapp.store.database import reading, writing
 from sslapp.store.errors import Refused
-from sslapp.store.projects import ClassRow, classes
+from sslapp.store.label_classes import ClassRow, classes
 from sslapp.store.rounds import change_round, finished_round, forbidden_now
 from sslapp.store.state import load_state, withheld
 from sslapp.training.calibration.scaling import Temperature

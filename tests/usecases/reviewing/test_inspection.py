@@ -7,7 +7,7 @@ from small_project import TINY_SUPERVISED
 
 from sslapp import durable
 from sslapp.review.candidates import candidates
-from sslapp.store import projects
+from sslapp.store import label_classes, projects
 from sslapp.store.database import reading, writing
 from sslapp.store.embeddings import latest_embedding
 from sslapp.store.errors import Refused, Unknown
@@ -32,7 +32,7 @@ HOLDOUT = 5
 def ids(reviewed) -> list[int]:
     """Class ids in column order."""
     with reading(reviewed.engine) as conn:
-        return [each.id for each in projects.classes(conn, 1)]
+        return [each.id for each in label_classes.classes(conn, 1)]
 
 
 def another_reader(access, name: str):
@@ -102,7 +102,7 @@ def test_a_rejected_class_is_ruled_out_and_no_longer_proposed(reviewed) -> None:
 def test_a_retired_class_is_neither_listed_nor_proposed(reviewed) -> None:
     gone = inspect(reviewed, None, 1, IMAGE).tile.proposed
     with writing(reviewed.engine) as conn:
-        projects.retire_class(conn, 1, gone)
+        label_classes.retire_class(conn, 1, gone)
     found = inspect(reviewed, None, 1, IMAGE)
     assert gone not in [each.class_id for each in found.lines]
     assert found.tile.proposed != gone
@@ -246,7 +246,7 @@ def test_each_member_says_its_likeliest_class_and_its_share(ensembled) -> None:
 def test_what_readers_ruled_out_is_no_members_word(ensembled) -> None:
     (before, *_) = inspect(ensembled, None, 1, IMAGE).members
     with reading(ensembled.engine) as conn:
-        names = {each.id: each.name for each in projects.classes(conn, 1)}
+        names = {each.id: each.name for each in label_classes.classes(conn, 1)}
     verdicts.reject(ensembled, None, IMAGE, names.pop(before.class_id))
     (after, *_) = inspect(ensembled, None, 1, IMAGE).members
     assert after.class_id in names

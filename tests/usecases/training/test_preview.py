@@ -9,7 +9,7 @@ import small_project
 from sslapp.methods.registry import CARDS
 from sslapp.store.database import reading
 from sslapp.store.embeddings import EncoderFeatures
-from sslapp.store.projects import ClassRow
+from sslapp.store.label_classes import ClassRow
 from sslapp.store.schema import snapshot
 from sslapp.usecases.access import NotAllowed, enter
 from sslapp.usecases.labelling import decisions, verdicts

@@ -12,10 +12,10 @@ from sslapp.jobs.context import JobContext
 from sslapp.jobs.worker import work
 from sslapp.methods.challengers import CHALLENGERS, FINE_TUNING
 from sslapp.review.trial import Trial
-from sslapp.store import seals
 from sslapp.store.database import reading, writing
 from sslapp.store.embeddings import latest_embedding
 from sslapp.store.errors import Refused
+from sslapp.store.integrity import seals
 from sslapp.store.schema import embedding
 from sslapp.usecases.access import Access, NotAllowed, enter
 from sslapp.usecases.jobs import cancel_job, job_status

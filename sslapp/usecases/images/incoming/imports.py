@@ -16,7 +16,7 @@ from sslapp.datasets.pictures.reading import Reading
 from sslapp.datasets.source import ImageSource
 from sslapp.jobs import queue
 from sslapp.jobs.context import Cancelled, JobContext
-from sslapp.store import images, projects
+from sslapp.store import images, label_classes, projects
 from sslapp.store.database import reading, writing
 from sslapp.store.images import NewImage
 from sslapp.usecases.access import Access, find_project, require
@@ -237,10 +237,10 @@ def _rows(
     Raises:
         ValueError: when the set has a class that the project has not.
     """
-    known = {each.name: each.id for each in projects.classes(conn, project_id)}
+    known = {each.name: each.id for each in label_classes.classes(conn, project_id)}
     if class_names is not None and not known:
         known = {
-            name: projects.add_class(conn, project_id, name, reader_id) for name in class_names
+            name: label_classes.add_class(conn, project_id, name, reader_id) for name in class_names
         }
     used = {row.true_class for row in rows} - {None}
     ids: dict[int | None, int | None] = {None: None}

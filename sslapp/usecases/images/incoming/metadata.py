@@ -21,7 +21,7 @@ from sslapp.datasets.tables.matching import IMAGE_USES, MatchedLines, match_line
 from sslapp.datasets.tables.other_columns import OtherColumns, other_columns
 from sslapp.datasets.tables.reading import open_table
 from sslapp.datasets.tables.table import ListTable, Source
-from sslapp.store import images, projects
+from sslapp.store import images, label_classes
 from sslapp.store.database import reading, writing
 from sslapp.store.errors import Refused
 from sslapp.store.metadata.columns import LONGEST_NAME, columns
@@ -250,7 +250,7 @@ def _plan(
     matched = match_lines(table, names=names, hashes=hashes, chosen=chosen)
     found = other_columns(table, matched.positions, without=matched.used)
     asked = _asked(table, matched, wanted)
-    labels = {plain(each.name) for each in projects.classes(conn, project_id, retired=True)}
+    labels = {plain(each.name) for each in label_classes.classes(conn, project_id, retired=True)}
     held = {each.name.casefold(): values_of(conn, each.id) for each in columns(conn, project_id)}
     planned: list[PlannedColumn] = []
     kept: dict[str, Cells] = {}

@@ -13,7 +13,7 @@ from sslapp.datasets.pictures.layout import layout
 from sslapp.datasets.pictures.levels import Level, Question
 from sslapp.datasets.pictures.reading import AS_SUGGESTED, FrameChoice, Meaning, Reading
 from sslapp.imaging.originals import original_path
-from sslapp.store import images, projects
+from sslapp.store import images, label_classes
 from sslapp.store.database import reading as reading_of
 from sslapp.usecases.access import Access, find_project
 from sslapp.usecases.images.incoming.known_sets import KnownHere, known_here, with_root
@@ -130,7 +130,7 @@ def plan_of_scan(
     with reading_of(access.engine) as conn:
         shape = shape_of(conn, access.workspace, project_id)
         here = min(_here(conn, access, project_id, scan, found.reading), found.images)
-        known = {each.name for each in projects.classes(conn, project_id)}
+        known = {each.name for each in label_classes.classes(conn, project_id)}
     side, channels = _stored(scan, shape)
     of_files = found.bytes or _bytes_of_originals(scan, side)
     new = found.images - here

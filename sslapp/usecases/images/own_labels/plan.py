@@ -9,7 +9,7 @@ import numpy as np
 from sqlalchemy import Connection
 
 from sslapp.datasets.own_exports import OwnRow, OwnTable, own_table
-from sslapp.store import images, projects
+from sslapp.store import images, label_classes
 from sslapp.store.database import reading
 from sslapp.usecases.access import Access, find_project
 from sslapp.usecases.images.own_labels.sorting import (
@@ -129,7 +129,7 @@ def plan_table(
     with reading(access.engine) as conn:
         project_id = find_project(conn, access, project)
         if with_pictures(table):
-            known = [each.name for each in projects.classes(conn, project_id)]
+            known = [each.name for each in label_classes.classes(conn, project_id)]
             new, twice = _new_rows(conn, project_id, table)
             taken = replace(table, rows=new)
             plan = _plan_of_new(taken, known or table.class_names, choice)

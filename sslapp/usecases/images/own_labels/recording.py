@@ -9,7 +9,7 @@ from numpy.typing import NDArray
 from sqlalchemy import Connection
 
 from sslapp.datasets.own_exports import OwnRow, OwnTable, own_table
-from sslapp.store import projects
+from sslapp.store import label_classes
 from sslapp.store.database import writing
 from sslapp.store.log import events
 from sslapp.store.log.events import Draft
@@ -105,8 +105,8 @@ def bring_in(  # noqa: PLR0917
             "come, and its options choose."
         )
     for name in found.new_classes:
-        projects.add_class(conn, project_id, name, reader_id)
-    ids = {each.name: each.id for each in projects.classes(conn, project_id)}
+        label_classes.add_class(conn, project_id, name, reader_id)
+    ids = {each.name: each.id for each in label_classes.classes(conn, project_id)}
     drafts = [*_drafts(table, found, ids, reader_id, with_images=pictures > 0)]
     if drafts:
         events.append_many(conn, project_id, drafts)

@@ -10,7 +10,7 @@ from numpy.typing import NDArray
 from sqlalchemy import Connection
 
 from sslapp.datasets.own_exports import OwnRow
-from sslapp.store import projects
+from sslapp.store import label_classes
 from sslapp.store.images import names_and_hashes
 from sslapp.store.state import load_state
 from sslapp.vocabulary import Source
@@ -74,7 +74,7 @@ def labels_here(conn: Connection, project_id: int) -> LabelsHere:
     none = np.zeros(len(state.labels), dtype=np.bool_)
     none[state.none_of_these] = True
     return LabelsHere(
-        {each.name: each.id for each in projects.classes(conn, project_id)},
+        {each.name: each.id for each in label_classes.classes(conn, project_id)},
         ids[state.labels],
         state.source,
         state.forbidden,

@@ -15,7 +15,7 @@ from typing import Any
 from sqlalchemy import Column, Connection, select
 
 from sslapp import durable
-from sslapp.store.log.chain import canonical
+from sslapp.store.integrity.canonical import canonical
 from sslapp.store.schema import (
     embedding,
     event,
