@@ -161,6 +161,7 @@ def _imported(house: grimp.ImportGraph, name: str) -> str:
     return name
 
 
+@pytest.mark.slow
 def test_the_house_keeps_its_contracts(house, lint) -> None:
     planted = {contract for contract, *_ in PLANTS}
     assert lint(house) == dict.fromkeys(planted, "KEPT")
@@ -180,6 +181,7 @@ def test_a_folder_that_is_in_no_layer_is_noticed(contract, within, house, lint) 
     assert lint(grown)[contract] == "BROKEN"
 
 
+@pytest.mark.slow
 def test_lint_imports_reads_the_files_and_fails_for_a_planted_line(tmp_path) -> None:
     for name in ("sslapp", "models", "pages"):
         ignored = shutil.ignore_patterns("__pycache__")

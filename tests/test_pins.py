@@ -31,10 +31,12 @@ def version(package: str) -> str:
     return pins.pinned(pins.ROOT)[package]
 
 
+@pytest.mark.slow
 def test_the_pins_are_complete_in_range_and_installed(copy) -> None:
     assert copy({}) == []
 
 
+@pytest.mark.slow
 def test_what_has_no_pin_another_range_or_another_version_is_named_and_nothing_else(copy) -> None:
     """Of a requirement, of what a requirement brings; and what is installed."""
     found = copy(

@@ -34,6 +34,7 @@ def test_the_share_is_the_same_however_the_picks_are_asked_for(sizes):
     assert numbers == [n for n in every_fifth + every_tenth if n <= len(plan)]
 
 
+@pytest.mark.slow
 def test_auto_fills_the_holdout_in_the_stated_share_while_it_is_answered(answer):
     classes = np.arange(700) % 2
     now, kinds = situation(700), []

@@ -264,6 +264,7 @@ def test_what_an_archive_inside_holds_counts_to_the_limits_of_all(archive, pictu
         archive({"one.zip": two}, limits=Limits(expanded=len(two) + 10))
 
 
+@pytest.mark.slow
 def test_a_bomb_in_an_archive_inside_is_refused_without_unpacking_it(archive, picture, tmp_path):
     bomb = build(tmp_path / "bomb.zip", [("bomb.png", b"\0" * (40 * 2**20))]).read_bytes()
     blank = build(tmp_path / "blank.zip", [("a.png", picture())], zipfile.ZIP_STORED)

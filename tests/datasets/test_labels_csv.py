@@ -156,6 +156,7 @@ def test_any_content_gives_rows_or_errors_and_never_both(content):
     assert bool(parsed.rows) != bool(parsed.errors)
 
 
+@pytest.mark.slow
 @given(
     st.lists(
         st.text(st.characters(codec="utf-8"), min_size=1, max_size=8),

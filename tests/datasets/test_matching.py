@@ -104,6 +104,7 @@ def test_an_image_is_found_by_its_path_whoever_wrote_it(names, spelling, data):
     assert names.index(wanted) in found
 
 
+@pytest.mark.slow
 @given(st.lists(PATHS, max_size=6, unique=True), PATHS)
 def test_a_name_means_one_image_only_where_no_other_is_called_as_like_it(names, cell):
     found, rule = ImageNames(names).find(cell)

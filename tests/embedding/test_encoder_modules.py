@@ -39,6 +39,7 @@ def said(module: torch.nn.Module, images: np.ndarray) -> np.ndarray:
         return module(x).numpy()
 
 
+@pytest.mark.slow
 @pytest.mark.parametrize(("side", "channels"), [(8, 1), (8, 3), (45, 1), (64, 3)])
 def test_components_of_pixels(side, channels, tmp_path) -> None:
     images = RNG.integers(0, 256, (40, side, side, channels)).astype(np.uint8)

@@ -138,6 +138,7 @@ def test_the_larger_efficientnet_reads_larger_images_and_tells_them_apart_too(
     assert (nearest // 4 == np.arange(8) // 4).all()
 
 
+@pytest.mark.slow
 @pytest.mark.parametrize("name", ["efficientnet-lite0", "efficientnet-lite2"])
 def test_half_the_digits_point_the_same_way(name, photo_crops, as_source):
     source = as_source(photo_crops[:2])

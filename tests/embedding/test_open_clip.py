@@ -83,6 +83,7 @@ def test_it_is_repeatable_and_reads_grey_as_rgb(weights, photo_crops, as_source)
         encode(encoder, as_source(np.zeros((1, 8, 8, 4), np.uint8)))
 
 
+@pytest.mark.slow
 def test_a_sentence_becomes_the_vector_of_the_text_tower(weights, model) -> None:
     tokens = open_clip.SimpleTokenizer(context_length=16)(["a striped cat"])
     with torch.inference_mode():

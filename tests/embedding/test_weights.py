@@ -97,6 +97,7 @@ def test_every_model_of_the_libraries_has_a_name_and_a_folder() -> None:
         assert of_folder(folder) is None
 
 
+@pytest.mark.slow
 def test_no_curated_name_has_rotted() -> None:
     pairs = set(open_clip.list_pretrained())
     with warnings.catch_warnings():

@@ -184,6 +184,7 @@ def test_a_compressed_text_bomb_is_refused_or_harmless(encode, colours):
         decode(encode(colours, "PNG", pnginfo=info), "a")
 
 
+@pytest.mark.slow
 @settings(
     max_examples=150, deadline=None, suppress_health_check=[HealthCheck.function_scoped_fixture]
 )

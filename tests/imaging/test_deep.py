@@ -198,6 +198,7 @@ def test_the_pixel_limit_holds_for_what_pillow_does_not_open() -> None:
         decode(content, "a", max_pixels=100)
 
 
+@pytest.mark.slow
 @settings(
     max_examples=150, deadline=None, suppress_health_check=[HealthCheck.function_scoped_fixture]
 )

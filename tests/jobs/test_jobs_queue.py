@@ -226,6 +226,7 @@ def test_a_failure_is_of_the_kind_it_was_raised_with(shop) -> None:
     assert (row["state"], queue.failure_of(row)) == (JobState.FAILED, None)
 
 
+@pytest.mark.slow
 def test_what_finishing_writes_vanishes_when_its_block_fails(shop) -> None:
     job_id = shop.enqueue()
 

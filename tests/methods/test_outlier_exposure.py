@@ -3,6 +3,7 @@
 import dataclasses
 
 import numpy as np
+import pytest
 import torch
 
 from sslapp.methods.supervised.method import Supervised, SupervisedConfig
@@ -10,6 +11,7 @@ from sslapp.methods.supervised.method import Supervised, SupervisedConfig
 UNFITTING = 7
 
 
+@pytest.mark.slow
 def test_a_network_is_less_sure_of_images_like_those_that_no_class_fits(digits, make_run):
     task, truth = digits(200)
     parts = {name: getattr(task, name) for name in ("labelled", "validation", "pool")}

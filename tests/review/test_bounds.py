@@ -17,6 +17,7 @@ from sslapp.review.bounds import (
 ALPHAS = st.sampled_from([0.01, 0.05, 0.1, 0.2])
 
 
+@pytest.mark.slow
 @given(st.integers(1, 400), st.integers(0, 400), ALPHAS)
 def test_clopper_pearson_equals_the_exact_binomial_test_of_scipy(judged, correct, alpha):
     correct = min(correct, judged)

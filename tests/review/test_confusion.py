@@ -14,6 +14,7 @@ CLASSES = 4
 pairs = hnp.arrays(np.int16, st.tuples(st.just(2), st.integers(1, 40)), elements=st.integers(0, 3))
 
 
+@pytest.mark.slow
 @given(pairs)
 def test_confusion_and_kappa_are_scikit_learns(both) -> None:
     counts = confusion(both[0], both[1], CLASSES)

@@ -26,6 +26,7 @@ def rounds(draw):
     return raw, forbidden, random.random(count) < 0.7
 
 
+@pytest.mark.slow
 @settings(max_examples=150, deadline=None)
 @given(rounds(), st.sampled_from([0.5, 1.0, 2.3]))
 def test_proposals_are_the_candidates_at_threshold_zero(made, temperature) -> None:

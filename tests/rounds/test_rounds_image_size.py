@@ -97,6 +97,7 @@ def test_a_round_of_the_features_gear_reads_no_originals(project) -> None:
         assert not folder(project).exists()
 
 
+@pytest.mark.slow
 def test_images_become_square_as_the_project_says(tmp_path: Path) -> None:
     wide = np.zeros((3, SIDE, 2 * SIDE), dtype=np.uint8)
     wide[:, :, SIDE // 2 : -SIDE // 2] = 200

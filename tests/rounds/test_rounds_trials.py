@@ -40,6 +40,7 @@ def noise(task, name):
     return found
 
 
+@pytest.mark.slow
 def test_the_answers_are_those_of_the_methods_themselves(make_run) -> None:
     task = small_tasks.blobs(40, 0, apart=1.5)
     trials = {each.method: each for each in try_methods(task, make_run())}
@@ -69,6 +70,7 @@ def test_each_encoder_is_tried_and_the_ensemble_averages_those_it_is_told(make_r
     assert together[1].right == trials[0].right
 
 
+@pytest.mark.slow
 def test_a_patients_images_are_one_witness(make_run) -> None:
     task = small_tasks.blobs(40, 0, apart=1.2)
     alone = try_methods(task, make_run())

@@ -195,6 +195,7 @@ def test_a_simulation_shares_its_workspace_with_a_worker(tmp_path, launcher) -> 
     access.engine.dispose()
 
 
+@pytest.mark.slow
 def test_a_failed_round_ends_the_simulation_with_its_reason(play) -> None:
     with pytest.raises(ValueError, match="steps"):
         play(config={"steps": -1})

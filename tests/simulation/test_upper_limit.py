@@ -3,12 +3,14 @@
 from dataclasses import replace
 
 import numpy as np
+import pytest
 from small_tasks import COUNT, blobs
 
 from sslapp.simulation.upper_limit import with_all_labels
 from sslapp.vocabulary import Source
 
 
+@pytest.mark.slow
 def test_all_that_is_trained_on_has_its_true_label_and_nothing_else_moves() -> None:
     task = blobs(12, 30)
     none, pool = np.split(task.pool, [5])

@@ -53,12 +53,14 @@ def blocks(names):
     return {int(name.split(".")[2]) for name in names if name.startswith("body._blocks.")}
 
 
+@pytest.mark.slow
 def test_all_of_a_network_learns_unless_it_is_said_otherwise(larger, make_run, published):
     found = changed(trained(larger, make_run()), published)
     assert {name for name in published if not name.endswith(NORM)} <= found
     assert any(name.endswith("running_mean") for name in found)
 
 
+@pytest.mark.slow
 def test_the_first_two_thirds_stay_when_the_last_blocks_learn(larger, make_run, published):
     found = changed(trained(larger, make_run(), train="last-blocks"), published)
     assert blocks(found) == set(range(12, 16)), "of 16 blocks, statistics of batch norms included"
@@ -66,6 +68,7 @@ def test_the_first_two_thirds_stay_when_the_last_blocks_learn(larger, make_run, 
     assert not found & {"body._conv_stem.weight", "body._bn0.weight", "body._bn0.running_mean"}
 
 
+@pytest.mark.slow
 def test_the_head_alone_learns_on_a_network_that_stays(larger, make_run, published):
     first = trained(larger, make_run("first", seed=3), train="head")
     assert changed(first, published) == set()
@@ -73,12 +76,14 @@ def test_the_head_alone_learns_on_a_network_that_stays(larger, make_run, publish
     assert not torch.equal(first["head.weight"], other["head.weight"])
 
 
+@pytest.mark.slow
 def test_frozen_statistics_stay_while_weights_learn(larger, make_run, published):
     found = changed(trained(larger, make_run(), batch_norm="frozen"), published)
     assert "body._blocks.3._bn1.weight" in found
     assert not any(name.endswith(NORM) for name in found)
 
 
+@pytest.mark.slow
 @pytest.mark.parametrize("network", [LITE, "timm:vit_tiny_patch8_32", "timm:resnet18"])
 def test_of_lora_only_small_matrices_and_the_head_learn(network):
     made = networks.build(network, num_classes=3, channels=3, size=SIDE, seed=0)
@@ -97,6 +102,7 @@ def test_of_lora_only_small_matrices_and_the_head_learn(network):
     assert all(torch.equal(plain[name], value) for name, value in before.items()), "B is zero"
 
 
+@pytest.mark.slow
 def test_a_network_adapted_by_lora_is_kept_as_a_plain_one(larger, make_run, published, tmp_path):
     config = SupervisedConfig(**SIZES, train="lora", learning_rate=0.5, adamw_rate=0.05)
     run = make_run()

@@ -79,6 +79,7 @@ def test_a_set_with_a_foreign_class_is_refused_and_nothing_of_it_appears(tmp_pat
     access.engine.dispose()
 
 
+@pytest.mark.slow
 def test_the_demo_is_made_once_and_then_left_alone(tmp_path) -> None:
     access = enter(Workspace(workspace=tmp_path / "workspace"), "Ann")
     assert ensure_demo(access)

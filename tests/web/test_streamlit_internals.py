@@ -75,6 +75,7 @@ def test_this_list_is_what_the_module_imports() -> None:
     assert imports(INTERNALS) == {*FUNCTIONS, *VALUES, *MODULES}
 
 
+@pytest.mark.slow
 def test_no_other_module_uses_private_parts() -> None:
     files = [ROOT / "app.py", *(ROOT / "pages").glob("*.py"), *(ROOT / "sslapp").rglob("*.py")]
     private = {

@@ -163,6 +163,7 @@ def test_the_state_survives_save_and_load(latest):
     assert not all(map(torch.equal, states[0], states[2]))
 
 
+@pytest.mark.slow
 def test_a_killed_training_goes_on_where_it_was(digits, tmp_path):
     method = AdaMatch(AdaMatchConfig(steps=6, batch_size=8, unlabelled_ratio=2))
     assert resuming.ends_the_same(method, digits(40)[0], tmp_path)

@@ -129,6 +129,7 @@ def test_the_state_survives_save_and_load():
     assert first.rule.rho == other.rule.rho
 
 
+@pytest.mark.slow
 def test_a_killed_training_goes_on_where_it_was(digits, tmp_path):
     config = DashConfig(steps=6, batch_size=8, unlabelled_ratio=2, first_stage=0.7)
     assert resuming.ends_the_same(Dash(config), digits(40)[0], tmp_path)

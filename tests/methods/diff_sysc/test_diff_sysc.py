@@ -161,6 +161,7 @@ def test_it_ends_when_nothing_is_moved(task, make_run):
     assert found[0][2]["moved"] == 0
 
 
+@pytest.mark.slow
 def test_it_ends_when_the_pool_is_empty(task, make_run):
     few = dataclasses.replace(task[0], pool=task[0].pool[:5])
     _, found = iterations(few, make_run(Gear.FEATURES), **ALL_THAT_CAN)
@@ -221,6 +222,7 @@ def trainable(task, tmp_path_factory):
     return alone(task[0], tmp_path_factory.mktemp("trainable"), **TRAINABLE)
 
 
+@pytest.mark.slow
 def test_the_holdout_measures_and_decides_nothing(task, make_run, undisturbed):
     chosen = dataclasses.replace(task[0], labels=task[0].labels.copy())
     held = chosen.validation

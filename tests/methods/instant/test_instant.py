@@ -180,6 +180,7 @@ def test_the_state_survives_save_and_load():
     assert taken(objective(transition="class", tau=0.5), 23) != taken(first, 23)
 
 
+@pytest.mark.slow
 @pytest.mark.parametrize("transition", ["class", "instance"])
 def test_a_killed_training_goes_on_where_it_was(transition, digits, tmp_path):
     options = {"steps": 6, "batch_size": 8, "unlabelled_ratio": 2, "tau": 0.5}

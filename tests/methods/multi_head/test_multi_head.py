@@ -218,6 +218,7 @@ def test_the_state_survives_save_and_load():
     assert found[0] != objective(weighting="apm").losses(step).total.item()
 
 
+@pytest.mark.slow
 def test_a_killed_training_goes_on_where_it_was(digits, tmp_path):
     config = MultiHeadConfig(steps=6, batch_size=8, unlabelled_ratio=2, weighting="apm")
     assert resuming.ends_the_same(MultiHead(config), digits(40)[0], tmp_path)

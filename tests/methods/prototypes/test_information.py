@@ -38,6 +38,7 @@ def made(seed, *, low, high):
     ), torch.from_numpy(random.normal(size=(4, 3)))
 
 
+@pytest.mark.slow
 @given(
     seed=st.integers(0, 2**32 - 1),
     bounds=st.sampled_from([(1 / 3, 1 / 3), (0.0, 1.0), (0.3, 0.36), (0.4, 1.0)]),

@@ -197,6 +197,7 @@ def test_one_training_is_the_supervised_one_bit_for_bit(few, make_run):
     assert all(torch.equal(own[name], plain[name]) for name in plain)
 
 
+@pytest.mark.slow
 @pytest.mark.parametrize("polls", [8, 15])  # in the second training and in the third
 def test_a_killed_round_ends_like_an_undisturbed_one(few, make_run, tmp_path, polls):
     task, _ = few

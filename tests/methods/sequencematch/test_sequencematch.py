@@ -139,6 +139,7 @@ def test_the_state_survives_save_and_load():
     assert first.threshold.beta.any() and first.threshold.beta.equal(other.threshold.beta)
 
 
+@pytest.mark.slow
 def test_a_killed_training_goes_on_where_it_was(digits, tmp_path):
     config = SequenceMatchConfig(steps=6, batch_size=8, unlabelled_ratio=2, refixmatch=True)
     assert resuming.ends_the_same(SequenceMatch(config), digits(40)[0], tmp_path)

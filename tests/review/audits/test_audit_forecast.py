@@ -43,6 +43,7 @@ def test_looks_without_an_error_are_counted_exactly(size, already) -> None:
     assert found == max(played(audit, clean, allowed) - already, 0)
 
 
+@pytest.mark.slow
 def test_expected_looks_are_about_what_calibrated_labels_take() -> None:
     lot = lot_of(1500)
     allowed, seen = 30, []
@@ -78,6 +79,7 @@ def test_where_nothing_is_allowed_all_must_be_seen() -> None:
     assert clean_looks(audit, audit.parts[0], nothing, 0) == 40
 
 
+@pytest.mark.slow
 def test_the_mix_is_one_of_those_that_are_played() -> None:
     lot = lot_of(1200)
     mix = choose_mix(lot, 0.05, 24)
@@ -117,6 +119,7 @@ RANKS = [0, 5, 10, 20, 39, 60, 100, 200, 500, 1716]
 CONFIDENCES = [0.268, 0.397, 0.449, 0.545, 0.64, 0.731, 0.786, 0.889, 0.96, 0.999]
 
 
+@pytest.mark.slow
 def test_a_few_doubtful_images_are_named_first_where_an_audit_would_look_for_them() -> None:
     confidence = np.interp(np.arange(1717), RANKS, CONFIDENCES)
     lot = Lot(np.arange(1717), np.zeros(1717, dtype=np.int64), confidence)

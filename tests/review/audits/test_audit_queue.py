@@ -27,6 +27,7 @@ def nothing(audit):
     return np.full(len(audit.lot), UNASKED, dtype=np.int8)
 
 
+@pytest.mark.slow
 @given(asked=st.integers(0, 60), shuffle=st.integers(0, 2**16))
 def test_any_order_of_arrival_ends_at_the_same_bound(asked, shuffle) -> None:
     audit = make_audit()

@@ -87,6 +87,7 @@ def _exact(lots, alpha) -> int:
     return max(survive)
 
 
+@pytest.mark.slow
 def test_two_lots_that_are_looked_at_in_turn_are_seldom_wrong_together() -> None:
     alpha, false = 0.1, 0
     for seed in range(120):

@@ -46,6 +46,7 @@ def test_every_kind_has_its_row() -> None:
     assert all(rule.kind is kind for kind, rule in RULES.items())
 
 
+@pytest.mark.slow
 def test_no_other_module_lists_kinds() -> None:
     found = {
         str(path.relative_to(SSLAPP)): listed

@@ -23,6 +23,7 @@ def by_definition(confidence, right, bins):
     return total / len(confidence)
 
 
+@pytest.mark.slow
 @given(
     hnp.arrays(
         np.float32,

@@ -75,6 +75,7 @@ def asked(monkeypatch):
     return found
 
 
+@pytest.mark.slow
 @pytest.mark.parametrize("name", TRAINED)
 def test_no_step_reads_a_value(name, asked, stripes, make_run):
     method_class(name)(config_of(name)).fit(stripes(forbidden=[(0, 1)]), make_run())

@@ -201,11 +201,13 @@ def test_a_task_without_labels_is_refused(stripes, make_run):
         weights(task, make_run())
 
 
+@pytest.mark.slow
 def test_an_empty_pool_trains_on_the_labelled_images(stripes, make_run):
     task = dataclasses.replace(stripes(), pool=np.zeros(0, dtype=np.int64))
     assert all(bool(value.isfinite().all()) for value in weights(task, make_run()).values())
 
 
+@pytest.mark.slow
 def test_reports_carry_losses_and_holdout_accuracy_and_a_finished_run_is_not_repeated(
     stripes, make_run
 ):

@@ -30,6 +30,7 @@ def same(one, other):
     return one.keys() == other.keys() and all(torch.equal(one[k], other[k]) for k in one)
 
 
+@pytest.mark.slow
 @pytest.mark.parametrize(
     ("method", "config"), METHODS, ids=["supervised", "fixmatch", "layermatch"]
 )

@@ -47,6 +47,7 @@ def undisturbed(known, stripes, make_run):
     return known[0]
 
 
+@pytest.mark.slow
 @pytest.mark.parametrize("polls", [1, 7])
 def test_a_killed_training_ends_like_an_undisturbed_one(
     stripes, make_run, undisturbed, polls
@@ -61,6 +62,7 @@ def test_a_killed_training_ends_like_an_undisturbed_one(
     assert seen[0] == polls + 1
 
 
+@pytest.mark.slow
 def test_labels_and_images_that_are_not_its_own_change_nothing(
     stripes, make_run, undisturbed
 ) -> None:

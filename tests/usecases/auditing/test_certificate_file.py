@@ -50,6 +50,7 @@ def rewrite(path, name, change) -> None:
             archive.writestr(each, text)
 
 
+@pytest.mark.slow
 def test_the_file_alone_gives_the_certificate_again(certified) -> None:
     access, written = certified
     stated = certify(access, None)

@@ -36,6 +36,7 @@ def faults(access, **changes) -> dict[str, str]:
     return caught.value.fields
 
 
+@pytest.mark.slow
 def test_a_project_comes_with_its_import_and_embedding(access) -> None:
     settings = ProjectSettings(image_size=32, grey=True, flip=True, single_reads=False)
     project = create(access, new(settings=settings))
@@ -50,6 +51,7 @@ def test_a_project_comes_with_its_import_and_embedding(access) -> None:
     assert newest_embedding(access, project).count == 1797
 
 
+@pytest.mark.slow
 def test_an_encoder_that_nobody_chose_suits_the_size_of_the_images(access) -> None:
     project = create(access, new(encoder=None))
     small_project.run_jobs(access)

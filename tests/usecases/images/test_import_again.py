@@ -47,6 +47,7 @@ def names(access) -> list[str]:
         return [name for name, _, _ in contents(conn, 1)]
 
 
+@pytest.mark.slow
 def test_the_same_source_again_adds_only_what_is_new(access, tmp_path) -> None:
     folder = tmp_path / "set"
     folder.mkdir()

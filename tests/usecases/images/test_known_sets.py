@@ -140,6 +140,7 @@ def test_a_set_that_is_not_here_is_planned_by_its_card(access) -> None:
     assert not access.workspace.data.exists()
 
 
+@pytest.mark.slow
 def test_a_download_that_fails_is_the_jobs_error_and_leaves_nothing(access) -> None:
     project = create_project(access, "Cars")
     row = small_project.finish(access, import_images(access, project, "cars", download=True))

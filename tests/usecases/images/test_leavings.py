@@ -90,6 +90,7 @@ def test_an_import_that_the_project_refuses_leaves_no_original(access, scans) ->
     assert originals(access) == []
 
 
+@pytest.mark.slow
 def test_a_missing_file_is_named_with_what_to_do(access, scans, tmp_path) -> None:
     (scans / "large.png").unlink()
     small_project.finish(access, import_images(access, None, str(scans)))

@@ -117,6 +117,7 @@ def check_provenance(first: pd.DataFrame, second: pd.DataFrame, access) -> None:
     assert certify(access, None).blind == 0
 
 
+@pytest.mark.slow
 def test_an_archive_comes_into_a_fresh_project_as_it_was(told, carl, tmp_path) -> None:
     create_project(carl, "Fresh")
     row = small_project.finish(carl, import_images(carl, None, str(told / "images.zip")))
@@ -142,6 +143,7 @@ def exported_zip(access, tmp_path) -> str:
     return str(tmp_path / "again.zip")
 
 
+@pytest.mark.slow
 @pytest.mark.parametrize("name", ["labels.csv", "labels.parquet"])
 def test_a_table_labels_images_that_are_here_as_it_says(told, carl, tmp_path, name) -> None:
     with_images(carl, tmp_path)
@@ -208,6 +210,7 @@ def test_an_import_is_taken_back_as_one(told, carl, tmp_path) -> None:
     assert small_project.damage(carl) is None
 
 
+@pytest.mark.slow
 def test_an_import_that_was_taken_back_comes_back_as_one(told, carl, tmp_path) -> None:
     with_images(carl, tmp_path)
     import_labels(carl, None, told / "labels.csv")
@@ -236,6 +239,7 @@ def check_same(access, before) -> None:
         np.testing.assert_array_equal(getattr(now, name), getattr(before, name))
 
 
+@pytest.mark.slow
 def test_a_label_here_is_not_overwritten_unless_that_is_chosen(told, carl, tmp_path) -> None:
     with_images(carl, tmp_path)
     truth = small_project.digits(1)[1][0]

@@ -77,6 +77,7 @@ def whole(access):
     return [each for each in found.leftovers if ".npy" in each]
 
 
+@pytest.mark.slow
 @pytest.mark.parametrize("aspect", list(Aspect))
 def test_files_are_decoded_again_at_any_size_and_aspect(access, tmp_path, aspect) -> None:
     create_project(access, "Photographs", ["a", "b"])

@@ -135,6 +135,7 @@ def test_originals_groups_and_the_test_split_come_along(photographs) -> None:
     assert verify_workspace(photographs.workspace, "Even").ok
 
 
+@pytest.mark.slow
 @pytest.mark.parametrize("again", [0, 1], ids=["the first", "the sibling"])
 def test_making_one_training_store_again_leaves_the_others(photographs, again) -> None:
     both = (1, sibling(photographs))
@@ -158,6 +159,7 @@ def test_images_without_originals_are_shared_after_the_store_was_made_again(proj
     sound(project.workspace)
 
 
+@pytest.mark.slow
 def test_a_sibling_has_siblings_and_a_backup_holds_shared_files_once(photographs, tmp_path) -> None:
     first = tmp_path / "one.tar"
     backup(photographs, first)
@@ -172,6 +174,7 @@ def test_a_sibling_has_siblings_and_a_backup_holds_shared_files_once(photographs
     sound(restored)
 
 
+@pytest.mark.slow
 def test_one_that_fails_stays_empty_and_the_other_whole(photographs) -> None:
     made = make_sibling(photographs, "Even")
     in_the_way = photographs.workspace.project(made.project_id)

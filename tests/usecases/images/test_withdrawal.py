@@ -74,6 +74,7 @@ def sound(access: Access) -> None:
     assert not [each for each in found.leftovers if "refers to it" in each or "to be" in each]
 
 
+@pytest.mark.slow
 def test_images_embeddings_and_files_go_and_the_source_comes_in_again(access, tmp_path) -> None:
     small_project.finish(access, embed(access, None, "pixels"))
     before = files(access)
@@ -98,6 +99,7 @@ def test_images_embeddings_and_files_go_and_the_source_comes_in_again(access, tm
     sound(access)
 
 
+@pytest.mark.slow
 def test_a_kill_before_and_while_files_go_leaves_nothing_damaged(access, tmp_path) -> None:
     before = files(access)
     imported(access, tmp_path / "wrong")
@@ -142,6 +144,7 @@ def test_what_the_disk_refused_is_tried_again_by_itself(access, tmp_path) -> Non
     sound(access)
 
 
+@pytest.mark.slow
 def test_originals_that_others_have_stay(access, tmp_path) -> None:
     imported(access, tmp_path / "wrong")
     made = make_sibling(access, "Other", ["x"], of="Scans")
@@ -224,6 +227,7 @@ def test_only_admins_withdraw_and_nobody_stops_the_removal(access, tmp_path) -> 
         cancel_job(access, job_id)
 
 
+@pytest.mark.slow
 def test_a_backup_made_before_the_files_go_is_whole(access, tmp_path) -> None:
     imported(access, tmp_path / "wrong")
     withdraw(access, None)

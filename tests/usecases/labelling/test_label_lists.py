@@ -67,6 +67,7 @@ def labels_of_b(access) -> dict[str, str]:
     }
 
 
+@pytest.mark.slow
 def test_an_export_labels_the_same_images_of_another_project(two, tmp_path) -> None:
     rows = exported(two, tmp_path / "a.csv")
     assert list(rows[0])[-2:] == ["sha256", "snapshot"]
@@ -74,6 +75,7 @@ def test_an_export_labels_the_same_images_of_another_project(two, tmp_path) -> N
     assert labels_of_b(two) == {f"{each:02d}.png": str(each) for each in range(COUNT)}
 
 
+@pytest.mark.slow
 def test_a_list_whose_positions_are_not_those_of_its_names_is_refused(two, tmp_path) -> None:
     rows = exported(two, tmp_path / "a.csv")
     for row in rows:
@@ -93,6 +95,7 @@ def test_a_list_whose_positions_are_not_those_of_its_names_is_refused(two, tmp_p
     assert labels_of_b(two) == {f"{each:02d}.png": str(each) for each in range(COUNT)}
 
 
+@pytest.mark.slow
 def test_names_that_another_image_has_by_now_are_refused(two, tmp_path) -> None:
     rows = exported(two, tmp_path / "a.csv")
     rows[0]["name"], rows[1]["name"] = rows[1]["name"], rows[0]["name"]

@@ -105,6 +105,7 @@ def test_only_admins_bring_them_and_see_the_counts(bare, tmp_path) -> None:
     assert held(bare) == [None] * 6
 
 
+@pytest.mark.slow
 def test_a_true_label_that_is_gone_is_noticed(bare, tmp_path) -> None:
     import_as(bare, None, *write(tmp_path / "a.csv", _0="0", _4="1"))
     with writing(bare.engine) as conn:

@@ -49,6 +49,7 @@ def the_pixels(access: Access) -> Path:
         return access.workspace.path(image_sets(conn, 1)[0].pixels)
 
 
+@pytest.mark.slow
 def test_the_database_and_a_backup_of_it_lie_where_the_folder_says(access, tmp_path) -> None:
     root = access.workspace.root
     assert (root / "sslapp.db").is_file()
@@ -61,6 +62,7 @@ def test_the_database_and_a_backup_of_it_lie_where_the_folder_says(access, tmp_p
     there.engine.dispose()
 
 
+@pytest.mark.slow
 @pytest.mark.parametrize("find", [an_original, the_pixels])
 @pytest.mark.parametrize("how", ["missing", "overwritten"])
 def test_verify_names_it_and_no_backup_is_made_without_it(access, tmp_path, find, how) -> None:

@@ -93,6 +93,7 @@ def test_it_opens_verifies_and_names_what_was_not_recorded(unpacked: Open, revis
         assert each in notes
 
 
+@pytest.mark.slow
 @pytest.mark.parametrize("revision", sorted({*REVISIONS} - {*UNSEALED}))
 def test_it_opens_and_verifies_and_all_of_it_was_recorded(unpacked: Open, revision: str) -> None:
     workspace = unpacked(revision)
@@ -150,6 +151,7 @@ def test_what_was_not_recorded_can_be_and_is_watched_from_then_on(
     assert str(pixels) in problem
 
 
+@pytest.mark.slow
 @pytest.mark.parametrize("revision", REVISIONS)
 def test_its_round_names_what_it_was_trained_on_and_the_next_one_works(
     entered: Enter, revision: str
@@ -167,6 +169,7 @@ def test_its_round_names_what_it_was_trained_on_and_the_next_one_works(
     assert small_project.damage(access) is None
 
 
+@pytest.mark.slow
 @pytest.mark.parametrize("revision", RESTORED)
 def test_a_backup_of_then_is_restored(unpacked: Open, revision: str, tmp_path: Path) -> None:
     old = unpacked(revision)
