@@ -22,7 +22,6 @@ def test_make_quick_leaves_out_the_marks_of_the_other_tiers() -> None:
     assert selection == " and ".join(f"not {each}" for each in LEFT_OUT)
 
 
-@pytest.mark.slow
 def test_no_quick_test_opens_a_browser_or_a_database_server_or_kills(request) -> None:
     found = quick(request.session)
     assert request.node in found

@@ -97,7 +97,7 @@ class Person:
         slider = self.page.get_by_role("slider", name="Threshold")
         slider.focus()
         while float(slider.input_value()) > to:
-            slider.press("ArrowLeft")
+            slider.press("PageDown")
         return float(slider.input_value())
 
     def lassoes(self, around: np.ndarray, radius: float) -> int:
@@ -178,12 +178,12 @@ def test_a_person_labels_trains_reviews_and_exports(person, tmp_path: Path) -> N
         (position, digit + 1) for position, digit in pressed
     ]
 
-    person.starts_a_round(steps=80)
+    person.starts_a_round(steps=40)
     person.until(lambda: person.log(EventKind.ROUND_START) != [])
     person.until(lambda: round_status(person.access, None)["state"] == JobState.DONE, 200)
     person.reviews()
     board = read_board(person.access, 1)
-    found = board.candidates(np.float32(person.lowers_the_threshold(to=0.5))).positions
+    found = board.candidates(np.float32(person.lowers_the_threshold(to=0.3))).positions
     assert len(found) > 30
     width = float(np.ptp(board.xy[board.drawn, 0]))
 

@@ -8,6 +8,7 @@ from sslapp.charts.proofs import proofs_by_threshold
 from sslapp.review.audits.audit import AS_SAID, ERROR, UNASKED, Audit, Lot, Terms
 from sslapp.store.database import reading
 from sslapp.store.errors import Refused
+from sslapp.store.label_classes import classes
 from sslapp.usecases.auditing import opening
 from sslapp.usecases.auditing.answers import answer, next_looks
 from sslapp.usecases.auditing.certificate import certify
@@ -92,7 +93,7 @@ def test_what_is_proven_is_accepted_with_its_proof_and_certified(checked) -> Non
     assert made.payload["proof"] == evidence.row()
     truth = small_project.true_columns(checked)
     with reading(checked.engine) as conn:
-        numbers = {each.id: each.number for each in opening.projects.classes(conn, 1)}
+        numbers = {each.id: each.number for each in classes(conn, 1)}
     wrong = sum(numbers[c] != truth[p] for p, c in zip(positions, class_ids, strict=True))
     assert wrong <= (1 - evidence.precision) * len(positions) + 1e-9
     stated = certify(checked, None)
