@@ -36,7 +36,7 @@ if MEMORY.is_dir() and shutil.disk_usage(MEMORY).free >= WORKSPACES_TAKE:
 TIERS = {
     "browser": {"browser", "server_launcher"},
     "slow": {"launcher", "pages", "story"},
-    "project": {"open_copy", "open_app", "migrated"},
+    "project": {"prepared", "open_app", "migrated"},
 }
 """Marks, and the fixtures whose tests carry them: those that start a browser or a server; that kill
 processes or run jobs in processes of their own; that open a project of their own or show a page.
@@ -54,6 +54,7 @@ def pytest_collection(session: pytest.Session) -> None:
     On a fresh copy most of what collecting takes is that pytest compiles all tests' modules. Two
     workers that meet in the middle compile a half each and read the other one.
     """
+    gc.disable()
     worker = os.environ.get("PYTEST_XDIST_WORKER", "gw0").removeprefix("gw")
     asked = [
         (session.config.invocation_params.dir / each).resolve() for each in session.config.args
@@ -90,6 +91,7 @@ def pytest_collection_finish() -> None:
     """Let the garbage collector pass over what all tests' modules have loaded: it never goes."""
     gc.collect()
     gc.freeze()
+    gc.enable()
 
 
 def pytest_unconfigure() -> None:

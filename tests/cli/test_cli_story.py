@@ -9,7 +9,7 @@ import pytest
 from small_project import digits
 
 pytestmark = pytest.mark.timeout(240)
-TINY = ("-s", "steps=40", "-s", "batch-size=16", "-s", "calibration-trainings=one", "--seed", "3")
+TINY = ("-s", "steps=12", "-s", "batch-size=16", "-s", "calibration-trainings=one", "--seed", "3")
 
 
 @pytest.fixture(scope="module")
@@ -96,7 +96,7 @@ def test_a_round_is_started_waited_for_and_described(story) -> None:
     assert story.said["wait"]["round"] == 1
     status = story.said["round status"]
     assert (status["state"], status["method"], status["seed"]) == ("done", "fixmatch", 3)
-    assert status["config"]["steps"] == 40
+    assert status["config"]["steps"] == 12
     assert status["plan"]["threads"] == 1
 
 

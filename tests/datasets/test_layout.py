@@ -167,6 +167,7 @@ def test_names_are_written_alike_and_in_the_order_people_count():
     assert r"Mu\u0308ller/1.png and M\xfcller/1.png; rename one" in both.refused[0].reason
 
 
+@pytest.mark.slow
 def test_very_many_names_are_ordered_as_few_are_and_take_little_memory():
     names = [f"{number % 3:02}/{number}.png" for number in range(9000)]
     random.Random(0).shuffle(names)
