@@ -6,9 +6,7 @@ because a picture file of a few hundred kilobytes may declare a gigabyte of pixe
 
 import hashlib
 import io
-import struct
 import warnings
-import zlib
 from collections.abc import Callable
 from typing import TypeVar
 
@@ -26,7 +24,7 @@ from sslapp.imaging.deep import (
     unopened_tiff,
 )
 from sslapp.imaging.intensities import OF_THE_IMAGE, IntensityMapping, UnclearValues
-from sslapp.imaging.refused import MAX_BYTES, MAX_PIXELS, RefusedFile
+from sslapp.imaging.refused import MAX_BYTES, MAX_PIXELS, READERS_RAISE, RefusedFile
 from sslapp.vocabulary import Intensities
 
 FORMATS = {
@@ -69,23 +67,14 @@ _UPRIGHT = {
 }
 _COMMON_FRAMES = {0xC0, 0xC1, 0xC2}  # baseline, extended, progressive: Huffman, with losses
 _NO_FRAMES = {0xC4, 0xC8, 0xCC}  # tables, and a marker that is kept free
-# Pillow's format readers raise any of these on damaged or hostile input; there is no common base.
 DAMAGE = (
-    OSError,
+    *READERS_RAISE,
     SyntaxError,
-    ValueError,
-    TypeError,
-    LookupError,
-    ArithmeticError,
-    AttributeError,
-    EOFError,
-    MemoryError,
-    RuntimeError,
-    struct.error,
-    zlib.error,
     Image.DecompressionBombError,
     Image.DecompressionBombWarning,
 )
+"""What Pillow's readers raise on damaged or hostile input."""
+
 Found = TypeVar("Found")
 warnings.filterwarnings("error", category=Image.DecompressionBombWarning)
 

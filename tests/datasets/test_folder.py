@@ -35,6 +35,14 @@ def test_a_flat_folder_has_no_classes_and_keeps_the_files_bytes(tree, picture):
     assert (second.image() == decode(picture(2), "2.png")).all()
 
 
+def test_a_folder_without_a_picture_is_among_what_was_left_out(tree, picture):
+    root = tree({"cat/1.png": picture(1), "dog/2.png": picture(2)})
+    (root / "fox" / "young").mkdir(parents=True)
+    source = folder_source(root)
+    assert source.class_names == ["cat", "dog"]
+    assert source.refused == [Refusal("fox", "a folder without a picture")]
+
+
 def test_train_and_test_folders_become_splits(tree, picture):
     source = folder_source(
         tree(

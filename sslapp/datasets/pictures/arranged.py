@@ -6,11 +6,12 @@ from dataclasses import replace
 from pathlib import PurePosixPath
 
 from sslapp.datasets.pictures.copies import Copies, without_copies
-from sslapp.datasets.pictures.files import FilesSource, Placed, Read, nothing
+from sslapp.datasets.pictures.files import EMPTY_FOLDER, FilesSource, Placed, Read, nothing
 from sslapp.datasets.pictures.layout import layout
 from sslapp.datasets.pictures.levels import Question
 from sslapp.datasets.pictures.listing import Listing, Opened
 from sslapp.datasets.pictures.reading import FrameChoice, Reading
+from sslapp.datasets.source import Refusal
 from sslapp.imaging.frames import MOST_FRAMES, frame_count
 
 _SINGLE = frozenset({".jpg", ".jpeg", ".jpe", ".jfif", ".bmp", ".pgm", ".ppm", ".pnm"})
@@ -45,8 +46,9 @@ def files_source(
     if found.questions:
         raise OpenQuestions(listing.name, found.questions)
     files, refused = without_copies(listing, found.files, opened, copies)
+    empty = [Refusal(name, EMPTY_FOLDER) for name in listing.empty]
     refused = sorted(
-        [*listing.refused, *found.left_out, *refused], key=lambda refusal: refusal.name
+        [*listing.refused, *found.left_out, *refused, *empty], key=lambda refusal: refusal.name
     )
     if not files:
         raise nothing(listing.name, refused)

@@ -41,6 +41,7 @@ HIDDEN = "a hidden file"
 HIDDEN_FOLDER = "a hidden folder"
 IN_HIDDEN = "in a hidden folder"
 OF_WINDOWS = "an entry that Windows adds"
+EMPTY_FOLDER = "a folder without a picture"
 SYSTEM = frozenset({MACOS, HIDDEN, HIDDEN_FOLDER, IN_HIDDEN, OF_WINDOWS})
 """Reasons why what no person put there is left out; each is one line of the result."""
 

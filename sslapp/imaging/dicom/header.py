@@ -93,6 +93,20 @@ class FrameFacts:
     spacing: Vector | None = None
     laterality: str = ""
 
+    def or_else(self, other: "FrameFacts") -> "FrameFacts":
+        """These facts, and another's where these say nothing; a rescaling is taken as a whole."""
+        rescaled = self if self.slope is not None else other
+        return FrameFacts(
+            rescaled.slope,
+            rescaled.intercept,
+            rescaled.rescale_type,
+            self.windows or other.windows,
+            self.position or other.position,
+            self.orientation or other.orientation,
+            self.spacing or other.spacing,
+            self.laterality or other.laterality,
+        )
+
 
 @dataclass(frozen=True, slots=True)
 class UltrasoundRegion:
@@ -187,15 +201,4 @@ class DicomHeader:
         """What holds for one frame: its own where functional groups say it, else that of all."""
         if index >= len(self.own):
             return self.facts
-        own, shared = self.own[index], self.facts
-        rescaled = own if own.slope is not None else shared
-        return FrameFacts(
-            rescaled.slope,
-            rescaled.intercept,
-            rescaled.rescale_type,
-            own.windows or shared.windows,
-            own.position or shared.position,
-            own.orientation or shared.orientation,
-            own.spacing or shared.spacing,
-            own.laterality or shared.laterality,
-        )
+        return self.own[index].or_else(self.facts)

@@ -2,6 +2,8 @@
 
 import struct
 import zlib
+from collections.abc import Iterator
+from contextlib import contextmanager
 from dataclasses import dataclass, field
 from functools import cached_property
 
@@ -22,23 +24,10 @@ from sslapp.imaging.dicom.reading.kinds import without_picture
 from sslapp.imaging.dicom.reading.limits import check_sizes
 from sslapp.imaging.dicom.reading.typed import header_of
 from sslapp.imaging.dicom.reading.whitelist import DATA_SET
-from sslapp.imaging.refused import MAX_BYTES, RefusedFile
+from sslapp.imaging.refused import MAX_BYTES, READERS_RAISE, RefusedFile
 
-DAMAGE = (
-    OSError,
-    ValueError,
-    TypeError,
-    LookupError,
-    ArithmeticError,
-    AttributeError,
-    EOFError,
-    MemoryError,
-    RuntimeError,
-    AssertionError,
-    struct.error,
-    zlib.error,
-)
-"""What readers and decoders raise on damaged or hostile files; there is no common base."""
+DAMAGE = (*READERS_RAISE, AssertionError)
+"""What pydicom and its decoders raise on damaged or hostile input."""
 
 PREAMBLE = 128
 """Bytes before the mark of a file, which are free for whoever writes it (PS3.10, section 7.1)."""
@@ -114,8 +103,19 @@ def open_dicom(content: bytes, name: str) -> DicomFile:
         raise RefusedFile(
             f"{name}: {len(content):,} bytes are more than the {MAX_BYTES:,} allowed."
         )
-    try:
+    with refusing(name):
         return _opened(content, name)
+
+
+@contextmanager
+def refusing(name: str) -> Iterator[None]:
+    """Tell whatever goes wrong with a file as one sentence.
+
+    Raises:
+        RefusedFile: for what is not read, and for whatever damage makes readers raise.
+    """
+    try:
+        yield
     except RefusedFile:
         raise
     except UnreadDicom as error:

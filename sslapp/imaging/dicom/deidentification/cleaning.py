@@ -25,7 +25,7 @@ from sslapp.imaging.dicom.encoding import syntaxes
 from sslapp.imaging.dicom.encoding.codestreams import codestream_facts, without_remarks
 from sslapp.imaging.dicom.encoding.elements import UnreadDicom, tag_words
 from sslapp.imaging.dicom.header import PixelFormat
-from sslapp.imaging.dicom.opening import DAMAGE, PREAMBLE, DicomFile, open_dicom
+from sslapp.imaging.dicom.opening import PREAMBLE, DicomFile, open_dicom, refusing
 from sslapp.imaging.dicom.pixels.frames import (
     compressed_values,
     encoded_frame,
@@ -34,7 +34,7 @@ from sslapp.imaging.dicom.pixels.frames import (
 )
 from sslapp.imaging.dicom.reading.contents import OTHERS, PRIVATE, Contents
 from sslapp.imaging.dicom.reading.limits import native_bytes
-from sslapp.imaging.refused import MAX_BYTES, RefusedFile
+from sslapp.imaging.refused import MAX_BYTES
 
 IMPLEMENTATION = "2.25.204514861247284135741527395016318229307"
 """Of a file that this program wrote, in place of that of the device (PS3.10, section 7.1)."""
@@ -82,17 +82,11 @@ def cleaned(
     """
     pseudonyms = Pseudonyms(secret)
     file = source if isinstance(source, DicomFile) else open_dicom(source, name)
-    try:
-        notes: list[str] = []
+    notes: list[str] = []
+    with refusing(file.name):
         data_set = describe(file, pseudonyms)
         syntax = _write_pixels(data_set, file, notes)
         content = marked(_part_10(data_set, syntax))
-    except RefusedFile:
-        raise
-    except UnreadDicom as error:
-        raise RefusedFile(f"{file.name}: a DICOM file that is not read: {error}.") from error
-    except DAMAGE as error:
-        raise RefusedFile(f"{file.name}: the DICOM file is damaged.") from error
     if not file.header.patient_id:
         notes.append("it names no patient, and its study stands for one")
     return content, CleaningReport(_left_out(file.found, data_set), tuple(notes))

@@ -66,7 +66,7 @@ def header_of(found: Contents, syntax: str, notes: tuple[str, ...]) -> DicomHead
         modality_table=_modality_table(found, signed=signed),
         voi_tables=tuple(each for each in voi if each is not None),
         palette=palette(found, signed=False) if layout.photometric == "PALETTE COLOR" else None,
-        facts=_together(_facts(found), _grouped(shared)),
+        facts=_grouped(shared).or_else(_facts(found)),  # functional groups first
         own=tuple(_grouped(each) for each in groups),
         inverse=found.text("PresentationLUTShape") == "INVERSE",
         detector_spacing=_lengths(found, "ImagerPixelSpacing")
@@ -157,21 +157,6 @@ def _grouped(group: Contents) -> FrameFacts:
         _facts(group.first("PlaneOrientationSequence")).orientation,
         _facts(group.first("PixelMeasuresSequence")).spacing,
         _facts(group.first("FrameAnatomySequence")).laterality,
-    )
-
-
-def _together(own: FrameFacts, shared: FrameFacts) -> FrameFacts:
-    """Functional groups first, the elements of the data set where these say nothing."""
-    rescaled = shared if shared.slope is not None else own
-    return FrameFacts(
-        rescaled.slope,
-        rescaled.intercept,
-        rescaled.rescale_type,
-        shared.windows or own.windows,
-        shared.position or own.position,
-        shared.orientation or own.orientation,
-        shared.spacing or own.spacing,
-        shared.laterality or own.laterality,
     )
 
 
