@@ -8,7 +8,7 @@ from pathlib import Path
 import numpy as np
 import pytest
 from PIL import Image
-from reading_page import all_saved, choose, press, ready, turn_to
+from reading_page import all_saved, choose, press, ready, tried, turn_to
 
 from sslapp.usecases.access import enter
 from sslapp.usecases.images.embeddings import newest_embedding
@@ -96,9 +96,16 @@ def test_an_archive_of_patients_becomes_labelled_images_and_nothing_comes_twice(
     form = opened(page, "Import labels")
     form.locator("input[type=file]").first.set_input_files(labels)
     form.get_by_text("A list of labels, yours from now on").wait_for()
-    choose(page, form.get_by_role("combobox", name="Keep as metadata"), "View", typed="View")
-    page.keyboard.press("Escape")  # the list stays open for further columns
-    form.get_by_text(re.compile("^Metadata: ")).first.wait_for()
+    kept = form.get_by_text(re.compile("^Metadata: ")).first
+
+    def keep(patience: int) -> None:
+        if not kept.is_visible():
+            box = form.get_by_role("combobox", name="Keep as metadata")
+            choose(page, box, "View", typed="View")
+            page.keyboard.press("Escape")  # the list stays open for further columns
+        kept.wait_for(timeout=patience)
+
+    tried(keep)
     form.get_by_role("button", name="Import labels").click()
     form.get_by_text(f"{read} labels").wait_for()
     metadata = opened(page, "Metadata")
