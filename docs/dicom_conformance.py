@@ -30,7 +30,7 @@ compares it with what the program makes of them. *Picture*: the first frame is d
 *Passed over*: no picture is in the file, which is named and left out. *Refused*: one sentence with
 the tag and the reason. None crashes.
 
-The import itself does not take DICOM yet; this is what its reader makes of files.
+What an import makes of them besides stands in [dicom.md](dicom.md).
 
 | outcome | files |
 |---|---|

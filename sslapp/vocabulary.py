@@ -62,6 +62,14 @@ class Intensities(StrEnum):
     EXTREMES = "extremes"  # its least and greatest; colours keep their upper bits
 
 
+class Thing(StrEnum):
+    """What of DICOM files one thing to label is, and so an image of the project."""
+
+    INSTANCE = "instance"  # a file; of one with several frames the middle one is seen
+    FRAME = "frame"  # each frame of each file
+    SERIES = "series"  # its middle slice is seen
+
+
 class Aspect(StrEnum):
     """How an image that is no square becomes one in the training store."""
 

@@ -26,6 +26,7 @@ class Workspace(BaseSettings):
         workspace: the folder; created on first use.
         database_url: SQLAlchemy URL; empty means SQLite in the workspace.
         import_roots: folders below which a browser user may name server folders, ":"-separated.
+        secrets: folder outside the workspace of the secrets that pseudonyms are made with.
         upload_limit: bytes that one uploaded file may have.
         admins: e-mail addresses of the server's admins where people sign in, comma-separated.
         kernels: how rounds run a network on this machine; auto decides when one is planned.
@@ -37,6 +38,7 @@ class Workspace(BaseSettings):
     workspace: Path = Field(default=Path("workspace"))
     database_url: str = ""
     import_roots: str = ""
+    secrets: Path = Field(default=Path("~/.config/sslapp/secrets"))
     upload_limit: int = Field(default=20 * 2**30, gt=0)
     admins: str = ""
     kernels: Literal["auto", "eager", "compile", "cuda-graphs"] = "auto"
@@ -71,6 +73,11 @@ class Workspace(BaseSettings):
         if not named and not self.server_admins:
             named = [Path.home()]
         return tuple(each.resolve() for each in named)
+
+    @property
+    def secrets_folder(self) -> Path:
+        """The folder of the secrets, absolute."""
+        return self.secrets.expanduser().resolve()
 
     @property
     def uploads(self) -> Path:

@@ -5,6 +5,7 @@ import itertools
 import os
 import shutil
 import sys
+import tempfile
 from collections import Counter
 from collections.abc import Callable, Iterator
 from pathlib import Path
@@ -31,6 +32,9 @@ leaves is the same."""
 
 if MEMORY.is_dir() and shutil.disk_usage(MEMORY).free >= WORKSPACES_TAKE:
     os.environ.setdefault("PYTEST_DEBUG_TEMPROOT", str(MEMORY))
+
+# no test may leave a secret in the home folder of who runs it
+os.environ["SSLAPP_SECRETS"] = str(Path(tempfile.gettempdir()) / f"sslapp-secrets-{os.getuid()}")
 
 
 TIERS = {

@@ -19,6 +19,7 @@ from sslapp.usecases.images.incoming.plan import (
     Meaning,
     Question,
     Reading,
+    TextChoice,
     in_words,
     open_questions,
     plan_source,
@@ -34,7 +35,7 @@ from sslapp.usecases.images.own_labels.plan import plan_import
 from sslapp.usecases.images.own_labels.recording import import_labels
 from sslapp.usecases.images.own_labels.sorting import Conflicts, LabelChoice
 from sslapp.usecases.images.pixels_again import WantedPixels, make_pixels_again
-from sslapp.vocabulary import Aspect, Intensities, Split
+from sslapp.vocabulary import Aspect, Intensities, Split, Thing
 
 
 @command(app, "import")
@@ -81,6 +82,21 @@ def import_command(
         FrameChoice,
         typer.Option(help="Of files with several images: the first, all, or refuse them."),
     ] = FrameChoice.FIRST,
+    thing: Annotated[
+        Thing | None,
+        typer.Option(
+            help="What of DICOM files an image is: each instance (file), frame or series. The "
+            "first such import decides for the project; default: instance."
+        ),
+    ] = None,
+    burned_in: Annotated[
+        TextChoice | None,
+        typer.Option(
+            "--burned-in",
+            help="Of DICOM files that may show text, such as a name: leave-out, or take where "
+            "somebody saw that they show none.",
+        ),
+    ] = None,
     group_pattern: Annotated[
         str | None,
         typer.Option(
@@ -131,6 +147,8 @@ def import_command(
         leave_out=None if leave_out is None else tuple(filter(None, leave_out)),
         group_pattern=group_pattern,
         frames=frames,
+        thing=thing,
+        burned_in=burned_in,
     )
     wanted = Origin(
         source=_source(source),
@@ -175,10 +193,12 @@ def _meanings(levels: str | None) -> tuple[Meaning, ...] | None:
 
 
 def _asked(source: str, questions: Sequence[Question]) -> str:
-    """The refusal of a source that leaves open what its folders mean."""
-    lines = [f"{source}: nothing was imported, for its folders may mean several things."]
+    """The refusal of a source that leaves open what it means."""
+    lines = [f"{source}: nothing was imported, for something has to be said first."]
     for each in questions:
-        if each.about == "splits":
+        if each.about == "burned_in":
+            mend = "--burned-in leave-out, or --burned-in take"
+        elif each.about == "splits":
             mend = f"--test {each.folders[0]} or --pool {each.folders[0]}"
         else:
             level = 0 if each.level is None else each.level

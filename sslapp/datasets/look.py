@@ -6,12 +6,14 @@ found = look(listing, Reading())    at each change of the reading, at once
 
 from collections import Counter
 from collections.abc import Callable, Sequence
-from dataclasses import asdict, dataclass, field
+from dataclasses import asdict, dataclass, field, replace
 from pathlib import Path
 from typing import Any
 
 import numpy as np
 
+from sslapp.datasets.dicom.asking import MAY_SHOW_TEXT, OF_TEXT, asks_of_text, candidates
+from sslapp.datasets.dicom_outline import DicomOutline
 from sslapp.datasets.own_exports import own_table
 from sslapp.datasets.pictures import copies as copies_of
 from sslapp.datasets.pictures.copies import Copies, without_copies
@@ -20,10 +22,10 @@ from sslapp.datasets.pictures.files import Placed, natural_order
 from sslapp.datasets.pictures.layout import Layout, layout
 from sslapp.datasets.pictures.levels import Level, Question
 from sslapp.datasets.pictures.listing import Listing
-from sslapp.datasets.pictures.reading import AS_SUGGESTED, Meaning, Reading
-from sslapp.datasets.registry import open_source
+from sslapp.datasets.pictures.reading import AS_SUGGESTED, Meaning, Reading, TextChoice
+from sslapp.datasets.registry import Secret, open_source, passing_secret
 from sslapp.datasets.source import CountedSource, Refusal
-from sslapp.vocabulary import Split
+from sslapp.vocabulary import Split, Thing
 
 _EXAMPLES = 10
 _OTHER_CLASS = ", which is in another class"
@@ -103,12 +105,16 @@ def list_source(
     *,
     root: Path | None = None,
     name: str | None = None,
+    secret: Secret = passing_secret,
+    named: bool = False,
 ) -> Listing:
     """Scan a source once.
 
     Args:
-        spec, within, root, name: as for `registry.open_source`.
+        spec, within, root, name, secret: as for `registry.open_source`.
         should_stop: polled while a folder is scanned.
+        named: whether DICOM files that are left out are called by their names, for a look that is
+            kept nowhere.
 
     Raises:
         pictures.listing.ScanStopped: when `should_stop()` became true.
@@ -118,9 +124,34 @@ def list_source(
     if (table := own_table(path) if path.exists() else None) is not None and table.rows:
         return listing_of(open_source(str(spec)), str(spec))
     if path.is_dir() or (path.is_file() and path.suffix.lower() == ".zip"):
-        return pictures_listing(path, name=name, should_stop=should_stop)
+        listing = pictures_listing(path, name=name, should_stop=should_stop)
+        return _dicom_listing(listing, secret, should_stop, named=named) or listing
     source = open_source(str(spec), root=root, within=within, name=name)
     return listing_of(source, str(spec))
+
+
+def _dicom_listing(
+    listing: Listing, secret: Secret, should_stop: Callable[[], bool], *, named: bool
+) -> Listing | None:
+    """What is kept of a source of DICOM files; None for another."""
+    if not candidates(listing):
+        return None
+    from sslapp.datasets.dicom.index import holds_dicom, index  # pydicom takes a second to import
+    from sslapp.datasets.dicom.summary import outlined
+
+    if not holds_dicom(listing, opened(listing)):
+        return None
+    found = index(listing, opened(listing), secret(), should_stop=should_stop)
+    nothing = np.zeros(0, np.int64)
+    return Listing(
+        path="",
+        name=found.title,
+        names=[],
+        sizes=nothing,
+        checksums=nothing,
+        refused=found.refused if not named else found.named_refusals(),
+        dicom=outlined(found),
+    )
 
 
 def listing_of(source: CountedSource, path: str) -> Listing:
@@ -172,15 +203,17 @@ def look(
     """
     if listing.shares:
         return _stated(listing)
+    if listing.dicom is not None:
+        return _of_dicom(listing, listing.dicom, reading)
     found = layout(listing, reading)
     files, again = without_copies(listing, found.files, opened(listing), copies or [])
     classes: Counter[str | None] = Counter()
     groups: Counter[str | None] = Counter()
     splits: Counter[Split] = Counter()
-    for each, count in files.counts():
-        classes[each.class_name] += count
-        groups[each.group] += count
-        splits[each.split] += count
+    for each, number in files.counts():
+        classes[each.class_name] += number
+        groups[each.group] += number
+        splits[each.split] += number
     left_out = _left_out([*listing.refused, *found.left_out, *again])
     return SourceLook(
         name=listing.name,
@@ -219,6 +252,28 @@ def _stated(listing: Listing) -> SourceLook:
         splits=dict(sorted(splits.items())),
         without_group=images,
         left_out=_left_out(listing.refused),
+    )
+
+
+def _of_dicom(listing: Listing, outline: DicomOutline, reading: Reading) -> SourceLook:
+    thing = reading.thing or Thing.INSTANCE
+    texts = outline.with_text[thing]
+    images = outline.images[thing] + texts * (reading.burned_in is TextChoice.TAKE)
+    refused = list(listing.refused)
+    if texts and reading.burned_in is not TextChoice.TAKE:
+        refused.append(Refusal(OF_TEXT, MAY_SHOW_TEXT, texts))
+    return SourceLook(
+        name=listing.name,
+        images=images,
+        bytes=outline.bytes,
+        reading=replace(reading, thing=thing),
+        classes={},
+        without_class=images,
+        splits={Split.POOL: images},
+        groups=outline.patients,
+        left_out=_left_out(refused),
+        warnings=list(outline.notes),
+        questions=asks_of_text(outline, thing, reading.burned_in),
     )
 
 

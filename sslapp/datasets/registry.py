@@ -1,10 +1,12 @@
 """Opens an image source by what a person types: a name, or the path of a folder or file."""
 
-from collections.abc import Sequence
+import os
+from collections.abc import Callable, Sequence
 from dataclasses import replace
 from pathlib import Path
 
 from sslapp.datasets.arrays.parts import npz_source
+from sslapp.datasets.dicom.asking import candidates
 from sslapp.datasets.known.catalogue import KNOWN, open_known
 from sslapp.datasets.known.medmnist import check_one_label
 from sslapp.datasets.own_exports import own_source, own_table
@@ -22,6 +24,15 @@ FILES = (".zip", ".npz", *LISTS)
 """What a file that holds or lists images is called: an archive, arrays, a manifest."""
 
 
+Secret = Callable[[], bytes]
+"""Gives the secret that a project's pseudonyms are made with."""
+
+
+def passing_secret() -> bytes:
+    """A secret for a look that nothing is kept of."""
+    return os.urandom(32)
+
+
 def open_source(
     spec: str,
     *,
@@ -30,6 +41,7 @@ def open_source(
     reading: Reading | None = None,
     name: str | None = None,
     within: Sequence[Path] | None = None,
+    secret: Secret = passing_secret,
 ) -> CountedSource:
     """Open an image source.
 
@@ -43,6 +55,7 @@ def open_source(
             is not in doubt.
         name: how a file's import is called; its own name by default.
         within: folders that a manifest's pictures may lie in; default: its own.
+        secret: under which DICOM files are de-identified; asked for where there are any.
 
     Raises:
         ValueError: when nothing can be opened, listing what is supported.
@@ -59,7 +72,7 @@ def open_source(
         wanted = reading or AS_SUGGESTED
         if group_pattern is not None:
             wanted = replace(wanted, group_pattern=group_pattern)
-        return _pictures(path, wanted, name)
+        return _pictures(path, wanted, name, secret)
     if kind == ".npz":
         return npz_source(path, name)
     if kind in LISTS:
@@ -72,9 +85,18 @@ def open_source(
     )
 
 
-def _pictures(path: Path, reading: Reading, name: str | None) -> CountedSource:
-    """A folder or archive of pictures; one that this program exported brings their labels."""
+def _pictures(path: Path, reading: Reading, name: str | None, secret: Secret) -> CountedSource:
+    """A folder or archive of pictures; one that this program exported brings their labels.
+
+    One that holds DICOM files is one of these alone.
+    """
     if (table := own_table(path)) is not None:
         return own_source(path, table)
     listing = pictures_listing(path, name=name)
+    if candidates(listing):
+        from sslapp.datasets.dicom.index import holds_dicom  # pydicom takes a second to import
+        from sslapp.datasets.dicom.source import dicom_source
+
+        if holds_dicom(listing, opened(listing)):
+            return dicom_source(listing, opened(listing), reading, secret())
     return files_source(listing, reading, opened(listing))

@@ -1,6 +1,6 @@
 """What an image source is: an ordered stream of images, and of refusals where there is none."""
 
-from collections.abc import Iterator
+from collections.abc import Iterator, Mapping
 from dataclasses import dataclass, field
 from typing import Protocol
 
@@ -9,7 +9,7 @@ from numpy.typing import NDArray
 
 from sslapp.imaging.decode import decode
 from sslapp.imaging.intensities import OF_THE_IMAGE, IntensityMapping
-from sslapp.vocabulary import Split
+from sslapp.vocabulary import Split, Thing
 
 
 @dataclass(frozen=True)
@@ -94,6 +94,20 @@ class ImageSource(Protocol):
 
     def items(self, start: int = 0) -> Iterator[Item | Refusal]:
         """Yield the entries from index `start` on, always in the same order, few at a time."""
+
+
+class PseudonymousSource:
+    """A source of images of patients, whose files' names are to be kept nowhere.
+
+    Attributes:
+        name: how the import is called, without any name of the source.
+        facts: name of an image -> heading -> what may become metadata.
+        thing: what an image is.
+    """
+
+    name: str
+    facts: Mapping[str, Mapping[str, str]]
+    thing: Thing
 
 
 class CountedSource(ImageSource, Protocol):

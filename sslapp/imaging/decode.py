@@ -41,8 +41,7 @@ FORMATS = {
 DICOM_SUFFIX = ".dcm"
 
 DICOM = (
-    "a DICOM file, which is not read yet; save it as PNG or TIFF with 16 bits first, as viewers "
-    "and DCMTK's dcm2img do"
+    "a DICOM file, which comes in de-identified and so only with a folder or archive of such files"
 )
 """Why a DICOM file is refused that is not de-identified."""
 

@@ -117,6 +117,19 @@ def reading(engine: Engine) -> Iterator[Connection]:
             conn.exec_driver_sql("PRAGMA query_only = OFF")
 
 
+def overwrite_replaced(engine: Engine) -> None:
+    """Let nothing of what was replaced be left in SQLite's write-ahead log.
+
+    While another connection reads, the log stays as it is, and is overwritten by later writes.
+    """
+    if engine.dialect.name == "sqlite":
+        with engine.connect() as conn:
+            raw = conn.connection.driver_connection
+            assert raw is not None
+            raw.rollback()  # the log cannot be emptied in a transaction
+            raw.execute("PRAGMA wal_checkpoint(TRUNCATE)")
+
+
 def lock_project(conn: Connection, project_id: int) -> None:
     """Queue behind the project's other writers until this transaction ends (PostgreSQL).
 
@@ -204,6 +217,7 @@ def _set_pragmas(connection: Any, _: object) -> None:
         "journal_mode = WAL",
         "synchronous = FULL",
         "foreign_keys = ON",
+        "secure_delete = ON",  # what is replaced or deleted is overwritten, too
     ):
         connection.execute(f"PRAGMA {pragma}")
 

@@ -17,7 +17,7 @@ from sslapp.store.log.chain import now
 from sslapp.store.log.events import append
 from sslapp.store.log.kinds import kinds_where
 from sslapp.store.schema import current_label, event, label_class, project
-from sslapp.vocabulary import Aspect, EventKind, Intensities
+from sslapp.vocabulary import Aspect, EventKind, Intensities, Thing
 
 _BEFORE = {"intensities": Intensities.EXTREMES}
 """Settings of projects that were made before these could be chosen."""
@@ -49,6 +49,9 @@ class ProjectSettings(BaseModel):
         aspect: how images that are no squares become squares of the store.
         intensities: which values of images with more than 8 bits are black and white.
         intensity_limits: they, of the set; None before there are any.
+        thing: what of DICOM files an image is; None before any came.
+        secret: name of the file of the secret that their pseudonyms are made with.
+        secret_check: by which that file is known.
         prompts: class id -> words by which images are ordered before there are labels; a class
             that is not in it has the usual ones.
     """
@@ -65,6 +68,9 @@ class ProjectSettings(BaseModel):
     intensities: Intensities = Intensities.IMAGE
     intensity_limits: tuple[float, float] | None = None
     prompts: dict[str, str] = Field(default_factory=dict)
+    thing: Thing | None = None
+    secret: str | None = None
+    secret_check: str | None = None
 
     @property
     def channels(self) -> int:
@@ -214,6 +220,9 @@ def change_settings(
     intensities: Intensities | None = None,
     intensity_limits: tuple[float, float] | None = None,
     prompts: Mapping[str, str] | None = None,
+    thing: Thing | None = None,
+    secret: str | None = None,
+    secret_check: str | None = None,
 ) -> bool:
     """Change settings and log it; None leaves one as it is.
 
@@ -243,6 +252,9 @@ def change_settings(
         "intensities": intensities,
         "intensity_limits": intensity_limits,
         "prompts": None if prompts is None else dict(prompts),
+        "thing": thing,
+        "secret": secret,
+        "secret_check": secret_check,
     }
     changed = {
         what: value

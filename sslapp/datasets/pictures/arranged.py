@@ -23,8 +23,10 @@ class OpenQuestions(ValueError):
 
     def __init__(self, name: str, questions: list[Question]) -> None:
         told = " ".join(each.text for each in questions)
+        of_text = any(each.about == "burned_in" for each in questions)
         super().__init__(
-            f"{name}: {told} Say so with the import (--levels, --test and --pool), or on its page."
+            f"{name}: {told} Say so with the import "
+            f"({'--burned-in' if of_text else '--levels, --test and --pool'}), or on its page."
         )
         self.questions = questions
 

@@ -10,7 +10,6 @@ from pathlib import PurePosixPath
 
 from sslapp.datasets.pictures.reading import FrameChoice
 from sslapp.datasets.source import Item, Refusal, Share
-from sslapp.imaging.decode import DICOM
 from sslapp.imaging.frames import frame_count, frame_files
 from sslapp.vocabulary import Split
 
@@ -45,9 +44,14 @@ EMPTY_FOLDER = "a folder without a picture"
 SYSTEM = frozenset({MACOS, HIDDEN, HIDDEN_FOLDER, IN_HIDDEN, OF_WINDOWS})
 """Reasons why what no person put there is left out; each is one line of the result."""
 
-_DICOM = (".dcm", ".dicom", ".dic", ".ima")
-_UID = re.compile(r"[0-2](\.\d+){3,}")
-"""A name that DICOM files often have: numbers and points, of which the last is no type."""
+DICOM_SUFFIXES = frozenset({".dcm", ".dicom", ".dic", ".ima"})
+"""What DICOM files are called, if they are called by what they are."""
+
+NO_PICTURE = "is not a picture type that is read"
+"""How the reason ends why a file is refused by its suffix."""
+
+_COUNTED_SUFFIX = re.compile(r"\.\d+")
+"""Of names that DICOM files often have (IMG.001, 1.2.840.113619): it is no type."""
 
 _OF_WINDOWS = {"thumbs.db", "ehthumbs.db", "desktop.ini"}
 
@@ -186,10 +190,10 @@ def _file(name: str) -> str:
 def _wrong_suffix(file: str) -> str | None:
     dot = file.rfind(".")
     suffix = file[dot:].lower() if 0 < dot < len(file) - 1 else ""
-    if suffix in _DICOM:
-        return DICOM
-    if suffix and suffix not in SUFFIXES and not _UID.fullmatch(file):
-        return f"{suffix} is not a picture type that is read"
+    if suffix in DICOM_SUFFIXES or suffix in SUFFIXES or _COUNTED_SUFFIX.fullmatch(suffix):
+        return None
+    if suffix:
+        return f"{suffix} {NO_PICTURE}"
     return None
 
 

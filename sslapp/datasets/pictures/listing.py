@@ -15,6 +15,7 @@ import numpy as np
 from numpy.typing import NDArray
 
 from sslapp import durable
+from sslapp.datasets.dicom_outline import DicomOutline
 from sslapp.datasets.pictures.files import SYSTEM, Read, natural_key, natural_order
 from sslapp.datasets.source import Refusal, Share
 from sslapp.datasets.texts import Texts
@@ -91,6 +92,7 @@ class Listing:
         told: name -> what a list among the files says of it, which counts more than its folders.
         shares: of a source without folders (a manifest, arrays, a named set), else none; then
             there are no names.
+        dicom: of DICOM files, what is known of them; then there are neither names nor shares.
     """
 
     path: str
@@ -103,6 +105,7 @@ class Listing:
     empty: list[str] = field(default_factory=list)
     told: dict[str, Listed] = field(default_factory=dict)
     shares: list[Share] = field(default_factory=list)
+    dicom: DicomOutline | None = None
 
     def save(self, path: Path) -> None:
         """Write it as one JSON file that is there whole or not at all."""
@@ -114,6 +117,7 @@ class Listing:
             "refused": [asdict(each) for each in self.refused],
             "told": {name: asdict(each) for name, each in self.told.items()},
             "shares": [asdict(each) for each in self.shares],
+            "dicom": None if self.dicom is None else asdict(self.dicom),
         }
         durable.write_bytes(path, json.dumps(plain).encode())
 
@@ -132,6 +136,8 @@ class Listing:
         plain["shares"] = [
             Share(**{**each, "split": Split(each["split"])}) for each in plain["shares"]
         ]
+        if plain.get("dicom") is not None:
+            plain["dicom"] = DicomOutline.from_json(plain["dicom"])
         return cls(**plain)
 
 

@@ -5,7 +5,7 @@ from dataclasses import dataclass, field
 from enum import StrEnum
 from typing import Any
 
-from sslapp.vocabulary import Split
+from sslapp.vocabulary import Split, Thing
 
 
 class Meaning(StrEnum):
@@ -25,6 +25,13 @@ class FrameChoice(StrEnum):
     REFUSE = "refuse"
 
 
+class TextChoice(StrEnum):
+    """What becomes of DICOM files that may show text which is burned in, such as a name."""
+
+    LEAVE_OUT = "leave-out"
+    TAKE = "take"
+
+
 @dataclass(frozen=True, kw_only=True)
 class Reading:
     """What folders and names of a source mean; None is "as suggested".
@@ -39,6 +46,8 @@ class Reading:
         group_pattern: regular expression searched in the whole relative path; what its first
             bracket that fits holds, or the whole match, is the group.
         frames: of files with several images.
+        thing: what of DICOM files becomes an image; None as the project has it.
+        burned_in: what becomes of those that may show text; needed where there are any.
     """
 
     levels: tuple[Meaning, ...] | None = None
@@ -47,6 +56,8 @@ class Reading:
     leave_out: tuple[str, ...] | None = None
     group_pattern: str | None = None
     frames: FrameChoice = FrameChoice.FIRST
+    thing: Thing | None = None
+    burned_in: TextChoice | None = None
 
     def to_json(self) -> dict[str, Any]:
         """As a job keeps it."""
@@ -57,6 +68,8 @@ class Reading:
             "leave_out": None if self.leave_out is None else list(self.leave_out),
             "group_pattern": self.group_pattern,
             "frames": str(self.frames),
+            "thing": self.thing,
+            "burned_in": self.burned_in,
         }
 
     @classmethod
@@ -74,6 +87,8 @@ class Reading:
             leave_out=some("leave_out"),
             group_pattern=kept.get("group_pattern"),
             frames=FrameChoice(kept.get("frames", FrameChoice.FIRST)),
+            thing=None if kept.get("thing") is None else Thing(kept["thing"]),
+            burned_in=None if kept.get("burned_in") is None else TextChoice(kept["burned_in"]),
         )
 
 

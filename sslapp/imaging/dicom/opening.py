@@ -1,5 +1,6 @@
 """Opening a file: found by its content, whatever it is called, and read as far as is wanted."""
 
+import hashlib
 import struct
 import zlib
 from collections.abc import Iterator
@@ -61,6 +62,11 @@ class DicomFile:
     found: Contents = field(repr=False)
     pixels: Element
     fragments: Fragments | None = field(repr=False)
+
+    @cached_property
+    def own_uid(self) -> str:
+        """What tells the file from others: its SOP instance, or its content where none is said."""
+        return self.header.instance_uid or hashlib.sha256(self.content).hexdigest()
 
     @cached_property
     def frames(self) -> list[list[Place]]:

@@ -1,6 +1,5 @@
 """The data set of a de-identified file, element by element, from the header of another."""
 
-import hashlib
 from collections.abc import Sequence
 from typing import Any
 
@@ -36,11 +35,8 @@ _EMPTY = (
 
 def describe(file: DicomFile, pseudonyms: Pseudonyms) -> Dataset:
     """Everything of a de-identified file but its pixels."""
-    data_set = Dataset()
+    data_set = describe_shortly(file, pseudonyms)
     header, found = file.header, file.found
-    _identify(data_set, file, pseudonyms)
-    _patient(data_set, header, pseudonyms)
-    _picture(data_set, header)
     _values(data_set, header)
     _place(data_set, header, found)
     _say_so(data_set)
@@ -51,12 +47,21 @@ def describe(file: DicomFile, pseudonyms: Pseudonyms) -> Dataset:
     return data_set
 
 
+def describe_shortly(file: DicomFile, pseudonyms: Pseudonyms) -> Dataset:
+    """Of a de-identified file what tells it from others, whose it is, and what kind of picture."""
+    data_set = Dataset()
+    _identify(data_set, file, pseudonyms)
+    _patient(data_set, file.header, pseudonyms)
+    _picture(data_set, file.header)
+    return data_set
+
+
 def _identify(data_set: Dataset, file: DicomFile, pseudonyms: Pseudonyms) -> None:
     header = file.header
     sop_class = uid.UID(header.sop_class, validation_mode=0)  # a warning would show what it is
     known = sop_class.type == "SOP Class"
     data_set.SOPClassUID = sop_class if known else uid.SecondaryCaptureImageStorage
-    own = header.instance_uid or hashlib.sha256(file.content).hexdigest()
+    own = file.own_uid
     study = header.study_uid or header.series_uid or own
     data_set.SOPInstanceUID = pseudonyms.uid(own)
     data_set.StudyInstanceUID = pseudonyms.uid(study)

@@ -41,6 +41,11 @@ class Pseudonyms:
         """32 hexadecimal digits in place of a patient's number; of the study where none is said."""
         return self._hash("patient", patient_key(header)).hex()[:32]
 
+    def scanner(self, header: DicomHeader) -> str:
+        """8 hexadecimal digits in place of maker and model; "" where neither is said."""
+        text = f"{header.manufacturer}\0{header.scanner}"
+        return self._hash("scanner", text).hex()[:8] if text != "\0" else ""
+
     def day(self, text: str, header: DicomHeader) -> str:
         """A date as many days earlier as is the patient's own, 1 to 3,650; "" for what is no date.
 

@@ -124,19 +124,29 @@ def _native(file: DicomFile, index: int) -> tuple[NDArray[Any], str]:
     shape = (layout.rows, layout.columns)
     if layout.allocated == 1:
         return _packed_bits(file, index).reshape(shape), layout.photometric
-    size = frame_bytes(layout)
-    start = file.pixels.start + index * size
     big = file.header.syntax == syntaxes.BIG_ENDIAN
     kind = _dtype(layout).newbyteorder(">" if big else "<")
-    if big and layout.allocated == 8 and file.pixels.vr == "OW":
-        content = _word_swapped(file.content, file.pixels.start, start, size)
-    else:
-        content = file.content[start : start + size]
+    content = native_frame(file, index)
     values = np.frombuffer(content, kind).astype(kind.newbyteorder("="))
     if layout.samples == 3:
         colours = expanded(values, layout)
         return _used_bits(colours, layout), layout.photometric
     return _used_bits(values.reshape(shape), layout), layout.photometric
+
+
+def native_frame(file: DicomFile, index: int) -> bytes:
+    """The bytes of a frame of a native file of whole bytes, single ones in their order."""
+    size = frame_bytes(file.header.format)
+    start = file.pixels.start + index * size
+    if is_word_swapped(file):
+        return _word_swapped(file.content, file.pixels.start, start, size)
+    return file.content[start : start + size]
+
+
+def is_word_swapped(file: DicomFile) -> bool:
+    """Whether single bytes lie in words that are written with the larger half first."""
+    big = file.header.syntax == syntaxes.BIG_ENDIAN
+    return big and file.header.format.allocated == 8 and file.pixels.vr == "OW"
 
 
 def _packed_bits(file: DicomFile, index: int) -> NDArray[np.uint8]:

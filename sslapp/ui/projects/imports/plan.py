@@ -16,17 +16,21 @@ from sslapp.usecases.images.incoming.looking import (
 )
 from sslapp.usecases.images.incoming.plan import (
     MEANINGS,
+    THINGS,
     FrameChoice,
     ImportPlan,
     Level,
     Meaning,
     Reading,
     Split,
+    TextChoice,
+    Thing,
     folders,
     lacks,
     plan_of_scan,
     some,
     takes,
+    told_of_dicom,
     told_of_files,
     told_of_set,
 )
@@ -44,6 +48,10 @@ FRAMES = {
     FrameChoice.FIRST: "the first image of each",
     FrameChoice.ALL: "all of them, each an image of its own",
     FrameChoice.REFUSE: "none: refuse these files",
+}
+TEXTS = {
+    TextChoice.LEAVE_OUT: "leave them out",
+    TextChoice.TAKE: "take them: I saw that they show nobody's name",
 }
 SPLITS = {Split.POOL: "pool", Split.TEST: "test"}
 
@@ -77,7 +85,8 @@ def _draw(access: Access, seen: OpenLook, revision: int) -> None:
         st.subheader(f"Import of {plain.markdown(title)}", anchor=False)
         _figures(plan)
         with st.container(gap=None):
-            for each in (*told_of_set(plan), *[*told_of_files(plan)][:1]):
+            shown = (*told_of_set(plan), *told_of_dicom(plan), *[*told_of_files(plan)][:1])
+            for each in shown:
                 st.caption(plain.markdown(each))
         if plan.differs:
             st.caption(plain.markdown(plan.differs))
@@ -86,6 +95,7 @@ def _draw(access: Access, seen: OpenLook, revision: int) -> None:
         if plan.lacking:
             st.error(plain.markdown(lacks(plan)), icon=":material/error:")
         _levels(key, looks, plan, plain_ones=False)
+        _dicom(key, plan)
         _files(key, plan)
         _groups(key, plan, wrong)
         _details(key, looks, plan)
@@ -127,6 +137,7 @@ class Asked:
         unlabelled, leave_out: as in a Reading.
         group_pattern: "" for none.
         frames: of files with several images.
+        thing, burned_in: of DICOM files.
     """
 
     levels: Mapping[int, Meaning | None]
@@ -135,6 +146,8 @@ class Asked:
     leave_out: tuple[str, ...] | None
     group_pattern: str
     frames: FrameChoice
+    thing: Thing | None
+    burned_in: TextChoice | None
 
     @classmethod
     def read(cls, key: str) -> "Asked":
@@ -147,6 +160,7 @@ class Asked:
             return {name.removeprefix(start): value for name, value in found.items()}
 
         left = all_of("out")
+        thing, text = state.get(f"{key}-thing"), state.get(f"{key}-text")
         unlabelled = state.get(f"{key}-unlabelled")
         return cls(
             levels={
@@ -162,6 +176,8 @@ class Asked:
             leave_out=tuple(name for name, out in left.items() if out) if left else None,
             group_pattern=str(state.get(f"{key}-pattern") or "").strip(),
             frames=FrameChoice(state.get(f"{key}-frames") or FrameChoice.FIRST),
+            thing=None if thing is None else Thing(str(thing)),
+            burned_in=None if text is None else TextChoice(str(text)),
         )
 
     def reading(self, levels: Sequence[Level]) -> Reading:
@@ -175,6 +191,8 @@ class Asked:
             leave_out=self.leave_out,
             group_pattern=self.group_pattern or None,
             frames=self.frames,
+            thing=self.thing,
+            burned_in=self.burned_in,
         )
 
 
@@ -191,7 +209,7 @@ def unanswered(looks: ImportPlan, plan: ImportPlan, asked: Asked) -> list[str]:
         for each in looks.questions
         if each.about == "levels" and asked.levels.get(each.level or 0) is None
     ]
-    return levels + [each.text for each in plan.questions if each.about == "splits"]
+    return levels + [each.text for each in plan.questions if each.about in ("splits", "burned_in")]
 
 
 # -- what is drawn -------------------------------------------------------------------------------
@@ -274,6 +292,31 @@ def _unlabelled(key: str, plan: ImportPlan, level: Level) -> None:
         key=f"{key}-unlabelled",
         placeholder="none",
     )
+
+
+def _dicom(key: str, plan: ImportPlan) -> None:
+    """What of DICOM files is one thing to label, and what becomes of those that may show text."""
+    found, chosen = plan.dicom, plan.look.reading.thing or Thing.INSTANCE
+    if found is None:
+        return
+    if plan.thing is None:
+        st.radio(
+            "One thing to label is",
+            list(THINGS),
+            index=list(THINGS).index(chosen),
+            format_func=lambda each: (
+                f"{THINGS[each]} ({found.images[each] + found.with_text[each]:,})"
+            ),
+            key=f"{key}-thing",
+        )
+    if number := found.with_text[chosen]:
+        st.radio(
+            f"{count(number, 'image')} may show text, such as a name",
+            list(TEXTS),
+            index=None,
+            format_func=lambda each: TEXTS[each],
+            key=f"{key}-text",
+        )
 
 
 def _files(key: str, plan: ImportPlan) -> None:

@@ -21,6 +21,7 @@ from sslapp.usecases.images.embeddings import queue_embed
 from sslapp.usecases.images.incoming.imports import queue_import
 from sslapp.usecases.images.incoming.known_sets import with_root
 from sslapp.usecases.images.incoming.origin import Origin
+from sslapp.usecases.images.incoming.pseudonym_secret import secret_of_job
 from sslapp.usecases.images.incoming.scan import is_kept, scan
 from sslapp.vocabulary import JobKind, JobState, Role
 
@@ -84,6 +85,7 @@ def run_look(context: JobContext) -> None:
             root=origin.root,
             name=origin.name,
             within=origin.within,
+            secret=lambda: secret_of_job(context),
             progress=context.progress,
             should_stop=context.should_stop,
         )

@@ -1,17 +1,18 @@
 """The plan of an import: what a scanned source brings to a project if it is read in some way."""
 
 from collections.abc import Iterator, Mapping, Sequence
-from dataclasses import dataclass
+from dataclasses import dataclass, replace
 from pathlib import Path
 from typing import Any
 
 from sqlalchemy import Connection
 
+from sslapp.datasets.dicom_outline import DicomOutline
 from sslapp.datasets.look import SourceLook, list_source, look
 from sslapp.datasets.pictures.beside import Beside, found_beside
 from sslapp.datasets.pictures.layout import layout
 from sslapp.datasets.pictures.levels import Level, Question
-from sslapp.datasets.pictures.reading import AS_SUGGESTED, FrameChoice, Meaning, Reading
+from sslapp.datasets.pictures.reading import AS_SUGGESTED, FrameChoice, Meaning, Reading, TextChoice
 from sslapp.imaging.originals import original_path
 from sslapp.store import images, label_classes
 from sslapp.store.database import reading as reading_of
@@ -19,8 +20,8 @@ from sslapp.usecases.access import Access, find_project
 from sslapp.usecases.images.incoming.known_sets import KnownHere, known_here, with_root
 from sslapp.usecases.images.incoming.origin import Origin
 from sslapp.usecases.images.incoming.scan import Progress, Scan, cores, scan
-from sslapp.usecases.images.incoming.shape import Shape, shape_of, what_differs
-from sslapp.vocabulary import Split
+from sslapp.usecases.images.incoming.shape import Shape, shape_of, thing_of, what_differs
+from sslapp.vocabulary import Split, Thing
 from sslapp.words import count, roughly, size
 
 __all__ = [
@@ -32,6 +33,8 @@ __all__ = [
     "Question",
     "Reading",
     "Split",
+    "TextChoice",
+    "Thing",
     "plan_of_scan",
     "plan_source",
 ]
@@ -58,6 +61,7 @@ class ImportPlan:
         seconds: that the import takes on this machine, or None.
         bytes: that it takes on the disk.
         known: the set with a name that this is; else None.
+        thing: what of DICOM files the project's images are; None before any came.
     """
 
     look: SourceLook
@@ -69,11 +73,17 @@ class ImportPlan:
     seconds: float | None
     bytes: int
     known: KnownHere | None = None
+    thing: Thing | None = None
 
     @property
     def new(self) -> int:
         """Images that the import would add."""
         return self.look.images - self.here
+
+    @property
+    def dicom(self) -> DicomOutline | None:
+        """What is known of DICOM files; None for other sources."""
+        return self.scan.listing.dicom
 
     @property
     def classes(self) -> int:
@@ -126,8 +136,10 @@ def plan_of_scan(
     Raises:
         ValueError: when the reading cannot be, as a group pattern that fits no path.
     """
-    found = look(scan.listing, reading, scan.copies)
     with reading_of(access.engine) as conn:
+        thing = thing_of(conn, project_id)
+        reading = replace(reading, thing=reading.thing or thing)
+        found = look(scan.listing, reading, scan.copies)
         shape = shape_of(conn, access.workspace, project_id)
         here = min(_here(conn, access, project_id, scan, found.reading), found.images)
         known = {each.name for each in label_classes.classes(conn, project_id)}
@@ -144,6 +156,7 @@ def plan_of_scan(
         seconds=None if scan.seconds is None else scan.seconds * new / cores(),
         bytes=of_files * new // max(found.images, 1) + new * side * side * channels,
         known=None if scan.named is None else known_here(access, scan.named.name),
+        thing=thing,
     )
 
 
@@ -163,6 +176,7 @@ def plan_source(
         root=origin.root,
         name=origin.name,
         within=origin.within,
+        named=True,
         progress=progress,
     )
     return plan_of_scan(access, project_id, found, origin.reading or AS_SUGGESTED)
@@ -178,8 +192,8 @@ def open_questions(origin: Origin) -> list[Question]:
     if not path.is_dir() and path.suffix.lower() != ".zip":
         return []
     listing = list_source(origin.source, origin.within, name=origin.name)
-    if listing.shares:
-        return []
+    if listing.shares or listing.dicom is not None:
+        return look(listing, origin.reading or AS_SUGGESTED).questions
     return layout(listing, origin.reading or AS_SUGGESTED).questions
 
 
@@ -253,6 +267,7 @@ def in_words(plan: ImportPlan) -> list[str]:
     """The plan line by line: the counts first, then what is asked, then the rest."""
     found = plan.look
     lines = [f"{found.name}: {', '.join(counts(plan))}.", *told_of_set(plan)]
+    lines += [*told_of_dicom(plan)]
     lines += [f"Question: {each.text}" for each in plan.questions]
     lines += [lacks(plan)] if plan.lacking else []
     lines += [_level(number, each) for number, each in enumerate(found.levels, start=1)]
@@ -280,7 +295,7 @@ def counts(plan: ImportPlan) -> list[str]:
     if tests := found.splits.get(Split.TEST, 0):
         parts.append(f"{tests:,} test")
     if found.groups:
-        parts.append(count(found.groups, "group"))
+        parts.append(count(found.groups, "group" if plan.dicom is None else "patient"))
     if out := sum(each.count for each in found.left_out):
         parts.append(f"{out:,} left out")
     return parts
@@ -301,6 +316,34 @@ def told_of_files(plan: ImportPlan) -> Iterator[str]:
         yield f"{count(len(why), 'file')} cannot be read: {some(why)}."
     if plan.differs:
         yield plan.differs
+
+
+THINGS: Mapping[Thing, str] = {
+    Thing.INSTANCE: "each file; of one with several frames the middle one is seen",
+    Thing.FRAME: "each frame of each file",
+    Thing.SERIES: "each series; its middle slice is seen",
+}
+"""What one thing to label is, in words."""
+
+
+def told_of_dicom(plan: ImportPlan) -> Iterator[str]:
+    """What lies in DICOM files, what an image is, and what is taken of them."""
+    found = plan.dicom
+    if found is None:
+        return
+    held = [
+        count(found.patients, "patient"),
+        f"{found.studies:,} {'study' if found.studies == 1 else 'studies'}",
+        f"{found.series:,} series",
+        count(found.instances, "file"),
+    ]
+    several = f", {found.several:,} of them with several frames" if found.several else ""
+    yield f"{', '.join(held)}{several}. Patients are groups."
+    yield f"An image is {THINGS[plan.look.reading.thing or Thing.INSTANCE]}."
+    yield (
+        "Files are de-identified as they come: no name, number, date or text of theirs is kept, "
+        "nor what files and folders are called."
+    )
 
 
 def told_of_set(plan: ImportPlan) -> Iterator[str]:

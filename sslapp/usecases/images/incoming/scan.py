@@ -11,6 +11,7 @@ from typing import Any
 import numpy as np
 
 from sslapp import durable
+from sslapp.datasets.dicom_outline import DicomOutline
 from sslapp.datasets.header_sample import Sample, sample
 from sslapp.datasets.known.card import KnownSet
 from sslapp.datasets.known.catalogue import KNOWN, outline_known
@@ -18,6 +19,7 @@ from sslapp.datasets.look import list_source, same_bytes
 from sslapp.datasets.pictures.copies import Copies
 from sslapp.datasets.pictures.described import opened
 from sslapp.datasets.pictures.listing import Listing
+from sslapp.datasets.registry import Secret, passing_secret
 from sslapp.datasets.source import Share
 from sslapp.imaging.decode import decode, pixel_sha256
 from sslapp.imaging.fit import fit
@@ -118,13 +120,16 @@ def scan(
     root: Path | None = None,
     name: str | None = None,
     within: Sequence[Path] | None = None,
+    secret: Secret = passing_secret,
+    named: bool = False,
     progress: Progress = lambda done, total, what: None,
     should_stop: Callable[[], bool] = lambda: False,
 ) -> Scan:
     """Look a source through once.
 
     Args:
-        source, root, name, within: as for `datasets.registry.open_source`.
+        source, root, name, within, secret: as for `datasets.registry.open_source`.
+        named: as for `datasets.look.list_source`.
         should_stop: polled often.
 
     Raises:
@@ -135,7 +140,11 @@ def scan(
         progress(0, 0, "reading headers and labels")
         return _scan_known(KNOWN[source], root, should_stop)
     progress(0, 0, "listing files")
-    listing = list_source(source, within, should_stop, root=root, name=name)
+    listing = list_source(
+        source, within, should_stop, root=root, name=name, secret=secret, named=named
+    )
+    if listing.dicom is not None:
+        return Scan(listing=listing, copies=[], sample=_of_dicom(listing.dicom), seconds=None)
     copies = same_bytes(
         listing,
         progress=lambda done, total: progress(done, total, "comparing files of equal size"),
@@ -189,6 +198,19 @@ def _scan_known(known: KnownSet, root: Path | None, should_stop: Callable[[], bo
             else sum(each.count for each in shares if each.class_name is None),
             bytes=downloaded if files is None else int(files.sizes.sum()),
         ),
+    )
+
+
+def _of_dicom(outline: DicomOutline) -> Sample:
+    """What the headers said, all of which were read."""
+    return Sample(
+        looked=outline.instances,
+        images=outline.instances,
+        sizes=dict(outline.sizes),
+        kinds=dict(outline.kinds),
+        formats={f"DICOM {name}": number for name, number in outline.modalities.items()},
+        smallest=outline.smallest,
+        largest=outline.largest,
     )
 
 

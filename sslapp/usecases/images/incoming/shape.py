@@ -7,7 +7,7 @@ from sqlalchemy import Connection
 from sslapp.imaging.intensities import IntensityMapping
 from sslapp.rounds.project_pixels import mapping_of, training_store
 from sslapp.store import images, projects
-from sslapp.vocabulary import Aspect
+from sslapp.vocabulary import Aspect, Thing
 from sslapp.words import count
 from sslapp.workspace import Workspace
 
@@ -31,6 +31,11 @@ def shape_of(conn: Connection, workspace: Workspace, project_id: int) -> Shape:
         _, side, _, channels = training_store(conn, workspace, project_id).shape
         return Shape(side, channels, *found, is_first=False)
     return Shape(settings.image_size, 1 if settings.grey else None, *found, is_first=True)
+
+
+def thing_of(conn: Connection, project_id: int) -> Thing | None:
+    """What of DICOM files the project's images are; None before any came."""
+    return projects.find_project(conn, project_id).settings.thing
 
 
 def what_differs(images_: int, larger: int, coloured: int, *, side: int, channels: int) -> str:

@@ -1,0 +1,42 @@
+"""What only a person can say of DICOM files, and whether a listing may hold any."""
+
+from pathlib import PurePosixPath
+
+from sslapp.datasets.dicom_outline import DicomOutline
+from sslapp.datasets.pictures.files import NO_PICTURE, SUFFIXES
+from sslapp.datasets.pictures.levels import Question
+from sslapp.datasets.pictures.listing import Listing
+from sslapp.datasets.pictures.reading import TextChoice
+from sslapp.vocabulary import Thing
+
+OF_TEXT = "screens that were copied, ultrasound, or files that say so"
+MAY_SHOW_TEXT = "it may show text that is burned in, such as a name"
+
+
+def candidates(listing: Listing) -> list[str]:
+    """Files that may be DICOM: all but those that are called pictures.
+
+    Where nothing is called a picture or DICOM, files of other types are tried, too.
+    """
+    found = [name for name in listing.names if PurePosixPath(name).suffix.lower() not in SUFFIXES]
+    return found or ([] if listing.names else refused_by_type(listing))
+
+
+def refused_by_type(listing: Listing) -> list[str]:
+    """Files that were refused by their suffix alone, which may be that of a name."""
+    return [each.name for each in listing.refused if each.reason.endswith(NO_PICTURE)]
+
+
+def asks_of_text(
+    outline: DicomOutline, thing: Thing, burned_in: TextChoice | None
+) -> list[Question]:
+    """What must be answered of files that may show text."""
+    number = outline.with_text[thing]
+    if not number or burned_in is not None:
+        return []
+    text = (
+        f"Images that may show text which is burned in, such as a name: {number:,}. They are "
+        f"{OF_TEXT}. De-identification cannot see such text. Are they left out, or did you see "
+        "that they show nobody's name?"
+    )
+    return [Question(level=None, about="burned_in", folders=(), text=text)]

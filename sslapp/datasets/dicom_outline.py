@@ -1,0 +1,53 @@
+"""What a look at DICOM files keeps of them: counts and sentences, no name of any file."""
+
+from collections.abc import Mapping
+from dataclasses import dataclass, field
+from typing import Any
+
+from sslapp.vocabulary import Thing
+
+
+@dataclass(frozen=True, kw_only=True)
+class DicomOutline:
+    """What lies in a source of DICOM files.
+
+    Attributes:
+        patients, studies, series, instances: how many there are.
+        images: thing to label -> how many images it would give, those that may show text aside.
+        with_text: likewise, those that may show text.
+        modalities: modality -> instances.
+        sizes, kinds: "512 x 512" and "grey, 16 bits" -> instances.
+        smallest, largest: (width, height) by pixels.
+        several: instances with more than one frame.
+        bytes: of all instances.
+        notes: what a person should know, as sentences.
+    """
+
+    patients: int
+    studies: int
+    series: int
+    instances: int
+    images: Mapping[Thing, int]
+    with_text: Mapping[Thing, int]
+    modalities: Mapping[str, int]
+    sizes: Mapping[str, int]
+    kinds: Mapping[str, int]
+    smallest: tuple[int, int]
+    largest: tuple[int, int]
+    several: int
+    bytes: int
+    notes: tuple[str, ...] = field(default=())
+
+    @classmethod
+    def from_json(cls, kept: Mapping[str, Any]) -> "DicomOutline":
+        """What `dataclasses.asdict` gave, after it was JSON."""
+        return cls(
+            **{
+                **kept,
+                "images": {Thing(name): count for name, count in kept["images"].items()},
+                "with_text": {Thing(name): count for name, count in kept["with_text"].items()},
+                "smallest": tuple(kept["smallest"]),
+                "largest": tuple(kept["largest"]),
+                "notes": tuple(kept["notes"]),
+            }
+        )

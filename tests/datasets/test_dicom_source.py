@@ -1,0 +1,185 @@
+"""DICOM files as a source: found by content, called by pseudonyms, an image for each thing."""
+
+import zipfile
+from pathlib import Path
+
+import numpy as np
+import pytest
+from dicom_files import SECRET, data_set, written
+from ward import PATIENTS, SLICES, radiograph, slice_of, ward
+
+from sslapp.datasets.look import list_source, look
+from sslapp.datasets.pictures.arranged import OpenQuestions
+from sslapp.datasets.pictures.listing import Listing
+from sslapp.datasets.pictures.reading import Reading, TextChoice
+from sslapp.datasets.registry import open_source
+from sslapp.datasets.source import Item, PseudonymousSource
+from sslapp.imaging.decode import decode
+from sslapp.imaging.dicom.opening import open_dicom
+from sslapp.imaging.dicom.pixels.frames import frame_values
+from sslapp.vocabulary import Thing
+
+BY_SERIES = Reading(thing=Thing.SERIES)
+
+
+def opened(path: Path, reading: Reading | None = None) -> PseudonymousSource:
+    source = open_source(str(path), reading=reading, secret=lambda: SECRET)
+    assert isinstance(source, PseudonymousSource)
+    return source
+
+
+def items(path: Path, reading: Reading | None = None) -> list[Item]:
+    found = list(opened(path, reading).items())
+    assert all(isinstance(each, Item) for each in found)
+    return found
+
+
+def values(item: Item) -> np.ndarray:
+    return frame_values(open_dicom(item.content, "original"))
+
+
+def test_each_file_becomes_an_image_of_its_patient_and_others_are_named_by_number(tmp_path) -> None:
+    folder = ward(tmp_path)
+    source = opened(folder)
+    found = list(source.items())
+    assert len(found) == len(source) == 2 * (SLICES + 1)
+    assert len({each.group for each in found}) == 2
+    assert source.name == "DICOM, 2 patients"
+    assert sorted(each.reason for each in source.refused) == [
+        "a DICOM file that is not read: it ends within (7fe0,0010), 40 bytes too early.",
+        "a structured report, in which no picture is.",
+        "no DICOM file, and among such only they are taken",
+        "no DICOM file, and among such only they are taken",
+    ]
+    assert all(each.name.startswith("file ") for each in source.refused)
+    said = repr([found, source.refused, source.facts, source.name])
+    for secret in (*PATIENTS, "WARD-", "1961"):
+        assert secret not in said
+        assert all(secret.encode() not in each.content for each in found)
+
+
+def test_the_picture_is_the_one_that_was_sent(tmp_path) -> None:
+    (tmp_path / "one").mkdir()
+    (tmp_path / "one" / "IM1").write_bytes(slice_of(0, 3))
+    (item,) = items(tmp_path / "one")
+    sent = frame_values(open_dicom(slice_of(0, 3), "sent"))
+    np.testing.assert_array_equal(values(item), sent)
+    assert decode(item.content, item.name).shape == (16, 16)
+
+
+def test_of_a_series_the_middle_slice_by_its_place_is_taken(tmp_path) -> None:
+    found = items(ward(tmp_path), BY_SERIES)
+    assert len(found) == 4
+    middle = frame_values(open_dicom(slice_of(0, 0), "at 20 mm"))
+    assert any(np.array_equal(values(each), middle) for each in found)
+    assert [len({each.group for each in found})] == [2]
+
+
+def test_slices_follow_each_other_along_the_body(tmp_path) -> None:
+    folder = ward(tmp_path)
+    for each in folder.rglob("*.dcm"):
+        each.unlink()
+    found = [values(each) for each in items(folder)]
+    wanted = [frame_values(open_dicom(slice_of(0, at), "sent")) for at in (1, 2, 0, 4, 3)]
+    runs = (found[:SLICES], found[SLICES:])
+    assert any(all(map(np.array_equal, run, wanted)) for run in runs)
+
+
+def test_of_several_frames_the_middle_one_or_all_become_images(tmp_path) -> None:
+    made = np.random.default_rng(0).integers(0, 900, (4, 8, 8)).astype(np.uint16)
+    (tmp_path / "set").mkdir()
+    (tmp_path / "set" / "1").write_bytes(written(data_set(made)))
+    (one,) = items(tmp_path / "set")
+    np.testing.assert_array_equal(values(one), made[1])
+    each_frame = items(tmp_path / "set", Reading(thing=Thing.FRAME))
+    np.testing.assert_array_equal([values(each) for each in each_frame], made)
+    assert [each.name.rpartition("#")[2] for each in each_frame] == ["1", "2", "3", "4"]
+    assert one.name == each_frame[1].name
+
+
+def test_what_may_show_text_is_asked_about(tmp_path) -> None:
+    folder = ward(tmp_path, text=True)
+    with pytest.raises(OpenQuestions, match="--burned-in"):
+        opened(folder)
+    without = opened(folder, Reading(burned_in=TextChoice.LEAVE_OUT))
+    taken = opened(folder, Reading(burned_in=TextChoice.TAKE))
+    assert (len(without), len(taken)) == (12, 13)
+    assert "burned in" in without.refused[-1].reason
+
+
+@pytest.mark.parametrize(("says", "asked"), [("YES", True), ("NO", False)])
+def test_a_file_that_says_what_is_burned_in_is_believed(tmp_path, says, asked) -> None:
+    (tmp_path / "set").mkdir()
+    made = data_set(BurnedInAnnotation=says, Modality="US")
+    (tmp_path / "set" / "1").write_bytes(written(made))
+    look_at = look(list_source(tmp_path / "set", secret=lambda: SECRET))
+    assert bool(look_at.questions) is asked
+
+
+def test_a_second_copy_of_an_instance_is_left_out(tmp_path) -> None:
+    folder = ward(tmp_path)
+    (folder / "again").write_bytes(radiograph(0))
+    refused = [each.reason for each in opened(folder).refused]
+    assert any(each.startswith("the same SOP instance as a file before it") for each in refused)
+
+
+def test_an_archive_is_read_like_a_folder_and_under_the_same_names(tmp_path) -> None:
+    folder = ward(tmp_path)
+    path = tmp_path / "sent.zip"
+    with zipfile.ZipFile(path, "w") as file:
+        for each in folder.rglob("*"):
+            if each.is_file():
+                file.write(each, each.relative_to(folder))
+    assert [each.name for each in items(path)] == [each.name for each in items(folder)]
+
+
+def test_another_secret_gives_other_names(tmp_path) -> None:
+    folder = ward(tmp_path)
+    other = open_source(str(folder), secret=lambda: bytes(32))
+    assert not {each.name for each in other.items()} & {each.name for each in items(folder)}
+
+
+def test_facts_are_words_of_the_standard_and_bands(tmp_path) -> None:
+    source = opened(ward(tmp_path))
+    (film, *_) = [each for each in source.facts.values() if each["Modality"] == "DX"]
+    assert film["View"] == "PA"
+    assert film["Body part"] == "CHEST"
+    assert len(film["Scanner"]) == 8
+    (slice_, *_) = [each for each in source.facts.values() if each["Modality"] == "CT"]
+    assert (slice_["Age"], slice_["Sex"]) == ("60-69", "F")
+
+
+def test_a_look_counts_for_each_choice_keeps_no_name_and_comes_back_from_a_file(tmp_path) -> None:
+    folder = ward(tmp_path, text=True)
+    listing = list_source(folder, secret=lambda: SECRET)
+    listing.save(tmp_path / "kept.json")
+    kept = (tmp_path / "kept.json").read_text()
+    for secret in (*PATIENTS, "WARD-", str(tmp_path), "echo"):
+        assert secret not in kept
+    listing = Listing.load(tmp_path / "kept.json")
+    counts = {
+        (thing, text): look(listing, Reading(thing=thing, burned_in=text)).images
+        for thing in Thing
+        for text in TextChoice
+    }
+    assert counts == {
+        (Thing.INSTANCE, TextChoice.LEAVE_OUT): 12,
+        (Thing.INSTANCE, TextChoice.TAKE): 13,
+        (Thing.FRAME, TextChoice.LEAVE_OUT): 12,
+        (Thing.FRAME, TextChoice.TAKE): 15,
+        (Thing.SERIES, TextChoice.LEAVE_OUT): 4,
+        (Thing.SERIES, TextChoice.TAKE): 5,
+    }
+    assert look(listing).groups == 2
+
+
+def test_a_look_that_is_not_kept_names_what_is_left_out(tmp_path) -> None:
+    listing = list_source(ward(tmp_path), named=True)
+    assert f"broken {PATIENTS[1]}.dcm" in [each.name for each in listing.refused]
+
+
+def test_without_a_picture_in_them_nothing_comes(tmp_path) -> None:
+    (tmp_path / "set").mkdir()
+    (tmp_path / "set" / "1").write_bytes(radiograph(0)[:-40])
+    with pytest.raises(ValueError, match=r"No picture is in these DICOM files.* file 1: "):
+        opened(tmp_path / "set")

@@ -1,0 +1,129 @@
+"""DICOM files come in de-identified, by patient, and under a secret outside the workspace."""
+
+import shutil
+
+import pytest
+import small_project
+from ward import PATIENTS, ward
+
+from sslapp.datasets.pictures.reading import Reading, TextChoice
+from sslapp.jobs import history
+from sslapp.store.database import reading
+from sslapp.store.images import contents, groups
+from sslapp.store.projects import find_project
+from sslapp.usecases.access import enter
+from sslapp.usecases.images.incoming.imports import import_images
+from sslapp.usecases.images.incoming.looking import import_looked_at, open_look, start_look
+from sslapp.usecases.images.incoming.origin import Origin
+from sslapp.usecases.images.incoming.plan import in_words, plan_of_scan
+from sslapp.usecases.images.incoming.scan import Scan
+from sslapp.usecases.images.metadata import metadata_columns
+from sslapp.usecases.projects.settings import create_project
+from sslapp.vocabulary import JobKind, JobState, Thing
+from sslapp.workspace import Workspace
+
+
+@pytest.fixture
+def access(tmp_path):
+    workspace = Workspace(workspace=tmp_path / "workspace", secrets=tmp_path / "secrets")
+    made = enter(workspace, "Ann")
+    create_project(made, "Ward", ["normal", "other"])
+    yield made
+    made.engine.dispose()
+
+
+def finished(access, source, wanted: Reading | None = None) -> dict:
+    return small_project.finish(access, import_images(access, None, str(source), reading=wanted))
+
+
+def imported(access, source, wanted: Reading | None = None) -> dict:
+    row = finished(access, source, wanted)
+    assert row["state"] == JobState.DONE, row["error"]
+    return row["result"]
+
+
+def test_patients_are_groups_facts_are_metadata_and_nothing_comes_twice(access, tmp_path) -> None:
+    folder = ward(tmp_path)
+    assert imported(access, folder)["images"] == 12
+    with reading(access.engine) as conn:
+        assert len(set(groups(conn, 1))) == 2
+        settings = find_project(conn, 1).settings
+        kept = [row["params"] for row in history.newest_jobs(conn, 1)]
+    assert settings.thing is Thing.INSTANCE
+    assert [each["source"] for each in kept] == ["DICOM, 2 patients"]
+    assert {each.name for each in metadata_columns(access, None)} == {
+        *("Modality", "View", "Body part", "Age", "Sex", "Scanner")
+    }
+    again = imported(access, folder)
+    assert (again["images"], again["here"]) == (0, 12)
+    assert small_project.damage(access) is None
+
+
+def test_an_image_stays_what_the_first_import_made_it(access, tmp_path) -> None:
+    folder = ward(tmp_path)
+    assert imported(access, folder, Reading(thing=Thing.SERIES))["images"] == 4
+    other = ward(tmp_path / "more", text=True)
+    wrong = finished(access, other, Reading(thing=Thing.FRAME))
+    assert "An image of this project is a DICOM series, and not a frame" in wrong["error"]
+    more = imported(access, other, Reading(burned_in=TextChoice.TAKE))
+    assert (more["images"], more["here"]) == (1, 4)
+
+
+def test_without_the_secret_nothing_further_comes_in(access, tmp_path) -> None:
+    folder = ward(tmp_path)
+    imported(access, folder)
+    (secret,) = (tmp_path / "secrets").iterdir()
+    assert secret.stat().st_mode & 0o077 == 0
+    content = secret.read_text()
+    for given in (None, "", "00" * 32):
+        secret.unlink() if given is None else secret.write_text(given)
+        wrong = finished(access, folder)
+        assert wrong["state"] == JobState.FAILED
+        assert "SSLAPP_SECRETS" in wrong["error"]
+    secret.write_text(content)
+    assert imported(access, folder)["here"] == 12
+
+
+def test_the_secret_lies_in_no_workspace(tmp_path) -> None:
+    root = tmp_path / "workspace"
+    access = enter(Workspace(workspace=root, secrets=root / "secrets"), "Ann")
+    create_project(access, "Ward", ["normal", "other"])
+    wrong = finished(access, ward(tmp_path))
+    assert wrong["state"] == JobState.FAILED
+    assert "Name a folder elsewhere in SSLAPP_SECRETS" in wrong["error"]
+    access.engine.dispose()
+
+
+def test_a_plan_says_what_lies_there_and_the_import_follows_it(access, tmp_path) -> None:
+    folder = ward(tmp_path, text=True)
+    look = start_look(access, 1, Origin(source=str(folder)))
+    small_project.run_jobs(access)
+    seen = open_look(access, 1)
+    assert seen is not None
+    assert seen.name == "DICOM, 2 patients"
+    plan = plan_of_scan(access, 1, Scan.load(seen.folder))
+    words = "\n".join(in_words(plan))
+    assert "2 patients, 5 studies, 5 series, 13 files, 1 of them with several frames." in words
+    assert [each.about for each in plan.questions] == ["burned_in"]
+    shutil.rmtree(tmp_path / "secrets")
+    (tmp_path / "secrets").mkdir()
+    wanted = Reading(thing=Thing.SERIES, burned_in=TextChoice.LEAVE_OUT)
+    failed = small_project.finish(access, import_looked_at(access, look, wanted))
+    assert "is not there" in failed["error"]
+
+
+def test_a_look_and_its_import_keep_no_name(access, tmp_path) -> None:
+    folder = ward(tmp_path)
+    look = start_look(access, 1, Origin(source=str(folder)))
+    small_project.run_jobs(access)
+    done = small_project.finish(access, import_looked_at(access, look, Reading()))
+    assert done["state"] == JobState.DONE, done["error"]
+    with reading(access.engine) as conn:
+        rows = [*history.newest_jobs(conn, 1)]
+        named = [name for name, _, _ in contents(conn, 1)]
+    assert {row["kind"] for row in rows} == {JobKind.LOOK, JobKind.IMPORT}
+    told = repr([(row["params"], row["result"], row["error"]) for row in rows] + named)
+    for secret in (*PATIENTS, "WARD-", "1961"):
+        assert secret not in told
+        for path in access.workspace.root.rglob("*"):
+            assert not path.is_file() or secret.encode() not in path.read_bytes(), path
