@@ -20,10 +20,10 @@ from sslapp.usecases.images.incoming.plan import (
     Question,
     Reading,
     TextChoice,
-    in_words,
     open_questions,
     plan_source,
 )
+from sslapp.usecases.images.incoming.plan_words import in_words
 from sslapp.usecases.images.metadata import (
     last_metadata,
     metadata_columns,

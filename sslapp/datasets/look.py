@@ -18,14 +18,18 @@ from sslapp.datasets.own_exports import own_table
 from sslapp.datasets.pictures import copies as copies_of
 from sslapp.datasets.pictures.copies import Copies, without_copies
 from sslapp.datasets.pictures.described import opened, pictures_listing
-from sslapp.datasets.pictures.files import Placed, natural_order
+from sslapp.datasets.pictures.files import DICOM_SUFFIXES, Placed, natural_order
 from sslapp.datasets.pictures.layout import Layout, layout
 from sslapp.datasets.pictures.levels import Level, Question
 from sslapp.datasets.pictures.listing import Listing
 from sslapp.datasets.pictures.reading import AS_SUGGESTED, Meaning, Reading, TextChoice
+from sslapp.datasets.pictures.watch import UNWATCHED, Watch
 from sslapp.datasets.registry import Secret, open_source, passing_secret
 from sslapp.datasets.source import CountedSource, Refusal
 from sslapp.vocabulary import Split, Thing
+
+PACKED = frozenset({".zip"}) | DICOM_SUFFIXES
+"""What files are called that are looked into like folders."""
 
 _EXAMPLES = 10
 _OTHER_CLASS = ", which is in another class"
@@ -101,7 +105,7 @@ class SourceLook:
 def list_source(
     spec: str | Path,
     within: Sequence[Path] | None = None,
-    should_stop: Callable[[], bool] = lambda: False,
+    watch: Watch = UNWATCHED,
     *,
     root: Path | None = None,
     name: str | None = None,
@@ -112,26 +116,26 @@ def list_source(
 
     Args:
         spec, within, root, name, secret: as for `registry.open_source`.
-        should_stop: polled while a folder is scanned.
+        watch: who waits: it may stop the scan, and is told how far headers of DICOM files are read.
         named: whether DICOM files that are left out are called by their names, for a look that is
             kept nowhere.
 
     Raises:
-        pictures.listing.ScanStopped: when `should_stop()` became true.
+        pictures.listing.ScanStopped: when the watch says so.
         ValueError: as `registry.open_source`.
     """
     path = Path(spec)
     if (table := own_table(path) if path.exists() else None) is not None and table.rows:
         return listing_of(open_source(str(spec)), str(spec))
-    if path.is_dir() or (path.is_file() and path.suffix.lower() == ".zip"):
-        listing = pictures_listing(path, name=name, should_stop=should_stop)
-        return _dicom_listing(listing, secret, should_stop, named=named) or listing
+    if path.is_dir() or (path.is_file() and path.suffix.lower() in PACKED):
+        listing = pictures_listing(path, name=name, should_stop=watch.should_stop)
+        return _dicom_listing(listing, secret, watch, named=named) or listing
     source = open_source(str(spec), root=root, within=within, name=name)
     return listing_of(source, str(spec))
 
 
 def _dicom_listing(
-    listing: Listing, secret: Secret, should_stop: Callable[[], bool], *, named: bool
+    listing: Listing, secret: Secret, watch: Watch, *, named: bool
 ) -> Listing | None:
     """What is kept of a source of DICOM files; None for another."""
     if not candidates(listing):
@@ -141,7 +145,7 @@ def _dicom_listing(
 
     if not holds_dicom(listing, opened(listing)):
         return None
-    found = index(listing, opened(listing), secret(), should_stop=should_stop)
+    found = index(listing, opened(listing), secret(), watch)
     nothing = np.zeros(0, np.int64)
     return Listing(
         path="",

@@ -12,16 +12,18 @@ from sslapp.datasets.known.medmnist import check_one_label
 from sslapp.datasets.own_exports import own_source, own_table
 from sslapp.datasets.pictures.arranged import files_source
 from sslapp.datasets.pictures.described import opened, pictures_listing
+from sslapp.datasets.pictures.files import DICOM_SUFFIXES
 from sslapp.datasets.pictures.manifest import manifest_source
 from sslapp.datasets.pictures.reading import AS_SUGGESTED, Reading
+from sslapp.datasets.pictures.watch import UNWATCHED, Watch
 from sslapp.datasets.source import CountedSource
 from sslapp.datasets.tables.reading import LISTS
 
 NAMES = tuple(KNOWN)
 """The sets that are opened by name."""
 
-FILES = (".zip", ".npz", *LISTS)
-"""What a file that holds or lists images is called: an archive, arrays, a manifest."""
+FILES = (".zip", ".npz", *LISTS, *sorted(DICOM_SUFFIXES))
+"""What a file is called that holds or lists images: an archive, arrays, a list, DICOM."""
 
 
 Secret = Callable[[], bytes]
@@ -42,13 +44,14 @@ def open_source(
     name: str | None = None,
     within: Sequence[Path] | None = None,
     secret: Secret = passing_secret,
+    watch: Watch = UNWATCHED,
 ) -> CountedSource:
     """Open an image source.
 
     Args:
         spec: one of NAMES, or the path of a folder of images or of one of FILES: a zip archive of
-            them, a MedMNIST-layout .npz file, a manifest. A folder or archive that this program
-            exported gives an OwnSource, with the labels.
+            them, a MedMNIST-layout .npz file, a manifest, a DICOM file. A folder or archive that
+            this program exported gives an OwnSource, with the labels.
         root: where a named set lies, or in a folder directly in it; needed for all but "digits".
         group_pattern: that of `reading`, for short.
         reading: what folders and names of a folder or archive mean; None as it looks, where that
@@ -56,6 +59,7 @@ def open_source(
         name: how a file's import is called; its own name by default.
         within: folders that a manifest's pictures may lie in; default: its own.
         secret: under which DICOM files are de-identified; asked for where there are any.
+        watch: told how far the reading of their headers is.
 
     Raises:
         ValueError: when nothing can be opened, listing what is supported.
@@ -72,7 +76,9 @@ def open_source(
         wanted = reading or AS_SUGGESTED
         if group_pattern is not None:
             wanted = replace(wanted, group_pattern=group_pattern)
-        return _pictures(path, wanted, name, secret)
+        return _pictures(path, wanted, name, secret, watch)
+    if kind in DICOM_SUFFIXES:
+        return _pictures(path, reading or AS_SUGGESTED, name, secret, watch)
     if kind == ".npz":
         return npz_source(path, name)
     if kind in LISTS:
@@ -85,12 +91,14 @@ def open_source(
     )
 
 
-def _pictures(path: Path, reading: Reading, name: str | None, secret: Secret) -> CountedSource:
+def _pictures(
+    path: Path, reading: Reading, name: str | None, secret: Secret, watch: Watch
+) -> CountedSource:
     """A folder or archive of pictures; one that this program exported brings their labels.
 
     One that holds DICOM files is one of these alone.
     """
-    if (table := own_table(path)) is not None:
+    if path.suffix.lower() not in DICOM_SUFFIXES and (table := own_table(path)) is not None:
         return own_source(path, table)
     listing = pictures_listing(path, name=name)
     if candidates(listing):
@@ -98,5 +106,5 @@ def _pictures(path: Path, reading: Reading, name: str | None, secret: Secret) ->
         from sslapp.datasets.dicom.source import dicom_source
 
         if holds_dicom(listing, opened(listing)):
-            return dicom_source(listing, opened(listing), reading, secret())
+            return dicom_source(listing, opened(listing), reading, secret(), watch)
     return files_source(listing, reading, opened(listing))

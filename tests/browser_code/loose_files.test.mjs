@@ -2,7 +2,7 @@ import assert from "node:assert/strict"
 import { test } from "node:test"
 
 import {
-  called, chosen, dropped, endsIn, framed, titled, walked,
+  called, chosen, dropped, endsIn, framed, namesNoType, titled, walked,
 } from "../../sslapp/ui/components/projects/loose_files.js"
 
 const loose = path => ({ path, file: new Blob([path]) })
@@ -61,4 +61,13 @@ test("they are called by their folder, by their number, or as the only one is", 
 test("endings are found whatever their case", () => {
   assert.ok(endsIn("A/B.PNG", [".zip", ".png"]))
   assert.ok(!endsIn("b.png.exe", [".png"]))
+})
+
+test("a name without a type is told from one with a type that is not known", () => {
+  for (const name of ["CD/IM0001", "DICOMDIR", "IM.001", "1.2.840.113619.2"]) {
+    assert.ok(namesNoType(name), name)
+  }
+  for (const name of ["a.txt", "set.d/a.exe", ".hidden", "1.2.html"]) {
+    assert.ok(!namesNoType(name), name)
+  }
 })

@@ -183,3 +183,11 @@ def test_without_a_picture_in_them_nothing_comes(tmp_path) -> None:
     (tmp_path / "set" / "1").write_bytes(radiograph(0)[:-40])
     with pytest.raises(ValueError, match=r"No picture is in these DICOM files.* file 1: "):
         opened(tmp_path / "set")
+
+
+def test_a_file_by_itself_is_a_source(tmp_path) -> None:
+    ward(tmp_path)
+    (path,) = tmp_path.rglob(f"{PATIENTS[1]}.dcm")
+    (item,) = items(path)
+    np.testing.assert_array_equal(values(item), frame_values(open_dicom(radiograph(1), "sent")))
+    assert look(list_source(path)).images == 1

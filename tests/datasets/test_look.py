@@ -16,6 +16,7 @@ from sslapp.datasets.pictures.arranged import OpenQuestions
 from sslapp.datasets.pictures.described import opened
 from sslapp.datasets.pictures.listing import Listing, ScanStopped
 from sslapp.datasets.pictures.reading import FrameChoice, Meaning, Reading
+from sslapp.datasets.pictures.watch import Watch
 from sslapp.datasets.registry import open_source
 from sslapp.vocabulary import Split
 
@@ -120,7 +121,7 @@ def test_a_listing_is_kept_in_a_file_and_read_again(both, picture, tmp_path):
 
 def test_a_scan_can_be_stopped(tree, picture):
     with pytest.raises(ScanStopped):
-        list_source(tree({"a.png": picture()}), should_stop=lambda: True)
+        list_source(tree({"a.png": picture()}), watch=Watch(should_stop=lambda: True))
 
 
 def test_what_is_in_doubt_is_refused_with_the_way_to_say_it(tree, picture):

@@ -9,10 +9,12 @@ import pytest
 import small_project
 from PIL import Image
 from streamlit.testing.v1 import AppTest
+from ward import PATIENTS, ward
 
 from sslapp.usecases.access import enter
 from sslapp.usecases.images.incoming.looking import open_look, start_look
 from sslapp.usecases.images.incoming.origin import Origin
+from sslapp.usecases.images.incoming.plan import TextChoice, Thing
 from sslapp.usecases.projects.settings import create_project
 from sslapp.usecases.projects.status import status
 from sslapp.workspace import Workspace
@@ -41,7 +43,7 @@ def looked_at(access, path: Path, names: list[str]) -> int:
 
 def texts(page: AppTest) -> str:
     kinds = ("caption", "warning", "error", "subheader", "markdown")
-    return "\n".join(each.value for kind in kinds for each in page.get(kind))
+    return "\n".join(each.value for kind in kinds for each in page.get(kind)).replace("\\,", ",")
 
 
 def figures(page: AppTest) -> dict[str, str]:
@@ -100,3 +102,32 @@ def test_a_plan_can_be_put_away(access, tmp_path, open_app) -> None:
     page.button(key=f"plan-{look}-discard").click().run()
     assert "Import of pets" not in texts(page)
     assert [each["kind"] for each in status(access, 1).jobs] == ["look"]
+
+
+def test_dicom_files_are_planned_by_patient_and_imported_as_it_was_chosen(
+    access, tmp_path, open_app
+) -> None:
+    look = start_look(access, 1, Origin(source=str(ward(tmp_path / "sent", text=True))))
+    small_project.run_jobs(access)
+    page = open_app(access.workspace.root)
+    key = f"plan-{look}"
+    assert "Import of DICOM, 2 patients" in texts(page)
+    assert "2 patients, 5 studies, 5 series, 13 files" in texts(page)
+    assert "Images that may show text" in texts(page)
+    assert page.button(f"{key}-import").disabled
+    page.radio(f"{key}-thing").set_value(Thing.SERIES).run()
+    page.radio(f"{key}-text").set_value(TextChoice.TAKE).run()
+    assert figures(page)["Images"] == "5"
+    page.button(f"{key}-import").click().run()
+    small_project.run_jobs(access)
+    found = status(access)
+    assert found.counts["images"] == 5
+    # what an image is was decided by the first import
+    again = start_look(access, 1, Origin(source=str(tmp_path / "sent")))
+    small_project.run_jobs(access)
+    page = open_app(access.workspace.root)
+    keys = {each.key for each in page.radio}
+    assert f"plan-{again}-text" in keys
+    assert f"plan-{again}-thing" not in keys
+    for secret in PATIENTS:
+        assert secret not in texts(page)

@@ -1,12 +1,13 @@
 """What lies in a source of DICOM files, by their headers alone."""
 
-from collections.abc import Callable, Mapping, Sequence
+from collections.abc import Mapping, Sequence
 from dataclasses import dataclass, replace
 
 from sslapp.datasets.dicom.asking import candidates, refused_by_type
 from sslapp.datasets.dicom.instances import Instance, instance_of
 from sslapp.datasets.dicom.things import Series, series_of
 from sslapp.datasets.pictures.listing import Listing, Opened, ScanStopped
+from sslapp.datasets.pictures.watch import UNWATCHED, Watch
 from sslapp.datasets.source import Refusal
 from sslapp.imaging.dicom.deidentification.pseudonyms import Pseudonyms
 from sslapp.imaging.dicom.opening import is_dicom, open_dicom, refusing
@@ -14,8 +15,6 @@ from sslapp.imaging.refused import RefusedFile
 
 NO_DICOM = "no DICOM file, and among such only they are taken"
 AGAIN = "the same SOP instance as a file before it"
-
-Progress = Callable[[int, int], None]
 
 
 @dataclass(frozen=True, eq=False)
@@ -62,17 +61,16 @@ def index(
     listing: Listing,
     opened: Opened,
     secret: bytes,
-    progress: Progress = lambda done, total: None,
-    should_stop: Callable[[], bool] = lambda: False,
+    watch: Watch = UNWATCHED,
 ) -> DicomIndex:
     """Read the headers of all files.
 
     Args:
         secret: see Pseudonyms.
-        should_stop: polled after each file.
+        watch: told how far it is.
 
     Raises:
-        ScanStopped: when `should_stop()` became true.
+        ScanStopped: when the watch says so.
     """
     pseudonyms = Pseudonyms(secret)
     instances: dict[str, Instance] = {}
@@ -81,9 +79,9 @@ def index(
     with opened.whole() as read:
         tried = [*listing.names, *refused_by_type(listing)]
         for number, name in enumerate(tried, 1):
-            if should_stop():
+            if watch.should_stop():
                 raise ScanStopped
-            progress(number - 1, len(tried))
+            watch.progress(number - 1, len(tried))
             names[number] = listing.where.get(name, name)
             try:
                 content = read(names[number])

@@ -10,6 +10,7 @@ from sslapp.datasets.dicom.things import things
 from sslapp.datasets.pictures.arranged import OpenQuestions
 from sslapp.datasets.pictures.listing import Listing, Opened
 from sslapp.datasets.pictures.reading import Reading, TextChoice
+from sslapp.datasets.pictures.watch import UNWATCHED, Watch
 from sslapp.datasets.source import Item, PseudonymousSource, Refusal, Share
 from sslapp.imaging.dicom.deidentification.cleaning import cleaned
 from sslapp.imaging.dicom.opening import DicomFile, open_dicom, refusing
@@ -82,14 +83,16 @@ class DicomSource(PseudonymousSource):
         return [Share(split=Split.POOL, class_name=None, count=len(self))] if len(self) else []
 
 
-def dicom_source(listing: Listing, opened: Opened, reading: Reading, secret: bytes) -> DicomSource:
+def dicom_source(
+    listing: Listing, opened: Opened, reading: Reading, secret: bytes, watch: Watch = UNWATCHED
+) -> DicomSource:
     """The DICOM files of a listing, as told.
 
     Raises:
         OpenQuestions: when some may show text, and nobody said what becomes of them.
         ValueError: when no picture is in it.
     """
-    found = index(listing, opened, secret)
+    found = index(listing, opened, secret, watch)
     thing = reading.thing or Thing.INSTANCE
     if questions := asks_of_text(outlined(found), thing, reading.burned_in):
         raise OpenQuestions(found.title, questions)

@@ -15,7 +15,7 @@ from pathlib import Path, PurePosixPath
 from sslapp.datasets.pictures import folder
 from sslapp.datasets.pictures.archives.listing import archive_listing, opened_archive
 from sslapp.datasets.pictures.archives.reading import small_member
-from sslapp.datasets.pictures.files import LONGEST_GROUP, SPLITS, printable
+from sslapp.datasets.pictures.files import DICOM_SUFFIXES, LONGEST_GROUP, SPLITS, printable
 from sslapp.datasets.pictures.listing import Listed, Listing, Opened, plain_path
 from sslapp.datasets.pictures.manifest import told_lines
 from sslapp.datasets.source import Refusal
@@ -35,8 +35,8 @@ def pictures_listing(
 ) -> Listing:
     """List the picture files of a folder or zip archive, and what lists among them say of them.
 
-    Lists without a column file_name are none of these and stay refused. A line whose picture is
-    not there is refused.
+    A DICOM file is listed by itself. Lists without a column file_name are none of these and stay
+    refused. A line whose picture is not there is refused.
 
     Args:
         name: how an archive's import is called; its own name by default.
@@ -48,6 +48,8 @@ def pictures_listing(
     """
     if path.is_dir():
         listing = folder.folder_listing(path, should_stop)
+    elif path.suffix.lower() in DICOM_SUFFIXES:
+        return folder.of_one_file(path)
     else:
         listing = archive_listing(path, name=name)
     tables = {

@@ -92,6 +92,13 @@ def _entered(
         yield replace(each, where=where, path=path_shown)
 
 
+def of_one_file(path: Path) -> Listing:
+    """The listing of a folder in which there is but that file."""
+    path = path.resolve()
+    found = [PictureFile(path.name, path.stat().st_size)]
+    return listed(path.parent, path.stem, found, [])
+
+
 def opened(listing: Listing) -> Opened:
     """What reads the files of a listed folder, and of one their ends."""
     top = Path(listing.path)  # alone, for the listing may be long

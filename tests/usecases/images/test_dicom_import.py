@@ -15,7 +15,8 @@ from sslapp.usecases.access import enter
 from sslapp.usecases.images.incoming.imports import import_images
 from sslapp.usecases.images.incoming.looking import import_looked_at, open_look, start_look
 from sslapp.usecases.images.incoming.origin import Origin
-from sslapp.usecases.images.incoming.plan import in_words, plan_of_scan
+from sslapp.usecases.images.incoming.plan import plan_of_scan
+from sslapp.usecases.images.incoming.plan_words import in_words
 from sslapp.usecases.images.incoming.scan import Scan
 from sslapp.usecases.images.metadata import metadata_columns
 from sslapp.usecases.projects.settings import create_project

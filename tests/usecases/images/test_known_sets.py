@@ -19,12 +19,8 @@ from sslapp.usecases.images.incoming.known_sets import (
 )
 from sslapp.usecases.images.incoming.looking import import_looked_at, open_look
 from sslapp.usecases.images.incoming.origin import Origin
-from sslapp.usecases.images.incoming.plan import (
-    AS_SUGGESTED,
-    in_words,
-    plan_of_scan,
-    plan_source,
-)
+from sslapp.usecases.images.incoming.plan import AS_SUGGESTED, plan_of_scan, plan_source
+from sslapp.usecases.images.incoming.plan_words import in_words
 from sslapp.usecases.images.incoming.scan import Scan
 from sslapp.usecases.images.incoming.sources import SourceChoice, SourceKind, import_chosen
 from sslapp.usecases.projects.settings import create_project

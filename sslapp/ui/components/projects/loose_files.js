@@ -102,6 +102,16 @@ export function endsIn(name, endings) {
   return endings.some(ending => small.endsWith(ending))
 }
 
+/**
+ * Whether a name has no ending, or only numbers behind its last point, as in "IM.001".
+ *
+ * @param {string} path
+ * @returns {boolean}
+ */
+export function namesNoType(path) {
+  return /^[^.]+(\.\d+)*$/.test(path.split("/").at(-1))
+}
+
 async function children(folder) {
   const reader = folder.createReader()
   const found = []

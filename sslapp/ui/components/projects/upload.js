@@ -5,7 +5,7 @@
 // are handed to it whole: the browser reads them from the disk as it sends.
 
 import { mounted } from "../common/mounting.js"
-import { called, chosen, dropped, endsIn, framed, titled, walked } from "./loose_files.js"
+import { called, chosen, dropped, endsIn, framed, namesNoType, titled, walked } from "./loose_files.js"
 
 const HINT = "or drop it here"
 
@@ -94,11 +94,11 @@ function take(here, files) {
     if (here.parts.box.dataset.state !== "arrived") idle(here)
     return
   }
-  const { accept, pictures } = here.data
+  const { accept } = here.data
   const [{ path, file }] = files
   if (files.length === 1 && endsIn(path, accept)) {
     send(here, { name: file.name, title: file.name, size: file.size, body: file })
-  } else if (files.some(each => endsIn(each.path, pictures))) {
+  } else if (files.some(each => mayBePicture(here, each.path))) {
     send(here, {
       name: called(files),
       title: titled(files),
@@ -110,6 +110,11 @@ function take(here, files) {
     const also = takesMany(here) ? ", pictures, or a folder of them" : ""
     failed(here, `${called(files)}: choose a ${accept.join(" or ")} file${also}.`)
   }
+}
+
+/** Whether a file may be among those that are sent as many: DICOM files often have no ending. */
+function mayBePicture(here, path) {
+  return endsIn(path, here.data.pictures) || (takesMany(here) && namesNoType(path))
 }
 
 /** Sends a body: {name, title, size, body, query}; `title` is what a person reads. */

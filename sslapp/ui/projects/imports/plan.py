@@ -15,8 +15,6 @@ from sslapp.usecases.images.incoming.looking import (
     put_away,
 )
 from sslapp.usecases.images.incoming.plan import (
-    MEANINGS,
-    THINGS,
     FrameChoice,
     ImportPlan,
     Level,
@@ -25,9 +23,13 @@ from sslapp.usecases.images.incoming.plan import (
     Split,
     TextChoice,
     Thing,
+    plan_of_scan,
+)
+from sslapp.usecases.images.incoming.plan_words import (
+    MEANINGS,
+    THINGS,
     folders,
     lacks,
-    plan_of_scan,
     some,
     takes,
     told_of_dicom,
@@ -39,6 +41,8 @@ from sslapp.words import count
 
 CELL = 96
 """Least width of one figure in pixels; narrower pages wrap."""
+
+GROUPS, PATIENTS = "Groups", "Patients"
 
 FOLDERS_SHOWN = 8
 MOST_SPLITS = 12
@@ -85,7 +89,8 @@ def _draw(access: Access, seen: OpenLook, revision: int) -> None:
         st.subheader(f"Import of {plain.markdown(title)}", anchor=False)
         _figures(plan)
         with st.container(gap=None):
-            shown = (*told_of_set(plan), *told_of_dicom(plan), *[*told_of_files(plan)][:1])
+            of_dicom = told_of_dicom(plan, is_chosen=plan.thing is None)
+            shown = (*told_of_set(plan), *of_dicom, *[*told_of_files(plan)][:1])
             for each in shown:
                 st.caption(plain.markdown(each))
         if plan.differs:
@@ -222,7 +227,10 @@ def _figures(plan: ImportPlan) -> None:
     figures += [("Here already", plan.here)] if plan.here else []
     figures += [("Classes", plan.classes)]
     figures += [("No class", plan.without_class)] if plan.without_class else []
-    figures += [("Test", found.splits.get(Split.TEST, 0)), ("Groups", found.groups)]
+    figures += [
+        ("Test", found.splits.get(Split.TEST, 0)),
+        (GROUPS if plan.dicom is None else PATIENTS, found.groups),
+    ]
     figures += [("Left out", out)] if out else []
     with st.grid(len(figures), min_column_width=CELL):
         for label, value in figures:

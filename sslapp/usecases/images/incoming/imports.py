@@ -1,7 +1,5 @@
 """Import a set of images, as a job: decode, hash, store, and appear in one transaction."""
 
-import hashlib
-import json
 from collections.abc import Iterator, Sequence
 from dataclasses import asdict, replace
 from pathlib import Path
@@ -14,24 +12,26 @@ from sslapp.datasets.imported_rows import Row
 from sslapp.datasets.ingest import Ingested, IngestStopped, ingest
 from sslapp.datasets.intensity_sample import sampled_limits
 from sslapp.datasets.own_exports import OwnSource
-from sslapp.datasets.pictures.reading import AS_SUGGESTED, Reading
+from sslapp.datasets.pictures.listing import ScanStopped
+from sslapp.datasets.pictures.reading import Reading
+from sslapp.datasets.pictures.watch import Watch
 from sslapp.datasets.source import ImageSource, PseudonymousSource
 from sslapp.jobs import queue
 from sslapp.jobs.context import Cancelled, JobContext
 from sslapp.store import images, label_classes, projects
 from sslapp.store.database import overwrite_replaced, reading, writing
 from sslapp.store.images import NewImage
-from sslapp.store.metadata.values import import_values
 from sslapp.usecases.access import Access, find_project, require
 from sslapp.usecases.images.incoming import notes
 from sslapp.usecases.images.incoming.known_sets import fetch_known, with_root
-from sslapp.usecases.images.incoming.origin import Origin, forget_names
-from sslapp.usecases.images.incoming.pseudonym_secret import secret_of_job
+from sslapp.usecases.images.incoming.origin import Origin
+from sslapp.usecases.images.incoming.patients.facts import add_facts, forget_names, of_same_thing
+from sslapp.usecases.images.incoming.patients.secret import secret_of_job
 from sslapp.usecases.images.incoming.shape import Shape, shape_of, thing_of
 from sslapp.usecases.images.incoming.uploads import forget
 from sslapp.usecases.images.own_labels.recording import bring_in
 from sslapp.usecases.images.own_labels.sorting import LabelChoice, placed
-from sslapp.vocabulary import Intensities, JobKind, Role, Thing
+from sslapp.vocabulary import Intensities, JobKind, Role
 
 
 def import_images(
@@ -85,8 +85,14 @@ def run_import(context: JobContext) -> None:
     if origin.download:
         fetch_known(context)
     with reading(context.engine) as conn:
-        origin = _of_same_thing(origin, thing_of(conn, project_id))
-    source = origin.open(lambda: secret_of_job(context))
+        origin = of_same_thing(origin, thing_of(conn, project_id))
+    watch = Watch(
+        lambda done, total: context.progress(done, total, "reading headers"), context.should_stop
+    )
+    try:
+        source = origin.open(lambda: secret_of_job(context), watch)
+    except ScanStopped:
+        raise Cancelled from None
     ends = False
     while not ends:  # until no other import or training store was made meanwhile
         with reading(context.engine) as conn:
@@ -151,23 +157,6 @@ def _ingest(
         raise Cancelled from None
 
 
-def _of_same_thing(origin: Origin, thing: Thing | None) -> Origin:
-    """The origin with what the project's images of DICOM files are.
-
-    Raises:
-        ValueError: when it is to be something else.
-    """
-    wanted = origin.reading or AS_SUGGESTED
-    if thing is None or wanted.thing is thing:
-        return origin
-    if wanted.thing is not None:
-        raise ValueError(
-            f"An image of this project is a DICOM {thing}, and not a {wanted.thing}. Import into "
-            "a new project, or leave it at that."
-        )
-    return replace(origin, reading=replace(wanted, thing=thing))
-
-
 def _add_nothing(context: JobContext, source: ImageSource, ingested: Ingested) -> None:
     """End an import of what the project had already."""
     ingested.pixels.unlink()
@@ -220,30 +209,13 @@ def _add(  # noqa: PLR0917
                 reader_id=context.claim.reader_id,
             )
             if isinstance(source, PseudonymousSource):
-                _add_facts(conn, context, source, ingested.rows, result["first"])
+                add_facts(conn, context, source, ingested.rows, result["first"])
                 forget_names(conn, context, source.name)
             if isinstance(source, OwnSource):
                 _bring_in_labels(conn, context, source, ingested.rows, result)
     except _StoreChanged:
         return False
     return True
-
-
-def _add_facts(
-    conn: Connection, context: JobContext, source: PseudonymousSource, rows: Sequence[Row], at: int
-) -> None:
-    """Record what images are, and what their files said of them as metadata."""
-    claim = context.claim
-    projects.change_settings(conn, claim.project_id, claim.reader_id, thing=source.thing)
-    cells: dict[str, dict[int, str]] = {}
-    for position, row in enumerate(rows, at):
-        for heading, value in source.facts.get(row.name, {}).items():
-            cells.setdefault(heading, {})[position] = value
-    if cells:
-        told = hashlib.sha256(json.dumps(cells).encode()).hexdigest()
-        import_values(
-            *(conn, claim.project_id, claim.reader_id, cells), file=source.name, sha256=told
-        )
 
 
 def _bring_in_labels(

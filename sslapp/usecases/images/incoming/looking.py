@@ -21,7 +21,7 @@ from sslapp.usecases.images.embeddings import queue_embed
 from sslapp.usecases.images.incoming.imports import queue_import
 from sslapp.usecases.images.incoming.known_sets import with_root
 from sslapp.usecases.images.incoming.origin import Origin
-from sslapp.usecases.images.incoming.pseudonym_secret import secret_of_job
+from sslapp.usecases.images.incoming.patients.secret import secret_of_job
 from sslapp.usecases.images.incoming.scan import is_kept, scan
 from sslapp.vocabulary import JobKind, JobState, Role
 

@@ -5,14 +5,10 @@ from dataclasses import asdict, dataclass
 from pathlib import Path
 from typing import Any
 
-from sqlalchemy import Connection
-
 from sslapp.datasets.pictures.reading import Reading
+from sslapp.datasets.pictures.watch import Watch
 from sslapp.datasets.registry import Secret, open_source
 from sslapp.datasets.source import ImageSource
-from sslapp.jobs import history, queue
-from sslapp.jobs.context import JobContext
-from sslapp.vocabulary import JobKind
 from sslapp.workspace import Workspace
 
 
@@ -67,11 +63,11 @@ class Origin:
             add_classes=params.get("add_classes", False),
         )
 
-    def open(self, secret: Secret) -> ImageSource:
+    def open(self, secret: Secret, watch: Watch) -> ImageSource:
         """The source, to be read.
 
         Args:
-            secret: see `datasets.registry.open_source`.
+            secret, watch: see `datasets.registry.open_source`.
 
         Raises:
             ValueError: when it cannot be opened, with the reason.
@@ -84,15 +80,5 @@ class Origin:
             name=self.name,
             within=self.within,
             secret=secret,
+            watch=watch,
         )
-
-
-def forget_names(conn: Connection, context: JobContext, title: str) -> None:
-    """Call a source of patients' images by its title in all that a project's jobs keep of it."""
-    source = context.claim.params["source"]
-    for kind in (JobKind.LOOK, JobKind.IMPORT):
-        for row in history.newest_jobs(conn, context.claim.project_id, kind=kind):
-            if row["params"]["source"] == source:
-                queue.set_params(conn, row["id"], {**row["params"], "source": title, "name": None})
-    claim = context.claim
-    queue.set_params(conn, claim.job_id, {**claim.params, "source": title, "name": None})

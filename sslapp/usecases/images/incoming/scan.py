@@ -19,6 +19,7 @@ from sslapp.datasets.look import list_source, same_bytes
 from sslapp.datasets.pictures.copies import Copies
 from sslapp.datasets.pictures.described import opened
 from sslapp.datasets.pictures.listing import Listing
+from sslapp.datasets.pictures.watch import Watch
 from sslapp.datasets.registry import Secret, passing_secret
 from sslapp.datasets.source import Share
 from sslapp.imaging.decode import decode, pixel_sha256
@@ -140,9 +141,8 @@ def scan(
         progress(0, 0, "reading headers and labels")
         return _scan_known(KNOWN[source], root, should_stop)
     progress(0, 0, "listing files")
-    listing = list_source(
-        source, within, should_stop, root=root, name=name, secret=secret, named=named
-    )
+    watch = Watch(lambda done, total: progress(done, total, "reading headers"), should_stop)
+    listing = list_source(source, within, watch, root=root, name=name, secret=secret, named=named)
     if listing.dicom is not None:
         return Scan(listing=listing, copies=[], sample=_of_dicom(listing.dicom), seconds=None)
     copies = same_bytes(

@@ -1,0 +1,63 @@
+"""What an import of patients' files keeps: what an image is, facts of it, and no name."""
+
+import hashlib
+import json
+from collections.abc import Sequence
+from dataclasses import replace
+
+from sqlalchemy import Connection
+
+from sslapp.datasets.imported_rows import Row
+from sslapp.datasets.pictures.reading import AS_SUGGESTED
+from sslapp.datasets.source import PseudonymousSource
+from sslapp.jobs import history, queue
+from sslapp.jobs.context import JobContext
+from sslapp.store import projects
+from sslapp.store.metadata.values import import_values
+from sslapp.usecases.images.incoming.origin import Origin
+from sslapp.vocabulary import JobKind, Thing
+
+
+def of_same_thing(origin: Origin, thing: Thing | None) -> Origin:
+    """The origin with what the project's images of DICOM files are.
+
+    Raises:
+        ValueError: when it is to be something else.
+    """
+    wanted = origin.reading or AS_SUGGESTED
+    if thing is None or wanted.thing is thing:
+        return origin
+    if wanted.thing is not None:
+        raise ValueError(
+            f"An image of this project is a DICOM {thing}, and not a {wanted.thing}. Import into "
+            "a new project, or leave it at that."
+        )
+    return replace(origin, reading=replace(wanted, thing=thing))
+
+
+def add_facts(
+    conn: Connection, context: JobContext, source: PseudonymousSource, rows: Sequence[Row], at: int
+) -> None:
+    """Record what images are, and what their files said of them as metadata."""
+    claim = context.claim
+    projects.change_settings(conn, claim.project_id, claim.reader_id, thing=source.thing)
+    cells: dict[str, dict[int, str]] = {}
+    for position, row in enumerate(rows, at):
+        for heading, value in source.facts.get(row.name, {}).items():
+            cells.setdefault(heading, {})[position] = value
+    if cells:
+        told = hashlib.sha256(json.dumps(cells).encode()).hexdigest()
+        import_values(
+            *(conn, claim.project_id, claim.reader_id, cells), file=source.name, sha256=told
+        )
+
+
+def forget_names(conn: Connection, context: JobContext, title: str) -> None:
+    """Call a source of patients' images by its title in all that a project's jobs keep of it."""
+    source = context.claim.params["source"]
+    for kind in (JobKind.LOOK, JobKind.IMPORT):
+        for row in history.newest_jobs(conn, context.claim.project_id, kind=kind):
+            if row["params"]["source"] == source:
+                queue.set_params(conn, row["id"], {**row["params"], "source": title, "name": None})
+    claim = context.claim
+    queue.set_params(conn, claim.job_id, {**claim.params, "source": title, "name": None})
