@@ -38,7 +38,7 @@ def main() -> None:
     smallest = 0.0
     for count in sorted(options.counts):
         folder = write_files(options.to, count)
-        seconds, peak = import_files(folder, options.to)
+        seconds, peak = import_files(folder, options.to, "--levels", "class")
         smallest = smallest or peak
         size = sum(file.stat().st_size for file in folder.rglob("*.jpg")) / 1e6
         print(
@@ -63,14 +63,23 @@ def write_files(root: Path, count: int) -> Path:
     return folder
 
 
-def import_files(folder: Path, root: Path) -> tuple[float, int]:
+def import_files(source: Path, root: Path, *said: str) -> tuple[float, int]:
     """Seconds of the import into a fresh workspace, and the peak of anonymous memory in bytes.
+
+    Args:
+        source: what is imported.
+        root: where the workspace is, for that time.
+        said: further words of the command.
 
     Raises:
         RuntimeError: the import failed; its output says why.
     """
     with tempfile.TemporaryDirectory(dir=root) as work:
-        environment = {**os.environ, "SSLAPP_WORKSPACE": str(Path(work) / "workspace")}
+        places = {name: str(Path(work) / name) for name in ("workspace", "secrets")}
+        environment = {
+            **os.environ,
+            **{f"SSLAPP_{name.upper()}": place for name, place in places.items()},
+        }
         command = [sys.executable, "-m", "sslapp"]
         classes = ",".join(map(str, range(CLASSES)))
         subprocess.run(
@@ -80,7 +89,7 @@ def import_files(folder: Path, root: Path) -> tuple[float, int]:
         begin, peak = time.perf_counter(), 0
         with open(Path(work) / "output", "w+") as output:
             running = subprocess.Popen(
-                [*command, "import", str(folder), "--levels", "class"],
+                [*command, "import", str(source), *said],
                 env=environment, stdout=output, stderr=subprocess.STDOUT,
             )  # fmt: skip
             while running.poll() is None:

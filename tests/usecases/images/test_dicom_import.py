@@ -13,7 +13,12 @@ from sslapp.store.images import contents, groups
 from sslapp.store.projects import find_project
 from sslapp.usecases.access import enter
 from sslapp.usecases.images.incoming.imports import import_images
-from sslapp.usecases.images.incoming.looking import import_looked_at, open_look, start_look
+from sslapp.usecases.images.incoming.looking import (
+    import_looked_at,
+    open_look,
+    put_away,
+    start_look,
+)
 from sslapp.usecases.images.incoming.origin import Origin
 from sslapp.usecases.images.incoming.plan import plan_of_scan
 from sslapp.usecases.images.incoming.plan_words import in_words
@@ -128,3 +133,11 @@ def test_a_look_and_its_import_keep_no_name(access, tmp_path) -> None:
         assert secret not in told
         for path in access.workspace.root.rglob("*"):
             assert not path.is_file() or secret.encode() not in path.read_bytes(), path
+
+
+def test_a_look_that_was_put_away_keeps_no_name(access, tmp_path) -> None:
+    look = start_look(access, 1, Origin(source=str(ward(tmp_path))))
+    small_project.run_jobs(access)
+    put_away(access, look)
+    for path in access.workspace.root.rglob("*"):
+        assert not path.is_file() or PATIENTS[0].encode() not in path.read_bytes(), path

@@ -13,20 +13,24 @@ from sslapp.datasets.pictures.listing import ScanStopped
 from sslapp.datasets.pictures.reading import Reading
 from sslapp.jobs import history, queue
 from sslapp.jobs.context import Cancelled, JobContext
+from sslapp.store.database import overwrite_replaced, writing
 from sslapp.store.database import reading as reading_of
-from sslapp.store.database import writing
 from sslapp.store.errors import Refused
 from sslapp.usecases.access import Access, require
 from sslapp.usecases.images.embeddings import queue_embed
 from sslapp.usecases.images.incoming.imports import queue_import
 from sslapp.usecases.images.incoming.known_sets import with_root
 from sslapp.usecases.images.incoming.origin import Origin
+from sslapp.usecases.images.incoming.patients.facts import forget_name
 from sslapp.usecases.images.incoming.patients.secret import secret_of_job
 from sslapp.usecases.images.incoming.scan import is_kept, scan
 from sslapp.vocabulary import JobKind, JobState, Role
 
 _ENDS = "ended_by"
 """Name in a look's result of the import that followed, or of 0 where it was put away."""
+
+_OF_PATIENTS = "of_patients"
+"""Name in a look's result of whether the source's name is forgotten as soon as it is not needed."""
 
 _LACKS = "not_here"
 """Name in a look's result of whether it was of a set that has to be fetched first."""
@@ -94,7 +98,12 @@ def run_look(context: JobContext) -> None:
     context.check()
     found.save(context.folder)
     lacks = found.named is not None and not found.named.here
-    result = {"name": found.listing.name, "images": len(found.listing.names), _LACKS: lacks}
+    result = {
+        "name": found.listing.name,
+        "images": len(found.listing.names),
+        _LACKS: lacks,
+        _OF_PATIENTS: found.listing.dicom is not None,
+    }
     with context.finishing(result):
         pass
 
@@ -136,7 +145,12 @@ def import_looked_at(access: Access, look_id: int, reading: Reading) -> int:
 def put_away(access: Access, look_id: int) -> None:
     """End a look without an import."""
     with writing(access.engine) as conn:
-        _end(conn, _controlled(conn, access, look_id), 0)
+        row = _controlled(conn, access, look_id)
+        _end(conn, row, 0)
+        if of_patients := row["result"].get(_OF_PATIENTS, False):
+            forget_name(conn, row, row["result"]["name"])
+    if of_patients:
+        overwrite_replaced(access.engine)
 
 
 def _controlled(conn: Connection, access: Access, look_id: int) -> RowMapping:

@@ -5,7 +5,7 @@ import json
 from collections.abc import Sequence
 from dataclasses import replace
 
-from sqlalchemy import Connection
+from sqlalchemy import Connection, RowMapping
 
 from sslapp.datasets.imported_rows import Row
 from sslapp.datasets.pictures.reading import AS_SUGGESTED
@@ -58,6 +58,9 @@ def forget_names(conn: Connection, context: JobContext, title: str) -> None:
     for kind in (JobKind.LOOK, JobKind.IMPORT):
         for row in history.newest_jobs(conn, context.claim.project_id, kind=kind):
             if row["params"]["source"] == source:
-                queue.set_params(conn, row["id"], {**row["params"], "source": title, "name": None})
-    claim = context.claim
-    queue.set_params(conn, claim.job_id, {**claim.params, "source": title, "name": None})
+                forget_name(conn, row, title)
+
+
+def forget_name(conn: Connection, job: RowMapping, title: str) -> None:
+    """Call the source of a job by its title, for nobody will read it again."""
+    queue.set_params(conn, job["id"], {**job["params"], "source": title, "name": None})
