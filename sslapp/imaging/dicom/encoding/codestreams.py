@@ -15,11 +15,16 @@ from sslapp.imaging.dicom.encoding.elements import UnreadDicom
 
 _FRAMES = {0xC0, 0xC1, 0xC2, 0xC3, 0xC9, 0xCA, 0xCB, 0xF7}
 _END, _SCAN, _COMMENT = 0xD9, 0xDA, 0xFE
+_NEEDED = {*range(0xC0, 0xD0), 0xDB, _SCAN, 0xDD, 0xF7, 0xF8} - {0xC8}
+_LINES, _LINES_BYTES = 0xDC, 6
 _APPLICATION = range(0xE0, 0xF0)
 _JFIF = b"JFIF\0\x01\x02\0\0\x01\0\x01\0\0"
 """Says that colours are YCbCr; of another JFIF segment a smaller picture may be in it."""
 
-_TILE, _SIZE, _REMARK, _CODE_END = 0x90, 0x51, 0x64, b"\xff\xd9"
+_TILE, _SIZE, _DATA, _CODE_END = 0x90, 0x51, 0x93, b"\xff\xd9"
+_LENGTHS = 0x55
+_NEEDED_2000 = {*range(0x50, 0x64), *range(0x74, 0x7A)}
+"""Of T.800, T.801 and T.814: all but comments and what no part of the standard knows."""
 
 
 @dataclass(frozen=True, slots=True)
@@ -58,6 +63,9 @@ def codestream_facts(frame: bytes, syntax: str) -> CodestreamFacts | None:
 def without_remarks(frame: bytes, syntax: str) -> bytes:
     """A compressed frame without comments, application data and what lies behind its end.
 
+    What lies behind the last coded pixel of a scan or tile, but before its end, cannot be told from
+    pixels and stays.
+
     Kept is what decoders ask for colours: Adobe's segment, JFIF's without its smaller picture, and
     HP's in JPEG-LS.
     """
@@ -69,7 +77,7 @@ def without_remarks(frame: bytes, syntax: str) -> bytes:
     for marker, at, end in _segments(frame):
         if marker in _APPLICATION or marker == _COMMENT:
             kept.append(_application(frame[at + 4 : end], marker))
-        else:
+        elif marker in _NEEDED or (marker == _LINES and end - at == _LINES_BYTES):
             kept.append(frame[at:end])
     return b"".join([*kept, b"\xff\xd9"])
 
@@ -133,12 +141,35 @@ def _of_jpeg_2000(frame: bytes) -> CodestreamFacts:
 
 def _jpeg_2000_without_remarks(frame: bytes) -> bytes:
     stream = _codestream(frame)
-    kept, at = [stream[:2]], 2
-    while at + 4 <= len(stream) and stream[at] == 0xFF and stream[at + 1] != _TILE:
+    head, at = _needed_2000(stream, 2, _TILE)
+    tiles, changed = [], False
+    while stream[at : at + 2] == bytes((0xFF, _TILE)) and at + 12 <= len(stream):
+        length = int.from_bytes(stream[at + 6 : at + 10], "big")
+        # without a length it is the last, and reaches up to the end
+        end = at + length if length else stream.rfind(_CODE_END, at)
+        whole = stream[at : end if end > at else len(stream)]
+        tiles.append(_tile_without_remarks(whole))
+        changed |= tiles[-1] != whole
+        at += len(whole)
+    if changed:  # lengths of tiles, which hold no more and need not be said
+        head = [each for each in head if each[1] != _LENGTHS]
+    return b"".join([stream[:2], *head, *tiles, _CODE_END])
+
+
+def _tile_without_remarks(part: bytes) -> bytes:
+    """A part of a tile (T.800, section A.4.2), whose own header may hold comments as well."""
+    needed, at = _needed_2000(part, 12, _DATA)
+    rest = b"".join([*needed, part[at:]])
+    length = 12 + len(rest) if any(part[6:10]) else 0
+    return part[:6] + length.to_bytes(4, "big") + part[10:12] + rest
+
+
+def _needed_2000(stream: bytes, at: int, last: int) -> tuple[list[bytes], int]:
+    """The segments of a header that decoders need, and where the marker behind it is."""
+    kept = []
+    while at + 4 <= len(stream) and stream[at] == 0xFF and stream[at + 1] != last:
         end = at + 2 + int.from_bytes(stream[at + 2 : at + 4], "big")
-        if stream[at + 1] != _REMARK:
+        if stream[at + 1] in _NEEDED_2000:
             kept.append(stream[at:end])
         at = end
-    last = stream.rfind(_CODE_END)
-    kept.append(stream[at : last + 2] if last >= at else stream[at:])
-    return b"".join(kept)
+    return kept, at
