@@ -35,7 +35,7 @@ SEARCH = LeakSearch(SECRETS)
 @pytest.fixture
 def access(tmp_path, caplog, capfd):
     caplog.set_level(logging.INFO)
-    workspace = Workspace(workspace=tmp_path / "workspace", keys=tmp_path / "keys")
+    workspace = Workspace(workspace=tmp_path / "workspace", secrets=tmp_path / "keys")
     made = enter(workspace, "Ann")
     create_project(made, "Ward", ["normal", "other"])
     yield made
