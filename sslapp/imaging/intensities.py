@@ -1,5 +1,6 @@
 """Which values of a deep image are black and white: more than 8 bits a sample become 8."""
 
+from collections.abc import Sequence
 from dataclasses import dataclass
 
 import numpy as np
@@ -70,12 +71,12 @@ def sampled(values: NDArray[np.generic]) -> NDArray[np.float64]:
     return found[np.isfinite(found)]
 
 
-def limits_of(samples: list[NDArray[np.float64]]) -> tuple[float, float] | None:
+def limits_of(samples: Sequence[NDArray[np.generic]]) -> tuple[float, float] | None:
     """Black and white of a set, from what `sampled` gave of some of its deep images.
 
     None without any, or where nearly all values are equal.
     """
-    pooled = np.concatenate(samples) if samples else np.empty(0)
+    pooled = samples[0] if len(samples) == 1 else np.concatenate([*samples, np.empty(0)])
     if not pooled.size:
         return None
     low, high = _quantiles(pooled)

@@ -12,7 +12,7 @@ import numpy as np
 from numpy.typing import NDArray
 from PIL import Image
 
-from sslapp.imaging.dicom.header import DicomHeader, FrameFacts, LookupTable, Vector, ViewWindow
+from sslapp.imaging.dicom.header import DicomHeader, LookupTable, Vector, ViewWindow
 from sslapp.imaging.intensities import limits_of
 from sslapp.imaging.refused import MAX_PIXELS
 
@@ -137,7 +137,7 @@ def _whole(header: DicomHeader, values: NDArray[Any], frame: int) -> ViewWindow:
     if header.padding is not None:
         inside = values[~_is_padding(header.padding, values)]
         values = inside if inside.size else values
-    low, high = _limits(_rescaled(header, values, frame), header, header.frame(frame))
+    low, high = _limits(header, values, frame)
     return ViewWindow((low + high) / 2, high - low, "LINEAR_EXACT")
 
 
@@ -158,16 +158,24 @@ def _windowed(values: NDArray[Any], view: ViewWindow | LookupTable) -> NDArray[n
     return _between(values, low, low + width)
 
 
-def _limits(values: NDArray[Any], header: DicomHeader, facts: FrameFacts) -> tuple[float, float]:
-    """Black and white of a frame without a window."""
-    layout = header.format
+def _limits(header: DicomHeader, values: NDArray[Any], frame: int) -> tuple[float, float]:
+    """Black and white of a frame without a window, from its stored values."""
+    layout, facts = header.format, header.frame(frame)
     plain = header.modality_table is None and facts.slope in (None, 1.0)
     if layout.kind == "int" and layout.stored <= 8 and plain:
-        low = -(1 << layout.stored - 1) if layout.signed else 0
-        moved = facts.intercept or 0.0
-        return low + moved, low + moved + (1 << layout.stored) - 1
-    finite = values[np.isfinite(values)].astype(np.float64)
-    limits = limits_of([finite])
+        least = (facts.intercept or 0.0) - (1 << layout.stored - 1 if layout.signed else 0)
+        return least, least + (1 << layout.stored) - 1
+    if header.modality_table is not None:
+        return _ends(_rescaled(header, values, frame))
+    ends = np.array(_ends(values))  # a line leaves quantiles in their places
+    low, high = sorted(map(float, _rescaled(header, ends, frame)))
+    return low, high
+
+
+def _ends(values: NDArray[Any]) -> tuple[float, float]:
+    """Quantiles of the values, or their extremes where nearly all are equal."""
+    finite = values[np.isfinite(values)] if values.dtype.kind == "f" else values
+    limits = limits_of([finite.ravel()])
     if limits is not None:
         return limits
     return (float(finite.min()), float(finite.max())) if finite.size else (0.0, 0.0)
