@@ -12,7 +12,7 @@ from typing import Any
 
 import numpy as np
 
-from sslapp.datasets.dicom.asking import MAY_SHOW_TEXT, OF_TEXT, asks_of_text, candidates
+from sslapp.datasets.dicom.asking import AGAIN, MAY_SHOW_TEXT, OF_TEXT, asks_of_text, candidates
 from sslapp.datasets.dicom_outline import DicomOutline
 from sslapp.datasets.own_exports import own_table
 from sslapp.datasets.pictures import copies as copies_of
@@ -298,6 +298,8 @@ def _left_out(refused: Sequence[Refusal]) -> list[LeftOut]:
 
 def _without_name(reason: str) -> str:
     """The reason of many copies is one, whatever each is a copy of."""
+    if reason.startswith(AGAIN):
+        return AGAIN
     if not reason.startswith("a copy of "):
         return reason
     if reason.endswith(_OTHER_CLASS):

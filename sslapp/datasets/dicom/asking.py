@@ -10,6 +10,7 @@ from sslapp.datasets.pictures.reading import TextChoice
 from sslapp.vocabulary import Thing
 
 OF_TEXT = "screens that were copied, ultrasound, or files that say so"
+AGAIN = "the same SOP instance as a file before it"
 MAY_SHOW_TEXT = "it may show text that is burned in, such as a name"
 
 

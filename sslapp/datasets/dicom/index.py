@@ -3,7 +3,7 @@
 from collections.abc import Mapping, Sequence
 from dataclasses import dataclass, replace
 
-from sslapp.datasets.dicom.asking import candidates, refused_by_type
+from sslapp.datasets.dicom.asking import AGAIN, candidates, refused_by_type
 from sslapp.datasets.dicom.instances import Instance, instance_of
 from sslapp.datasets.dicom.things import Series, series_of
 from sslapp.datasets.pictures.listing import Listing, Opened, ScanStopped
@@ -14,7 +14,6 @@ from sslapp.imaging.dicom.opening import is_dicom, open_dicom, refusing
 from sslapp.imaging.refused import RefusedFile
 
 NO_DICOM = "no DICOM file, and among such only they are taken"
-AGAIN = "the same SOP instance as a file before it"
 
 
 @dataclass(frozen=True, eq=False)

@@ -8,10 +8,13 @@ from ward import PATIENTS, ward
 
 from sslapp.datasets.pictures.reading import Reading, TextChoice
 from sslapp.jobs import history
+from sslapp.rounds.data import build_task
+from sslapp.store import snapshots
 from sslapp.store.database import reading
 from sslapp.store.images import contents, groups
 from sslapp.store.projects import find_project
 from sslapp.usecases.access import enter
+from sslapp.usecases.images.embeddings import embed
 from sslapp.usecases.images.incoming.imports import import_images
 from sslapp.usecases.images.incoming.looking import (
     import_looked_at,
@@ -24,7 +27,9 @@ from sslapp.usecases.images.incoming.plan import plan_of_scan
 from sslapp.usecases.images.incoming.plan_words import in_words
 from sslapp.usecases.images.incoming.scan import Scan
 from sslapp.usecases.images.metadata import metadata_columns
+from sslapp.usecases.labelling import decisions
 from sslapp.usecases.projects.settings import create_project
+from sslapp.usecases.training.rounds import start_round
 from sslapp.vocabulary import JobKind, JobState, Thing
 from sslapp.workspace import Workspace
 
@@ -141,3 +146,24 @@ def test_a_look_that_was_put_away_keeps_no_name(access, tmp_path) -> None:
     put_away(access, look)
     for path in access.workspace.root.rglob("*"):
         assert not path.is_file() or PATIENTS[0].encode() not in path.read_bytes(), path
+
+
+@pytest.mark.slow
+def test_a_round_runs_on_what_came_and_a_patient_of_the_holdout_is_not_trained_on(
+    access, tmp_path
+) -> None:
+    imported(access, ward(tmp_path))
+    small_project.finish(access, embed(access, None))
+    small_project.draw_holdout(access, 0)
+    for position in range(12):
+        decisions.label(access, None, position, ("normal", "other")[position % 2])
+    start_round(access, None, method="label-propagation")
+    small_project.run_jobs(access)
+    probabilities, _ = small_project.published(access)
+    assert probabilities.shape == (12, 2)
+    with reading(access.engine) as conn:
+        frozen = snapshots.load(access.workspace, snapshots.find_snapshot(conn, 1))
+        task = build_task(frozen, pixels=None, features=None, groups=groups(conn, 1))
+    (apart,) = {int(each) for each in task.groups[task.validation]}
+    assert apart not in set(task.groups[task.labelled])
+    assert len(task.labelled) == 6
