@@ -15,7 +15,7 @@ TEXT_IS_LIKELY = frozenset({"US", "SC", "OT", "ES", "XC", "DOC"})
 """Modalities whose pictures often show a name: screens are copied, and scanners write on them."""
 
 _DECADE = 10
-_PATIENT, _SERIES, _INSTANCE = 12, 8, 16
+PATIENT, SERIES, INSTANCE = 12, 8, 16
 """Hexadecimal digits that names show: enough to tell apart what one project holds."""
 
 
@@ -69,10 +69,10 @@ def instance_of(file: DicomFile, pseudonyms: Pseudonyms, number: int, size: int)
     return Instance(
         number=number,
         bytes=size,
-        patient=said.PatientID[:_PATIENT],
-        study=_short(said.StudyInstanceUID, _INSTANCE),
-        series=_short(said.SeriesInstanceUID, _SERIES),
-        own=_short(said.SOPInstanceUID, _INSTANCE),
+        patient=said.PatientID[:PATIENT],
+        study=short(said.StudyInstanceUID, INSTANCE),
+        series=short(said.SeriesInstanceUID, SERIES),
+        own=short(said.SOPInstanceUID, INSTANCE),
         modality=said.Modality,
         slices=tuple(slices_of(header)),
         width=layout.columns,
@@ -84,7 +84,7 @@ def instance_of(file: DicomFile, pseudonyms: Pseudonyms, number: int, size: int)
     )
 
 
-def _short(uid: str, digits: int) -> str:
+def short(uid: str, digits: int) -> str:
     """A pseudonym's number in hexadecimal, cut."""
     return f"{int(uid.removeprefix('2.25.')):032x}"[:digits]
 

@@ -15,6 +15,7 @@ from sslapp.datasets.tables.columns import Use, find_columns, wrong_headings
 from sslapp.datasets.tables.matching import (
     FIRST,
     IMAGE_USES,
+    Also,
     ImageFinder,
     Rule,
     Unmatched,
@@ -117,6 +118,7 @@ def read_labels(
     hashes: Sequence[str],
     class_names: Sequence[str],
     reading: ListReading | None = None,
+    also: Also | None = None,
 ) -> LabelList:
     """Read the labels of a list.
 
@@ -129,21 +131,22 @@ def read_labels(
         names, hashes: (N,) names of the images and sha256 of their pixels.
         class_names: the project's classes.
         reading: what a person chose.
+        also: as for `ImageFinder`.
     """
-    return _Labels(table, names, hashes, class_names, reading or ListReading()).read()
+    finder = ImageFinder(names, hashes, also)
+    return _Labels(table, finder, class_names, reading or ListReading()).read()
 
 
 class _Labels:
     def __init__(
         self,
         table: ListTable,
-        names: Sequence[str],
-        hashes: Sequence[str],
+        finder: ImageFinder,
         class_names: Sequence[str],
         reading: ListReading,
     ) -> None:
         self._table = table
-        self._finder = ImageFinder(names, hashes)
+        self._finder = finder
         self._class_names = class_names
         self._reading = reading
         self._found = LabelList()

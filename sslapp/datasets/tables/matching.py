@@ -39,6 +39,11 @@ class Rule(StrEnum):
     CASE = "name but for capitals"
     SHA256 = "sha256"
     POSITION = "position"
+    IDENTIFIER = "identifier of DICOM"
+
+
+Also = Callable[[str], list[int]]
+"""Gives positions of the images that a text means which is none of their names; [] for none."""
 
 
 class Unmatched(Exception):
@@ -181,9 +186,13 @@ class ImageFinder:
     Args:
         names: (N,) names of the images; names[i] belongs to position i.
         hashes: (N,) sha256 of their pixels, in hex.
+        also: asked about what no image is called.
     """
 
-    def __init__(self, names: Sequence[str], hashes: Sequence[str]) -> None:
+    def __init__(
+        self, names: Sequence[str], hashes: Sequence[str], also: Also | None = None
+    ) -> None:
+        self._also = also or (lambda cell: [])
         self._names = names
         self._by_name = ImageNames(names)
         self._hashes = hashes
@@ -251,6 +260,8 @@ class ImageFinder:
         found, rule = self._by_name.find(cell)
         if found:
             return found, rule
+        if meant := self._also(cell):
+            return meant, Rule.IDENTIFIER
         self._missed += 1
         # comparing with every name of a large project for every wrong line would take minutes
         many = len(self._by_name) > 2000 or self._missed > 100
@@ -294,6 +305,7 @@ def match_lines(
     names: Sequence[str],
     hashes: Sequence[str],
     chosen: Mapping[Use, str] | None = None,
+    also: Also | None = None,
 ) -> MatchedLines:
     """Find the image of every line, whatever else the list holds.
 
@@ -301,7 +313,7 @@ def match_lines(
 
     Args:
         table: the list.
-        names, hashes: of the images, as for `ImageFinder`.
+        names, hashes, also: as for `ImageFinder`.
         chosen: headings that a person said.
 
     Raises:
@@ -310,7 +322,7 @@ def match_lines(
     columns = find_columns(table, IMAGE_USES, chosen)
     if not columns:
         raise wrong_headings(table, "None of them says which image is meant: image or position.")
-    finder = ImageFinder(names, hashes)
+    finder = ImageFinder(names, hashes, also)
     found = MatchedLines(used=tuple(columns.values()))
     lines: dict[int, int] = {}
     for line, cells in table.lines():

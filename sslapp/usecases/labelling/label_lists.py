@@ -124,7 +124,7 @@ def plan_list(
         beside, kept = planned.wanted_words(), {each.name for each in planned.taken}
     with reading_of(access.engine) as conn:
         project_id = find_project(conn, access, project)
-        found = read_list(conn, project_id, path, name, reading)
+        found = read_list(conn, access.workspace, project_id, path, name, reading)
         table, rows, known = found.table, found.found.rows, found.classes
         state = load_state(conn, project_id)
         place, named = found.positions, found.columns
@@ -178,7 +178,7 @@ def import_list(
         project_id = find_project(conn, access, project)
         if given_by is not None:
             require(conn, access, project_id, Role.ADMIN)
-        found = read_list(conn, project_id, path, name, reading)
+        found = read_list(conn, access.workspace, project_id, path, name, reading)
     found.check()
     rows = found.found.rows
     with writing(access.engine) as conn:

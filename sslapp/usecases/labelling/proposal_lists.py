@@ -96,7 +96,7 @@ def plan_proposals(
     """
     with reading_of(access.engine) as conn:
         project_id = find_project(conn, access, project)
-        found = read_list(conn, project_id, path, name, reading)
+        found = read_list(conn, access.workspace, project_id, path, name, reading)
         state = load_state(conn, project_id)
     shares = _shares(found)
     silent = says_nothing(shares, np.zeros_like(shares, dtype=np.bool_))
@@ -126,7 +126,7 @@ def import_proposals(
     """
     with reading_of(access.engine) as conn:
         project_id = find_project(conn, access, project)
-        found = read_list(conn, project_id, path, name, reading)
+        found = read_list(conn, access.workspace, project_id, path, name, reading)
     found.check("round")
     sha256 = durable.sha256(path)
     with writing(access.engine) as conn:

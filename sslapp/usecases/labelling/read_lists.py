@@ -18,7 +18,9 @@ from sslapp.datasets.tables.reading import open_table
 from sslapp.datasets.tables.table import ListTable
 from sslapp.store.images import names_and_hashes
 from sslapp.store.label_classes import ClassRow, classes
+from sslapp.usecases.images.incoming.patients.identifiers import also_called
 from sslapp.words import count
+from sslapp.workspace import Workspace
 
 SHOWN = 10
 """Lines, columns and classes that a plan names of each kind."""
@@ -178,8 +180,13 @@ class ReadList:
             raise ValueError("\n".join([f"No {what} was saved.", *errors[:SHOWN], *tail]))
 
 
-def read_list(
-    conn: Connection, project_id: int, path: Path, name: str, reading: ListReading
+def read_list(  # noqa: PLR0917
+    conn: Connection,
+    workspace: Workspace,
+    project_id: int,
+    path: Path,
+    name: str,
+    reading: ListReading,
 ) -> ReadList:
     """Read a list for a project.
 
@@ -195,7 +202,14 @@ def read_list(
     names, hashes = names_and_hashes(conn, project_id)
     known = classes(conn, project_id)
     class_names = [each.name for each in known]
-    found = read_labels(table, names=names, hashes=hashes, class_names=class_names, reading=reading)
+    found = read_labels(
+        table,
+        names=names,
+        hashes=hashes,
+        class_names=class_names,
+        reading=reading,
+        also=also_called(conn, workspace, project_id, names),
+    )
     return ReadList(table, found, known)
 
 

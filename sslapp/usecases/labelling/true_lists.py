@@ -73,7 +73,7 @@ def plan_truth(
     with reading_of(access.engine) as conn:
         project_id = find_project(conn, access, project)
         require(conn, access, project_id, Role.ADMIN)
-        found = read_list(conn, project_id, path, name, reading)
+        found = read_list(conn, access.workspace, project_id, path, name, reading)
         against = against_truth(conn, project_id, found.positions, found.class_ids)
     return TruthPlan(file=name, against=against, **found.told())
 
@@ -91,7 +91,7 @@ def import_truth(
     with reading_of(access.engine) as conn:
         project_id = find_project(conn, access, project)
         require(conn, access, project_id, Role.ADMIN)
-        found = read_list(conn, project_id, path, name, reading)
+        found = read_list(conn, access.workspace, project_id, path, name, reading)
     found.check("true label")
     sha256 = durable.sha256(path)
     with writing(access.engine) as conn:

@@ -28,7 +28,9 @@ from sslapp.usecases.images.incoming.plan_words import in_words
 from sslapp.usecases.images.incoming.scan import Scan
 from sslapp.usecases.images.metadata import metadata_columns
 from sslapp.usecases.labelling import decisions
+from sslapp.usecases.labelling.label_lists import ListReading, import_list, plan_list
 from sslapp.usecases.projects.settings import create_project
+from sslapp.usecases.projects.status import status
 from sslapp.usecases.training.rounds import start_round
 from sslapp.vocabulary import JobKind, JobState, Thing
 from sslapp.workspace import Workspace
@@ -134,7 +136,7 @@ def test_a_look_and_its_import_keep_no_name(access, tmp_path) -> None:
         named = [name for name, _, _ in contents(conn, 1)]
     assert {row["kind"] for row in rows} == {JobKind.LOOK, JobKind.IMPORT}
     told = repr([(row["params"], row["result"], row["error"]) for row in rows] + named)
-    for secret in (*PATIENTS, "WARD-", "1961"):
+    for secret in (*PATIENTS, "WARD-"):
         assert secret not in told
         for path in access.workspace.root.rglob("*"):
             assert not path.is_file() or secret.encode() not in path.read_bytes(), path
@@ -167,3 +169,33 @@ def test_a_round_runs_on_what_came_and_a_patient_of_the_holdout_is_not_trained_o
     (apart,) = {int(each) for each in task.groups[task.validation]}
     assert apart not in set(task.groups[task.labelled])
     assert len(task.labelled) == 6
+
+
+@pytest.mark.parametrize(
+    ("thing", "column", "rows"),
+    [
+        (Thing.INSTANCE, "SOPInstanceUID", ["1.2.3.0.1.2,normal", "1.2.4.1.1.1,other"]),
+        (Thing.SERIES, "SeriesInstanceUID", ["1.2.3.0.1,normal", "1.2.4.1.1,other"]),
+    ],
+)
+def test_a_list_may_call_images_by_their_uids(access, tmp_path, thing, column, rows) -> None:
+    imported(access, ward(tmp_path), Reading(thing=thing))
+    path = tmp_path / "list.csv"
+    path.write_text("\n".join([f"{column},class", *rows]))
+    how = ListReading(image_column=column)
+    plan = plan_list(access, None, path, path.name, how)
+    assert dict(plan.rules) == {"identifier of DICOM": 2}
+    import_list(access, None, path, path.name, how)
+    assert status(access).counts["expert"] == 2
+    (secret,) = (tmp_path / "secrets").iterdir()
+    secret.unlink()
+    assert plan_list(access, None, path, path.name, how).refused
+
+
+def test_a_patient_with_several_images_is_not_one_of_them(access, tmp_path) -> None:
+    imported(access, ward(tmp_path))
+    path = tmp_path / "list.csv"
+    path.write_text("image,class\nWARD-0,normal\nWARD-7,normal\n")
+    plan = plan_list(access, None, path, path.name, ListReading())
+    assert plan.wrong["image"].count == 2
+    assert "6 images" in plan.wrong["image"].first[0]

@@ -41,6 +41,10 @@ class Pseudonyms:
         """32 hexadecimal digits in place of a patient's number; of the study where none is said."""
         return self._hash("patient", patient_key(header)).hex()[:32]
 
+    def patient_of(self, number: str) -> str:
+        """The same in place of a patient's number as a list says it."""
+        return self._hash("patient", _numbered(number)).hex()[:32]
+
     def scanner(self, header: DicomHeader) -> str:
         """8 hexadecimal digits in place of maker and model; "" where neither is said."""
         text = f"{header.manufacturer}\0{header.scanner}"
@@ -68,5 +72,9 @@ class Pseudonyms:
 def patient_key(header: DicomHeader) -> str:
     """What tells patients apart: their number, else the study, else the file's own UID."""
     if header.patient_id:
-        return f"id\0{header.patient_id}"
+        return _numbered(header.patient_id)
     return f"study\0{header.study_uid or header.series_uid or header.instance_uid}"
+
+
+def _numbered(number: str) -> str:
+    return f"id\0{number}"

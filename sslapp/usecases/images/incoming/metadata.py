@@ -34,6 +34,7 @@ from sslapp.store.metadata.values import (
     values_of,
 )
 from sslapp.usecases.access import Access, find_project, require
+from sslapp.usecases.images.incoming.patients.identifiers import also_called
 from sslapp.usecases.images.incoming.uploads import find_upload, forget
 from sslapp.vocabulary import MetadataKind, Role
 from sslapp.words import count
@@ -165,7 +166,7 @@ def plan_metadata(
     with reading(access.engine) as conn:
         project_id = find_project(conn, access, project)
         require(conn, access, project_id, Role.ADMIN)
-        plan, _ = _plan(conn, project_id, source, name, wanted=wanted, how=how)
+        plan, _ = _plan(conn, access, project_id, source, name, wanted=wanted, how=how)
     return plan
 
 
@@ -203,7 +204,7 @@ def bring_metadata(
         how: as for `plan_metadata`.
     """
     require(conn, access, project_id, Role.ADMIN)
-    plan, cells = _plan(conn, project_id, source, name, wanted=wanted, how=how)
+    plan, cells = _plan(conn, access, project_id, source, name, wanted=wanted, how=how)
     if not plan.taken:
         raise Refused(f"Nothing of {name} would come in. {' '.join(plan.words()[1:])}".strip())
     found = {each.name: cells[each.name] for each in plan.taken}
@@ -236,6 +237,7 @@ def looks_like_identity(heading: str) -> bool:
 
 def _plan(
     conn: Connection,
+    access: Access,
     project_id: int,
     source: Source,
     name: str,
@@ -247,7 +249,8 @@ def _plan(
     table = open_table(source, name, sheet=how.sheet, encoding=how.encoding)
     names, hashes = images.names_and_hashes(conn, project_id)
     chosen = {Use.IMAGE: how.image_column} if how.image_column else {}
-    matched = match_lines(table, names=names, hashes=hashes, chosen=chosen)
+    also = also_called(conn, access.workspace, project_id, names)
+    matched = match_lines(table, names=names, hashes=hashes, chosen=chosen, also=also)
     found = other_columns(table, matched.positions, without=matched.used)
     asked = _asked(table, matched, wanted)
     labels = {plain(each.name) for each in label_classes.classes(conn, project_id, retired=True)}

@@ -16,6 +16,7 @@ from sslapp.jobs.context import JobContext
 from sslapp.store import projects
 from sslapp.store.database import writing
 from sslapp.store.errors import Refused
+from sslapp.store.projects import ProjectSettings
 from sslapp.workspace import Workspace
 
 BYTES = 32
@@ -45,7 +46,7 @@ def project_secret(
                 *(conn, project_id, reader_id), secret=name, secret_check=_check(secret)
             )
             return secret
-    return _read(folder / settings.secret, settings.secret_check or "")
+    return read_secret(workspace, settings)
 
 
 def secret_of_job(context: JobContext) -> bytes:
@@ -63,7 +64,14 @@ def _write(path: Path, secret: bytes) -> None:
         os.fsync(file.fileno())
 
 
-def _read(path: Path, check: str) -> bytes:
+def read_secret(workspace: Workspace, settings: ProjectSettings) -> bytes:
+    """The secret of a project that has one.
+
+    Raises:
+        Refused: when its file is not there, or another's.
+    """
+    assert settings.secret is not None
+    path, check = workspace.secrets_folder / settings.secret, settings.secret_check or ""
     mend = (
         "Put back the file of that name, or name the folder that it lies in in SSLAPP_SECRETS: "
         "without it nobody can tell which patients the project has already."
