@@ -45,6 +45,7 @@ _UNREAD = {1: "bits", 32: "complex numbers", 1536: "floats of 128 bits", 1792: "
 _UNREAD |= {2048: "complex numbers"}
 _MILLIMETRES = {1: 1000.0, 3: 0.001}  # of a metre and a micrometre in xyzt_units
 _SKEW = 1e-3
+_LARGEST = float(np.finfo(np.float32).max)
 _TO_LPS = np.diag([-1.0, -1.0, 1.0])
 
 
@@ -331,7 +332,7 @@ def _check_frames(shape: tuple[int, ...], name: str) -> None:
 
 def _greys(values: NDArray[Any], header: Nifti1Header, name: str, notes: list[str]) -> _Pixels:
     """Values as whole numbers where they are ones, else as float32 with the scaling done."""
-    rescale = _rescale(header)
+    rescale = _rescale(header, name)
     numbers = np.ascontiguousarray(values, values.dtype.newbyteorder("="))
     if numbers.dtype.kind == "f":
         numbers = _finite(numbers, name, notes)
@@ -340,18 +341,19 @@ def _greys(values: NDArray[Any], header: Nifti1Header, name: str, notes: list[st
         numbers = _finite(numbers.astype(np.float64) * rescale[0] + rescale[1], name, notes)
         whole, rescale = _whole(numbers), None
     if whole is None:
-        most = float(np.finfo(np.float32).max)
-        whole = np.clip(numbers.astype(np.float64), -most, most).astype(np.float32)
+        whole = np.clip(numbers.astype(np.float64), -_LARGEST, _LARGEST).astype(np.float32)
         if not np.array_equal(whole, numbers):
             notes.append("its values are kept as floats of 32 bits")
     return _Pixels(whole, rescale, _window(whole, rescale, header))
 
 
-def _rescale(header: Nifti1Header) -> tuple[float, float] | None:
+def _rescale(header: Nifti1Header, name: str) -> tuple[float, float] | None:
     slope, inter = float(header["scl_slope"]), float(header["scl_inter"])
     if slope == 0 or not math.isfinite(slope):
         return None
     inter = inter if math.isfinite(inter) else 0.0
+    if max(abs(slope), abs(inter)) > _LARGEST:
+        raise RefusedFile(f"{name}: scl_slope or scl_inter is above {_LARGEST:g}, which is absurd.")
     return None if (slope, inter) == (1.0, 0.0) else (slope, inter)
 
 
@@ -384,7 +386,7 @@ def _window(
 ) -> tuple[float, float] | None:
     """Black and white: as the file says, else by the volume's quantiles without background."""
     low, high = float(header["cal_min"]), float(header["cal_max"])
-    if math.isfinite(low) and math.isfinite(high) and high > low:
+    if max(abs(low), abs(high)) <= _LARGEST and high - low > 1 / _LARGEST:
         return low, high
     flat = values.reshape(-1)
     # a step without common factors with the rows would be better still; odd ones do

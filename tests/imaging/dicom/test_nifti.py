@@ -209,6 +209,13 @@ def test_the_window_is_that_of_the_file_or_leaves_background_out() -> None:
     assert display(file.header, frame_values(file, 0)).max() > 0
 
 
+def test_numbers_beyond_floats_of_32_bits_are_no_scaling() -> None:
+    with pytest.raises(RefusedFile, match="scl_slope"):
+        nifti_as_dicom(volume(kind=Nifti2Image, scl_slope=1e300, scl_inter=0), "a.nii")
+    (own,) = opened(volume(kind=Nifti2Image, cal_max=1e-300)).header.frame(0).windows
+    assert own.width > 1
+
+
 def test_gzip_and_version_two() -> None:
     plain = volume()
     for each in (gzip.compress(plain), volume(kind=Nifti2Image)):
