@@ -18,7 +18,7 @@ from sslapp.datasets.own_exports import own_table
 from sslapp.datasets.pictures import copies as copies_of
 from sslapp.datasets.pictures.copies import Copies, without_copies
 from sslapp.datasets.pictures.described import opened, pictures_listing
-from sslapp.datasets.pictures.files import DICOM_SUFFIXES, Placed, natural_order
+from sslapp.datasets.pictures.files import STUDY_SUFFIXES, Placed, ending, natural_order
 from sslapp.datasets.pictures.layout import Layout, layout
 from sslapp.datasets.pictures.levels import Level, Question
 from sslapp.datasets.pictures.listing import Listing
@@ -28,7 +28,7 @@ from sslapp.datasets.registry import Secret, open_source, passing_secret
 from sslapp.datasets.source import CountedSource, Refusal
 from sslapp.vocabulary import Split, Thing
 
-PACKED = frozenset({".zip"}) | DICOM_SUFFIXES
+PACKED = frozenset({".zip"}) | STUDY_SUFFIXES
 """What files are called that are looked into like folders."""
 
 _EXAMPLES = 10
@@ -127,7 +127,7 @@ def list_source(
     path = Path(spec)
     if (table := own_table(path) if path.exists() else None) is not None and table.rows:
         return listing_of(open_source(str(spec)), str(spec))
-    if path.is_dir() or (path.is_file() and path.suffix.lower() in PACKED):
+    if path.is_dir() or (path.is_file() and ending(path.name) in PACKED):
         listing = pictures_listing(path, name=name, should_stop=watch.should_stop)
         return _dicom_listing(listing, secret, watch, named=named) or listing
     source = open_source(str(spec), root=root, within=within, name=name)

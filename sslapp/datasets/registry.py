@@ -12,7 +12,7 @@ from sslapp.datasets.known.medmnist import check_one_label
 from sslapp.datasets.own_exports import own_source, own_table
 from sslapp.datasets.pictures.arranged import files_source
 from sslapp.datasets.pictures.described import opened, pictures_listing
-from sslapp.datasets.pictures.files import DICOM_SUFFIXES
+from sslapp.datasets.pictures.files import STUDY_SUFFIXES, ending
 from sslapp.datasets.pictures.manifest import manifest_source
 from sslapp.datasets.pictures.reading import AS_SUGGESTED, Reading
 from sslapp.datasets.pictures.watch import UNWATCHED, Watch
@@ -22,7 +22,7 @@ from sslapp.datasets.tables.reading import LISTS
 NAMES = tuple(KNOWN)
 """The sets that are opened by name."""
 
-FILES = (".zip", ".npz", *LISTS, *sorted(DICOM_SUFFIXES))
+FILES = (".zip", ".npz", *LISTS, *sorted(STUDY_SUFFIXES))
 """What a file is called that holds or lists images: an archive, arrays, a list, DICOM."""
 
 
@@ -65,7 +65,7 @@ def open_source(
         ValueError: when nothing can be opened, listing what is supported.
     """
     path = Path(spec)
-    kind = path.suffix.lower() if path.is_file() else ""
+    kind = ending(path.name) if path.is_file() else ""
     if group_pattern is not None and kind != ".zip" and not path.is_dir():
         raise ValueError(
             f"{spec}: a group pattern reads file names, so it needs a folder or a zip archive."
@@ -77,7 +77,7 @@ def open_source(
         if group_pattern is not None:
             wanted = replace(wanted, group_pattern=group_pattern)
         return _pictures(path, wanted, name, secret, watch)
-    if kind in DICOM_SUFFIXES:
+    if kind in STUDY_SUFFIXES:
         return _pictures(path, reading or AS_SUGGESTED, name, secret, watch)
     if kind == ".npz":
         return npz_source(path, name)
@@ -98,7 +98,7 @@ def _pictures(
 
     One that holds DICOM files is one of these alone.
     """
-    if path.suffix.lower() not in DICOM_SUFFIXES and (table := own_table(path)) is not None:
+    if ending(path.name) not in STUDY_SUFFIXES and (table := own_table(path)) is not None:
         return own_source(path, table)
     listing = pictures_listing(path, name=name)
     if candidates(listing):

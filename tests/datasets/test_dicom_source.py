@@ -3,6 +3,7 @@
 import zipfile
 from pathlib import Path
 
+import nibabel
 import numpy as np
 import pytest
 from dicom_files import SECRET, data_set, written
@@ -48,8 +49,8 @@ def test_each_file_becomes_an_image_of_its_patient_and_others_are_named_by_numbe
     assert sorted(each.reason for each in source.refused) == [
         "a DICOM file that is not read: it ends within (7fe0,0010), 40 bytes too early.",
         "a structured report, in which no picture is.",
-        "no DICOM file, and among such only they are taken",
-        "no DICOM file, and among such only they are taken",
+        "no DICOM or NIfTI file, and among such only they are taken",
+        "no DICOM or NIfTI file, and among such only they are taken",
     ]
     assert all(each.name.startswith("file ") for each in source.refused)
     said = repr([found, source.refused, source.facts, source.name])
@@ -191,3 +192,24 @@ def test_a_file_by_itself_is_a_source(tmp_path) -> None:
     (item,) = items(path)
     np.testing.assert_array_equal(values(item), frame_values(open_dicom(radiograph(1), "sent")))
     assert look(list_source(path)).images == 1
+
+
+def test_slices_of_a_volume_are_images_and_its_file_a_patient(tmp_path) -> None:
+    (tmp_path / "set").mkdir()
+    made = np.arange(5 * 6 * 7, dtype=np.int16).reshape(5, 6, 7)
+    volume = nibabel.Nifti1Image(made, np.diag([1.0, 1.0, 3.0, 1.0]))
+    volume.header["descrip"] = b"MUELLER ANNA"
+    nibabel.save(volume, tmp_path / "set" / "MUELLER.nii.gz")
+    (one,) = items(tmp_path / "set")
+    assert values(one).shape == (6, 5)
+    assert b"MUELLER" not in one.content
+    assert "MUELLER" not in one.name
+    each_slice = items(tmp_path / "set", Reading(thing=Thing.FRAME))
+    assert len(each_slice) == 7
+    assert {each.group for each in each_slice} == {one.group}
+    assert sorted(values(each_slice[2]).ravel()) == sorted(made[:, :, 2].ravel())
+    path = tmp_path / "volumes.zip"
+    with zipfile.ZipFile(path, "w") as file:
+        file.write(tmp_path / "set" / "MUELLER.nii.gz", "MUELLER.nii.gz")
+    assert [each.name for each in items(path)] == [one.name]
+    assert [each.name for each in items(tmp_path / "set" / "MUELLER.nii.gz")] == [one.name]

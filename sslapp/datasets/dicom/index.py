@@ -5,15 +5,16 @@ from dataclasses import dataclass, replace
 
 from sslapp.datasets.dicom.asking import AGAIN, candidates, refused_by_type
 from sslapp.datasets.dicom.instances import Instance, instance_of
+from sslapp.datasets.dicom.studies import is_study, open_study
 from sslapp.datasets.dicom.things import Series, series_of
 from sslapp.datasets.pictures.listing import Listing, Opened, ScanStopped
 from sslapp.datasets.pictures.watch import UNWATCHED, Watch
 from sslapp.datasets.source import Refusal
 from sslapp.imaging.dicom.deidentification.pseudonyms import Pseudonyms
-from sslapp.imaging.dicom.opening import is_dicom, open_dicom, refusing
+from sslapp.imaging.dicom.opening import refusing
 from sslapp.imaging.refused import RefusedFile
 
-NO_DICOM = "no DICOM file, and among such only they are taken"
+NO_DICOM = "no DICOM or NIfTI file, and among such only they are taken"
 
 
 @dataclass(frozen=True, eq=False)
@@ -49,7 +50,7 @@ def holds_dicom(listing: Listing, opened: Opened) -> bool:
     with opened.whole() as read:
         for name in candidates(listing):
             try:
-                if is_dicom(read(listing.where.get(name, name))):
+                if is_study(read(listing.where.get(name, name))):
                     return True
             except (OSError, ValueError):
                 continue  # of the files that cannot be read the import says so
@@ -104,9 +105,9 @@ def index(
 
 
 def _instance(content: bytes, pseudonyms: Pseudonyms, number: int) -> Instance | None:
-    if not is_dicom(content):
+    if not is_study(content):
         return None
-    file = open_dicom(content, called(number))
+    file = open_study(content, called(number))
     with refusing(file.name):
         return instance_of(file, pseudonyms, number, len(content))
 

@@ -5,6 +5,7 @@ from collections.abc import Iterator
 from sslapp.datasets.dicom.asking import MAY_SHOW_TEXT, asks_of_text
 from sslapp.datasets.dicom.index import DicomIndex, called, index, reason
 from sslapp.datasets.dicom.instances import Instance
+from sslapp.datasets.dicom.studies import open_study
 from sslapp.datasets.dicom.summary import outlined
 from sslapp.datasets.dicom.things import things
 from sslapp.datasets.pictures.arranged import OpenQuestions
@@ -13,7 +14,7 @@ from sslapp.datasets.pictures.reading import Reading, TextChoice
 from sslapp.datasets.pictures.watch import UNWATCHED, Watch
 from sslapp.datasets.source import Item, PseudonymousSource, Refusal, Share
 from sslapp.imaging.dicom.deidentification.cleaning import cleaned
-from sslapp.imaging.dicom.opening import DicomFile, open_dicom, refusing
+from sslapp.imaging.dicom.opening import DicomFile, refusing
 from sslapp.imaging.dicom.pixels.single import single_frame
 from sslapp.imaging.refused import RefusedFile
 from sslapp.vocabulary import Split, Thing
@@ -61,7 +62,7 @@ class DicomSource(PseudonymousSource):
                     if last is None or last[0] != instance.number:
                         last = None  # first let go of it: a file may be large
                         content = read(self._names[instance.number])
-                        last = instance.number, open_dicom(content, name)
+                        last = instance.number, open_study(content, name)
                     yield self._item(last[1], instance, frame)
                 except RefusedFile as error:
                     yield Refusal(name, reason(error))

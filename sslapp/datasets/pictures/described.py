@@ -15,7 +15,7 @@ from pathlib import Path, PurePosixPath
 from sslapp.datasets.pictures import folder
 from sslapp.datasets.pictures.archives.listing import archive_listing, opened_archive
 from sslapp.datasets.pictures.archives.reading import small_member
-from sslapp.datasets.pictures.files import DICOM_SUFFIXES, LONGEST_GROUP, SPLITS, printable
+from sslapp.datasets.pictures.files import LONGEST_GROUP, SPLITS, STUDY_SUFFIXES, ending, printable
 from sslapp.datasets.pictures.listing import Listed, Listing, Opened, plain_path
 from sslapp.datasets.pictures.manifest import told_lines
 from sslapp.datasets.source import Refusal
@@ -48,7 +48,7 @@ def pictures_listing(
     """
     if path.is_dir():
         listing = folder.folder_listing(path, should_stop)
-    elif path.suffix.lower() in DICOM_SUFFIXES:
+    elif ending(path.name) in STUDY_SUFFIXES:
         return folder.of_one_file(path)
     else:
         listing = archive_listing(path, name=name)

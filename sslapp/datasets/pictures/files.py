@@ -44,8 +44,8 @@ EMPTY_FOLDER = "a folder without a picture"
 SYSTEM = frozenset({MACOS, HIDDEN, HIDDEN_FOLDER, IN_HIDDEN, OF_WINDOWS})
 """Reasons why what no person put there is left out; each is one line of the result."""
 
-DICOM_SUFFIXES = frozenset({".dcm", ".dicom", ".dic", ".ima"})
-"""What DICOM files are called, if they are called by what they are."""
+STUDY_SUFFIXES = frozenset({".dcm", ".dicom", ".dic", ".ima", ".nii", ".nii.gz"})
+"""What DICOM and NIfTI files are called, if they are called by what they are."""
 
 NO_PICTURE = "is not a picture type that is read"
 """How the reason ends why a file is refused by its suffix."""
@@ -187,10 +187,16 @@ def _file(name: str) -> str:
     return PurePosixPath(name).name if last in ("", ".") else last
 
 
-def _wrong_suffix(file: str) -> str | None:
+def ending(file: str) -> str:
+    """The suffix of a file's name in small letters, of which .nii.gz is one; "" for none."""
     dot = file.rfind(".")
     suffix = file[dot:].lower() if 0 < dot < len(file) - 1 else ""
-    if suffix in DICOM_SUFFIXES or suffix in SUFFIXES or _COUNTED_SUFFIX.fullmatch(suffix):
+    return ".nii.gz" if suffix == ".gz" and file[:dot].lower().endswith(".nii") else suffix
+
+
+def _wrong_suffix(file: str) -> str | None:
+    suffix = ending(file)
+    if suffix in STUDY_SUFFIXES or suffix in SUFFIXES or _COUNTED_SUFFIX.fullmatch(suffix):
         return None
     if suffix:
         return f"{suffix} {NO_PICTURE}"

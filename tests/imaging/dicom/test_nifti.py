@@ -15,7 +15,8 @@ from sslapp.imaging.dicom.deidentification.cleaning import cleaned
 from sslapp.imaging.dicom.deidentification.mark import is_marked
 from sslapp.imaging.dicom.display import display, modality_values
 from sslapp.imaging.dicom.geometry import in_order, slices_of
-from sslapp.imaging.dicom.nifti import is_nifti, nifti_as_dicom, nifti_slices
+from sslapp.imaging.dicom.nifti.slices import nifti_slices
+from sslapp.imaging.dicom.nifti.volume import is_nifti
 from sslapp.imaging.dicom.opening import DicomFile, open_dicom
 from sslapp.imaging.dicom.pixels.frames import frame_count, frame_values
 from sslapp.imaging.refused import RefusedFile
@@ -40,7 +41,7 @@ def volume(values=VOLUME, affine=RAS, kind=Nifti1Image, **said) -> bytes:
 
 
 def opened(content: bytes) -> DicomFile:
-    return open_dicom(nifti_as_dicom(content, "a.nii"), "a.nii")
+    return open_dicom(nifti_slices(content, "a.nii").dicom, "a.nii")
 
 
 def frames(content: bytes) -> np.ndarray:
@@ -211,7 +212,7 @@ def test_the_window_is_that_of_the_file_or_leaves_background_out() -> None:
 
 def test_numbers_beyond_floats_of_32_bits_are_no_scaling() -> None:
     with pytest.raises(RefusedFile, match="scl_slope"):
-        nifti_as_dicom(volume(kind=Nifti2Image, scl_slope=1e300, scl_inter=0), "a.nii")
+        nifti_slices(volume(kind=Nifti2Image, scl_slope=1e300, scl_inter=0), "a.nii")
     (own,) = opened(volume(kind=Nifti2Image, cal_max=1e-300)).header.frame(0).windows
     assert own.width > 1
 
@@ -229,7 +230,7 @@ def test_gzip_and_version_two() -> None:
 def test_others_are_none(content) -> None:
     assert not is_nifti(content)
     with pytest.raises(RefusedFile, match=r"a\.nii"):
-        nifti_as_dicom(content, "a.nii")
+        nifti_slices(content, "a.nii")
 
 
 @pytest.mark.parametrize(
@@ -249,22 +250,22 @@ def test_others_are_none(content) -> None:
 )
 def test_what_is_refused_is_named(said, message) -> None:
     with pytest.raises(RefusedFile, match=message) as caught:
-        nifti_as_dicom(volume(**said), "a.nii")
+        nifti_slices(volume(**said), "a.nii")
     assert str(caught.value).startswith("a.nii: ")
 
 
 def test_a_bomb_is_inflated_no_further_than_its_header_says() -> None:
     bomb = gzip.compress(volume() + bytes(1 << 26), 1)
-    nifti_as_dicom(bomb, "a.nii")  # so that what is made once is made
+    nifti_slices(bomb, "a.nii")  # so that what is made once is made
     tracemalloc.start()
-    nifti_as_dicom(bomb, "a.nii")
+    nifti_slices(bomb, "a.nii")
     assert tracemalloc.get_traced_memory()[1] < 1 << 21
     tracemalloc.stop()
 
 
 def test_members_of_gzip_without_end_are_refused_soon() -> None:
     with pytest.raises(RefusedFile):
-        nifti_as_dicom(gzip.compress(b"") * 1_000_000, "a.nii")
+        nifti_slices(gzip.compress(b"") * 1_000_000, "a.nii")
 
 
 def test_free_texts_and_extensions_stay_out() -> None:
@@ -276,7 +277,7 @@ def test_free_texts_and_extensions_stay_out() -> None:
     image.header.extensions.append(Nifti1Extension("comment", b"PLANTED extension"))
     content = image.to_bytes()
     assert content.count(b"PLANTED") == 5
-    made = nifti_as_dicom(content, "PLANTED name")
+    made = nifti_slices(content, "PLANTED name").dicom
     assert b"PLANTED" not in made
     assert not is_marked(open_dicom(made, "a.nii"))
     np.testing.assert_array_equal(frames(content), frames(volume()))
@@ -291,7 +292,7 @@ def test_its_cleaned_file_has_the_same_frames_and_places() -> None:
     for at in range(frame_count(file)):
         np.testing.assert_array_equal(frame_values(again, at), frame_values(file, at))
         assert again.header.frame(at) == file.header.frame(at)
-    assert nifti_as_dicom(content, "other name") == nifti_as_dicom(content, "a.nii")
+    assert nifti_slices(content, "other name").dicom == nifti_slices(content, "a.nii").dicom
 
 
 WHOLE = (volume(), gzip.compress(volume(), mtime=0), volume(kind=Nifti2Image))
@@ -308,7 +309,7 @@ def test_damage_gives_frames_or_is_refused(content, damages, end) -> None:
     for at, new in damages:
         damaged[at : at + len(new)] = new
     try:
-        made = nifti_as_dicom(bytes(damaged[:end]), "a.nii")
+        made = nifti_slices(bytes(damaged[:end]), "a.nii").dicom
     except RefusedFile as error:
         assert str(error).startswith("a.nii: ")
     else:

@@ -11,7 +11,7 @@ from dataclasses import dataclass
 from pathlib import PurePosixPath
 from urllib.parse import unquote
 
-from sslapp.datasets.pictures.files import IN_HIDDEN, MACOS, wrong_name, wrong_path
+from sslapp.datasets.pictures.files import IN_HIDDEN, MACOS, ending, wrong_name, wrong_path
 from sslapp.imaging.refused import MAX_BYTES
 
 _METHODS = (zipfile.ZIP_STORED, zipfile.ZIP_DEFLATED)  # the others expand without bound at once
@@ -74,7 +74,7 @@ def wrong_place(name: str) -> str | None:
 
 def _wrong_kind(info: zipfile.ZipInfo, name: str, limits: Limits, *, is_inner: bool) -> str | None:
     mode = info.external_attr >> 16
-    suffix = PurePosixPath(name).suffix.lower()
+    suffix = ending(PurePosixPath(name).name)
     plain = _first(
         (stat.S_ISLNK(mode), "a link"),
         (stat.S_IFMT(mode) not in (0, stat.S_IFREG), "not a plain file"),

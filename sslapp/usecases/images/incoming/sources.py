@@ -6,6 +6,7 @@ from enum import StrEnum
 from pathlib import Path
 
 from sslapp.datasets.own_exports import own_table
+from sslapp.datasets.pictures.files import ending
 from sslapp.datasets.registry import FILES, NAMES
 from sslapp.store.errors import Unknown
 from sslapp.usecases.access import Access, NotAllowed, require_server_admin
@@ -191,7 +192,7 @@ def server_path(access: Access, text: str) -> Path:
         raise ValueError(f"This path is not below a folder that may be imported: {folders}.")
     if not path.exists():
         raise ValueError(f"There is no folder or file {path}. Correct the path.")
-    if not path.is_dir() and path.suffix.lower() not in FILES:
+    if not path.is_dir() and ending(path.name) not in FILES:
         raise ValueError(
             f"{path.name} is neither a folder nor a {', '.join(FILES)} file. Choose one of those."
         )

@@ -15,7 +15,7 @@ from dataclasses import asdict, dataclass
 from pathlib import Path
 
 from sslapp import durable
-from sslapp.datasets.pictures.files import DICOM_SUFFIXES, SUFFIXES
+from sslapp.datasets.pictures.files import STUDY_SUFFIXES, SUFFIXES
 from sslapp.datasets.tables.reading import LISTS
 from sslapp.jobs import history
 from sslapp.store.database import reading
@@ -27,7 +27,7 @@ from sslapp.workspace import Workspace
 PICTURES = (".zip", ".npz")
 """Endings of sets of images: an archive of pictures, or arrays. Both are zip files inside."""
 
-LOOSE = tuple(sorted(SUFFIXES | DICOM_SUFFIXES))
+LOOSE = tuple(sorted(SUFFIXES | STUDY_SUFFIXES))
 """Endings of pictures, of which many are sent as one upload; see `loose_files`."""
 
 TABLES, MANIFESTS = LISTS, (".json",)

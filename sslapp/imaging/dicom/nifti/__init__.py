@@ -1,0 +1,1 @@
+"""NIfTI volumes, which become DICOM files of many frames."""
