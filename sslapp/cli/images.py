@@ -36,6 +36,7 @@ from sslapp.usecases.images.own_labels.recording import import_labels
 from sslapp.usecases.images.own_labels.sorting import Conflicts, LabelChoice
 from sslapp.usecases.images.pixels_again import WantedPixels, make_pixels_again
 from sslapp.vocabulary import Aspect, Intensities, Split, Thing
+from sslapp.words import count
 
 
 @command(app, "import")
@@ -170,7 +171,8 @@ def import_command(
         if not wait:
             return f"Job {job_id} is queued."
         refused = [f"  refused {each['name']}: {each['reason']}" for each in result["refused"]]
-        done = f"Imported {result['images']} images." if result["images"] else "Nothing is new."
+        number = result["images"]
+        done = f"Imported {count(number, 'image')}." if number else "Nothing is new."
         return "\n".join([done, *result["notes"], *refused])
 
     show(result, as_json, words)

@@ -87,6 +87,11 @@ class ImportedRows(Sequence[Row]):
             true_class=class_number if class_number >= 0 else None,
         )
 
+    @property
+    def group_count(self) -> int:
+        """How many groups the images belong to."""
+        return len(self._group_names)
+
     def append(self, row: Row) -> None:
         """Add an image."""
         kept = row.original is not None

@@ -133,6 +133,13 @@ class OwnSource(FilesSource):
         ]
 
 
+def export_of(path: Path) -> Path:
+    """The exported folder that a path is the table of; any other path as it is."""
+    beside = path.with_name(path.name + ".manifest.json")
+    is_table = path.name == TABLE and path.is_file() and not beside.exists()
+    return path.parent if is_table and _facts(_kept(path.with_name(MANIFEST))) else path
+
+
 def own_table(
     path: Path, *, manifest: Path | None = None, name: str | None = None
 ) -> OwnTable | None:
@@ -237,6 +244,7 @@ def _as_exported(
 
 def _manifest(path: Path, manifest: Path | None = None) -> tuple[dict[str, Any], bytes, str] | None:
     """An export's manifest, its table and the table's name; None for what is no export."""
+    path = path if manifest else export_of(path)
     kind = path.suffix.lower()
     if path.is_dir():
         pair = _kept(path / MANIFEST), _kept(path / TABLE)

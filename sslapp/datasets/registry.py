@@ -9,7 +9,7 @@ from sslapp.datasets.arrays.parts import npz_source
 from sslapp.datasets.dicom.asking import candidates
 from sslapp.datasets.known.catalogue import KNOWN, open_known
 from sslapp.datasets.known.medmnist import check_one_label
-from sslapp.datasets.own_exports import own_source, own_table
+from sslapp.datasets.own_exports import export_of, own_source, own_table
 from sslapp.datasets.pictures.arranged import files_source
 from sslapp.datasets.pictures.described import opened, pictures_listing
 from sslapp.datasets.pictures.files import STUDY_SUFFIXES, ending
@@ -64,7 +64,7 @@ def open_source(
     Raises:
         ValueError: when nothing can be opened, listing what is supported.
     """
-    path = Path(spec)
+    path = export_of(Path(spec))
     kind = ending(path.name) if path.is_file() else ""
     if group_pattern is not None and kind != ".zip" and not path.is_dir():
         raise ValueError(

@@ -182,7 +182,8 @@ def beat(conn: Connection, held: Claim, step: int, total: int, message: str) -> 
 
 def finish(conn: Connection, held: Claim, result: Mapping[str, Any]) -> None:
     """Mark the job done, in the transaction that publishes what it made."""
-    write_owned(conn, held, state=JobState.DONE, result=dict(result), finished_at=now(), beat=now())
+    said = {"result": dict(result), "finished_at": now(), "beat": now(), "step": job.c.total}
+    write_owned(conn, held, state=JobState.DONE, **said)
 
 
 def fail(conn: Connection, held: Claim, error: str, kind: FailureKind | None = None) -> None:

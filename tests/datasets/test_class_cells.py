@@ -77,6 +77,8 @@ def test_one_hot_columns_that_sum_to_one_are_read_as_one_class():
     assert found.unread == ["age"]
     (error,) = read(text, ["NV", "BCC"]).errors
     assert 'line 3: class "MEL" is not one of NV, BCC' in error
+    (error,) = read("image,class\na,NV\n", []).errors
+    assert 'class "NV": the project has no class yet' in error
     mapped = {"MEL": "melanoma", "NV": "naevus", "BCC": "naevus"}
     assert pairs(read(text, ["melanoma", "naevus"], classes_of=mapped))[1] == (1, "melanoma")
 

@@ -51,6 +51,8 @@ def told(found):
         (["subject_3/1.png", "subject_4/1.png"], (GROUP,)),
         (["0/1.png", "1/1.png", "2/1.png"], (CLASS,)),
         ([f"{number}/{image}.png" for number in range(43) for image in range(9)], (CLASS,)),
+        ([f"class{number:03}/{number}.png" for number in range(60)], (CLASS,)),
+        (["label_7/1.png", "label_9/1.png"], (CLASS,)),
         (["original/cat/1.png", "augmented/cat/1.png", "original/dog/1.png"], (NOTHING, CLASS)),
     ],
 )

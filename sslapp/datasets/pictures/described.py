@@ -22,12 +22,15 @@ from sslapp.datasets.source import Refusal
 from sslapp.datasets.tables.columns import Use, plain
 from sslapp.datasets.tables.reading import open_table
 from sslapp.datasets.tables.table import ListError, ListTable
+from sslapp.vocabulary import Split
 
 CALLED = ("metadata.csv", "metadata.jsonl", "metadata.parquet")
 LARGEST = 2**28
 """Bytes that such a list may have in an archive, where it is read at once."""
 
 _FILE_NAME = "file_name"
+OF_EXPORT = frozenset({"file_name", "label", "class", "sha256", "snapshot"})
+"""Headings of the list that this program's own exports have among their pictures."""
 
 
 def pictures_listing(
@@ -100,13 +103,17 @@ def _table(path: Path, name: str) -> ListTable | None:
 def _told(table: ListTable, name: str) -> Iterator[tuple[str, str, dict[Use, str]]]:
     """Yield (where it is said, path of the picture, cells) of the lines of a list."""
     within = PurePosixPath(name).parent
-    for line, cells in told_lines(table, {Use.IMAGE: _FILE_NAME}):
+    chosen = {Use.IMAGE: _FILE_NAME}
+    if set(table.headings) >= OF_EXPORT:  # it has the class's name and, as label, its number
+        chosen[Use.CLASS] = "class"
+    for line, cells in told_lines(table, chosen):
         yield f"{name} {table.unit} {line}", plain_path(str(within / cells[Use.IMAGE])), cells
 
 
 def _listed(cells: dict[Use, str], where: str) -> Listed:
     split, group = cells[Use.SPLIT].lower(), cells[Use.GROUP]
-    if split and split not in SPLITS:
+    splits = {**SPLITS, str(Split.POOL): Split.POOL}
+    if split and split not in splits:
         raise ListError(f'{where}: its split is "{split[:40]}". Write train, val or test.')
     if len(group) > LONGEST_GROUP:
         raise ListError(f"{where}: its group has more than {LONGEST_GROUP} letters. Shorten it.")
@@ -114,5 +121,5 @@ def _listed(cells: dict[Use, str], where: str) -> Listed:
         where=where,
         class_name=cells[Use.CLASS] or None,
         group=group or None,
-        split=SPLITS[split] if split else None,
+        split=splits[split] if split else None,
     )

@@ -13,6 +13,7 @@ _PLAIN = re.compile(
     r"|(?:my |the )?(?:data|datasets?|files?|data set)|jpe?gs?|pngs?|tiffs?|tifs?|originals?|orig"
     r"|raw|all|full"
 )
+_CLASS_NUMBER = re.compile(r"(?:class|category|cat|label|klasse|classe|clase) ?\d+")
 _MASK = re.compile(
     r"(?:.* )?(?:masks?|segs?|segmentations?|annots?|annotations?|labels?|ground ?truths?|gt"
     r"|contours?|overlays?)"
@@ -84,6 +85,11 @@ def is_augmented(name: str) -> bool:
 def is_plain(name: str) -> bool:
     """Whether the name says nothing but that there are pictures."""
     return _PLAIN.fullmatch(spoken(name)) is not None
+
+
+def is_class_number(name: str) -> bool:
+    """Whether the name says that it is a class and which, as class007 and label_3 do."""
+    return _CLASS_NUMBER.fullmatch(spoken(name)) is not None
 
 
 def is_mask(name: str) -> bool:

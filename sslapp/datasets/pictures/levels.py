@@ -165,7 +165,8 @@ def _groups(
         if has_groups:
             return Meaning.NOTHING, f"{shown}: studies, series or visits inside the groups."
         return Meaning.GROUP, f"{shown} are named as studies or visits are."
-    if has_groups or not names_of.numbered(counts) or not names_of.are_many_with_few(whole):
+    numbered = names_of.numbered(counts) and not all(map(names_of.is_class_number, counts))
+    if has_groups or not numbered or not names_of.are_many_with_few(whole):
         return None
     return Meaning.GROUP, f"{len(whole):,} numbered folders with few images each, as of patients."
 
@@ -178,6 +179,8 @@ def _classes(
     def ask(text: str) -> Question:
         return Question(level=level, about="levels", folders=tuple(counts), text=text)
 
+    if Meaning.GROUP not in before and all(map(names_of.is_class_number, counts)):
+        return Meaning.CLASS, f"{shown} are named as classes are.", None
     if names_of.numbered(counts) and not _counts_up(whole):
         why = f"{shown} are numbers as of patients; class numbers count up from 0 or 1."
         return Meaning.GROUP, why, ask(f"Are {shown} patients (groups) or classes?")

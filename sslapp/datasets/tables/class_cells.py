@@ -141,6 +141,11 @@ class _Classes:
         parts = findings_of(cell)
         if len(parts) > 1 and ("|" in cell or all(self.find(each) for each in parts)):
             return several(parts)
+        if not self.names:
+            return WrongClass(
+                f'class "{cell[:80]}": the project has no class yet. Add it on the Projects page, '
+                "or by sslapp class add."
+            )
         message = f'class "{cell[:80]}" is not one of {self.known()}. '
         if re.fullmatch(r"\s*\d{1,9}\s*", cell):
             pairs = ",".join(f"{number}={name}" for number, name in enumerate(self.names[:3]))

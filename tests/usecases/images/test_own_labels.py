@@ -137,6 +137,23 @@ def test_an_archive_comes_into_a_fresh_project_as_it_was(told, carl, tmp_path) -
     pd.testing.assert_frame_equal(third[[*KEPT, *origins]], second[[*KEPT, *origins]])
 
 
+@pytest.mark.slow
+@pytest.mark.parametrize("part", [".", "labels.csv", "images"])
+def test_of_an_exported_folder_any_part_brings_pictures_and_classes(
+    told, carl, tmp_path, part
+) -> None:
+    with zipfile.ZipFile(told / "images.zip") as file:
+        file.extractall(tmp_path / "out")
+    create_project(carl, "Fresh", [str(digit) for digit in range(10)])
+    source = tmp_path / "out" / part
+    row = small_project.finish(carl, import_images(carl, None, str(source)))
+    assert row["state"] == JobState.DONE, row["error"]
+    assert row["step"] == row["total"]
+    whole = part != "images"  # which holds neither test images nor those of no class
+    assert row["result"]["images"] >= 40
+    assert ("labels" in row["result"]) is whole
+
+
 def exported_zip(access, tmp_path) -> str:
     row = small_project.finish(access, export(access, "Fresh", tmp_path / "again.zip"))
     assert row["state"] == JobState.DONE, row["error"]

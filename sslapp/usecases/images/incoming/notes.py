@@ -24,6 +24,9 @@ Refusals = Sequence[Mapping[str, str]]
 
 def met(ingested: Ingested) -> Iterator[str]:
     """What a person should know of images that were taken in, or not."""
+    if groups := ingested.rows.group_count:
+        said = count(groups, "group")
+        yield f"The images belong to {said}. None is cut between training and holdout."
     if ingested.here:
         yield (
             f"{count(ingested.here, 'image')} of the source {_are(ingested.here)} here already "
