@@ -36,11 +36,22 @@ def wait_for(access: Access, job_id: int, wait: bool = True) -> dict[str, Any]:
     """
     if not wait:
         return {"job_id": job_id}
+    _say_what_comes_first(access, job_id)
     try:
         return _ended(access, job_id)
     except KeyboardInterrupt:
         typer.echo(f"\n{goes_on(job_id)}", err=True)
         raise typer.Exit(INTERRUPTED) from None
+
+
+def _say_what_comes_first(access: Access, job_id: int) -> None:
+    """Name the project's jobs that were begun before: a killed one may do what was asked for."""
+    project_id = job_status(access, job_id)["project_id"]
+    for each in reversed(jobs_of(access, project_id, 0)):
+        if each["id"] < job_id and each["project_id"] == project_id:
+            typer.echo(
+                f"Job {each['id']} ({each['kind']}) has not ended yet and goes on first.", err=True
+            )
 
 
 def goes_on(job_id: int) -> str:

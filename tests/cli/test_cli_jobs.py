@@ -25,9 +25,13 @@ def test_a_command_that_is_interrupted_says_that_its_job_goes_on_and_how_to_stop
         with monkeypatch.context() as patched:
             patched.setattr(time, "sleep", interrupt)
             result = command(root, "import", more)
+            second = command(root, "import", more)
         assert result.exit_code == 130
         waiting = [each for each in ask(root, "jobs", "list") if each["state"] == "queued"]
-        (number,) = [each["id"] for each in waiting]
+        after, number = (each["id"] for each in waiting)
+        assert f"Job {number} (import) has not ended yet and goes on first." in second.stderr
+        assert "goes on first" not in result.stderr
+        ask(root, "jobs", "cancel", after)
         assert f"Job {number} goes on" in result.stderr
         assert f"`sslapp jobs cancel {number}` stops it" in result.stderr
         assert "Traceback" not in result.stderr and "Aborted" not in result.stderr
