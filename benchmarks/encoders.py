@@ -141,7 +141,7 @@ class Encoded:
         if side is None:
             return stored
         names = json.loads((self.folder / "originals.json").read_bytes())
-        imported = ImportedPixels([self.folder / "pixels.npy"])
+        imported = ImportedPixels([self.folder / "pixels.npy"], [len(stored)])
         channels = stored.shape[3]
         return OriginalPixels(self.folder / "originals", names, imported, side, channels=channels)
 

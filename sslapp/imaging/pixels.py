@@ -191,12 +191,15 @@ class ImportedPixels:
     """The rows of several imports as they came, each at its own size.
 
     Args:
-        segments: .npy files in the order of their positions.
+        segments: .npy files in the order of their positions, each opened when a row of it is asked
+            for: where all images have originals nobody asks.
+        counts: rows of each.
     """
 
-    def __init__(self, segments: Sequence[Path]) -> None:
-        self._stores = [PixelStore([path]) for path in segments]
-        self._ends = np.cumsum([len(store) for store in self._stores])
+    def __init__(self, segments: Sequence[Path], counts: Sequence[int]) -> None:
+        self._segments = segments
+        self._stores: dict[int, PixelStore] = {}
+        self._ends = np.cumsum(counts)
 
     def image(self, position: int) -> NDArray[np.uint8]:
         """One (S, S, C) uint8 row, a copy.
@@ -205,9 +208,11 @@ class ImportedPixels:
             IndexError: when the position lies outside 0..N-1.
         """
         segment = int(np.searchsorted(self._ends, position, side="right"))
-        if not 0 <= segment < len(self._stores) or position < 0:
+        if not 0 <= segment < len(self._segments) or position < 0:
             raise IndexError(f"There is no image {position} in the pixels.")
         begin = int(self._ends[segment - 1]) if segment else 0
+        if segment not in self._stores:
+            self._stores[segment] = PixelStore([self._segments[segment]])
         return self._stores[segment].image(position - begin)
 
 

@@ -27,7 +27,8 @@ def training_store(conn: Connection, workspace: Workspace, project_id: int) -> P
 def imported_pixels(conn: Connection, workspace: Workspace, project_id: int) -> ImportedPixels:
     """The rows of images that have no original, as they came; those of others say nothing."""
     sets = images.image_sets(conn, project_id)
-    return ImportedPixels([workspace.path(each.imported) for each in sets])
+    paths = [workspace.path(each.imported) for each in sets]
+    return ImportedPixels(paths, [each.count for each in sets])
 
 
 def originals_at(

@@ -13,7 +13,9 @@ from typing import Any, Self
 
 import numpy as np
 from numpy.typing import NDArray
+from sqlalchemy import Connection
 
+from sslapp.datasets.ingest import LARGEST_NATIVE
 from sslapp.imaging.decode import decode, deep_values
 from sslapp.imaging.fit import fit
 from sslapp.imaging.intensities import IntensityMapping, limits_of, sampled
@@ -154,8 +156,8 @@ class _Plan:
         params, project_id = context.claim.params, context.claim.project_id
         with reading(context.engine) as conn:
             settings = projects.find_project(conn, project_id).settings
-            _, size, _, channels = training_store(conn, context.workspace, project_id).shape
             originals = images.original_of_each(conn, project_id)
+            size, channels = _shape_now(conn, context, settings, originals)
             found = cls(
                 context=context,
                 sets=images.image_sets(conn, project_id),
@@ -224,6 +226,27 @@ class _Plan:
             if values is not None:
                 found.append(sampled(values))
         return limits_of(found)
+
+
+def _shape_now(
+    conn: Connection,
+    context: JobContext,
+    settings: ProjectSettings,
+    originals: Sequence[str | None],
+) -> tuple[int, int]:
+    """Size and channels of the store; where it is lost and all have originals, as an import's."""
+    project_id = context.claim.project_id
+    try:
+        _, size, _, channels = training_store(conn, context.workspace, project_id).shape
+    except (OSError, ValueError):
+        if None in originals:
+            raise
+        folder = context.workspace.project(project_id) / "originals"
+        some = [name for name in originals[:: max(1, len(originals) // SAMPLE)] if name]
+        seen = [decode(original_path(folder, each).read_bytes(), each) for each in some]
+        is_grey = settings.grey or all(each.ndim == 2 for each in seen)
+        return settings.image_size or LARGEST_NATIVE, 1 if is_grey else 3
+    return size, channels
 
 
 def _switch(context: JobContext, plan: _Plan, made: dict[int, str]) -> bool:

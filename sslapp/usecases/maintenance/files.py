@@ -25,9 +25,11 @@ from sslapp.workspace import DATABASE, Workspace
 
 MENDS = {
     JobKind.LOOK: "Look at the images again.",
-    JobKind.IMPORT: RESTORE,
-    JobKind.SIBLING: RESTORE,
-    JobKind.PIXELS: RESTORE,
+    **dict.fromkeys(
+        (JobKind.IMPORT, JobKind.SIBLING, JobKind.PIXELS),
+        "Where all images have originals, make the training store again (sslapp pixels); else: "
+        f"{RESTORE}",
+    ),
     JobKind.EMBED: f"Embed the images again, or: {RESTORE}",
     JobKind.ROUND: f"Run round {{number}} again on the same labels, or: {RESTORE}",
     JobKind.TRIAL: "Compare the methods again.",

@@ -360,3 +360,31 @@ def test_an_embedding_works_after_the_store_was_made_again(project) -> None:
     job = embed(project, None)
     small_project.run_jobs(project)
     assert job_status(project, job)["state"] == JobState.DONE
+
+
+@pytest.mark.slow
+@pytest.mark.parametrize("mode", ["L", "RGB"])
+def test_a_store_that_was_lost_is_made_of_originals(access, tmp_path, mode) -> None:
+    create_project(access, "Photographs", ["a", "b"])
+    imported = import_images(access, None, str(photographs(tmp_path / "set", mode=mode)))
+    small_project.finish(access, imported)
+    before = stored(access)
+    with reading(access.engine) as conn:
+        (found,) = images.image_sets(conn, 1)
+    lost = access.workspace.path(found.pixels)
+    lost.unlink()
+    (wrong,) = verify_workspace(access.workspace).every_problem
+    assert "is missing" in wrong and "sslapp pixels" in wrong
+    row = small_project.finish(access, make_pixels_again(access, None, WantedPixels()))
+    assert row["state"] == JobState.DONE, row["error"]
+    np.testing.assert_array_equal(stored(access), before)
+    whole(access)
+
+
+def test_rows_that_no_original_has_are_not_made_of_nothing(project) -> None:
+    with reading(project.engine) as conn:
+        (found, *_) = images.image_sets(conn, 1)
+    project.workspace.path(found.pixels).unlink()
+    row = small_project.finish(project, make_pixels_again(project, None, WantedPixels()))
+    assert row["state"] == JobState.FAILED
+    assert "pixels" in row["error"]
