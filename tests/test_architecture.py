@@ -91,7 +91,7 @@ PROVEN_BY = {
         content = (folder / "scans" / "a.qoi").read_bytes()
         assert decode(content, "a.qoi")[2, 3].tolist() == [9, 99, 199]
         at_work()
-        assert "Imported 1 images" in said(f"import {folder}/scans --wait")
+        assert "Imported 1 image." in said(f"import {folder}/scans --wait")
     """,
     "An export format": """
         import json

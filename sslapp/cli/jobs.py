@@ -11,7 +11,7 @@ import typer
 
 from sslapp.cli.application import Json, Project, access, app, command, show, table
 from sslapp.usecases.access import Access
-from sslapp.usecases.jobs import cancel_job, eta, job_status, jobs_of, worker_alive
+from sslapp.usecases.jobs import cancel_job, eta, job_status, jobs_before, jobs_of, worker_alive
 from sslapp.vocabulary import JobState
 
 job_app = typer.Typer(help="List and cancel jobs of any kind.", no_args_is_help=True)
@@ -46,12 +46,9 @@ def wait_for(access: Access, job_id: int, wait: bool = True) -> dict[str, Any]:
 
 def _say_what_comes_first(access: Access, job_id: int) -> None:
     """Name the project's jobs that were begun before: a killed one may do what was asked for."""
-    project_id = job_status(access, job_id)["project_id"]
-    for each in reversed(jobs_of(access, project_id, 0)):
-        if each["id"] < job_id and each["project_id"] == project_id:
-            typer.echo(
-                f"Job {each['id']} ({each['kind']}) has not ended yet and goes on first.", err=True
-            )
+    for each in jobs_before(access, job_id):
+        told = f"Job {each['id']} ({each['kind']}) has not ended yet and goes on first."
+        typer.echo(told, err=True)
 
 
 def goes_on(job_id: int) -> str:

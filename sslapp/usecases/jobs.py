@@ -17,11 +17,24 @@ from sslapp.vocabulary import JobKind, JobState, Role
 def job_status(access: Access, job_id: int) -> dict[str, Any]:
     """The job's row, with `eta`: seconds left by the pace of this attempt, or None."""
     with reading(access.engine) as conn:
-        row = dict(queue.read_job(conn, job_id))
-        own_removal = row["kind"] == JobKind.REMOVAL and row["reader_id"] == access.reader_id
-        if not own_removal:  # whose project may be deleted, and then has no members
-            require(conn, access, row["project_id"])
+        row = dict(_seen(conn, access, job_id))
     return {**row, "eta": eta(row["state"], row["step"], row["total"], row["started_at"])}
+
+
+def jobs_before(access: Access, job_id: int) -> list[dict[str, Any]]:
+    """The rows of jobs of the same project that were begun before and have not ended."""
+    with reading(access.engine) as conn:
+        active = history.active_jobs(conn, _seen(conn, access, job_id)["project_id"])
+        return [dict(row) for row in active if row["id"] < job_id]
+
+
+def _seen(conn: Connection, access: Access, job_id: int) -> RowMapping:
+    """A job's row, for whoever may see it."""
+    row = queue.read_job(conn, job_id)
+    own_removal = row["kind"] == JobKind.REMOVAL and row["reader_id"] == access.reader_id
+    if not own_removal:  # whose project may be deleted, and then has no members
+        require(conn, access, row["project_id"])
+    return row
 
 
 def jobs_of(access: Access, project: str | int | None, newest: int) -> list[dict[str, Any]]:

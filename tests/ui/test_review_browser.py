@@ -58,8 +58,7 @@ def review(opened, lasting_review):
     page, frames = opened
     page.set_viewport_size(WINDOW)
     back = page.locator(SELECTED).get_by_role("button", name=re.compile("^(Clear|Select all)$"))
-    if back.count():
-        back.click()
+    tried(lambda patience: back.click(timeout=patience) if back.count() else None)
     page.locator(SELECTED).get_by_text("the whole project").wait_for()
     page.locator(f"{MAP}[data-hooked=yes]").wait_for(state="attached")
     wait(lambda: not page.evaluate(OUTLINES))
@@ -194,7 +193,8 @@ def test_the_legend_filters_and_names_and_numbers_are_found(review) -> None:
     name = board.classes[int(board.candidates(DEFAULT_THRESHOLD).columns[0])].name
     of_class = coded(access, 1, board, Facet.CLASS).within((name,))
     shown = of_class & board.drawn
-    page.get_by_role("group", name="What the colours mean").get_by_text(name, exact=True).click()
+    legend = page.get_by_role("group", name="What the colours mean")
+    legend.locator(".name").get_by_text(name, exact=True).click()
     page.locator(SELECTED).get_by_text(f"only {name}").wait_for()
     wait(lambda: page.evaluate(POINTS) == shown.sum())
     found = board.candidates(DEFAULT_THRESHOLD).positions
