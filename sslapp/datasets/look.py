@@ -12,7 +12,14 @@ from typing import Any
 
 import numpy as np
 
-from sslapp.datasets.dicom.asking import AGAIN, MAY_SHOW_TEXT, OF_TEXT, asks_of_text, candidates
+from sslapp.datasets.dicom.asking import (
+    AGAIN,
+    MAY_SHOW_TEXT,
+    OF_TEXT,
+    asks_of_text,
+    candidates,
+    check_reading,
+)
 from sslapp.datasets.dicom_outline import DicomOutline
 from sslapp.datasets.own_exports import own_table
 from sslapp.datasets.pictures import copies as copies_of
@@ -260,6 +267,7 @@ def _stated(listing: Listing) -> SourceLook:
 
 
 def _of_dicom(listing: Listing, outline: DicomOutline, reading: Reading) -> SourceLook:
+    check_reading(reading)
     thing = reading.thing or Thing.INSTANCE
     texts = outline.with_text[thing]
     images = outline.images[thing] + texts * (reading.burned_in is TextChoice.TAKE)

@@ -1,5 +1,6 @@
 """What an image source is: an ordered stream of images, and of refusals where there is none."""
 
+from collections import Counter
 from collections.abc import Iterator, Mapping
 from dataclasses import dataclass, field
 from typing import Protocol
@@ -103,11 +104,14 @@ class PseudonymousSource:
         name: how the import is called, without any name of the source.
         facts: name of an image -> heading -> what may become metadata.
         thing: what an image is.
+        dropped: of the images given so far, how often an element of their files was left out, by
+            what the standard calls it.
     """
 
     name: str
     facts: Mapping[str, Mapping[str, str]]
     thing: Thing
+    dropped: Counter[str]
 
 
 class CountedSource(ImageSource, Protocol):

@@ -12,7 +12,7 @@ from ward import PATIENTS, SLICES, radiograph, slice_of, ward
 from sslapp.datasets.look import list_source, look
 from sslapp.datasets.pictures.arranged import OpenQuestions
 from sslapp.datasets.pictures.listing import Listing
-from sslapp.datasets.pictures.reading import Reading, TextChoice
+from sslapp.datasets.pictures.reading import FrameChoice, Meaning, Reading, TextChoice
 from sslapp.datasets.registry import open_source
 from sslapp.datasets.source import Item, PseudonymousSource
 from sslapp.imaging.decode import decode
@@ -213,3 +213,20 @@ def test_slices_of_a_volume_are_images_and_its_file_a_patient(tmp_path) -> None:
         file.write(tmp_path / "set" / "MUELLER.nii.gz", "MUELLER.nii.gz")
     assert [each.name for each in items(path)] == [one.name]
     assert [each.name for each in items(tmp_path / "set" / "MUELLER.nii.gz")] == [one.name]
+
+
+@pytest.mark.parametrize(
+    ("option", "reading"),
+    [
+        ("--levels", Reading(levels=(Meaning.CLASS,))),
+        ("--group-pattern", Reading(group_pattern="(P)")),
+        ("--leave-out", Reading(leave_out=("CT1",))),
+        ("--frames", Reading(frames=FrameChoice.ALL)),
+    ],
+)
+def test_what_is_said_of_folders_and_names_is_refused(tmp_path, option, reading) -> None:
+    folder = ward(tmp_path)
+    with pytest.raises(ValueError, match=option):
+        opened(folder, reading)
+    with pytest.raises(ValueError, match=option):
+        look(list_source(folder), reading)

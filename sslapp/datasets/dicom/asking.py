@@ -6,7 +6,7 @@ from sslapp.datasets.dicom_outline import DicomOutline
 from sslapp.datasets.pictures.files import NO_PICTURE, SUFFIXES
 from sslapp.datasets.pictures.levels import Question
 from sslapp.datasets.pictures.listing import Listing
-from sslapp.datasets.pictures.reading import TextChoice
+from sslapp.datasets.pictures.reading import FrameChoice, Meaning, Reading, TextChoice
 from sslapp.vocabulary import Thing
 
 OF_TEXT = "screens that were copied, ultrasound, or files that say so"
@@ -26,6 +26,28 @@ def candidates(listing: Listing) -> list[str]:
 def refused_by_type(listing: Listing) -> list[str]:
     """Files that were refused by their suffix alone, which may be that of a name."""
     return [each.name for each in listing.refused if each.reason.endswith(NO_PICTURE)]
+
+
+def check_reading(reading: Reading) -> None:
+    """Refuse what a person said of folders and names, which say nothing of DICOM files.
+
+    Raises:
+        ValueError: naming the options.
+    """
+    said = {
+        "--levels": any(each is not Meaning.NOTHING for each in reading.levels or ()),
+        "--test and --pool": reading.splits,
+        "--unlabelled": reading.unlabelled,
+        "--leave-out": reading.leave_out,
+        "--frames": reading.frames is not FrameChoice.FIRST,
+        "--group-pattern": reading.group_pattern,
+    }
+    without = [option for option, is_said in said.items() if is_said]
+    if without:
+        raise ValueError(
+            f"{', '.join(without)}: of DICOM files neither folders nor names are read. Leave it "
+            "out; patients are groups, and --thing says what an image is."
+        )
 
 
 def asks_of_text(

@@ -14,6 +14,7 @@ from sslapp.imaging.dicom.opening import DicomFile
 TEXT_IS_LIKELY = frozenset({"US", "SC", "OT", "ES", "XC", "DOC"})
 """Modalities whose pictures often show a name: screens are copied, and scanners write on them."""
 
+_SECONDARY_CAPTURE = "1.2.840.10008.5.1.4.1.1.7"
 _DECADE = 10
 PATIENT, SERIES, INSTANCE = 12, 8, 16
 """Hexadecimal digits that names show: enough to tell apart what one project holds."""
@@ -93,9 +94,6 @@ def _may_show_text(header: DicomHeader, modality: str) -> bool:
     if header.burned_in is not None:
         return header.burned_in
     return modality in TEXT_IS_LIKELY or header.sop_class.startswith(_SECONDARY_CAPTURE)
-
-
-_SECONDARY_CAPTURE = "1.2.840.10008.5.1.4.1.1.7"
 
 
 def _facts(said: Dataset, scanner: str) -> dict[str, str]:

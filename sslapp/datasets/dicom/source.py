@@ -1,8 +1,9 @@
 """A folder or archive of DICOM files as an image source: de-identified, grouped by patient."""
 
+from collections import Counter
 from collections.abc import Iterator
 
-from sslapp.datasets.dicom.asking import MAY_SHOW_TEXT, asks_of_text
+from sslapp.datasets.dicom.asking import MAY_SHOW_TEXT, asks_of_text, check_reading
 from sslapp.datasets.dicom.index import DicomIndex, called, index, reason
 from sslapp.datasets.dicom.instances import Instance
 from sslapp.datasets.dicom.studies import open_study
@@ -29,7 +30,6 @@ class DicomSource(PseudonymousSource):
         secret: that they were indexed under.
         thing: what becomes an image.
         takes_text: whether to take what may show text that is burned in.
-
     """
 
     class_names: list[str] | None = None
@@ -47,6 +47,7 @@ class DicomSource(PseudonymousSource):
             *found.refused,
             *(Refusal(called(each.number), MAY_SHOW_TEXT) for each, _ in texts),
         ]
+        self.dropped = Counter()
         self.facts = {each.called(frame): each.facts for each, frame in self._frames}
 
     def __len__(self) -> int:
@@ -54,6 +55,7 @@ class DicomSource(PseudonymousSource):
 
     def items(self, start: int = 0) -> Iterator[Item | Refusal]:
         """Yield the images from index `start` on; a file that changed since is a refusal."""
+        self.dropped = Counter()
         last: tuple[int, DicomFile] | None = None
         with self._opened.whole() as read:
             for instance, frame in self._frames[start:]:
@@ -72,11 +74,13 @@ class DicomSource(PseudonymousSource):
     def _item(self, file: DicomFile, instance: Instance, frame: int) -> Item:
         with refusing(file.name):
             alone = single_frame(file, frame)
+        content, report = cleaned(alone, self._secret)
+        self.dropped.update(report.dropped)
         return Item(
             name=instance.called(frame),
             split=Split.POOL,
             group=instance.patient,
-            content=cleaned(alone, self._secret)[0],
+            content=content,
         )
 
     def shares(self) -> list[Share]:
@@ -91,8 +95,9 @@ def dicom_source(
 
     Raises:
         OpenQuestions: when some may show text, and nobody said what becomes of them.
-        ValueError: when no picture is in it.
+        ValueError: when no picture is in it, or the reading says something of folders.
     """
+    check_reading(reading)
     found = index(listing, opened, secret, watch)
     thing = reading.thing or Thing.INSTANCE
     if questions := asks_of_text(outlined(found), thing, reading.burned_in):

@@ -44,21 +44,17 @@ def _number(frames: Sequence[Frame], *, text: bool) -> int:
     return sum(each.may_show_text is text for each, _ in frames)
 
 
-def _series(number: int) -> str:
-    return f"{number:,} series"
-
-
 def _notes(found: DicomIndex) -> Iterator[str]:
     """What a person should know of how slices lie and of what was mended."""
     gaps = sum(bool(each.order.gaps) for each in found.series)
     if gaps:
-        yield f"{_series(gaps)} with slices missing between two."
+        yield f"{gaps:,} series with slices missing between two."
     scouts = sum(len(each.order.scouts) for each in found.series)
     if scouts:
         yield f"Scouts and slices of another plane, which are no middle slice: {scouts:,}."
     numbered = Counter(each.order.note for each in found.series if each.order.note)
     for note, number in numbered.most_common():
-        yield f"{_series(number)} {note}."
+        yield f"{number:,} series {note}."
     mended = Counter(note for each in found.instances for note in each.notes)
     for note, number in mended.most_common():
         yield f"Of {number:,} {'file' if number == 1 else 'files'} {note}."

@@ -3,6 +3,7 @@
 What its rows become (labels, hidden true labels, proposals) is said by who plans it.
 """
 
+from abc import ABC, abstractmethod
 from collections import Counter
 from collections.abc import Mapping, Sequence
 from dataclasses import dataclass
@@ -39,7 +40,7 @@ _WRONG = {
 
 
 @dataclass(frozen=True, kw_only=True)
-class ReadPlan:
+class ReadPlan(ABC):
     """How a list was read, and what is wrong with it.
 
     Attributes:
@@ -75,9 +76,9 @@ class ReadPlan:
         """The plan in sentences: what would be saved first, then how it was read."""
         return [*self.outcome(), *self.reading()]
 
+    @abstractmethod
     def outcome(self) -> list[str]:
         """What would be saved, or why nothing."""
-        raise NotImplementedError
 
     def refusals(self) -> list[str]:
         """Why nothing would be saved: each kind with its first lines."""

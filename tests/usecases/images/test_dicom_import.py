@@ -4,6 +4,7 @@ import shutil
 
 import pytest
 import small_project
+from PIL import Image
 from ward import PATIENTS, ward
 
 from sslapp.datasets.pictures.reading import Reading, TextChoice
@@ -57,7 +58,11 @@ def imported(access, source, wanted: Reading | None = None) -> dict:
 
 def test_patients_are_groups_facts_are_metadata_and_nothing_comes_twice(access, tmp_path) -> None:
     folder = ward(tmp_path)
-    assert imported(access, folder)["images"] == 12
+    result = imported(access, folder)
+    assert result["images"] == 12
+    (report,) = [each for each in result["notes"] if each.startswith("Left out of the files: ")]
+    assert "PatientName (12)" in report
+    assert PATIENTS[0] not in report
     with reading(access.engine) as conn:
         assert len(set(groups(conn, 1))) == 2
         settings = find_project(conn, 1).settings
@@ -199,3 +204,11 @@ def test_a_patient_with_several_images_is_not_one_of_them(access, tmp_path) -> N
     plan = plan_list(access, None, path, path.name, ListReading())
     assert plan.wrong["image"].count == 2
     assert "6 images" in plan.wrong["image"].first[0]
+
+
+def test_what_is_said_of_dicom_files_is_refused_where_there_is_none(access, tmp_path) -> None:
+    (tmp_path / "set").mkdir()
+    Image.new("L", (8, 8)).save(tmp_path / "set" / "1.png")
+    for wanted in (Reading(thing=Thing.FRAME), Reading(burned_in=TextChoice.TAKE)):
+        wrong = finished(access, tmp_path / "set", wanted)
+        assert "are of DICOM files, and none is there" in wrong["error"]

@@ -25,7 +25,12 @@ from sslapp.usecases.access import Access, find_project, require
 from sslapp.usecases.images.incoming import notes
 from sslapp.usecases.images.incoming.known_sets import fetch_known, with_root
 from sslapp.usecases.images.incoming.origin import Origin
-from sslapp.usecases.images.incoming.patients.facts import add_facts, forget_names, of_same_thing
+from sslapp.usecases.images.incoming.patients.facts import (
+    add_facts,
+    check_asked,
+    forget_names,
+    of_same_thing,
+)
 from sslapp.usecases.images.incoming.patients.secret import secret_of_job
 from sslapp.usecases.images.incoming.shape import Shape, shape_of, thing_of
 from sslapp.usecases.images.incoming.uploads import forget
@@ -84,6 +89,7 @@ def run_import(context: JobContext) -> None:
     origin = Origin.from_json(params)
     if origin.download:
         fetch_known(context)
+    asked = origin
     with reading(context.engine) as conn:
         origin = of_same_thing(origin, thing_of(conn, project_id))
     watch = Watch(
@@ -93,6 +99,7 @@ def run_import(context: JobContext) -> None:
         source = origin.open(lambda: secret_of_job(context), watch)
     except ScanStopped:
         raise Cancelled from None
+    check_asked(asked, source)
     ends = False
     while not ends:  # until no other import or training store was made meanwhile
         with reading(context.engine) as conn:
@@ -160,19 +167,23 @@ def _ingest(
 def _add_nothing(context: JobContext, source: ImageSource, ingested: Ingested) -> None:
     """End an import of what the project had already."""
     ingested.pixels.unlink()
-    with context.finishing(_result(context, ingested)) as conn:
+    with context.finishing(_result(context, source, ingested)) as conn:
         if isinstance(source, PseudonymousSource):
             forget_names(conn, context, source.name)
 
 
-def _result(context: JobContext, ingested: Ingested) -> dict[str, Any]:
+def _result(context: JobContext, source: ImageSource, ingested: Ingested) -> dict[str, Any]:
     return {
         "images": len(ingested.rows),
         "here": ingested.here,
         "refused": [{"name": each.name, "reason": each.reason} for each in ingested.refused],
         "size": ingested.size,
         "channels": ingested.channels,
-        "notes": [*notes.met(ingested), *notes.interrupted(context.claim.attempt)],
+        "notes": [
+            *notes.met(ingested),
+            *(notes.dropped(source) if isinstance(source, PseudonymousSource) else ()),
+            *notes.interrupted(context.claim.attempt),
+        ],
     }
 
 
@@ -186,7 +197,7 @@ def _add(  # noqa: PLR0917
 ) -> bool:
     """The import's last transaction; False, and nothing is added, where the store is another."""
     project_id = context.claim.project_id
-    result = _result(context, ingested)
+    result = _result(context, source, ingested)
     if not shape.is_first:
         result["notes"] += [*notes.joined(ingested), *notes.near(context, ingested)]
     try:

@@ -6,6 +6,7 @@ from collections.abc import Iterator, Mapping, Sequence
 from typing import Any
 
 from sslapp.datasets.ingest import Ingested
+from sslapp.datasets.source import PseudonymousSource
 from sslapp.datasets.tables.cells import escape_cell
 from sslapp.jobs.context import JobContext
 from sslapp.review.findings.difference_hashes import MOST_PAIRS
@@ -17,6 +18,9 @@ from sslapp.words import count
 
 SHOWN = 100
 """Files with several images that a note names."""
+
+ELEMENTS = 40
+"""Elements of files that a note names."""
 
 Refusals = Sequence[Mapping[str, str]]
 """Entries {"name": ..., "reason": ...}, as an image set keeps them."""
@@ -43,6 +47,14 @@ def met(ingested: Ingested) -> Iterator[str]:
             f"{count(ingested.equal.count, 'image')} taken in whose pixels are those of another: "
             f"{pairs}{more}."
         )
+
+
+def dropped(source: PseudonymousSource) -> Iterator[str]:
+    """What was left out of files of patients: names of elements, never their values."""
+    if source.dropped:
+        told = [f"{name} ({number:,})" for name, number in source.dropped.most_common()]
+        more = f" and {len(told) - ELEMENTS:,} more" if len(told) > ELEMENTS else ""
+        yield f"Left out of the files: {', '.join(told[:ELEMENTS])}{more}."
 
 
 def near(context: JobContext, ingested: Ingested) -> Iterator[str]:

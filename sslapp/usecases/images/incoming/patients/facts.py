@@ -9,7 +9,7 @@ from sqlalchemy import Connection, RowMapping
 
 from sslapp.datasets.imported_rows import Row
 from sslapp.datasets.pictures.reading import AS_SUGGESTED
-from sslapp.datasets.source import PseudonymousSource
+from sslapp.datasets.source import ImageSource, PseudonymousSource
 from sslapp.jobs import history, queue
 from sslapp.jobs.context import JobContext
 from sslapp.store import projects
@@ -33,6 +33,20 @@ def of_same_thing(origin: Origin, thing: Thing | None) -> Origin:
             "a new project, or leave it at that."
         )
     return replace(origin, reading=replace(wanted, thing=thing))
+
+
+def check_asked(origin: Origin, source: ImageSource) -> None:
+    """Refuse what was said of DICOM files where there is none.
+
+    Raises:
+        ValueError: naming the options.
+    """
+    asked = origin.reading or AS_SUGGESTED
+    if (asked.thing or asked.burned_in) and not isinstance(source, PseudonymousSource):
+        raise ValueError(
+            f"{source.name}: --thing and --burned-in are of DICOM files, and none is there. Leave "
+            "them out."
+        )
 
 
 def add_facts(
