@@ -5,6 +5,7 @@ thing to the database, to a method and to a page, and none of those may import a
 """
 
 from enum import IntEnum, StrEnum
+from typing import NamedTuple
 
 
 class Source(IntEnum):
@@ -67,7 +68,38 @@ class Thing(StrEnum):
 
     INSTANCE = "instance"  # a file; of one with several frames the middle one is seen
     FRAME = "frame"  # each frame of each file
-    SERIES = "series"  # its middle slice is seen
+    SERIES = "series"  # the slices that `Slices` says
+    STUDY = "study"  # its pictures side by side, of a stack of slices the middle one
+    PATIENT = "patient"  # likewise, of all studies
+
+
+class Slices(StrEnum):
+    """Which slices of a series are kept, and seen one after another."""
+
+    ONE = "one"  # in the middle
+    THREE = "three"  # at a quarter, in the middle, at three quarters
+    ALL = "all"
+
+
+class StackRule(StrEnum):
+    """What networks and encoders see of a stack of slices that is one image."""
+
+    MIDDLE = "middle"  # the slice in the middle
+    THREE = "three"  # slices at a quarter, half and three quarters as red, green and blue
+    MAXIMUM = "maximum"  # the brightest of all slices in each place
+
+
+class ImageOf(NamedTuple):
+    """What of DICOM files an image of a project is.
+
+    Attributes:
+        thing: the thing to label.
+        slices, rule: of a series; of other things nothing.
+    """
+
+    thing: Thing = Thing.INSTANCE
+    slices: Slices = Slices.ONE
+    rule: StackRule = StackRule.MIDDLE
 
 
 class Aspect(StrEnum):

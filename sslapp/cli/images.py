@@ -35,7 +35,7 @@ from sslapp.usecases.images.own_labels.plan import plan_import
 from sslapp.usecases.images.own_labels.recording import import_labels
 from sslapp.usecases.images.own_labels.sorting import Conflicts, LabelChoice
 from sslapp.usecases.images.pixels_again import WantedPixels, make_pixels_again
-from sslapp.vocabulary import Aspect, Intensities, Split, Thing
+from sslapp.vocabulary import Aspect, Intensities, Slices, Split, StackRule, Thing
 from sslapp.words import count
 
 
@@ -86,8 +86,24 @@ def import_command(
     thing: Annotated[
         Thing | None,
         typer.Option(
-            help="What of DICOM files an image is: each instance (file), frame or series. The "
-            "first such import decides for the project; default: instance."
+            help="What of DICOM files an image is: each instance (file), frame, series, study or "
+            "patient. The first such import decides for the project; default: instance."
+        ),
+    ] = None,
+    slices: Annotated[
+        Slices | None,
+        typer.Option(
+            help="Which slices of a series are kept and seen: the one in the middle, three, or "
+            "all. Decided likewise; default: one."
+        ),
+    ] = None,
+    trained_on: Annotated[
+        StackRule | None,
+        typer.Option(
+            "--trained-on",
+            help="What networks see of several slices: the middle one, three as three channels, "
+            "or the maximum of all. Decided likewise; default: of three slices three, of all the "
+            "middle one.",
         ),
     ] = None,
     burned_in: Annotated[
@@ -149,6 +165,8 @@ def import_command(
         group_pattern=group_pattern,
         frames=frames,
         thing=thing,
+        slices=slices,
+        rule=trained_on,
         burned_in=burned_in,
     )
     wanted = Origin(

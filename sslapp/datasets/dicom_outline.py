@@ -13,8 +13,9 @@ class DicomOutline:
 
     Attributes:
         patients, studies, series, instances: how many there are.
-        images: thing to label -> how many images it would give, those that may show text aside.
-        with_text: likewise, those that may show text.
+        images: thing to label -> how many images it would give without what may show text.
+        with_text: likewise, how many images, or series of studies and patients, may show text.
+        taken: likewise, how many images with all that may show text; of older looks nothing.
         modalities: modality -> instances.
         sizes, kinds: "512 x 512" and "grey, 16 bits" -> instances.
         smallest, largest: (width, height) by pixels.
@@ -37,6 +38,13 @@ class DicomOutline:
     several: int
     bytes: int
     notes: tuple[str, ...] = field(default=())
+    taken: Mapping[Thing, int] = field(default_factory=dict)
+
+    def number(self, thing: Thing, *, takes_text: bool) -> int:
+        """How many images there would be."""
+        if not takes_text:
+            return self.images[thing]
+        return self.taken.get(thing, self.images[thing] + self.with_text[thing])
 
     @classmethod
     def from_json(cls, kept: Mapping[str, Any]) -> "DicomOutline":
@@ -46,6 +54,7 @@ class DicomOutline:
                 **kept,
                 "images": {Thing(name): count for name, count in kept["images"].items()},
                 "with_text": {Thing(name): count for name, count in kept["with_text"].items()},
+                "taken": {Thing(name): count for name, count in kept.get("taken", {}).items()},
                 "smallest": tuple(kept["smallest"]),
                 "largest": tuple(kept["largest"]),
                 "notes": tuple(kept["notes"]),

@@ -33,7 +33,7 @@ from sslapp.datasets.pictures.reading import AS_SUGGESTED, Meaning, Reading, Tex
 from sslapp.datasets.pictures.watch import UNWATCHED, Watch
 from sslapp.datasets.registry import Secret, open_source, passing_secret
 from sslapp.datasets.source import CountedSource, Refusal
-from sslapp.vocabulary import Split, Thing
+from sslapp.vocabulary import Split
 
 PACKED = frozenset({".zip"}) | STUDY_SUFFIXES
 """What files are called that are looked into like folders."""
@@ -268,9 +268,9 @@ def _stated(listing: Listing) -> SourceLook:
 
 def _of_dicom(listing: Listing, outline: DicomOutline, reading: Reading) -> SourceLook:
     check_reading(reading)
-    thing = reading.thing or Thing.INSTANCE
+    thing = reading.image_of.thing
     texts = outline.with_text[thing]
-    images = outline.images[thing] + texts * (reading.burned_in is TextChoice.TAKE)
+    images = outline.number(thing, takes_text=reading.burned_in is TextChoice.TAKE)
     refused = list(listing.refused)
     if texts and reading.burned_in is not TextChoice.TAKE:
         refused.append(Refusal(OF_TEXT, MAY_SHOW_TEXT, texts))

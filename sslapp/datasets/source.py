@@ -10,7 +10,7 @@ from numpy.typing import NDArray
 
 from sslapp.imaging.decode import decode
 from sslapp.imaging.intensities import OF_THE_IMAGE, IntensityMapping
-from sslapp.vocabulary import Split, Thing
+from sslapp.vocabulary import ImageOf, Split
 
 
 @dataclass(frozen=True)
@@ -103,14 +103,14 @@ class PseudonymousSource:
     Attributes:
         name: how the import is called, without any name of the source.
         facts: name of an image -> heading -> what may become metadata.
-        thing: what an image is.
+        image_of: what an image is.
         dropped: of the images given so far, how often an element of their files was left out, by
             what the standard calls it.
     """
 
     name: str
     facts: Mapping[str, Mapping[str, str]]
-    thing: Thing
+    image_of: ImageOf
     dropped: Counter[str]
 
 

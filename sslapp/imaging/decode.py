@@ -14,6 +14,8 @@ import numpy as np
 from numpy.typing import NDArray
 from PIL import Image
 
+from sslapp.imaging.bundles import SUFFIX as BUNDLE_SUFFIX
+from sslapp.imaging.bundles import Bundle, glance
 from sslapp.imaging.colour import has_other_colours, in_srgb
 from sslapp.imaging.deep import (
     Samples,
@@ -101,9 +103,12 @@ def decode(
         max_pixels: largest width x height that is decoded.
 
     Raises:
-        RefusedFile: when the format is not in FORMATS (nor DICOM that was de-identified), the file
-            is damaged, truncated or too large, or its samples are of a kind that is not read.
+        RefusedFile: when the format is not in FORMATS (nor DICOM that was de-identified, nor a
+            bundle of it), the file is damaged, truncated or too large, or its samples are of a
+            kind that is not read.
     """
+    if glance(content) is not None:
+        return _of_bundle(content, name, max_pixels)
     if _is_dicom(content):
         return _of_dicom(content, name, max_pixels)
     return _read(
@@ -120,7 +125,7 @@ def deep_values(content: bytes, name: str) -> NDArray[np.generic] | None:
     None for a file of at most 8 bits, or of inks. Raises like `decode`.
     """
 
-    if _is_dicom(content):
+    if _is_dicom(content) or glance(content) is not None:
         return None  # shown by what it says of itself
 
     def values(image: Image.Image | None) -> NDArray[np.generic] | None:
@@ -192,6 +197,13 @@ def _of_dicom(content: bytes, name: str, max_pixels: int) -> NDArray[np.uint8]:
     return seen
 
 
+def _of_bundle(content: bytes, name: str, max_pixels: int) -> NDArray[np.uint8]:
+    """Several de-identified DICOM files as what programs see of them."""
+    from sslapp.imaging.dicom.together import seen_together  # as above
+
+    return seen_together(Bundle(content, name), max_pixels)
+
+
 def _samples(image: Image.Image | None, content: bytes, max_pixels: int) -> Samples | None:
     if image is not None:
         return deep_samples(image, content)
@@ -241,8 +253,10 @@ def suffix(content: bytes) -> str:
     """The file name suffix that fits what `content` really is.
 
     Raises:
-        RefusedFile: when it is none of FORMATS, nor DICOM.
+        RefusedFile: when it is none of FORMATS, nor DICOM, nor a bundle.
     """
+    if glance(content) is not None:
+        return BUNDLE_SUFFIX
     if _is_dicom(content):
         return DICOM_SUFFIX
     try:

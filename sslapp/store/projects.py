@@ -17,7 +17,15 @@ from sslapp.store.log.chain import now
 from sslapp.store.log.events import append
 from sslapp.store.log.kinds import kinds_where
 from sslapp.store.schema import current_label, event, label_class, project
-from sslapp.vocabulary import Aspect, EventKind, Intensities, Thing
+from sslapp.vocabulary import (
+    Aspect,
+    EventKind,
+    ImageOf,
+    Intensities,
+    Slices,
+    StackRule,
+    Thing,
+)
 
 _BEFORE = {"intensities": Intensities.EXTREMES}
 """Settings of projects that were made before these could be chosen."""
@@ -50,6 +58,7 @@ class ProjectSettings(BaseModel):
         intensities: which values of images with more than 8 bits are black and white.
         intensity_limits: they, of the set; None before there are any.
         thing: what of DICOM files an image is; None before any came.
+        slices, rule: of a series, where it is one: see `vocabulary`.
         secret: name of the file of the secret that their pseudonyms are made with.
         secret_check: by which that file is known.
         prompts: class id -> words by which images are ordered before there are labels; a class
@@ -69,8 +78,15 @@ class ProjectSettings(BaseModel):
     intensity_limits: tuple[float, float] | None = None
     prompts: dict[str, str] = Field(default_factory=dict)
     thing: Thing | None = None
+    slices: Slices = Slices.ONE
+    rule: StackRule = StackRule.MIDDLE
     secret: str | None = None
     secret_check: str | None = None
+
+    @property
+    def image_of(self) -> ImageOf | None:
+        """What of DICOM files an image is; None before any came."""
+        return None if self.thing is None else ImageOf(self.thing, self.slices, self.rule)
 
     @property
     def channels(self) -> int:
@@ -220,7 +236,7 @@ def change_settings(
     intensities: Intensities | None = None,
     intensity_limits: tuple[float, float] | None = None,
     prompts: Mapping[str, str] | None = None,
-    thing: Thing | None = None,
+    image_of: ImageOf | None = None,
     secret: str | None = None,
     secret_check: str | None = None,
 ) -> bool:
@@ -252,7 +268,7 @@ def change_settings(
         "intensities": intensities,
         "intensity_limits": intensity_limits,
         "prompts": None if prompts is None else dict(prompts),
-        "thing": thing,
+        **({} if image_of is None else image_of._asdict()),
         "secret": secret,
         "secret_check": secret_check,
     }

@@ -9,16 +9,18 @@ import pytest
 from dicom_files import SECRET, data_set, written
 from ward import PATIENTS, SLICES, radiograph, slice_of, ward
 
+from sslapp.datasets.dicom.identifiers import Identifiers
 from sslapp.datasets.look import list_source, look
 from sslapp.datasets.pictures.arranged import OpenQuestions
 from sslapp.datasets.pictures.listing import Listing
 from sslapp.datasets.pictures.reading import FrameChoice, Meaning, Reading, TextChoice
 from sslapp.datasets.registry import open_source
-from sslapp.datasets.source import Item, PseudonymousSource
+from sslapp.datasets.source import Item, PseudonymousSource, Refusal
+from sslapp.imaging.bundles import Bundle, glance
 from sslapp.imaging.decode import decode
 from sslapp.imaging.dicom.opening import open_dicom
 from sslapp.imaging.dicom.pixels.frames import frame_values
-from sslapp.vocabulary import Thing
+from sslapp.vocabulary import Slices, StackRule, Thing
 
 BY_SERIES = Reading(thing=Thing.SERIES)
 
@@ -170,6 +172,10 @@ def test_a_look_counts_for_each_choice_keeps_no_name_and_comes_back_from_a_file(
         (Thing.FRAME, TextChoice.TAKE): 15,
         (Thing.SERIES, TextChoice.LEAVE_OUT): 4,
         (Thing.SERIES, TextChoice.TAKE): 5,
+        (Thing.STUDY, TextChoice.LEAVE_OUT): 4,
+        (Thing.STUDY, TextChoice.TAKE): 5,
+        (Thing.PATIENT, TextChoice.LEAVE_OUT): 2,
+        (Thing.PATIENT, TextChoice.TAKE): 2,
     }
     assert look(listing).groups == 2
 
@@ -230,3 +236,117 @@ def test_what_is_said_of_folders_and_names_is_refused(tmp_path, option, reading)
         opened(folder, reading)
     with pytest.raises(ValueError, match=option):
         look(list_source(folder), reading)
+
+
+def pictures(item: Item) -> list[np.ndarray]:
+    """The stored values of what an image bundles."""
+    bundle = Bundle(item.content, item.name)
+    files = bundle.files(range(bundle.facts.count))
+    return [frame_values(open_dicom(each, "picture")) for each in files]
+
+
+def sent_slices(*numbers: int) -> list[np.ndarray]:
+    return [frame_values(open_dicom(slice_of(0, at), "sent")) for at in numbers]
+
+
+@pytest.mark.parametrize(
+    ("slices", "rule", "numbers"),
+    [
+        (Slices.ALL, StackRule.MIDDLE, (1, 2, 0, 4, 3)),
+        (Slices.THREE, StackRule.THREE, (2, 0, 4)),
+    ],
+)
+def test_slices_of_a_series_are_one_image_in_the_order_of_the_body(
+    tmp_path, slices, rule, numbers
+) -> None:
+    found = items(ward(tmp_path), Reading(thing=Thing.SERIES, slices=slices))
+    stacks = [each for each in found if glance(each.content)]
+    assert (len(found), len(stacks)) == (4, 2)  # each patient's film is a series of one
+    assert {glance(each.content).rule for each in stacks} == {rule}
+    wanted = sent_slices(*numbers)
+    assert any(
+        len(have := pictures(each)) == len(wanted) and all(map(np.array_equal, have, wanted))
+        for each in stacks
+    )
+    (name,) = {each.name.count("/") for each in found}
+    assert name == 1
+
+
+def test_the_rule_of_a_stack_is_chosen(tmp_path) -> None:
+    reading = Reading(thing=Thing.SERIES, slices=Slices.ALL, rule=StackRule.MAXIMUM)
+    stacks = [each.content for each in items(ward(tmp_path), reading)]
+    assert {facts.rule for each in stacks if (facts := glance(each))} == {StackRule.MAXIMUM}
+
+
+def test_pictures_of_a_study_or_patient_are_one_image(tmp_path) -> None:
+    folder = ward(tmp_path)
+    assert [glance(each.content) for each in items(folder, Reading(thing=Thing.STUDY))] == [
+        None
+    ] * 4
+    found = items(folder, Reading(thing=Thing.PATIENT))
+    assert [glance(each.content).count for each in found] == [2, 2]
+    assert [each.name for each in found] == [each.group for each in found]
+    shapes = {each.shape for each in pictures(found[0])}
+    assert shapes == {(16, 16), (20, 14)}  # of the stack the middle slice, and the film
+    assert decode(found[0].content, "patient").shape == (20, 40)
+
+
+def test_what_an_image_bundles_is_known_by_what_all_of_it_says(tmp_path) -> None:
+    folder = ward(tmp_path)
+    stacks = opened(folder, Reading(thing=Thing.SERIES, slices=Slices.ALL)).facts.values()
+    assert ("CT", "60-69") in [(each["Modality"], each.get("Age")) for each in stacks]
+    assert all(
+        "Modality" not in each
+        for each in opened(folder, Reading(thing=Thing.PATIENT)).facts.values()
+    )
+
+
+def test_of_a_patient_the_series_that_may_show_text_is_left_out_alone(tmp_path) -> None:
+    folder = ward(tmp_path, text=True)
+    left = opened(folder, Reading(thing=Thing.PATIENT, burned_in=TextChoice.LEAVE_OUT))
+    taken = opened(folder, Reading(thing=Thing.PATIENT, burned_in=TextChoice.TAKE))
+    assert [glance(each.content).count for each in left.items()] == [2, 2]
+    assert sorted(glance(each.content).count for each in taken.items()) == [2, 3]
+    assert sum("burned in" in each.reason for each in left.refused) == 1
+
+
+def test_a_picture_that_is_damaged_refuses_its_stack_and_no_other(tmp_path) -> None:
+    folder = ward(tmp_path)
+    source = opened(folder, Reading(thing=Thing.SERIES, slices=Slices.ALL))
+    (path, *_) = folder.rglob("IM0003")
+    path.write_bytes(path.read_bytes()[:-40])
+    found = list(source.items())
+    assert [type(each).__name__ for each in found].count("Refusal") == 1
+    (refused,) = [each for each in found if isinstance(each, Refusal)]
+    assert "40 bytes too early" in refused.reason
+
+
+@pytest.mark.parametrize(
+    ("message", "reading"),
+    [
+        ("--slices is of series", Reading(slices=Slices.ALL)),
+        ("--slices is of series", Reading(thing=Thing.STUDY, slices=Slices.THREE)),
+        ("--trained-on is of several slices", Reading(rule=StackRule.MAXIMUM)),
+        ("--trained-on is of several", Reading(thing=Thing.SERIES, rule=StackRule.THREE)),
+    ],
+)
+def test_what_is_said_of_slices_where_there_are_none_is_refused(tmp_path, message, reading) -> None:
+    with pytest.raises(ValueError, match=message):
+        opened(ward(tmp_path), reading)
+
+
+@pytest.mark.parametrize(
+    ("thing", "slices", "calls"),
+    [
+        (Thing.SERIES, Slices.ALL, {"1.2.3.0.1": 1, "WARD-0": 2, "1.2.3.0": 0}),
+        (Thing.STUDY, None, {"1.2.3.0": 1, "WARD-0": 2, "1.2.3.0.1": 0}),
+        (Thing.PATIENT, None, {"WARD-0": 1, "1.2.3.0": 0}),
+        (Thing.INSTANCE, None, {"1.2.3.0.1.2": 1, "1.2.3.0.1": 5, "WARD-0": 6}),
+    ],
+)
+def test_lists_find_images_by_the_identifiers_of_what_they_are(
+    tmp_path, thing, slices, calls
+) -> None:
+    names = [each.name for each in items(ward(tmp_path), Reading(thing=thing, slices=slices))]
+    identifiers = Identifiers(names, SECRET)
+    assert {said: len(identifiers.find(said)) for said in calls} == calls

@@ -7,7 +7,7 @@ from sslapp.datasets.pictures.files import NO_PICTURE, SUFFIXES
 from sslapp.datasets.pictures.levels import Question
 from sslapp.datasets.pictures.listing import Listing
 from sslapp.datasets.pictures.reading import FrameChoice, Meaning, Reading, TextChoice
-from sslapp.vocabulary import Thing
+from sslapp.vocabulary import Slices, Thing
 
 OF_TEXT = "screens that were copied, ultrasound, or files that say so"
 AGAIN = "the same SOP instance as a file before it"
@@ -29,7 +29,8 @@ def refused_by_type(listing: Listing) -> list[str]:
 
 
 def check_reading(reading: Reading) -> None:
-    """Refuse what a person said of folders and names, which say nothing of DICOM files.
+    """Refuse what a person said of folders and names, which say nothing of DICOM files, and of
+    slices where there are none.
 
     Raises:
         ValueError: naming the options.
@@ -48,6 +49,16 @@ def check_reading(reading: Reading) -> None:
             f"{', '.join(without)}: of DICOM files neither folders nor names are read. Leave it "
             "out; patients are groups, and --thing says what an image is."
         )
+    image_of = reading.image_of
+    if reading.slices is not None and image_of.thing is not Thing.SERIES:
+        raise ValueError("--slices is of series. Say --thing series, or leave it out.")
+    if reading.rule is not None and (
+        image_of.thing is not Thing.SERIES or image_of.slices is Slices.ONE
+    ):
+        raise ValueError(
+            "--trained-on is of several slices. Say --thing series with --slices three or all, or "
+            "leave it out."
+        )
 
 
 def asks_of_text(
@@ -57,8 +68,9 @@ def asks_of_text(
     number = outline.with_text[thing]
     if not number or burned_in is not None:
         return []
+    what = "Series" if thing in (Thing.STUDY, Thing.PATIENT) else "Images"
     text = (
-        f"Images that may show text which is burned in, such as a name: {number:,}. They are "
+        f"{what} that may show text which is burned in, such as a name: {number:,}. They are "
         f"{OF_TEXT}. De-identification cannot see such text. Are they left out, or did you see "
         "that they show nobody's name?"
     )

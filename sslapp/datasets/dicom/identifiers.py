@@ -3,13 +3,13 @@
 from collections.abc import Mapping, Sequence
 from functools import cached_property
 
-from sslapp.datasets.dicom.instances import INSTANCE, PATIENT, SERIES, short
+from sslapp.datasets.dicom.instances import INSTANCE, PATIENT, SERIES, STUDY, short
 from sslapp.datasets.tables.matching import places
 from sslapp.imaging.dicom.deidentification.pseudonyms import Pseudonyms
 
 
 class Identifiers:
-    """Finds images by SOPInstanceUID, SeriesInstanceUID or PatientID, whose pseudonyms they bear.
+    """Finds images by UIDs or PatientID, whose pseudonyms they bear.
 
     Args:
         names: (N,) names of the images; names[i] belongs to position i.
@@ -22,13 +22,13 @@ class Identifiers:
 
     @cached_property
     def _places(self) -> tuple[Mapping[str, list[int]], ...]:
-        """Places by instance, by series and by patient; most lists need none of them."""
-        parts = [
-            tuple(name.split("/")) if name.count("/") == 2 else ("",) * 3 for name in self._names
-        ]
+        """Places by instance, series, study and patient; most lists need none of them."""
+        # an image of a series or study has no third part, one of a patient the first alone
+        parts = [(*name.split("/", 2), "", "")[:3] for name in self._names]
         return (
             places([own.partition("#")[0] for _, _, own in parts]),
-            places([series.rpartition("-")[2] for _, series, _ in parts]),
+            places(["" if _is_study(each) else each.rpartition("-")[2] for _, each, _ in parts]),
+            places([each.rpartition("-")[2] if _is_study(each) else "" for _, each, _ in parts]),
             places([patient for patient, _, _ in parts]),
         )
 
@@ -38,10 +38,15 @@ class Identifiers:
         if not text:
             return []
         uid = self._pseudonyms.uid(text)
-        instances, series, patients = self._places
+        instances, series, studies, patients = self._places
         return (
             instances.get(short(uid, INSTANCE))
             or series.get(short(uid, SERIES))
+            or studies.get(short(uid, INSTANCE))
             or patients.get(self._pseudonyms.patient_of(text)[:PATIENT])
             or []
         )
+
+
+def _is_study(part: str) -> bool:
+    return part.startswith(STUDY)

@@ -16,6 +16,9 @@ TEXT_IS_LIKELY = frozenset({"US", "SC", "OT", "ES", "XC", "DOC"})
 
 _SECONDARY_CAPTURE = "1.2.840.10008.5.1.4.1.1.7"
 _DECADE = 10
+STUDY = "study-"
+"""How the part of a name begins that is a study's, and no series'."""
+
 PATIENT, SERIES, INSTANCE = 12, 8, 16
 """Hexadecimal digits that names show: enough to tell apart what one project holds."""
 

@@ -2,12 +2,12 @@
 
 import math
 from collections import Counter
-from collections.abc import Iterator, Sequence
+from collections.abc import Iterator
 
 from sslapp.datasets.dicom.index import DicomIndex
-from sslapp.datasets.dicom.things import Frame, things
+from sslapp.datasets.dicom.things import things, without_text
 from sslapp.datasets.dicom_outline import DicomOutline
-from sslapp.vocabulary import Thing
+from sslapp.vocabulary import ImageOf, Slices, Thing
 
 
 def outlined(found: DicomIndex) -> DicomOutline:
@@ -21,14 +21,17 @@ def outlined(found: DicomIndex) -> DicomOutline:
         first = [f" The first: {each.name}: {each.reason}" for each in found.refused[:1]]
         raise ValueError(f"No picture is in these DICOM files.{''.join(first)}")
     sizes = sorted({(each.width, each.height) for each in instances}, key=math.prod)
-    chosen = {thing: list(things(found.series, thing)) for thing in Thing}
+    # of a series all slices are asked about, however many are kept
+    wanted = {thing: ImageOf(thing, slices=Slices.ALL) for thing in Thing}
+    clean = {thing: without_text(found.series, each) for thing, each in wanted.items()}
     return DicomOutline(
         patients=len({each.patient for each in instances}),
         studies=len({(each.patient, each.study) for each in instances}),
         series=len(found.series),
         instances=len(instances),
-        images={thing: _number(frames, text=False) for thing, frames in chosen.items()},
-        with_text={thing: _number(frames, text=True) for thing, frames in chosen.items()},
+        images={thing: len(kept) for thing, (kept, _) in clean.items()},
+        with_text={thing: len(left_out) for thing, (_, left_out) in clean.items()},
+        taken={thing: len(list(things(found.series, each))) for thing, each in wanted.items()},
         modalities=dict(Counter(each.modality for each in instances).most_common()),
         sizes=dict(Counter(f"{each.width} x {each.height}" for each in instances).most_common()),
         kinds=dict(Counter(each.kind for each in instances).most_common()),
@@ -38,10 +41,6 @@ def outlined(found: DicomIndex) -> DicomOutline:
         bytes=sum(each.bytes for each in instances),
         notes=tuple(_notes(found)),
     )
-
-
-def _number(frames: Sequence[Frame], *, text: bool) -> int:
-    return sum(each.may_show_text is text for each, _ in frames)
 
 
 def _notes(found: DicomIndex) -> Iterator[str]:

@@ -70,16 +70,19 @@ def display(
     sides = pixel_sides(header, frame)
     if values.ndim == 3:
         return _square(values.astype(np.uint8), sides)
-    known = presets(header, frame)
-    view = window if window is not None else known[0].view if known else None
-    if view is None:
-        view = _whole(header, values, frame)
+    view = window if window is not None else view_of(header, values, frame)
     if values.dtype.itemsize > 2:
         return _square(_greys(header, values, frame, view), sides)
     # of 8 or 16 bits a table of all values is faster than arithmetic, and smaller
     bare = np.dtype(f"u{values.dtype.itemsize}")
     every = np.arange(1 << 8 * bare.itemsize, dtype=bare).view(values.dtype)
     return _square(_greys(header, every, frame, view)[values.view(bare)], sides)
+
+
+def view_of(header: DicomHeader, values: NDArray[Any], frame: int = 0) -> ViewWindow | LookupTable:
+    """How a grey frame is shown where nobody chooses: the file's first preset, or all of it."""
+    known = presets(header, frame)
+    return known[0].view if known else _whole(header, values, frame)
 
 
 def _greys(

@@ -82,7 +82,9 @@ def test_an_image_stays_what_the_first_import_made_it(access, tmp_path) -> None:
     assert imported(access, folder, Reading(thing=Thing.SERIES))["images"] == 4
     other = ward(tmp_path / "more", text=True)
     wrong = finished(access, other, Reading(thing=Thing.FRAME))
-    assert "An image of this project is a DICOM series, and not a frame" in wrong["error"]
+    assert (
+        "An image of this project is a DICOM series (slices: one), and not frame" in wrong["error"]
+    )
     more = imported(access, other, Reading(burned_in=TextChoice.TAKE))
     assert (more["images"], more["here"]) == (1, 4)
 

@@ -18,6 +18,7 @@ from sslapp.usecases.images.incoming.plan import (
     Level,
     Meaning,
     Reading,
+    Slices,
     Split,
     TextChoice,
     Thing,
@@ -25,6 +26,8 @@ from sslapp.usecases.images.incoming.plan import (
 )
 from sslapp.usecases.images.incoming.plan_words import (
     MEANINGS,
+    RULES,
+    SLICES,
     THINGS,
     folders,
     lacks,
@@ -85,7 +88,7 @@ def _draw(access: Access, seen: OpenLook, revision: int) -> None:
         st.subheader(f"Import of {plain.markdown(title)}", anchor=False)
         _figures(plan)
         with st.container(gap=None):
-            of_dicom = told_of_dicom(plan, is_chosen=plan.thing is None)
+            of_dicom = told_of_dicom(plan, is_chosen=plan.kept is None)
             shown = (*told_of_set(plan), *of_dicom, *[*told_of_files(plan)][:1])
             for each in shown:
                 st.caption(plain.markdown(each))
@@ -209,19 +212,19 @@ def _unlabelled(key: str, plan: ImportPlan, level: Level) -> None:
 
 def _dicom(key: str, plan: ImportPlan) -> None:
     """What of DICOM files is one thing to label, and what becomes of those that may show text."""
-    found, chosen = plan.dicom, plan.look.reading.thing or Thing.INSTANCE
+    found, chosen = plan.dicom, plan.look.reading.image_of.thing
     if found is None:
         return
-    if plan.thing is None:
+    if plan.kept is None:
         st.radio(
             "One thing to label is",
             list(THINGS),
             index=list(THINGS).index(chosen),
-            format_func=lambda each: (
-                f"{THINGS[each]} ({found.images[each] + found.with_text[each]:,})"
-            ),
+            format_func=lambda each: f"{THINGS[each]} ({found.number(each, takes_text=True):,})",
             key=f"{key}-thing",
         )
+        if chosen is Thing.SERIES:
+            _slices(key, plan)
     if number := found.with_text[chosen]:
         st.radio(
             f"{count(number, 'image')} may show text, such as a name",
@@ -229,6 +232,27 @@ def _dicom(key: str, plan: ImportPlan) -> None:
             index=None,
             format_func=lambda each: TEXTS[each],
             key=f"{key}-text",
+        )
+
+
+def _slices(key: str, plan: ImportPlan) -> None:
+    """Which slices of a series are kept, and what is trained on."""
+    chosen = plan.look.reading.image_of
+    kept, trained_on = st.columns(2, gap="medium")
+    with kept:
+        st.radio(
+            "Of a series", list(SLICES), format_func=lambda each: SLICES[each], key=f"{key}-slices"
+        )
+    if chosen.slices is Slices.ONE:
+        return
+    with trained_on:
+        rules = list(RULES)
+        st.radio(
+            "Networks are trained on",
+            rules,
+            index=rules.index(chosen.rule),
+            format_func=lambda each: RULES[each],
+            key=f"{key}-rule",
         )
 
 

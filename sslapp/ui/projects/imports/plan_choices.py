@@ -11,7 +11,9 @@ from sslapp.usecases.images.incoming.plan import (
     Level,
     Meaning,
     Reading,
+    Slices,
     Split,
+    StackRule,
     TextChoice,
     Thing,
 )
@@ -27,7 +29,7 @@ class Asked:
         unlabelled, leave_out: as in a Reading.
         group_pattern: "" for none.
         frames: of files with several images.
-        thing, burned_in: of DICOM files.
+        thing, slices, rule, burned_in: of DICOM files.
     """
 
     levels: Mapping[int, Meaning | None]
@@ -37,6 +39,8 @@ class Asked:
     group_pattern: str
     frames: FrameChoice
     thing: Thing | None
+    slices: Slices | None
+    rule: StackRule | None
     burned_in: TextChoice | None
 
     @classmethod
@@ -51,6 +55,9 @@ class Asked:
 
         left = all_of("out")
         thing, text = state.get(f"{key}-thing"), state.get(f"{key}-text")
+        slices, rule = state.get(f"{key}-slices"), state.get(f"{key}-rule")
+        in_series = thing is not None and Thing(str(thing)) is Thing.SERIES
+        several = in_series and slices is not None and Slices(str(slices)) is not Slices.ONE
         unlabelled = state.get(f"{key}-unlabelled")
         return cls(
             levels={
@@ -67,6 +74,8 @@ class Asked:
             group_pattern=str(state.get(f"{key}-pattern") or "").strip(),
             frames=FrameChoice(state.get(f"{key}-frames") or FrameChoice.FIRST),
             thing=None if thing is None else Thing(str(thing)),
+            slices=Slices(str(slices)) if in_series and slices is not None else None,
+            rule=StackRule(str(rule)) if several and rule is not None else None,
             burned_in=None if text is None else TextChoice(str(text)),
         )
 
@@ -82,6 +91,8 @@ class Asked:
             group_pattern=self.group_pattern or None,
             frames=self.frames,
             thing=self.thing,
+            slices=self.slices,
+            rule=self.rule,
             burned_in=self.burned_in,
         )
 

@@ -32,7 +32,7 @@ from sslapp.usecases.images.incoming.patients.facts import (
     of_same_thing,
 )
 from sslapp.usecases.images.incoming.patients.secret import secret_of_job
-from sslapp.usecases.images.incoming.shape import Shape, shape_of, thing_of
+from sslapp.usecases.images.incoming.shape import Shape, kept_of_dicom, shape_of
 from sslapp.usecases.images.incoming.uploads import forget
 from sslapp.usecases.images.own_labels.recording import bring_in
 from sslapp.usecases.images.own_labels.sorting import LabelChoice, placed
@@ -91,7 +91,7 @@ def run_import(context: JobContext) -> None:
         fetch_known(context)
     asked = origin
     with reading(context.engine) as conn:
-        origin = of_same_thing(origin, thing_of(conn, project_id))
+        origin = of_same_thing(origin, kept_of_dicom(conn, project_id))
     watch = Watch(
         lambda done, total: context.progress(done, total, "reading headers"), context.should_stop
     )
@@ -104,7 +104,7 @@ def run_import(context: JobContext) -> None:
     while not ends:  # until no other import or training store was made meanwhile
         with reading(context.engine) as conn:
             shape = shape_of(conn, context.workspace, project_id)
-            held = _held(conn, project_id)
+            held = _held(conn, project_id, once=isinstance(source, PseudonymousSource))
         limits = _limits(source, shape)
         ingested = _ingest(context, source, shape, limits, held)
         context.check()
@@ -118,7 +118,7 @@ def run_import(context: JobContext) -> None:
         forget(context.workspace, params["upload"])
 
 
-def _held(conn: Connection, project_id: int) -> Held:
+def _held(conn: Connection, project_id: int, *, once: bool) -> Held:
     """What the project holds, by name and by content; of equal ones the first is named."""
     names: dict[str, tuple[str | None, str]] = {}
     files: dict[str, str] = {}
@@ -130,7 +130,7 @@ def _held(conn: Connection, project_id: int) -> Held:
         if original is not None:
             files.setdefault(original, name)
         number += 1
-    return Held(names, files, pixels, number)
+    return Held(names, files, pixels, number, once)
 
 
 def _limits(source: ImageSource, shape: Shape) -> tuple[float, float] | None:

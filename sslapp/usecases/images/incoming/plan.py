@@ -1,7 +1,7 @@
 """The plan of an import: what a scanned source brings to a project if it is read in some way."""
 
 from collections.abc import Sequence
-from dataclasses import dataclass, replace
+from dataclasses import dataclass
 from pathlib import Path
 from typing import Any
 
@@ -20,8 +20,8 @@ from sslapp.usecases.access import Access, find_project
 from sslapp.usecases.images.incoming.known_sets import KnownHere, known_here, with_root
 from sslapp.usecases.images.incoming.origin import Origin
 from sslapp.usecases.images.incoming.scan import Progress, Scan, cores, scan
-from sslapp.usecases.images.incoming.shape import Shape, shape_of, thing_of, what_differs
-from sslapp.vocabulary import Split, Thing
+from sslapp.usecases.images.incoming.shape import Shape, kept_of_dicom, shape_of, what_differs
+from sslapp.vocabulary import ImageOf, Slices, Split, StackRule, Thing
 
 __all__ = [
     "AS_SUGGESTED",
@@ -31,7 +31,9 @@ __all__ = [
     "Meaning",
     "Question",
     "Reading",
+    "Slices",
     "Split",
+    "StackRule",
     "TextChoice",
     "Thing",
     "plan_of_scan",
@@ -57,7 +59,7 @@ class ImportPlan:
         seconds: that the import takes on this machine, or None.
         bytes: that it takes on the disk.
         known: the set with a name that this is; else None.
-        thing: what of DICOM files the project's images are; None before any came.
+        kept: what of DICOM files the project's images are; None before any came.
     """
 
     look: SourceLook
@@ -69,7 +71,7 @@ class ImportPlan:
     seconds: float | None
     bytes: int
     known: KnownHere | None = None
-    thing: Thing | None = None
+    kept: ImageOf | None = None
 
     @property
     def new(self) -> int:
@@ -133,8 +135,8 @@ def plan_of_scan(
         ValueError: when the reading cannot be, as a group pattern that fits no path.
     """
     with reading_of(access.engine) as conn:
-        thing = thing_of(conn, project_id)
-        reading = replace(reading, thing=reading.thing or thing)
+        kept = kept_of_dicom(conn, project_id)
+        reading = reading if kept is None else reading.beside(kept)
         found = look(scan.listing, reading, scan.copies)
         shape = shape_of(conn, access.workspace, project_id)
         here = min(_here(conn, access, project_id, scan, found.reading), found.images)
@@ -152,7 +154,7 @@ def plan_of_scan(
         seconds=None if scan.seconds is None else scan.seconds * new / cores(),
         bytes=of_files * new // max(found.images, 1) + new * side * side * channels,
         known=None if scan.named is None else known_here(access, scan.named.name),
-        thing=thing,
+        kept=kept,
     )
 
 

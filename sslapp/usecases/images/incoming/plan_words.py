@@ -5,7 +5,7 @@ from collections.abc import Iterator, Mapping, Sequence
 from sslapp.datasets.pictures.levels import Level
 from sslapp.datasets.pictures.reading import Meaning
 from sslapp.usecases.images.incoming.plan import ImportPlan
-from sslapp.vocabulary import Split, Thing
+from sslapp.vocabulary import ImageOf, Slices, Split, StackRule, Thing
 from sslapp.words import count, roughly, size
 
 SHOWN = 6
@@ -70,9 +70,25 @@ def told_of_files(plan: ImportPlan) -> Iterator[str]:
 THINGS: Mapping[Thing, str] = {
     Thing.INSTANCE: "each file; of one with several frames the middle one is seen",
     Thing.FRAME: "each frame of each file",
-    Thing.SERIES: "each series; its middle slice is seen",
+    Thing.SERIES: "each series",
+    Thing.STUDY: "each study, its pictures side by side; of a stack of slices the middle one",
+    Thing.PATIENT: "each patient, the pictures of all studies side by side",
 }
 """What one thing to label is, in words."""
+
+SLICES: Mapping[Slices, str] = {
+    Slices.ONE: "its middle slice is seen",
+    Slices.THREE: "three slices are seen one after another",
+    Slices.ALL: "all slices are seen one after another",
+}
+"""What is kept of a series, in words."""
+
+RULES: Mapping[StackRule, str] = {
+    StackRule.MIDDLE: "the middle slice",
+    StackRule.THREE: "slices at a quarter, half and three quarters as three channels",
+    StackRule.MAXIMUM: "the brightest of all slices in each place",
+}
+"""What is trained on of several slices, in words."""
 
 
 def told_of_dicom(plan: ImportPlan, *, is_chosen: bool = False) -> Iterator[str]:
@@ -93,11 +109,19 @@ def told_of_dicom(plan: ImportPlan, *, is_chosen: bool = False) -> Iterator[str]
     several = f", {found.several:,} of them with several frames" if found.several else ""
     yield f"{', '.join(held)}{several}. Patients are groups."
     if not is_chosen:
-        yield f"An image is {THINGS[plan.look.reading.thing or Thing.INSTANCE]}."
+        yield f"An image is {_image_of(plan.look.reading.image_of)}."
     yield (
         "Files are de-identified as they come: no name, number, date or text of theirs is kept, "
         "nor what files and folders are called."
     )
+
+
+def _image_of(chosen: ImageOf) -> str:
+    """What an image is, of a series with its slices."""
+    if chosen.thing is not Thing.SERIES:
+        return THINGS[chosen.thing]
+    rule = "" if chosen.slices is Slices.ONE else f", and trained on is {RULES[chosen.rule]}"
+    return f"{THINGS[chosen.thing]}; {SLICES[chosen.slices]}{rule}"
 
 
 def told_of_set(plan: ImportPlan) -> Iterator[str]:

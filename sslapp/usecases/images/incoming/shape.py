@@ -7,7 +7,7 @@ from sqlalchemy import Connection
 from sslapp.imaging.intensities import IntensityMapping
 from sslapp.rounds.project_pixels import mapping_of, training_store
 from sslapp.store import images, projects
-from sslapp.vocabulary import Aspect, Thing
+from sslapp.vocabulary import Aspect, ImageOf
 from sslapp.words import count
 from sslapp.workspace import Workspace
 
@@ -33,9 +33,9 @@ def shape_of(conn: Connection, workspace: Workspace, project_id: int) -> Shape:
     return Shape(settings.image_size, 1 if settings.grey else None, *found, is_first=True)
 
 
-def thing_of(conn: Connection, project_id: int) -> Thing | None:
+def kept_of_dicom(conn: Connection, project_id: int) -> ImageOf | None:
     """What of DICOM files the project's images are; None before any came."""
-    return projects.find_project(conn, project_id).settings.thing
+    return projects.find_project(conn, project_id).settings.image_of
 
 
 def what_differs(images_: int, larger: int, coloured: int, *, side: int, channels: int) -> str:

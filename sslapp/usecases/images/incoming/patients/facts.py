@@ -15,24 +15,17 @@ from sslapp.jobs.context import JobContext
 from sslapp.store import projects
 from sslapp.store.metadata.values import import_values
 from sslapp.usecases.images.incoming.origin import Origin
-from sslapp.vocabulary import JobKind, Thing
+from sslapp.vocabulary import ImageOf, JobKind
 
 
-def of_same_thing(origin: Origin, thing: Thing | None) -> Origin:
+def of_same_thing(origin: Origin, kept: ImageOf | None) -> Origin:
     """The origin with what the project's images of DICOM files are.
 
     Raises:
         ValueError: when it is to be something else.
     """
     wanted = origin.reading or AS_SUGGESTED
-    if thing is None or wanted.thing is thing:
-        return origin
-    if wanted.thing is not None:
-        raise ValueError(
-            f"An image of this project is a DICOM {thing}, and not a {wanted.thing}. Import into "
-            "a new project, or leave it at that."
-        )
-    return replace(origin, reading=replace(wanted, thing=thing))
+    return origin if kept is None else replace(origin, reading=wanted.beside(kept))
 
 
 def check_asked(origin: Origin, source: ImageSource) -> None:
@@ -42,10 +35,11 @@ def check_asked(origin: Origin, source: ImageSource) -> None:
         ValueError: naming the options.
     """
     asked = origin.reading or AS_SUGGESTED
-    if (asked.thing or asked.burned_in) and not isinstance(source, PseudonymousSource):
+    said = asked.thing or asked.slices or asked.rule or asked.burned_in
+    if said and not isinstance(source, PseudonymousSource):
         raise ValueError(
-            f"{source.name}: --thing and --burned-in are of DICOM files, and none is there. Leave "
-            "them out."
+            f"{source.name}: --thing, --slices, --trained-on and --burned-in are of DICOM files, "
+            "and none is there. Leave them out."
         )
 
 
@@ -54,7 +48,7 @@ def add_facts(
 ) -> None:
     """Record what images are, and what their files said of them as metadata."""
     claim = context.claim
-    projects.change_settings(conn, claim.project_id, claim.reader_id, thing=source.thing)
+    projects.change_settings(conn, claim.project_id, claim.reader_id, image_of=source.image_of)
     cells: dict[str, dict[int, str]] = {}
     for position, row in enumerate(rows, at):
         for heading, value in source.facts.get(row.name, {}).items():
