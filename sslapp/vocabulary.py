@@ -101,6 +101,12 @@ class ImageOf(NamedTuple):
     slices: Slices = Slices.ONE
     rule: StackRule = StackRule.MIDDLE
 
+    @property
+    def bundles(self) -> bool:
+        """Whether an image may be several pictures."""
+        stacks = self.thing is Thing.SERIES and self.slices is not Slices.ONE
+        return stacks or self.thing in (Thing.STUDY, Thing.PATIENT)
+
 
 class Aspect(StrEnum):
     """How an image that is no square becomes one in the training store."""

@@ -16,6 +16,7 @@ from numpy.typing import NDArray
 from sslapp import durable
 from sslapp.embedding.encoder import PixelSource, Progress, ShouldStop, Vectors, batches
 from sslapp.embedding.precision import SAME, Precision
+from sslapp.imaging.picture_rows import PictureRows
 
 CHUNK = 256
 """Images of one file: the work of a quarter of a minute for a CPU, tens of megabytes in memory."""
@@ -110,6 +111,7 @@ def encode_views(
     batch: int,
     progress: Progress,
     should_stop: ShouldStop,
+    pictures: PictureRows | None = None,
 ) -> int:
     """Encode the chunks of the views `names` that are missing, and return how many images it took.
 
@@ -122,6 +124,8 @@ def encode_views(
         batch: images that the encoder's map is given at once.
         progress: called as progress(images encoded, images to encode), each view counted.
         should_stop: polled between batches.
+        pictures: where images are several pictures, which are then the rows of `pixels`: the
+            vector of an image is the mean of its pictures'.
 
     Raises:
         EncodingStopped: when `should_stop()` became true; complete chunks stay.
@@ -130,13 +134,16 @@ def encode_views(
     total = sum(end - first for _, first, end in missing)
     before = 0
     for name, first, end in missing:
-        images = augment(pixels.take(np.arange(first, end, dtype=np.int64)), name, first)
+        rows = np.arange(first, end, dtype=np.int64)
+        seen = rows if pictures is None else pictures.of_images(rows)
+        images = augment(pixels.take(seen), name, int(seen[0]))
 
-        def report(done: int, _: int, before: int = before) -> None:
-            progress(before + done, total)
+        def report(done: int, of: int, before: int = before, count: int = len(rows)) -> None:
+            progress(before + done * count // of, total)
 
         steps = batches(len(images), batch, progress=report, should_stop=should_stop)
-        chunks.write(name, first, np.concatenate([vectors(images[at]) for at in steps]))
+        found = np.concatenate([vectors(images[at]) for at in steps])
+        chunks.write(name, first, found if pictures is None else pictures.mean(found, rows))
         before += end - first
     return total
 
@@ -148,6 +155,7 @@ def check_same(
     *,
     precision: Precision = Precision.FLOAT32,
     rows: int = 32,
+    pictures: PictureRows | None = None,
 ) -> None:
     """Check that an encoder still makes the features that views are to stand beside.
 
@@ -157,12 +165,15 @@ def check_same(
         features: (N, D) of the clean images, as they were stored.
         precision: in which both are computed.
         rows: how many images are compared, evenly spread.
+        pictures: as of `encode_views`.
 
     Raises:
         ValueError: when it makes others.
     """
     at = np.unique(np.linspace(0, len(features) - 1, rows).astype(np.int64))
-    now, then = vectors(pixels.take(at)), features[at].astype(np.float32)
+    now = vectors(pixels.take(at if pictures is None else pictures.of_images(at)))
+    now = now if pictures is None else pictures.mean(now, at)
+    then = features[at].astype(np.float32)
     if now.shape != then.shape or np.linalg.norm(now - then) > SAME[precision] * np.linalg.norm(
         then
     ):

@@ -9,10 +9,13 @@ from typing import Protocol
 import numpy as np
 from numpy.typing import NDArray
 
+from sslapp.imaging.bundles import Bundle
 from sslapp.imaging.decode import decode
 from sslapp.imaging.fit import Resample, fit
 from sslapp.imaging.intensities import OF_THE_IMAGE, IntensityMapping
 from sslapp.imaging.originals import original_path
+from sslapp.imaging.picture_rows import PictureRows
+from sslapp.imaging.refused import MAX_PIXELS
 from sslapp.vocabulary import Aspect
 
 MOST_THREADS = 8
@@ -37,6 +40,8 @@ class OriginalPixels:
         side: S.
         intensities: the project's, of images with more than 8 bits a sample.
         aspect, resample: how images become square, see `fit`.
+        pictures: where an image is several pictures that are read one by one; a row is then one of
+            them, and N their number.
     """
 
     def __init__(
@@ -50,6 +55,7 @@ class OriginalPixels:
         intensities: IntensityMapping = OF_THE_IMAGE,
         aspect: Aspect = Aspect.PAD,
         resample: Resample = "bicubic",
+        pictures: PictureRows | None = None,
     ) -> None:
         self._folder = folder
         self._originals = originals
@@ -57,7 +63,9 @@ class OriginalPixels:
         self.intensities = intensities
         self.aspect, self.resample = aspect, resample
         self._threads = min(MOST_THREADS, os.cpu_count() or 1)
-        self.shape = (len(originals), side, side, channels)
+        self.pictures = pictures
+        count = len(originals) if pictures is None else pictures.total
+        self.shape = (count, side, side, channels)
 
     def take(self, indices: NDArray[np.int64]) -> NDArray[np.uint8]:
         """Return (n, S, S, C) uint8 for the rows in `indices`.
@@ -71,11 +79,21 @@ class OriginalPixels:
                 found[row] = image
         return found
 
-    def _read(self, position: int) -> NDArray[np.uint8]:
+    def _read(self, row: int) -> NDArray[np.uint8]:
+        position, part = (row, 0) if self.pictures is None else self.pictures.place(row)
         name = self._originals[position]
         if name is None:
             image = self._imported.image(position)
+        elif self.pictures is not None and self.pictures.counts[position] > 1:
+            image = _part(original_path(self._folder, name), position, part)
         else:
             content = original_path(self._folder, name).read_bytes()
             image = decode(content, f"image {position}", self.intensities)
         return fit(image, self.shape[1], self.shape[3], self.aspect, self.resample)
+
+
+def _part(path: Path, position: int, part: int) -> NDArray[np.uint8]:
+    """One of the pictures that are an image."""
+    from sslapp.imaging.dicom.together import picture_at  # pydicom takes a second to import
+
+    return picture_at(Bundle(path, f"image {position}"), part, MAX_PIXELS)

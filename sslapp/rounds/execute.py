@@ -18,9 +18,11 @@ from sslapp.methods.card import MethodCard
 from sslapp.methods.plugin import read_planned
 from sslapp.methods.registry import find_card, method_class
 from sslapp.rounds import PASSED_OVER, RoundPhase
+from sslapp.rounds.by_picture import ByPicture
+from sslapp.rounds.data import TaskPixels
 from sslapp.rounds.frames import Frames
 from sslapp.rounds.listed import publish_listed
-from sslapp.rounds.loading import load_task, pixel_segments
+from sslapp.rounds.loading import load_task, pixel_segments, stored_pictures
 from sslapp.rounds.own_map import write_own_map
 from sslapp.rounds.pictures import Pictures
 from sslapp.rounds.plan import apply_plan, as_planned, differences, make_plan
@@ -60,6 +62,8 @@ def run_round(context: JobContext) -> None:
     say = _sayer(context, row["id"], plan)
     device, dtype = apply_plan(plan)
     task = _task(context, row, plan.get(PIXELS), join=not card.averages_encoders)
+    by_picture = _by_picture(context, row, len(task.labels))
+    taught = task if by_picture is None else by_picture.task(task)
     frames = Frames(
         task,
         row["seed"],
@@ -68,7 +72,7 @@ def run_round(context: JobContext) -> None:
         say,
     )
     gear, chosen = Gear(row["gear"]), method(method.Config(**row["config"]))
-    fits = FITS[source_of(chosen, task, gear)]
+    fits = FITS[source_of(chosen, taught, gear)]
     run = Run(
         gear=gear,
         device=device,
@@ -80,14 +84,17 @@ def run_round(context: JobContext) -> None:
         dtype=dtype,
         kernels=plan["kernels"],
         checkpoint_seconds=CHECKPOINT_SECONDS,
-        observer=frames.observe,
+        observer=frames.observe if by_picture is None else by_picture.observing(frames.observe),
         viewer=Pictures(context.folder).look,
         weights=context.workspace.weights,
         say=say,
     )
     try:
-        predictor = chosen.fit(task, run)
-        answers = ask(chosen, task, run.apart(_calibrating(context, fits)), predictor)
+        predictor: Predictor = chosen.fit(taught, run)
+        answers = ask(chosen, taught, run.apart(_calibrating(context, fits)), predictor)
+        if by_picture is not None:
+            predictor = by_picture.predictor(predictor)
+            answers = by_picture.answers(answers, task)
         logits, members = _predict(context, predictor, task, run.gear)
         own = _own_map(context, predictor, task, run)
     except Stopped:
@@ -193,6 +200,23 @@ def _task(
         image_size=row["config"].get("image_size", 0) if row["gear"] == Gear.PIXELS else 0,
         report=lambda done, count: _read(context, done, count),
     )
+
+
+def _by_picture(context: JobContext, row: Mapping[str, Any], count: int) -> ByPicture | None:
+    """The pictures of the first images that a network is trained on, where images are several."""
+    if row["gear"] != Gear.PIXELS:
+        return None  # features of an image are the mean of its pictures' already
+    found = stored_pictures(
+        context.workspace,
+        context.engine,
+        row["project_id"],
+        image_size=row["config"].get("image_size", 0),
+        report=lambda done, count: _read(context, done, count),
+    )
+    if found is None:
+        return None
+    pictures = found[0].first(count)
+    return ByPicture(pictures, TaskPixels(found[1]).first(pictures.total))
 
 
 def _read(context: JobContext, done: int, count: int) -> None:

@@ -9,9 +9,15 @@ from sqlalchemy import Connection, Engine, RowMapping
 from sslapp.embedding.views import view_names
 from sslapp.imaging.derived_pixels import derive
 from sslapp.imaging.original_pixels import OriginalPixels
+from sslapp.imaging.picture_rows import PictureRows
 from sslapp.imaging.pixels import PixelStore
 from sslapp.rounds.data import TaskFeatures, TaskPixels, build_task
-from sslapp.rounds.project_pixels import imported_pixels, originals_at
+from sslapp.rounds.project_pixels import (
+    imported_pixels,
+    originals_at,
+    pictures_of,
+    training_store,
+)
 from sslapp.store import images
 from sslapp.store.database import reading
 from sslapp.store.embeddings import find_embedding, find_views
@@ -95,18 +101,47 @@ def pixel_segments(conn: Connection, project_id: int) -> list[str]:
     return [each.pixels for each in images.image_sets(conn, project_id)]
 
 
+def stored_pictures(
+    workspace: Workspace,
+    engine: Engine,
+    project_id: int,
+    *,
+    image_size: int = 0,
+    report: Callable[[int, int], None] = lambda done, total: None,
+) -> tuple[PictureRows, PixelStore] | None:
+    """The pictures of a project's images, one by one, where images are several; else None.
+
+    Args:
+        image_size, report: as in `load_task`.
+    """
+    with reading(engine) as conn:
+        pictures = pictures_of(conn, workspace, project_id)
+        if pictures is None:
+            return None
+        side = image_size or training_store(conn, workspace, project_id).shape[1]
+        resized = _resized(conn, workspace, project_id, side, pictures)
+    return pictures, derive(*resized, workspace.project(project_id) / RESIZED, report=report)
+
+
 def _resized(
-    conn: Connection, workspace: Workspace, project_id: int, side: int
+    conn: Connection,
+    workspace: Workspace,
+    project_id: int,
+    side: int,
+    pictures: PictureRows | None = None,
 ) -> tuple[OriginalPixels, list[str]]:
-    """The images from originals at a side, and what each of them is made of."""
-    source = originals_at(conn, workspace, project_id, side)
+    """The images from originals at a side, or their pictures, and what each is made of."""
+    source = originals_at(conn, workspace, project_id, side, pictures=pictures)
     imported = imported_pixels(conn, workspace, project_id)
     how = f"{source.intensities} {source.aspect}"
     made_of = [
         f"{how} {name or hashlib.sha256(imported.image(row).tobytes()).hexdigest()}"
         for row, name in enumerate(images.original_of_each(conn, project_id))
     ]
-    return source, made_of
+    if pictures is None:
+        return source, made_of
+    places = map(pictures.place, range(pictures.total))
+    return source, [f"{made_of[image]} picture {part}" for image, part in places]
 
 
 def load_features(

@@ -5,6 +5,8 @@ workspace is never shown as an image of another.
 """
 
 from collections.abc import Callable
+from dataclasses import asdict
+from typing import Any
 
 from starlette.requests import Request
 from starlette.responses import RedirectResponse, Response
@@ -26,6 +28,22 @@ Find = Callable[[Access, int, int, str], Picture]
 def image(access: Access, request: Request) -> Response:
     """An image at full size."""
     return _sent(access, request, pictures.picture)
+
+
+def part(access: Access, request: Request) -> Response:
+    """One of the pictures that are one image, at full size."""
+
+    def find(who: Access, project: int, position: int, image_hash: str) -> Picture:
+        number = request.path_params["part"]
+        return pictures.part_of(who, project, position, number, image_hash)
+
+    return _sent(access, request, find)
+
+
+def parts(access: Access, request: Request) -> dict[str, Any]:
+    """How many pictures are one image."""
+    path = request.path_params
+    return asdict(pictures.parts(access, path["project"], path["position"], path["image"]))
 
 
 def thumbnail(access: Access, request: Request) -> Response:
@@ -59,6 +77,8 @@ _PROJECT = "projects/{project:int}"
 
 routes = [
     answers.reads(f"{_PROJECT}/images/{{position:int}}/{{image}}", image),
+    answers.reads(f"{_PROJECT}/images/{{position:int}}/{{image}}/parts", parts),
+    answers.reads(f"{_PROJECT}/images/{{position:int}}/{{image}}/parts/{{part:int}}", part),
     answers.reads(f"{_PROJECT}/thumbs/{{position:int}}/{{image}}", thumbnail),
     answers.reads(f"{_PROJECT}/thumbs/{{position:int}}", whichever),
 ]

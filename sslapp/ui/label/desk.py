@@ -11,6 +11,7 @@ import streamlit as st
 
 from sslapp.ui.common import addresses, browser_component
 from sslapp.usecases.access import Access
+from sslapp.usecases.images.pictures import has_parts
 from sslapp.usecases.labelling.offers import Opening
 from sslapp.web import browser_code
 
@@ -20,7 +21,13 @@ _component = browser_component.declare(
     "reading",
     "label/reader.js",
     html="label/reader.html",
-    styles=("label/reader.css", "label/stage.css", "label/side.css", "common/names.css"),
+    styles=(
+        "label/reader.css",
+        "label/stage.css",
+        "label/side.css",
+        "common/names.css",
+        "common/parts.css",
+    ),
 )
 
 
@@ -55,6 +62,7 @@ def show(
             "audit": audit,
             "project": project_id,
             "base": addresses.of_project(access, project_id),
+            "parts": has_parts(access, project_id),
             "classes": [
                 {"id": each.id, "name": each.name, "colour": each.colour, "key": each.key}
                 for each in opening.classes

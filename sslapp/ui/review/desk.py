@@ -18,7 +18,7 @@ from numpy.typing import NDArray
 from sslapp.ui.common import addresses, browser_component
 from sslapp.ui.review import sheets
 from sslapp.usecases.access import Access
-from sslapp.usecases.images.pictures import image_hashes, thumbnails
+from sslapp.usecases.images.pictures import has_parts, image_hashes, thumbnails
 from sslapp.usecases.projects.classes import ClassRow
 from sslapp.usecases.reviewing.findings import Queued
 from sslapp.usecases.reviewing.inspection import Tile, claim_page, tiles
@@ -35,7 +35,7 @@ _component = browser_component.declare(
     "sslapp_review_desk",
     "review/desk.js",
     html="review/desk.html",
-    styles=("review/desk.css", "common/names.css"),
+    styles=("review/desk.css", "common/names.css", "common/parts.css"),
 )
 
 
@@ -131,6 +131,7 @@ def show(
     data = {
         "workspace": access.workspace_id,
         "base": addresses.of_project(access, project_id),
+        "parts": has_parts(access, project_id),
         "round": round_number,
         "space": space,
         "scope": f"sslapp-review-{access.workspace_id}-{project_id}-{access.reader_id}",

@@ -24,7 +24,7 @@ from sslapp.packaging.graph import JoinedVectors, ModelGraph
 from sslapp.packaging.inputs import ImageInput
 from sslapp.review.confidence import scaling_of
 from sslapp.rounds.loading import load_features
-from sslapp.rounds.project_pixels import originals_at, training_store
+from sslapp.rounds.project_pixels import originals_at, pictures_of, training_store
 from sslapp.store import images, projects
 from sslapp.store.database import reading
 from sslapp.store.embeddings import find_embedding
@@ -99,9 +99,16 @@ def assemble(context: JobContext, found: FinishedRound) -> Assembled:
     """Put a round's model together.
 
     Raises:
-        ValueError: when its method or encoder has no form outside of the program.
+        ValueError: when its method or encoder has no form outside of the program, or images are
+            several pictures.
     """
     workspace = context.workspace
+    with reading(context.engine) as conn:
+        if pictures_of(conn, workspace, found.project_id) is not None:
+            raise ValueError(
+                "A round about studies or patients answers by the mean over their pictures, and a "
+                "model takes one picture at a time. Its labels leave by `sslapp export`."
+            )
     folder = workspace.path(found.probabilities).parent / "predictor"
     predictor = load_predictor(folder)
     count = len(found.read_probabilities(workspace))

@@ -26,6 +26,7 @@ from sslapp.embedding.weights.names import is_hub_name
 from sslapp.imaging.pixels import PixelStore
 from sslapp.jobs import queue
 from sslapp.jobs.context import Cancelled, JobContext
+from sslapp.rounds.project_pixels import pictures_of
 from sslapp.store import images
 from sslapp.store.database import reading, writing
 from sslapp.store.embeddings import add_embedding, latest_embedding, newest_of_encoders
@@ -242,6 +243,8 @@ def embed_with(
             raise ValueError("This project has no images yet. Import some first.")
         is_test = images.splits(conn, project_id)
         pixels = pixels_for(conn, context.workspace, project_id, encoder)
+        pictures = pictures_of(conn, context.workspace, project_id)
+    fitted_to = np.flatnonzero(~is_test)
     # what an attempt before made of fewer images, or otherwise, is of no use
     parts = f"chunks/{len(is_test)}-{version}-{precision}"
     chunks = ViewChunks(
@@ -250,7 +253,7 @@ def embed_with(
     try:
         vectors = encoder.fit(
             pixels,
-            np.flatnonzero(~is_test),
+            fitted_to if pictures is None else pictures.of_images(fitted_to),
             seed=seed,
             progress=lambda step, total: context.progress(step, total, "preparing the encoder"),
             should_stop=context.should_stop,
@@ -265,6 +268,7 @@ def embed_with(
             batch=encoder.batch,
             progress=lambda step, total: context.progress(step, total, "embedding"),
             should_stop=context.should_stop,
+            pictures=pictures,
         )
     except EncodingStopped:
         raise Cancelled from None

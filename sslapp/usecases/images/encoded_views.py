@@ -17,6 +17,7 @@ from sslapp import durable
 from sslapp.embedding.views import ViewChunks, check_same, encode_views, view_names
 from sslapp.jobs import history, queue
 from sslapp.jobs.context import Cancelled, JobContext
+from sslapp.rounds.project_pixels import pictures_of
 from sslapp.store import images, projects
 from sslapp.store.database import reading, writing
 from sslapp.store.embeddings import (
@@ -224,6 +225,8 @@ def run_encode(context: JobContext) -> None:
     with reading(context.engine) as conn:
         is_test = images.splits(conn, context.claim.project_id)[: row["count"]]
         pixels = pixels_for(conn, workspace, context.claim.project_id, encoder)
+        pictures = pictures_of(conn, workspace, context.claim.project_id)
+    fitted_to = np.flatnonzero(~is_test)
     names = view_names(wanted["weak"], wanted["strong"])
     chunks = ViewChunks(
         row["count"], context.folder / "chunks", [each / "chunks" for each in context.earlier]
@@ -231,12 +234,16 @@ def run_encode(context: JobContext) -> None:
     try:
         vectors = encoder.fit(
             pixels,
-            np.flatnonzero(~is_test),
+            fitted_to if pictures is None else pictures.of_images(fitted_to),
             seed=params["seed"],
             progress=lambda step, total: context.progress(0, 0, "preparing the encoder"),
             should_stop=context.should_stop,
         )
-        check_same(vectors, pixels, durable.read_array(features), precision=precision_of(features))
+        check_same(
+            *(vectors, pixels, durable.read_array(features)),
+            precision=precision_of(features),
+            pictures=pictures,
+        )
         started = time.monotonic()
         encoded = encode_views(
             vectors,
@@ -247,6 +254,7 @@ def run_encode(context: JobContext) -> None:
             batch=encoder.batch,
             progress=lambda step, total: context.progress(step, total, "encoding views"),
             should_stop=context.should_stop,
+            pictures=pictures,
         )
     except EncodingStopped:
         raise Cancelled from None

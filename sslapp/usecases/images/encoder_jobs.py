@@ -17,7 +17,7 @@ from sslapp.embedding.encoder import Encoder, PixelSource
 from sslapp.embedding.encoders import OWN, open_encoder, weights_file
 from sslapp.embedding.precision import Precision
 from sslapp.jobs import history
-from sslapp.rounds.project_pixels import originals_at, training_store
+from sslapp.rounds.project_pixels import originals_at, pictures_of, training_store
 from sslapp.store import images
 from sslapp.vocabulary import JobKind
 from sslapp.workspace import Workspace
@@ -63,16 +63,20 @@ def pixels_for(
 
     Arrays that the project's pixels hold whole are read from there, or as they came where the
     store was made again.
+
+    Where an image is several pictures (`pictures_of`) a row is one of them.
     """
+    pictures = pictures_of(conn, workspace, project_id)
     stored = training_store(conn, workspace, project_id)
     names = images.original_of_each(conn, project_id)
     made_again = any(each.whole for each in images.image_sets(conn, project_id))
-    if encoder.side is None or not (made_again or any(names)):
+    if pictures is None and (encoder.side is None or not (made_again or any(names))):
         return stored
     return originals_at(
-        *(conn, workspace, project_id, encoder.side),
+        *(conn, workspace, project_id, encoder.side or stored.shape[1]),
         aspect=encoder.aspect,
         resample=encoder.resample,
+        pictures=pictures,
     )
 
 

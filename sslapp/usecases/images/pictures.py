@@ -3,17 +3,20 @@
 import hashlib
 from collections.abc import Sequence
 from dataclasses import dataclass
+from pathlib import Path
 
 import numpy as np
 from numpy.typing import NDArray
 from sqlalchemy import Connection
 
+from sslapp.imaging.bundles import Bundle, BundleFacts, glance_at
 from sslapp.imaging.decode import browser_type, decode
 from sslapp.imaging.intensities import IntensityMapping
 from sslapp.imaging.originals import original_path
+from sslapp.imaging.refused import MAX_PIXELS
 from sslapp.imaging.thumbnails import png_bytes
 from sslapp.rounds.project_pixels import imported_pixels, training_store
-from sslapp.store import images
+from sslapp.store import images, projects
 from sslapp.store.database import reading
 from sslapp.store.errors import Refused, Unknown
 from sslapp.store.images import ImageRow
@@ -50,6 +53,9 @@ def picture(
 ) -> Picture:
     """The picture of one image to read: its original, or the stored row that is as good.
 
+    Of a stack of slices it is the one in the middle, of other pictures that are one image all of
+    them side by side; `part_of` gives the others.
+
     Args:
         image: content hash of the picture that is meant; None for whichever is at `position`.
 
@@ -66,12 +72,86 @@ def picture(
             return Picture(png_bytes(whole), PNG, row.sha256)
         intensities = intensity_mapping(conn, project_id)
     folder = access.workspace.project(project_id) / "originals"
-    content = original_path(folder, row.original).read_bytes()
+    path = original_path(folder, row.original)
+    facts = glance_at(path)
+    if facts is not None and facts.rule is not None:
+        return _part(path, row, facts.first)
+    content = path.read_bytes()
     media_type = browser_type(content)
     if media_type is None:
         shown = png_bytes(decode(content, row.name, intensities))
         return Picture(shown, PNG, f"{row.original}-{intensities}", lasting=False)
     return Picture(content, media_type, row.original)
+
+
+@dataclass(frozen=True)
+class Parts:
+    """The pictures that are one image.
+
+    Attributes:
+        count: of them; 1 of an image that is one.
+        first: which of them `picture` is, from 0; None where that shows all side by side.
+    """
+
+    count: int
+    first: int | None
+
+
+def parts(
+    access: Access, project: str | int | None, position: int, image: str | None = None
+) -> Parts:
+    """How many pictures are one image; arguments and errors like `picture`."""
+    with reading(access.engine) as conn:
+        project_id = find_project(conn, access, project)
+        row = _row(conn, project_id, position, image)
+    facts = _facts(access, project_id, row)
+    if facts is None:
+        return Parts(1, 0)
+    return Parts(facts.count, None if facts.rule is None else facts.first)
+
+
+def part_of(
+    access: Access, project: str | int | None, position: int, part: int, image: str | None = None
+) -> Picture:
+    """One of the pictures that are one image; arguments and errors like `picture`.
+
+    Args:
+        part: which, from 0.
+
+    Raises:
+        Unknown: when it has no such picture.
+    """
+    with reading(access.engine) as conn:
+        project_id = find_project(conn, access, project)
+        row = _row(conn, project_id, position, image)
+    facts = _facts(access, project_id, row)
+    if facts is None or part >= facts.count:
+        raise Unknown(f"Image {position} has no picture {part + 1}.")
+    assert row.original is not None
+    folder = access.workspace.project(project_id) / "originals"
+    return _part(original_path(folder, row.original), row, part)
+
+
+def has_parts(access: Access, project: str | int | None) -> bool:
+    """Whether an image of the project may be several pictures."""
+    with reading(access.engine) as conn:
+        project_id = find_project(conn, access, project)
+        kept = projects.find_project(conn, project_id).settings.image_of
+    return kept is not None and kept.bundles
+
+
+def _facts(access: Access, project_id: int, row: ImageRow) -> BundleFacts | None:
+    if row.original is None:
+        return None
+    folder = access.workspace.project(project_id) / "originals"
+    return glance_at(original_path(folder, row.original))
+
+
+def _part(path: Path, row: ImageRow, part: int) -> Picture:
+    from sslapp.imaging.dicom.together import picture_at  # pydicom takes a second to import
+
+    shown = png_bytes(picture_at(Bundle(path, row.name), part, MAX_PIXELS))
+    return Picture(shown, PNG, f"{row.original}-{part}")
 
 
 def _as_shown(content: bytes, name: str, intensities: IntensityMapping) -> bytes:

@@ -197,27 +197,32 @@ def run_learn(context: JobContext) -> None:
 def _task(context: JobContext, image_size: int) -> "Task":
     """All images but those of the test, none with a label."""
     from sslapp.rounds.data import TaskPixels
-    from sslapp.rounds.loading import stored_images
+    from sslapp.rounds.loading import stored_images, stored_pictures
     from sslapp.training.task import Task
 
     project_id = context.claim.project_id
     with reading(context.engine) as conn:
         is_test = images.splits(conn, project_id)
-    store = stored_images(
-        context.workspace,
-        context.engine,
-        project_id,
-        image_size=image_size,
-        report=lambda done, total: context.progress(done, total, "reading images"),
-    )
-    count, nobody = len(is_test), np.zeros(0, dtype=np.int64)
+    about = (context.workspace, context.engine, project_id)
+
+    def report(done: int, total: int) -> None:
+        context.progress(done, total, "reading images")
+
+    pool = np.flatnonzero(~is_test)
+    found = stored_pictures(*about, image_size=image_size, report=report)
+    if found is None:
+        store = stored_images(*about, image_size=image_size, report=report)
+    else:
+        pictures, store = found
+        pool = pictures.of_images(pool)
+    count, nobody = store.shape[0], np.zeros(0, dtype=np.int64)
     return Task(
         num_classes=2,  # a network has a classifier, which learns nothing here
         labels=np.full(count, -1, dtype=np.int64),
         source=np.zeros(count, dtype=np.uint8),
         forbidden=np.zeros((count, 2), dtype=np.bool_),
         labelled=nobody,
-        pool=np.flatnonzero(~is_test),
+        pool=pool,
         validation=nobody,
         pixels=TaskPixels(store),
     )

@@ -1,4 +1,5 @@
-// Zoom, pan and window of one image in a box: by wheel, drag, right-hand drag and pinch.
+// Zoom, pan and window of one image in a box: by wheel, drag, right-hand drag and pinch. Where an
+// image is several pictures the wheel turns them, and zooms with Ctrl.
 //
 // The image lies absolutely in the box, its corner at the box's corner, and is moved by a transform.
 
@@ -7,8 +8,9 @@ const LARGEST_ZOOM = 40
 /**
  * @param {HTMLElement} box the element that holds the image
  * @param {() => HTMLImageElement | null | undefined} shown the image that is in it now
+ * @param {(event: WheelEvent) => boolean} [turn] turns to another picture by the wheel, if there is one
  */
-export function makeViewport(box, shown) {
+export function makeViewport(box, shown, turn = () => false) {
   const view = { zoom: 1, x: 0, y: 0, brightness: 1, contrast: 1, inverted: false }
   const room = { width: box.clientWidth, height: box.clientHeight }
 
@@ -53,6 +55,13 @@ export function makeViewport(box, shown) {
     apply()
   }
 
+  // Another picture of the same image: one of the same size stays where the one before was.
+  function replaced(before) {
+    const { naturalWidth, naturalHeight } = shown() ?? {}
+    if (before?.naturalWidth === naturalWidth && before?.naturalHeight === naturalHeight) apply()
+    else fit()
+  }
+
   function fit() {
     Object.assign(view, { zoom: 1, x: 0, y: 0 })
     apply()
@@ -74,7 +83,7 @@ export function makeViewport(box, shown) {
     fit()
   }
 
-  const stopPointers = usePointers(box, { zoom, pan, fit, setWindow })
+  const stopPointers = usePointers(box, { zoom, pan, fit, setWindow, turn })
   const resized = new ResizeObserver(() => {
     Object.assign(room, { width: box.clientWidth, height: box.clientHeight })
     apply()
@@ -85,6 +94,7 @@ export function makeViewport(box, shown) {
     zoom,
     pan,
     fit,
+    replaced,
     setWindow,
     invert,
     reset,
@@ -97,7 +107,7 @@ export function makeViewport(box, shown) {
 }
 
 // Wheel zooms to the pointer, drag pans, right-hand drag changes the window, two fingers pinch.
-function usePointers(box, { zoom, pan, fit, setWindow }) {
+function usePointers(box, { zoom, pan, fit, setWindow, turn }) {
   const down = new Map() // pointer id -> { x, y }
   const middle = event => {
     const { left, top, width, height } = box.getBoundingClientRect()
@@ -110,7 +120,7 @@ function usePointers(box, { zoom, pan, fit, setWindow }) {
   const listeners = {
     wheel: event => {
       event.preventDefault()
-      zoom(Math.exp(-event.deltaY * 0.0016), ...middle(event))
+      if (!turn(event)) zoom(Math.exp(-event.deltaY * 0.0016), ...middle(event))
     },
     pointerdown: event => {
       box.setPointerCapture(event.pointerId)

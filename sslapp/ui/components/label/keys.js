@@ -21,6 +21,8 @@ const AUDITING = [
 const VIEWING = [
   { name: "name", keys: ["/"], shown: "/", about: "Give a class by typing its name" },
   { name: "undo", keys: ["Backspace"], shown: "Backspace", about: "Take the last decision back" },
+  { name: "before", keys: ["PageUp"], shown: "PgUp PgDn", about: "Picture before, after, of an image of several", repeats: true },
+  { name: "after", keys: ["PageDown"], repeats: true },
   { name: "in", keys: ["+", "="], shown: "+", about: "Zoom in", repeats: true },
   { name: "out", keys: ["-", "_"], shown: "−", about: "Zoom out", repeats: true },
   { name: "fit", keys: ["0"], shown: "0", about: "Fit the image" },

@@ -6,6 +6,7 @@ import { epochMillis, makeClock } from "../common/clock.js"
 import { mounted } from "../common/mounting.js"
 import { makeLately, makeNames } from "../common/names.js"
 import { makeOutbox } from "../common/outbox.js"
+import { makeParts } from "../common/parts.js"
 import { classesByKey } from "../common/strokes.js"
 import { makeBook } from "./book.js"
 import { makeFacts } from "./facts.js"
@@ -38,6 +39,7 @@ function openReader(root, first) {
   const kinds = audit ? AUDITING : LABELLING
   const desk = audit ? `${base}/audits/${audit}` : base
   let classes = first.classes
+  let hasParts = first.parts
   let keys = classesByKey(classes)
   let refusals = 0
   let drawing = false
@@ -51,11 +53,14 @@ function openReader(root, first) {
     onReceipt: answer => reading.receive(answer),
     onState: () => panel?.saved(outbox.state()),
   })
+  const address = ({ position, image }) => `${base}/images/${position}/${image}`
+  const parts = makeParts({ stage: find(".stage"), swap: img => stage.swap(img) })
   const stage = makeStage({
     box: find(".box"),
-    url: ({ position, image }) => `${base}/images/${position}/${image}`,
-    onPainted: () => (clock.start(), panel.failed(null)),
+    url: address,
+    onPainted: showParts,
     onFailed: (position, attempts) => panel.failed(position, attempts),
+    turn: parts.wheel,
   })
   const clock = makeClock()
   const reading = makeBook({ name: `${name}-book`, base: desk, outbox, onChange: present })
@@ -69,6 +74,13 @@ function openReader(root, first) {
     onGive: giveNamed,
     onToggle: () => panel.typing(names.about() !== null),
   })
+
+  function showParts() {
+    clock.start()
+    panel.failed(null)
+    const [item] = reading.book.queue
+    if (hasParts && item && stage.shows(item)) parts.show(address(item))
+  }
 
   // -- decisions -----------------------------------------------------------------------------------
 
@@ -134,8 +146,10 @@ function openReader(root, first) {
     fit: () => stage.fit(),
     left: () => stage.pan(STEP, 0),
     right: () => stage.pan(-STEP, 0),
-    up: () => stage.pan(0, STEP),
-    down: () => stage.pan(0, -STEP),
+    up: () => stage.zoomed() ? stage.pan(0, STEP) : parts.step(-1),
+    down: () => stage.zoomed() ? stage.pan(0, -STEP) : parts.step(1),
+    before: () => parts.step(-1),
+    after: () => parts.step(1),
     darker: () => stage.setWindow(-WINDOW_STEP, 0),
     brighter: () => stage.setWindow(WINDOW_STEP, 0),
     softer: () => stage.setWindow(0, -WINDOW_STEP),
@@ -156,10 +170,17 @@ function openReader(root, first) {
     const request = keyRequest(event, keys, Boolean(audit))
     if (!request) return
     if (panel.helping() && request.action !== "help") return
-    if (/^Arrow/.test(event.key) && !stage.zoomed()) return // the page scrolls
+    if (scrolls(event.key)) return
     event.preventDefault()
     event.stopImmediatePropagation() // Streamlit has keys of its own: r runs the page again
     if (!event.repeat || request.repeats) act(event, request)
+  }
+
+  // Whether the page scrolls by this key: there is nothing to move, and no other picture.
+  function scrolls(key) {
+    if (/^Page/.test(key)) return !parts.several()
+    if (!/^Arrow/.test(key) || stage.zoomed()) return false
+    return /Left|Right/.test(key) || !parts.several()
   }
 
   function onFlag(event) {
@@ -178,6 +199,7 @@ function openReader(root, first) {
     const { queue } = reading.book
     if (!stage.shows(queue[0])) {
       names.close() // what is typed was about the image before
+      parts.show(null)
       stage.show(queue[0] ?? null)
     }
     stage.prefetch(queue)
@@ -208,6 +230,7 @@ function openReader(root, first) {
     name,
     update(data) {
       classes = data.classes
+      hasParts = data.parts
       names.close()
       keys = classesByKey(classes)
       panel.update(data)

@@ -25,8 +25,9 @@ const RETRIES = [500, 1500, 3000, 5000]
  * @param {(image: StageImage) => string} options.url its address
  * @param {(position: number) => void} options.onPainted
  * @param {(position: number, attempts: number) => void} options.onFailed
+ * @param {(event: WheelEvent) => boolean} options.turn turns to another picture of the image, if there is one
  */
-export function makeStage({ box, url, onPainted, onFailed }) {
+export function makeStage({ box, url, onPainted, onFailed, turn: turnPicture }) {
   const loaded = new Map() // address -> { img, ready, decoded }
   let shown = null // the image that is to be read: { position, image, img, placed, painted }
   let turn = 0
@@ -91,6 +92,15 @@ export function makeStage({ box, url, onPainted, onFailed }) {
     onPainted(shown.position)
   }
 
+  // Another picture of the image that is on screen, which stays the one that is decided about.
+  function swap(img) {
+    if (!shown?.img) return
+    const before = shown.img
+    shown.img = img
+    viewport.replaced(before)
+    box.replaceChildren(img)
+  }
+
   function retry(failed, attempt) {
     box.replaceChildren()
     onFailed(failed.position, attempt + 1)
@@ -110,10 +120,11 @@ export function makeStage({ box, url, onPainted, onFailed }) {
     return { image, placed_at: placed, painted_at: painted, pressed_at: pressed }
   }
 
-  const viewport = makeViewport(box, () => shown?.img)
+  const viewport = makeViewport(box, () => shown?.img, turnPicture)
 
   return {
     show,
+    swap,
     prefetch,
     seen,
     zoom: viewport.zoom,

@@ -10,10 +10,11 @@ import { epochMillis, makeClock } from "../common/clock.js"
 import { mounted } from "../common/mounting.js"
 import { makeLately, makeNames } from "../common/names.js"
 import { makeOutbox } from "../common/outbox.js"
+import { makeParts } from "../common/parts.js"
 import { classesByKey } from "../common/strokes.js"
 import { makeViewport } from "../common/viewport.js"
 import { giveNamed, onReceipt, onState, storedHistory } from "./decisions.js"
-import { focusOn } from "./focus.js"
+import { focusOn, swapPicture } from "./focus.js"
 import { drawBar, drawGrid, drawTile } from "./grid.js"
 import { onKey } from "./keys.js"
 import { settleMarks } from "./marking.js"
@@ -45,8 +46,10 @@ function openDesk(root) {
     inspections: new Map(), ahead: new Map(), paintedAt: null, painted: null, showing: 0, clock: makeClock(),
     bulkTotal: null, pending: null, drawnFor: null, showNames: false, quiet: 0, cueEnds: 0,
     proven: false, changedAt: -Infinity, names: null, lately: null,
-    viewport: makeViewport(find("box"), () => find("large")),
+    viewport: null, parts: null,
   }
+  desk.parts = makeParts({ stage: find("stage"), swap: img => swapPicture(desk, img) })
+  desk.viewport = makeViewport(find("box"), () => find("large"), desk.parts.wheel)
   desk.names = makeNames({
     place: find("typing"),
     classes: () => desk.data.classes,

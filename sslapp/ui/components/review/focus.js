@@ -52,6 +52,7 @@ export function focusOn(desk, position, byReader) {
 function focusOnNothing(desk) {
   desk.focus = null
   desk.paintedAt = null
+  desk.parts.show(null)
   desk.showing += 1 // whatever is still being painted
   delete desk.find("stage").dataset.ready
   drawPanel(desk)
@@ -66,7 +67,9 @@ async function paint(desk, position) {
   stage.classList.add("waiting")
   delete stage.dataset.ready
   setVeil(desk, "")
-  image.src = imageAddress(desk, tile)
+  const address = imageAddress(desk, tile)
+  desk.parts.show(null)
+  image.src = address
   image.alt = `Image ${position}`
   try {
     await image.decode()
@@ -83,8 +86,19 @@ async function paint(desk, position) {
     desk.paintedAt = epochMillis()
     desk.painted = tile.image
     desk.clock.start()
+    if (desk.data.parts) desk.parts.show(address)
     setTimeout(() => showing === desk.showing && (stage.dataset.ready = position), PAINTED_MS)
   }
+}
+
+/** Puts another picture of the image in focus in the place of the one that is shown. */
+export async function swapPicture(desk, img) {
+  const { showing } = desk
+  const large = desk.find("large")
+  const before = { naturalWidth: large.naturalWidth, naturalHeight: large.naturalHeight }
+  large.src = img.src // it is decoded already
+  await large.decode().catch(() => {})
+  if (showing === desk.showing) desk.viewport.replaced(before)
 }
 
 function lookAhead(desk) {

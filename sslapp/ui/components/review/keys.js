@@ -24,6 +24,7 @@ function keyAction(desk, event) {
   if (!desk.find("keys").hidden && event.key === "Escape") return () => toggleHelp(desk)
   if (desk.marked.size && event.key === "Escape") return () => unmarkAll(desk)
   if (!asked || (desk.focus === null && !asked.command?.always)) return null
+  if (asked.command?.parts && !desk.parts.several()) return null // the page scrolls
   if (asked.class) return event.repeat ? () => {} : at => giveClassByKey(desk, asked.class.id, at)
   return asked.command.repeats || !event.repeat ? at => asked.command.work(desk, at) : null
 }
@@ -42,6 +43,8 @@ const COMMANDS = new Map([
   ["s", { work: desk => requestAction(desk, { action: "similar", position: desk.focus }) }],
   [" ", { work: focusNextOpen }],
   ["Enter", { work: desk => desk.data.more && turn(desk, "next"), always: true }],
+  ["PageUp", { work: desk => desk.parts.step(-1), repeats: true, parts: true }],
+  ["PageDown", { work: desk => desk.parts.step(1), repeats: true, parts: true }],
   ["Backspace", { work: (desk, at) => undo(desk, at), always: true }],
   ["ArrowLeft", { work: desk => moveFocus(desk, -1), repeats: true }],
   ["ArrowRight", { work: desk => moveFocus(desk, 1), repeats: true }],

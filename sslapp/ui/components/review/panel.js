@@ -218,6 +218,7 @@ export function toggleHelp(desk) {
     [commandKey(desk, "s"), "more images like this one"],
     ["Arrows", "move"],
     ["Enter", "next sheet"],
+    ...(desk.data.parts ? [["PgUp PgDn", "picture before, after, of an image of several; the wheel, too"]] : []),
     ["?", "close this list"],
     ...[...desk.byKey].map(([key, each]) => [key, `relabel: ${each.name}`]),
   ]
