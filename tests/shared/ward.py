@@ -25,7 +25,7 @@ def slice_of(patient: int, number: int) -> bytes:
             SeriesInstanceUID=f"1.2.3.{patient}.1",
             SOPInstanceUID=f"1.2.3.{patient}.1.{number}",
             InstanceNumber=number + 1,
-            ImagePositionPatient=[0, 0, PLACES[number]],
+            ImagePositionPatient=[0, 0, PLACES[number] if number < SLICES else 10.0 * number],
             ImageOrientationPatient=[1, 0, 0, 0, 1, 0],
             RescaleSlope=1,
             RescaleIntercept=-1024,
@@ -76,17 +76,18 @@ def report() -> bytes:
     )
 
 
-def ward(top: Path, *, text: bool = False) -> Path:
+def ward(top: Path, *, text: bool = False, slices: int = SLICES) -> Path:
     """The folder, below one that is called by a patient.
 
     Args:
         text: whether an ultrasound is there, too, which may show a name.
+        slices: of each CT series.
     """
     folder = top / PATIENTS[0]
     for patient, name in enumerate(PATIENTS):
         below = folder / f"{name} 1961" / "CT1"
         below.mkdir(parents=True)
-        for number in range(SLICES):
+        for number in range(slices):
             (below / f"IM{number:04}").write_bytes(slice_of(patient, number))
         (below.parent / f"{name}.dcm").write_bytes(radiograph(patient))
     (folder / f"report {PATIENTS[1]}.dcm").write_bytes(report())
