@@ -60,7 +60,7 @@ constraints:
 	test -x $(BIN)/python || $(PYTHON) -m venv .venv
 	$(BIN)/pip install --quiet --dry-run --ignore-installed --report .venv/report.json \
 		--requirement requirements.txt --requirement requirements-dev.txt --requirement requirements-postgres.txt \
-		--requirement requirements-networks.txt
+		--requirement requirements-networks.txt --requirement requirements-ocr.txt
 	$(BIN)/python tests/pins.py --write < .venv/report.json
 
 # modules are compiled when they are first imported: most of what torch and its like bring never is,

@@ -93,6 +93,10 @@ class Workspace(BaseSettings):
         """Folder of a project's originals, pixels, features and snapshots."""
         return self.projects / str(project_id)
 
+    def quarantine(self, project_id: int) -> Path:
+        """Folder of what imports into a project hold back, a folder an import; for admins alone."""
+        return self.root / "quarantine" / str(project_id)
+
     @property
     def projects(self) -> Path:
         """Folder of the projects' folders."""

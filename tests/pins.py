@@ -20,6 +20,7 @@ FILES = (
     "requirements-dev.txt",
     "requirements-postgres.txt",
     "requirements-networks.txt",
+    "requirements-ocr.txt",
 )
 PINS = "constraints.txt"
 HEAD = """\

@@ -110,8 +110,8 @@ def import_command(
         TextChoice | None,
         typer.Option(
             "--burned-in",
-            help="Of DICOM files that may show text, such as a name: leave-out, or take where "
-            "somebody saw that they show none.",
+            help="Of DICOM files that may show text, such as a name: hold-back in the quarantine "
+            "(sslapp quarantine), leave-out, or take where somebody saw that they show none.",
         ),
     ] = None,
     group_pattern: Annotated[
@@ -217,7 +217,7 @@ def _asked(source: str, questions: Sequence[Question]) -> str:
     lines = [f"{source}: nothing was imported, for something has to be said first."]
     for each in questions:
         if each.about == "burned_in":
-            mend = "--burned-in leave-out, or --burned-in take"
+            mend = "--burned-in hold-back, leave-out or take"
         elif each.about == "splits":
             mend = f"--test {each.folders[0]} or --pool {each.folders[0]}"
         else:

@@ -6,11 +6,6 @@ from enum import Enum
 
 from sslapp.datasets.source import Refusal
 
-OTHER_CONTENT = (
-    "the project has this instance, series, study or patient already, with other pictures or "
-    "another header, and a decision may be about it; import what came later into a new project"
-)
-
 EXAMPLES = 10
 """Of images with equal pixels that are named."""
 
@@ -31,14 +26,12 @@ class Held:
         files: sha256 of a file -> name of an image that came with it.
         pixels: sha256 of pixels -> name of an image that has them.
         count: of its images.
-        once: whether a name stands for one content, as the pseudonym of a patient's picture does.
     """
 
     names: Mapping[str, tuple[str | None, str]] = field(default_factory=dict)
     files: Mapping[str, str] = field(default_factory=dict)
     pixels: Mapping[str, str] = field(default_factory=dict)
     count: int = 0
-    once: bool = False
 
     def of_file(self, name: str, sha256: str) -> HeldAs | Refusal:
         """What a file is to the project, by the sha256 of its bytes."""
@@ -47,8 +40,6 @@ class Held:
         if sha256 in self.files:
             shown = f"{name} (here as {self.files[sha256]})"
             return Refusal(shown, "the project has this very file already")
-        if self.once and name in self.names:
-            return Refusal(name, OTHER_CONTENT)
         return HeldAs.NEW
 
     def of_row(self, name: str, sha256: str) -> HeldAs:

@@ -19,7 +19,7 @@ from numpy.typing import NDArray
 
 from sslapp.datasets.held import Equal, Held, HeldAs
 from sslapp.datasets.imported_rows import ImportedRows, Row
-from sslapp.datasets.source import ImageSource, Item, Refusal
+from sslapp.datasets.source import ImageSource, Item, Refusal, SetAside
 from sslapp.imaging.decode import pixel_sha256
 from sslapp.imaging.fit import fit
 from sslapp.imaging.frames import frame_count
@@ -52,6 +52,7 @@ class Ingested:
         channels: C.
         several: name -> how many images a file holds of which the first was taken.
         here: how many were not taken in because the project has them already.
+        held_back: how many the source has put into the quarantine.
         equal: rows whose pixels are those of another row, or of an image of the project.
     """
 
@@ -62,6 +63,7 @@ class Ingested:
     channels: int
     several: dict[str, int] = field(default_factory=dict)
     here: int = 0
+    held_back: int = 0
     equal: Equal = field(default_factory=Equal)
 
 
@@ -98,11 +100,11 @@ def ingest(
 
     Raises:
         IngestStopped: when `should_stop()` became true.
-        ValueError: when not one image could be taken in, and none was there already.
+        ValueError: when not one image could be taken in, and none was there already or held back.
     """
     total = len(source)
     held = held or Held()
-    here = 0
+    here = held_back = 0
     shape = _Shape(size, channels)
     keeper = OriginalsWriter(originals) if originals is not None else None
     rows = ImportedRows(total)
@@ -119,8 +121,14 @@ def ingest(
     with PixelWriter(path, total, size or 1, channels or 1) as writer:
         for results in _in_order(source.items(), work, threads or min(8, os.cpu_count() or 1)):
             prepared = [each for each in results if isinstance(each, _Prepared)]
-            refused += [each for each in results if isinstance(each, Refusal)]
-            here += results.count(HeldAs.HERE)
+            aside = [each for each in results if isinstance(each, SetAside)]
+            refused += [
+                each
+                for each in results
+                if isinstance(each, Refusal) and not isinstance(each, SetAside)
+            ]
+            here += results.count(HeldAs.HERE) + sum(each.here for each in aside)
+            held_back += sum(not each.here for each in aside)
             if prepared:
                 shape.admit([each.pixels for each in prepared], writer, _kept(rows, keeper))
                 for each in prepared:
@@ -132,7 +140,7 @@ def ingest(
             progress(done, total)
             if should_stop():
                 raise IngestStopped
-        if not rows and not here:
+        if not rows and not here and not held_back:
             raise ValueError(_nothing(source.name, refused))
         if keeper is not None:
             keeper.finish()
@@ -144,6 +152,7 @@ def ingest(
         channels=writer.channels,
         several=several,
         here=here,
+        held_back=held_back,
         equal=_equal(rows, held),
     )
 

@@ -14,6 +14,7 @@ import numpy as np
 
 from sslapp.datasets.dicom.asking import (
     AGAIN,
+    HELD_BACK,
     MAY_SHOW_TEXT,
     OF_TEXT,
     asks_of_text,
@@ -73,6 +74,7 @@ class SourceLook:
     Attributes:
         name: how the import is called.
         images, bytes: taken in; bytes are those of their files, 0 where it is no set of files.
+        held_back: how many come into the quarantine, by what headers say.
         levels: of folders, the outermost first; none where it has no folders.
         reading: as used, everything that was suggested written out.
         classes: name -> images, in natural order; {} where nothing has a class.
@@ -90,6 +92,7 @@ class SourceLook:
     name: str
     images: int
     bytes: int
+    held_back: int = 0
     levels: list[Level] = field(default_factory=list)
     reading: Reading = AS_SUGGESTED
     classes: dict[str, int]
@@ -272,11 +275,13 @@ def _of_dicom(listing: Listing, outline: DicomOutline, reading: Reading) -> Sour
     texts = outline.with_text[thing]
     images = outline.number(thing, takes_text=reading.burned_in is TextChoice.TAKE)
     refused = list(listing.refused)
+    held_back = texts * (reading.burned_in is TextChoice.HOLD_BACK)
     if texts and reading.burned_in is not TextChoice.TAKE:
-        refused.append(Refusal(OF_TEXT, MAY_SHOW_TEXT, texts))
+        refused.append(Refusal(OF_TEXT, HELD_BACK if held_back else MAY_SHOW_TEXT, texts))
     return SourceLook(
         name=listing.name,
         images=images,
+        held_back=held_back,
         bytes=outline.bytes,
         reading=replace(reading, thing=thing),
         classes={},

@@ -28,6 +28,17 @@ class Refusal:
     count: int = 1
 
 
+@dataclass(frozen=True)
+class SetAside(Refusal):
+    """An image that is not taken in, without any fault of its own.
+
+    Attributes:
+        here: whether the project has it already, else it is held back in the quarantine.
+    """
+
+    here: bool = False
+
+
 @dataclass(frozen=True, kw_only=True)
 class Item:
     """One image of a source; it comes as a file (`content`) or as an array (`array`).
@@ -106,12 +117,15 @@ class PseudonymousSource:
         image_of: what an image is.
         dropped: of the images given so far, how often an element of their files was left out, by
             what the standard calls it.
+        may_show_text: names of the images of whose files the headers say so, or whose kind often
+            does.
     """
 
     name: str
     facts: Mapping[str, Mapping[str, str]]
     image_of: ImageOf
     dropped: Counter[str]
+    may_show_text: frozenset[str] = frozenset()
 
 
 class CountedSource(ImageSource, Protocol):

@@ -99,6 +99,7 @@ def add_image_set(  # noqa: PLR0917
     rows: Iterable[NewImage],
     refused: Sequence[Mapping[str, str]] = (),
     reader_id: int | None = None,
+    also: Mapping[str, Any] | None = None,
 ) -> int:
     """Append images to a project, log the import, and return the first one's position.
 
@@ -110,6 +111,7 @@ def add_image_set(  # noqa: PLR0917
         rows: the images, in the order of that array.
         refused: what could not be read, as {"name": ..., "reason": ...}.
         reader_id: who imported it.
+        also: what else the log is to say of it.
 
     Raises:
         Refused: when there are no images, or a true class is not one of the project's.
@@ -142,6 +144,7 @@ def add_image_set(  # noqa: PLR0917
             "count": count,
             "refused": len(refused),
             "sha256": sha256,
+            **(also or {}),
         },
     )
     return first
@@ -361,6 +364,16 @@ def contents(conn: Connection, project_id: int) -> Iterator[tuple[str, str | Non
     )
     for row in conn.execute(query.order_by(image.c.position)):
         yield row.name, row.original, row.sha256
+
+
+def named(conn: Connection, project_id: int, names: Sequence[str]) -> set[str]:
+    """Those of some names that images of the project have."""
+    found: set[str] = set()
+    for start in range(0, len(names), _WRITTEN_AT_ONCE):
+        some = names[start : start + _WRITTEN_AT_ONCE]
+        query = select(image.c.name).where(image.c.project_id == project_id, image.c.name.in_(some))
+        found.update(conn.execute(query).scalars())
+    return found
 
 
 def splits(conn: Connection, project_id: int) -> NDArray[np.bool_]:

@@ -1,7 +1,8 @@
 """The routes of pictures. An image is named by its number, which is looked up; never by a path.
 
 An address carries the content hash of its picture as well. So what a browser keeps of one
-workspace is never shown as an image of another.
+workspace is never shown as an image of another. Pictures that are held back are an admin's alone,
+and kept by no browser.
 """
 
 from collections.abc import Callable
@@ -13,6 +14,7 @@ from starlette.responses import RedirectResponse, Response
 
 from sslapp.usecases.access import Access
 from sslapp.usecases.images import pictures
+from sslapp.usecases.images.incoming.quarantine import looking_through
 from sslapp.usecases.images.pictures import Picture
 from sslapp.web import answers
 
@@ -59,6 +61,24 @@ def whichever(access: Access, request: Request) -> Response:
     return RedirectResponse(address, 307, {"Cache-Control": "no-store"})
 
 
+def held(access: Access, request: Request) -> Response:
+    """A picture of a series that is held back, by its number."""
+    path = request.path_params
+    about = path["project"], path["series"], path["number"]
+    return _unkept(looking_through.picture_of_series(access, *about))
+
+
+def brightest(access: Access, request: Request) -> Response:
+    """The brightest of the pictures of one size of such a series."""
+    path = request.path_params
+    about = path["project"], path["series"], path["width"], path["height"]
+    return _unkept(looking_through.brightest(access, *about))
+
+
+def _unkept(content: bytes) -> Response:
+    return Response(content, media_type=pictures.PNG, headers={"Cache-Control": "no-store"})
+
+
 def _sent(access: Access, request: Request, find: Find) -> Response:
     path = request.path_params
     found = find(access, path["project"], path["position"], path["image"])
@@ -81,4 +101,6 @@ routes = [
     answers.reads(f"{_PROJECT}/images/{{position:int}}/{{image}}/parts/{{part:int}}", part),
     answers.reads(f"{_PROJECT}/thumbs/{{position:int}}/{{image}}", thumbnail),
     answers.reads(f"{_PROJECT}/thumbs/{{position:int}}", whichever),
+    answers.reads(f"{_PROJECT}/held/{{series}}/{{number:int}}", held),
+    answers.reads(f"{_PROJECT}/held/{{series}}/brightest/{{width:int}}/{{height:int}}", brightest),
 ]

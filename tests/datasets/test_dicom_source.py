@@ -164,12 +164,16 @@ def test_a_look_counts_for_each_choice_keeps_no_name_and_comes_back_from_a_file(
         (thing, text): look(listing, Reading(thing=thing, burned_in=text)).images
         for thing in Thing
         for text in TextChoice
+        if text is not TextChoice.HOLD_BACK or thing not in (Thing.STUDY, Thing.PATIENT)
     }
     assert counts == {
+        (Thing.INSTANCE, TextChoice.HOLD_BACK): 12,
         (Thing.INSTANCE, TextChoice.LEAVE_OUT): 12,
         (Thing.INSTANCE, TextChoice.TAKE): 13,
+        (Thing.FRAME, TextChoice.HOLD_BACK): 12,
         (Thing.FRAME, TextChoice.LEAVE_OUT): 12,
         (Thing.FRAME, TextChoice.TAKE): 15,
+        (Thing.SERIES, TextChoice.HOLD_BACK): 4,
         (Thing.SERIES, TextChoice.LEAVE_OUT): 4,
         (Thing.SERIES, TextChoice.TAKE): 5,
         (Thing.STUDY, TextChoice.LEAVE_OUT): 4,
@@ -327,10 +331,11 @@ def test_a_picture_that_is_damaged_refuses_its_stack_and_no_other(tmp_path) -> N
         ("--slices is of series", Reading(slices=Slices.ALL)),
         ("--slices is of series", Reading(thing=Thing.STUDY, slices=Slices.THREE)),
         ("--trained-on is of several slices", Reading(rule=StackRule.MAXIMUM)),
+        ("a study is of several", Reading(thing=Thing.STUDY, burned_in=TextChoice.HOLD_BACK)),
         ("--trained-on is of several", Reading(thing=Thing.SERIES, rule=StackRule.THREE)),
     ],
 )
-def test_what_is_said_of_slices_where_there_are_none_is_refused(tmp_path, message, reading) -> None:
+def test_what_cannot_be_of_a_thing_is_refused(tmp_path, message, reading) -> None:
     with pytest.raises(ValueError, match=message):
         opened(ward(tmp_path), reading)
 

@@ -12,6 +12,7 @@ from sslapp.vocabulary import Slices, Thing
 OF_TEXT = "screens that were copied, ultrasound, or files that say so"
 AGAIN = "the same SOP instance as a file before it"
 MAY_SHOW_TEXT = "it may show text that is burned in, such as a name"
+HELD_BACK = f"held back until an admin has looked through them, for {MAY_SHOW_TEXT}"
 
 
 def candidates(listing: Listing) -> list[str]:
@@ -50,6 +51,12 @@ def check_reading(reading: Reading) -> None:
             "out; patients are groups, and --thing says what an image is."
         )
     image_of = reading.image_of
+    together = image_of.thing in (Thing.STUDY, Thing.PATIENT)
+    if together and reading.burned_in is TextChoice.HOLD_BACK:
+        raise ValueError(
+            f"--burned-in hold-back: an image that is a {image_of.thing} is of several series, and "
+            "they are looked through one by one. Say leave-out or take, or --thing series."
+        )
     if reading.slices is not None and image_of.thing is not Thing.SERIES:
         raise ValueError("--slices is of series. Say --thing series, or leave it out.")
     if reading.rule is not None and (
@@ -68,10 +75,12 @@ def asks_of_text(
     number = outline.with_text[thing]
     if not number or burned_in is not None:
         return []
-    what = "Series" if thing in (Thing.STUDY, Thing.PATIENT) else "Images"
+    together = thing in (Thing.STUDY, Thing.PATIENT)
+    what = "Series" if together else "Images"
+    held = "" if together else "held back until an admin has looked through them, "
     text = (
         f"{what} that may show text which is burned in, such as a name: {number:,}. They are "
-        f"{OF_TEXT}. De-identification cannot see such text. Are they left out, or did you see "
-        "that they show nobody's name?"
+        f"{OF_TEXT}. De-identification cannot see such text. Are they {held}left out, or did you "
+        "see that they show nobody's name?"
     )
     return [Question(level=None, about="burned_in", folders=(), text=text)]

@@ -28,7 +28,7 @@ class DicomSource(PseudonymousSource):
         found: the files.
         opened: reads them.
         secret: that they were indexed under.
-        reading: what becomes an image, and whether what may show text is taken.
+        reading: what becomes an image, and whether what may show text is left out.
     """
 
     class_names: list[str] | None = None
@@ -36,7 +36,7 @@ class DicomSource(PseudonymousSource):
     def __init__(self, found: DicomIndex, opened: Opened, secret: bytes, reading: Reading) -> None:
         self.image_of = reading.image_of
         self._things, texts = without_text(found.series, self.image_of)
-        if reading.burned_in is TextChoice.TAKE:
+        if reading.burned_in in (TextChoice.TAKE, TextChoice.HOLD_BACK):
             self._things, texts = list(things(found.series, self.image_of)), []
         self._opened, self._secret, self._names = opened, secret, found.names
         self.name = found.title
@@ -45,6 +45,7 @@ class DicomSource(PseudonymousSource):
             *(Refusal(called(each.number), MAY_SHOW_TEXT) for each in texts),
         ]
         self.dropped = Counter()
+        self.may_show_text = frozenset(each.name for each in self._things if each.may_show_text)
         self.facts = {each.name: each.facts for each in self._things}
 
     def __len__(self) -> int:

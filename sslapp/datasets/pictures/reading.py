@@ -28,6 +28,7 @@ class FrameChoice(StrEnum):
 class TextChoice(StrEnum):
     """What becomes of DICOM files that may show text which is burned in, such as a name."""
 
+    HOLD_BACK = "hold-back"
     LEAVE_OUT = "leave-out"
     TAKE = "take"
 

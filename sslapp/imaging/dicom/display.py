@@ -67,16 +67,16 @@ def display(
         (H, W) or (H, W, 3) uint8. Pixels that are not square are made so by enlarging along their
         longer side, so that none is lost.
     """
-    sides = pixel_sides(header, frame)
+    size = seen_size(header, frame)
     if values.ndim == 3:
-        return _square(values.astype(np.uint8), sides)
+        return _square(values.astype(np.uint8), size)
     view = window if window is not None else view_of(header, values, frame)
     if values.dtype.itemsize > 2:
-        return _square(_greys(header, values, frame, view), sides)
+        return _square(_greys(header, values, frame, view), size)
     # of 8 or 16 bits a table of all values is faster than arithmetic, and smaller
     bare = np.dtype(f"u{values.dtype.itemsize}")
     every = np.arange(1 << 8 * bare.itemsize, dtype=bare).view(values.dtype)
-    return _square(_greys(header, every, frame, view)[values.view(bare)], sides)
+    return _square(_greys(header, every, frame, view)[values.view(bare)], size)
 
 
 def view_of(header: DicomHeader, values: NDArray[Any], frame: int = 0) -> ViewWindow | LookupTable:
@@ -203,15 +203,22 @@ def pixel_sides(header: DicomHeader, frame: int = 0) -> Vector | None:
     return facts.spacing or header.detector_spacing or of_regions or header.aspect
 
 
-def _square(picture: NDArray[np.uint8], sides: Vector | None) -> NDArray[np.uint8]:
+def seen_size(header: DicomHeader, frame: int = 0) -> tuple[int, int]:
+    """Width and height in pixels of a frame as `display` shows it."""
+    columns, rows = header.format.columns, header.format.rows
+    sides = pixel_sides(header, frame)
     if sides is None or not NEARLY_SQUARE < max(sides) / min(sides) <= LONGEST_PIXEL:
-        return picture
-    rows, columns = picture.shape[:2]
+        return columns, rows
     size = (
         round(columns * max(1.0, sides[1] / sides[0])),
         round(rows * max(1.0, sides[0] / sides[1])),
     )
-    if size[0] * size[1] > MAX_PIXELS:
+    return size if size[0] * size[1] <= MAX_PIXELS else (columns, rows)
+
+
+def _square(picture: NDArray[np.uint8], size: tuple[int, int]) -> NDArray[np.uint8]:
+    """The picture in so many columns and rows."""
+    if picture.shape[1::-1] == size:
         return picture
     enlarged = Image.fromarray(np.ascontiguousarray(picture)).resize(
         size, Image.Resampling.BILINEAR

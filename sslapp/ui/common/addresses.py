@@ -23,6 +23,11 @@ def of_image(access: Access, project_id: int, position: int, image: str) -> str:
     return f"{of_project(access, project_id)}/images/{position}/{image}"
 
 
+def of_held(access: Access, project_id: int, series: str) -> str:
+    """What those of pictures of a series begin with that is held back."""
+    return f"{of_project(access, project_id)}/held/{series}"
+
+
 def of_export(access: Access, job_id: int) -> str:
     """The file of an export."""
     return f"{base(access)}/exports/{job_id}"

@@ -7,7 +7,15 @@ from sslapp.ui.audit import certificate
 from sslapp.ui.common import class_balance
 from sslapp.ui.projects import classes, counts, deletion, embedding, settings, training_store
 from sslapp.ui.projects import members as members_panel
-from sslapp.ui.projects.imports import images, labels, metadata, plan, sibling, withdrawal
+from sslapp.ui.projects.imports import (
+    images,
+    labels,
+    metadata,
+    plan,
+    quarantine,
+    sibling,
+    withdrawal,
+)
 from sslapp.usecases.access import Access
 from sslapp.usecases.images.embeddings import newest_embedding
 from sslapp.usecases.images.incoming.notes import notes_of, nothing_new
@@ -46,6 +54,7 @@ def show(access: Access, found: Status, role: Role, working: frozenset[JobKind])
     is_admin = role is Role.ADMIN
     if is_admin:
         plan.show(access, found.project_id, revision=found.head[0])
+        quarantine.show(access, found.project_id)
     with st.container():
         if found.counts["images"]:
             counts.show(found)

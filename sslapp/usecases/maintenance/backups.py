@@ -24,8 +24,9 @@ from sslapp.usecases.maintenance.verification import verify_workspace
 from sslapp.vocabulary import JobKind
 from sslapp.workspace import DATABASE, Workspace
 
-LEFT_OUT = ("workers", "data")
-"""Folders of the workspace that a restored one makes anew or fetches again."""
+LEFT_OUT = ("workers", "data", "quarantine")
+"""Folders of the workspace that a restored one makes anew or fetches again; and what may show
+names, which is to lie in one place alone."""
 
 MANIFEST = "manifest.json"
 """The last member: {"workspace": id, "files": {path: {"sha256": ..., "bytes": ...}}}."""

@@ -46,6 +46,7 @@ PASSING = {
     "workers": "a lock",
     "uploads": "an upload that waits for its import",
     "weights": "fetched, or brought in by hand",
+    "quarantine": "held back from a project until an admin has looked through it; in no backup",
     "data": "a named set that can be fetched again",
     "chunks": "a piece of encoding under way",
     "views.safetensors": "pictures of a training under way",
@@ -54,7 +55,9 @@ PASSING = {
 """Names of files and folders that the workspace can do without, and what they are."""
 
 OF_DELETED = "to be removed, of a project that was deleted; a job tries again by itself"
-TO_BE_REMOVED = "to be removed, of an import that was withdrawn; a job tries again by itself"
+TO_BE_REMOVED = (
+    "to be removed, of an import that was withdrawn or held back; a job tries again by itself"
+)
 
 UNKNOWN = "nothing refers to it, or it is older than its hash"
 

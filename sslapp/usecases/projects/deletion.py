@@ -108,7 +108,8 @@ def own_folders(conn: Connection, workspace: Workspace, project_id: int) -> list
     """The folders, there or not, in which everything is this project's alone."""
     jobs = [workspace.jobs / folder for folder, _, _ in files.folders_of_jobs(conn, project_id)]
     exports = workspace.root / "exports" / str(project_id)
-    return [workspace.project(project_id), exports, *jobs]
+    held_back = workspace.quarantine(project_id)
+    return [workspace.project(project_id), exports, held_back, *jobs]
 
 
 def _own_bytes(folder: Path) -> int:

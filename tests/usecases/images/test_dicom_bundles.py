@@ -6,11 +6,12 @@ import zipfile
 import numpy as np
 import pytest
 import small_project
+from dicom_files import data_set, written
 from PIL import Image
 from ward import SLICES, ward
 
 from sslapp import durable
-from sslapp.datasets.pictures.reading import Reading
+from sslapp.datasets.pictures.reading import Reading, TextChoice
 from sslapp.rounds.project_pixels import pictures_of, training_store
 from sslapp.store.database import reading
 from sslapp.store.embeddings import latest_embedding
@@ -21,6 +22,8 @@ from sslapp.usecases.exporting.exports import export
 from sslapp.usecases.images import pictures
 from sslapp.usecases.images.embeddings import embed
 from sslapp.usecases.images.incoming.imports import import_images
+from sslapp.usecases.images.incoming.quarantine.looking_through import held_series
+from sslapp.usecases.images.incoming.quarantine.releasing import Rectangle, release
 from sslapp.usecases.labelling import decisions
 from sslapp.usecases.projects.settings import create_project
 from sslapp.usecases.training.rounds import start_round
@@ -174,3 +177,29 @@ def test_an_export_hands_the_pictures_out_as_an_archive_of_de_identified_files(
         assert len(archive.namelist()) == SLICES + 1
     with reading(access.engine) as conn:
         assert len(list(contents(conn, 1))) == 4
+
+
+def test_a_stack_that_may_show_text_is_held_back_and_black_in_every_slice(access, tmp_path) -> None:
+    (tmp_path / "set").mkdir()
+    for at in range(3):
+        sent = data_set(
+            np.full((12, 12), 200 + at, np.uint8),
+            SOPInstanceUID=f"1.2.{at}",
+            InstanceNumber=at,
+            BurnedInAnnotation="YES",
+        )
+        (tmp_path / "set" / f"{at}").write_bytes(written(sent))
+    wanted = Reading(thing=Thing.SERIES, slices=Slices.ALL, burned_in=TextChoice.HOLD_BACK)
+    assert imported(access, tmp_path / "set", wanted)["images"] == 0
+    (series,) = held_series(access, None)
+    assert (series.images, len(series.pictures)) == (1, 3)
+    black = Rectangle(x=2, y=3, width=4, height=5)
+    done = small_project.finish(access, release(access, None, [series.label], [black]))
+    assert done["state"] == JobState.DONE, done["error"]
+    assert pictures.parts(access, None, 0).count == 3
+    for at in range(3):
+        shown = seen(pictures.part_of(access, None, 0, at))
+        assert (shown[3:8, 2:6] == 0).all()
+        assert (shown == 0).sum() == 20
+    again = imported(access, tmp_path / "set", wanted)
+    assert (again["images"], again["here"]) == (0, 1)

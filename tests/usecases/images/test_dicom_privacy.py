@@ -6,12 +6,16 @@ import warnings
 from dataclasses import asdict
 from pathlib import Path
 
+import numpy as np
 import pytest
 import small_project
 from leak_search import Finding, LeakSearch
 from planted import SECRETS, Planted, plant
 
 from sslapp.datasets.pictures.reading import Reading
+from sslapp.imaging.decode import decode
+from sslapp.imaging.rectangles import Rectangle
+from sslapp.imaging.text.detector import TextDetector
 from sslapp.store import images
 from sslapp.store.database import reading
 from sslapp.usecases.access import Access, enter
@@ -19,6 +23,9 @@ from sslapp.usecases.exporting.exports import Format, export, export_here
 from sslapp.usecases.images.incoming.imports import import_images
 from sslapp.usecases.images.incoming.looking import import_looked_at, start_look
 from sslapp.usecases.images.incoming.origin import Origin
+from sslapp.usecases.images.incoming.quarantine import screening
+from sslapp.usecases.images.incoming.quarantine.looking_through import held_series
+from sslapp.usecases.images.incoming.quarantine.releasing import release
 from sslapp.usecases.images.incoming.sources import SourceChoice, SourceKind, import_chosen
 from sslapp.usecases.images.incoming.uploads import Incoming
 from sslapp.usecases.images.pictures import picture, thumbnail
@@ -100,6 +107,36 @@ def test_a_look_and_its_import_leave_nothing_of_a_patient(access, planted, besid
     for each in (row, job_status(access, look["id"])):
         assert not SEARCH.of(repr(each).encode(), "job")
     assert not leaks(access, beside)
+
+
+@pytest.mark.slow
+def test_what_is_held_back_and_let_out_holds_nothing_of_a_patient(
+    access, planted, beside, monkeypatch
+) -> None:
+    class SeesText(TextDetector):
+        def boxes(self, picture: np.ndarray) -> list[Rectangle]:
+            return [Rectangle(0, 0, 8, 2)]
+
+    monkeypatch.setattr(screening, "TextDetector", SeesText)
+    monkeypatch.setattr(screening, "is_installed", lambda: True)
+    row = done(access, import_images(access, None, source=str(planted.folder)))
+    assert (row["result"]["images"], row["result"]["held_back"]) == (0, len(planted.pictures))
+    assert not SEARCH.of(repr(row).encode(), "job")
+    held = held_series(access, None)
+    assert not SEARCH.of(repr(held).encode(), "list")
+    kept = access.workspace.quarantine(1)
+    assert len(list(kept.rglob("*.dcm"))) == len(planted.pictures)
+    assert not SEARCH.below(access.workspace.root)
+    done(access, release(access, None, [each.series for each in held], [Rectangle(0, 0, 8, 2)]))
+    small_project.run_jobs(access)
+    assert not kept.exists() or not [each for each in kept.rglob("*") if each.is_file()]
+    assert not leaks(access, beside)
+    with reading(access.engine) as conn:
+        count = images.image_count(conn, 1)
+    assert count == len(planted.pictures)
+    for position in range(count):
+        shown = decode(picture(access, None, position).content, "shown")
+        assert not shown[:2, :8].any()
 
 
 def test_an_upload_leaves_nothing_of_a_patient(access, planted, beside) -> None:

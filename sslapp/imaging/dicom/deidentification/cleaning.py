@@ -5,7 +5,6 @@ retain modified dates and patient characteristics and to clean descriptors. It c
 is burned into pixels, nor a face in a stack of slices.
 """
 
-import io
 from collections import Counter
 from collections.abc import Mapping
 from dataclasses import dataclass, replace
@@ -13,19 +12,19 @@ from typing import Any
 
 import numpy as np
 from numpy.typing import NDArray
-from pydicom import dcmwrite, uid
 from pydicom.datadict import keyword_for_tag
-from pydicom.dataset import Dataset, FileMetaDataset
+from pydicom.dataset import Dataset
 from pydicom.encaps import encapsulate
 
 from sslapp.imaging.dicom.deidentification.described import describe
 from sslapp.imaging.dicom.deidentification.mark import marked
 from sslapp.imaging.dicom.deidentification.pseudonyms import Pseudonyms
+from sslapp.imaging.dicom.deidentification.writing import even, part_10
 from sslapp.imaging.dicom.encoding import syntaxes
 from sslapp.imaging.dicom.encoding.codestreams import codestream_facts, without_remarks
 from sslapp.imaging.dicom.encoding.elements import UnreadDicom, tag_words
 from sslapp.imaging.dicom.header import PixelFormat
-from sslapp.imaging.dicom.opening import PREAMBLE, DicomFile, open_dicom, refusing
+from sslapp.imaging.dicom.opening import DicomFile, open_dicom, refusing
 from sslapp.imaging.dicom.pixels.frames import (
     compressed_values,
     encoded_frame,
@@ -35,9 +34,6 @@ from sslapp.imaging.dicom.pixels.frames import (
 from sslapp.imaging.dicom.reading.contents import OTHERS, PRIVATE, Contents
 from sslapp.imaging.dicom.reading.limits import native_bytes
 from sslapp.imaging.refused import MAX_BYTES
-
-IMPLEMENTATION = "2.25.204514861247284135741527395016318229307"
-"""Of a file that this program wrote, in place of that of the device (PS3.10, section 7.1)."""
 
 _BLOCK = 1 << 22
 _GROUP_OVERLAY = range(0x6000, 0x6100)
@@ -86,26 +82,10 @@ def cleaned(
     with refusing(file.name):
         data_set = describe(file, pseudonyms)
         syntax = _write_pixels(data_set, file, notes)
-        content = marked(_part_10(data_set, syntax))
+        content = marked(part_10(data_set, syntax))
     if not file.header.patient_id:
         notes.append("it names no patient, and its study stands for one")
     return content, CleaningReport(_left_out(file.found, data_set), tuple(notes))
-
-
-def _part_10(data_set: Dataset, syntax: str) -> bytes:
-    """The bytes of a file (PS3.10, section 7)."""
-    meta = FileMetaDataset()
-    meta.FileMetaInformationGroupLength = 0  # counted when it is written
-    meta.FileMetaInformationVersion = b"\0\1"
-    meta.MediaStorageSOPClassUID = data_set.SOPClassUID
-    meta.MediaStorageSOPInstanceUID = data_set.SOPInstanceUID
-    meta.TransferSyntaxUID = uid.UID(syntax)
-    meta.ImplementationClassUID = uid.UID(IMPLEMENTATION)
-    data_set.file_meta = meta
-    data_set.preamble = bytes(PREAMBLE)
-    target = io.BytesIO()
-    dcmwrite(target, data_set, enforce_file_format=False)
-    return target.getvalue()
 
 
 def _write_pixels(data_set: Dataset, file: DicomFile, notes: list[str]) -> str:
@@ -119,11 +99,11 @@ def _write_pixels(data_set: Dataset, file: DicomFile, notes: list[str]) -> str:
         syntax = syntaxes.EXPLICIT
         notes.append("its pixels were decompressed, because their unused bits held something")
     else:
-        frames = [_even(_bare_frame(file, at)) for at in range(frame_count(file))]
+        frames = [even(_bare_frame(file, at)) for at in range(frame_count(file))]
         content = encapsulate(frames, has_bot=len(frames) > 1)
         syntax = file.header.syntax
     keyword = _KEYWORDS[layout.kind]
-    setattr(data_set, keyword, _even(content))
+    setattr(data_set, keyword, even(content))
     if keyword == "PixelData":
         narrow = layout.allocated <= 8 or syntax != syntaxes.EXPLICIT
         data_set["PixelData"].VR = "OB" if narrow else "OW"
@@ -203,10 +183,6 @@ def _decoded_pixels(file: DicomFile) -> bytes:
     below = file.header.format.high_bit + 1 - file.header.format.stored
     frames: list[Any] = [frame_values(plain, at) for at in range(frame_count(file))]
     return b"".join((each.astype(kind) << below).astype(kind).tobytes() for each in frames)
-
-
-def _even(content: bytes) -> bytes:
-    return content + b"\0" * (len(content) % 2)
 
 
 def _left_out(found: Contents, data_set: Dataset) -> dict[str, int]:

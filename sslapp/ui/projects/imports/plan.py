@@ -53,6 +53,7 @@ FRAMES = {
     FrameChoice.REFUSE: "none: refuse these files",
 }
 TEXTS = {
+    TextChoice.HOLD_BACK: "hold them back: an admin looks through them, and blacks out names",
     TextChoice.LEAVE_OUT: "leave them out",
     TextChoice.TAKE: "take them: I saw that they show nobody's name",
 }
@@ -82,7 +83,8 @@ def _draw(access: Access, seen: OpenLook, revision: int) -> None:
     plans = [looks]
     wrong = faults.refusal(lambda: plans.append(_plan(access, seen, revision, scan, reading)))
     plan = plans[-1]
-    still = unanswered(looks, plan, asked) if plan.new else []
+    comes = bool(plan.new or plan.look.held_back)
+    still = unanswered(looks, plan, asked) if comes or plan.questions else []
     with st.container(border=True, key=f"{key}-panel"):
         title = seen.name if plan.known is None else plan.known.card.title
         st.subheader(f"Import of {plain.markdown(title)}", anchor=False)
@@ -104,7 +106,7 @@ def _draw(access: Access, seen: OpenLook, revision: int) -> None:
         _groups(key, plan, wrong)
         _details(key, looks, plan)
         with st.container(horizontal=True, vertical_alignment="center"):
-            stopped = bool(still or plan.lacking or wrong or not plan.new or not plan.can_come)
+            stopped = bool(still or plan.lacking or wrong or not comes or not plan.can_come)
             pressed = st.button(_what(plan), type="primary", key=f"{key}-import", disabled=stopped)
             st.button("Discard", key=f"{key}-discard", on_click=_discard, args=(access, seen.id))
             needs = f"Takes {takes(plan)}." if plan.new and plan.can_come else ""
@@ -116,7 +118,8 @@ def _draw(access: Access, seen: OpenLook, revision: int) -> None:
 def _what(plan: ImportPlan) -> str:
     """What the button does."""
     if not plan.new:
-        return "Nothing new to import"
+        held_back = plan.look.held_back
+        return f"Hold back {count(held_back, 'image')}" if held_back else "Nothing new to import"
     what = f"mport {count(plan.new, 'image')}"
     if plan.known is None or plan.is_here or not plan.known.offered:
         return f"I{what}"
@@ -225,10 +228,12 @@ def _dicom(key: str, plan: ImportPlan) -> None:
         )
         if chosen is Thing.SERIES:
             _slices(key, plan)
+    # a study is of several series, which are looked through one by one
+    can_hold = chosen not in (Thing.STUDY, Thing.PATIENT)
     if number := found.with_text[chosen]:
         st.radio(
             f"{count(number, 'image')} may show text, such as a name",
-            list(TEXTS),
+            [each for each in TEXTS if each is not TextChoice.HOLD_BACK or can_hold],
             index=None,
             format_func=lambda each: TEXTS[each],
             key=f"{key}-text",

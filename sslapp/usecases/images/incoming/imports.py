@@ -32,6 +32,8 @@ from sslapp.usecases.images.incoming.patients.facts import (
     of_same_thing,
 )
 from sslapp.usecases.images.incoming.patients.secret import secret_of_job
+from sslapp.usecases.images.incoming.quarantine import releasing
+from sslapp.usecases.images.incoming.quarantine.screening import Screening
 from sslapp.usecases.images.incoming.shape import Shape, kept_of_dicom, shape_of
 from sslapp.usecases.images.incoming.uploads import forget
 from sslapp.usecases.images.own_labels.recording import bring_in
@@ -87,11 +89,40 @@ def run_import(context: JobContext) -> None:
     """Handle a job of kind `import`. A kill leaves the project as it was; a resume starts over."""
     params, project_id = context.claim.params, context.claim.project_id
     origin = Origin.from_json(params)
-    if origin.download:
+    if releasing.RELEASED in params:
+        screening = None
+        source = releasing.open_release(context)
+    else:
+        screening = Screening(context, origin, _opened(context, origin))
+        source = screening.source
+    ends = False
+    while not ends:  # until no other import or training store was made meanwhile
+        with reading(context.engine) as conn:
+            shape = shape_of(conn, context.workspace, project_id)
+            held = _held(conn, project_id)
+        limits = _limits(source, shape)
+        if screening is not None:
+            screening.restart()
+        ingested = _ingest(context, source, shape, limits, held)
+        context.check()
+        if screening is not None:
+            screening.publish()
+        if not ingested.rows:
+            _add_nothing(context, source, ingested, screening)
+            break
+        ends = _add(context, source, shape, limits, ingested, held.count, screening)
+    if isinstance(source, PseudonymousSource):
+        overwrite_replaced(context.engine)
+    if params.get("upload"):
+        forget(context.workspace, params["upload"])
+
+
+def _opened(context: JobContext, asked: Origin) -> ImageSource:
+    """The source of an import that was asked for, fetched where it is to be."""
+    if asked.download:
         fetch_known(context)
-    asked = origin
     with reading(context.engine) as conn:
-        origin = of_same_thing(origin, kept_of_dicom(conn, project_id))
+        origin = of_same_thing(asked, kept_of_dicom(conn, context.claim.project_id))
     watch = Watch(
         lambda done, total: context.progress(done, total, "reading headers"), context.should_stop
     )
@@ -100,25 +131,10 @@ def run_import(context: JobContext) -> None:
     except ScanStopped:
         raise Cancelled from None
     check_asked(asked, source)
-    ends = False
-    while not ends:  # until no other import or training store was made meanwhile
-        with reading(context.engine) as conn:
-            shape = shape_of(conn, context.workspace, project_id)
-            held = _held(conn, project_id, once=isinstance(source, PseudonymousSource))
-        limits = _limits(source, shape)
-        ingested = _ingest(context, source, shape, limits, held)
-        context.check()
-        if not ingested.rows:
-            _add_nothing(context, source, ingested)
-            break
-        ends = _add(context, source, shape, limits, ingested, held.count)
-    if isinstance(source, PseudonymousSource):
-        overwrite_replaced(context.engine)
-    if params.get("upload"):
-        forget(context.workspace, params["upload"])
+    return source
 
 
-def _held(conn: Connection, project_id: int, *, once: bool) -> Held:
+def _held(conn: Connection, project_id: int) -> Held:
     """What the project holds, by name and by content; of equal ones the first is named."""
     names: dict[str, tuple[str | None, str]] = {}
     files: dict[str, str] = {}
@@ -130,7 +146,7 @@ def _held(conn: Connection, project_id: int, *, once: bool) -> Held:
         if original is not None:
             files.setdefault(original, name)
         number += 1
-    return Held(names, files, pixels, number, once)
+    return Held(names, files, pixels, number)
 
 
 def _limits(source: ImageSource, shape: Shape) -> tuple[float, float] | None:
@@ -164,24 +180,34 @@ def _ingest(
         raise Cancelled from None
 
 
-def _add_nothing(context: JobContext, source: ImageSource, ingested: Ingested) -> None:
-    """End an import of what the project had already."""
+def _add_nothing(
+    context: JobContext, source: ImageSource, ingested: Ingested, screening: Screening | None
+) -> None:
+    """End an import of what the project had already, or of what is all held back."""
     ingested.pixels.unlink()
-    with context.finishing(_result(context, source, ingested)) as conn:
+    with context.finishing(_result(context, source, ingested, screening)) as conn:
         if isinstance(source, PseudonymousSource):
+            if ingested.held_back:
+                add_facts(conn, context, source, (), 0)
             forget_names(conn, context, source.name)
+            releasing.remove_released(conn, context)
 
 
-def _result(context: JobContext, source: ImageSource, ingested: Ingested) -> dict[str, Any]:
+def _result(
+    context: JobContext, source: ImageSource, ingested: Ingested, screening: Screening | None
+) -> dict[str, Any]:
     return {
         "images": len(ingested.rows),
         "here": ingested.here,
+        "held_back": ingested.held_back,
         "refused": [{"name": each.name, "reason": each.reason} for each in ingested.refused],
         "size": ingested.size,
         "channels": ingested.channels,
         "notes": [
             *notes.met(ingested),
             *(notes.dropped(source) if isinstance(source, PseudonymousSource) else ()),
+            *(() if screening is None else screening.notes()),
+            *releasing.notes(context),
             *notes.interrupted(context.claim.attempt),
         ],
     }
@@ -194,10 +220,11 @@ def _add(  # noqa: PLR0917
     limits: tuple[float, float] | None,
     ingested: Ingested,
     before: int,
+    screening: Screening | None,
 ) -> bool:
     """The import's last transaction; False, and nothing is added, where the store is another."""
     project_id = context.claim.project_id
-    result = _result(context, source, ingested)
+    result = _result(context, source, ingested, screening)
     if not shape.is_first:
         result["notes"] += [*notes.joined(ingested), *notes.near(context, ingested)]
     try:
@@ -218,10 +245,12 @@ def _add(  # noqa: PLR0917
                 _rows(conn, project_id, source.class_names, ingested.rows, context.claim.reader_id),
                 result["refused"],
                 reader_id=context.claim.reader_id,
+                also=releasing.told(context),
             )
             if isinstance(source, PseudonymousSource):
                 add_facts(conn, context, source, ingested.rows, result["first"])
                 forget_names(conn, context, source.name)
+                releasing.remove_released(conn, context)
             if isinstance(source, OwnSource):
                 _bring_in_labels(conn, context, source, ingested.rows, result)
     except _StoreChanged:

@@ -11,6 +11,7 @@ from sslapp.jobs.context import JobContext
 from sslapp.jobs.queue import GivenUp
 from sslapp.store import images
 from sslapp.store.database import writing
+from sslapp.usecases.images.incoming.quarantine.holding import none_held
 from sslapp.vocabulary import JobKind, JobState
 from sslapp.workspace import Workspace
 
@@ -27,6 +28,7 @@ def none_left(context: JobContext) -> Iterator[None]:
     except GivenUp:
         raise  # the attempt that owns the job now is writing the same files
     except BaseException:
+        none_held(context)
         with writing(context.engine, context.claim.project_id) as conn:
             if not others_import(conn, context):
                 remove_unused(conn, context.workspace, context.claim.project_id)

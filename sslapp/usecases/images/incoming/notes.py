@@ -136,7 +136,8 @@ def nothing_new(jobs: Sequence[Mapping[str, Any]]) -> str:
     newest = next((each for each in done if each["state"] == JobState.DONE), None)
     if newest is None or newest["result"]["images"]:
         return ""
-    return " ".join(["The newest import added nothing.", *newest["result"]["notes"]])
+    yet = " yet" if newest["result"].get("held_back") else ""
+    return " ".join([f"The newest import added nothing{yet}.", *newest["result"]["notes"]])
 
 
 def by_reason(refused: Refusals) -> list[tuple[str, list[str]]]:

@@ -1,0 +1,1 @@
+"""Images of patients that may show a name: held back until an admin has looked through them."""

@@ -1,0 +1,1 @@
+"""Text that is burned into pictures: where it may be, never what it says."""
