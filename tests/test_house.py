@@ -212,7 +212,10 @@ def test_no_two_classes_share_a_name() -> None:
     assert {name: files for name, files in places.items() if len(files) > 1} == {}
 
 
-HEAVY = ("torch", "torchvision", "streamlit", "plotly", "sklearn", "faiss", "pydicom")
+HEAVY = (
+    *("torch", "torchvision", "streamlit", "plotly", "sklearn", "faiss", "pydicom"),
+    *("scipy", "pandas", "pyarrow"),
+)
 
 
 LIGHT = (

@@ -13,18 +13,18 @@ import zipfile
 from collections.abc import Callable, Mapping, Sequence
 from dataclasses import dataclass
 from pathlib import Path
-from typing import Any, BinaryIO
+from typing import TYPE_CHECKING, Any, BinaryIO
 
 import numpy as np
-import pandas as pd
-import pyarrow as pa
-import pyarrow.parquet as pq
 
 from sslapp import __version__, durable
 from sslapp.datasets.tables.cells import escape_cell, safe_stem
 from sslapp.datasets.tables.workbook import workbook_of
 from sslapp.imaging.decode import suffix
 from sslapp.vocabulary import Split
+
+if TYPE_CHECKING:
+    import pandas as pd
 
 REQUIRED = ("position", "name", "class", "source")
 """The columns that every export has; others (confidence, round, reader, ...) are kept."""
@@ -83,7 +83,7 @@ class Provenance:
     workspace: str = ""
 
 
-def write_csv(rows: pd.DataFrame, path: Path, provenance: Provenance) -> Path:
+def write_csv(rows: "pd.DataFrame", path: Path, provenance: Provenance) -> Path:
     """Write rows as UTF-8 CSV with a `snapshot` column; return its manifest's path.
 
     Text cells and headings that a spreadsheet would run as formulas are escaped with an
@@ -102,11 +102,14 @@ def write_csv(rows: pd.DataFrame, path: Path, provenance: Provenance) -> Path:
     return _manifest_beside(path, rows, provenance)
 
 
-def write_parquet(rows: pd.DataFrame, path: Path, provenance: Provenance) -> Path:
+def write_parquet(rows: "pd.DataFrame", path: Path, provenance: Provenance) -> Path:
     """Write rows as Parquet (values unescaped, typed); return its manifest's path.
 
     Args and errors as for `write_csv`.
     """
+    import pyarrow as pa
+    from pyarrow import parquet
+
     rows = _checked(rows, provenance)
     table = pa.Table.from_pandas(rows, preserve_index=False)
     table = table.replace_schema_metadata(
@@ -114,13 +117,13 @@ def write_parquet(rows: pd.DataFrame, path: Path, provenance: Provenance) -> Pat
     )
 
     def fill(file: BinaryIO) -> None:
-        pq.write_table(table, file)
+        parquet.write_table(table, file)
 
     durable.write(path, fill)
     return _manifest_beside(path, rows, provenance)
 
 
-def write_workbook(rows: pd.DataFrame, path: Path, provenance: Provenance) -> Path:
+def write_workbook(rows: "pd.DataFrame", path: Path, provenance: Provenance) -> Path:
     """Write rows as an Excel workbook of one sheet, labels; return its manifest's path.
 
     It opens with a double click wherever CSV in UTF-8 does not. Text stays text, so nothing needs
@@ -136,13 +139,15 @@ def write_workbook(rows: pd.DataFrame, path: Path, provenance: Provenance) -> Pa
 
 def _value(value: Any) -> Any:
     """A cell of a data frame as a plain value."""
+    import pandas as pd
+
     if pd.isna(value):
         return None
     return value.item() if isinstance(value, np.generic) else value
 
 
 def write_image_folder(
-    rows: pd.DataFrame,
+    rows: "pd.DataFrame",
     folder: Path,
     provenance: Provenance,
     content: Callable[[int], bytes],
@@ -191,7 +196,7 @@ def write_image_folder(
 
 
 def write_image_zip(
-    rows: pd.DataFrame,
+    rows: "pd.DataFrame",
     path: Path,
     provenance: Provenance,
     content: Callable[[int], bytes],
@@ -228,7 +233,7 @@ def write_image_zip(
     return beside
 
 
-def _checked(rows: pd.DataFrame, provenance: Provenance) -> pd.DataFrame:
+def _checked(rows: "pd.DataFrame", provenance: Provenance) -> "pd.DataFrame":
     missing = [column for column in REQUIRED if column not in rows.columns]
     if missing:
         raise ValueError(f"The export lacks the column(s) {', '.join(missing)}.")
@@ -248,7 +253,9 @@ def _checked(rows: pd.DataFrame, provenance: Provenance) -> pd.DataFrame:
     return rows.sort_values("position", ignore_index=True).assign(snapshot=provenance.snapshot)
 
 
-def _csv(rows: pd.DataFrame) -> bytes:
+def _csv(rows: "pd.DataFrame") -> bytes:
+    import pandas as pd
+
     safe = pd.DataFrame(
         {
             escape_cell(str(column)): [
@@ -264,7 +271,7 @@ def _csv(rows: pd.DataFrame) -> bytes:
 
 
 def _put_set(
-    rows: pd.DataFrame,
+    rows: "pd.DataFrame",
     provenance: Provenance,
     content: Callable[[int], bytes],
     put: Callable[[str, bytes], None],
@@ -288,12 +295,14 @@ def _put_set(
 
 
 def _put_images(
-    rows: pd.DataFrame,
+    rows: "pd.DataFrame",
     provenance: Provenance,
     content: Callable[[int], bytes],
     put: Callable[[str, bytes], None],
     progress: Callable[[int, int], None],
 ) -> dict[str, dict[str, Any]]:
+    import pandas as pd
+
     folders = _class_folders(provenance.class_names)
     digits = len(str(rows["position"].max())) if len(rows) else 1
     files = {}
@@ -315,8 +324,10 @@ def _has(files: Mapping[str, Any], part: str) -> bool:
     return any(name.startswith(f"{part}/") for name in files)
 
 
-def _metadata(rows: pd.DataFrame, part: str, provenance: Provenance) -> bytes:
+def _metadata(rows: "pd.DataFrame", part: str, provenance: Provenance) -> bytes:
     """A JSON object an image: its path below the part, its class's number, the table's columns."""
+    import pandas as pd
+
     index = {name: number for number, name in enumerate(provenance.class_names)}
     paths = rows["file"].str.removeprefix(f"{part}/")
     first = pd.DataFrame({"file_name": paths, "label": rows["class"].map(index)})
@@ -384,7 +395,7 @@ def _facts(content: bytes) -> dict[str, Any]:
     return {"sha256": hashlib.sha256(content).hexdigest(), "bytes": len(content)}
 
 
-def _manifest_beside(path: Path, rows: pd.DataFrame, provenance: Provenance) -> Path:
+def _manifest_beside(path: Path, rows: "pd.DataFrame", provenance: Provenance) -> Path:
     manifest = path.with_name(path.name + ".manifest.json")
     files = {path.name: _facts(path.read_bytes())}
     durable.write_bytes(manifest, _manifest(rows, provenance, files))
@@ -392,7 +403,7 @@ def _manifest_beside(path: Path, rows: pd.DataFrame, provenance: Provenance) -> 
 
 
 def _manifest(
-    rows: pd.DataFrame,
+    rows: "pd.DataFrame",
     provenance: Provenance,
     files: dict[str, dict[str, Any]],
     *,

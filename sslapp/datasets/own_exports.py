@@ -17,8 +17,6 @@ from functools import partial
 from pathlib import Path
 from typing import Any
 
-import pandas as pd
-
 from sslapp.datasets.export import BESIDE, NONE_OF_THESE
 from sslapp.datasets.pictures.archives.listing import archive_members
 from sslapp.datasets.pictures.archives.reading import small_member
@@ -278,6 +276,8 @@ def _facts(raw: bytes | None) -> dict[str, Any] | None:
 
 
 def _csv(content: bytes, name: str) -> list[dict[str, Any]]:
+    import pandas as pd
+
     try:
         frame = pd.read_csv(io.BytesIO(content), dtype=str, keep_default_na=False)
     except (ValueError, pd.errors.ParserError) as error:
@@ -287,6 +287,8 @@ def _csv(content: bytes, name: str) -> list[dict[str, Any]]:
 
 
 def _parquet(content: bytes, name: str) -> list[dict[str, Any]]:
+    import pandas as pd
+
     try:
         frame = pd.read_parquet(io.BytesIO(content))
     except (ValueError, OSError) as error:
@@ -348,6 +350,8 @@ def _whole(value: Any) -> int | None:
 def _moment(value: Any) -> datetime | None:
     if value is None:
         return None
+    import pandas as pd
+
     return (
         value.to_pydatetime() if isinstance(value, pd.Timestamp) else datetime.fromisoformat(value)
     )

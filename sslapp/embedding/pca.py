@@ -4,7 +4,6 @@ from collections.abc import Iterable
 from dataclasses import dataclass
 
 import numpy as np
-import scipy.linalg
 from numpy.typing import NDArray
 from threadpoolctl import threadpool_limits  # type: ignore[import-untyped]
 
@@ -97,8 +96,10 @@ def _leading(
         for _ in range(_ITERATIONS):
             basis = np.linalg.qr(covariance @ basis)[0]
         small = basis.T @ covariance @ basis
+    from scipy import linalg
+
     last = len(small) - 1
-    values, vectors = scipy.linalg.eigh(small, subset_by_index=(last + 1 - kept, last))
+    values, vectors = linalg.eigh(small, subset_by_index=(last + 1 - kept, last))
     return np.maximum(values[::-1], 0.0), (basis @ vectors).T[::-1]
 
 

@@ -6,8 +6,6 @@ looked at once, when it is complete. `alpha` is the probability of error, 1 - co
 
 from typing import NamedTuple
 
-import scipy.stats
-
 TIE = 1e-9
 
 
@@ -44,7 +42,9 @@ def clopper_pearson_lower(correct: int, judged: int, alpha: float = 0.05) -> flo
     _check(correct, judged, alpha)
     if correct == 0:
         return 0.0
-    return float(scipy.stats.beta.ppf(alpha, correct, judged - correct + 1))
+    from scipy import stats  # loading it takes longer than most commands
+
+    return float(stats.beta.ppf(alpha, correct, judged - correct + 1))
 
 
 def hypergeometric_lower(correct: int, judged: int, population: int, alpha: float = 0.05) -> int:
@@ -61,10 +61,12 @@ def hypergeometric_lower(correct: int, judged: int, population: int, alpha: floa
     _check(correct, judged, alpha)
     if judged > population:
         raise ValueError(f"judged: {judged} images of a population of {population}.")
+    from scipy import stats
+
     low, high = correct, population - (judged - correct)
     while low < high:  # the probability rises with K
         middle = (low + high) // 2
-        if scipy.stats.hypergeom.sf(correct - 1, population, middle, judged) > alpha * (1 - TIE):
+        if stats.hypergeom.sf(correct - 1, population, middle, judged) > alpha * (1 - TIE):
             high = middle
         else:
             low = middle + 1

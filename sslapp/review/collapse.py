@@ -7,7 +7,6 @@ decides: proposals are withheld only where it contradicts the predictions.
 from dataclasses import dataclass
 
 import numpy as np
-import scipy.stats
 from numpy.typing import NDArray
 
 MOST = 0.95
@@ -60,10 +59,10 @@ def find_collapse(
     labelled = int((labels == column).sum())
     if share <= MOST or labelled > MOST * len(labels):
         return None
+    from scipy import stats
+
     seen, judged = int((holdout == column).sum()), len(holdout)
-    contradicted = judged >= CONTRADICTS_FROM and bool(
-        scipy.stats.binom.cdf(seen, judged, share) < ALPHA
-    )
+    contradicted = judged >= CONTRADICTS_FROM and bool(stats.binom.cdf(seen, judged, share) < ALPHA)
     return Collapse(
         column=column,
         share=share,

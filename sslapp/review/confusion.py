@@ -3,7 +3,6 @@
 from dataclasses import dataclass
 
 import numpy as np
-import scipy.stats
 from numpy.typing import NDArray
 
 Classes = NDArray[np.integer]
@@ -75,8 +74,10 @@ def paired(first_right: NDArray[np.bool_], second_right: NDArray[np.bool_]) -> P
     Args:
         first_right, second_right: (n,) bool, image by image.
     """
+    from scipy import stats
+
     only_first = int((first_right & ~second_right).sum())
     only_second = int((second_right & ~first_right).sum())
     differing = only_first + only_second
-    p_value = scipy.stats.binomtest(only_first, differing).pvalue if differing else 1.0
+    p_value = stats.binomtest(only_first, differing).pvalue if differing else 1.0
     return Paired(len(first_right), only_first, only_second, float(p_value))

@@ -2,11 +2,9 @@
 
 import json
 from collections.abc import Iterable, Iterator, Mapping
-from typing import Any
+from typing import TYPE_CHECKING, Any
 
 import numpy as np
-import pyarrow as pa
-import pyarrow.parquet as pq
 
 from sslapp.datasets.tables.separated import ENCODINGS, find_encoding, text_of
 from sslapp.datasets.tables.table import (
@@ -20,6 +18,9 @@ from sslapp.datasets.tables.table import (
 )
 from sslapp.datasets.tables.values import as_text
 
+if TYPE_CHECKING:
+    import pyarrow as pa
+
 AT_ONCE = 4096
 LARGEST_ARRAY = 2**28
 """Bytes of a JSON array, which is parsed as a whole."""
@@ -31,9 +32,12 @@ def parquet_table(source: Source, name: str) -> ListTable:
     Raises:
         ListError: when it is no Parquet file.
     """
+    import pyarrow as pa
+    from pyarrow import parquet
+
     try:
         with opened(source) as file:
-            schema = pq.ParquetFile(file).schema_arrow
+            schema = parquet.ParquetFile(file).schema_arrow
     except (pa.ArrowException, OSError, ValueError) as error:
         raise _broken(name, error) from error
     taken = [each.name for each in schema if _is_text(each.type)]
@@ -44,7 +48,7 @@ def parquet_table(source: Source, name: str) -> ListTable:
         number = 0
         try:
             with opened(source) as file:
-                for batch in pq.ParquetFile(file).iter_batches(AT_ONCE, columns=taken):
+                for batch in parquet.ParquetFile(file).iter_batches(AT_ONCE, columns=taken):
                     for row in zip(*map(_column, batch.columns), strict=True):
                         number += 1
                         yield number, [*row]
@@ -58,17 +62,21 @@ def _broken(name: str, error: Exception) -> ListError:
     return ListError(f"{name}: not a readable Parquet file ({error}). Save the table again.")
 
 
-def _is_text(kind: pa.DataType) -> bool:
-    if pa.types.is_dictionary(kind):
+def _is_text(kind: "pa.DataType") -> bool:
+    from pyarrow import types
+
+    if types.is_dictionary(kind):
         kind = kind.value_type
-    if pa.types.is_list(kind) or pa.types.is_large_list(kind):
+    if types.is_list(kind) or types.is_large_list(kind):
         kind = kind.value_type
-    nested = pa.types.is_nested(kind)
-    return not nested and not pa.types.is_binary(kind) and not pa.types.is_large_binary(kind)
+    nested = types.is_nested(kind)
+    return not nested and not types.is_binary(kind) and not types.is_large_binary(kind)
 
 
-def _column(values: pa.Array) -> list[str]:
-    if pa.types.is_float32(values.type):
+def _column(values: "pa.Array") -> list[str]:
+    from pyarrow import types
+
+    if types.is_float32(values.type):
         return [as_text(None if each is None else np.float32(each)) for each in values.to_pylist()]
     return [as_text(each) for each in values.to_pylist()]
 

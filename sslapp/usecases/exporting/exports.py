@@ -8,9 +8,7 @@ import json
 from collections.abc import Collection, Mapping
 from enum import StrEnum
 from pathlib import Path
-from typing import Any
-
-import pandas as pd
+from typing import TYPE_CHECKING, Any
 
 from sslapp import durable
 from sslapp.datasets.export import (
@@ -34,6 +32,9 @@ from sslapp.usecases.exporting.table import ALL_SOURCES, labels_frame
 from sslapp.usecases.images.pictures import PictureFiles
 from sslapp.vocabulary import EventKind, JobKind, Source
 from sslapp.workspace import Workspace
+
+if TYPE_CHECKING:
+    import pandas as pd
 
 
 class Format(StrEnum):
@@ -237,7 +238,7 @@ def finish_export(context: JobContext, result: dict[str, Any], **facts: Any) -> 
 
 def _write(
     context: JobContext,
-    frame: pd.DataFrame,
+    frame: "pd.DataFrame",
     target: Path,
     provenance: Provenance,
     content: PictureFiles,

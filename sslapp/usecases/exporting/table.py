@@ -2,9 +2,9 @@
 
 from collections.abc import Collection, Sequence
 from dataclasses import dataclass
+from typing import TYPE_CHECKING
 
 import numpy as np
-import pandas as pd
 from numpy.typing import NDArray
 from sqlalchemy import Connection
 
@@ -23,6 +23,9 @@ from sslapp.usecases.access import Access, require
 from sslapp.usecases.auditing.in_force import LabelProof, proofs_of_labels
 from sslapp.vocabulary import MetadataKind, Source
 from sslapp.workspace import Workspace
+
+if TYPE_CHECKING:
+    import pandas as pd
 
 ALL_SOURCES = (Source.EXPERT, Source.ADJUDICATED, Source.ACCEPTED)
 
@@ -110,7 +113,7 @@ def _unproven(conn: Connection, project_id: int, class_ids: Sequence[int]) -> ND
 
 def first_rows(
     access: Access, project_id: int, sources: Collection[Source], limit: int
-) -> pd.DataFrame:
+) -> "pd.DataFrame":
     """The first rows that an export of these sources would hold, as `labels_frame` gives them."""
     with reading(access.engine) as conn:
         require(conn, access, project_id)
@@ -128,7 +131,7 @@ def labels_frame(
     *,
     sources: Collection[Source] = ALL_SOURCES,
     limit: int | None = None,
-) -> pd.DataFrame:
+) -> "pd.DataFrame":
     """The current labels and the images that no class fits, a row an image, by position.
 
     Round and confidence (calibrated) belong to accepted pseudo-labels alone.
@@ -141,6 +144,8 @@ def labels_frame(
     Returns:
         Columns as in COLUMNS, then the project's metadata, their names after METADATA.
     """
+    import pandas as pd  # takes as long to load as many a command to run
+
     found = exported_labels(conn, project_id, class_ids, sources, limit)
     frame = pd.DataFrame(found.mappings().all(), columns=list(found.keys()))
     if Source.EXPERT in sources:
@@ -157,8 +162,10 @@ def labels_frame(
     return pd.concat([frame[list(COLUMNS)], _metadata(conn, project_id, frame["position"])], axis=1)
 
 
-def _metadata(conn: Connection, project_id: int, positions: "pd.Series[int]") -> pd.DataFrame:
+def _metadata(conn: Connection, project_id: int, positions: "pd.Series[int]") -> "pd.DataFrame":
     """A column for each of the project's metadata: text, or float64 for numbers."""
+    import pandas as pd
+
     told: dict[str, pd.Series] = {}
     for each in columns(conn, project_id):
         values = values_of(conn, each.id)
@@ -175,10 +182,12 @@ def _with_none(
     conn: Connection,
     project_id: int,
     class_ids: Sequence[int],
-    frame: pd.DataFrame,
+    frame: "pd.DataFrame",
     limit: int | None,
-) -> pd.DataFrame:
+) -> "pd.DataFrame":
     """The rows with those of images that no class fits, by position, `limit` at most."""
+    import pandas as pd
+
     found = exported_none(conn, project_id, class_ids, limit).mappings().all()
     if not found:
         return frame
@@ -188,10 +197,12 @@ def _with_none(
     return table.sort_values("position", ignore_index=True).iloc[:limit]
 
 
-def _tell_origins(conn: Connection, project_id: int, frame: pd.DataFrame) -> None:
+def _tell_origins(conn: Connection, project_id: int, frame: "pd.DataFrame") -> None:
     """Put down where imported labels were given first, in columns of their own and in `reader`,
     `at` and `confidence`.
     """
+    import pandas as pd
+
     decided = dict(zip(frame["position"].tolist(), frame["event"].tolist(), strict=True))
     first = first_given(conn, project_id, decided)
     given = [first.get(position) for position in decided]
@@ -215,7 +226,7 @@ def _proof(conn: Connection, project_id: int, positions: NDArray[np.int64]) -> N
 
 
 def _confidence(
-    conn: Connection, workspace: Workspace, project_id: int, frame: pd.DataFrame
+    conn: Connection, workspace: Workspace, project_id: int, frame: "pd.DataFrame"
 ) -> NDArray[np.float32]:
     """(rows,): what the round named in each row gave the row's class; NaN without a round, and
     for a class or an image that the round did not know.
