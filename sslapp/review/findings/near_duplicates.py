@@ -1,6 +1,7 @@
 """Images that show the same: by perceptual hashes, and by the distance of their features.
 
-The hash is imagehash's pHash of 256 bits (the signs of low frequencies of the image). It stays when
+The hash is imagehash's pHash of 256 bits (the signs of low frequencies of the image), taken of all
+shifts of an image at once. It stays when
 an image is made brighter, scaled or compressed anew, but on a small image not when it is moved by a
 pixel. So the inside of every image is compared with the insides of the others at every shift by a
 pixel. Of digits of 8 pixels, the hardest there are, that were moved by a pixel and made brighter,
@@ -12,6 +13,7 @@ the median distance from an image to its nearest one. Hashes have a say there to
 everything looks alike would make one group of it all.
 """
 
+import math
 from collections.abc import Callable
 from dataclasses import dataclass
 
@@ -36,6 +38,9 @@ SAMPLE = 1_000
 
 SHIFTS = tuple((down, right) for down in (0, -1, 1) for right in (0, -1, 1))
 """Of an image's inside, in pixels; none first."""
+
+_SIDE = 64
+"""Pixels of the square whose frequencies are taken."""
 
 _BLOCK = 1_024
 
@@ -66,18 +71,29 @@ def hashes(images: NDArray[np.uint8]) -> Hashes:
     Args:
         images: (n, S, S, C) uint8, S at least 4.
     """
-    import imagehash
     from PIL import Image
 
     found = np.empty((len(images), len(SHIFTS), BITS // 8), dtype=np.uint8)
     high, wide = images.shape[1:3]
     for row, image in enumerate(images):
-        grey = np.asarray(Image.fromarray(image.squeeze()).convert("L"))
-        for number, (down, right) in enumerate(SHIFTS):
-            inside = grey[1 + down : high - 1 + down, 1 + right : wide - 1 + right]
-            bits = imagehash.phash(Image.fromarray(inside), hash_size=16).hash
-            found[row, number] = np.packbits(bits.ravel())
+        grey = Image.fromarray(image.squeeze()).convert("L")
+        insides = [
+            grey.crop((1 + right, 1 + down, wide - 1 + right, high - 1 + down)).resize(
+                (_SIDE, _SIDE), Image.Resampling.LANCZOS
+            )
+            for down, right in SHIFTS
+        ]
+        found[row] = _hashes_of(np.stack([np.asarray(each) for each in insides]))
     return found
+
+
+def _hashes_of(squares: NDArray[np.uint8]) -> Hashes:
+    """(n, 32) uint8: which of the low frequencies of (n, 64, 64) squares are above their median."""
+    from scipy.fftpack import dct
+
+    low = math.isqrt(BITS)
+    frequencies = dct(dct(squares, axis=1)[:, :low], axis=2)[:, :, :low].reshape(-1, BITS)
+    return np.packbits(frequencies > np.median(frequencies, axis=1, keepdims=True), axis=1)
 
 
 def alike(

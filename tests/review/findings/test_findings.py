@@ -1,8 +1,10 @@
 """What is found when it was planted: wrong labels, copies, strangers, rounds that disagree."""
 
+import imagehash
 import numpy as np
 import pytest
 import small_project
+from PIL import Image
 
 from sslapp.embedding.index import NeighbourIndex
 from sslapp.review.findings import near_duplicates, probe
@@ -105,6 +107,22 @@ def test_copies_moved_by_a_pixel_and_made_brighter_are_found_and_nothing_else(di
     real = {(int(each), 120 + row) for row, each in enumerate(chosen)}
     assert len(pairs & real) >= 9
     assert len(pairs - real) == 0
+
+
+def test_the_hashes_are_those_of_imagehash_at_every_shift() -> None:
+    """Of pictures with much, little and nothing in them, in grey and in colours."""
+    noise = np.random.default_rng(0).integers(0, 256, (6, 12, 12, 3), dtype=np.uint8)
+    bars = np.zeros((6, 12, 12, 3), dtype=np.uint8)
+    bars[:3, 5], bars[3:, :, 5], bars[2:4, 5, 5] = 255, 9, 77
+    blank = np.full((2, 12, 12, 3), [[[[0]]], [[[77]]]], dtype=np.uint8)
+    for pictures in (noise, bars, blank, noise[..., :1], noise[:, :4, :4]):
+        side = pictures.shape[1]
+        for picture, found in zip(pictures, hashes(pictures), strict=True):
+            grey = Image.fromarray(picture.squeeze()).convert("L")
+            for (down, right), bits in zip(near_duplicates.SHIFTS, found, strict=True):
+                box = (1 + right, 1 + down, side - 1 + right, side - 1 + down)
+                expected = imagehash.phash(grey.crop(box), hash_size=16).hash.ravel()
+                np.testing.assert_array_equal(np.unpackbits(bits), expected)
 
 
 def test_features_find_what_hashes_do_not_if_those_do_not_object() -> None:
