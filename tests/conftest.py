@@ -121,6 +121,14 @@ def own_threads() -> Iterator[None]:
         torch.set_num_threads(before)
 
 
+@pytest.fixture(scope="session", autouse=True)
+def statements_compiled_once() -> None:
+    """More than a thousand databases are opened, which ask in the same words."""
+    import compiled_once  # brings SQLAlchemy, which the process that hands out tests does not need
+
+    compiled_once.compile_once()
+
+
 @pytest.fixture(scope="session")
 def prepared(tmp_path_factory: pytest.TempPathFactory) -> Path:
     """A workspace with the project of `small_project`, closed; copy it, never open it."""

@@ -12,7 +12,7 @@ from sqlalchemy.dialects.sqlite.pysqlite import SQLiteDialect_pysqlite
 from sqlalchemy.engine import Engine
 
 MOST = 4000
-"""Statements kept; the suite has fewer."""
+"""Statements kept."""
 
 
 def compile_once() -> None:
