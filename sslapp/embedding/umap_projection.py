@@ -5,6 +5,7 @@ distances between groups, and how wide a group is, mean nothing.
 """
 
 from collections.abc import Callable
+from contextlib import suppress
 
 import numpy as np
 from numpy.typing import NDArray
@@ -51,6 +52,7 @@ def umap_projection(
     import numba
     import umap
 
+    _keep_compiled()
     threads = numba.get_num_threads()
     numba.set_num_threads(1)
     try:
@@ -68,3 +70,20 @@ def umap_projection(
         numba.set_num_threads(threads)
     stage(count, count, "saving the map")
     return unit_scale(projection - np.median(projection, axis=0).astype(np.float32))
+
+
+def _keep_compiled() -> None:
+    """Let the next process find on disk what of UMAP is compiled here, for ten seconds.
+
+    numba keeps it beside UMAP's files, or in the home folder where these cannot be written. What
+    takes other functions (`nn_descent`) is compiled anew in every process, kept or not.
+    """
+    from umap import umap_, utils
+
+    kept = (
+        *(umap_.smooth_knn_dist, umap_.compute_membership_strengths),
+        *(utils.fast_knn_indices, utils.submatrix),
+    )
+    for each in kept:
+        with suppress(RuntimeError):  # neither folder can be written
+            each.enable_caching()

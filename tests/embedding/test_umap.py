@@ -60,6 +60,10 @@ def test_beyond_the_sample_the_others_are_placed_among_it(digits, monkeypatch) -
         (160, 250, "placing the other images"),
         (250, 250, "saving the map"),
     ]
+    from umap import umap_, utils  # takes seconds, which a run of other tests need not spend
+
+    compiled = (umap_.smooth_knn_dist, umap_.compute_membership_strengths, utils.submatrix)
+    assert all(each.stats.cache_path for each in compiled), "the next process finds it"
     others = np.setdiff1d(np.arange(250), few(np.arange(250), 0))
     assert (xy[others] != 0).any(axis=1).all()
     assert agreement(xy, truth) > 0.75

@@ -1,5 +1,7 @@
 """Stands in for the package umap where a test is about what is done with a map."""
 
+from types import SimpleNamespace
+
 import numpy as np
 from numpy.typing import NDArray
 
@@ -16,3 +18,12 @@ class UMAP:
         directions = np.random.default_rng(self._seed).normal(size=(features.shape[1], 2))
         self.embedding_ = np.asarray(features @ directions, dtype=np.float32)
         return self
+
+
+def _keep() -> None:
+    """There is nothing compiled to be kept."""
+
+
+_function = SimpleNamespace(enable_caching=_keep)
+umap_ = SimpleNamespace(smooth_knn_dist=_function, compute_membership_strengths=_function)
+utils = SimpleNamespace(fast_knn_indices=_function, submatrix=_function)
