@@ -129,6 +129,15 @@ def test_what_is_no_manifest_is_an_error_that_names_the_mend(manifest, text, wor
         manifest_source(manifest(text))
 
 
+@pytest.mark.parametrize("headings", ["path,image,class", "path,diagnosis,target"])
+def test_two_columns_for_one_thing_are_mended_in_the_list_where_no_option_chooses(
+    manifest, headings
+):
+    with pytest.raises(ValueError, match=r"Keep one of them in the list") as caught:
+        manifest_source(manifest(f"{headings}\na.png,cat,dog\n"))
+    assert "--" not in str(caught.value) and "on the page" not in str(caught.value)
+
+
 @pytest.mark.parametrize("kind", ["csv", "jsonl", "parquet", "xlsx"])
 def test_a_list_of_any_format_is_a_manifest(tree, picture, kind):
     root = tree({f"{each}.png": picture(each) for each in range(2)})

@@ -95,7 +95,8 @@ def told_lines(
                 f"{table.name} {table.unit} {line}: it has several findings "
                 f"({told[Use.CLASS][:80]}), and a project has one finding an image. Rename the "
                 f'column "{heading}" to import the images without classes; then label with this '
-                "list, one finding as yes or no (sslapp label, --finding)."
+                "list, one finding as yes or no (Import labels on the Projects page, or sslapp "
+                "label --finding)."
             )
         yield line, told
 

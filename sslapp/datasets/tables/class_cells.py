@@ -7,7 +7,14 @@ from dataclasses import dataclass, field
 from typing import Protocol
 
 from sslapp.datasets.tables.cells import unescape_cell
-from sslapp.datasets.tables.columns import Use, find_columns, named_column, plain, wrong_headings
+from sslapp.datasets.tables.columns import (
+    OPTIONS,
+    Use,
+    find_columns,
+    named_column,
+    plain,
+    wrong_headings,
+)
 from sslapp.datasets.tables.table import ListError, ListTable
 
 EMPTY, UNCERTAIN = "class is empty", "finding is uncertain"
@@ -94,7 +101,7 @@ def class_teller(
     if reading.finding is not None:
         return _finding(table, classes, reading, taken)
     chosen = {Use.CLASS: reading.column} if reading.column else {}
-    if (at := find_columns(table, [Use.CLASS], chosen).get(Use.CLASS)) is not None:
+    if (at := find_columns(table, [Use.CLASS], chosen, OPTIONS).get(Use.CLASS)) is not None:
         return _OneCell(at, classes)
     hot = _hot_columns(table, classes, taken)
     return _Hot(table, hot, classes) if hot else None
@@ -151,7 +158,8 @@ class _Classes:
             pairs = ",".join(f"{number}={name}" for number, name in enumerate(self.names[:3]))
             return WrongClass(
                 f"{message}Say what the numbers mean (--classes-of {pairs}), or that they count "
-                "the project's classes in their order from 0 (--classes-of order)."
+                "the project's classes in their order from 0 (--classes-of order); on the page "
+                "under More choices."
             )
         return WrongClass(f"{message}Add it on the Projects page or correct the line.")
 
@@ -258,7 +266,7 @@ def _finding(
         at = named_column(table, finding)
         return _Finding(at, finding, own=True, yes=yes, no=no)
     chosen = {Use.CLASS: reading.column} if reading.column else {}
-    found = find_columns(table, [Use.CLASS], chosen).get(Use.CLASS)
+    found = find_columns(table, [Use.CLASS], chosen, OPTIONS).get(Use.CLASS)
     if found is None:
         raise wrong_headings(table, f'None of them is "{finding}" or holds findings.')
     if not any(_holds(cell, finding) for cell in _column(table, found)):

@@ -53,15 +53,19 @@ USUAL: Mapping[Use, Sequence[Sequence[str]]] = {
 equally likely, so that two of them are asked about. Case, spaces, - and _ make no difference.
 """
 
-_OPTIONS = {
+OPTIONS: Mapping[Use, str] = {
     Use.IMAGE: "--image-column",
     Use.CLASS: "--class-column",
     Use.CONFIDENCE: "--confidence-column",
 }
+"""What chooses a column of a list of labels: options of `sslapp label`; its page asks, too."""
 
 
 def find_columns(
-    table: ListTable, uses: Sequence[Use], chosen: Mapping[Use, str] | None = None
+    table: ListTable,
+    uses: Sequence[Use],
+    chosen: Mapping[Use, str] | None = None,
+    options: Mapping[Use, str] | None = None,
 ) -> dict[Use, int]:
     """The index of the column for each use that there is a column for.
 
@@ -69,6 +73,7 @@ def find_columns(
         table: the list.
         uses: what is looked for.
         chosen: headings that a person said.
+        options: what a person can choose a column by, for errors; None where nothing does.
 
     Raises:
         ListError: when a chosen heading is not there, or two columns may be meant.
@@ -76,7 +81,11 @@ def find_columns(
     found: dict[Use, int] = {}
     for use in uses:
         said = (chosen or {}).get(use)
-        index = _usual(table, use) if said is None else named_column(table, said)
+        index = (
+            _usual(table, use, (options or {}).get(use))
+            if said is None
+            else named_column(table, said)
+        )
         if index is not None:
             found[use] = index
     twice = [use for use in found if [*found.values()].count(found[use]) > 1]
@@ -112,15 +121,16 @@ def plain(heading: str) -> str:
     return re.sub(r"[\s_-]+", "", unicodedata.normalize("NFC", heading)).casefold()
 
 
-def _usual(table: ListTable, use: Use) -> int | None:
+def _usual(table: ListTable, use: Use, option: str | None) -> int | None:
     headings = [plain(each) for each in table.headings]
     for names in USUAL[use]:
         known = {plain(each) for each in names}
         at = [index for index, heading in enumerate(headings) if heading in known]
         if len(at) > 1:
             shown = " and ".join(f'"{table.headings[each]}"' for each in at[:10])
-            option = f" ({_OPTIONS[use]}, or choose it on the page)" if use in _OPTIONS else ""
-            mend = f"Say which one is meant{option}." if option else "Keep one of them."
+            mend = "Keep one of them in the list, or give the others another heading."
+            if option is not None:
+                mend = f"Say which one is meant ({option}, or choose it on the page)."
             raise wrong_headings(table, f"{shown} may be the {use}. {mend}")
         if at:
             return at[0]

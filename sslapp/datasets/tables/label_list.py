@@ -11,7 +11,7 @@ from sslapp.datasets.tables.class_cells import (
     WrongClass,
     class_teller,
 )
-from sslapp.datasets.tables.columns import Use, find_columns, wrong_headings
+from sslapp.datasets.tables.columns import OPTIONS, Use, find_columns, wrong_headings
 from sslapp.datasets.tables.matching import (
     FIRST,
     IMAGE_USES,
@@ -169,7 +169,7 @@ class _Labels:
 
     def _columns(self) -> tuple[dict[Use, int], ClassTeller]:
         chosen = {Use.IMAGE: self._reading.image_column} if self._reading.image_column else {}
-        columns = find_columns(self._table, IMAGE_USES, chosen)
+        columns = find_columns(self._table, IMAGE_USES, chosen, OPTIONS)
         teller = self._teller([*columns.values()])
         if teller is None or not columns:
             raise wrong_headings(

@@ -18,7 +18,7 @@ from sslapp.datasets.tables.class_cells import (
     WrongClass,
     class_teller,
 )
-from sslapp.datasets.tables.columns import Use, find_columns, plain, wrong_headings
+from sslapp.datasets.tables.columns import OPTIONS, Use, find_columns, plain, wrong_headings
 from sslapp.datasets.tables.table import ListError, ListTable
 
 Shares = NDArray[np.float32]
@@ -78,7 +78,7 @@ def share_teller(
         if len(named) > 1:
             return _Probabilities(table.headings, named, class_names)
     chosen = {} if confidence is None else {Use.CONFIDENCE: confidence}
-    usual = find_columns(table, [Use.CONFIDENCE, Use.PREDICTION], chosen)
+    usual = find_columns(table, [Use.CONFIDENCE, Use.PREDICTION], chosen, OPTIONS)
     at = usual.get(Use.CONFIDENCE)
     if at is None:
         raise wrong_headings(
@@ -91,7 +91,9 @@ def share_teller(
     named_class = class_teller(table, class_names, reading, taken=[*taken, at])
     if named_class is None:
         raise wrong_headings(
-            table, "None of them is the class: class, prediction, ... (--class-column)."
+            table,
+            "None of them is the class: class, prediction, ... (--class-column, or choose it on "
+            "the page).",
         )
     return _Confidence(named_class, at, class_names)
 

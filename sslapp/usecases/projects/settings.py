@@ -90,7 +90,7 @@ def change_settings(
         if intensities is not None and images.image_count(conn, project_id):
             raise Refused(
                 "The training store was made with the project's intensities. Make it again with "
-                f"others: sslapp pixels --intensities {intensities}."
+                f"others on the Projects page, or by sslapp pixels --intensities {intensities}."
             )
         return projects.change_settings(
             *(conn, project_id, access.reader_id),
