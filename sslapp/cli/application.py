@@ -1,6 +1,7 @@
 """The Typer application and what every command shares: workspace, reader, output, errors."""
 
 import json
+import logging
 import re
 import sys
 from collections.abc import Callable, Mapping, Sequence
@@ -55,7 +56,10 @@ def options(
 ) -> None:
     """Set where the commands work and who gives them."""
     # results go to standard output alone, so that they can be piped
-    structlog.configure(logger_factory=lambda *_: structlog.PrintLogger(sys.stderr))
+    structlog.configure(
+        logger_factory=lambda *_: structlog.PrintLogger(sys.stderr),
+        wrapper_class=structlog.make_filtering_bound_logger(logging.INFO),
+    )
     _Invocation.workspace = Workspace() if workspace is None else Workspace(workspace=workspace)
     _Invocation.named = workspace is not None
     _Invocation.reader = reader

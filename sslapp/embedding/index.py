@@ -222,6 +222,6 @@ def _gpu() -> Any:
     import faiss
 
     if faiss.get_num_gpus() == 0:
-        _log.info("faiss_on_cpu", reason="no GPU that FAISS can use")
+        _log.debug("faiss_on_cpu", reason="no GPU that FAISS can use")
         return None
     return faiss.StandardGpuResources()

@@ -1,6 +1,7 @@
 import faiss
 import numpy as np
 import pytest
+import structlog
 from hypothesis import given, settings
 from hypothesis import strategies as st
 from structlog.testing import capture_logs
@@ -156,7 +157,8 @@ def test_broken_features_and_foreign_positions_are_refused():
 
 @pytest.fixture
 def forgotten_gpu():
-    """The GPU is looked for anew, before the test and after it."""
+    """The GPU is looked for anew, before the test and after it, and no command filters the log."""
+    structlog.reset_defaults()
     index_module._gpu.cache_clear()
     yield
     index_module._gpu.cache_clear()
