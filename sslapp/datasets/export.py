@@ -51,12 +51,23 @@ AS_THEY_CAME = (
 )
 """What a manifest says of the pictures beside it."""
 
+_COUNTED = (
+    "Programs that read folders as classes count those that are there by the alphabet instead: "
+    "take the numbers from here, or from `label` in metadata.jsonl."
+)
+
 ORDER = (
     "Each class has the number `index` and, where it has images, the folder `folder` below images/ "
-    "and test/. Programs that read folders as classes count those that are there by the alphabet "
-    "instead: take the numbers from here, or from `label` in metadata.jsonl."
+    f"and test/. {_COUNTED}"
 )
 """What a manifest says of the numbers of classes."""
+
+_HOLDS = {
+    POOL: "holds what may be trained on (the column `holdout` names what was kept from it to "
+    "measure)",
+    TEST: "holds the test split",
+    NOTHING_FITS: "holds images that no class fits",
+}
 
 
 @dataclass(frozen=True, kw_only=True)
@@ -285,7 +296,7 @@ def _put_set(
         within = table[table["file"].str.startswith(f"{part}/")]
         if len(within):
             beside[f"{part}/{METADATA}"] = _metadata(within, part, provenance)
-    beside["README.md"] = _readme(provenance, [each for each in (POOL, TEST) if _has(files, each)])
+    beside["README.md"] = _readme(provenance, files)
     for name, data in beside.items():
         put(name, data)
     listed = {**{name: _facts(data) for name, data in beside.items()}, **files}
@@ -337,29 +348,33 @@ def _metadata(rows: "pd.DataFrame", part: str, provenance: Provenance) -> bytes:
     return text.encode("utf-8")
 
 
-def _readme(provenance: Provenance, parts: Sequence[str]) -> bytes:
-    """What the folders are, for people, and where the splits lie, for the hub's reader."""
+def _readme(provenance: Provenance, files: Mapping[str, Any]) -> bytes:
+    """What the folders that are there are, for people, and where the splits lie, for the hub's
+    reader.
+    """
+    parts = [each for each in (POOL, TEST) if _has(files, each)]
     splits = {POOL: "train", TEST: "test"}
-    files = "".join(f'  - split: {splits[each]}\n    path: "{each}/**"\n' for each in parts)
-    head = f"---\nconfigs:\n- config_name: default\n  data_files:\n{files}---\n\n" if parts else ""
+    data = "".join(f'  - split: {splits[each]}\n    path: "{each}/**"\n' for each in parts)
+    head = f"---\nconfigs:\n- config_name: default\n  data_files:\n{data}---\n\n" if parts else ""
     lines = [
         f"# {_plain(provenance.project)}",
         "",
         "Labelled images, exported by sslapp. labels.csv says who gave each label and how, "
         "manifest.json where they come from, with the sha256 of every file.",
         "",
-        "- images/ holds what may be trained on (the column `holdout` names what was kept from it "
-        "to measure), test/ the test split, none_of_these/ images that no class fits; a folder is "
-        "there if it has an image.",
+        *(f"- {each}/ {holds}." for each, holds in _HOLDS.items() if _has(files, each)),
         f"- {AS_THEY_CAME}",
-        f"- {ORDER}",
+        f"- Each class has the number `index`. {_COUNTED}",
         "",
-        "| index | class | folder |",
+        "| index | class | folders |",
         "|---|---|---|",
     ]
     folders = _class_folders(provenance.class_names)
+    filled = {name.rpartition("/")[0] for name in files}
     for number, name in enumerate(provenance.class_names):
-        lines.append(f"| {number} | {_plain(name)} | {folders[name]} |")
+        there = [f"{each}/{folders[name]}" for each in parts]
+        shown = ", ".join(each for each in there if each in filled) or "no image has it"
+        lines.append(f"| {number} | {_plain(name)} | {shown} |")
     return (head + "\n".join(lines) + "\n").encode("utf-8")
 
 

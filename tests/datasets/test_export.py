@@ -205,7 +205,11 @@ def test_numbers_and_folders_of_classes_are_stated(tmp_path, set_with_gaps, pict
     ]
     assert "count those that are there by the alphabet" in manifest["order"]
     readme = (tmp_path / "out" / "README.md").read_text("utf-8")
-    assert "| 0 | Pleuraerguss \\(gro\u00df\\) | Pleuraerguss _gro\u00df_ |" in readme
+    assert "| 0 | Pleuraerguss \\(gro\u00df\\) | images/Pleuraerguss _gro\u00df_ |" in readme
+    assert "| 1 | normal | images/normal, test/normal |" in readme
+    assert "| 2 | never | no image has it |" in readme
+    assert "- test/ holds the test split.\n" in readme
+    assert "none_of_these" not in readme  # there is no such image
     assert "# \\# p\n" in readme
 
 
