@@ -238,7 +238,7 @@ def test_the_whole_review_is_on_one_screen_and_divided_as_the_reader_likes(revie
         "the third likeliest class": ".lines .row >> nth=2",
         "decision": ".judge",
     }
-    for width, height in ((1440, 900), (1920, 1080)):
+    for width, height in ((1366, 768), (1440, 900), (1920, 1080)):
         page.set_viewport_size({"width": width, "height": height})
         page.wait_for_function(f"() => Math.abs({BOTTOM} - innerHeight) < 30")
         for name, place in parts.items():
