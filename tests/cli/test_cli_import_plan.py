@@ -116,9 +116,11 @@ def test_the_plan_says_what_differs_from_the_project_and_what_it_lacks(
     words = command(root, "import", large, "--dry-run").stdout
     assert "Networks train on 8 x 8 grey pixels" in words
     assert "of 2 images larger 2, in colour 2" in words
-    assert "The project has no class fox." in words
+    assert "The project has no class fox. Add them to it, say that these folders mean" in words
     again = ask(root, "import", small, "--dry-run")
     assert (again["already_here"], again["differs"], again["classes_lacking"]) == (2, "", [])
+    words = command(root, "import", small, "--dry-run").stdout
+    assert words.endswith("Nothing new to import.\n") and "of disk" not in words
 
 
 def test_a_known_set_is_planned_before_it_is_downloaded(root, command, ask) -> None:

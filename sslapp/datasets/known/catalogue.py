@@ -122,7 +122,8 @@ def not_there(known: KnownSet, root: Path) -> str:
     mend = (
         f"Put {known.by_hand} there; nobody offers a download any more."
         if known.download is None
-        else f"Put the files there or allow the download (--download). By hand: {known.by_hand}."
+        else "Put the files there or allow the download (--download), or put them into a folder of "
+        f"SSLAPP_IMPORT_ROOTS. By hand: {known.by_hand}."
     )
     return (
         f"{known.name}: {'neither ' if npz else 'no '}{known.layout}{npz} is in {root} or a folder "

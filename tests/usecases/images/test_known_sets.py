@@ -116,6 +116,7 @@ def test_a_set_of_arrays_is_planned_without_its_pixels(access, tmp_path, monkeyp
     said = in_words(plan)
     assert said[0] == "mnist: 60,002 images, 10 classes, 2 test."
     assert said[1].startswith("Licence: see its authors' terms. It lies in ")
+    assert said[2].endswith("Add them to it or import into a new project.")  # there is no folder
 
 
 def test_a_set_that_is_not_here_is_planned_by_its_card(access) -> None:

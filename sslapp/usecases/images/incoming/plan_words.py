@@ -28,7 +28,9 @@ def in_words(plan: ImportPlan) -> list[str]:
     if found.group_examples:
         shown = [f"{path} -> {group}" for path, group in found.group_examples[:3]]
         lines.append(f"Groups: {count(found.groups, 'group')}, as in {'; '.join(shown)}.")
-    return [*lines, f"Takes {takes(plan)}."] if plan.can_come else lines
+    if plan.can_come:
+        lines.append(f"Takes {takes(plan)}." if plan.new else "Nothing new to import.")
+    return lines
 
 
 def counts(plan: ImportPlan) -> list[str]:
@@ -140,9 +142,10 @@ def told_of_set(plan: ImportPlan) -> Iterator[str]:
 def lacks(plan: ImportPlan) -> str:
     """What is to be done where the source has classes that the project has not."""
     what = "no class" if len(plan.lacking) == 1 else "no classes"
+    folders = ", say that these folders mean something else," if plan.look.levels else ""
     return (
-        f"The project has {what} {some(plan.lacking)}. Add them to it, say that these folders mean "
-        "something else, or import into a new project."
+        f"The project has {what} {some(plan.lacking)}. Add them to it{folders} or import into a "
+        "new project."
     )
 
 
