@@ -7,6 +7,7 @@ from typing import Annotated
 
 import typer
 
+from sslapp import words
 from sslapp.cli.application import Json, Project, access, app, command, show, table
 from sslapp.cli.jobs import Wait, wait_for
 from sslapp.usecases.images.own_labels.plan import plan_import
@@ -172,12 +173,12 @@ def _bring_list(
             f"{path.name} is an export of sslapp, whose labels come alone. Take its columns with "
             f"`sslapp metadata {path.name}`."
         )
-    count = worksheets.label_from_list(who, project, path) if own else import_as(*about).number
+    number = worksheets.label_from_list(who, project, path) if own else import_as(*about).number
     whose = "with who gave each" if own else f"as {choice.given_by or who.reader}'s own"
     show(
-        {"labels": count} | ({"own": True} if own else {}),
+        {"labels": number} | ({"own": True} if own else {}),
         as_json,
-        f"Saved {count} labels {whose}.",
+        f"Saved {words.count(number, 'label')} {whose}.",
     )
 
 

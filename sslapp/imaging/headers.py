@@ -65,4 +65,6 @@ def header(content: bytes, name: str) -> Header:
                 frame_count(content),
             )
     except DAMAGE as error:
-        raise RefusedFile(f"{name}: it cannot be read ({error})") from error
+        raise RefusedFile(
+            f"{name}: it is damaged, too large or no picture of a kind that is read"
+        ) from error

@@ -82,7 +82,7 @@ def test_an_admin_says_whose_labels_they_are(project, tmp_path, command, ask) ->
     plan = ask(root, "label", path, "--given-by", "Dr. Who", "--dry-run")
     assert (plan["new"], plan["same"] + plan["instead"]) == (1, 1)
     said = command(root, "label", path, "--given-by", "Dr. Who").stdout
-    assert said == "Saved 1 labels as Dr. Who's own.\n"
+    assert said == "Saved 1 label as Dr. Who's own.\n"
     assert held(project, 0, 50) == [kept, ("4", "Dr. Who")]
     event = small_project.log(project)[-1]
     assert event.payload["imported"]["file"] == "list.csv"

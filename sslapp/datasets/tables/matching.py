@@ -231,7 +231,11 @@ class ImageFinder:
         if len(found) > 1:
             which = f'are called "{name[:80]}"' if name.strip() else "have this sha256"
             shown = ", ".join(f'"{self._names[each][:80]}"' for each in found[:3])
-            others = "" if rule is Rule.NAME or not name.strip() else f": {shown} ..."
+            others = (
+                ""
+                if rule is Rule.NAME or not name.strip()
+                else f": {shown}{', ...' if len(found) > 3 else ''}"
+            )
             if others:
                 which = f'may be "{name[:80]}"'
             raise Unmatched(
