@@ -35,9 +35,11 @@ def access(tmp_path):
     made.engine.dispose()
 
 
-def imported(access, source, **reading) -> list[str]:
+def imported(access, source, project="Ward", **reading) -> list[str]:
     """What the import says that is to be known of it."""
-    job = import_images(access, None, str(source), reading=Reading(**reading) if reading else None)
+    job = import_images(
+        access, project, str(source), reading=Reading(**reading) if reading else None
+    )
     row = small_project.finish(access, job)
     assert row["state"] == JobState.DONE, row["error"]
     return row["result"]["notes"]
@@ -59,6 +61,28 @@ def test_a_copy_of_a_test_image_is_named(access, new) -> None:
     (said,) = imported(access, new)
     assert "as a holdout or test image (1): again 1.jpg as" in said
     assert "1.png. Whatever is trained on them" in said
+
+
+def test_a_copy_of_a_test_image_of_the_same_import_is_named(access, new, monkeypatch) -> None:
+    create_project(access, "Other")
+    for seed in (30, 31):
+        path = new / "test" / f"{seed}.png"
+        path.parent.mkdir(exist_ok=True)
+        picture(seed).save(path)
+    picture(31).point(lambda value: min(value + 9, 255)).save(new / "again 31.jpg")
+    pool = new / "train"
+    pool.mkdir()
+    for path in new.glob("*.*"):
+        path.rename(pool / path.name)
+    splits = {"test": Split.TEST, "train": Split.POOL}
+    (said,) = imported(access, new, project="Other", splits=splits)
+    shown = "as a test image of this import (1): train/again 31.jpg as test/31.png."
+    assert shown in said
+    create_project(access, "Many")
+    monkeypatch.setattr(likeness, "MOST_APART", 1)
+    monkeypatch.setattr(likeness, "_AT_ONCE", 2)
+    (said,) = imported(access, new, project="Many", splits=splits)
+    assert shown in said
 
 
 def test_it_is_found_among_many_as_well(access, new, monkeypatch) -> None:

@@ -226,7 +226,8 @@ def _add(  # noqa: PLR0917
     project_id = context.claim.project_id
     result = _result(context, source, ingested, screening)
     if not shape.is_first:
-        result["notes"] += [*notes.joined(ingested), *notes.near(context, ingested)]
+        result["notes"] += notes.joined(ingested)
+    result["notes"] += notes.near(context, ingested)
     try:
         with context.finishing(result) as conn:
             if shape_of(conn, context.workspace, project_id) != shape:

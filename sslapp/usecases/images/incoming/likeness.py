@@ -1,4 +1,6 @@
-"""New images that show the same as an image which is kept apart to measure: of holdout or test.
+"""New images that show the same as an image which is kept apart to measure.
+
+It is of holdout or test, here already, or a test image of the same import.
 
 A few thousand are compared at every shift by a pixel. Of more, difference hashes find those that it
 is worth to compare so; what was moved or cut is not found then.
@@ -12,7 +14,7 @@ import numpy as np
 from numpy.typing import NDArray
 from sqlalchemy import Connection
 
-from sslapp.imaging.pixels import PixelStore
+from sslapp.datasets.ingest import Ingested
 from sslapp.review.findings import near_duplicates
 from sslapp.review.findings.difference_hashes import (
     MOST_PAIRS,
@@ -23,6 +25,7 @@ from sslapp.review.findings.difference_hashes import (
 from sslapp.rounds.project_pixels import training_store
 from sslapp.store import images
 from sslapp.store.state import load_state
+from sslapp.vocabulary import Split
 from sslapp.workspace import Workspace
 
 MOST_APART, MOST_NEW = 2_000, 5_000
@@ -38,21 +41,21 @@ Check = Callable[[], object]
 
 @dataclass(frozen=True, eq=False)
 class Apart:
-    """Images of a project that are kept apart to measure.
+    """Images that are kept apart to measure.
 
     Attributes:
         names: of each.
-        positions: (n,) int64 of each.
-        store: the project's pixels.
+        positions: (n,) int64 of each in what `take` reads.
+        take: (m,) int64 positions -> their pixels.
     """
 
     names: list[str]
     positions: NDArray[np.int64]
-    store: PixelStore
+    take: Callable[[NDArray[np.int64]], NDArray[np.uint8]]
 
     def pixels(self, rows: NDArray[np.int64] | slice = slice(None)) -> NDArray[np.uint8]:
         """(m, S, S, C) of some of them."""
-        return self.store.take(self.positions[rows])
+        return self.take(self.positions[rows])
 
 
 @dataclass(frozen=True)
@@ -77,7 +80,17 @@ def kept_apart(conn: Connection, workspace: Workspace, project_id: int) -> Apart
     if not len(positions):
         return None
     names = [each.name for each in images.image_rows(conn, project_id, positions)]
-    return Apart(names, positions, training_store(conn, workspace, project_id))
+    return Apart(names, positions, training_store(conn, workspace, project_id).take)
+
+
+def tests_of(ingested: Ingested) -> Apart | None:
+    """The test images that an import brings itself; None where there are none."""
+    positions = np.flatnonzero([row.split == Split.TEST for row in ingested.rows])
+    if not len(positions):
+        return None
+    pixels = np.load(ingested.pixels, mmap_mode="r")
+    names = [ingested.rows[position].name for position in positions.tolist()]
+    return Apart(names, positions, lambda rows: np.asarray(pixels[rows]))
 
 
 def too_many(apart: Apart, new: int) -> bool:
@@ -86,17 +99,26 @@ def too_many(apart: Apart, new: int) -> bool:
 
 
 def alike(
-    apart: Apart, pixels: Path, names: Sequence[str], check: Check = lambda: None
+    apart: Apart,
+    pixels: Path,
+    names: Sequence[str],
+    check: Check = lambda: None,
+    *,
+    but: NDArray[np.int64] | None = None,
 ) -> Likeness:
     """Find the new images that show the same as one that is kept apart.
 
     Args:
         pixels: of the new images, (m, S, S, C) uint8.
         names: of the new images, not too many.
+        but: (k,) int64 rows of new images that are not asked about.
     """
     new = np.load(pixels, mmap_mode="r")
+    asked = np.ones(len(new), dtype=np.bool_)
+    asked[[] if but is None else but] = False
     few = len(apart.names) <= MOST_APART and len(new) <= MOST_NEW
-    pairs, left = (_of_few(apart, new), 0) if few else _of_many(apart, new, check)
+    pairs, left = (_of_few(apart, new), 0) if few else _of_many(apart, new, asked, check)
+    pairs = pairs[asked[pairs[:, 1]]]
     return Likeness([(names[row], apart.names[one]) for one, row in pairs.tolist()], left)
 
 
@@ -109,7 +131,9 @@ def _of_few(apart: Apart, new: NDArray[np.uint8]) -> NDArray[np.int64]:
     return across - np.array([0, count])
 
 
-def _of_many(apart: Apart, new: NDArray[np.uint8], check: Check) -> tuple[NDArray[np.int64], int]:
+def _of_many(
+    apart: Apart, new: NDArray[np.uint8], asked: NDArray[np.bool_], check: Check
+) -> tuple[NDArray[np.int64], int]:
     """The same, of the images kept apart only that which each new one is most like; and how many
     new ones nobody looked at closely."""
     among = np.concatenate(
@@ -119,7 +143,7 @@ def _of_many(apart: Apart, new: NDArray[np.uint8], check: Check) -> tuple[NDArra
         nearest(difference_hashes(np.asarray(new[part])), among) for part in _parts(len(new), check)
     ]
     rows, bits = (np.concatenate(each) for each in zip(*found, strict=True))
-    worth = np.flatnonzero(bits <= NEAR)
+    worth = np.flatnonzero(asked & (bits <= NEAR))
     closest = np.sort(worth[np.argsort(bits[worth], kind="stable")[:MOST_NEW]])
     same = [_same(apart, new, rows, closest[part]) for part in _parts(len(closest), check, _BLOCK)]
     pairs = np.concatenate([np.zeros((0, 2), dtype=np.int64), *same])

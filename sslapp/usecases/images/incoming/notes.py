@@ -6,12 +6,20 @@ from collections.abc import Iterator, Mapping, Sequence
 from typing import Any
 
 from sslapp.datasets.ingest import Ingested
+from sslapp.datasets.known.catalogue import KNOWN
 from sslapp.datasets.source import PseudonymousSource
 from sslapp.datasets.tables.cells import escape_cell
 from sslapp.jobs.context import JobContext
 from sslapp.review.findings.difference_hashes import MOST_PAIRS
 from sslapp.store.database import reading
-from sslapp.usecases.images.incoming.likeness import EXAMPLES, alike, kept_apart, too_many
+from sslapp.usecases.images.incoming.likeness import (
+    EXAMPLES,
+    Apart,
+    alike,
+    kept_apart,
+    tests_of,
+    too_many,
+)
 from sslapp.usecases.images.incoming.shape import what_differs
 from sslapp.vocabulary import JobKind, JobState
 from sslapp.words import count
@@ -58,34 +66,44 @@ def dropped(source: PseudonymousSource) -> Iterator[str]:
 
 
 def near(context: JobContext, ingested: Ingested) -> Iterator[str]:
-    """What was met of new images that show the same as holdout or test images."""
+    """What was met of new images that show the same as holdout or test images, here already or of
+    the same import; those of a set with a name are its authors' choice.
+    """
     with reading(context.engine) as conn:
-        apart = kept_apart(conn, context.workspace, context.claim.project_id)
-    if apart is None:
-        return
+        here = kept_apart(conn, context.workspace, context.claim.project_id)
+    own = None if context.claim.params.get("source") in KNOWN else tests_of(ingested)
+    for apart in (here, own):
+        if apart is not None:
+            yield from _near(context, ingested, apart, of_itself=apart is own)
+
+
+def _near(
+    context: JobContext, ingested: Ingested, apart: Apart, *, of_itself: bool
+) -> Iterator[str]:
+    whose = "a test image of this import" if of_itself else "a holdout or test image"
     if too_many(apart, len(ingested.rows)):
         yield (
-            "Whether new images show the same as holdout or test images was not looked for: "
+            f"Whether new images show the same as {whose} was not looked for: "
             f"{len(ingested.rows):,} new ones and {len(apart.names):,} of those are more than "
             f"{MOST_PAIRS:,} pairs. Review looks for near-duplicates."
         )
         return
     context.progress(len(ingested.rows), len(ingested.rows), "comparing with holdout and test")
     names = [row.name for row in ingested.rows]
-    found = alike(apart, ingested.pixels, names, context.check)
+    but = apart.positions if of_itself else None
+    found = alike(apart, ingested.pixels, names, context.check, but=but)
     if found.pairs:
         pairs = "; ".join(f"{name} as {other}" for name, other in found.pairs[:EXAMPLES])
         more = "; ..." if len(found.pairs) > EXAMPLES else ""
         yield (
-            "New images that show nearly the same as a holdout or test image "
-            f"({len(found.pairs):,}): "
+            f"New images that show nearly the same as {whose} ({len(found.pairs):,}): "
             f"{pairs}{more}. Whatever is trained on them has seen what it is measured by: leave "
             "them unlabelled, or look at them under Review."
         )
     if found.left:
         yield (
-            f"{count(found.left, 'more new image')} may show nearly the same as one of holdout or "
-            "test: too many were alike to look at all of them closely."
+            f"{count(found.left, 'more new image')} may show nearly the same as {whose}: too many "
+            "were alike to look at all of them closely."
         )
 
 
