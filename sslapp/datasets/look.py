@@ -18,9 +18,9 @@ from sslapp.datasets.dicom.asking import (
     MAY_SHOW_TEXT,
     OF_TEXT,
     asks_of_text,
-    candidates,
     check_reading,
 )
+from sslapp.datasets.dicom.misnamed import is_of_dicom
 from sslapp.datasets.dicom_outline import DicomOutline
 from sslapp.datasets.own_exports import own_table
 from sslapp.datasets.pictures import copies as copies_of
@@ -148,13 +148,11 @@ def _dicom_listing(
     listing: Listing, secret: Secret, watch: Watch, *, named: bool
 ) -> Listing | None:
     """What is kept of a source of DICOM files; None for another."""
-    if not candidates(listing):
+    if not is_of_dicom(listing, opened(listing)):
         return None
-    from sslapp.datasets.dicom.index import holds_dicom, index  # pydicom takes a second to import
+    from sslapp.datasets.dicom.index import index  # pydicom takes a second to import
     from sslapp.datasets.dicom.summary import outlined
 
-    if not holds_dicom(listing, opened(listing)):
-        return None
     found = index(listing, opened(listing), secret(), watch)
     nothing = np.zeros(0, np.int64)
     return Listing(

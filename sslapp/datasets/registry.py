@@ -6,7 +6,7 @@ from dataclasses import replace
 from pathlib import Path
 
 from sslapp.datasets.arrays.parts import npz_source
-from sslapp.datasets.dicom.asking import candidates
+from sslapp.datasets.dicom.misnamed import is_of_dicom
 from sslapp.datasets.known.catalogue import KNOWN, open_known
 from sslapp.datasets.known.medmnist import check_one_label
 from sslapp.datasets.own_exports import export_of, own_source, own_table
@@ -83,8 +83,17 @@ def open_source(
         return npz_source(path, name)
     if kind in LISTS:
         return manifest_source(path, within=within)
+    raise unknown(spec)
+
+
+def unknown(spec: str) -> ValueError:
+    """The error for what is no source.
+
+    Raises:
+        ValueError: for the name of a set that no project can hold.
+    """
     check_one_label(spec)
-    raise ValueError(
+    return ValueError(
         f'"{spec}" is neither the name of a set (`sslapp import --list`) nor the path of a folder '
         "of images, a zip archive of them, an .npz file or a list of pictures "
         f"({', '.join(LISTS)}) that is there."
@@ -101,10 +110,8 @@ def _pictures(
     if ending(path.name) not in STUDY_SUFFIXES and (table := own_table(path)) is not None:
         return own_source(path, table)
     listing = pictures_listing(path, name=name)
-    if candidates(listing):
-        from sslapp.datasets.dicom.index import holds_dicom  # pydicom takes a second to import
-        from sslapp.datasets.dicom.source import dicom_source
+    if is_of_dicom(listing, opened(listing)):
+        from sslapp.datasets.dicom.source import dicom_source  # pydicom takes a second to import
 
-        if holds_dicom(listing, opened(listing)):
-            return dicom_source(listing, opened(listing), reading, secret(), watch)
+        return dicom_source(listing, opened(listing), reading, secret(), watch)
     return files_source(listing, reading, opened(listing))

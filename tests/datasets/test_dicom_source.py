@@ -7,6 +7,7 @@ import nibabel
 import numpy as np
 import pytest
 from dicom_files import SECRET, data_set, written
+from PIL import Image
 from ward import PATIENTS, SLICES, radiograph, slice_of, ward
 
 from sslapp.datasets.dicom.identifiers import Identifiers
@@ -20,6 +21,7 @@ from sslapp.imaging.bundles import Bundle, glance
 from sslapp.imaging.decode import decode
 from sslapp.imaging.dicom.opening import open_dicom
 from sslapp.imaging.dicom.pixels.frames import frame_values
+from sslapp.imaging.refused import RefusedFile
 from sslapp.vocabulary import Slices, StackRule, Thing
 
 BY_SERIES = Reading(thing=Thing.SERIES)
@@ -134,6 +136,26 @@ def test_an_archive_is_read_like_a_folder_and_under_the_same_names(tmp_path) -> 
             if each.is_file():
                 file.write(each, each.relative_to(folder))
     assert [each.name for each in items(path)] == [each.name for each in items(folder)]
+
+
+def test_files_called_pictures_are_found_by_their_content(tmp_path) -> None:
+    folder = ward(tmp_path / "ward")
+    for number, path in enumerate(sorted(each for each in folder.rglob("*") if each.is_file())):
+        path.rename(path.with_name(f"{number}.{'jpg' if number % 2 else 'PNG'}"))
+    assert list_source(str(folder), secret=lambda: SECRET).dicom is not None
+    assert len(items(folder)) == 2 * (SLICES + 1)
+
+
+def test_one_among_many_pictures_is_called_what_it_is(tmp_path) -> None:
+    side_by_side = tmp_path / "pictures"
+    side_by_side.mkdir()
+    for number in range(200):
+        Image.new("L", (8, 8), number).save(side_by_side / f"{number:03d}.png")
+    (side_by_side / "001.png").write_bytes(written(data_set(np.zeros((4, 4), np.uint16))))
+    (found,) = (each for each in open_source(str(side_by_side)).items() if each.name == "001.png")
+    assert isinstance(found, Item)
+    with pytest.raises(RefusedFile, match="a DICOM file, which comes in de-identified"):
+        decode(found.content, found.name)
 
 
 def test_another_secret_gives_other_names(tmp_path) -> None:
