@@ -139,3 +139,12 @@ def test_a_known_set_is_planned_before_it_is_downloaded(root, command, ask) -> N
         "here": False,
         "classes": 10,
     }
+
+
+def test_a_path_at_which_nothing_lies_is_kept_by_no_job(access, root, tmp_path, refusal) -> None:
+    why = refusal(root, "import", tmp_path / "Mueller_Anna")
+    assert "neither the name of a set" in why
+    access.engine.dispose()
+    assert not any(
+        b"Mueller_Anna" in path.read_bytes() for path in root.rglob("*") if path.is_file()
+    )

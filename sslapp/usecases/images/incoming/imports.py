@@ -11,10 +11,12 @@ from sslapp.datasets.held import Held
 from sslapp.datasets.imported_rows import Row
 from sslapp.datasets.ingest import Ingested, IngestStopped, ingest
 from sslapp.datasets.intensity_sample import sampled_limits
+from sslapp.datasets.known.catalogue import KNOWN
 from sslapp.datasets.own_exports import OwnSource
 from sslapp.datasets.pictures.listing import ScanStopped
 from sslapp.datasets.pictures.reading import Reading
 from sslapp.datasets.pictures.watch import Watch
+from sslapp.datasets.registry import unknown
 from sslapp.datasets.source import ImageSource, PseudonymousSource
 from sslapp.jobs import queue
 from sslapp.jobs.context import Cancelled, JobContext
@@ -72,7 +74,14 @@ def import_images(
 
 
 def add_images(access: Access, project: str | int | None, origin: Origin) -> int:
-    """Queue an import into a project and return the job's id."""
+    """Queue an import into a project and return the job's id.
+
+    Raises:
+        ValueError: where nothing lies at the path: a job would keep it, and folders of patients'
+            files are often called by patients.
+    """
+    if origin.source not in KNOWN and not Path(origin.source).exists():
+        raise unknown(origin.source)
     with writing(access.engine) as conn:
         project_id = find_project(conn, access, project)
         require(conn, access, project_id, Role.ADMIN)
