@@ -9,9 +9,12 @@ from pathlib import Path
 import numpy as np
 import pytest
 import small_project
+import typer.testing
 from leak_search import Finding, LeakSearch
 from planted import SECRETS, Planted, plant
+from pyarrow import parquet
 
+from sslapp.cli import app
 from sslapp.datasets.pictures.reading import Reading
 from sslapp.imaging.decode import decode
 from sslapp.imaging.rectangles import Rectangle
@@ -20,6 +23,7 @@ from sslapp.store import images
 from sslapp.store.database import reading
 from sslapp.usecases.access import Access, enter
 from sslapp.usecases.exporting.exports import Format, export, export_here
+from sslapp.usecases.images.embeddings import embed
 from sslapp.usecases.images.incoming.imports import import_images
 from sslapp.usecases.images.incoming.looking import import_looked_at, start_look
 from sslapp.usecases.images.incoming.origin import Origin
@@ -72,8 +76,10 @@ def leaks(access: Access, beside: Path) -> list[Finding]:
         count = images.image_count(conn, 1)
     for position in range(count):
         decisions.label(access, None, position, ("normal", "other")[position % 2])
-    for name in ("labels.csv", "labels.xlsx", "images.zip", "report.html", "folder"):
+    done(access, embed(access, None, "pixels"))  # its arrays and index lie in the workspace
+    for name in ("labels.csv", "labels.xlsx", "labels.parquet", "images.zip", "report.html", "in"):
         done(access, export(access, None, beside / name))
+    unpack(beside / "labels.parquet", beside)
     done(access, export_here(access, None, Format.ZIP))
     backup(access, beside / "backup.tar")
     found = SEARCH.below(access.workspace.root) + SEARCH.below(beside)
@@ -81,6 +87,13 @@ def leaks(access: Access, beside: Path) -> list[Finding]:
         for show in (picture, thumbnail):
             found += SEARCH.of(show(access, None, position).content, f"{show.__name__} {position}")
     return found
+
+
+def unpack(table: Path, folder: Path) -> None:
+    """Write what the compressed pages of a table hold, and what is said of it, as texts."""
+    found = parquet.read_table(table)
+    (folder / "cells.json").write_text(str(found.to_pylist()))
+    (folder / "schema.txt").write_bytes(repr(found.schema.metadata).encode())
 
 
 @pytest.fixture
@@ -154,3 +167,28 @@ def test_an_upload_leaves_nothing_of_a_patient(access, planted, beside) -> None:
     assert row["result"]["images"] == len(planted.pictures)
     assert not SEARCH.of(repr(row).encode(), "job")
     assert not leaks(access, beside)
+
+
+@pytest.mark.slow  # commands that wait start a worker each
+def test_commands_say_nothing_of_a_patient(access, planted, tmp_path, monkeypatch) -> None:
+    monkeypatch.setenv("SSLAPP_SECRETS", str(tmp_path / "keys"))
+    runner = typer.testing.CliRunner()
+    given = ["--workspace", str(access.workspace.root), "--reader", "Ann"]
+    assert SEARCH.of(str(planted.folder).encode(), "the folder")
+    for words in (
+        ("import", planted.folder),
+        ("embed", "--encoder", "pixels"),
+        ("label", 0, "normal"),
+        ("status", "--json"),
+        ("jobs", "list"),
+        ("jobs", "list", "--json"),
+        ("metadata",),
+        ("next", "-n", 30, "--json"),
+        ("history",),
+        ("verify",),
+        ("project", "withdraw", "--dry-run"),
+        ("import", planted.folder, "--json"),
+    ):
+        found = runner.invoke(app, [*given, *(str(each) for each in words)])
+        assert found.exit_code == 0, found.output
+        assert not SEARCH.of(found.output.encode(), " ".join(map(str, words)))
