@@ -117,6 +117,7 @@ def test_the_next_step_leads_to_its_page(project, reviewed, open_app) -> None:
 
 def test_a_failure_tells_its_reason_and_the_way_on(empty, tmp_path: Path, open_app) -> None:
     project_id = create_project(empty, "Broken", ["a", "b"])
+    (tmp_path / "nothing_here.npz").write_bytes(b"no archive")
     small_project.import_images(empty, project_id, str(tmp_path / "nothing_here.npz"))
     small_project.run_jobs(empty)
     page = open_app(empty.workspace.root)
