@@ -82,6 +82,14 @@ def label(
     only_matched: Annotated[
         bool, typer.Option("--only-matched", help="Leave out lines whose image is not here.")
     ] = False,
+    all_of: Annotated[
+        bool,
+        typer.Option(
+            "--all-of",
+            help="A line that names a patient, study or series of DICOM files labels all its "
+            "images.",
+        ),
+    ] = False,
     use: Annotated[
         ListUse,
         typer.Option(
@@ -126,6 +134,7 @@ def label(
                 no=no,
             ),
             only_matched=only_matched,
+            all_of=all_of,
             confidence_column=confidence_column,
         )
         kept = tuple(each.strip() for each in metadata.split(",") if each.strip())

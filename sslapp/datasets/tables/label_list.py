@@ -18,11 +18,14 @@ from sslapp.datasets.tables.matching import (
     Also,
     ImageFinder,
     Rule,
+    Several,
     Unmatched,
     said_of,
 )
 from sslapp.datasets.tables.shares import Shares, ShareTeller, share_teller
 from sslapp.datasets.tables.table import ListError, ListTable
+
+_ALL_OF = " Or say that a line labels all of them (--all-of; on the page under More choices)."
 
 MOST_ERRORS = 1000
 """Sentences that are kept; further ones are counted."""
@@ -54,6 +57,7 @@ class ListReading:
         image_column: the heading of the column that names the image.
         classes: what its cells mean as classes.
         only_matched: leave out lines whose image is not here, in place of refusing the list.
+        all_of: a line that names a patient, study or series of DICOM files labels all its images.
         predictions: it says how sure each class is.
         confidence_column: then the heading of the column that does; None as found.
     """
@@ -63,6 +67,7 @@ class ListReading:
     image_column: str | None = None
     classes: ClassReading = field(default_factory=ClassReading)
     only_matched: bool = False
+    all_of: bool = False
     predictions: bool = False
     confidence_column: str | None = None
 
@@ -208,12 +213,11 @@ class _Labels:
                     "that holds the separator in quotes.",
                 )
                 continue
-            row = self._row(line, cells, columns, teller)
-            if row is not None:
-                self._found.rows.append(row)
-                earlier = seen.setdefault(row.position, line)
-                if earlier != line:
-                    repeats.append((line, earlier))
+            rows = self._rows(line, cells, columns, teller)
+            self._found.rows += rows
+            earlier = min((seen.setdefault(row.position, line) for row in rows), default=line)
+            if earlier != line:
+                repeats.append((line, earlier))
         for line, earlier in repeats:
             self._note(
                 "repeated",
@@ -221,34 +225,41 @@ class _Labels:
                 f"its image is on {self._table.unit} {earlier} too. Remove one of them.",
             )
 
-    def _row(
+    def _rows(
         self, line: int, cells: list[str], columns: Mapping[Use, int], teller: ClassTeller
-    ) -> LabelRow | None:
-        position = name = None
+    ) -> list[LabelRow]:
+        """The labels of a line: one, or that of each image that it means."""
+        name = None
+        positions: list[int] = []
         said = ""
         try:
             said, name = teller.tell(cells)
         except Blank as error:
             self._leave(str(error), line, cells)
-            return None
+            return []
         except WrongClass as error:
             wrong = error
         try:
-            position, rule = self._finder.find(said_of(cells, columns))
-            self._found.rules[rule] += 1
+            positions, rule = self._images(said_of(cells, columns))
+            self._found.rules[rule] += len(positions)
         except Unmatched as error:
+            mend = _ALL_OF if isinstance(error, Several) else ""
             if self._reading.only_matched:
-                self._leave("image is not here", line, cells, str(error))
-                return None
-            self._note("image", line, str(error))
+                self._leave("image is not here", line, cells, f"{error}{mend}")
+                return []
+            self._note("image", line, f"{error}{mend}")
         if name is None:
             self._note(wrong.kind, line, str(wrong))
-            return None
-        self._found.classes[said, name] += 1
-        if position is None:
-            return None
+            return []
+        self._found.classes[said, name] += max(1, len(positions))
         shares = teller.shares(cells) if isinstance(teller, ShareTeller) else None
-        return LabelRow(line, position, name, shares)
+        return [LabelRow(line, position, name, shares) for position in positions]
+
+    def _images(self, said: Mapping[Use, str]) -> tuple[list[int], Rule]:
+        if self._reading.all_of:
+            return self._finder.find_all(said)
+        position, rule = self._finder.find(said)
+        return [position], rule
 
     def _leave(self, kind: str, line: int, cells: Sequence[str], why: str = "") -> None:
         said = why.removesuffix(" Correct or remove the line.") or ", ".join(cells)[:80]

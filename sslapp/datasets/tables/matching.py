@@ -50,6 +50,10 @@ class Unmatched(Exception):
     """Why a line means no image, or not one alone."""
 
 
+class Several(Unmatched):
+    """A line names a patient, study or series of which there are several images."""
+
+
 class ImageNames:
     """Finds images by the names that people write for them.
 
@@ -238,10 +242,24 @@ class ImageFinder:
             )
             if others:
                 which = f'may be "{name[:80]}"'
-            raise Unmatched(
+            raise (Several if rule is Rule.IDENTIFIER else Unmatched)(
                 f"{len(found)} images {which}{others}. Add a column position or sha256."
             )
         return found[0], rule
+
+    def find_all(self, said: Mapping[Use, str]) -> tuple[list[int], Rule]:
+        """As `find`; but a patient, study or series that a line names means all its images.
+
+        Raises:
+            Unmatched: as `find`.
+        """
+        name, content, at = (said.get(use, "").strip() for use in IMAGE_USES)
+        if name and not content and not at:
+            found, rule = self._named(name)
+            if rule is Rule.IDENTIFIER:
+                return found, rule
+        position, rule = self.find(said)
+        return [position], rule
 
     def _placed(self, cell: str, found: Sequence[int], name: str) -> int:
         """The position, which must be one of those that the rest of the line allows."""

@@ -30,12 +30,22 @@ class ListChoice:
         reading: how it is read.
         given_by: of labels: the reader whose they are, where it is another than who asks.
         metadata: of labels: headings of further columns that are kept as metadata.
+
+    Raises:
+        ValueError: for metadata of lines that mean several images.
     """
 
     use: ListUse = ListUse.LABELS
     reading: ListReading = field(default_factory=ListReading)
     given_by: str | None = None
     metadata: tuple[str, ...] = ()
+
+    def __post_init__(self) -> None:
+        if self.metadata and self.reading.all_of:
+            raise ValueError(
+                "Metadata is kept of lines that mean one image. Keep none, or do not have a line "
+                "label all images of a patient."
+            )
 
 
 @dataclass(frozen=True)

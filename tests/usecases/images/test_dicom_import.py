@@ -13,6 +13,7 @@ from sslapp.rounds.data import build_task
 from sslapp.store import snapshots
 from sslapp.store.database import reading
 from sslapp.store.images import contents, groups
+from sslapp.store.labels import current_labels
 from sslapp.store.projects import find_project
 from sslapp.usecases.access import enter
 from sslapp.usecases.images.embeddings import embed
@@ -30,6 +31,7 @@ from sslapp.usecases.images.incoming.scan import Scan
 from sslapp.usecases.images.metadata import metadata_columns
 from sslapp.usecases.labelling import decisions
 from sslapp.usecases.labelling.label_lists import ListReading, import_list, plan_list
+from sslapp.usecases.labelling.lists import ListChoice
 from sslapp.usecases.projects.settings import create_project
 from sslapp.usecases.projects.status import status
 from sslapp.usecases.training.rounds import start_round
@@ -206,6 +208,25 @@ def test_a_patient_with_several_images_is_not_one_of_them(access, tmp_path) -> N
     plan = plan_list(access, None, path, path.name, ListReading())
     assert plan.wrong["image"].count == 2
     assert "6 images" in plan.wrong["image"].first[0]
+    assert plan.wrong["image"].first[0].endswith("(--all-of; on the page under More choices).")
+
+
+def test_a_line_may_label_all_images_of_a_patient(access, tmp_path) -> None:
+    imported(access, ward(tmp_path))
+    path = tmp_path / "list.csv"
+    path.write_text("image,class\nWARD-0,normal\n1.2.4.1.1.1,other\n")
+    how = ListReading(all_of=True)
+    plan = plan_list(access, None, path, path.name, how)
+    assert (dict(plan.rules), plan.wrong) == ({"identifier of DICOM": 7}, {})
+    import_list(access, None, path, path.name, how)
+    with reading(access.engine) as conn:
+        given = current_labels(conn, 1, range(12))
+    assert sorted(each.class_name for each in given.values()) == ["normal"] * 6 + ["other"]
+    with pytest.raises(ValueError, match="Metadata is kept of lines that mean one image"):
+        ListChoice(reading=how, metadata=("age",))
+    path.write_text("image,class\nWARD-0,normal\n1.2.3.0.1.2,other\n")
+    plan = plan_list(access, None, path, path.name, how)
+    assert "its image is on line 2 too" in plan.wrong["repeated"].first[0]
 
 
 def test_what_is_said_of_dicom_files_is_refused_where_there_is_none(access, tmp_path) -> None:

@@ -94,6 +94,7 @@ def chosen(key: str) -> ListChoice:
         image_column=_said(f"{key}-{sheet}-image"),
         classes=classes,
         only_matched=bool(state.get(f"{key}-matched")),
+        all_of=bool(state.get(f"{key}-all-of")),
         confidence_column=_said(f"{key}-{sheet}-confidence"),
     )
     if use is not ListUse.LABELS:
@@ -165,6 +166,7 @@ def draw(key: str, plan: ReadPlan | None, class_names: list[str], *, is_admin: b
                     key=f"{key}-{word}",
                 )
         st.checkbox("Leave out lines whose image is not here", key=f"{key}-matched")
+        st.checkbox("A patient, study or series of DICOM means all its images", key=f"{key}-all-of")
         if is_admin and use is ListUse.LABELS:
             st.text_input(
                 "Given by another reader (optional)",
