@@ -159,6 +159,27 @@ def test_a_look_that_was_put_away_keeps_no_name(access, tmp_path) -> None:
         assert not path.is_file() or PATIENTS[0].encode() not in path.read_bytes(), path
 
 
+def test_an_import_that_failed_keeps_no_path_once_its_plan_is_discarded(access, tmp_path) -> None:
+    folder = ward(tmp_path / "Mueller_Anna", text=True)
+    failed = finished(access, folder)
+    assert failed["state"] == JobState.FAILED
+    assert "Mueller_Anna" not in failed["error"]
+    assert "Mueller_Anna" in failed["params"]["source"]
+    look = start_look(access, 1, Origin(source=str(folder)))
+    small_project.run_jobs(access)
+    put_away(access, look)
+    for path in access.workspace.root.rglob("*"):
+        assert not path.is_file() or b"Mueller_Anna" not in path.read_bytes(), path
+
+
+def test_one_that_is_tried_again_keeps_none(access, tmp_path) -> None:
+    folder = ward(tmp_path / "Mueller_Anna", text=True)
+    assert finished(access, folder)["state"] == JobState.FAILED
+    imported(access, folder, Reading(burned_in=TextChoice.TAKE))
+    for path in access.workspace.root.rglob("*"):
+        assert not path.is_file() or b"Mueller_Anna" not in path.read_bytes(), path
+
+
 @pytest.mark.slow
 def test_a_round_runs_on_what_came_and_a_patient_of_the_holdout_is_not_trained_on(
     access, tmp_path

@@ -21,7 +21,7 @@ from sslapp.usecases.images.embeddings import queue_embed
 from sslapp.usecases.images.incoming.imports import queue_import
 from sslapp.usecases.images.incoming.known_sets import with_root
 from sslapp.usecases.images.incoming.origin import Origin
-from sslapp.usecases.images.incoming.patients.facts import forget_name
+from sslapp.usecases.images.incoming.patients.facts import forget_ended
 from sslapp.usecases.images.incoming.patients.secret import secret_of_job
 from sslapp.usecases.images.incoming.scan import is_kept, scan
 from sslapp.vocabulary import JobKind, JobState, Role
@@ -148,7 +148,7 @@ def put_away(access: Access, look_id: int) -> None:
         row = _controlled(conn, access, look_id)
         _end(conn, row, 0)
         if of_patients := row["result"].get(_OF_PATIENTS, False):
-            forget_name(conn, row, row["result"]["name"])
+            forget_ended(conn, row, row["result"]["name"])
     if of_patients:
         overwrite_replaced(access.engine)
 

@@ -15,7 +15,7 @@ from sslapp.jobs.context import JobContext
 from sslapp.store import projects
 from sslapp.store.metadata.values import import_values
 from sslapp.usecases.images.incoming.origin import Origin
-from sslapp.vocabulary import ImageOf, JobKind
+from sslapp.vocabulary import ImageOf, JobKind, JobState
 
 
 def of_same_thing(origin: Origin, kept: ImageOf | None) -> Origin:
@@ -62,13 +62,24 @@ def add_facts(
 
 def forget_names(conn: Connection, context: JobContext, title: str) -> None:
     """Call a source of patients' images by its title in all that a project's jobs keep of it."""
-    source = context.claim.params["source"]
+    claim = context.claim
     for kind in (JobKind.LOOK, JobKind.IMPORT):
-        for row in history.newest_jobs(conn, context.claim.project_id, kind=kind):
-            if row["params"]["source"] == source:
-                forget_name(conn, row, title)
+        for row in history.newest_jobs(conn, claim.project_id, kind=kind):
+            if row["params"]["source"] == claim.params["source"]:
+                _forget_name(conn, row, title)
 
 
-def forget_name(conn: Connection, job: RowMapping, title: str) -> None:
-    """Call the source of a job by its title, for nobody will read it again."""
+def forget_ended(conn: Connection, look: RowMapping, title: str) -> None:
+    """Call a source by its title in a look that is over, and in jobs that failed to import it or
+    were cancelled.
+    """
+    _forget_name(conn, look, title)
+    for kind in (JobKind.LOOK, JobKind.IMPORT):
+        for row in history.newest_jobs(conn, look["project_id"], kind=kind):
+            same = row["params"]["source"] == look["params"]["source"]
+            if same and row["state"] in {JobState.FAILED, JobState.CANCELLED}:
+                _forget_name(conn, row, title)
+
+
+def _forget_name(conn: Connection, job: RowMapping, title: str) -> None:
     queue.set_params(conn, job["id"], {**job["params"], "source": title, "name": None})
