@@ -17,6 +17,7 @@ from sslapp.store.database import reading
 from sslapp.store.embeddings import latest_embedding
 from sslapp.store.errors import Unknown
 from sslapp.store.images import contents
+from sslapp.store.projects import find_project
 from sslapp.usecases.access import enter
 from sslapp.usecases.exporting.exports import export
 from sslapp.usecases.images import pictures
@@ -43,7 +44,7 @@ def access(tmp_path):
     made.engine.dispose()
 
 
-def imported(access, source, wanted: Reading) -> dict:
+def imported(access, source, wanted: Reading | None) -> dict:
     row = small_project.finish(access, import_images(access, None, str(source), reading=wanted))
     assert row["state"] == JobState.DONE, row["error"]
     return row["result"]
@@ -163,20 +164,40 @@ def test_a_round_on_patients_says_one_thing_of_each(access, tmp_path, gear) -> N
     np.testing.assert_allclose(probabilities.sum(axis=1), 1, atol=1e-5)
 
 
-def test_an_export_hands_the_pictures_out_as_an_archive_of_de_identified_files(
-    access, tmp_path
+@pytest.mark.parametrize(
+    ("wanted", "archives", "kept"),
+    [
+        (Reading(**{**vars(STACKS), "rule": StackRule.THREE}), 2, Thing.SERIES),
+        (PATIENTS, 2, Thing.PATIENT),
+    ],
+)
+def test_an_export_holds_archives_of_files_and_becomes_the_same_images_elsewhere(
+    access, tmp_path, wanted, archives, kept
 ) -> None:
-    imported(access, ward(tmp_path), STACKS)
-    for at in range(4):
+    number = imported(access, ward(tmp_path), wanted)["images"]
+    for at in range(number):
         decisions.label(access, None, at, "normal")
     done = small_project.finish(access, export(access, None, tmp_path / "out"))
     assert done["state"] == JobState.DONE, done["error"]
-    archives = sorted((tmp_path / "out").rglob("*.zip"))
-    assert len(archives) == 2
-    with zipfile.ZipFile(archives[0]) as archive:
-        assert len(archive.namelist()) == SLICES + 1
+    packed = sorted((tmp_path / "out").rglob("*.zip"))
+    assert len(packed) == archives
+    with zipfile.ZipFile(packed[0]) as archive:
+        held = sorted(archive.namelist())
+    assert held[-1] == "bundle.json"
+    count = len(held) - 1
+    other = enter(Workspace(workspace=tmp_path / "other", secrets=tmp_path / "secrets"), "Ann")
+    create_project(other, "Back", ["normal", "other"])
+    assert imported(other, tmp_path / "out", None)["images"] == number
+    assert pictures.has_parts(other, None)
+    with reading(other.engine) as conn:
+        image_of = find_project(conn, 1).settings.image_of
+        hashes = [sha256 for _, _, sha256 in contents(conn, 1)]
     with reading(access.engine) as conn:
-        assert len(list(contents(conn, 1))) == 4
+        assert sorted(hashes) == sorted(sha256 for _, _, sha256 in contents(conn, 1))
+        assert image_of.thing is kept is find_project(conn, 1).settings.thing
+        assert image_of.rule is find_project(conn, 1).settings.rule
+    assert count in [pictures.parts(other, None, at).count for at in range(number)]
+    other.engine.dispose()
 
 
 def test_a_stack_that_may_show_text_is_held_back_and_black_in_every_slice(access, tmp_path) -> None:

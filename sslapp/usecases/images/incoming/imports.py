@@ -32,6 +32,7 @@ from sslapp.usecases.images.incoming.patients.facts import (
     check_asked,
     forget_names,
     of_same_thing,
+    recognise_bundles,
 )
 from sslapp.usecases.images.incoming.patients.secret import secret_of_job
 from sslapp.usecases.images.incoming.quarantine import releasing
@@ -262,6 +263,7 @@ def _add(  # noqa: PLR0917
                 forget_names(conn, context, source.name)
                 releasing.remove_released(conn, context)
             if isinstance(source, OwnSource):
+                recognise_bundles(conn, context, ingested.rows)
                 _bring_in_labels(conn, context, source, ingested.rows, result)
     except _StoreChanged:
         return False

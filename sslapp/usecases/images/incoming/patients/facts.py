@@ -10,12 +10,14 @@ from sqlalchemy import Connection, RowMapping
 from sslapp.datasets.imported_rows import Row
 from sslapp.datasets.pictures.reading import AS_SUGGESTED
 from sslapp.datasets.source import ImageSource, PseudonymousSource
+from sslapp.imaging.bundles import BundleFacts, glance_at
+from sslapp.imaging.originals import original_path
 from sslapp.jobs import history, queue
 from sslapp.jobs.context import JobContext
 from sslapp.store import projects
 from sslapp.store.metadata.values import import_values
 from sslapp.usecases.images.incoming.origin import Origin
-from sslapp.vocabulary import ImageOf, JobKind, JobState
+from sslapp.vocabulary import ImageOf, JobKind, JobState, Slices, StackRule, Thing
 
 
 def of_same_thing(origin: Origin, kept: ImageOf | None) -> Origin:
@@ -58,6 +60,26 @@ def add_facts(
         import_values(
             *(conn, claim.project_id, claim.reader_id, cells), file=source.name, sha256=told
         )
+
+
+def recognise_bundles(conn: Connection, context: JobContext, rows: Sequence[Row]) -> None:
+    """Record what images are that came back as bundles, where the project does not know yet."""
+    claim = context.claim
+    if projects.find_project(conn, claim.project_id).settings.image_of is not None:
+        return
+    folder = context.workspace.project(claim.project_id) / "originals"
+    for row in rows:
+        facts = None if row.original is None else glance_at(original_path(folder, row.original))
+        if facts is not None:
+            found = ImageOf(_thing_of(row.name, facts), Slices.ALL, facts.rule or StackRule.MIDDLE)
+            projects.change_settings(conn, claim.project_id, claim.reader_id, image_of=found)
+            return
+
+
+def _thing_of(name: str, facts: BundleFacts) -> Thing:
+    if facts.rule is not None:
+        return Thing.SERIES
+    return Thing.STUDY if "/" in name else Thing.PATIENT
 
 
 def forget_names(conn: Connection, context: JobContext, title: str) -> None:
