@@ -4,7 +4,7 @@ from collections.abc import Mapping
 from dataclasses import dataclass, field
 from typing import Any
 
-from sslapp.vocabulary import Thing
+from sslapp.vocabulary import ImageOf, Thing
 
 
 @dataclass(frozen=True, kw_only=True)
@@ -15,6 +15,10 @@ class DicomOutline:
         patients, studies, series, instances: how many there are.
         images: thing to label -> how many images it would give without what may show text.
         with_text: likewise, how many images, or series of studies and patients, may show text.
+        called: names of the images that a project's kind of image would give, for a project that
+            has some; () for another.
+        seconds: that a picture takes to be read, de-identified and made small; None where none was
+            timed.
         taken: likewise, how many images with all that may show text; of older looks nothing.
         modalities: modality -> instances.
         sizes, kinds: "512 x 512" and "grey, 16 bits" -> instances.
@@ -39,6 +43,12 @@ class DicomOutline:
     bytes: int
     notes: tuple[str, ...] = field(default=())
     taken: Mapping[Thing, int] = field(default_factory=dict)
+    called: tuple[str, ...] = field(default=(), repr=False)
+    seconds: float | None = None
+
+    def pictures(self, image_of: ImageOf, images: int) -> int:
+        """Of how many pictures so many images are, at most."""
+        return self.instances if image_of.bundles else images
 
     def number(self, thing: Thing, *, takes_text: bool) -> int:
         """How many images there would be."""
@@ -55,6 +65,7 @@ class DicomOutline:
                 "images": {Thing(name): count for name, count in kept["images"].items()},
                 "with_text": {Thing(name): count for name, count in kept["with_text"].items()},
                 "taken": {Thing(name): count for name, count in kept.get("taken", {}).items()},
+                "called": tuple(kept.get("called", ())),
                 "smallest": tuple(kept["smallest"]),
                 "largest": tuple(kept["largest"]),
                 "notes": tuple(kept["notes"]),

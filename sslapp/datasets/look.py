@@ -34,7 +34,7 @@ from sslapp.datasets.pictures.reading import AS_SUGGESTED, Meaning, Reading, Tex
 from sslapp.datasets.pictures.watch import UNWATCHED, Watch
 from sslapp.datasets.registry import Secret, open_source, passing_secret
 from sslapp.datasets.source import CountedSource, Refusal
-from sslapp.vocabulary import Split
+from sslapp.vocabulary import ImageOf, Split
 
 PACKED = frozenset({".zip"}) | STUDY_SUFFIXES
 """What files are called that are looked into like folders."""
@@ -121,6 +121,7 @@ def list_source(
     name: str | None = None,
     secret: Secret = passing_secret,
     named: bool = False,
+    kept: ImageOf | None = None,
 ) -> Listing:
     """Scan a source once.
 
@@ -129,6 +130,7 @@ def list_source(
         watch: who waits: it may stop the scan, and is told how far headers of DICOM files are read.
         named: whether DICOM files that are left out are called by their names, for a look that is
             kept nowhere.
+        kept: what the project's images of DICOM files are, where it has some.
 
     Raises:
         pictures.listing.ScanStopped: when the watch says so.
@@ -139,21 +141,24 @@ def list_source(
         return listing_of(open_source(str(spec)), str(spec))
     if path.is_dir() or (path.is_file() and ending(path.name) in PACKED):
         listing = pictures_listing(path, name=name, should_stop=watch.should_stop)
-        return _dicom_listing(listing, secret, watch, named=named) or listing
+        return _dicom_listing(listing, secret, watch, kept, named=named) or listing
     source = open_source(str(spec), root=root, within=within, name=name)
     return listing_of(source, str(spec))
 
 
 def _dicom_listing(
-    listing: Listing, secret: Secret, watch: Watch, *, named: bool
+    listing: Listing, secret: Secret, watch: Watch, kept: ImageOf | None, *, named: bool
 ) -> Listing | None:
     """What is kept of a source of DICOM files; None for another."""
     if not is_of_dicom(listing, opened(listing)):
         return None
     from sslapp.datasets.dicom.index import index  # pydicom takes a second to import
+    from sslapp.datasets.dicom.source import seconds_of_picture
     from sslapp.datasets.dicom.summary import outlined
 
-    found = index(listing, opened(listing), secret(), watch)
+    key = secret()
+    found = index(listing, opened(listing), key, watch)
+    seconds = seconds_of_picture(found, opened(listing), key)
     nothing = np.zeros(0, np.int64)
     return Listing(
         path="",
@@ -162,7 +167,7 @@ def _dicom_listing(
         sizes=nothing,
         checksums=nothing,
         refused=found.refused if not named else found.named_refusals(),
-        dicom=outlined(found),
+        dicom=outlined(found, kept, seconds),
     )
 
 

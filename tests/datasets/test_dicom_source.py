@@ -377,3 +377,16 @@ def test_lists_find_images_by_the_identifiers_of_what_they_are(
     names = [each.name for each in items(ward(tmp_path), Reading(thing=thing, slices=slices))]
     identifiers = Identifiers(names, SECRET)
     assert {said: len(identifiers.find(said)) for said in calls} == calls
+
+
+def test_an_institution_is_a_pseudonym_that_files_of_it_share(tmp_path) -> None:
+    (tmp_path / "set").mkdir()
+    for number, name in enumerate(("St Mary's", "St Mary's", "Charite", None)):
+        made = data_set(SOPInstanceUID=f"1.2.{number}", InstitutionName=name)
+        (tmp_path / "set" / str(number)).write_bytes(written(made))
+    found = opened(tmp_path / "set")
+    sites = [each.get("Site") for each in found.facts.values()]
+    assert sites[0] == sites[1] != sites[2]
+    assert sites[3] is None
+    assert "Mary" not in repr(sites)
+    assert all(b"Mary" not in each.content for each in found.items())

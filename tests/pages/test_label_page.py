@@ -44,8 +44,8 @@ def test_the_component_gets_classes_and_ways_and_no_prediction(open_app, reviewe
         "random",
         "holdout",
     ]
-    names = {"name", "audit", "project", "base", "classes", "strategies", "asked", "lately"}
-    assert set(data) == names
+    names = {"name", "audit", "project", "base", "parts", "classes", "strategies", "asked"}
+    assert set(data) == names | {"lately"}
     assert data["audit"] is None
     assert data["asked"] == ""
     assert data["base"] == f"/api/{small_project.WORKSPACE}/projects/1"

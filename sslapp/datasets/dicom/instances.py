@@ -83,7 +83,7 @@ def instance_of(file: DicomFile, pseudonyms: Pseudonyms, number: int, size: int)
         height=layout.rows,
         kind=f"{'colour' if layout.samples == 3 else 'grey'}, {layout.stored} bits",
         may_show_text=_may_show_text(header, said.Modality),
-        facts=_facts(said, pseudonyms.scanner(header)),
+        facts=_facts(said, pseudonyms.scanner(header), pseudonyms.site(header)),
         notes=header.notes,
     )
 
@@ -99,8 +99,8 @@ def _may_show_text(header: DicomHeader, modality: str) -> bool:
     return modality in TEXT_IS_LIKELY or header.sop_class.startswith(_SECONDARY_CAPTURE)
 
 
-def _facts(said: Dataset, scanner: str) -> dict[str, str]:
-    """What may become metadata: of the de-identified file alone, the scanner by its pseudonym."""
+def _facts(said: Dataset, scanner: str, site: str) -> dict[str, str]:
+    """What may become metadata: of the de-identified file alone, and two pseudonyms."""
     found = {
         "Modality": said.Modality,
         "View": said.get("ViewPosition", ""),
@@ -109,6 +109,7 @@ def _facts(said: Dataset, scanner: str) -> dict[str, str]:
         "Age": _band(said.get("PatientAge", "")),
         "Sex": said.get("PatientSex", ""),
         "Scanner": scanner,
+        "Site": site,
     }
     return {heading: str(value) for heading, value in found.items() if value}
 

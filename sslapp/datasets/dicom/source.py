@@ -1,7 +1,9 @@
 """A folder or archive of DICOM files as an image source: de-identified, grouped by patient."""
 
+import time
 from collections import Counter
 from collections.abc import Callable, Iterator
+from itertools import islice
 
 from sslapp.datasets.dicom.asking import MAY_SHOW_TEXT, asks_of_text, check_reading
 from sslapp.datasets.dicom.index import DicomIndex, called, index, reason
@@ -17,8 +19,18 @@ from sslapp.imaging.bundles import bundled
 from sslapp.imaging.dicom.deidentification.cleaning import cleaned
 from sslapp.imaging.dicom.opening import DicomFile, refusing
 from sslapp.imaging.dicom.pixels.single import single_frame
+from sslapp.imaging.fit import fit
 from sslapp.imaging.refused import RefusedFile
 from sslapp.vocabulary import Split
+
+TIMED = 8
+"""Pictures that are timed before an import."""
+
+LONGEST = 2.0
+"""Seconds after which no further one is."""
+
+SIDE = 64
+"""Pixels a side that they are made small to."""
 
 
 class DicomSource(PseudonymousSource):
@@ -104,6 +116,20 @@ class _Files:
             self._last = None  # first let go of it: a file may be large
             self._last = number, open_study(self._read(number), name)
         return self._last[1]
+
+
+def seconds_of_picture(found: DicomIndex, opened: Opened, secret: bytes) -> float | None:
+    """What a picture takes to be read, de-identified, decoded and made small, by a few of them."""
+    source = DicomSource(found, opened, secret, Reading(burned_in=TextChoice.TAKE))
+    began, done = time.perf_counter(), 0
+    for entry in islice(source.items(), TIMED):
+        if isinstance(entry, Item):
+            image = entry.image()
+            fit(image, SIDE, 1 if image.ndim == 2 else 3)
+            done += 1
+        if time.perf_counter() - began > LONGEST:
+            break
+    return (time.perf_counter() - began) / done if done else None
 
 
 def dicom_source(

@@ -10,8 +10,14 @@ from sslapp.datasets.dicom_outline import DicomOutline
 from sslapp.vocabulary import ImageOf, Slices, Thing
 
 
-def outlined(found: DicomIndex) -> DicomOutline:
+def outlined(
+    found: DicomIndex, kept: ImageOf | None = None, seconds: float | None = None
+) -> DicomOutline:
     """What a look keeps of an index.
+
+    Args:
+        kept: what the project's images are, where it has some.
+        seconds: that a picture takes.
 
     Raises:
         ValueError: when there is no picture.
@@ -40,6 +46,8 @@ def outlined(found: DicomIndex) -> DicomOutline:
         several=sum(len(each.slices) > 1 for each in instances),
         bytes=sum(each.bytes for each in instances),
         notes=tuple(_notes(found)),
+        called=() if kept is None else tuple(each.name for each in things(found.series, kept)),
+        seconds=seconds,
     )
 
 

@@ -137,7 +137,7 @@ class DicomHeader:
         patient_id: to be hashed with a key, never to be stored as it is.
         modality, image_type, body_part, view, laterality, sex: codes; "" or () where missing.
         age_years: at the study; None where neither age nor date of birth is said.
-        manufacturer, scanner: of the device.
+        manufacturer, scanner: of the device; institution: where it stands, to be hashed as well.
         study_date: YYYYMMDD, "" where missing.
         series_number, instance_number: None where missing.
         format: how values lie in the file.
@@ -174,6 +174,7 @@ class DicomHeader:
     sex: str
     manufacturer: str
     scanner: str
+    institution: str
     study_date: str
     series_number: int | None
     instance_number: int | None

@@ -25,7 +25,7 @@ from sslapp.usecases.images.incoming.looking import (
     start_look,
 )
 from sslapp.usecases.images.incoming.origin import Origin
-from sslapp.usecases.images.incoming.plan import plan_of_scan
+from sslapp.usecases.images.incoming.plan import plan_of_scan, plan_source
 from sslapp.usecases.images.incoming.plan_words import in_words
 from sslapp.usecases.images.incoming.scan import Scan
 from sslapp.usecases.images.metadata import metadata_columns
@@ -132,6 +132,20 @@ def test_a_plan_says_what_lies_there_and_the_import_follows_it(access, tmp_path)
     wanted = Reading(thing=Thing.SERIES, burned_in=TextChoice.LEAVE_OUT)
     failed = small_project.finish(access, import_looked_at(access, look, wanted))
     assert "is not there" in failed["error"]
+
+
+def test_a_plan_says_what_is_here_already_and_how_long_the_rest_takes(access, tmp_path) -> None:
+    folder = ward(tmp_path)
+    imported(access, folder, Reading(thing=Thing.SERIES))
+    later = ward(tmp_path / "later", text=True)
+    start_look(access, 1, Origin(source=str(later)))
+    small_project.run_jobs(access)
+    found = Scan.load(open_look(access, 1).folder)
+    plan = plan_of_scan(access, 1, found, Reading(burned_in=TextChoice.TAKE))
+    assert (plan.look.images, plan.here, plan.new) == (5, 4, 1)
+    assert 0 < plan.seconds < 60
+    direct = plan_source(access, None, Origin(source=str(folder)), lambda done, total, what: None)
+    assert (direct.here, direct.new, direct.seconds) == (4, 0, 0)
 
 
 def test_a_look_and_its_import_keep_no_name(access, tmp_path) -> None:

@@ -50,6 +50,10 @@ class Pseudonyms:
         text = f"{header.manufacturer}\0{header.scanner}"
         return self._hash("scanner", text).hex()[:8] if text != "\0" else ""
 
+    def site(self, header: DicomHeader) -> str:
+        """8 hexadecimal digits in place of an institution's name; "" where none is said."""
+        return self._hash("site", header.institution).hex()[:8] if header.institution else ""
+
     def day(self, text: str, header: DicomHeader) -> str:
         """A date as many days earlier as is the patient's own, 1 to 3,650; "" for what is no date.
 

@@ -58,6 +58,7 @@ def header_of(found: Contents, syntax: str, notes: tuple[str, ...]) -> DicomHead
         sex=found.text("PatientSex"),
         manufacturer=found.text("Manufacturer"),
         scanner=found.text("ManufacturerModelName"),
+        institution=found.text("InstitutionName"),
         study_date=found.text("StudyDate"),
         series_number=_whole(found, "SeriesNumber"),
         instance_number=_whole(found, "InstanceNumber"),

@@ -94,6 +94,7 @@ DATA_SET = _wanted(
     *("FrameOfReferenceUID", "PatientID", "IssuerOfPatientID", "InstanceNumber", "SeriesNumber"),
     *("Modality", "ImageType", "BodyPartExamined", "ViewPosition", "Laterality", "ImageLaterality"),
     *("PatientAge", "PatientBirthDate", "PatientSex", "Manufacturer", "ManufacturerModelName"),
+    "InstitutionName",
     *("StudyDate", "SeriesDate", "AcquisitionDate", "SeriesTime"),
     *("PatientWeight", "Units", "DecayCorrection", "BurnedInAnnotation", "LossyImageCompression"),
     "RecognizableVisualFeatures",

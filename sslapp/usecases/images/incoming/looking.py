@@ -24,6 +24,7 @@ from sslapp.usecases.images.incoming.origin import Origin
 from sslapp.usecases.images.incoming.patients.facts import forget_ended
 from sslapp.usecases.images.incoming.patients.secret import secret_of_job
 from sslapp.usecases.images.incoming.scan import is_kept, scan
+from sslapp.usecases.images.incoming.shape import kept_of_dicom
 from sslapp.vocabulary import JobKind, JobState, Role
 
 _ENDS = "ended_by"
@@ -83,6 +84,8 @@ def queue_look(
 def run_look(context: JobContext) -> None:
     """Handle a job of kind `look`. A resume starts over."""
     origin = Origin.from_json(context.claim.params)
+    with reading_of(context.engine) as conn:
+        kept = kept_of_dicom(conn, context.claim.project_id)
     try:
         found = scan(
             origin.source,
@@ -90,6 +93,7 @@ def run_look(context: JobContext) -> None:
             name=origin.name,
             within=origin.within,
             secret=lambda: secret_of_job(context),
+            kept=kept,
             progress=context.progress,
             should_stop=context.should_stop,
         )

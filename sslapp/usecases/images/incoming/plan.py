@@ -1,6 +1,7 @@
 """The plan of an import: what a scanned source brings to a project if it is read in some way."""
 
 from collections.abc import Sequence
+from contextlib import suppress
 from dataclasses import dataclass
 from pathlib import Path
 from typing import Any
@@ -13,12 +14,16 @@ from sslapp.datasets.pictures.beside import Beside, found_beside
 from sslapp.datasets.pictures.layout import layout
 from sslapp.datasets.pictures.levels import Level, Question
 from sslapp.datasets.pictures.reading import AS_SUGGESTED, FrameChoice, Meaning, Reading, TextChoice
+from sslapp.datasets.registry import passing_secret
 from sslapp.imaging.originals import original_path
-from sslapp.store import images, label_classes
+from sslapp.store import images, label_classes, projects
 from sslapp.store.database import reading as reading_of
+from sslapp.store.errors import Refused
+from sslapp.store.projects import ProjectSettings
 from sslapp.usecases.access import Access, find_project
 from sslapp.usecases.images.incoming.known_sets import KnownHere, known_here, with_root
 from sslapp.usecases.images.incoming.origin import Origin
+from sslapp.usecases.images.incoming.patients.secret import read_secret
 from sslapp.usecases.images.incoming.scan import Progress, Scan, cores, scan
 from sslapp.usecases.images.incoming.shape import Shape, kept_of_dicom, shape_of, what_differs
 from sslapp.vocabulary import ImageOf, Slices, Split, StackRule, Thing
@@ -151,7 +156,7 @@ def plan_of_scan(
         here=here,
         lacking=[name for name in found.classes if name not in known] if known else [],
         differs="" if shape.is_first else _differs(scan, found.images, side, channels),
-        seconds=None if scan.seconds is None else scan.seconds * new / cores(),
+        seconds=_seconds(scan, found.reading, new),
         bytes=of_files * new // max(found.images, 1) + new * side * side * channels,
         known=None if scan.named is None else known_here(access, scan.named.name),
         kept=kept,
@@ -168,6 +173,7 @@ def plan_source(
     """
     with reading_of(access.engine) as conn:
         project_id = find_project(conn, access, project)
+        settings = projects.find_project(conn, project_id).settings
     origin = with_root(access, origin)
     found = scan(
         origin.source,
@@ -175,9 +181,19 @@ def plan_source(
         name=origin.name,
         within=origin.within,
         named=True,
+        secret=lambda: _own_secret(access, settings),
+        kept=settings.image_of,
         progress=progress,
     )
     return plan_of_scan(access, project_id, found, origin.reading or AS_SUGGESTED)
+
+
+def _own_secret(access: Access, settings: ProjectSettings) -> bytes:
+    """The project's secret, if it is here; else one that nothing is kept of."""
+    if settings.secret is not None:
+        with suppress(Refused):
+            return read_secret(access.workspace, settings)
+    return passing_secret()
 
 
 def open_questions(origin: Origin) -> list[Question]:
@@ -195,12 +211,25 @@ def open_questions(origin: Origin) -> list[Question]:
     return layout(listing, origin.reading or AS_SUGGESTED).questions
 
 
+def _seconds(scan: Scan, reading: Reading, new: int) -> float | None:
+    """What an import takes; DICOM files are read and de-identified one after another."""
+    if scan.seconds is None:
+        return None
+    outline = scan.listing.dicom
+    if outline is None:
+        return scan.seconds * new / cores()
+    return scan.seconds * outline.pictures(reading.image_of, new) if new else 0.0
+
+
 def _here(conn: Connection, access: Access, project_id: int, scan: Scan, reading: Reading) -> int:
     """Files that are read so and whose name and size are those of an image of the project; images
     of earlier imports of the same set where it is none of files."""
     if scan.listing.shares:
         sets = images.image_sets(conn, project_id)
         return sum(each.count for each in sets if each.name == scan.listing.name)
+    if scan.listing.dicom is not None:
+        called = set(scan.listing.dicom.called)
+        return sum(name in called for name, _, _ in images.contents(conn, project_id))
     if not scan.listing.names or not images.image_count(conn, project_id):
         return 0
     folder = access.workspace.project(project_id) / "originals"

@@ -25,7 +25,7 @@ from sslapp.datasets.source import Share
 from sslapp.imaging.decode import decode, pixel_sha256
 from sslapp.imaging.fit import fit
 from sslapp.imaging.refused import RefusedFile
-from sslapp.vocabulary import Split
+from sslapp.vocabulary import ImageOf, Split
 
 LISTING, NOTES = "listing.json", "scan.json"
 
@@ -123,6 +123,7 @@ def scan(
     within: Sequence[Path] | None = None,
     secret: Secret = passing_secret,
     named: bool = False,
+    kept: ImageOf | None = None,
     progress: Progress = lambda done, total, what: None,
     should_stop: Callable[[], bool] = lambda: False,
 ) -> Scan:
@@ -130,7 +131,7 @@ def scan(
 
     Args:
         source, root, name, within, secret: as for `datasets.registry.open_source`.
-        named: as for `datasets.look.list_source`.
+        named, kept: as for `datasets.look.list_source`.
         should_stop: polled often.
 
     Raises:
@@ -142,9 +143,12 @@ def scan(
         return _scan_known(KNOWN[source], root, should_stop)
     progress(0, 0, "listing files")
     watch = Watch(lambda done, total: progress(done, total, "reading headers"), should_stop)
-    listing = list_source(source, within, watch, root=root, name=name, secret=secret, named=named)
+    listing = list_source(
+        source, within, watch, root=root, name=name, secret=secret, named=named, kept=kept
+    )
     if listing.dicom is not None:
-        return Scan(listing=listing, copies=[], sample=_of_dicom(listing.dicom), seconds=None)
+        found = listing.dicom
+        return Scan(listing=listing, copies=[], sample=_of_dicom(found), seconds=found.seconds)
     copies = same_bytes(
         listing,
         progress=lambda done, total: progress(done, total, "comparing files of equal size"),
