@@ -12,12 +12,9 @@ app: $(SETUP)
 	$(BIN)/sslapp demo
 	$(BIN)/streamlit run app.py
 
-# one more than there are cores, for tests with a browser or a server wait a good deal
-WORKERS := $(shell $(PYTHON) -c "import os; print((os.cpu_count() or 1) + 1)")
-
 # a file's tests stay on one core: they share servers and prepared workspaces; tests/conftest.py
 # says which files come first
-PARALLEL := --numprocesses=$(WORKERS) --maxprocesses=4 --dist=loadfile --no-loadscope-reorder
+PARALLEL := --numprocesses=auto --maxprocesses=4 --dist=loadfile --no-loadscope-reorder
 
 test: $(SETUP)
 	$(BIN)/pytest $(PARALLEL)

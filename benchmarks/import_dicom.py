@@ -28,7 +28,13 @@ def main() -> None:
     parser = argparse.ArgumentParser(description=__doc__.split("\n", 1)[0])
     parser.add_argument("--counts", type=int, nargs="+", default=[30])
     parser.add_argument("--to", type=Path, required=True, help="where the files are kept")
+    parser.add_argument(
+        "--burned-in",
+        default="take",
+        help="as of sslapp import; with take no picture is searched for text",
+    )
     options = parser.parse_args()
+    text = "--burned-in", options.burned_in
     print(f"DICOM, {os.cpu_count()} cores, load {os.getloadavg()[0]:.1f}")
     print(
         "| what | MB | seconds | images/s | x pydicom alone "
@@ -39,11 +45,11 @@ def main() -> None:
     for count in sorted(options.counts):
         folder = write_radiographs(options.to / str(count), count)
         name = f"{count:,} of {COLUMNS:,} x {ROWS:,} x 16 bit"
-        peak = report(name, folder, options.to, count, smallest)
+        peak = report(name, folder, options.to, count, smallest, *text)
         smallest = smallest or peak
     folder = write_frames(options.to / "frames")
     name = f"1 of {FRAMES:,} frames of {SIDE} x {SIDE} x 8 bit"
-    report(name, folder, options.to, FRAMES, smallest, "--thing", "frame")
+    report(name, folder, options.to, FRAMES, smallest, "--thing", "frame", *text)
 
 
 def report(name: str, folder: Path, root: Path, images: int, smallest: float, *said: str) -> float:
