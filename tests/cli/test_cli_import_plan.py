@@ -11,6 +11,7 @@ from PIL import Image
 from sslapp.usecases.access import enter
 from sslapp.usecases.projects.settings import create_project
 from sslapp.usecases.projects.status import status
+from sslapp.vocabulary import JobState
 from sslapp.workspace import Workspace
 
 
@@ -99,6 +100,25 @@ def test_the_options_read_the_source_for_the_import_too(access, root, tmp_path, 
     row = small_project.finish(access, job)
     assert row["result"]["images"] == 4
     assert [each.name for each in status(access).classes] == ["cat"]
+
+
+def test_patients_are_groups_and_no_classes_whatever_classes_a_project_has(
+    access, root, tmp_path, ask
+) -> None:
+    names = [f"train/patient{number:04}/study1/view1_frontal.png" for number in range(1, 6)]
+    source = archive(tmp_path / "patients.zip", names)
+    for project, classes, options in (
+        ("Bare", [], []),
+        ("Findings", ["normal", "sick"], []),
+        ("Patterned", ["normal", "sick"], ["--group-pattern", "patient[0-9]+"]),
+    ):
+        create_project(access, project, classes)
+        job = ask(root, "import", source, "-p", project, *options, "--no-wait")["job_id"]
+        row = small_project.finish(access, job)
+        assert row["state"] == JobState.DONE, row["error"]
+        assert row["result"]["images"] == 5
+        assert "The images belong to 5 groups." in row["result"]["notes"][0]
+        assert [each.name for each in status(access, project).classes] == classes
 
 
 def test_a_pattern_that_fits_nothing_is_refused_with_examples(root, tmp_path, refusal) -> None:

@@ -73,6 +73,12 @@ def test_a_folder_around_everything_says_nothing(archive, picture):
     assert split.class_names == ["cat", "dog"]
 
 
+def test_an_empty_folder_of_an_archive_is_among_what_was_left_out(archive, picture):
+    source = archive({"cat/1.png": picture(1), "dog/1.png": picture(2), "fox/": b""})
+    assert source.class_names == ["cat", "dog"]
+    assert reasons(source) == {"fox": EMPTY_FOLDER}
+
+
 def test_groups_and_name_are_taken_over(archive, picture):
     source = archive({"p7_a.png": picture(1)}, group_pattern=r"(p\d+)_", name="Ward 3")
     assert source.name == "Ward 3"

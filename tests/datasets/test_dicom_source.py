@@ -8,6 +8,7 @@ import numpy as np
 import pytest
 from dicom_files import SECRET, data_set, written
 from PIL import Image
+from pydicom import uid
 from ward import PATIENTS, SLICES, radiograph, slice_of, ward
 
 from sslapp.datasets.dicom.identifiers import Identifiers
@@ -144,6 +145,37 @@ def test_files_called_pictures_are_found_by_their_content(tmp_path) -> None:
         path.rename(path.with_name(f"{number}.{'jpg' if number % 2 else 'PNG'}"))
     assert list_source(str(folder), secret=lambda: SECRET).dicom is not None
     assert len(items(folder)) == 2 * (SLICES + 1)
+
+
+def test_a_file_may_be_called_anything_and_lack_its_preamble(tmp_path) -> None:
+    folder = tmp_path / "study"
+    folder.mkdir()
+    names = ("x.dicom", "x.dcm", "IM00001", "1.2.840.10008.5", "no_preamble.dcm")
+    for number, name in enumerate(names):
+        made = data_set(np.full((6, 8), number, np.uint16), SOPInstanceUID=f"1.2.3.{number}")
+        (folder / name).write_bytes(written(made, preamble=name != "no_preamble.dcm"))
+    assert sorted(int(values(each).max()) for each in items(folder)) == [0, 1, 2, 3, 4]
+
+
+def test_files_without_a_picture_are_left_out_with_what_they_are(tmp_path) -> None:
+    folder = tmp_path / "study"
+    folder.mkdir()
+    (folder / "ct.dcm").write_bytes(slice_of(0, 0))
+    kinds = {
+        "DICOMDIR": uid.MediaStorageDirectoryStorage,
+        "report.dcm": uid.BasicTextSRStorage,
+        "plan.dcm": uid.RTPlanStorage,
+    }
+    for number, (name, kind) in enumerate(kinds.items()):
+        made = data_set(SOPClassUID=kind, SOPInstanceUID=f"1.2.9.{number}", PixelData=None)
+        (folder / name).write_bytes(written(made))
+    source = opened(folder)
+    assert len(source) == len(list(source.items())) == 1
+    assert sorted(each.reason for each in source.refused) == [
+        "a DICOMDIR, a list of files, in which no picture is.",
+        "a structured report, in which no picture is.",
+        "an RT plan, in which no picture is.",
+    ]
 
 
 def test_one_among_many_pictures_is_called_what_it_is(tmp_path) -> None:

@@ -96,6 +96,52 @@ def test_the_same_bytes_come_once_and_a_test_image_stays_one(both, picture):
         }
 
 
+def test_a_set_packed_with_itself_inside_comes_once_with_its_test_images_apart(both, picture):
+    names = [
+        f"{split}/{name}/{number}.png"
+        for split in ("train", "val", "test")
+        for name in ("NORMAL", "PNEUMONIA")
+        for number in range(2)
+    ]
+    files = {f"chest/{name}": picture(seed) for seed, name in enumerate(names)}
+    again = {f"chest/{name}": content for name, content in files.items()}
+    litter = {f"chest/__MACOSX/test/NORMAL/._{number}.png": b"\0\5\x16\7" for number in range(4)}
+    for path in both(files | again | litter):
+        found = looked(path)
+        assert found.classes == {"NORMAL": 6, "PNEUMONIA": 6}
+        copied, litter_of_macos = found.left_out
+        assert (copied.reason, copied.count) == ("a copy of another file", len(files))
+        assert "macOS" in litter_of_macos.reason
+        source = open_source(str(path), reading=found.reading)
+        apart = {item.content: item.split for item in source.items()}
+        assert apart == {
+            content: Split.TEST if "/test/" in name else Split.POOL
+            for name, content in files.items()
+        }
+        assert sum("a copy of " in each.reason for each in source.refused) == len(files)
+
+
+@pytest.mark.parametrize(
+    ("names", "classes", "tests"),
+    [
+        (["data/1.png", "data/2.png"], {}, 0),
+        (["cat/1.png", "cat/2.png"], {}, 0),
+        (
+            [f"images/{s}/{c}/{n}.png" for s in ("train", "test") for c in "ab" for n in "12"],
+            {"a": 4, "b": 4},
+            4,
+        ),
+    ],
+)
+def test_one_folder_that_holds_all_others_is_read_alike_in_an_archive(
+    both, picture, names, classes, tests
+):
+    for path in both({name: picture(seed) for seed, name in enumerate(names)}):
+        found = looked(path)
+        assert (found.classes, found.splits.get(Split.TEST, 0)) == (classes, tests)
+        assert found.questions == []
+
+
 def test_files_of_one_size_are_no_copies_for_that(both):
     files = {"a.bmp": b"x" * 9000, "b.bmp": b"y" * 9000, "c.bmp": b"x" * 9000}
     for path in both(files):

@@ -55,6 +55,16 @@ def test_monochrome1_is_windowed_first_and_inverted_then() -> None:
     assert seen(values, **both, **window) == wanted
 
 
+def test_without_a_window_both_monochromes_of_a_picture_look_alike() -> None:
+    disk = np.full((32, 32), 300, np.uint16)
+    disk[12:28, 12:28] = 2500
+    disk[:8, :8] = 3500
+    plain = np.array(seen(disk))
+    turned = np.array(seen(4095 - disk, PhotometricInterpretation="MONOCHROME1"))
+    assert np.abs(plain - turned).max() <= 1
+    assert plain[0, 0] > plain[16, 16] > plain[-1, -1]
+
+
 def table(first: int, entries: list[int], bits: int, **elements: object) -> object:
     made = item(LUTData=np.array(entries, "<u2").tobytes(), **elements)
     made[0].add_new("LUTDescriptor", "US", [len(entries), first % 65536, bits])

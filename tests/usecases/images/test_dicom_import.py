@@ -2,9 +2,13 @@
 
 import shutil
 
+import numpy as np
 import pytest
 import small_project
+from dicom_files import data_set, run_lengths, written
+from lossless_jpeg import lossless_jpeg
 from PIL import Image
+from pydicom import uid
 from ward import PATIENTS, ward
 
 from sslapp.datasets.pictures.reading import Reading, TextChoice
@@ -30,6 +34,7 @@ from sslapp.usecases.images.incoming.plan_words import in_words
 from sslapp.usecases.images.incoming.scan import Scan
 from sslapp.usecases.images.metadata import metadata_columns
 from sslapp.usecases.labelling import decisions
+from sslapp.usecases.labelling.duplicates import duplicates
 from sslapp.usecases.labelling.label_lists import ListReading, import_list, plan_list
 from sslapp.usecases.labelling.lists import ListChoice
 from sslapp.usecases.projects.settings import create_project
@@ -77,6 +82,26 @@ def test_patients_are_groups_facts_are_metadata_and_nothing_comes_twice(access, 
     again = imported(access, folder)
     assert (again["images"], again["here"]) == (0, 12)
     assert small_project.damage(access) is None
+
+
+@pytest.mark.parametrize(("kind", "top"), [(np.uint8, 256), (np.uint16, 4096)])
+def test_one_picture_in_every_transfer_syntax_is_found_equal(access, tmp_path, kind, top) -> None:
+    folder = tmp_path / "same"
+    folder.mkdir()
+    values = np.random.default_rng(0).integers(0, top, (12, 10)).astype(kind)
+    frames = {
+        uid.ExplicitVRLittleEndian: None,
+        uid.ImplicitVRLittleEndian: None,
+        uid.DeflatedExplicitVRLittleEndian: None,
+        uid.RLELossless: [run_lengths(values)],
+        uid.JPEGLosslessSV1: [lossless_jpeg(values, 8 * values.itemsize)],
+    }
+    for number, (syntax, coded) in enumerate(frames.items()):
+        made = data_set(values, SOPInstanceUID=f"1.2.3.{number}")
+        (folder / f"{number}.dcm").write_bytes(written(made, syntax, frames=coded))
+    assert imported(access, folder)["images"] == len(frames)
+    (equal,) = duplicates(access, None)
+    assert equal.positions.tolist() == list(range(len(frames)))
 
 
 def test_an_image_stays_what_the_first_import_made_it(access, tmp_path) -> None:

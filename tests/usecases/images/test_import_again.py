@@ -2,6 +2,8 @@
 
 import io
 import signal
+import zipfile
+import zlib
 
 import doomed
 import numpy as np
@@ -33,6 +35,13 @@ def png(seed: int, level: int = 6) -> bytes:
     pixels = np.random.default_rng(seed).integers(0, 256, (8, 8), dtype=np.uint8)
     Image.fromarray(pixels).save(buffer, "PNG", compress_level=level)
     return buffer.getvalue()
+
+
+def packed(path, *names):
+    with zipfile.ZipFile(path, "w") as archive:
+        for name in names:
+            archive.writestr(name, png(zlib.crc32(f"{path.name} {name}".encode())))
+    return path
 
 
 def imported(access, source) -> dict:
@@ -89,6 +98,27 @@ def test_the_same_file_elsewhere_is_named_and_equal_pixels_are_taken_and_told(
         in (found["notes"])
     )
     assert notes_of(status(access).jobs)[1] == found["notes"]
+
+
+def test_a_class_with_a_space_behind_it_is_the_one_that_is_there(access, tmp_path) -> None:
+    create_project(access, "Pets")
+    for number in (1, 2):
+        source = packed(tmp_path / f"{number}.zip", f"cat /{number}.png", f"dog/{number}.png")
+        row = small_project.finish(access, import_images(access, "Pets", str(source)))
+        assert row["state"] == JobState.DONE, row["error"]
+        assert row["result"]["images"] == 2
+        assert [each.name for each in status(access, "Pets").classes] == ["cat", "dog"]
+
+
+def test_names_that_look_the_same_make_no_two_classes(access, tmp_path) -> None:
+    create_project(access, "Names")
+    names = ("M\u00fcller/1.png", "Mu\u0308ller/1.png", "M\u00fcller/2.png", "Mu\u0308ller/3.png")
+    source = packed(tmp_path / "twins.zip", *names, "Weber/1.png")
+    row = small_project.finish(access, import_images(access, "Names", str(source)))
+    assert row["state"] == JobState.DONE, row["error"]
+    assert [each.name for each in status(access, "Names").classes] == ["M\u00fcller", "Weber"]
+    (refused,) = row["result"]["refused"]
+    assert "rename one" in refused["reason"]
 
 
 def test_rows_of_arrays_that_are_there_are_not_taken_again(access, tmp_path) -> None:

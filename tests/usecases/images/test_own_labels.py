@@ -31,6 +31,7 @@ from sslapp.usecases.labelling import decisions, verdicts
 from sslapp.usecases.labelling.worksheets import label_from_list
 from sslapp.usecases.people.members import grant
 from sslapp.usecases.projects.settings import create_project
+from sslapp.usecases.projects.status import status
 from sslapp.usecases.reviewing import bulk_decisions
 from sslapp.vocabulary import EventKind, JobState, Role, Source
 from sslapp.workspace import Workspace
@@ -144,11 +145,12 @@ def test_of_an_exported_folder_any_part_brings_pictures_and_classes(
 ) -> None:
     with zipfile.ZipFile(told / "images.zip") as file:
         file.extractall(tmp_path / "out")
-    create_project(carl, "Fresh", [str(digit) for digit in range(10)])
+    create_project(carl, "Fresh")
     source = tmp_path / "out" / part
     row = small_project.finish(carl, import_images(carl, None, str(source)))
     assert row["state"] == JobState.DONE, row["error"]
     assert row["step"] == row["total"]
+    assert [each.name for each in status(carl, None).classes] == [str(each) for each in range(10)]
     whole = part != "images"  # which holds neither test images nor those of no class
     assert row["result"]["images"] >= 40
     assert ("labels" in row["result"]) is whole

@@ -5,9 +5,11 @@ import io
 import numpy as np
 import pytest
 import small_project
-from PIL import Image
+from PIL import Image, ImageCms
 
 from sslapp.imaging.decode import browser_type, decode
+from sslapp.rounds.project_pixels import training_store
+from sslapp.store.database import reading
 from sslapp.store.errors import Unknown
 from sslapp.store.projects import ProjectSettings
 from sslapp.usecases.access import NotAllowed, enter
@@ -96,6 +98,28 @@ def test_what_is_seen_is_what_was_decoded(files) -> None:
         assert (found.content == original) == (name in SAFE)
         assert np.array_equal(decode(found.content, name), decode(original, name)), name
         assert browser_type(found.content) is not None
+
+
+def test_the_colours_of_a_profile_are_the_same_in_all_that_is_seen_and_learned(tmp_path) -> None:
+    """In it red and blue have changed places: what is stored as red means blue."""
+    profile = ImageCms.ImageCmsProfile(ImageCms.createProfile("sRGB")).tobytes()
+    for old, new in ((b"rXYZ", b"none"), (b"bXYZ", b"rXYZ"), (b"none", b"bXYZ")):
+        profile = profile.replace(old, new)
+    folder = tmp_path / "photos"
+    folder.mkdir()
+    Image.new("RGB", (32, 32), (200, 0, 20)).save(folder / "a.png", icc_profile=profile)
+    access = enter(Workspace(workspace=tmp_path / "workspace"), "Ann")
+    create_project(access, "Photos", ["a", "b"])
+    import_images(access, None, str(folder))
+    small_project.run_jobs(access)
+    seen = decode(picture(access, None, 0).content, "seen")
+    assert seen[0, 0, 2] > 150
+    assert seen[0, 0, 0] < 60
+    assert (decode(thumbnail(access, None, 0).content, "small") == seen[0, 0]).all()
+    with reading(access.engine) as conn:
+        learned = training_store(conn, access.workspace, 1).take(np.arange(1))
+    assert (learned == seen[0, 0]).all()
+    access.engine.dispose()
 
 
 def test_a_row_of_an_array_is_a_png_of_its_own_size(project) -> None:
