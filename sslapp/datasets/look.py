@@ -122,6 +122,7 @@ def list_source(
     secret: Secret = passing_secret,
     named: bool = False,
     kept: ImageOf | None = None,
+    timed: bool = False,
 ) -> Listing:
     """Scan a source once.
 
@@ -131,6 +132,7 @@ def list_source(
         named: whether DICOM files that are left out are called by their names, for a look that is
             kept nowhere.
         kept: what the project's images of DICOM files are, where it has some.
+        timed: whether a few DICOM files are decoded to see how long one takes.
 
     Raises:
         pictures.listing.ScanStopped: when the watch says so.
@@ -141,13 +143,19 @@ def list_source(
         return listing_of(open_source(str(spec)), str(spec))
     if path.is_dir() or (path.is_file() and ending(path.name) in PACKED):
         listing = pictures_listing(path, name=name, should_stop=watch.should_stop)
-        return _dicom_listing(listing, secret, watch, kept, named=named) or listing
+        return _dicom_listing(listing, secret, watch, kept, named=named, timed=timed) or listing
     source = open_source(str(spec), root=root, within=within, name=name)
     return listing_of(source, str(spec))
 
 
 def _dicom_listing(
-    listing: Listing, secret: Secret, watch: Watch, kept: ImageOf | None, *, named: bool
+    listing: Listing,
+    secret: Secret,
+    watch: Watch,
+    kept: ImageOf | None,
+    *,
+    named: bool,
+    timed: bool,
 ) -> Listing | None:
     """What is kept of a source of DICOM files; None for another."""
     if not is_of_dicom(listing, opened(listing)):
@@ -158,7 +166,7 @@ def _dicom_listing(
 
     key = secret()
     found = index(listing, opened(listing), key, watch)
-    seconds = seconds_of_picture(found, opened(listing), key)
+    seconds = seconds_of_picture(found, opened(listing), key) if timed else None
     nothing = np.zeros(0, np.int64)
     return Listing(
         path="",

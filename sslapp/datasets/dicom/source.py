@@ -1,15 +1,14 @@
 """A folder or archive of DICOM files as an image source: de-identified, grouped by patient."""
 
-import time
 from collections import Counter
 from collections.abc import Callable, Iterator
-from itertools import islice
 
 from sslapp.datasets.dicom.asking import MAY_SHOW_TEXT, asks_of_text, check_reading
 from sslapp.datasets.dicom.index import DicomIndex, called, index, reason
 from sslapp.datasets.dicom.studies import open_study
 from sslapp.datasets.dicom.summary import outlined
 from sslapp.datasets.dicom.things import ChosenThing, Frame, things, without_text
+from sslapp.datasets.pace import seconds_of_image
 from sslapp.datasets.pictures.arranged import OpenQuestions
 from sslapp.datasets.pictures.listing import Listing, Opened
 from sslapp.datasets.pictures.reading import Reading, TextChoice
@@ -19,18 +18,8 @@ from sslapp.imaging.bundles import bundled
 from sslapp.imaging.dicom.deidentification.cleaning import cleaned
 from sslapp.imaging.dicom.opening import DicomFile, refusing
 from sslapp.imaging.dicom.pixels.single import single_frame
-from sslapp.imaging.fit import fit
 from sslapp.imaging.refused import RefusedFile
 from sslapp.vocabulary import Split
-
-TIMED = 8
-"""Pictures that are timed before an import."""
-
-LONGEST = 2.0
-"""Seconds after which no further one is."""
-
-SIDE = 64
-"""Pixels a side that they are made small to."""
 
 
 class DicomSource(PseudonymousSource):
@@ -121,15 +110,9 @@ class _Files:
 def seconds_of_picture(found: DicomIndex, opened: Opened, secret: bytes) -> float | None:
     """What a picture takes to be read, de-identified, decoded and made small, by a few of them."""
     source = DicomSource(found, opened, secret, Reading(burned_in=TextChoice.TAKE))
-    began, done = time.perf_counter(), 0
-    for entry in islice(source.items(), TIMED):
-        if isinstance(entry, Item):
-            image = entry.image()
-            fit(image, SIDE, 1 if image.ndim == 2 else 3)
-            done += 1
-        if time.perf_counter() - began > LONGEST:
-            break
-    return (time.perf_counter() - began) / done if done else None
+    return seconds_of_image(
+        each.image() if isinstance(each, Item) else None for each in source.items()
+    )
 
 
 def dicom_source(

@@ -49,7 +49,7 @@ def seen_together(bundle: Bundle, max_pixels: int) -> Picture:
         slices = list(_pictures(bundle, quarters(facts.count), max_pixels))
         return np.stack([_grey(each) for each in _as_large(slices, slices[1])], axis=-1)
     found = _pictures(bundle, range(facts.count), max_pixels)
-    return _side_by_side(list(found)) if facts.rule is None else _brightest(found)
+    return _side_by_side(list(found)) if facts.rule is None else brightest(found)
 
 
 def _pictures(bundle: Bundle, places: Sequence[int], max_pixels: int) -> Iterable[Picture]:
@@ -85,7 +85,13 @@ def _opened(content: bytes, name: str, max_pixels: int) -> DicomFile:
     return file
 
 
-def _brightest(pictures: Iterable[Picture]) -> Picture:
+def brightest(pictures: Iterable[Picture]) -> Picture:
+    """The brightest of pictures in each place, at the size of the first; in colour if one is.
+
+    Raises:
+        TypeError: when there is none.
+    """
+
     def brighter(one: Picture, other: Picture) -> Picture:
         (other,) = _as_large([other], one)
         if one.ndim != other.ndim:

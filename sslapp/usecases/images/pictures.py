@@ -9,7 +9,7 @@ import numpy as np
 from numpy.typing import NDArray
 from sqlalchemy import Connection
 
-from sslapp.imaging.bundles import Bundle, BundleFacts, glance_at
+from sslapp.imaging.bundles import Bundle, glance_at
 from sslapp.imaging.decode import browser_type, decode
 from sslapp.imaging.intensities import IntensityMapping
 from sslapp.imaging.originals import original_path
@@ -101,10 +101,8 @@ def parts(
     access: Access, project: str | int | None, position: int, image: str | None = None
 ) -> Parts:
     """How many pictures are one image; arguments and errors like `picture`."""
-    with reading(access.engine) as conn:
-        project_id = find_project(conn, access, project)
-        row = _row(conn, project_id, position, image)
-    facts = _facts(access, project_id, row)
+    path, _ = _original(access, project, position, image)
+    facts = None if path is None else glance_at(path)
     if facts is None:
         return Parts(1, 0)
     return Parts(facts.count, None if facts.rule is None else facts.first)
@@ -121,15 +119,11 @@ def part_of(
     Raises:
         Unknown: when it has no such picture.
     """
-    with reading(access.engine) as conn:
-        project_id = find_project(conn, access, project)
-        row = _row(conn, project_id, position, image)
-    facts = _facts(access, project_id, row)
-    if facts is None or part >= facts.count:
+    path, row = _original(access, project, position, image)
+    facts = None if path is None else glance_at(path)
+    if path is None or facts is None or part >= facts.count:
         raise Unknown(f"Image {position} has no picture {part + 1}.")
-    assert row.original is not None
-    folder = access.workspace.project(project_id) / "originals"
-    return _part(original_path(folder, row.original), row, part)
+    return _part(path, row, part)
 
 
 def has_parts(access: Access, project: str | int | None) -> bool:
@@ -140,11 +134,15 @@ def has_parts(access: Access, project: str | int | None) -> bool:
     return kept is not None and kept.bundles
 
 
-def _facts(access: Access, project_id: int, row: ImageRow) -> BundleFacts | None:
-    if row.original is None:
-        return None
+def _original(
+    access: Access, project: str | int | None, position: int, image: str | None
+) -> tuple[Path | None, ImageRow]:
+    """Where an image's original lies, if it has one; errors as of `picture`."""
+    with reading(access.engine) as conn:
+        project_id = find_project(conn, access, project)
+        row = _row(conn, project_id, position, image)
     folder = access.workspace.project(project_id) / "originals"
-    return glance_at(original_path(folder, row.original))
+    return (None if row.original is None else original_path(folder, row.original)), row
 
 
 def _part(path: Path, row: ImageRow, part: int) -> Picture:

@@ -36,12 +36,8 @@ PATIENTS = Reading(thing=Thing.PATIENT)
 
 
 @pytest.fixture
-def access(tmp_path):
-    workspace = Workspace(workspace=tmp_path / "workspace", secrets=tmp_path / "secrets")
-    made = enter(workspace, "Ann")
-    create_project(made, "Ward", ["normal", "other"])
-    yield made
-    made.engine.dispose()
+def access(ward_access):
+    return ward_access
 
 
 def imported(access, source, wanted: Reading | None) -> dict:

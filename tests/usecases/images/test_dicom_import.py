@@ -45,12 +45,8 @@ from sslapp.workspace import Workspace
 
 
 @pytest.fixture
-def access(tmp_path):
-    workspace = Workspace(workspace=tmp_path / "workspace", secrets=tmp_path / "secrets")
-    made = enter(workspace, "Ann")
-    create_project(made, "Ward", ["normal", "other"])
-    yield made
-    made.engine.dispose()
+def access(ward_access):
+    return ward_access
 
 
 def finished(access, source, wanted: Reading | None = None) -> dict:

@@ -38,7 +38,6 @@ from sslapp.usecases.maintenance.backups import backup, restore
 from sslapp.usecases.maintenance.verification import rebuild, verify_workspace
 from sslapp.usecases.people.members import grant
 from sslapp.usecases.projects.deletion import delete_project
-from sslapp.usecases.projects.settings import create_project
 from sslapp.usecases.projects.status import status
 from sslapp.vocabulary import EventKind, JobState, Role
 from sslapp.workspace import Workspace
@@ -49,12 +48,8 @@ ROWS, COLUMNS = slice(PART.y, PART.y + PART.height), slice(PART.x, PART.x + PART
 
 
 @pytest.fixture
-def access(tmp_path):
-    workspace = Workspace(workspace=tmp_path / "workspace", secrets=tmp_path / "secrets")
-    made = enter(workspace, "Ann")
-    create_project(made, "Ward", ["normal", "other"])
-    yield made
-    made.engine.dispose()
+def access(ward_access):
+    return ward_access
 
 
 @pytest.fixture

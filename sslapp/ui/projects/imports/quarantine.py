@@ -9,6 +9,7 @@ from sslapp.ui.common import addresses, browser_component, faults, plain
 from sslapp.usecases.access import Access
 from sslapp.usecases.images.incoming.quarantine.looking_through import (
     HeldSeries,
+    any_held,
     held_series,
 )
 from sslapp.usecases.images.incoming.quarantine.releasing import (
@@ -26,13 +27,13 @@ _pictures = browser_component.declare(
     "sslapp_held_series",
     "projects/held_series.js",
     html="projects/held_series.html",
-    styles=("projects/held_series.css",),
+    styles=("common/buttons.css", "projects/held_series.css"),
 )
 
 
 def show(access: Access, project_id: int) -> None:
-    """Draw the card, if anything is held back; for admins of the project."""
-    if held_series(access, project_id):
+    """Draw the card where something is held back; for admins of the project."""
+    if any_held(access, project_id):
         faults.fragment(lambda: _draw(access, project_id), key=f"projects-held-{project_id}")
 
 

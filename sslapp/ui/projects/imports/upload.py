@@ -16,7 +16,7 @@ _component = browser_component.declare(
     "sslapp_upload",
     "projects/upload.js",
     html="projects/upload.html",
-    styles=("projects/upload.css",),
+    styles=("common/buttons.css", "projects/upload.css"),
 )
 
 

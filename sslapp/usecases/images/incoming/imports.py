@@ -18,6 +18,7 @@ from sslapp.datasets.pictures.reading import Reading
 from sslapp.datasets.pictures.watch import Watch
 from sslapp.datasets.registry import unknown
 from sslapp.datasets.source import ImageSource, PseudonymousSource
+from sslapp.imaging.bundles import SUFFIX
 from sslapp.jobs import queue
 from sslapp.jobs.context import Cancelled, JobContext
 from sslapp.store import images, label_classes, projects
@@ -263,11 +264,17 @@ def _add(  # noqa: PLR0917
                 forget_names(conn, context, source.name)
                 releasing.remove_released(conn, context)
             if isinstance(source, OwnSource):
-                recognise_bundles(conn, context, ingested.rows)
+                recognise_bundles(conn, context, _bundles(source, ingested.rows))
                 _bring_in_labels(conn, context, source, ingested.rows, result)
     except _StoreChanged:
         return False
     return True
+
+
+def _bundles(source: OwnSource, rows: Sequence[Row]) -> list[Row]:
+    """Those of an export's images that are archives there."""
+    packed = {each.name for each in source.table.rows if (each.file or "").endswith(SUFFIX)}
+    return [row for row in rows if row.name in packed] if packed else []
 
 
 def _bring_in_labels(

@@ -9,6 +9,7 @@ from pathlib import Path
 from typing import Any
 
 import numpy as np
+from numpy.typing import NDArray
 
 from sslapp import durable
 from sslapp.datasets.dicom_outline import DicomOutline
@@ -16,6 +17,7 @@ from sslapp.datasets.header_sample import Sample, sample
 from sslapp.datasets.known.card import KnownSet
 from sslapp.datasets.known.catalogue import KNOWN, outline_known
 from sslapp.datasets.look import list_source, same_bytes
+from sslapp.datasets.pace import SIDE, TIMED, seconds_of_image
 from sslapp.datasets.pictures.copies import Copies
 from sslapp.datasets.pictures.described import opened
 from sslapp.datasets.pictures.listing import Listing
@@ -24,21 +26,12 @@ from sslapp.datasets.registry import Secret, passing_secret
 from sslapp.datasets.source import Share
 from sslapp.imaging.decode import decode, pixel_sha256
 from sslapp.imaging.fit import fit
-from sslapp.imaging.refused import RefusedFile
 from sslapp.vocabulary import ImageOf, Split
 
 LISTING, NOTES = "listing.json", "scan.json"
 
-TIMED = 48
-"""Files at most that are decoded to see how long one takes."""
-
-LONGEST = 1.5
-"""Seconds after which no further file is decoded for that."""
-
 ROWS_TIMED = 0.05
 """Seconds for which images of an array are timed."""
-
-_SIDE = 64
 
 Progress = Callable[[int, int, str], None]
 """progress(done, total, what) is told how far a scan is."""
@@ -144,7 +137,15 @@ def scan(
     progress(0, 0, "listing files")
     watch = Watch(lambda done, total: progress(done, total, "reading headers"), should_stop)
     listing = list_source(
-        source, within, watch, root=root, name=name, secret=secret, named=named, kept=kept
+        source,
+        within,
+        watch,
+        root=root,
+        name=name,
+        secret=secret,
+        named=named,
+        kept=kept,
+        timed=True,
     )
     if listing.dicom is not None:
         found = listing.dicom
@@ -253,19 +254,16 @@ def _timed(listing: Listing) -> float | None:
     """Seconds that one file takes, by those of a few spread over the source; None for no file."""
     if not listing.names:
         return None
-    names = listing.names[:: max(1, len(listing.names) // TIMED)][:TIMED]
-    began, done = time.perf_counter(), 0
+    names = listing.names[:: max(1, len(listing.names) // TIMED)]
     with opened(listing).whole() as read:
-        for name in names:
-            try:
-                image = decode(read(listing.where.get(name, name)), name)
-            except (OSError, ValueError, RefusedFile):
-                continue
-            fit(image, _SIDE, 1 if image.ndim == 2 else 3)
-            done += 1
-            if time.perf_counter() - began > LONGEST:
-                break
-    return (time.perf_counter() - began) / done if done else None
+        return seconds_of_image(_decoded(read, listing.where.get(each, each)) for each in names)
+
+
+def _decoded(read: Callable[[str], bytes], name: str) -> NDArray[np.uint8] | None:
+    try:
+        return decode(read(name), name)
+    except (OSError, ValueError):
+        return None
 
 
 def _timed_row(headers: Sample) -> float | None:
@@ -277,7 +275,7 @@ def _timed_row(headers: Sample) -> float | None:
     image = np.zeros((height, width) if grey else (height, width, 3), np.uint8)
     began, done = time.perf_counter(), 0
     while not done or time.perf_counter() - began < ROWS_TIMED:
-        fit(image, _SIDE, 1 if grey else 3)
+        fit(image, SIDE, 1 if grey else 3)
         pixel_sha256(image)
         done += 1
     return (time.perf_counter() - began) / done

@@ -2,6 +2,7 @@
 
 from collections.abc import Iterator, Sequence
 from dataclasses import dataclass
+from itertools import chain
 
 import numpy as np
 from numpy.typing import NDArray
@@ -75,6 +76,11 @@ class HeldSeries:
         return tuple(dict.fromkeys((each.width, each.height) for each in self.pictures))
 
 
+def any_held(access: Access, project_id: int) -> bool:
+    """Whether the quarantine of a project was ever used: what is in it now takes longer to say."""
+    return access.workspace.quarantine(project_id).is_dir()
+
+
 def held_series(access: Access, project: str | int | None) -> list[HeldSeries]:
     """The series that are held back of a project, for its admins.
 
@@ -129,27 +135,21 @@ def brightest(
     Raises:
         NotAllowed, Unknown: as `held_picture`.
     """
+    from sslapp.imaging.dicom.together import brightest as brightest_of  # as in _pictures
+
     _, folders = _held(access, project)
-    found: NDArray[np.uint8] | None = None
-    for folder in folders:
-        for each in folder.images:
-            if each.series != series or (width, height) not in each.sizes:
-                continue
-            for shown in _pictures(folder, each):
-                if shown.shape[1::-1] == (width, height):
-                    found = shown if found is None else _brighter(found, shown)
-    if found is None:
+    shown = (
+        each
+        for folder in folders
+        for image in folder.images
+        if image.series == series and (width, height) in image.sizes
+        for each in _pictures(folder, image)
+        if each.shape[1::-1] == (width, height)
+    )
+    first = next(shown, None)
+    if first is None:
         raise Unknown("No such picture is held back any more.")
-    return png_bytes(found)
-
-
-def _brighter(one: NDArray[np.uint8], other: NDArray[np.uint8]) -> NDArray[np.uint8]:
-    if one.ndim != other.ndim:
-        one, other = (
-            each if each.ndim == 3 else np.repeat(each[:, :, None], 3, axis=2)
-            for each in (one, other)
-        )
-    return np.maximum(one, other)
+    return png_bytes(brightest_of(chain([first], shown)))
 
 
 def _held(access: Access, project: str | int | None) -> tuple[int, list[HeldFolder]]:
